@@ -1,0 +1,73 @@
+# `make help` lists the verbs. Everything lives in .venv, made from requirements.lock.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+UV := .tools/bin/uv
+
+# The short names of `make run SOURCE=sample`; a variable that is not given leaves the environment alone.
+ifdef SOURCE
+export GAUNTLET_SOURCE = $(SOURCE)
+endif
+ifdef PRICES
+export GAUNTLET_PRICES = $(PRICES)
+endif
+ifdef UNIVERSE
+export GAUNTLET_UNIVERSE = $(UNIVERSE)
+endif
+ifdef START
+export GAUNTLET_START = $(START)
+endif
+ifdef END
+export GAUNTLET_END = $(END)
+endif
+# Dagster reads dagster.yaml there, and wants the path absolute.
+export DAGSTER_HOME ?= $(CURDIR)
+
+.PHONY: help setup run ui test check format lock clean
+
+help:  ## list the verbs
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.synced  ## make the virtual environment from requirements.lock
+
+run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= START= END=)
+	@$(BIN)/python -m pipelines.main_job
+
+ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000
+	@$(BIN)/python -m pipelines.ui
+
+test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: .venv/.synced  ## lint, format, types, import contracts, definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/dagster definitions validate -w workspace.yaml
+
+format: .venv/.synced  ## format the code and mend what lint can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: $(UV)  ## resolve pyproject.toml into requirements.lock
+	@$(UV) pip compile --universal --python-version 3.11 --generate-hashes --group dev --quiet \
+	  --custom-compile-command 'make lock' pyproject.toml --output-file requirements.lock $(ARGS)
+
+clean:  ## remove the virtual environment (your data in .data stays)
+	rm -rf .venv .tools
+
+$(UV):
+	@echo "Bootstrapping uv $(UV_VERSION)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools "uv==$(UV_VERSION)"
+
+# Bytecode is compiled here, once: without it each process would compile Dagster anew wherever
+# PYTHONDONTWRITEBYTECODE is set.
+.venv/.synced: requirements.lock pyproject.toml | $(UV)
+	@echo "Setting up .venv from requirements.lock"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""The schema of the result store, revision by revision (Alembic)."""
