@@ -1,0 +1,11 @@
+"""What the engine refuses."""
+
+from strategies.errors import GauntletError
+
+
+class InvalidSettingsError(GauntletError):
+    """A cost, a capital, an execution or a window that makes no sense."""
+
+
+class UnusableBarsError(GauntletError):
+    """A symbol's bars cannot be simulated: none in the window, or values that are not prices."""

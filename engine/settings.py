@@ -1,0 +1,100 @@
+"""The terms of a backtest: capital, costs, execution, year length, and the window."""
+
+import math
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any, Literal, get_args
+
+from engine.errors import InvalidSettingsError
+
+Execution = Literal["next_open", "same_close"]
+
+# Without an exchange calendar, bars that end this close to the window's end are taken to reach
+# it: the longest closure of the NYSE since 1933 lasted six days with its weekend (September
+# 2001).
+_LONGEST_CLOSURE = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class BacktestSettings:
+    """How a backtest is filled, costed and annualized; stored with each result.
+
+    Parameters
+    ----------
+    initial_capital
+        Cash before the first fill, in the currency of the prices.
+    fees
+        Fraction of the traded value paid on each side: 0.001 is 0.1 %.
+    slippage
+        Fraction by which each fill is worse than its price.
+    execution
+        ``next_open``: a signal at the close of bar t is filled at the open of bar t+1.
+        ``same_close``: at the close of bar t itself, which nobody could have traded on;
+        results are labelled with it.
+    year_length
+        Bars a year, for annualization.
+
+    Raises
+    ------
+    InvalidSettingsError
+        When a value is out of range.
+    """
+
+    initial_capital: float = 10_000.0
+    fees: float = 0.001
+    slippage: float = 0.001
+    execution: Execution = "next_open"
+    year_length: float = 252.0
+
+    def __post_init__(self) -> None:
+        self._require("initial_capital", above=0.0, below=math.inf)
+        self._require("year_length", above=0.0, below=math.inf)
+        self._require("fees", from_=0.0, below=1.0)
+        self._require("slippage", from_=0.0, below=1.0)
+        if self.execution not in get_args(Execution):
+            raise InvalidSettingsError(
+                f"execution is '{self.execution}'; allowed: {', '.join(get_args(Execution))}."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings by name, as they are stored."""
+        return asdict(self)
+
+    def _require(
+        self, name: str, *, below: float, above: float = -math.inf, from_: float = -math.inf
+    ) -> None:
+        value = getattr(self, name)
+        if not (above < value < below and value >= from_):
+            low = f"from {from_:g}" if math.isinf(above) else f"above {above:g}"
+            upto = "finite" if math.isinf(below) else f"below {below:g}"
+            raise InvalidSettingsError(f"{name} is {value}; allowed: {low}, {upto}.")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days that are traded and measured, both ends included.
+
+    Parameters
+    ----------
+    start, end
+        First and last calendar day.
+    last_session
+        The exchange's last session in the window, where a calendar is at hand. A symbol whose
+        bars stop before it ended early. Without it, bars may stop up to seven days before `end`.
+    """
+
+    start: date
+    end: date
+    last_session: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise InvalidSettingsError(
+                f"the window starts on {self.start}, after its end on {self.end}."
+            )
+
+    def ended_early(self, last_bar: date) -> bool:
+        """Return whether a symbol whose last bar is `last_bar` left before the window's end."""
+        if self.last_session is not None:
+            return last_bar < self.last_session
+        return self.end - last_bar > _LONGEST_CLOSURE

@@ -1,0 +1,158 @@
+"""What a strategy is: frozen, typed, validated parameters that turn bars into signals.
+
+To add one, drop a file into this folder; the registry finds it and its asset appears:
+
+    @dataclass(frozen=True)
+    class SmaCross(Strategy):
+        fast_period: int = parameter(10, minimum=2, sweep=(5, 10, 15, 20))
+        ...
+        @property
+        def look_back(self) -> int: ...
+        def signals(self, bars: Bars) -> Signals: ...
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Self, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategies.errors import InvalidParameterError, did_you_mean
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One symbol's bars, oldest first.
+
+    Every field is a contiguous float64 array of the same length, without NaN. Prices are
+    adjusted; volume is in shares.
+    """
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __len__(self) -> int:
+        """Return the number of bars."""
+        return len(self.close)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """A strategy's wishes at the close of each bar, one boolean a bar.
+
+    `entries[t]` and `exits[t]` may depend on bars up to and including t, never on later ones.
+    When they are fed to the market, and at which price, is the engine's business.
+    """
+
+    entries: Bools
+    exits: Bools
+
+
+def parameter(
+    default: float, *, minimum: float, maximum: float | None = None, sweep: tuple[float, ...]
+) -> Any:
+    """Declare a parameter with its default, its allowed range (inclusive) and its sweep values."""
+    return dataclasses.field(
+        default=default, metadata={"minimum": minimum, "maximum": maximum, "sweep": sweep}
+    )
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """A trading rule with its parameters; subclasses are frozen dataclasses.
+
+    Raises
+    ------
+    InvalidParameterError
+        On construction, when a parameter has the wrong type, is out of range, or breaks a rule
+        that `check` holds between parameters.
+    """
+
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Name the strategy after the file that defines it."""
+        super().__init_subclass__(**kwargs)
+        cls.name = cls.__module__.rpartition(".")[2]
+
+    def __post_init__(self) -> None:
+        """Validate each parameter alone, then all of them together."""
+        for field in dataclasses.fields(self):
+            self._check_field(field)
+        self.check()
+
+    def check(self) -> None:  # noqa: B027 - most strategies have no rule between parameters
+        """Refuse combinations that make no sense; the default allows all."""
+
+    @property
+    @abstractmethod
+    def look_back(self) -> int:
+        """Bars needed before the first bar on which the strategy can enter."""
+
+    @abstractmethod
+    def signals(self, bars: Bars) -> Signals:
+        """Return the signals of one symbol; False wherever an indicator is still NaN."""
+
+    @classmethod
+    def from_mapping(cls, parameters: Mapping[str, Any] | None = None) -> Self:
+        """Build the strategy from named parameters; those left out keep their defaults."""
+        given = dict(parameters or {})
+        allowed = [field.name for field in dataclasses.fields(cls)]
+        for key in given:
+            if key not in allowed:
+                raise InvalidParameterError(
+                    f"{cls.name} has no parameter '{key}'.{did_you_mean(key, allowed)} "
+                    f"Allowed: {', '.join(allowed)}."
+                )
+        return cls(**given)
+
+    def parameters(self) -> dict[str, int | float]:
+        """Return the parameters by name, typed as declared."""
+        return dataclasses.asdict(self)
+
+    def require_less(self, smaller: str, larger: str) -> None:
+        """Refuse unless parameter `smaller` is below parameter `larger`."""
+        low, high = getattr(self, smaller), getattr(self, larger)
+        if not low < high:
+            raise InvalidParameterError(
+                f"{self.name} needs {smaller} < {larger}, but got {smaller}={low}, {larger}={high}."
+            )
+
+    def _check_field(self, field: dataclasses.Field[Any]) -> None:
+        kind = _types(type(self))[field.name]
+        value = _typed(self.name, field.name, kind, getattr(self, field.name))
+        # A frozen dataclass is written to once, here: 2 becomes 2.0 where a float is declared,
+        # so that equal parameters always have one spelling.
+        object.__setattr__(self, field.name, value)
+        low, high = field.metadata["minimum"], field.metadata["maximum"]
+        if value < low or (high is not None and value > high):
+            upto = f" to {high}" if high is not None else " or more"
+            raise InvalidParameterError(
+                f"{self.name} needs {field.name} of {low}{upto}, but got {value}."
+            )
+
+
+@cache
+def _types(cls: type[Strategy]) -> dict[str, type]:
+    return get_type_hints(cls)
+
+
+def _typed(strategy: str, name: str, kind: type, value: Any) -> int | float:
+    """Return `value` as `kind`, refusing what would have to be rounded or guessed."""
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if is_number and np.isfinite(value) and (kind is float or float(value).is_integer()):
+        return kind(value)
+    raise InvalidParameterError(
+        f"{strategy} needs {name} to be {'a whole' if kind is int else 'a'} number, "
+        f"but got {value!r}."
+    )

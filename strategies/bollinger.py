@@ -1,0 +1,25 @@
+"""Bollinger bands, bought at the lower one."""
+
+from dataclasses import dataclass
+
+from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.crossings import falls_to, rises_to
+from strategies.indicators import bollinger_bands
+
+
+@dataclass(frozen=True)
+class Bollinger(Strategy):
+    """In when the close falls to the lower band, out when it rises to the upper one."""
+
+    period: int = parameter(20, minimum=2, sweep=(10, 15, 20, 25))
+    std_dev: float = parameter(2.0, minimum=0.1, maximum=10.0, sweep=(1.5, 2.0, 2.5, 3.0))
+
+    @property
+    def look_back(self) -> int:
+        """The bands, and the bar before them to fall or rise from."""
+        return self.period
+
+    def signals(self, bars: Bars) -> Signals:
+        """Return where the close reaches a band."""
+        lower, upper = bollinger_bands(bars.close, self.period, self.std_dev)
+        return Signals(entries=falls_to(bars.close, lower), exits=rises_to(bars.close, upper))

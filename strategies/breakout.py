@@ -1,0 +1,30 @@
+"""Channel breakout on closes."""
+
+from dataclasses import dataclass
+
+from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.indicators import highest_before, lowest_before
+
+
+@dataclass(frozen=True)
+class Breakout(Strategy):
+    """In above the highest close of the `lookback` bars before, out below the lowest.
+
+    The channels exclude the bar that breaks them; the exit channel has its own, usually
+    shorter, `exit_lookback`.
+    """
+
+    lookback: int = parameter(20, minimum=2, sweep=(10, 20, 30, 50))
+    exit_lookback: int = parameter(10, minimum=2, sweep=(5, 10, 15, 20))
+
+    @property
+    def look_back(self) -> int:
+        """The longer of the two channels."""
+        return max(self.lookback, self.exit_lookback)
+
+    def signals(self, bars: Bars) -> Signals:
+        """Return where the close leaves a channel."""
+        return Signals(
+            entries=bars.close > highest_before(bars.close, self.lookback),
+            exits=bars.close < lowest_before(bars.close, self.exit_lookback),
+        )

@@ -1,0 +1,76 @@
+"""The indicators strategies are made of: TA-Lib, by the names of its documentation.
+
+Arrays are one symbol's float64 values, oldest first and without NaN; the answer has the same
+length and starts with NaN until the indicator has seen enough bars. TA-Lib is imported on
+first use: it imports pandas and polars, which would double the time that definitions take to
+load.
+"""
+
+import numpy as np
+
+from strategies.base import Floats
+
+
+def sma(values: Floats, period: int) -> Floats:
+    """Return the simple moving average (TA-Lib SMA)."""
+    import talib
+
+    return talib.SMA(values, period)
+
+
+def ema(values: Floats, period: int) -> Floats:
+    """Return the exponential moving average, seeded by the SMA of the first period (TA-Lib EMA)."""
+    import talib
+
+    return talib.EMA(values, period)
+
+
+def rsi(close: Floats, period: int) -> Floats:
+    """Return Wilder's relative strength index, 0 to 100 (TA-Lib RSI)."""
+    import talib
+
+    return talib.RSI(close, period)
+
+
+def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats]:
+    """Return the MACD line and its signal line, both by EMA (TA-Lib MACD)."""
+    import talib
+
+    line, signal_line, _ = talib.MACD(close, fast, slow, signal)
+    return line, signal_line
+
+
+def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats, Floats]:
+    """Return the lower and upper band: SMA -/+ population deviations (TA-Lib BBANDS)."""
+    import talib
+
+    upper, _, lower = talib.BBANDS(close, period, std_dev, std_dev)
+    return lower, upper
+
+
+def rate_of_change(close: Floats, period: int) -> Floats:
+    """Return close[t] / close[t - period] - 1 (TA-Lib ROCP)."""
+    import talib
+
+    return talib.ROCP(close, period)
+
+
+def highest_before(values: Floats, period: int) -> Floats:
+    """Return the highest of the `period` values before each bar, its own excluded (TA-Lib MAX)."""
+    import talib
+
+    return _previous(talib.MAX(values, period))
+
+
+def lowest_before(values: Floats, period: int) -> Floats:
+    """Return the lowest of the `period` values before each bar, its own excluded (TA-Lib MIN)."""
+    import talib
+
+    return _previous(talib.MIN(values, period))
+
+
+def _previous(values: Floats) -> Floats:
+    shifted = np.empty_like(values)
+    shifted[:1] = np.nan
+    shifted[1:] = values[:-1]
+    return shifted

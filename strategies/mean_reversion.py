@@ -1,0 +1,30 @@
+"""Mean reversion: what fell below its average comes back to it."""
+
+from dataclasses import dataclass
+
+from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.indicators import sma
+
+
+@dataclass(frozen=True)
+class MeanReversion(Strategy):
+    """In while the close is `entry_threshold` below its SMA, out `exit_threshold` above it."""
+
+    ma_period: int = parameter(20, minimum=2, sweep=(15, 20, 30, 50))
+    entry_threshold: float = parameter(
+        0.02, minimum=0.0, maximum=1.0, sweep=(0.01, 0.02, 0.03, 0.05)
+    )
+    exit_threshold: float = parameter(0.01, minimum=0.0, maximum=1.0, sweep=(0.0, 0.01, 0.02))
+
+    @property
+    def look_back(self) -> int:
+        """The average."""
+        return self.ma_period - 1
+
+    def signals(self, bars: Bars) -> Signals:
+        """Return where (close - SMA) / SMA is beyond a threshold."""
+        average = sma(bars.close, self.ma_period)
+        distance = (bars.close - average) / average
+        return Signals(
+            entries=distance < -self.entry_threshold, exits=distance > self.exit_threshold
+        )

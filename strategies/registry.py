@@ -1,0 +1,84 @@
+"""Which strategies there are: every file of this folder that defines one.
+
+The name of a strategy is the name of its file.
+"""
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import strategies
+from strategies.base import Strategy
+from strategies.errors import UnknownStrategyError, did_you_mean
+
+
+@cache
+def registered_strategies() -> Mapping[str, type[Strategy]]:
+    """Return every strategy class by name, in alphabetical order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(strategies.__path__))
+    modules = (importlib.import_module(f"{strategies.__name__}.{name}") for name in names)
+    found = {cls.name: cls for module in modules for cls in _defined_in(module)}
+    return MappingProxyType(found)
+
+
+def get_strategy(name: str) -> type[Strategy]:
+    """Return the strategy class of that name.
+
+    Raises
+    ------
+    UnknownStrategyError
+        With the valid names, when there is none.
+    """
+    known = registered_strategies()
+    if name not in known:
+        raise UnknownStrategyError(
+            f"There is no strategy '{name}'.{did_you_mean(name, known)} "
+            f"Registered: {', '.join(known)}."
+        )
+    return known[name]
+
+
+def code_version(strategy: type[Strategy]) -> str:
+    """Return a fingerprint of the strategy's source file, so that an edit makes its results stale.
+
+    The shared files of this folder count too: a change in an indicator changes every strategy.
+    """
+    own = Path(inspect.getfile(strategy))
+    shared = [Path(__file__).with_name(f"{name}.py") for name in _SHARED]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [own, *shared]))
+    return digest.hexdigest()[:12]
+
+
+_SHARED = ("base", "crossings", "indicators")
+
+
+def _defined_in(module: ModuleType) -> list[type[Strategy]]:
+    return [
+        cls
+        for cls in vars(module).values()
+        if inspect.isclass(cls)
+        and issubclass(cls, Strategy)
+        and cls.__module__ == module.__name__
+        and not inspect.isabstract(cls)
+    ]
+
+
+def _template(cls: type[Strategy]) -> dict[str, Any]:
+    return {
+        "description": inspect.getdoc(cls) or "",
+        "parameters": {field.name: field.default for field in fields(cls)},
+        "ranges": {field.name: list(field.metadata["sweep"]) for field in fields(cls)},
+    }
+
+
+STRATEGY_TEMPLATES: Mapping[str, dict[str, Any]] = MappingProxyType(
+    {name: _template(cls) for name, cls in registered_strategies().items()}
+)
+"""By strategy: ``description``, ``parameters`` (the defaults) and ``ranges`` (the sweep values)."""

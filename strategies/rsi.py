@@ -1,0 +1,33 @@
+"""Relative strength index, bought when oversold."""
+
+from dataclasses import dataclass
+
+from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.crossings import falls_through, rises_through
+from strategies.indicators import rsi
+
+
+@dataclass(frozen=True)
+class Rsi(Strategy):
+    """In when Wilder's RSI falls through `oversold`, out when it rises through `overbought`."""
+
+    period: int = parameter(14, minimum=2, sweep=(7, 14, 21))
+    oversold: float = parameter(30.0, minimum=0.0, maximum=100.0, sweep=(20, 25, 30, 35))
+    overbought: float = parameter(70.0, minimum=0.0, maximum=100.0, sweep=(65, 70, 75, 80))
+
+    def check(self) -> None:
+        """Refuse levels that are the wrong way round."""
+        self.require_less("oversold", "overbought")
+
+    @property
+    def look_back(self) -> int:
+        """The first RSI needs `period` changes; crossing needs one bar more."""
+        return self.period + 1
+
+    def signals(self, bars: Bars) -> Signals:
+        """Return where the RSI leaves the band between the two levels."""
+        index = rsi(bars.close, self.period)
+        return Signals(
+            entries=falls_through(index, self.oversold),
+            exits=rises_through(index, self.overbought),
+        )

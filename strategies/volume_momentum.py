@@ -1,0 +1,39 @@
+"""Momentum that the volume confirms."""
+
+from dataclasses import dataclass
+
+from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.indicators import rate_of_change, sma
+
+# Below this share of its average the volume no longer carries the move.
+_FADED_VOLUME = 0.8
+
+
+@dataclass(frozen=True)
+class VolumeMomentum(Strategy):
+    """In on a rise with high volume, out on a fall or when the volume fades.
+
+    In: the return over `momentum_period` bars is above `momentum_threshold` and the volume above
+    `volume_multiplier` times its SMA. Out: the return is below the negative threshold, or the
+    volume below 0.8 times its SMA. The SMA of the volume includes the bar itself.
+    """
+
+    momentum_period: int = parameter(20, minimum=2, sweep=(10, 20, 30))
+    volume_period: int = parameter(20, minimum=2, sweep=(10, 20, 30))
+    momentum_threshold: float = parameter(0.05, minimum=0.0, maximum=1.0, sweep=(0.03, 0.05, 0.07))
+    volume_multiplier: float = parameter(1.5, minimum=0.1, maximum=100.0, sweep=(1.2, 1.5, 2.0))
+
+    @property
+    def look_back(self) -> int:
+        """The longer of the return and the average volume."""
+        return max(self.momentum_period, self.volume_period - 1)
+
+    def signals(self, bars: Bars) -> Signals:
+        """Return where price and volume agree, and where either gives way."""
+        change = rate_of_change(bars.close, self.momentum_period)
+        average = sma(bars.volume, self.volume_period)
+        return Signals(
+            entries=(change > self.momentum_threshold)
+            & (bars.volume > self.volume_multiplier * average),
+            exits=(change < -self.momentum_threshold) | (bars.volume < _FADED_VOLUME * average),
+        )

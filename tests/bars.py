@@ -1,0 +1,44 @@
+"""Bars for tests: random but seeded, ragged where a test wants it."""
+
+import numpy as np
+
+from engine.history import History
+from strategies.base import Bars
+
+FIRST_DAY = np.datetime64("2021-01-04")
+
+
+def random_bars(length: int, seed: int = 0) -> Bars:
+    """Return consistent OHLC and volume bars with about 2 % of daily movement."""
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, length)))
+    opening = close * (1 + rng.normal(0, 0.005, length))
+    return Bars(
+        open=opening,
+        high=np.maximum(opening, close) * 1.004,
+        low=np.minimum(opening, close) * 0.996,
+        close=close,
+        volume=rng.lognormal(13, 0.6, length).round(),
+    )
+
+
+def history(bars: Bars, symbol: str = "TEST") -> History:
+    """Return the bars on consecutive days from `FIRST_DAY`."""
+    return History(symbol, FIRST_DAY + np.arange(len(bars)), bars)
+
+
+def random_history(symbol: str, length: int, seed: int) -> History:
+    """Return `random_bars` as the history of `symbol`."""
+    return history(random_bars(length, seed), symbol)
+
+
+def bars_of(opens: list[float], closes: list[float]) -> Bars:
+    """Return hand-written bars whose highs and lows just hold opens and closes."""
+    opening, close = np.array(opens, dtype=float), np.array(closes, dtype=float)
+    return Bars(
+        open=opening,
+        high=np.maximum(opening, close),
+        low=np.minimum(opening, close),
+        close=close,
+        volume=np.full(len(close), 1000.0),
+    )

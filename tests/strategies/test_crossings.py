@@ -1,0 +1,51 @@
+"""The exact meaning of crossing, falling and rising, at equality and beside NaN."""
+
+import numpy as np
+
+from strategies.crossings import (
+    crosses_above,
+    crosses_below,
+    falls_through,
+    falls_to,
+    rises_through,
+    rises_to,
+)
+
+NAN = np.nan
+
+
+def _true_at(booleans: np.ndarray) -> list[int]:
+    return np.flatnonzero(booleans).tolist()
+
+
+def test_crossing_above_counts_touching_as_not_yet_above():
+    a = np.array([1.0, 2.0, 3.0, 2.0, 2.0, 3.0])
+    b = np.full(6, 2.0)
+    assert _true_at(crosses_above(a, b)) == [2, 5]
+    assert _true_at(crosses_below(b, a)) == [2, 5]
+
+
+def test_crossing_below_is_the_mirror():
+    a = np.array([3.0, 2.0, 1.0, 2.0, 1.0])
+    b = np.full(5, 2.0)
+    assert _true_at(crosses_below(a, b)) == [2, 4]
+
+
+def test_falling_and_rising_through_a_level():
+    values = np.array([31.0, 30.0, 29.0, 28.0, 70.0, 71.0, 72.0])
+    assert _true_at(falls_through(values, 30.0)) == [2]
+    assert _true_at(rises_through(values, 70.0)) == [5]
+
+
+def test_reaching_a_band_counts_touching():
+    close = np.array([5.0, 4.0, 3.0, 5.0, 6.0, 7.0])
+    assert _true_at(falls_to(close, np.full(6, 4.0))) == [1]
+    assert _true_at(rises_to(close, np.full(6, 6.0))) == [4]
+
+
+def test_nothing_crosses_beside_nan_or_on_the_first_bar():
+    a = np.array([NAN, 3.0, NAN, 3.0, 1.0])
+    b = np.array([2.0, 2.0, 2.0, NAN, 2.0])
+    for crossing in (crosses_above, crosses_below, falls_to, rises_to):
+        assert _true_at(crossing(a, b)) == []
+    assert _true_at(rises_through(np.array([9.0, 9.0]), 5.0)) == []

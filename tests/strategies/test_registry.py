@@ -1,0 +1,114 @@
+"""Dropping a file into strategies/ registers a strategy; nothing else is one."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import strategies
+from strategies.errors import UnknownStrategyError
+from strategies.registry import (
+    STRATEGY_TEMPLATES,
+    code_version,
+    get_strategy,
+    registered_strategies,
+)
+
+RULE_BASED = [
+    "bollinger",
+    "breakout",
+    "ema_cross",
+    "macd",
+    "mean_reversion",
+    "momentum",
+    "rsi",
+    "sma_cross",
+    "volume_momentum",
+]
+
+
+def test_the_nine_rule_based_strategies_are_registered():
+    assert list(registered_strategies()) == RULE_BASED
+
+
+def test_templates_have_the_documented_defaults_and_ranges():
+    assert STRATEGY_TEMPLATES["rsi"]["parameters"] == {
+        "period": 14,
+        "oversold": 30.0,
+        "overbought": 70.0,
+    }
+    assert STRATEGY_TEMPLATES["macd"]["ranges"] == {
+        "fast_period": [8, 10, 12, 14],
+        "slow_period": [21, 24, 26, 30],
+        "signal_period": [7, 9, 11],
+    }
+
+
+@pytest.mark.parametrize("name", RULE_BASED)
+def test_every_sweep_value_alone_is_in_range(name):
+    cls = get_strategy(name)
+    for parameter, values in STRATEGY_TEMPLATES[name]["ranges"].items():
+        low = cls.__dataclass_fields__[parameter].metadata["minimum"]
+        assert min(values) >= low
+
+
+def test_an_unknown_strategy_is_refused_with_the_valid_ones():
+    with pytest.raises(UnknownStrategyError) as refused:
+        get_strategy("sma_cros")
+    assert "Did you mean 'sma_cross'?" in str(refused.value)
+    assert "Registered: bollinger, breakout" in str(refused.value)
+
+
+def test_a_dropped_file_is_a_strategy(tmp_path: Path):
+    (tmp_path / "always_in.py").write_text(
+        textwrap.dedent('''
+            """Buys at once."""
+            import numpy as np
+            from dataclasses import dataclass
+            from strategies.base import Bars, Signals, Strategy
+            from strategies.sma_cross import SmaCross
+
+            @dataclass(frozen=True)
+            class AlwaysIn(Strategy):
+                """In on every bar."""
+                look_back = 0
+                def signals(self, bars: Bars) -> Signals:
+                    return Signals(np.ones(len(bars), bool), np.zeros(len(bars), bool))
+        ''')
+    )
+    program = (
+        f"import strategies; strategies.__path__.append({str(tmp_path)!r})\n"
+        "from strategies.registry import registered_strategies, STRATEGY_TEMPLATES\n"
+        "print(STRATEGY_TEMPLATES['always_in']['description'], len(registered_strategies()))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "In on every bar. 10"
+
+
+def test_each_strategy_has_its_own_code_version():
+    versions = {code_version(cls) for cls in registered_strategies().values()}
+    assert len(versions) == len(RULE_BASED)
+
+
+def test_registering_strategies_imports_no_heavy_library():
+    program = (
+        "import sys, strategies.registry\n"
+        "print([m for m in ('talib', 'pandas', 'polars', 'vectorbt') if m in sys.modules])"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+def test_strategies_import_only_numpy_and_ta_lib():
+    allowed = ("numpy", "talib", "strategies", "dataclasses", "collections", "functools", "typing")
+    for path in Path(strategies.__path__[0]).glob("*.py"):
+        if path.stem in {*RULE_BASED, "indicators", "crossings"}:
+            for line in path.read_text().splitlines():
+                if line.lstrip().startswith(("import ", "from ")):
+                    assert line.split()[1].split(".")[0] in allowed, f"{path.name}: {line}"
