@@ -1,0 +1,112 @@
+"""The one schema of a frame of daily bars, its rules, its version and its adjustment.
+
+A bars frame has one row a session, oldest first:
+
+==========  =======  =======================================================================
+date        Date     the session; unique, ascending
+open        Float64  raw price in the symbol's currency, as high, low and close
+volume      Float64  shares. Not an integer: TA-Lib and NumPy want float64 without a copy, feeds
+                     have fractional volume (funds, currencies, split-adjusted files), and
+                     whole numbers up to 2**53 are exact
+adjustment  Float64  factor for splits and dividends: adjusted price = raw price x adjustment,
+                     the same for open, high, low and close; 1.0 where there is none
+==========  =======  =======================================================================
+
+No value is null, NaN or infinite.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from resources.market_data.base import MarketDataError
+
+PRICES = ("open", "high", "low", "close")
+SCHEMA: Mapping[str, pl.DataType] = {
+    "date": pl.Date(),
+    **{name: pl.Float64() for name in (*PRICES, "volume", "adjustment")},
+}
+
+_NUMBERS = (*PRICES, "volume", "adjustment")
+
+
+class BadBarsError(MarketDataError):
+    """Bars break a rule; the text names the symbol, the first offending date and the rule."""
+
+
+def _broken(bars: pl.DataFrame) -> dict[str, np.ndarray]:
+    """Return, by what is wrong, the rows it is wrong of: (n,) masks, most basic rule first.
+
+    Null reads as NaN here, and a comparison with NaN is false: only its own rule finds it.
+    Open and close must lie within [low, high] to the last bit: a feed that rounds all four
+    alike keeps their order, and so does their product with one positive factor, because
+    rounding is monotone.
+    """
+    days = bars["date"].to_physical().cast(pl.Float64).to_numpy()
+    values = {name: bars[name].to_numpy() for name in _NUMBERS}
+    step = np.diff(days, prepend=-np.inf)
+    rules = {
+        "date is missing": np.isnan(days),
+        "dates are not unique": step == 0,
+        "dates are not ascending": step < 0,
+    }
+    rules |= {f"{name} is missing, NaN or infinite": ~np.isfinite(values[name]) for name in values}
+    rules |= {f"{name} is not positive": values[name] <= 0 for name in (*PRICES, "adjustment")}
+    opens, high, low, close = (values[name] for name in PRICES)
+    return rules | {
+        "high is below low": high < low,
+        "open is outside [low, high]": (opens < low) | (opens > high),
+        "close is outside [low, high]": (close < low) | (close > high),
+        "volume is negative": values["volume"] < 0,
+    }
+
+
+def validate_bars(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the schema's columns of `frame`, in order, or raise BadBarsError.
+
+    Extra columns are dropped. The error names `symbol`, the date of the first row that breaks
+    a rule, and the most basic rule that this row breaks.
+    """
+    for name, dtype in SCHEMA.items():
+        if name not in frame.columns:
+            raise BadBarsError(f"{symbol}: bars have no column '{name}'.")
+        if frame.schema[name] != dtype:
+            found = frame.schema[name]
+            raise BadBarsError(f"{symbol}: column '{name}' is {found}, and must be {dtype}.")
+    if frame.is_empty():
+        raise BadBarsError(f"{symbol}: there is no data, not one bar.")
+    bars = frame.select(*SCHEMA)
+    broken = _broken(bars)
+    rows = np.array([mask.argmax() if mask.any() else bars.height for mask in broken.values()])
+    if rows.min() < bars.height:
+        row, rule = int(rows.min()), list(broken)[rows.argmin()]  # of equals, the first rule
+        raise BadBarsError(f"{symbol}: bad bar on {bars['date'][row] or f'row {row}'}: {rule}.")
+    return bars
+
+
+def data_version(frame: pl.DataFrame) -> str:
+    """Return 32 hex digits that are equal if and only if two bars frames are.
+
+    The first half of the SHA-256 over a header with the number of rows, then the columns in
+    the order of the schema, each one block of little-endian values: days since 1970-01-01 as
+    int32, numbers as float64, -0.0 as 0.0. Chunks, extra columns and the machine do not matter.
+    `frame` must have passed `validate_bars`.
+    """
+    digest = hashlib.sha256(f"bars 1 {frame.height} {' '.join(SCHEMA)}\n".encode())
+    digest.update(frame["date"].to_physical().to_numpy().astype("<i4").tobytes())
+    for name in _NUMBERS:
+        digest.update((frame[name].to_numpy() + np.float64(0)).astype("<f8").tobytes())
+    return digest.hexdigest()[:32]
+
+
+def adjusted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return date, open, high, low, close, volume with the prices adjusted.
+
+    The four prices are multiplied by the row's factor; a bar that was valid stays valid. Volume
+    stays as it was traded: the factor mixes splits with dividends, and volume knows only the
+    former.
+    """
+    factor = pl.col("adjustment")
+    return frame.select("date", *(pl.col(name) * factor for name in PRICES), "volume")

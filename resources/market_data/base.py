@@ -1,0 +1,58 @@
+"""What every source of bars is, and what it raises. Loads nothing heavy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from strategies.errors import GauntletError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import polars as pl
+
+SOURCES = ("synthetic", "sample", "files")
+
+
+class MarketDataError(GauntletError):
+    """A source cannot give bars; the text names the symbol where there is one."""
+
+
+class UnknownSymbolError(MarketDataError):
+    """The source has no such symbol."""
+
+
+class NoBarsError(MarketDataError):
+    """The source knows the symbol but has no bars of it in the window."""
+
+
+class PriceSource(Protocol):
+    """Where daily bars come from."""
+
+    @property
+    def name(self) -> str:
+        """The source's name in settings; stored bars are kept apart by it."""
+        ...
+
+    def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Return the bars of `symbol` from `start` to `end`, both inclusive, oldest first.
+
+        The frame has the schema of `resources.market_data.bars` and at least one row; a window
+        that reaches beyond what the source has gives what there is. Raises UnknownSymbolError,
+        NoBarsError, BadBarsError or another MarketDataError, the symbol in its text.
+        """
+        ...
+
+
+def within(source: str, symbol: str, bars: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
+    """Return the rows of `bars` dated from `start` to `end` inclusive; none raises NoBarsError."""
+    import polars as pl
+
+    window = bars.filter(pl.col("date").is_between(start, end))
+    if window.is_empty():
+        first, last = bars["date"].min(), bars["date"].max()
+        known = "none at all" if first is None else f"{first} to {last}"
+        raise NoBarsError(
+            f"{symbol}: source '{source}' has no bars from {start} to {end} (it has {known})."
+        )
+    return window

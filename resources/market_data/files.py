@@ -1,0 +1,143 @@
+"""A folder or bucket of one CSV or Parquet file a symbol, through fsspec.
+
+`AAPL.csv` or `AAPL.parquet`: a header, in any letter case, with date (or datetime, timestamp),
+open, high, low, close and volume; an optional "adj close" (adj_close, adjusted close,
+adjusted_close) becomes the adjustment, as does a column `adjustment` as the price store writes
+it. Other columns are ignored. Bars inside the window must be valid; every cell must be readable.
+"""
+
+import io
+import re
+from datetime import date
+
+import fsspec
+import polars as pl
+
+from resources.market_data.bars import SCHEMA, BadBarsError, validate_bars
+from resources.market_data.base import MarketDataError, UnknownSymbolError, within
+from resources.market_data.parquet import UNREADABLE
+from resources.universe import SYMBOL_RULE, is_symbol
+
+DATE_NAMES = ("date", "datetime", "timestamp")
+ADJUSTED_NAMES = ("adj close", "adj_close", "adjusted close", "adjusted_close")
+FORMATS = ("csv", "parquet")
+
+
+class FilesSource:
+    """Bars from files under `prices`, a folder or any URL that fsspec can open."""
+
+    name = "files"
+
+    def __init__(self, prices: str) -> None:
+        """Open the folder; one that is missing or out of reach raises MarketDataError."""
+        self._shown = re.sub(r"//[^/@]*@", "//***@", prices)  # no password in an error
+        try:
+            self._fs, self._root = fsspec.url_to_fs(prices)
+            found = self._fs.isdir(self._root)
+        except (OSError, ValueError, ImportError) as error:
+            raise MarketDataError(f"Folder {self._shown} cannot be opened: {error}.") from error
+        if not found:
+            raise MarketDataError(
+                f"Folder {self._shown} does not exist: source 'files' needs a folder or URL of "
+                "one CSV or Parquet file a symbol (GAUNTLET_PRICES)."
+            )
+
+    def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """See `PriceSource.fetch`; a symbol without a file raises UnknownSymbolError."""
+        if not is_symbol(symbol):  # and so never a path out of the folder
+            raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+        bars = _bars(symbol, self._table(symbol))
+        return validate_bars(symbol, within(self.name, symbol, bars, start, end))
+
+    def _table(self, symbol: str) -> pl.DataFrame:
+        names = [f"{symbol}.{suffix}" for suffix in FORMATS]
+        found = [name for name in names if self._fs.exists(f"{self._root}/{name}")]
+        if not found:
+            where = f"{self._shown} has no {' and no '.join(names)}"
+            raise UnknownSymbolError(f"{symbol}: no file; {where}.")
+        if len(found) > 1:
+            both = " and ".join(found)
+            raise MarketDataError(f"{symbol}: {self._shown} has both {both}; keep one of them.")
+        return self._read(symbol, found[0])
+
+    def _read(self, symbol: str, name: str) -> pl.DataFrame:
+        try:
+            data = io.BytesIO(self._fs.cat_file(f"{self._root}/{name}"))
+            if name.endswith(".csv"):
+                return pl.read_csv(data, infer_schema=False)
+            return pl.read_parquet(data)
+        except (OSError, *UNREADABLE) as error:
+            reason = str(error).partition("\n")[0]
+            raise BadBarsError(
+                f"{symbol}: {name} in {self._shown} is not readable: {reason}."
+            ) from error
+
+
+def _bars(symbol: str, table: pl.DataFrame) -> pl.DataFrame:
+    """Return `table` in the schema of bars; missing cells become null, for the rules to find."""
+    names = _names(symbol, table)
+    columns = {
+        name: _numbers(symbol, name, table[column])
+        for name, column in names.items()
+        if name != "date"
+    }
+    adjusted_close = columns.pop("adjusted_close", None)
+    if adjusted_close is not None:
+        columns["adjustment"] = adjusted_close / columns["close"]
+    elif "adjustment" not in columns:
+        columns["adjustment"] = pl.repeat(1.0, table.height, eager=True)
+    dates = _dates(symbol, table[names["date"]])
+    if dates.has_nulls():  # no window would hold such a row, and no rule would see it
+        row = dates.is_null().arg_max() or 0
+        raise BadBarsError(f"{symbol}: a date is missing in row {row + 1}.")
+    return pl.DataFrame({"date": dates, **columns}).select(*SCHEMA)
+
+
+def _names(symbol: str, table: pl.DataFrame) -> dict[str, str]:
+    """Return the table's column for the date, each number and, if there, the adjusted close."""
+    lowered = [column.strip().lower() for column in table.columns]
+    wanted = {name: (name,) for name in SCHEMA}
+    wanted |= {"date": DATE_NAMES, "adjusted_close": ADJUSTED_NAMES}
+    names = {}
+    for name, spellings in wanted.items():
+        found = [spelling for spelling in spellings if spelling in lowered]
+        if found and lowered.count(found[0]) > 1:
+            raise BadBarsError(f"{symbol}: column '{found[0]}' is twice in its file.")
+        if found:
+            names[name] = table.columns[lowered.index(found[0])]
+        elif name not in {"adjustment", "adjusted_close"}:
+            raise BadBarsError(f"{symbol}: its file has no column '{' or '.join(spellings)}'.")
+    return names
+
+
+def _dates(symbol: str, column: pl.Series) -> pl.Series:
+    """Return days; a time of day or an offset behind them is dropped, the day stays local."""
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.date()
+    if column.dtype == pl.Date:
+        return column
+    if column.dtype != pl.String:
+        raise BadBarsError(f"{symbol}: its dates are {column.dtype}, and must be dates or text.")
+    text = column.str.strip_chars()
+    days = text.str.extract(r"^(\d{4}-\d\d-\d\d)(?:[T ].*)?$").str.to_date("%Y-%m-%d", strict=False)
+    _refuse_first(symbol, "date", text, days, "a date like 2021-01-04")
+    return days
+
+
+def _numbers(symbol: str, name: str, column: pl.Series) -> pl.Series:
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        numbers = text.cast(pl.Float64, strict=False)
+        _refuse_first(symbol, name, text, numbers, "a number")
+        return numbers
+    if not column.dtype.is_numeric():
+        raise BadBarsError(f"{symbol}: its {name} is {column.dtype}, and must be a number.")
+    return column.cast(pl.Float64)
+
+
+def _refuse_first(symbol: str, name: str, text: pl.Series, parsed: pl.Series, what: str) -> None:
+    """Raise for the first cell that is not empty and was not understood."""
+    wrong = (text.is_not_null() & (text != "") & parsed.is_null()).arg_true()
+    if len(wrong):
+        row = wrong[0]
+        raise BadBarsError(f"{symbol}: {name} {text[row][:40]!r} in row {row + 1} is not {what}.")

@@ -1,0 +1,122 @@
+"""Settings from the environment: which prices, which universe, which window, where data lives.
+
+Imported when definitions load: standard library only, apart from the cheap constants below.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from resources.market_data.base import SOURCES
+from resources.market_data.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
+from resources.universe import Listing, Universe, load_universe, parse_day
+from strategies.errors import GauntletError, did_you_mean
+
+DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
+
+
+class InvalidSettingError(GauntletError):
+    """An environment variable is missing or refused; the text names it and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says, checked.
+
+    Attributes
+    ----------
+        source: one of `SOURCES`.
+        prices: folder or URL of the files source; None unless given.
+        universe: the universe's CSV file; None stands for the sample source's own symbols.
+        start: first day of the window, inclusive.
+        end: last day of the window, inclusive, never before `start`.
+        home: absolute folder in which data lives; it need not exist yet.
+    """
+
+    source: str
+    prices: str | None
+    universe: Path | None
+    start: date
+    end: date
+    home: Path
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the GAUNTLET_ variables of `environ`; a blank one counts as not given.
+
+        Relative paths are relative to the current directory. Raises InvalidSettingError.
+        """
+        given = {name: text.strip() for name, text in environ.items() if text.strip()}
+        source = _source(given.get("GAUNTLET_SOURCE", "synthetic"))
+        start, end = _window(given, source)
+        return cls(
+            source=source,
+            prices=_prices(given, source),
+            universe=_universe(given, source),
+            start=start,
+            end=end,
+            home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
+        )
+
+    def load_universe(self) -> Universe:
+        """Return the universe these settings stand for; raises UniverseError."""
+        if self.universe is not None:
+            return load_universe(self.universe)
+        return Universe(
+            tuple(
+                Listing(symbol, listed_from=first) for symbol, first in SAMPLE_LISTED_FROM.items()
+            )
+        )
+
+
+def _source(text: str) -> str:
+    if text not in SOURCES:
+        raise InvalidSettingError(
+            f"GAUNTLET_SOURCE={text} is unknown: use one of {', '.join(SOURCES)}."
+            + did_you_mean(text.lower(), SOURCES)
+        )
+    return text
+
+
+def _prices(given: Mapping[str, str], source: str) -> str | None:
+    prices = given.get("GAUNTLET_PRICES")
+    if source == "files" and prices is None:
+        raise InvalidSettingError(
+            "GAUNTLET_PRICES is not set, and GAUNTLET_SOURCE=files needs it: the folder or URL "
+            "of one CSV or Parquet file a symbol, as in GAUNTLET_PRICES=data/prices."
+        )
+    if source != "files" and prices is not None:
+        raise InvalidSettingError(
+            f"GAUNTLET_PRICES={prices} is read by the source 'files' only, but GAUNTLET_SOURCE is "
+            f"'{source}': set GAUNTLET_SOURCE=files, or leave GAUNTLET_PRICES out."
+        )
+    return prices
+
+
+def _universe(given: Mapping[str, str], source: str) -> Path | None:
+    path = given.get("GAUNTLET_UNIVERSE")
+    if path is None and source == "sample":
+        return None
+    return Path(path or "universe.csv").expanduser()
+
+
+def _window(given: Mapping[str, str], source: str) -> tuple[date, date]:
+    first, last = (SAMPLE_START, SAMPLE_END) if source == "sample" else DEFAULT_WINDOW
+    start = _day(given, "GAUNTLET_START", first)
+    end = _day(given, "GAUNTLET_END", last)
+    if start > end:
+        raise InvalidSettingError(
+            f"GAUNTLET_START={start} is after GAUNTLET_END={end}: the window is empty; set both, "
+            f"as in GAUNTLET_START={first} GAUNTLET_END={last}."
+        )
+    return start, end
+
+
+def _day(given: Mapping[str, str], name: str, default: date) -> date:
+    text = given.get(name)
+    try:
+        return parse_day(text) if text else default
+    except ValueError as error:
+        message = f"{name}={text} is not a date: write it like {name}={default}."
+        raise InvalidSettingError(message) from error

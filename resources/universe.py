@@ -1,0 +1,162 @@
+"""The universe: which symbols are tested, read from a CSV file.
+
+Its symbols become the partition keys of every asset and the file names of the price store, so
+this module says what a symbol may be. It is imported when definitions load: standard library
+only.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from strategies.errors import GauntletError
+
+SYMBOL_RULE = (
+    "1 to 15 letters, digits and . - ^ = ; at least one letter or digit, no '...' inside "
+    "and no '.' at the end"
+)
+MAX_BYTES = 16 * 2**20
+MAX_LINE = 4096
+
+# Ranges of partition keys are written "A...B": neither "..." inside a symbol nor a "." at its
+# end, which would melt into those dots, can be told from the separator.
+_SYMBOL = re.compile(r"(?=[.^=-]*[A-Za-z0-9])(?!.*\.\.\.)[A-Za-z0-9.^=-]{0,14}[A-Za-z0-9^=-]")
+
+
+class UniverseError(GauntletError):
+    """The universe's file is missing, unreadable or holds a row that is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One row of the universe; None where the file says nothing."""
+
+    symbol: str
+    sector: str | None = None
+    listed_from: date | None = None
+    listed_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """Listings in the order of the file; symbols are unique, whatever their letter case."""
+
+    listings: tuple[Listing, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in the order of the file."""
+        return tuple(listing.symbol for listing in self.listings)
+
+
+def is_symbol(text: str) -> bool:
+    """Say whether `text` may be a symbol (`SYMBOL_RULE`); such a text is a safe file name."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
+def parse_day(text: str) -> date:
+    """Return the day written as YYYY-MM-DD; any other form raises ValueError."""
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:  # "20210104" and "2021-W01-1" are ISO 8601 too
+        raise ValueError(text)
+    return day
+
+
+def load_universe(path: str | Path) -> Universe:
+    """Read a CSV file with a column `symbol` and, if it likes, sector, listed_from, listed_to.
+
+    Columns may stand in any order and letter case; others are ignored. UTF-8, with or without
+    a byte order mark; blank lines are skipped. Raises UniverseError, whose one line names the
+    file, and the line where there is one.
+    """
+    rows = _rows(path, _text(Path(path)))
+    _, header = next(rows, (0, []))
+    columns = _columns(path, header)
+    listings: dict[str, Listing] = {}
+    for line, cells in rows:
+        listing = _listing(f"{path}, line {line}", columns, cells)
+        # Two files of the price store must differ on file systems that ignore letter case too.
+        twin = listings.setdefault(listing.symbol.upper(), listing)
+        if twin is not listing:
+            seen = "" if twin.symbol == listing.symbol else f" (as {twin.symbol}; case is ignored)"
+            raise UniverseError(f"{path}, line {line}: symbol {listing.symbol} is twice{seen}.")
+    if not listings:
+        raise UniverseError(f"{path} has a header but no symbols: add one row a symbol.")
+    return Universe(tuple(listings.values()))
+
+
+def _text(path: Path) -> str:
+    if not path.exists():
+        raise UniverseError(f"{path} does not exist: a CSV file with a column 'symbol' is needed.")
+    if not path.is_file():
+        raise UniverseError(f"{path} is not a file: a CSV file with a column 'symbol' is needed.")
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UniverseError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: not a universe.")
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UniverseError(f"{path} is not UTF-8 text (byte {error.start}).") from error
+    except OSError as error:
+        raise UniverseError(f"{path} cannot be read: {error.strerror}.") from error
+    if "\0" in text:
+        raise UniverseError(f"{path} is not text: it has a NUL character.")
+    return text
+
+
+def _rows(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, stripped cells) of every row that is not blank."""
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(_bounded(path, lines), strict=True)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise UniverseError(f"{path}, line {reader.line_num}: {error}.") from error
+
+
+def _bounded(path: str | Path, lines: io.StringIO) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MAX_LINE:
+            raise UniverseError(f"{path}, line {number}: longer than {MAX_LINE} characters.")
+        yield line
+
+
+def _columns(path: str | Path, header: list[str]) -> list[str]:
+    if not header:
+        raise UniverseError(f"{path} is empty: a header with a column 'symbol' is needed.")
+    columns = [name.lower() for name in header]
+    if "symbol" not in columns:
+        found = ", ".join(header)[:80]
+        raise UniverseError(f"{path}, line 1: no column 'symbol' in the header ({found}).")
+    twice = next((name for name in columns if name and columns.count(name) > 1), None)
+    if twice:
+        raise UniverseError(f"{path}, line 1: column '{twice}' is twice in the header.")
+    return columns
+
+
+def _listing(where: str, columns: list[str], cells: list[str]) -> Listing:
+    if len(cells) > len(columns):
+        raise UniverseError(f"{where}: {len(cells)} cells, but the header has {len(columns)}.")
+    row = dict(zip(columns, cells, strict=False))
+    symbol = row.get("symbol", "")
+    if not is_symbol(symbol):
+        raise UniverseError(f"{where}: {symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+    first, last = (_day(where, name, row.get(name)) for name in ("listed_from", "listed_to"))
+    if first and last and first > last:
+        raise UniverseError(f"{where}: listed_from {first} is after listed_to {last}.")
+    return Listing(symbol, row.get("sector") or None, first, last)
+
+
+def _day(where: str, name: str, text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        message = f"{where}: {name} {text[:40]!r} is not a date like 2021-01-04."
+        raise UniverseError(message) from error

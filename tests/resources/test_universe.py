@@ -1,0 +1,136 @@
+import csv
+import io
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resources.universe import Listing, UniverseError, is_symbol, load_universe
+
+
+@pytest.fixture
+def universe(tmp_path: Path):
+    def load(content: str | bytes):
+        path = tmp_path / "universe.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return load_universe(path)
+
+    return load
+
+
+def test_symbols_keep_the_order_of_the_file(universe):
+    assert universe("symbol,sector\nMSFT,Tech\nAAPL,Tech\n").symbols == ("MSFT", "AAPL")
+
+
+def test_every_column_is_read_in_any_order_and_case_and_others_are_ignored(universe):
+    found = universe(
+        "Listed_To,SYMBOL,note,listed_from,Sector\n"
+        '2020-12-31,BRK-B,"a, b",2001-02-03,Finance\n'
+        ",^GSPC,,,\n"
+    )
+    assert found.listings == (
+        Listing("BRK-B", "Finance", date(2001, 2, 3), date(2020, 12, 31)),
+        Listing("^GSPC"),
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"symbol,sector\r\nAAPL,Tech\r\nIBM,\r\n",
+        b"\xef\xbb\xbfsymbol,sector\nAAPL,Tech\nIBM,\n",
+        b"\nsymbol , sector\n\n AAPL , Tech \n,\nIBM",
+    ],
+    ids=["crlf", "byte order mark", "blank lines, spaces, short row"],
+)
+def test_the_ways_spreadsheets_write_csv_are_read_alike(universe, content: bytes):
+    assert universe(content).listings == (Listing("AAPL", "Tech"), Listing("IBM"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: a header with a column 'symbol' is needed."),
+        (b"\n\n", "is empty: a header with a column 'symbol' is needed."),
+        (b"ticker,sector\nA,B\n", "line 1: no column 'symbol' in the header (ticker, sector)."),
+        (b"symbol,Symbol\nA,B\n", "line 1: column 'symbol' is twice in the header."),
+        (b"symbol\n", "has a header but no symbols: add one row a symbol."),
+        (b"symbol\nAAPL\xff\n", "is not UTF-8 text (byte 11)."),
+        (b"symbol\nAA\0PL\n", "is not text: it has a NUL character."),
+        (b"symbol\nA\nB/C\n", "line 3: 'B/C' is not a symbol (1 to 15 letters"),
+        (b"symbol,sector\n,Tech\n", "line 2: '' is not a symbol (1 to 15 letters"),
+        (b"symbol\nA\nB\nA\n", "line 4: symbol A is twice."),
+        (b"symbol\nA\na\n", "line 3: symbol a is twice (as A; case is ignored)."),
+        (b"symbol,listed_to\nA,31.12.2020\n", "listed_to '31.12.2020' is not a date like 2021-"),
+        (b"symbol,listed_from\nA,2021-02-29\n", "line 2: listed_from '2021-02-29' is not a date"),
+        (
+            b"symbol,listed_from,listed_to\nA,2021-01-02,2021-01-01\n",
+            "line 2: listed_from 2021-01-02 is after listed_to 2021-01-01.",
+        ),
+        (b"symbol,sector\nA,Tech,2020-01-01\n", "line 2: 3 cells, but the header has 2."),
+        (b"symbol,note\nA," + b"x" * 5000, "line 2: longer than 4096 characters."),
+        (b'symbol,note\nA,"' + b"x\n" * 70000, "field larger than field limit (131072)."),
+        (b'symbol,note\nA,"open\n', "unexpected end of data."),
+        (b"symbol\n" + b"\n" * 2**24, "is larger than 16 MiB: not a universe."),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line_that_names_file_and_line(
+    universe, tmp_path: Path, content: bytes, message: str
+):
+    with pytest.raises(UniverseError) as refused:
+        universe(content)
+    text = str(refused.value)
+    assert message in text
+    assert text.startswith(str(tmp_path / "universe.csv"))
+    assert "\n" not in text
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path):
+    with pytest.raises(UniverseError, match=r"none\.csv does not exist: a CSV file with a column"):
+        load_universe(tmp_path / "none.csv")
+    with pytest.raises(UniverseError, match="is not a file: a CSV file with a column 'symbol'"):
+        load_universe(tmp_path)
+
+
+@pytest.mark.parametrize("symbol", ["A", "BRK-B", "BF.B", "^GSPC", "EURUSD=X", "0700.HK", ".INX"])
+def test_symbols_of_the_usual_feeds_are_allowed(symbol: str):
+    assert is_symbol(symbol)
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["", ".", "..", "A...B", "A.", "../A", "A/B", "A\\B", "A,B", "A B", "Ä", "A\n", "-", "A" * 16],
+)
+def test_what_breaks_partition_keys_or_paths_is_no_symbol(symbol: str):
+    assert not is_symbol(symbol)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("Aa0.^=-"), max_size=17), st.sampled_from(["B", ".B"]))
+def test_a_range_of_two_symbols_splits_into_just_these(symbol: str, other: str):
+    if is_symbol(symbol):
+        assert f"{symbol}...{other}".split("...") == [symbol, other]
+
+
+@settings(deadline=None)
+@given(st.lists(st.from_regex(r"[A-Z]{1,15}", fullmatch=True), min_size=1, unique=True))
+def test_what_csv_writes_is_read_back(tmp_path_factory, symbols: list[str]):
+    text = io.StringIO()
+    csv.writer(text).writerows([["symbol"], *([symbol] for symbol in symbols)])
+    path = tmp_path_factory.mktemp("universe") / "universe.csv"
+    path.write_text(text.getvalue(), newline="")
+    assert load_universe(path).symbols == tuple(symbols)
+
+
+def test_settings_universe_and_resources_load_without_the_heavy_libraries():
+    heavy = ["polars", "pandas", "pyarrow", "exchange_calendars", "bokeh_sampledata"]
+    code = (
+        "import sys; import resources.settings, resources.market_data.resource, "
+        f"resources.price_store; print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
