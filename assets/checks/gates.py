@@ -1,0 +1,69 @@
+"""The gates: a stage's checks, evaluated in a step of their own between it and what follows.
+
+Of their own, because a failing check inside a multi-asset would end the step midway. Blocking,
+so that what is downstream of a broken limit does not run; the partitions already made stay.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from assets.checks.verdicts import NOT_MEASURED, Verdict
+from resources.result_store.resource import ResultStore
+from resources.run_log import recorded_profile
+from resources.thresholds import Thresholds
+
+Profile = Mapping[str, Any]
+Failures = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check of one or more assets of a stage.
+
+    Parameters
+    ----------
+    name
+        The good condition, as the UI shows it.
+    description
+        What is measured.
+    judge
+        From the profile of the stage, the failures of the run, the thresholds and the asset to
+        the verdict.
+    """
+
+    name: str
+    description: str
+    judge: Callable[[Profile, Failures, Thresholds, dg.AssetKey], Verdict]
+
+
+def build_gates(
+    stage: str, keys: Sequence[dg.AssetKey], gates: Sequence[Gate]
+) -> dg.AssetChecksDefinition:
+    """Return the checks of a stage: every gate on every one of its assets."""
+    by_name = {gate.name: gate for gate in gates}
+
+    @dg.multi_asset_check(
+        name=f"{stage}_gates",
+        specs=[
+            dg.AssetCheckSpec(gate.name, asset=key, description=gate.description, blocking=True)
+            for key in keys
+            for gate in gates
+        ],
+        can_subset=True,
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
+    ) -> Iterator[dg.AssetCheckResult]:
+        profile = recorded_profile(result_store, context.run.run_id, stage)
+        failures = result_store.manager().get_failures(context.run.run_id)
+        for selected in sorted(context.selected_asset_check_keys):
+            verdict = NOT_MEASURED
+            if profile is not None:
+                gate = by_name[selected.name]
+                verdict = gate.judge(profile, failures, thresholds, selected.asset_key)
+            yield verdict.result(selected.asset_key, selected.name)
+
+    return check

@@ -1,0 +1,97 @@
+"""The leaderboard: strategies ranked over the universe, as a table and as plots."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.stages import LEADERBOARD_KEY, SUMMARIES_KEY
+from resources.backtest_files import BacktestFiles
+from resources.reports import Reports
+from resources.result_store.resource import ResultStore
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_TABLE_FILE = "leaderboard.csv"
+_PLOT_FILE = "leaderboard.png"
+
+
+def build_leaderboard(universe: Sequence[str]) -> dg.AssetsDefinition:
+    """Return the asset for the symbols of `universe`."""
+
+    @dg.asset(
+        key=LEADERBOARD_KEY,
+        deps=[SUMMARIES_KEY],
+        # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="results",
+        kinds={"postgres", "matplotlib"},
+        code_version="1",
+        description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
+        "of the universe, on the source, window and terms of the newest run.",
+    )
+    def leaderboard(
+        result_store: ResultStore, backtest_files: BacktestFiles, reports: Reports
+    ) -> dg.MaterializeResult:
+        manager = result_store.manager()
+        ranking, standing = manager.leaderboard(universe), manager.standing(universe)
+        if ranking.is_empty():
+            raise dg.Failure(
+                "There are no results to rank: materialize backtest_summaries first.",
+                allow_retries=False,
+            )
+        plot = _plot(ranking, standing, backtest_files)
+        return dg.MaterializeResult(
+            metadata={
+                "strategies": ranking.height,
+                "symbols": standing["symbol"].n_unique(),
+                "runs": standing["run_id"].n_unique(),
+                "ranking": dg.MetadataValue.md(_markdown(ranking)),
+                "plot": dg.MetadataValue.md(_embedded(plot)),
+                "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(ranking))),
+                "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
+            }
+        )
+
+    return leaderboard
+
+
+def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFiles) -> bytes:
+    from assets.plots import leaderboard_plot
+
+    # A curve belongs to the run that its row names: join, or an older run's curve would stand in.
+    rows = standing.select("run_id", "strategy", "symbol")
+    curves = files.equity(standing["run_id"].unique().sort())
+    equity = curves.join(rows, on=["run_id", "strategy", "symbol"], how="semi")
+    return leaderboard_plot(ranking, standing, equity)
+
+
+def _csv(ranking: "pl.DataFrame") -> bytes:
+    content = io.BytesIO()
+    ranking.write_csv(content)
+    return content.getvalue()
+
+
+def _embedded(png: bytes) -> str:
+    return f"![leaderboard](data:image/png;base64,{base64.b64encode(png).decode()})"
+
+
+def _markdown(ranking: "pl.DataFrame") -> str:
+    import polars as pl
+
+    shown = ranking.select(
+        "rank", "strategy", "symbols", "median_sharpe_ratio", "median_total_return",
+        "worst_max_drawdown", "total_trades", "beat_benchmark",
+    )  # fmt: skip
+    with pl.Config(
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_rows=-1,
+        tbl_cols=-1,
+        float_precision=3,
+    ):
+        return str(shown)

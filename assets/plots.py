@@ -1,0 +1,110 @@
+"""Plots of the leaderboard, as PNG. matplotlib without its global state: no window, no pyplot."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HIGHLIGHTED = ("#0b6e99", "#d1495b", "#edae49")
+_GREY = "#b9c0c7"
+_INK = "#2b2f33"
+
+
+def growth_of_one(equity: pl.DataFrame) -> pl.DataFrame:
+    """Return what one unit spread evenly over a strategy's symbols became, day by day.
+
+    Parameters
+    ----------
+    equity
+        Columns strategy, symbol, date, equity; a curve a strategy and symbol.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns strategy, date, growth. A symbol counts as cash before its first bar and as its
+        last value after its last one, so that nobody enters or leaves the average.
+    """
+    capital = pl.col("equity").first().over("strategy", "symbol", order_by="date")
+    relative = equity.with_columns((pl.col("equity") / capital).alias("growth"))
+    days = relative.select("date").unique()
+    pairs = relative.select("strategy", "symbol").unique()
+    filled = (
+        pairs.join(days, how="cross")
+        .join(relative, on=["strategy", "symbol", "date"], how="left")
+        .sort("strategy", "symbol", "date")
+        .with_columns(pl.col("growth").forward_fill().over("strategy", "symbol").fill_null(1.0))
+    )
+    return filled.group_by("strategy", "date").agg(pl.col("growth").mean()).sort("strategy", "date")
+
+
+def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, equity: pl.DataFrame) -> bytes:
+    """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
+
+    Parameters
+    ----------
+    ranking
+        The leaderboard, best strategy first.
+    standing
+        Columns strategy, symbol, sharpe_ratio: what was ranked.
+    equity
+        The curves, as `growth_of_one` takes them.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    order = ranking["strategy"].to_list()
+    _draw_growth(left, growth_of_one(equity), order)
+    _draw_spread(right, standing, order)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    return content.getvalue()
+
+
+def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str]) -> None:
+    for place, strategy in reversed(list(enumerate(order))):
+        curve = growth.filter(pl.col("strategy") == strategy)
+        top = place < len(_HIGHLIGHTED)
+        axes.plot(
+            curve["date"].to_numpy(),
+            curve["growth"].to_numpy(),
+            color=_HIGHLIGHTED[place] if top else _GREY,
+            linewidth=1.8 if top else 1.0,
+            label=strategy if top else None,
+        )
+    axes.axhline(1.0, color=_INK, linewidth=0.6)
+    axes.set_title("Growth of 1, spread evenly over the universe", loc="left", fontsize=11)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], frameon=False, title="best three; others grey")
+    _plain(axes)
+
+
+def _draw_spread(axes: "Axes", standing: pl.DataFrame, order: list[str]) -> None:
+    worst_first = order[::-1]
+    samples = [
+        standing.filter(pl.col("strategy") == strategy)["sharpe_ratio"].drop_nulls().to_numpy()
+        for strategy in worst_first
+    ]
+    style: dict[str, Any] = {"color": _INK, "linewidth": 0.9}
+    axes.boxplot(
+        samples,
+        orientation="horizontal",
+        tick_labels=worst_first,
+        showfliers=False,
+        medianprops={"color": _HIGHLIGHTED[0], "linewidth": 2},
+        boxprops=style,
+        whiskerprops=style,
+        capprops=style,
+    )
+    axes.axvline(0.0, color=_INK, linewidth=0.6)
+    axes.set_title("Sharpe ratio by symbol (median, quartiles)", loc="left", fontsize=11)
+    _plain(axes)
+
+
+def _plain(axes: "Axes") -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", color="#e6e8ea", linewidth=0.6)
+    axes.tick_params(labelsize=9)

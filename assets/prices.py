@@ -1,0 +1,68 @@
+"""Daily bars, one partition a symbol, in the price store."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.partition_truth import report_partitions
+from assets.progress import with_progress
+from assets.stages import PRICES, PRICES_KEY, close_stage, fail_if_nothing_was_made
+from engine.results import Failure
+from resources.market_data.resource import MarketData
+from resources.price_store import PriceStore, StoredBars
+from resources.result_store.resource import ResultStore
+from resources.run_log import RunLog
+from resources.run_profile import StageProfile
+from resources.run_settings import RunSettings
+
+
+def build_prices(symbols: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset for a universe."""
+
+    @dg.asset(
+        key=PRICES_KEY,
+        partitions_def=symbols,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="market_data",
+        kinds={"polars", "parquet"},
+        code_version="1",
+        description="Daily bars of a symbol, raw and with their adjustment factor; the window "
+        "and a warm-up before it. One Parquet file a symbol in the price store.",
+    )
+    def prices(
+        context: dg.AssetExecutionContext,
+        market_data: MarketData,
+        price_store: PriceStore,
+        run_settings: RunSettings,
+        result_store: ResultStore,
+    ):
+        profile = StageProfile()
+        source = market_data.open_source()
+        first, last = run_settings.history_start(), run_settings.window().end
+        stored: dict[str, StoredBars] = {}
+        failures: list[Failure] = []
+        for symbol in with_progress(context, context.partition_keys, "symbols fetched"):
+            try:
+                bars = source.fetch(symbol, first, last)
+                stored[symbol] = price_store.write(source.name, symbol, bars)
+            except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
+                failures.append(Failure.of(symbol, error))
+        counts = {"requested": len(context.partition_keys), "succeeded": len(stored)}
+        run_log = RunLog(result_store, source.name, run_settings.window())
+        close_stage(context, run_log, PRICES, profile.summary(**counts), failures)
+        fail_if_nothing_was_made(failures, len(stored))
+        metadata = {symbol: _metadata(bars) for symbol, bars in stored.items()}
+        yield from report_partitions(context, {PRICES_KEY: metadata})
+
+    return prices
+
+
+def _metadata(stored: StoredBars) -> dict[str, Any]:
+    return {
+        "path": dg.MetadataValue.path(stored.path),
+        "bars": stored.rows,
+        "first_session": stored.first.isoformat(),
+        "last_session": stored.last.isoformat(),
+        "data_version": stored.data_version,
+        "outcome": stored.outcome,
+    }

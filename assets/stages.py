@@ -1,0 +1,67 @@
+"""The stages of a run, their asset keys, and what each does at its end.
+
+A stage is an asset that works through a run's symbols: prices, backtests, summaries. It
+accounts for each of them; its profile is the measurement that the checks judge.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from engine.results import Failure
+from resources.run_log import RunLog
+
+PRICES = "prices"
+BACKTESTS = "backtests"
+SUMMARIES = "backtest_summaries"
+
+PRICES_KEY = dg.AssetKey(PRICES)
+SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
+LEADERBOARD_KEY = dg.AssetKey("leaderboard")
+
+_SHOWN = 5
+
+
+def backtests_key(strategy: str) -> dg.AssetKey:
+    """Return the asset of one strategy's backtests."""
+    return dg.AssetKey([BACKTESTS, strategy])
+
+
+def close_stage(
+    context: dg.AssetExecutionContext,
+    run_log: RunLog,
+    stage: str,
+    profile: dict[str, Any],
+    failures: Sequence[Failure],
+) -> None:
+    """Record the stage in the run log and say in Dagster's log how it went.
+
+    `profile` holds at least ``requested`` and ``succeeded``, numbers of symbols.
+    """
+    run_log.record(context.run, stage, profile, failures)
+    for failure in failures[:_SHOWN]:
+        context.log.warning(_line(failure))
+    if len(failures) > _SHOWN:
+        context.log.warning(f"... and {len(failures) - _SHOWN} more failures of {stage}")
+    context.log.info(
+        f"{profile['succeeded']} of {profile['requested']} symbols "
+        f"in {profile['wall_seconds']:.1f} s"
+    )
+
+
+def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
+    """End the step when it has no partition to show for itself.
+
+    Raises
+    ------
+    dagster.Failure
+        Whose first line is the reason of the first failure.
+    """
+    if failures and not made:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise dg.Failure(_line(failures[0]) + more, allow_retries=False)
+
+
+def _line(failure: Failure) -> str:
+    return f"{failure.error_class}: {failure.message}"

@@ -1,0 +1,149 @@
+"""Backtest summaries: results persisted in PostgreSQL, read back and reconciled."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.partition_truth import is_part_of_this_run, report_partitions, runs_that_made
+from assets.stages import (
+    SUMMARIES,
+    SUMMARIES_KEY,
+    backtests_key,
+    close_stage,
+    fail_if_nothing_was_made,
+)
+from engine.results import Failure
+from resources.backtest_files import BacktestFiles
+from resources.market_data.resource import MarketData
+from resources.result_store.resource import ResultStore
+from resources.run_log import RunLog
+from resources.run_profile import StageProfile
+from resources.run_settings import RunSettings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from resources.backtest_tables import BacktestTables
+
+
+def build_summaries(
+    symbols: dg.PartitionsDefinition, strategies: Sequence[str]
+) -> dg.AssetsDefinition:
+    """Return the asset of a universe, downstream of the backtests of all `strategies`."""
+    backtests = [backtests_key(name) for name in strategies]
+
+    @dg.asset(
+        key=SUMMARIES_KEY,
+        deps=backtests,
+        partitions_def=symbols,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="results",
+        kinds={"postgres"},
+        code_version="1",
+        description="A symbol's results in PostgreSQL, one row a strategy with its trades, read "
+        "back and compared with what was produced.",
+    )
+    def backtest_summaries(
+        context: dg.AssetExecutionContext,
+        market_data: MarketData,
+        run_settings: RunSettings,
+        backtest_files: BacktestFiles,
+        result_store: ResultStore,
+    ):
+        stage = _Stage(context, backtest_files, result_store)
+        stage.run(backtests)
+        run_log = RunLog(result_store, market_data.source, run_settings.window())
+        close_stage(context, run_log, SUMMARIES, stage.summary(), stage.failures)
+        fail_if_nothing_was_made(stage.failures, len(stage.made))
+        yield from report_partitions(context, {SUMMARIES_KEY: stage.made})
+
+    return backtest_summaries
+
+
+@dataclass
+class _Stage:
+    """One execution of the step: saves what backtests left, a part at a time, and reads it back."""
+
+    context: dg.AssetExecutionContext
+    backtest_files: BacktestFiles
+    result_store: ResultStore
+    profile: StageProfile = field(default_factory=StageProfile)
+    failures: list[Failure] = field(default_factory=list)
+    # Rows by symbol: to be had, produced, found in the store, and there equal to the produced.
+    expected: Counter[str] = field(default_factory=Counter)
+    produced: Counter[str] = field(default_factory=Counter)
+    saved: Counter[str] = field(default_factory=Counter)
+    retrieved: Counter[str] = field(default_factory=Counter)
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def run(self, backtests: Sequence[dg.AssetKey]) -> None:
+        in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
+        for run_id, wanted in self._wanted(in_this_run or backtests).items():
+            for part in self.backtest_files.parts(run_id):
+                self._save_and_read_back(self.backtest_files.read_part(run_id, part), wanted)
+                self.profile.sample()
+        complete = len(in_this_run) or None
+        for symbol in self.context.partition_keys:
+            self._account(symbol, complete)
+
+    def summary(self) -> dict[str, Any]:
+        return self.profile.summary(
+            requested=len(self.context.partition_keys),
+            succeeded=len(self.made),
+            produced_rows=self.produced.total(),
+            saved_rows=self.saved.total(),
+            retrieved_rows=self.retrieved.total(),
+        )
+
+    def _wanted(self, backtests: Sequence[dg.AssetKey]) -> dict[str, "pl.DataFrame"]:
+        """Return the strategies and symbols to save, by the run that made them."""
+        import polars as pl
+
+        rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for key in backtests:
+            runs = runs_that_made(self.context, key, self.context.partition_keys)
+            for symbol, run_id in runs.items():
+                rows[run_id].append((key.path[-1], symbol))
+                self.expected[symbol] += 1
+        schema = {"strategy": pl.String, "symbol": pl.String}
+        return {run: pl.DataFrame(pairs, schema, orient="row") for run, pairs in rows.items()}
+
+    def _save_and_read_back(self, tables: "BacktestTables", wanted: "pl.DataFrame") -> None:
+        from resources.result_store.reconciliation import intact
+
+        results = tables.results.join(wanted, on=["strategy", "symbol"], how="semi")
+        trades = tables.trades.join(results, left_on="backtest_id", right_on="id", how="semi")
+        manager = self.result_store.manager()
+        manager.save_backtests(results, trades)
+        identifiers = results["id"].to_list()
+        stored = manager.get_backtests_by_ids(identifiers)
+        trade_counts = manager.count_trades(identifiers)
+        self.produced.update(results["symbol"])
+        self.saved.update(stored["symbol"])
+        self.retrieved.update(intact(results, stored, trade_counts)["symbol"])
+
+    def _account(self, symbol: str, complete: int | None) -> None:
+        """Count a symbol as made, or as failed here; what failed upstream is recorded there.
+
+        `complete` is the number of strategies in this run, None if it has none.
+        """
+        expected = self.expected[symbol]
+        if not expected and complete is None:
+            message = f"{symbol} has no backtests: materialize backtests first."
+            self.failures.append(Failure(symbol, "MissingBacktestsError", message))
+        elif expected and expected >= (complete or 0):
+            self._account_rows(symbol, expected)
+
+    def _account_rows(self, symbol: str, expected: int) -> None:
+        if self.retrieved[symbol] == expected:
+            self.made[symbol] = {"rows": expected}
+            return
+        message = (
+            f"{symbol}: of {expected} results {self.produced[symbol]} were in the run's files, "
+            f"{self.saved[symbol]} are in the result store, and {self.retrieved[symbol]} of them "
+            "equal what was produced."
+        )
+        self.failures.append(Failure(symbol, "UnreconciledRowsError", message))

@@ -1,0 +1,55 @@
+"""The code location: every asset, check and resource, put together from the settings.
+
+Loading it opens no network, no database and no price file, and imports no heavy library.
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.backtests import build_backtests
+from assets.checks.stage_checks import build_checks
+from assets.leaderboard import build_leaderboard
+from assets.prices import build_prices
+from assets.summaries import build_summaries
+from pipelines.partitions import symbol_partitions
+from pipelines.resources import build_resources
+from resources.settings import Settings
+from strategies.registry import registered_strategies
+
+
+def build_defs(
+    settings: Settings, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Return the definitions for some settings; tests override resources.
+
+    Raises
+    ------
+    UniverseError
+        When the universe cannot be read.
+    """
+    universe = settings.load_universe().symbols
+    symbols = symbol_partitions(universe)
+    strategies = registered_strategies()
+    names = list(strategies)
+    return dg.Definitions(
+        assets=[
+            build_prices(symbols),
+            build_backtests(symbols, strategies),
+            build_summaries(symbols, names),
+            build_leaderboard(universe),
+        ],
+        asset_checks=build_checks(names),
+        resources=build_resources(settings) | dict(resource_overrides or {}),
+        # Steps share one process: they are few, and each import of vectorbt costs seconds.
+        executor=dg.in_process_executor,
+    )
+
+
+with warnings.catch_warnings():
+    # Backfill policies are what makes a universe one run; Dagster says that they are in beta.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    defs = build_defs(Settings.from_environment(os.environ))

@@ -1,0 +1,123 @@
+"""The main job, as `make run` starts it: the whole graph over the whole universe, in one run.
+
+It runs `dagster asset materialize` as anybody would and says what matters of its output; the
+rest is kept in a log file.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+
+from pipelines.partitions import whole_range
+from pipelines.resources import build_resources
+from pipelines.run_outcome import why_it_failed
+from pipelines.run_output import RunOutput
+from pipelines.run_report import print_failures, print_leaderboard, print_places
+from resources.settings import Settings
+from resources.universe import Universe
+from strategies.errors import GauntletError
+from strategies.registry import registered_strategies
+
+_REFUSED = 2
+_INTERRUPTED = 130
+
+# Said on every use of the command, to whoever reads; the command is documented and kept.
+_SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the main job; return 0, 1 if the run failed, 2 if it was refused before it began."""
+    _parser().parse_args(arguments)
+    console, errors = Console(), Console(stderr=True)
+    try:
+        return _run(Settings.from_environment(os.environ), console, errors)
+    except GauntletError as error:
+        errors.print(f"Refused: {error}", style="red", markup=False, soft_wrap=True)
+        return _REFUSED
+    except KeyboardInterrupt:
+        errors.print("Interrupted; what was finished is kept.", style="red")
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="make run",
+        description="Materialize prices, backtests, summaries and the leaderboard of the whole "
+        "universe in one run, then print the leaderboard.",
+        epilog="Settings are environment variables, or variables of make: GAUNTLET_SOURCE "
+        "(SOURCE), GAUNTLET_PRICES (PRICES), GAUNTLET_UNIVERSE (UNIVERSE), GAUNTLET_START "
+        "(START), GAUNTLET_END (END); GAUNTLET_HOME says where data lives and DATABASE_URL "
+        "which PostgreSQL to use. The README shows each.",
+    )
+
+
+def _run(settings: Settings, console: Console, errors: Console) -> int:
+    universe = settings.load_universe()
+    resources = build_resources(settings)
+    with console.status("Starting PostgreSQL"):
+        resources["result_store"].check_reachable()
+    _print_heading(console, settings, universe)
+    output = RunOutput(console, settings.home / "logs" / "main-job.log")
+    succeeded = _materialize(whole_range(universe.symbols), output)
+    manager = resources["result_store"].manager()
+    if output.run_id:
+        print_failures(console, manager.get_failures(output.run_id))
+    if not succeeded:
+        errors.print(
+            f"Failed: {_reason(output)} (log: {output.log})",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
+        return 1
+    print_leaderboard(console, manager.leaderboard(universe.symbols))
+    print_places(console, resources, output.log)
+    return 0
+
+
+def _print_heading(console: Console, settings: Settings, universe: Universe) -> None:
+    symbols, strategies = len(universe.symbols), len(registered_strategies())
+    console.print(
+        f"[bold]{symbols} symbols x {strategies} strategies[/bold], source {settings.source}, "
+        f"{settings.start} to {settings.end}"
+    )
+
+
+def _materialize(partition_range: str, output: RunOutput) -> bool:
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
+    command += ["--partition-range", partition_range, "-m", "pipelines.definitions"]
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
+        command,
+        env=_environment(os.environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    with process:
+        output.follow(process.stdout or [])
+    return process.returncode == 0
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    warnings = ",".join(filter(None, [environ.get("PYTHONWARNINGS"), _SUPERSEDED]))
+    defaults = {"DAGSTER_HOME": str(Path.cwd())}
+    return {**defaults, **environ, "PYTHONWARNINGS": warnings, "PYTHONUNBUFFERED": "1"}
+
+
+def _reason(output: RunOutput) -> str:
+    if output.run_id is None:
+        return output.last_line
+    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
+    with dg.DagsterInstance.get() as instance:
+        return why_it_failed(instance, output.run_id)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Why a run failed, in one line."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.execution.plan.objects import StepFailureData
+
+
+def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return the reason of a run's failure: its first blocking check, else its first error."""
+    checks = list(_broken_checks(instance, run_id))
+    if checks:
+        more = f" (and {len(checks) - 1} more checks)" if len(checks) > 1 else ""
+        return checks[0] + more
+    return next(_errors(instance, run_id), "the run failed without saying why")
+
+
+def _broken_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
+        event = entry.dagster_event
+        check = event.asset_check_evaluation_data if event else None
+        if check and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+            asset = check.asset_key.to_user_string()
+            yield f"check {check.check_name} of {asset} failed. {check.description}"
+
+
+def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        event = entry.dagster_event
+        if event and event.event_specific_data:
+            yield f"{event.step_key}: {_first_cause(event.step_failure_data)}"
+
+
+def _first_cause(failure: StepFailureData) -> str:
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    # Dagster wraps what an asset raised; the innermost cause is the reason.
+    error = failure.error
+    while error and error.cause:
+        error = error.cause
+    return " ".join(error.message.split()) if error else "failed without an error"

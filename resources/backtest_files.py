@@ -1,0 +1,81 @@
+"""The Parquet files a run's backtests leave: results, trades and equity curves.
+
+A run writes into a folder of its own, a part at a time (one batch of symbols), and no run ever
+writes into another's: what a run did can be told from what an earlier one did, for good.
+"""
+
+import io
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import fsspec
+from pydantic import Field
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from resources.backtest_tables import BacktestTables
+
+
+class BacktestFiles(dg.ConfigurableResource):
+    """Backtest tables under one root, a folder a run."""
+
+    root: str = Field(description="Folder or fsspec URL under which backtests are stored.")
+
+    def write(self, run_id: str, part: int, tables: "BacktestTables") -> None:
+        """Store a part of a run's backtests, replacing the same part of an earlier attempt.
+
+        The results are written last: a part without them is not there.
+        """
+        from resources.atomic_write import write_whole
+
+        for name in ("equity", "trades", "results"):
+            fs, folder = self._folder(run_id)
+            content = io.BytesIO()
+            getattr(tables, name).write_parquet(content)
+            write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content.getvalue())
+
+    def parts(self, run_id: str) -> list[int]:
+        """Return the parts that a run has stored, in order."""
+        fs, folder = self._folder(run_id)
+        paths = [PurePosixPath(str(path)) for path in fs.glob(f"{folder}/results-*.parquet")]
+        return sorted(int(path.stem.removeprefix("results-")) for path in paths)
+
+    def read_part(self, run_id: str, part: int) -> "BacktestTables":
+        """Return the results and trades of a part, and no curves."""
+        from resources.backtest_tables import EQUITY_SCHEMA, BacktestTables
+
+        results, trades = (self._read(name, run_id, part) for name in ("results", "trades"))
+        return BacktestTables(results, trades, EQUITY_SCHEMA.to_frame())
+
+    def equity(self, run_ids: Iterable[str]) -> "pl.DataFrame":
+        """Return the equity curves of some runs, each row with its ``run_id``."""
+        import polars as pl
+
+        from resources.backtest_tables import EQUITY_SCHEMA
+
+        nothing = EQUITY_SCHEMA.to_frame().with_columns(run_id=pl.lit("", dtype=pl.String))
+        parts = [
+            self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
+            for run_id in run_ids
+            for part in self.parts(run_id)
+        ]
+        return pl.concat([nothing, *parts])
+
+    def describe(self) -> str:
+        """Return where the files are, for people to read."""
+        fs, root = fsspec.url_to_fs(self.root)
+        return root if "file" in fs.protocol else str(fs.unstrip_protocol(root))
+
+    def _folder(self, run_id: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        fs, root = fsspec.url_to_fs(self.root)
+        return fs, f"{root.rstrip('/')}/{run_id}"
+
+    def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
+        import polars as pl
+
+        fs, folder = self._folder(run_id)
+        content = fs.cat_file(f"{folder}/{name}-{part:05}.parquet")
+        return pl.read_parquet(io.BytesIO(content))  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,24 @@
+"""Reports for people: files under one folder, each replaced whole by the next run's."""
+
+import dagster as dg
+import fsspec
+from pydantic import Field
+
+from resources.atomic_write import write_whole
+
+
+class Reports(dg.ConfigurableResource):
+    """Where tables and plots for people are put."""
+
+    root: str = Field(description="Folder or fsspec URL of the reports.")
+
+    def write(self, name: str, content: bytes) -> str:
+        """Store a report and return where it is."""
+        path = self.path_of(name)
+        fs, inner = fsspec.url_to_fs(path)
+        write_whole(fs, inner, content)
+        return path
+
+    def path_of(self, name: str) -> str:
+        """Return where the report `name` is, or will be."""
+        return f"{self.root.rstrip('/')}/{name}"

@@ -1,0 +1,124 @@
+"""Write many backtests and their trades in one transaction, by COPY.
+
+The rows go into a staging table first, because COPY itself can't update. From there one statement
+upserts them in the order of their identifiers: two runs that save the same backtests lock them
+in the same order, so neither waits for the other in a circle.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import polars as pl
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from resources.result_store.connection import reachable
+from resources.result_store.errors import InvalidResultError
+from resources.result_store.frames import (
+    BACKTESTS,
+    RESULTS_SCHEMA,
+    TRADES,
+    checked_results,
+    checked_trades,
+)
+
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
+
+
+def save(engine: sa.Engine, results: pl.DataFrame, trades: pl.DataFrame) -> int:
+    """Save `results` with their `trades`, all or nothing; return the number of results saved.
+
+    A result whose identifier is stored already replaces the stored one, trades included, and
+    keeps its `created_at`. So saving twice leaves what saving once leaves.
+
+    Parameters
+    ----------
+    results, trades
+        As `frames.RESULTS_SCHEMA` and `frames.TRADES_SCHEMA` say.
+
+    Raises
+    ------
+    InvalidResultError
+        When a frame is not fit to be stored, or the database refuses a row.
+    DatabaseUnreachableError
+        When the connection breaks.
+    """
+    results = checked_results(results)
+    trades = checked_trades(trades, results)
+    if results.is_empty():
+        return 0
+    with refusals(), reachable(engine), engine.begin() as connection:
+        staging = _stage(connection, results)
+        _upsert(connection, staging)
+        _replace_trades(connection, staging, trades)
+    return results.height
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what the database refuses into one line: which rule, and which row."""
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(original, _REFUSALS):
+            raise
+        detail = original.diag.message_detail or ""
+        reason = f"{original.diag.message_primary or original}. {detail}".strip()
+        raise InvalidResultError(f"The database refuses the rows: {reason}") from error
+
+
+def _stage(connection: sa.Connection, results: pl.DataFrame) -> sa.Table:
+    columns = [sa.Column(name, BACKTESTS.columns[name].type) for name in RESULTS_SCHEMA]
+    staging = sa.Table(
+        "staged_backtests",
+        sa.MetaData(),
+        *columns,
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    staging.create(connection)
+    _copy(connection, staging.name, results)
+    return staging
+
+
+def _upsert(connection: sa.Connection, staging: sa.Table) -> None:
+    statement = insert(BACKTESTS).from_select(
+        list(RESULTS_SCHEMA), sa.select(staging).order_by(staging.c.id), include_defaults=False
+    )
+    new = {name: statement.excluded[name] for name in RESULTS_SCHEMA if name != "id"}
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"], set_={**new, "updated_at": sa.func.now()}
+        )
+    )
+
+
+def _replace_trades(connection: sa.Connection, staging: sa.Table, trades: pl.DataFrame) -> None:
+    # The upsert holds the locks of all these backtests: nobody else touches their trades.
+    connection.execute(sa.delete(TRADES).where(TRADES.c.backtest_id.in_(sa.select(staging.c.id))))
+    _copy(connection, TRADES.name, trades)
+
+
+def _copy(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:
+    """COPY `frame` into `table`, in CSV.
+
+    polars writes that text without a Python object a value: each float as its shortest text that
+    reads back as the same bits, NULL as nothing and an empty text as ``""``.
+    """
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    )
+    with psycopg_connection(connection).cursor() as cursor, cursor.copy(command) as copy:
+        copy.write(frame.write_csv(include_header=False))
+
+
+def psycopg_connection(connection: sa.Connection) -> psycopg.Connection:
+    """Return the driver's own connection, which can COPY, in `connection`'s transaction."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"the engine's driver is not psycopg 3 but {type(driver)}")
+    return driver

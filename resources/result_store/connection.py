@@ -1,0 +1,135 @@
+"""Where the database is, and how it is connected to.
+
+An explicit URL wins, then the environment variable DATABASE_URL, then the embedded PostgreSQL.
+PostgreSQL is the only dialect: upserts, COPY and JSONB are what the store stands on.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from resources.result_store.errors import DatabaseUnreachableError, InvalidDatabaseUrlError
+
+CONNECT_TIMEOUT_SECONDS = 5
+"""Long enough for a server across an ocean, short enough that a wrong host is told at once."""
+
+EXAMPLE_URL = "postgresql://user:password@host:5432/database"
+
+
+def resolve_url(database_url: str | None, home: Path) -> sa.URL:
+    """Return the database's URL: `database_url`, else DATABASE_URL, else the embedded server's.
+
+    An empty value counts as none. The embedded server, with its data under `home`, is started
+    only when it is what the answer is.
+
+    Raises
+    ------
+    InvalidDatabaseUrlError
+        When the text is no URL of PostgreSQL.
+    EmbeddedPostgresError
+        When the embedded server does not start.
+    """
+    given = configured_url(database_url)
+    if given:
+        return parse_url(given)
+    from resources.result_store.embedded import start_embedded
+
+    return start_embedded(home)
+
+
+def configured_url(database_url: str | None) -> str:
+    """Return the URL that the user gave, as argument or by DATABASE_URL; ``""`` means embedded."""
+    return (database_url or "").strip() or os.environ.get("DATABASE_URL", "").strip()
+
+
+def parse_url(text: str) -> sa.URL:
+    """Parse a URL of PostgreSQL, whichever driver it names, into one of psycopg 3."""
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError):
+        # The text stays out of the message: a URL that can't be parsed can't be censored either.
+        raise InvalidDatabaseUrlError(
+            f"DATABASE_URL can't be read as a URL; write it like {EXAMPLE_URL}."
+        ) from None
+    dialect = url.drivername.partition("+")[0]
+    if dialect not in {"postgres", "postgresql"}:
+        raise InvalidDatabaseUrlError(
+            f"DATABASE_URL names the database '{dialect}', but results are kept in PostgreSQL "
+            f"only; write it like {EXAMPLE_URL}, or unset it to use the embedded PostgreSQL."
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def create_engine_for(url: sa.URL) -> sa.Engine:
+    """Make an engine whose pool survives a restart of the server. Connects to nothing yet."""
+    wanted = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "gauntlet"}
+    # What the user says in the URL's query is the user's decision.
+    connect_args = {name: value for name, value in wanted.items() if name not in url.query}
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+
+
+def hidden(url: sa.URL) -> str:
+    """Return `url` for people to read: passwords, in the query too, are shown as ``***``."""
+    text = url.set(drivername="postgresql").render_as_string(hide_password=True)
+    return re.sub(r"(?i)([?&][^=&]*password)=[^&]*", r"\1=***", text)
+
+
+@contextmanager
+def reachable(engine: sa.Engine) -> Iterator[None]:
+    """Turn the loss or the lack of a connection into one line that says what to do."""
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        if not _is_connection_error(error):
+            raise
+        # `from None`: the line says it all, and a driver's traceback may hold connection strings.
+        raise DatabaseUnreachableError(
+            f"The database {hidden(engine.url)} can't be reached: {_reason(error, engine.url)}; "
+            "check DATABASE_URL, or unset it to use the embedded PostgreSQL."
+        ) from None
+
+
+def check_reachable(engine: sa.Engine) -> None:
+    """Connect once; raise `DatabaseUnreachableError` if that fails."""
+    with reachable(engine), engine.connect() as connection:
+        connection.execute(sa.select(1))
+
+
+def _is_connection_error(error: DBAPIError | psycopg.Error) -> bool:
+    """Tell a lost connection from a statement that the server refused.
+
+    The server's refusals carry an SQLSTATE. Without one the client never got an answer; class
+    08 is a broken connection, 28 a refused login, 3D a database that isn't there, 53300 too many
+    connections, 57P the server shutting down.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, psycopg.ProgrammingError):
+        return "invalid connection option" in str(original)  # a typing error in the URL's query
+    if not isinstance(original, psycopg.OperationalError):
+        return False
+    state = original.sqlstate or "08"
+    return state.startswith(("08", "28", "3D", "53300", "57P"))
+
+
+def _reason(error: Exception, url: sa.URL) -> str:
+    """Return the first line of the server's reason, with any echo of a password taken out."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    line = next(iter(str(original).strip().splitlines()), type(original).__name__)
+    for secret in _secrets(url):
+        line = line.replace(secret, "***")
+    return line.rstrip(".;: ")
+
+
+def _secrets(url: sa.URL) -> list[str]:
+    """Return every password in `url`, as typed and as sent, longest first."""
+    queried = [value for name, value in url.query.items() if "password" in name.lower()]
+    passwords = [str(url.password or ""), *(str(value) for value in queried)]
+    spellings = {form(word) for word in passwords if word for form in (str, quote, quote_plus)}
+    return sorted(spellings, key=len, reverse=True)

@@ -1,0 +1,186 @@
+"""The result store as its users see it: save, get, rank, compare, delete."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+
+from resources.result_store import bulk, reads, writes
+from resources.result_store.failures import SymbolFailure
+from resources.result_store.views import MINIMUM_TRADES
+
+
+class BacktestPersistenceManager:
+    """Backtests, their trades, runs and failures, in the PostgreSQL behind `engine`.
+
+    Every method is one or two short transactions of its own, so one manager may serve many
+    threads. All raise `DatabaseUnreachableError` when there is no connection to be had.
+
+    Parameters
+    ----------
+    engine
+        Of psycopg 3, on a database with the schema (`resources.result_store.schema.upgrade`).
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    def save_backtest_result(
+        self, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]] = ()
+    ) -> UUID:
+        """Save one result and its trades; return its identifier.
+
+        Parameters
+        ----------
+        result
+            The columns of `frames.RESULTS_SCHEMA` but ``id``, which is derived; `parameters`,
+            `settings` and `undefined` as dicts. `run_id`, `run_user` and `undefined` may be
+            left out.
+        trades
+            The columns of `frames.TRADES_SCHEMA` but ``backtest_id``; ``trade_no`` counts from
+            1 if it is left out.
+
+        Raises
+        ------
+        InvalidResultError
+            When something is missing, unknown, of the wrong type, NaN or infinite.
+        """
+        return writes.save_one(self.engine, result, trades)
+
+    def save_backtests(self, results: pl.DataFrame, trades: pl.DataFrame) -> int:
+        """Save frames of results and trades, all or nothing; return the number of results.
+
+        See `bulk.save`.
+        """
+        return bulk.save(self.engine, results, trades)
+
+    def get_backtest_by_id(
+        self, identifier: UUID | str, with_trades: bool = True
+    ) -> dict[str, Any] | None:
+        """Return a backtest, its trades under ``trades``, or None if there is none of that id."""
+        known = _as_uuid(identifier)
+        return reads.backtest(self.engine, known, with_trades) if known else None
+
+    def get_backtests_by_symbol(
+        self, symbol: str, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the backtests of a symbol, newest first, without their trades."""
+        return reads.backtests_where(self.engine, "symbol", symbol, limit)
+
+    def get_backtests_by_strategy(
+        self, strategy: str, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the backtests of a strategy, newest first, without their trades."""
+        return reads.backtests_where(self.engine, "strategy", strategy, limit)
+
+    def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
+        """Return what a run saved last, by strategy and symbol, with `frames.RESULTS_SCHEMA`.
+
+        The JSON columns come back as PostgreSQL writes JSONB: equal in meaning to what was
+        saved, not letter by letter.
+        """
+        return reads.backtests_of_run(self.engine, run_id)
+
+    def get_backtests_by_ids(self, identifiers: Sequence[str]) -> pl.DataFrame:
+        """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
+        return reads.backtests_by_ids(self.engine, identifiers)
+
+    def count_trades(self, identifiers: Sequence[str]) -> pl.DataFrame:
+        """Return ``backtest_id`` and ``trades``, the number stored, of backtests that have any."""
+        return reads.count_trades(self.engine, identifiers)
+
+    def get_best_performing_strategies(
+        self,
+        metric: str = "sharpe_ratio",
+        minimum_trades: int = MINIMUM_TRADES,
+        limit: int = 10,
+    ) -> list[dict[str, Any]]:
+        """Return the best of the latest backtests by `metric`, one dict a backtest.
+
+        Best is highest, but lowest for `reads.LOWER_IS_BETTER`. Backtests with fewer than
+        `minimum_trades` closed trades are left out; undefined values come last.
+
+        Raises
+        ------
+        UnknownMetricError
+            When `metric` is not in `engine.metric_catalogue.METRICS`.
+        """
+        return reads.best(self.engine, metric, minimum_trades, limit)
+
+    def compare_strategies(
+        self, symbol: str | None = None, strategies: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return one aggregate a strategy over the latest backtests, best median Sharpe first.
+
+        Keys: strategy, symbols, median_sharpe_ratio, median_total_return,
+        median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate,
+        total_trades. Undefined values are left out of an aggregate, and an aggregate of nothing
+        is None. A strategy without any backtest is not in the answer.
+
+        Parameters
+        ----------
+        symbol
+            Only this symbol; None for all.
+        strategies
+            Only these; None for all.
+        """
+        names = [strategies] if isinstance(strategies, str) else strategies
+        return reads.comparison(self.engine, symbol, names)
+
+    def delete_backtest(self, identifier: UUID | str) -> bool:
+        """Delete a backtest with its trades; tell whether there was one."""
+        known = _as_uuid(identifier)
+        return writes.delete(self.engine, known) if known else False
+
+    def record_run(
+        self,
+        run_id: str,
+        *,
+        source: str,
+        start_date: date,
+        end_date: date,
+        run_user: str | None = None,
+        profile: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record a run, or update what was recorded of it.
+
+        `profile` is a JSON object; its keys are added to those recorded before, so that each
+        stage of a run adds its own.
+        """
+        run = {"run_id": run_id, "run_user": run_user, "source": source}
+        window = {"start_date": start_date, "end_date": end_date}
+        writes.record_run(self.engine, {**run, **window, "profile": dict(profile or {})})
+
+    def get_run(self, run_id: str) -> dict[str, Any] | None:
+        """Return what was recorded of a run, its profile as a dict; None if nothing was."""
+        return reads.run(self.engine, run_id)
+
+    def record_failures(self, run_id: str, failures: Iterable[SymbolFailure]) -> int:
+        """Record the failures of a run; return how many. Reported twice, one is one."""
+        return writes.record_failures(self.engine, run_id, failures)
+
+    def get_failures(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the failures of a run, by stage, symbol and strategy."""
+        return reads.failures(self.engine, run_id)
+
+    def leaderboard(self, universe: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the strategies ranked over the universe, with `reads.LEADERBOARD_SCHEMA`.
+
+        What is compared with what is told at `views.LEADERBOARD`; given symbols, only those are.
+        """
+        return reads.leaderboard(self.engine, universe)
+
+    def standing(self, universe: Sequence[str]) -> pl.DataFrame:
+        """Return the rows that the leaderboard of some symbols ranks: `reads.STANDING_SCHEMA`."""
+        return reads.standing(self.engine, universe)
+
+
+def _as_uuid(identifier: UUID | str) -> UUID | None:
+    """Return the identifier, or None for a text that can't be the identifier of anything."""
+    try:
+        return UUID(str(identifier))
+    except ValueError:
+        return None

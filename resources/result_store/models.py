@@ -1,0 +1,205 @@
+"""The tables of the result store. A change here needs a revision in `migrations/versions`."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from engine.metric_catalogue import METRICS
+from resources.result_store.identity import NATURAL_KEY
+
+
+class Base(DeclarativeBase):
+    """Root of the models: constraint names that are the same in every database, and types."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        str: Text,
+        float: Double,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+def _finite(columns: list[str]) -> str:
+    """Return the condition that none of `columns` is NaN or infinite; NULL is allowed.
+
+    PostgreSQL takes NaN for equal to itself and above every number, so one range does it.
+    """
+    return " AND ".join(f"{name} > '-Infinity' AND {name} < 'Infinity'" for name in columns)
+
+
+class Backtest(Base):
+    """One strategy on one symbol over one window: what went in, and every metric.
+
+    A metric that is undefined is NULL, and `undefined` has the reason under the metric's name.
+    """
+
+    __tablename__ = "backtests"
+    __table_args__ = (
+        # Deferrable: an insert that loses a race for a new row meets this index before it has
+        # yielded to `ON CONFLICT (id)`; checked at once, it would fail instead of updating.
+        UniqueConstraint(*NATURAL_KEY, name="uq_backtests_natural_key", deferrable=True),
+        CheckConstraint("start_date <= end_date", name="window"),
+        CheckConstraint("first_session <= last_session", name="sessions"),
+        CheckConstraint("data_points >= 1", name="data_points"),
+        CheckConstraint(
+            _finite([metric.name for metric in METRICS.values() if metric.kind != "count"]),
+            name="finite",
+        ),
+        Index("ix_backtests_symbol_strategy", "symbol", "strategy", "updated_at"),
+        Index("ix_backtests_strategy", "strategy", "updated_at"),
+        Index("ix_backtests_updated_at", "updated_at", "id"),
+        Index("ix_backtests_run_id", "run_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    symbol: Mapped[str]
+    strategy: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    start_date: Mapped[date]
+    end_date: Mapped[date]
+    settings: Mapped[dict[str, Any]]
+    data_version: Mapped[str]
+    code_version: Mapped[str]
+
+    source: Mapped[str]
+    first_session: Mapped[date]
+    last_session: Mapped[date]
+    data_points: Mapped[int]
+    ended_early: Mapped[bool]
+    price_basis: Mapped[str]
+    execution: Mapped[str]
+    year_length: Mapped[float]
+    vectorbt_version: Mapped[str]
+    gauntlet_version: Mapped[str]
+    run_id: Mapped[str | None]
+    run_user: Mapped[str | None]
+
+    total_return: Mapped[float | None]
+    annualized_return: Mapped[float | None]
+    annualized_volatility: Mapped[float | None]
+    sharpe_ratio: Mapped[float | None]
+    sortino_ratio: Mapped[float | None]
+    calmar_ratio: Mapped[float | None]
+    omega_ratio: Mapped[float | None]
+    max_drawdown: Mapped[float | None]
+    value_at_risk: Mapped[float | None]
+    conditional_value_at_risk: Mapped[float | None]
+    win_rate: Mapped[float | None]
+    profit_factor: Mapped[float | None]
+    expectancy: Mapped[float | None]
+    average_trade_return: Mapped[float | None]
+    best_trade: Mapped[float | None]
+    worst_trade: Mapped[float | None]
+    total_trades: Mapped[int | None]
+    closed_trades: Mapped[int | None]
+    open_trades: Mapped[int | None]
+    final_value: Mapped[float | None]
+    total_fees: Mapped[float | None]
+    benchmark_return: Mapped[float | None]
+    undefined: Mapped[dict[str, Any]]
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Trade(Base):
+    """One trade of a backtest, the open one included; numbered from 1 in the order of entry."""
+
+    __tablename__ = "trades"
+    __table_args__ = (
+        CheckConstraint("status IN ('open', 'closed')", name="status"),
+        CheckConstraint("entry_date <= exit_date", name="dates"),
+        CheckConstraint(
+            _finite(["entry_price", "exit_price", "size", "entry_fees", "exit_fees"]),
+            name="finite_fills",
+        ),
+        CheckConstraint(_finite(["pnl", "trade_return"]), name="finite_outcome"),
+    )
+
+    backtest_id: Mapped[UUID] = mapped_column(
+        ForeignKey("backtests.id", ondelete="CASCADE"), primary_key=True
+    )
+    trade_no: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    entry_date: Mapped[date]
+    entry_price: Mapped[float]
+    exit_date: Mapped[date | None]
+    exit_price: Mapped[float | None]
+    size: Mapped[float]
+    entry_fees: Mapped[float]
+    exit_fees: Mapped[float]
+    pnl: Mapped[float]
+    trade_return: Mapped[float]
+
+
+class Run(Base):
+    """One run that produced backtests, and what it cost.
+
+    Not called ``runs``: Dagster's own storage has a table of that name, and both may be given
+    the same database.
+    """
+
+    __tablename__ = "backtest_runs"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    run_user: Mapped[str | None]
+    source: Mapped[str]
+    start_date: Mapped[date]
+    end_date: Mapped[date]
+    profile: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Failure(Base):
+    """One symbol that failed at one stage of a run; no strategy means that all of them did."""
+
+    __tablename__ = "failures"
+    __table_args__ = (
+        # A retried step reports the same failure again: that is one failure.
+        UniqueConstraint(
+            "run_id",
+            "stage",
+            "symbol",
+            "strategy",
+            name="uq_failures_attempt",
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_failures_symbol", "symbol", "failed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    run_id: Mapped[str]
+    stage: Mapped[str]
+    symbol: Mapped[str]
+    strategy: Mapped[str | None]
+    error_class: Mapped[str]
+    message: Mapped[str]
+    source: Mapped[str]
+    start_date: Mapped[date]
+    end_date: Mapped[date]
+    failed_at: Mapped[datetime] = mapped_column(server_default=func.now())

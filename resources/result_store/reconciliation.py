@@ -1,0 +1,39 @@
+"""Whether what the store gives back is what was given to it."""
+
+import json
+from collections.abc import Iterable
+
+import polars as pl
+
+from resources.result_store.identity import canonical_json
+
+_JSON_COLUMNS = ("parameters", "settings", "undefined")
+
+
+def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `produced` that the store holds unchanged.
+
+    Parameters
+    ----------
+    produced, stored
+        Frames with `frames.RESULTS_SCHEMA`; JSON is compared by meaning, all else to the bit,
+        NULL being equal to NULL.
+    trades
+        Columns ``backtest_id`` and ``trades``: how many trades the store holds of each.
+    """
+    # A row read back is the row produced when it joins with it on every column.
+    equal = _comparable(produced).join(
+        _comparable(stored), on=produced.columns, how="semi", nulls_equal=True
+    )
+    counted = equal.join(trades, left_on="id", right_on="backtest_id", how="left")
+    return counted.filter(pl.col("total_trades") == pl.col("trades").fill_null(0))
+
+
+def _comparable(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
+        pl.Series(name, _canonical(rows[name]), dtype=pl.String) for name in _JSON_COLUMNS
+    )
+
+
+def _canonical(texts: Iterable[str]) -> list[str]:
+    return [canonical_json(json.loads(text)) for text in texts]

@@ -1,0 +1,92 @@
+"""The result store as a Dagster resource.
+
+Dagster imports this file whenever it loads the definitions: SQLAlchemy, psycopg and polars are
+imported when the store is first used.
+"""
+
+import functools
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from resources.result_store.manager import BacktestPersistenceManager
+
+_THREADS = threading.Lock()
+
+
+class ResultStore(dg.ConfigurableResource):
+    """Where results are kept: PostgreSQL, the embedded one unless a URL says otherwise.
+
+    Constructing it touches neither network nor disk. DATABASE_URL is read when the store is
+    used, so that its password is in no configuration that the UI shows.
+    """
+
+    database_url: str | None = Field(
+        default=None,
+        description="URL of a PostgreSQL, overriding DATABASE_URL; empty for DATABASE_URL, and "
+        "without that either, the embedded PostgreSQL. The UI shows it: for a URL with a "
+        "password use DATABASE_URL.",
+    )
+    home: str = Field(description="Folder in which the embedded PostgreSQL keeps its data.")
+
+    def manager(self) -> "BacktestPersistenceManager":
+        """Return the store, its schema brought up to date once in each process."""
+        from resources.result_store.manager import BacktestPersistenceManager
+
+        return BacktestPersistenceManager(_ready_engine(self._url()))
+
+    def check_reachable(self) -> None:
+        """Connect once, starting the embedded server if that is the one.
+
+        Raises
+        ------
+        DatabaseUnreachableError, InvalidDatabaseUrlError, EmbeddedPostgresError
+            With one line that says what to do, and no password.
+        """
+        from resources.result_store.connection import check_reachable
+
+        check_reachable(_engine(self._url(), os.getpid()))
+
+    def describe(self) -> str:
+        """Return where results are kept, for people to read: no password, nothing is started."""
+        from resources.result_store.connection import configured_url, hidden, parse_url
+
+        given = configured_url(self.database_url)
+        if given:
+            return hidden(parse_url(given))
+        return f"embedded PostgreSQL in {Path(self.home).expanduser().resolve() / 'postgres'}"
+
+    def _url(self) -> "sa.URL":
+        from resources.result_store.connection import resolve_url
+
+        return resolve_url(self.database_url, Path(self.home))
+
+
+def _ready_engine(url: "sa.URL") -> "sa.Engine":
+    # One thread makes the engine and the schema, the others find both.
+    with _THREADS:
+        return _upgraded_engine(url, os.getpid())
+
+
+@functools.cache
+def _upgraded_engine(url: "sa.URL", pid: int) -> "sa.Engine":
+    from resources.result_store.schema import upgrade
+
+    engine = _engine(url, pid)
+    upgrade(engine)
+    return engine
+
+
+@functools.cache
+def _engine(url: "sa.URL", pid: int) -> "sa.Engine":  # noqa: ARG001
+    """Return the one pool of this process for `url`; a forked child must not use its parent's."""
+    from resources.result_store.connection import create_engine_for
+
+    return create_engine_for(url)

@@ -1,0 +1,71 @@
+"""Bring a database to the schema that this code knows.
+
+Alembic is imported only when there is something to do; at the newest revision the check is one
+query.
+"""
+
+import logging
+import threading
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from resources.result_store.connection import reachable
+from resources.result_store.errors import SchemaMismatchError
+
+HEAD_REVISION = "0001"
+"""The newest revision in `migrations/versions`; a test keeps them the same."""
+
+VERSION_TABLE = "gauntlet_schema_version"
+"""Not ``alembic_version``: Dagster's own storage uses that name, perhaps in the same database."""
+
+ADVISORY_LOCK = 0x6761756E746C6574
+"""Held during an upgrade; the letters of "gauntlet", a number that nobody else would take."""
+
+_THREADS = threading.Lock()  # Alembic keeps the running migration in a global
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Create or upgrade the schema, all or nothing; any number of processes may do so at once.
+
+    Raises
+    ------
+    SchemaMismatchError
+        When the database is of a newer version than this code.
+    """
+    with _THREADS, reachable(engine), engine.begin() as connection:
+        if _revision(connection) == HEAD_REVISION:
+            return
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        _run_alembic(connection)
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    """Return the database's revision, None for a database that is new to this project."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = sa.table(VERSION_TABLE, sa.column("version_num", sa.Text))
+    return connection.execute(sa.select(version.c.version_num)).scalar()
+
+
+def _run_alembic(connection: sa.Connection) -> None:
+    # A migration at the start of a run is nobody's news, and Alembic tells of its import too.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    import migrations
+
+    config = Config()
+    # By the package's own place, so that it works from a wheel and from any folder.
+    location = str(Path(migrations.__file__).parent).replace("%", "%%")
+    config.set_main_option("script_location", location)
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SchemaMismatchError(
+            f"The database's schema can't be brought to revision {HEAD_REVISION}: {error}; "
+            "it was made by a newer version of backtest-gauntlet, so install that version."
+        ) from error

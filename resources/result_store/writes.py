@@ -1,0 +1,104 @@
+"""Single writes to the result store: one backtest, a run, its failures, a deletion."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from resources.result_store import bulk
+from resources.result_store.connection import reachable
+from resources.result_store.errors import InvalidResultError
+from resources.result_store.failures import SymbolFailure
+from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text
+from resources.result_store.models import Failure, Run
+
+_LONGEST_MESSAGE = 4000
+"""Characters; a failure's row is for reading, the whole traceback is in the run's log."""
+
+
+def save_one(
+    engine: sa.Engine, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]]
+) -> UUID:
+    """Save one result, given as plain values, and its trades; return its identifier."""
+    identifier = _identifier(result)
+    row = {"run_id": None, "run_user": None, "undefined": {}, **result, "id": str(identifier)}
+    for name in ("parameters", "settings", "undefined"):
+        row[name] = json_text(row[name])
+    numbered = [
+        {"trade_no": number, **trade, "backtest_id": str(identifier)}
+        for number, trade in enumerate(trades, start=1)
+    ]
+    # Types are inferred, and then checked: given a schema, polars would make 1.5 trades 1.
+    bulk.save(engine, _frame([row]), _frame(numbered) if numbered else TRADES_SCHEMA.to_frame())
+    return identifier
+
+
+def record_run(engine: sa.Engine, run: Mapping[str, Any]) -> None:
+    """Insert or update a run; its `started_at` stays that of the first call."""
+    json_text(run["profile"])  # refuses NaN by name, where the database would by position
+    statement = insert(Run).values(**run)
+    new: dict[str, sa.ColumnElement[Any]] = {
+        name: statement.excluded[name] for name in run if name != "run_id"
+    }
+    # Two stages add to one profile: || keeps the other's keys, whoever comes second.
+    new["profile"] = Run.profile.op("||")(statement.excluded["profile"])
+    statement = statement.on_conflict_do_update(
+        index_elements=["run_id"], set_={**new, "updated_at": sa.func.now()}
+    )
+    with bulk.refusals(), reachable(engine), engine.begin() as connection:
+        connection.execute(statement)
+
+
+def record_failures(engine: sa.Engine, run_id: str, failures: Iterable[SymbolFailure]) -> int:
+    """Insert the failures of a run, or update those it has reported before; return how many."""
+    # One a key, the last; in one order, so that two steps of a run never wait in a circle.
+    by_key = {(item.stage, item.symbol, item.strategy or ""): item for item in failures}
+    if not by_key:
+        return 0
+    rows = [_failure_row(run_id, by_key[key]) for key in sorted(by_key)]
+    statement = insert(Failure)
+    key = ["run_id", "stage", "symbol", "strategy"]
+    new = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    statement = statement.on_conflict_do_update(
+        constraint="uq_failures_attempt", set_={**new, "failed_at": sa.func.now()}
+    )
+    with bulk.refusals(), reachable(engine), engine.begin() as connection:
+        connection.execute(statement, rows)
+    return len(rows)
+
+
+def delete(engine: sa.Engine, identifier: UUID) -> bool:
+    """Delete a backtest, with its trades; tell whether there was one."""
+    statement = sa.delete(BACKTESTS).where(BACKTESTS.c.id == identifier)
+    with reachable(engine), engine.begin() as connection:
+        return connection.execute(statement).rowcount > 0
+
+
+def _identifier(result: Mapping[str, Any]) -> UUID:
+    missing = [name for name in NATURAL_KEY if name not in result]
+    if missing:
+        raise InvalidResultError(f"A result without {', '.join(missing)} can't be identified.")
+    for name in ("start_date", "end_date"):
+        if not isinstance(result[name], date):
+            raise InvalidResultError(f"{name} must be a date, not {result[name]!r}.")
+    return backtest_id(**{name: result[name] for name in NATURAL_KEY})
+
+
+def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    try:
+        return pl.DataFrame(rows, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidResultError(f"The values are of mixed types: {reason}.") from error
+
+
+def _failure_row(run_id: str, failure: SymbolFailure) -> dict[str, Any]:
+    # PostgreSQL's text takes every character but NUL, which a damaged feed may well contain.
+    message = failure.message.replace("\0", "")[:_LONGEST_MESSAGE]
+    return {"run_id": run_id, **asdict(failure), "message": message}

@@ -1,0 +1,76 @@
+"""One server a session (a process of pytest-xdist is a session), one database a test."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from resources.result_store.connection import create_engine_for, parse_url
+from resources.result_store.manager import BacktestPersistenceManager
+from tests.postgres import fresh_database, start_server, stop_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Lend the URL of a running server."""
+    home = Path(tempfile.mkdtemp(prefix="gauntlet-postgres-"))
+    yield start_server(home)
+    stop_server(home)
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Lend a folder in which an embedded server may be started."""
+    home = Path(tempfile.mkdtemp(prefix="gauntlet-home-"))
+    yield home
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def database(server: str) -> Iterator[str]:
+    """Lend the URL of an empty database with the schema."""
+    with fresh_database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def bare_database(server: str) -> Iterator[str]:
+    """Lend the URL of a database without any table."""
+    with fresh_database(server, migrated=False) as url:
+        yield url
+
+
+def _engine(url: str) -> Iterator[sa.Engine]:
+    engine = create_engine_for(parse_url(url))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[sa.Engine]:
+    """Lend an engine on an empty database with the schema."""
+    yield from _engine(database)
+
+
+@pytest.fixture
+def bare_engine(bare_database: str) -> Iterator[sa.Engine]:
+    """Lend an engine on a database without any table."""
+    yield from _engine(bare_database)
+
+
+@pytest.fixture
+def manager(engine: sa.Engine) -> BacktestPersistenceManager:
+    """Return a manager on an empty database."""
+    return BacktestPersistenceManager(engine)
+
+
+@pytest.fixture(scope="module")
+def shared_manager(server: str) -> Iterator[BacktestPersistenceManager]:
+    """Lend a manager on one database for a whole module, to tests that don't mind company."""
+    with fresh_database(server) as url:
+        for engine in _engine(url):
+            yield BacktestPersistenceManager(engine)

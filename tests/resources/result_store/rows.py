@@ -1,0 +1,98 @@
+"""Results, trades and failures as the tests need them: valid, and different where said so."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from engine.metric_catalogue import METRICS
+from resources.result_store.failures import SymbolFailure
+from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
+from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text
+
+START, END = date(2021, 1, 1), date(2023, 12, 31)
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    """Return a result as `save_backtest_result` takes it."""
+    metrics = {name: 7 if metric.kind == "count" else 0.25 for name, metric in METRICS.items()}
+    described = {
+        "symbol": "AAPL",
+        "strategy": "sma_cross",
+        "parameters": {"fast_period": 10, "slow_period": 20},
+        "start_date": START,
+        "end_date": END,
+        "settings": {"fees": 0.001, "initial_capital": 10000.0},
+        "data_version": "data-1",
+        "code_version": "code-1",
+        "source": "synthetic",
+        "first_session": date(2021, 1, 4),
+        "last_session": date(2023, 12, 29),
+        "data_points": 753,
+        "ended_early": False,
+        "price_basis": "adjusted",
+        "execution": "next_open",
+        "year_length": 252.0,
+        "vectorbt_version": "1.2.0",
+        "gauntlet_version": "0.1.0",
+        "run_id": "run-1",
+        "run_user": "ada",
+        "undefined": {},
+    }
+    return {**described, **metrics, **changes}
+
+
+def identifier(row: dict[str, Any]) -> str:
+    """Return the identifier of a result."""
+    return str(backtest_id(**{name: row[name] for name in NATURAL_KEY}))
+
+
+def results_frame(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Return results as `save_backtests` takes them."""
+    texts = [
+        {name: json_text(row[name]) for name in ("parameters", "settings", "undefined")}
+        for row in rows
+    ]
+    complete = [
+        {**row, **text, "id": identifier(row)} for row, text in zip(rows, texts, strict=True)
+    ]
+    return pl.DataFrame(complete, schema=RESULTS_SCHEMA)
+
+
+def trade(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return a closed trade without its backtest."""
+    closed = {
+        "trade_no": number,
+        "status": "closed",
+        "entry_date": date(2021, 3, 1),
+        "entry_price": 100.0,
+        "exit_date": date(2021, 4, 1),
+        "exit_price": 110.0,
+        "size": 99.5,
+        "entry_fees": 9.95,
+        "exit_fees": 10.945,
+        "pnl": 974.105,
+        "trade_return": 0.0979,
+    }
+    return {**closed, **changes}
+
+
+def trades_frame(*trades: tuple[str, dict[str, Any]]) -> pl.DataFrame:
+    """Return pairs of a backtest's identifier and a trade as a frame."""
+    rows = [{"backtest_id": backtest, **row} for backtest, row in trades]
+    return pl.DataFrame(rows, schema=TRADES_SCHEMA)
+
+
+def failure(**changes: Any) -> SymbolFailure:
+    """Return the failure of AAPL's prices."""
+    values: dict[str, Any] = {
+        "stage": "prices",
+        "symbol": "AAPL",
+        "error_class": "BadBarsError",
+        "message": "AAPL 2021-03-01: high below low",
+        "source": "synthetic",
+        "start_date": START,
+        "end_date": END,
+    }
+    return SymbolFailure(**{**values, **changes})

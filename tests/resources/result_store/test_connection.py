@@ -1,0 +1,139 @@
+"""Where the database is: what is accepted, what is refused, and that no password is ever told."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from resources.result_store.connection import (
+    check_reachable,
+    create_engine_for,
+    hidden,
+    parse_url,
+    resolve_url,
+)
+from resources.result_store.errors import DatabaseUnreachableError, InvalidDatabaseUrlError
+
+NOWHERE = Path("/nowhere")
+CLOSED = "127.0.0.1:1"  # nothing listens on port 1
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_means_psycopg_3(scheme: str) -> None:
+    url = parse_url(f"{scheme}://ada:pw@db:5433/results")
+    assert (
+        url.render_as_string(hide_password=False) == "postgresql+psycopg://ada:pw@db:5433/results"
+    )
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/environment")
+    assert resolve_url("postgresql://db/argument", NOWHERE).database == "argument"
+
+
+@pytest.mark.parametrize("argument", [None, "", "  "])
+def test_without_an_argument_the_environment_is_asked(
+    monkeypatch: pytest.MonkeyPatch, argument: str | None
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/environment")
+    assert resolve_url(argument, NOWHERE).database == "environment"
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_variable_means_the_embedded_server(
+    monkeypatch: pytest.MonkeyPatch, home: Path, value: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", value)
+    (home / "postgres").touch()  # a file where its folder must be: it can't start, but it is tried
+    with pytest.raises(Exception, match="embedded PostgreSQL in"):
+        resolve_url(None, home)
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "sqlite", "duckdb", "mysql+pymysql"])
+def test_another_dialect_is_refused_without_the_password(dialect: str) -> None:
+    with pytest.raises(InvalidDatabaseUrlError) as refusal:
+        parse_url(f"{dialect}://ada:s3cret@db/results")
+    text = str(refusal.value)
+    assert f"'{dialect.partition('+')[0]}'" in text
+    assert "postgresql://user:password@host:5432/database" in text
+    assert "s3cret" not in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "text", ["ada:s3cret@db/results", "s3cret", "postgresql://ada:s3cret@db:x/y"]
+)
+def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(InvalidDatabaseUrlError, match="can't be read as a URL") as refusal:
+        parse_url(text)
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_password_is_hidden_wherever_the_url_has_it() -> None:
+    url = parse_url("postgres://ada:s3cret@db/r?sslpassword=s3cret&PASSWORD=s3cret&sslmode=require")
+    assert hidden(url) == "postgresql://ada:***@db/r?PASSWORD=***&sslmode=require&sslpassword=***"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ada:s3cret@{CLOSED}/results",
+        f"postgresql://ada@{CLOSED}/results?password=s3cret",
+        "postgresql://ada:s3cret@/results?host=/no/such/socket",
+        # The server's reason repeats the database's name: here the same word as the password.
+        "postgresql://ada:s3cret@/results?host=/no/s3cret",
+        "postgresql://ada:s%2F3+cret@/results?host=/no/s/3+cret",
+        f"postgresql://ada:s3cret@{CLOSED}/results?no_such_option=1",
+    ],
+)
+def test_an_unreachable_server_is_one_line_without_the_password(url: str) -> None:
+    with pytest.raises(DatabaseUnreachableError) as unreachable:
+        check_reachable(create_engine_for(parse_url(url)))
+    text = str(unreachable.value)
+    assert text.startswith("The database postgresql://ada")
+    assert text.endswith("check DATABASE_URL, or unset it to use the embedded PostgreSQL.")
+    assert "\n" not in text
+    assert "can't be reached: " in text
+    reason = text.partition("can't be reached: ")[2]
+    assert "s3cret" not in text.replace("host=/no/s3cret", "").replace("host=%2Fno%2Fs3cret", "")
+    assert "s/3+cret" not in reason
+    assert unreachable.value.__suppress_context__
+
+
+def test_a_database_that_does_not_exist_is_told_by_name(engine: sa.Engine) -> None:
+    elsewhere = create_engine_for(engine.url.set(database="no_such_database"))
+    with pytest.raises(
+        DatabaseUnreachableError, match='database "no_such_database" does not exist'
+    ):
+        check_reachable(elsewhere)
+
+
+def test_a_server_that_answers_is_reachable(engine: sa.Engine) -> None:
+    check_reachable(engine)
+
+
+def test_connections_are_named_and_do_not_wait_for_ever(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        name = connection.execute(sa.text("SHOW application_name")).scalar()
+        options = connection.connection.driver_connection.info.get_parameters()  # pyright: ignore[reportOptionalMemberAccess]
+    assert name == "gauntlet"
+    assert options["connect_timeout"] == "5"
+
+
+def test_what_the_url_says_itself_is_kept(engine: sa.Engine) -> None:
+    own = create_engine_for(engine.url.update_query_dict({"application_name": "notebook"}))
+    with own.connect() as connection:
+        assert connection.execute(sa.text("SHOW application_name")).scalar() == "notebook"
+    own.dispose()
+
+
+def test_a_pool_survives_the_loss_of_its_connections(engine: sa.Engine) -> None:
+    others = sa.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with engine.connect() as killer:
+        with engine.connect() as victim:
+            victim.execute(sa.select(1))
+        killer.execute(others)
+        check_reachable(engine)  # the pool lends the connection that it does not know to be dead

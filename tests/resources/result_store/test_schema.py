@@ -1,0 +1,187 @@
+"""The migrations make what the models say, once, whoever and however many ask."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import ProgrammingError
+
+import migrations
+from resources.result_store.connection import create_engine_for, parse_url
+from resources.result_store.errors import SchemaMismatchError
+from resources.result_store.models import Base
+from resources.result_store.schema import ADVISORY_LOCK, HEAD_REVISION, VERSION_TABLE, upgrade
+from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD
+from tests.postgres import fresh_database
+
+ROOT = Path(migrations.__file__).parents[1]
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    return ScriptDirectory.from_config(config)
+
+
+def _constraints(connection: sa.Connection) -> set[tuple[str, str]]:
+    query = sa.text(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = current_schema()::regnamespace AND contype <> 'n'"
+    )
+    return {(name, definition) for name, definition in connection.execute(query)}
+
+
+def test_the_migrated_schema_is_that_of_the_models(engine: sa.Engine) -> None:
+    options = {"version_table": VERSION_TABLE, "compare_server_default": True}
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_migrated_constraints_are_those_of_the_models(engine: sa.Engine) -> None:
+    # Alembic compares neither checks nor whether a constraint may be deferred.
+    with engine.connect() as connection:
+        migrated = _constraints(connection)
+        connection.execute(sa.text("CREATE SCHEMA from_models"))
+        connection.execute(sa.text("SET LOCAL search_path TO from_models"))
+        Base.metadata.create_all(connection)
+        modelled = _constraints(connection)
+    own = {item for item in migrated if not item[0].startswith(VERSION_TABLE)}
+    assert own == modelled
+
+
+@pytest.mark.parametrize(
+    ("view", "query"), [("latest_backtests", LATEST_BACKTESTS), ("leaderboard", LEADERBOARD)]
+)
+def test_the_migrated_views_are_those_of_the_views_file(
+    engine: sa.Engine, view: str, query: str
+) -> None:
+    definition = sa.text("SELECT pg_get_viewdef(cast(:view AS regclass))")
+    with engine.connect() as connection:
+        migrated = connection.execute(definition, {"view": view}).scalar()
+        connection.execute(sa.text(f"CREATE TEMPORARY VIEW today AS {query}"))
+        assert connection.execute(definition, {"view": "today"}).scalar() == migrated
+
+
+def test_the_revision_that_is_checked_for_is_the_newest_script() -> None:
+    assert _scripts().get_heads() == [HEAD_REVISION]
+
+
+def test_an_upgraded_database_is_left_alone(engine: sa.Engine) -> None:
+    catalogue = sa.text("SELECT xmin::text, relname FROM pg_class ORDER BY oid")
+    with engine.connect() as connection:
+        before = connection.execute(catalogue).all()
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(catalogue).all() == before
+
+
+def test_threads_that_upgrade_several_databases_at_once_all_find_the_schema(server: str) -> None:
+    with ExitStack() as stack:
+        urls = [stack.enter_context(fresh_database(server, migrated=False)) for _ in range(4)]
+        engines = [create_engine_for(parse_url(url)) for url in urls]
+        with ThreadPoolExecutor(len(engines)) as pool:
+            list(pool.map(upgrade, engines))
+        for engine in engines:
+            assert sa.inspect(engine).get_view_names() == ["latest_backtests", "leaderboard"]
+            engine.dispose()
+
+
+def test_an_upgrade_waits_for_the_one_that_is_under_way(bare_engine: sa.Engine) -> None:
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with ThreadPoolExecutor(1) as pool, bare_engine.connect() as other:
+        other.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        upgraded = pool.submit(upgrade, bare_engine)
+        while not other.execute(waiting).scalar():
+            assert not upgraded.done()
+        other.rollback()
+        upgraded.result()
+    assert sa.inspect(bare_engine).has_table("backtests")
+
+
+_UPGRADE = """
+import logging, sys
+logging.basicConfig(level=logging.INFO)
+from resources.result_store.connection import create_engine_for, parse_url
+from resources.result_store.schema import upgrade
+upgrade(create_engine_for(parse_url(sys.argv[1])))
+"""
+
+
+def test_processes_that_upgrade_at_once_all_find_the_schema_and_print_nothing(
+    bare_database: str, bare_engine: sa.Engine, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _UPGRADE, bare_database]
+    started = [
+        # From a folder of no project: the migrations are found by their package.
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in started] == [b"", b""]
+    assert [process.returncode for process in started] == [0, 0]
+    assert sa.inspect(bare_engine).has_table("backtests")
+
+
+def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608
+    with pytest.raises(SchemaMismatchError, match=r"'9999'.*newer version of backtest-gauntlet"):
+        upgrade(engine)
+
+
+def test_a_failing_upgrade_leaves_nothing(bare_engine: sa.Engine) -> None:
+    with bare_engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE failures (taken int)"))
+    with pytest.raises(ProgrammingError, match="already exists"):
+        upgrade(bare_engine)
+    assert sa.inspect(bare_engine).get_table_names() == ["failures"]
+
+
+def test_the_tables_stand_beside_those_of_dagster_s_own_storage() -> None:
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+    from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+    from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+
+    theirs = {"alembic_version"}
+    for metadata in (
+        SqlEventLogStorageMetadata,
+        RunStorageSqlMetadata,
+        ScheduleStorageSqlMetadata,
+    ):
+        theirs |= set(metadata.tables)
+    assert theirs.isdisjoint({*Base.metadata.tables, VERSION_TABLE})
+
+
+def test_the_command_line_of_alembic_works_for_developers(database: str, tmp_path: Path) -> None:
+    alembic = Path(sys.executable).with_name("alembic")
+    environment = {"DATABASE_URL": database, "PATH": ""}
+    done = subprocess.run(
+        [alembic, "-c", ROOT / "alembic.ini", "check"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "No new upgrade operations detected.")
+
+
+def test_a_downgrade_leaves_nothing_but_the_version(database: str, engine: sa.Engine) -> None:
+    alembic = Path(sys.executable).with_name("alembic")
+    subprocess.run(
+        [alembic, "-c", ROOT / "alembic.ini", "downgrade", "base"],
+        env={"DATABASE_URL": database, "PATH": ""},
+        capture_output=True,
+        check=True,
+    )
+    inspector = sa.inspect(engine)
+    assert inspector.get_table_names() == [VERSION_TABLE]
+    assert inspector.get_view_names() == []

@@ -1,0 +1,228 @@
+"""The public views: what they show, what they rank, and what they leave out."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.reads import LEADERBOARD_SCHEMA
+from resources.result_store.views import MINIMUM_TRADES
+from tests.resources.result_store.rows import failure, result, results_frame
+
+
+def _save(manager: BacktestPersistenceManager, *rows: dict[str, Any]) -> None:
+    manager.save_backtests(results_frame(rows), TRADES_SCHEMA.to_frame())
+
+
+def _sharpes(strategy: str, *values: float | None, **changes: Any) -> list[dict[str, Any]]:
+    return [
+        result(strategy=strategy, symbol=f"S{place}", sharpe_ratio=value, **changes)
+        for place, value in enumerate(values)
+    ]
+
+
+def _symbols(manager: BacktestPersistenceManager) -> dict[str, int]:
+    board = manager.leaderboard()
+    return dict(zip(board["strategy"].to_list(), board["symbols"].to_list(), strict=True))
+
+
+def test_latest_backtests_has_every_column_of_backtests(
+    manager: BacktestPersistenceManager,
+) -> None:
+    columns = sa.inspect(manager.engine).get_columns("latest_backtests")
+    assert [column["name"] for column in columns] == list(BACKTESTS.columns.keys())
+
+
+def test_latest_backtests_has_one_row_a_symbol_and_strategy_the_newest(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, result(), result(symbol="MSFT"), result(strategy="rsi"))
+    _save(manager, result(code_version="code-2"))
+    query = sa.text("SELECT symbol, strategy, code_version FROM latest_backtests ORDER BY 1, 2")
+    with manager.engine.connect() as connection:
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("AAPL", "rsi", "code-1"),
+            ("AAPL", "sma_cross", "code-2"),
+            ("MSFT", "sma_cross", "code-1"),
+        ]
+
+
+def test_saving_an_old_result_again_makes_it_the_newest(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, result())
+    _save(manager, result(code_version="code-2"))
+    _save(manager, result())
+    query = sa.text("SELECT code_version FROM latest_backtests")
+    with manager.engine.connect() as connection:
+        assert connection.execute(query).scalars().all() == ["code-1"]
+
+
+def test_the_leaderboard_of_an_empty_store_is_empty(manager: BacktestPersistenceManager) -> None:
+    board = manager.leaderboard()
+    assert board.is_empty()
+    assert board.schema == LEADERBOARD_SCHEMA
+
+
+def test_the_view_has_the_columns_that_are_read(manager: BacktestPersistenceManager) -> None:
+    columns = sa.inspect(manager.engine).get_columns("leaderboard")
+    assert [column["name"] for column in columns] == list(LEADERBOARD_SCHEMA)
+
+
+def test_strategies_are_ranked_by_median_sharpe_ties_by_name_and_nulls_last(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(
+        manager,
+        *_sharpes("middle", 1.0, 1.5, 9.0),
+        *_sharpes("best", 2.0, 3.0),
+        *_sharpes("undefined", None, None),
+        *_sharpes("also_middle", 1.5),
+    )
+    board = manager.leaderboard()
+    assert board.select("rank", "strategy", "median_sharpe_ratio").rows() == [
+        (1, "best", 2.5),
+        (2, "also_middle", 1.5),
+        (3, "middle", 1.5),
+        (None, "undefined", None),
+    ]
+
+
+def test_a_strategy_that_is_ranked_on_fewer_than_half_of_its_symbols_has_no_rank(
+    manager: BacktestPersistenceManager,
+) -> None:
+    seldom = _sharpes("seldom", 9.0, 9.0, 9.0, closed_trades=MINIMUM_TRADES - 1)
+    seldom[0]["closed_trades"] = MINIMUM_TRADES
+    half = _sharpes("half", 1.0, 1.0)
+    half[0]["closed_trades"] = MINIMUM_TRADES - 1
+    _save(manager, *seldom, *half)
+    assert manager.leaderboard().select("rank", "strategy").rows() == [
+        (1, "half"),
+        (None, "seldom"),
+    ]
+
+
+def test_backtests_with_too_few_trades_are_counted_but_not_ranked(
+    manager: BacktestPersistenceManager,
+) -> None:
+    few, enough = MINIMUM_TRADES - 1, MINIMUM_TRADES
+    _save(
+        manager,
+        *_sharpes("lucky", 9.0, closed_trades=few),
+        result(symbol="A", sharpe_ratio=1.0, closed_trades=enough, max_drawdown=-0.1, win_rate=0.5),
+        result(symbol="B", sharpe_ratio=7.0, closed_trades=few, max_drawdown=-0.9, win_rate=1.0),
+    )
+    board = manager.leaderboard()
+    assert board["strategy"].to_list() == ["sma_cross", "lucky"]
+    measured = ["symbols", "ranked_symbols", "median_sharpe_ratio", "mean_win_rate"]
+    assert board.select(measured).rows() == [(2, 1, 1.0, 0.5), (1, 0, None, None)]
+    assert board.select("median_max_drawdown", "worst_max_drawdown").row(0) == (-0.1, -0.9)
+
+
+def test_trades_are_summed_and_the_benchmark_is_compared_with_over_all_rows(
+    manager: BacktestPersistenceManager,
+) -> None:
+    returns = [(0.3, 0.1), (0.1, 0.3), (0.2, 0.2), (0.5, 0.4)]
+    rows = [
+        result(symbol=f"S{place}", total_return=own, benchmark_return=held, closed_trades=0)
+        for place, (own, held) in enumerate(returns)
+    ]
+    _save(manager, *rows)
+    board = manager.leaderboard()
+    assert board.select("total_trades", "beat_benchmark").row(0) == (28, 0.5)
+    assert board.select("start_date", "end_date", "source").row(0) == (
+        date(2021, 1, 1),
+        date(2023, 12, 31),
+        "synthetic",
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": "sample"},
+        {"start_date": date(2020, 1, 1)},
+        {"end_date": date(2024, 1, 1)},
+        {"settings": {"fees": 0.0}},
+    ],
+)
+def test_only_results_of_the_newest_kind_are_compared(
+    manager: BacktestPersistenceManager, other: dict[str, Any]
+) -> None:
+    _save(manager, *_sharpes("old", 9.0, 9.0, **other))
+    _save(manager, *_sharpes("new", 1.0))
+    assert _symbols(manager) == {"new": 1}
+
+
+def test_only_the_newest_result_of_a_kind_counts(manager: BacktestPersistenceManager) -> None:
+    _save(manager, *_sharpes("rsi", 9.0, 9.0))
+    _save(manager, *_sharpes("rsi", 1.0, code_version="code-2"))
+    board = manager.leaderboard()
+    assert board.select("symbols", "median_sharpe_ratio").row(0) == (2, 5.0)
+
+
+@pytest.mark.parametrize("strategy", [None, "rsi"])
+def test_a_result_older_than_its_newest_failure_is_left_out_until_it_succeeds_again(
+    manager: BacktestPersistenceManager, strategy: str | None
+) -> None:
+    _save(manager, *_sharpes("rsi", 1.0, 2.0))
+    manager.record_failures("run-2", [failure(symbol="S0", strategy=strategy)])
+    assert _symbols(manager) == {"rsi": 1}
+    _save(manager, *_sharpes("rsi", 1.0, 2.0))
+    assert _symbols(manager) == {"rsi": 2}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"symbol": "S9"},
+        {"strategy": "macd"},
+        {"source": "sample"},
+        {"start_date": date(2020, 1, 1)},
+        {"end_date": date(2024, 1, 1)},
+    ],
+)
+def test_a_failure_of_something_else_leaves_a_result_standing(
+    manager: BacktestPersistenceManager, other: dict[str, Any]
+) -> None:
+    _save(manager, *_sharpes("rsi", 1.0, 2.0))
+    manager.record_failures("run-2", [failure(**{"symbol": "S0", **other})])
+    assert _symbols(manager) == {"rsi": 2}
+
+
+def test_a_failure_before_the_result_leaves_it_standing(
+    manager: BacktestPersistenceManager,
+) -> None:
+    manager.record_failures("run-1", [failure(symbol="S0")])
+    _save(manager, *_sharpes("rsi", 1.0))
+    assert _symbols(manager) == {"rsi": 1}
+
+
+def test_the_leaderboard_reads_the_same_by_plain_sql(manager: BacktestPersistenceManager) -> None:
+    _save(manager, *_sharpes("rsi", 1.0), *_sharpes("macd", 2.0))
+    with manager.engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT * FROM leaderboard")).mappings().all()
+    plain = pl.DataFrame([dict(row) for row in rows], schema=LEADERBOARD_SCHEMA)
+    assert plain.equals(manager.leaderboard())
+
+
+def test_the_leaderboard_of_a_universe_knows_its_symbols_only(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, *_sharpes("rsi", 1.0, 2.0, 3.0))
+    assert manager.leaderboard(["S0", "S2", "UNKNOWN"])["symbols"].to_list() == [2]
+    assert manager.standing(["S0", "S2"])["symbol"].to_list() == ["S0", "S2"]
+    assert manager.leaderboard([]).is_empty()
+
+
+def test_another_universe_does_not_decide_what_is_compared(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, *_sharpes("rsi", 1.0, 2.0))
+    _save(manager, result(symbol="OTHER", source="sample"))
+    assert manager.leaderboard(["S0", "S1"])["source"].to_list() == ["synthetic"]
+    assert manager.leaderboard()["source"].to_list() == ["sample"]
