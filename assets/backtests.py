@@ -125,7 +125,7 @@ class _Stage:
 
         loaded = self._load(symbols)
         tables = [self._run_strategy(strategy, loaded) for strategy in self.strategies]
-        self.backtest_files.write(self.context.run_id, part, BacktestTables.joined(tables))
+        self.backtest_files.write(self.context.run.run_id, part, BacktestTables.joined(tables))
 
     def _load(self, symbols: Sequence[str]) -> dict[str, "LoadedHistory"]:
         from resources.histories import load_history
@@ -153,7 +153,7 @@ class _Stage:
         }
         self.profile.sample()
         provenance = Provenance(
-            run_id=self.context.run_id,
+            run_id=self.context.run.run_id,
             run_user=self.context.run.tags.get("user"),
             source=self.source,
             warmup_days=self.run_settings.warmup_days,

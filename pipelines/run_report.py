@@ -65,7 +65,7 @@ def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> N
 
 
 def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> None:
-    """Print where the run's data is."""
+    """Print where the run's data is; what is below the current folder, relative to it."""
     reports = resources["reports"]
     places = {
         "results": resources["result_store"].describe(),
@@ -74,11 +74,10 @@ def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> N
         "leaderboard": f"{reports.path_of('leaderboard.csv')}, .png",
         "log": str(log),
     }
-    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
-    for what, where in places.items():
-        table.add_row(what, where)
     console.print()
-    console.print(table, soft_wrap=True)
+    for what, where in places.items():
+        shown = where.replace(f"{Path.cwd()}/", "")
+        console.print(f"{what:<14} {shown}", markup=False, highlight=False, soft_wrap=True)
     console.print("\nSee it: [bold]make ui[/bold], then http://127.0.0.1:3000")
 
 

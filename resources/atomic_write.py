@@ -3,16 +3,13 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
-
-def write_whole(fs: "AbstractFileSystem", path: str, data: bytes) -> None:
+def write_whole(fs: AbstractFileSystem, path: str, data: bytes) -> None:
     """Put `data` at `path` in one stroke; on an error nothing is left behind.
 
     The temporary name is hidden and its own, so readers pass over it and two writers of one
@@ -27,11 +24,26 @@ def write_whole(fs: "AbstractFileSystem", path: str, data: bytes) -> None:
             Path(temporary).replace(path)
         else:
             fs.pipe_file(temporary, data)
-            fs.mv(temporary, path)
+            _move(fs, temporary, path)
     except BaseException:
-        with suppress(FileNotFoundError):
+        # Where the write failed, the clean-up may fail too: the first error is the reason.
+        with suppress(Exception):
             fs.rm_file(temporary)
         raise
+
+
+def _move(fs: AbstractFileSystem, source: str, target: str) -> None:
+    """Move a file to exactly `target`.
+
+    A file system with a rename of its own (SFTP, HDFS) is told to use it. The `mv` that all
+    others inherit takes brackets in a path for a pattern, and moves into a folder that has the
+    name of the target; copying and removing one file does neither.
+    """
+    if type(fs).mv is not AbstractFileSystem.mv:
+        fs.mv(source, target)
+        return
+    fs.cp_file(source, target)
+    fs.rm_file(source)
 
 
 def _write_synced(path: str, data: bytes) -> None:

@@ -5,12 +5,15 @@ writes into another's: what a run did can be told from what an earlier one did, 
 """
 
 import io
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
 if TYPE_CHECKING:
@@ -27,12 +30,15 @@ class BacktestFiles(dg.ConfigurableResource):
     def write(self, run_id: str, part: int, tables: "BacktestTables") -> None:
         """Store a part of a run's backtests, replacing the same part of an earlier attempt.
 
-        The results are written last: a part without them is not there.
+        The results are removed first and written last: a part without them is not there, so
+        nobody meets results of one attempt beside trades of another.
         """
         from resources.atomic_write import write_whole
 
+        fs, folder = self._folder(run_id)
+        with suppress(FileNotFoundError):
+            fs.rm_file(f"{folder}/results-{part:05}.parquet")
         for name in ("equity", "trades", "results"):
-            fs, folder = self._folder(run_id)
             content = io.BytesIO()
             getattr(tables, name).write_parquet(content)
             write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content.getvalue())
@@ -40,8 +46,13 @@ class BacktestFiles(dg.ConfigurableResource):
     def parts(self, run_id: str) -> list[int]:
         """Return the parts that a run has stored, in order."""
         fs, folder = self._folder(run_id)
-        paths = [PurePosixPath(str(path)) for path in fs.glob(f"{folder}/results-*.parquet")]
-        return sorted(int(path.stem.removeprefix("results-")) for path in paths)
+        try:
+            # Listed, not globbed: brackets in the root would be read as a pattern.
+            names = [PurePosixPath(str(path)).name for path in fs.ls(folder, detail=False)]
+        except FileNotFoundError:
+            return []
+        found = (re.fullmatch(r"results-(\d+)\.parquet", name) for name in names)
+        return sorted(int(match[1]) for match in found if match)
 
     def read_part(self, run_id: str, part: int) -> "BacktestTables":
         """Return the results and trades of a part, and no curves."""
@@ -67,7 +78,7 @@ class BacktestFiles(dg.ConfigurableResource):
     def describe(self) -> str:
         """Return where the files are, for people to read."""
         fs, root = fsspec.url_to_fs(self.root)
-        return root if "file" in fs.protocol else str(fs.unstrip_protocol(root))
+        return root if isinstance(fs, LocalFileSystem) else str(fs.unstrip_protocol(root))
 
     def _folder(self, run_id: str) -> tuple[fsspec.AbstractFileSystem, str]:
         fs, root = fsspec.url_to_fs(self.root)

@@ -21,4 +21,4 @@ class Reports(dg.ConfigurableResource):
 
     def path_of(self, name: str) -> str:
         """Return where the report `name` is, or will be."""
-        return f"{self.root.rstrip('/')}/{name}"
+        return f"{self.root.removesuffix('/')}/{name}"

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings, Execution, Window
+from resources.universe import parse_day
 
 PRICE_BASIS = "adjusted"
 """Backtests trade prices adjusted for splits and dividends; stored with each result."""
@@ -50,8 +51,20 @@ class RunSettings(dg.ConfigurableResource):
         return Window(_day("start", self.start), _day("end", self.end), last_session)
 
     def history_start(self) -> date:
-        """Return the first day of history that a backtest may look at."""
-        return self.window().start - timedelta(days=self.warmup_days)
+        """Return the first day of history that a backtest may look at.
+
+        Raises
+        ------
+        InvalidSettingsError
+            As `window`, and when the warm-up begins before the calendar does.
+        """
+        start = self.window().start
+        if self.warmup_days > (start - date.min).days:
+            raise InvalidSettingsError(
+                f"warmup_days is {self.warmup_days}, which is before the year 1; the default of "
+                "365 warms every indicator of the sweeps."
+            )
+        return start - timedelta(days=self.warmup_days)
 
     def backtest_settings(self) -> BacktestSettings:
         """Return the engine's terms, validated by it."""
@@ -63,6 +76,6 @@ class RunSettings(dg.ConfigurableResource):
 
 def _day(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         raise InvalidSettingsError(f"{name} is '{text}'; write a day as 2023-12-31.") from None

@@ -84,13 +84,13 @@ class BacktestPersistenceManager:
         """
         return reads.backtests_of_run(self.engine, run_id)
 
-    def get_backtests_by_ids(self, identifiers: Sequence[str]) -> pl.DataFrame:
+    def get_backtests_by_ids(self, identifiers: Iterable[UUID | str]) -> pl.DataFrame:
         """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
-        return reads.backtests_by_ids(self.engine, identifiers)
+        return reads.backtests_by_ids(self.engine, _known(identifiers))
 
-    def count_trades(self, identifiers: Sequence[str]) -> pl.DataFrame:
+    def count_trades(self, identifiers: Iterable[UUID | str]) -> pl.DataFrame:
         """Return ``backtest_id`` and ``trades``, the number stored, of backtests that have any."""
-        return reads.count_trades(self.engine, identifiers)
+        return reads.count_trades(self.engine, _known(identifiers))
 
     def get_best_performing_strategies(
         self,
@@ -176,6 +176,11 @@ class BacktestPersistenceManager:
     def standing(self, universe: Sequence[str]) -> pl.DataFrame:
         """Return the rows that the leaderboard of some symbols ranks: `reads.STANDING_SCHEMA`."""
         return reads.standing(self.engine, universe)
+
+
+def _known(identifiers: Iterable[UUID | str]) -> list[UUID]:
+    """Return the identifiers, without texts that can't be the identifier of anything."""
+    return [known for given in identifiers if (known := _as_uuid(given))]
 
 
 def _as_uuid(identifier: UUID | str) -> UUID | None:

@@ -89,9 +89,9 @@ def backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
     return _copied(engine, sql.SQL("run_id = {}").format(sql.Literal(run_id)))
 
 
-def backtests_by_ids(engine: sa.Engine, identifiers: Sequence[str]) -> pl.DataFrame:
+def backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
     """Return the backtests that exist of those identifiers, as they were given to be saved."""
-    wanted = sql.Literal([UUID(text) for text in identifiers])
+    wanted = sql.Literal(list(identifiers))
     return _copied(engine, sql.SQL("id = ANY({})").format(wanted))
 
 
@@ -192,7 +192,7 @@ def run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def count_trades(engine: sa.Engine, identifiers: Sequence[str]) -> pl.DataFrame:
+def count_trades(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
     """Return ``backtest_id`` and the number of ``trades`` the store holds of it."""
     statement = (
         sa.select(sa.cast(TRADES.c.backtest_id, sa.Text), sa.func.count().label("trades"))
@@ -203,8 +203,8 @@ def count_trades(engine: sa.Engine, identifiers: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(rows(engine, statement), schema=schema)
 
 
-def _array(identifiers: Sequence[str]) -> sa.BindParameter:
-    return sa.bindparam(None, [UUID(text) for text in identifiers], sa.ARRAY(sa.Uuid))
+def _array(identifiers: Sequence[UUID]) -> sa.BindParameter:
+    return sa.bindparam(None, list(identifiers), sa.ARRAY(sa.Uuid))
 
 
 def _median(column: sa.ColumnElement) -> sa.ColumnElement:

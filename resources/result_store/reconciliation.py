@@ -30,9 +30,9 @@ def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -
 
 
 def _comparable(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(
-        pl.Series(name, _canonical(rows[name]), dtype=pl.String) for name in _JSON_COLUMNS
-    )
+    texts = [pl.Series(name, _canonical(rows[name]), dtype=pl.String) for name in _JSON_COLUMNS]
+    # As numbers, 0.0 and -0.0 would join.
+    return rows.with_columns(pl.col(pl.Float64).reinterpret(dtype=pl.Int64), *texts)
 
 
 def _canonical(texts: Iterable[str]) -> list[str]:

@@ -1,0 +1,66 @@
+"""The gates in real runs: evaluated every time, red when broken, downstream stopped."""
+
+import dagster as dg
+import pytest
+
+from resources.thresholds import Thresholds
+from tests.project import SYMBOLS, Project
+
+EXPECTED = {
+    ("prices", "success_rate_above_threshold"),
+    ("backtests/rsi", "success_rate_above_threshold"),
+    ("backtests/rsi", "memory_growth_below_threshold"),
+    ("backtests/macd", "success_rate_above_threshold"),
+    ("backtests/macd", "memory_growth_below_threshold"),
+    ("backtest_summaries", "saved_rate_above_threshold"),
+    ("backtest_summaries", "retrieved_rate_above_threshold"),
+}
+
+
+@pytest.mark.parametrize("partitions", ["S00", (SYMBOLS[0], SYMBOLS[2])])
+def test_every_check_is_evaluated_and_passes_on_a_good_run(project: Project, partitions):
+    checks = project.checks(project.run(partitions))
+    assert set(checks) == EXPECTED
+    assert all(check.passed for check in checks.values())
+
+
+def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
+    project.spoil("S07")
+    result = project.run()
+    assert result.success
+    check = project.checks(result)["prices", "success_rate_above_threshold"]
+    assert not check.passed
+    assert check.severity.value == "WARN"
+    assert check.metadata["measured"].value == 0.95
+    assert check.metadata["limit"].value == 0.85
+    assert check.metadata["failures"].value == 1
+    assert "`S07` (prices) BadBarsError" in str(check.metadata["offenders"].value)
+    assert "missing and failed" in str(check.metadata["what_to_do"].value)
+
+
+def test_a_tighter_limit_from_the_run_config_turns_the_check_red(project: Project):
+    project.spoil("S07")
+    config = {"resources": {"thresholds": {"config": {"success_rate": 0.96}}}}
+    result = project.run(run_config=config)
+    assert not result.success
+    assert project.why(result).endswith("19 of 20 symbols succeeded: 95.0%, limit 96%.")
+
+
+def test_memory_that_grows_past_its_limit_fails_the_run_and_stops_downstream(project: Project):
+    tight = Thresholds(memory_growth_mb=1e-9, memory_growth_warning_mb=1e-9)
+    result = project.run("S00", definitions=project.definitions(thresholds=tight))
+    assert not result.success
+    check = project.checks(result)["backtests/rsi", "memory_growth_below_threshold"]
+    assert check.severity.value == "ERROR"
+    assert "batch_size" in str(check.metadata["what_to_do"].value)
+    assert project.materialized("backtests", "rsi") == {"S00"}
+    assert not project.materialized("backtest_summaries")
+
+
+def test_a_check_run_without_its_asset_has_nothing_to_judge_and_does_not_pass(project: Project):
+    assert project.run("S00", selection=["prices"]).success
+    result = project.run(None, selection=dg.AssetSelection.checks_for_assets("prices"))
+    assert not result.success
+    check = project.checks(result)["prices", "success_rate_above_threshold"]
+    assert not check.passed
+    assert "Nothing was measured" in str(check.description)

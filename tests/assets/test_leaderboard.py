@@ -1,0 +1,37 @@
+"""The leaderboard: a ranking, a table and a picture, of the universe's symbols only."""
+
+from pathlib import Path
+
+import polars as pl
+
+from tests.project import SYMBOLS, Project
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_it_leaves_a_table_and_a_picture(project: Project):
+    result = project.run((SYMBOLS[0], SYMBOLS[4]))
+    (event,) = result.asset_materializations_for_node("leaderboard")
+    table = pl.read_csv(Path(str(event.metadata["table_path"].value)))
+    assert set(table["strategy"]) == {"rsi", "macd"}
+    assert table["symbols"].to_list() == [5, 5]
+    assert Path(str(event.metadata["plot_path"].value)).read_bytes().startswith(PNG)
+    assert "| macd" in str(event.metadata["ranking"].value)
+    assert event.metadata["symbols"].value == 5
+
+
+def test_without_results_it_says_to_make_them_first(project: Project):
+    result = project.run("S00", selection=["leaderboard"])
+    assert not result.success
+    assert project.why(result) == (
+        "leaderboard: There are no results to rank: materialize backtest_summaries first."
+    )
+
+
+def test_symbols_that_left_the_universe_are_not_ranked(project: Project):
+    assert project.run((SYMBOLS[0], SYMBOLS[4])).success
+    (project.folder / "universe.csv").write_text("symbol\nS00\nS01\n")
+    result = project.run("S00")
+    (event,) = result.asset_materializations_for_node("leaderboard")
+    assert event.metadata["symbols"].value == 2
+    assert event.metadata["runs"].value == 2

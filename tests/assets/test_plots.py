@@ -1,0 +1,35 @@
+"""The average of curves of unequal length, and a picture that is one."""
+
+from datetime import date
+
+import polars as pl
+
+from assets.plots import growth_of_one, leaderboard_plot
+
+
+def _curve(symbol: str, first: int, values: list[float]) -> list[dict[str, object]]:
+    return [
+        {"strategy": "rsi", "symbol": symbol, "date": date(2023, 1, first + n), "equity": value}
+        for n, value in enumerate(values)
+    ]
+
+
+CURVES = pl.DataFrame(_curve("EARLY", 1, [100.0, 200.0]) + _curve("LATE", 2, [50.0, 25.0, 75.0]))
+
+
+def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
+    assert growth_of_one(CURVES)["growth"].to_list() == [
+        (1.0 + 1.0) / 2,
+        (2.0 + 1.0) / 2,
+        (2.0 + 0.5) / 2,
+        (2.0 + 1.5) / 2,
+    ]
+
+
+def test_the_plot_is_a_png_even_where_nothing_is_ranked():
+    ranking = pl.DataFrame({"strategy": ["rsi"]})
+    standing = pl.DataFrame(
+        {"strategy": ["rsi", "rsi"], "sharpe_ratio": [None, None]},
+        schema={"strategy": pl.String, "sharpe_ratio": pl.Float64},
+    )
+    assert leaderboard_plot(ranking, standing, CURVES).startswith(b"\x89PNG")

@@ -1,0 +1,63 @@
+"""Prices: what is stored, and that bad bars never replace good ones."""
+
+from datetime import date
+
+from tests.project import END, SYMBOLS, Project
+
+
+def _prices(project: Project, symbol: str = "S00"):
+    return project.run(symbol, selection=["prices"])
+
+
+def _store(project: Project):
+    return project.resource("price_store")
+
+
+def test_bars_are_stored_from_the_warm_up_to_the_end(project: Project):
+    assert _prices(project).success
+    bars = _store(project).read("files", "S00")
+    assert bars["date"].min() == date(2022, 1, 3)
+    assert bars["date"].max() == date(2022, 12, 30) <= END
+
+
+def test_the_metadata_says_what_is_stored(project: Project):
+    result = _prices(project)
+    (event,) = result.asset_materializations_for_node("prices")
+    stored = _store(project).read("files", "S00")
+    assert event.metadata["bars"].value == stored.height
+    assert event.metadata["first_session"].value == "2022-01-03"
+    assert event.metadata["outcome"].value == "created"
+    assert event.metadata["path"].value == _store(project).path_of("files", "S00")
+
+
+def test_bad_bars_leave_the_good_ones_of_an_earlier_run(project: Project):
+    assert _prices(project).success
+    before = _store(project).read("files", "S00")
+    project.spoil("S00")
+    assert not _prices(project).success
+    assert _store(project).read("files", "S00").equals(before)
+
+
+def test_a_missing_folder_of_prices_fails_the_run_with_one_line(project: Project):
+    for symbol in SYMBOLS:
+        project.feed(symbol).unlink()
+    project.feed("S00").parent.rmdir()
+    result = _prices(project)
+    assert not result.success
+    assert "prices does not exist" in project.why(result)
+
+
+def test_run_config_overrides_the_source_and_the_window(project: Project):
+    config = {
+        "resources": {
+            "market_data": {"config": {"source": "synthetic", "prices": None}},
+            "run_settings": {
+                "config": {"start": "2023-03-01", "end": "2023-03-31", "warmup_days": 0}
+            },
+        }
+    }
+    result = project.run("S00", selection=["prices"], run_config=config)
+    assert result.success, project.why(result)
+    bars = _store(project).read("synthetic", "S00")
+    assert bars["date"].min() == date(2023, 3, 1)
+    assert bars["date"].max() == date(2023, 3, 31)

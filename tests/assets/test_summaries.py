@@ -1,0 +1,159 @@
+"""Summaries: rows in real PostgreSQL, idempotent, reconciled with what was produced."""
+
+from uuid import uuid4
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from tests.project import SYMBOLS, Project
+
+FIVE = (SYMBOLS[0], SYMBOLS[4])
+SUMMARIES = ["backtest_summaries"]
+
+
+def _plant(project: Project, trigger: str, body: str) -> None:
+    """Make the database do something behind our back whenever a row comes in."""
+    name = f"planted_{uuid4().hex}"
+    function = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {body} END'"
+    with project.manager.engine.begin() as connection:
+        connection.execute(sa.text(function))
+        connection.execute(sa.text(f"{trigger.format(name=name)} EXECUTE FUNCTION {name}()"))
+
+
+def _delete_rows(project: Project, symbol: str) -> None:
+    _plant(
+        project,
+        "CREATE CONSTRAINT TRIGGER {name} AFTER INSERT ON backtests "
+        f"DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.symbol = '{symbol}')",
+        "DELETE FROM backtests WHERE id = NEW.id; RETURN NULL;",
+    )
+
+
+def _alter_rows(project: Project, symbol: str) -> None:
+    _plant(
+        project,
+        "CREATE TRIGGER {name} BEFORE INSERT ON backtests "
+        f"FOR EACH ROW WHEN (NEW.symbol = '{symbol}')",
+        "NEW.final_value := NEW.final_value + 1e-9; RETURN NEW;",
+    )
+
+
+def _lose_a_trade(project: Project, symbol: str) -> None:
+    _plant(
+        project,
+        "CREATE TRIGGER {name} BEFORE INSERT ON trades FOR EACH ROW WHEN (NEW.trade_no = 1)",
+        f"IF (SELECT symbol FROM backtests WHERE id = NEW.backtest_id) = ''{symbol}'' "
+        "THEN RETURN NULL; END IF; RETURN NEW;",
+    )
+
+
+def test_the_same_run_twice_leaves_the_same_rows(project: Project):
+    first = project.run(FIVE)
+    rows = project.manager.get_backtests_by_run(first.run_id)
+    assert rows.height == 5 * 2
+    again = project.run(FIVE)
+    assert project.manager.get_backtests_by_run(first.run_id).is_empty()
+    assert (
+        project.manager.get_backtests_by_run(again.run_id)
+        .drop("run_id")
+        .equals(rows.drop("run_id"))
+    )
+
+
+def test_a_row_says_what_it_takes_to_make_it_again(project: Project):
+    result = project.run("S00")
+    rows = project.manager.get_backtests_by_symbol("S00")
+    assert {row["strategy"] for row in rows} == {"rsi", "macd"}
+    for row in rows:
+        assert row["run_id"] == result.run_id
+        assert row["source"] == "files"
+        assert row["price_basis"] == "adjusted"
+        assert row["execution"] == "next_open"
+        assert row["year_length"] == 252
+        assert row["data_version"]
+        assert row["code_version"]
+        assert row["settings"]["fees"] == 0.001
+        assert row["vectorbt_version"] == "1.2.0"
+
+
+def test_trades_are_stored_with_their_backtest(project: Project):
+    project.run("S00")
+    for row in project.manager.get_backtests_by_symbol("S00"):
+        whole = project.manager.get_backtest_by_id(row["id"])
+        assert whole is not None
+        assert len(whole["trades"]) == row["total_trades"]
+
+
+def test_alone_it_persists_the_newest_backtests(project: Project):
+    made = project.run(FIVE, selection=["prices", "backtests/rsi", "backtests/macd"])
+    result = project.run(FIVE, selection=SUMMARIES)
+    assert result.success, project.why(result)
+    assert project.manager.get_backtests_by_run(made.run_id).height == 5 * 2
+
+
+def test_alone_without_backtests_it_says_to_make_them_first(project: Project):
+    result = project.run("S00", selection=SUMMARIES)
+    assert not result.success
+    assert project.why(result) == (
+        "backtest_summaries: MissingBacktestsError: S00 has no backtests: "
+        "materialize backtests first."
+    )
+
+
+@pytest.mark.parametrize("plant", [_delete_rows, _alter_rows, _lose_a_trade])
+def test_a_row_that_does_not_read_back_as_produced_fails_its_symbol(project: Project, plant):
+    plant(project, "S02")
+    result = project.run(selection=["prices", "backtests/macd", *SUMMARIES])
+    assert project.materialized("backtest_summaries") == set(SYMBOLS) - {"S02"}
+    (failure,) = project.manager.get_failures(result.run_id)
+    assert failure["symbol"] == "S02"
+    assert failure["error_class"] == "UnreconciledRowsError"
+    assert "S02: of 1 results 1 were in the run's files" in failure["message"]
+
+
+def test_a_database_that_loses_too_many_rows_fails_the_gate_and_the_run(project: Project):
+    for symbol in SYMBOLS[:2]:
+        _delete_rows(project, symbol)
+    result = project.run()
+    assert not result.success
+    checks = project.checks(result)
+    saved = checks["backtest_summaries", "saved_rate_above_threshold"]
+    assert not saved.passed
+    assert saved.metadata["measured"].value == pytest.approx(36 / 40)
+    assert checks["backtest_summaries", "retrieved_rate_above_threshold"].passed
+    assert not result.asset_materializations_for_node("leaderboard")
+
+
+def test_an_unreachable_database_fails_the_run_with_one_line_and_no_password(project: Project):
+    from resources.result_store.resource import ResultStore
+
+    nowhere = ResultStore(
+        database_url="postgresql://me:sesame@127.0.0.1:1/x", home=str(project.folder)
+    )
+    result = project.run("S00", definitions=project.definitions(result_store=nowhere))
+    assert not result.success
+    why = project.why(result)
+    assert "can't be reached" in why
+    assert "sesame" not in why
+    assert "\n" not in why
+
+
+def test_results_are_those_of_the_engine_alone(project: Project):
+    """The orchestration adds nothing to the numbers: read the bars, run the engine, compare."""
+    from engine.backtest import VectorBTEngine
+    from resources.histories import load_history
+    from strategies.rsi import Rsi
+    from tests.project import END, START
+
+    project.run("S01")
+    settings = project.resource("run_settings")
+    store = project.resource("price_store")
+    loaded = load_history(store, "files", "S01", settings.history_start(), END)
+    window = settings.window()
+    assert (window.start, window.end) == (START, END)
+    (alone,) = VectorBTEngine().run_batch([loaded.history], Rsi(), window).results
+    rows = pl.DataFrame(project.manager.get_backtests_by_symbol("S01"), infer_schema_length=None)
+    (row,) = rows.filter(strategy="rsi").iter_rows(named=True)
+    assert {name: row[name] for name in alone.metrics} == alone.metrics
+    assert row["data_version"] == loaded.data_version

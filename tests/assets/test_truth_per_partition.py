@@ -1,0 +1,116 @@
+"""One bad symbol spoils no other, and does not look good: real runs on a real instance."""
+
+import dagster as dg
+import pytest
+
+from strategies.registry import registered_strategies
+from tests.project import SYMBOLS, Project
+
+BAD = {"S03", "S07", "S08"}
+GOOD = set(SYMBOLS) - BAD
+ASSETS = [("prices",), ("backtests", "rsi"), ("backtests", "macd"), ("backtest_summaries",)]
+
+
+def _break(project: Project) -> None:
+    """Break three symbols in three ways: no file, an impossible bar, nothing but a heading."""
+    project.feed("S03").unlink()
+    project.spoil("S07")
+    project.feed("S08").write_text("date,open,high,low,close,volume\n")
+
+
+def test_exactly_the_good_partitions_are_materialized_and_the_run_succeeds(project: Project):
+    _break(project)
+    result = project.run(selection=["*"])
+    assert result.success
+    strategies = [("backtests", name) for name in registered_strategies()]
+    for asset in [*ASSETS, *strategies]:
+        assert project.materialized(*asset) == GOOD, asset
+    assert result.asset_materializations_for_node("leaderboard")
+    assert set(project.manager.get_backtests_by_run(result.run_id)["symbol"]) == GOOD
+
+
+def test_each_failure_is_recorded_with_class_and_message(project: Project):
+    _break(project)
+    failures = project.manager.get_failures(project.run().run_id)
+    assert [(row["stage"], row["symbol"], row["error_class"]) for row in failures] == [
+        ("prices", "S03", "UnknownSymbolError"),
+        ("prices", "S07", "BadBarsError"),
+        ("prices", "S08", "NoBarsError"),
+    ]
+    assert "S07: bad bar on 2022-12-30: high is below low" in failures[1]["message"]
+
+
+def test_a_symbol_that_fails_today_is_not_replaced_by_yesterdays_result(project: Project):
+    assert project.run().success
+    _break(project)
+    today = project.run()
+    assert today.success
+    for asset in ASSETS:
+        assert project.materialized_by(today.run_id, *asset) == GOOD, asset
+    assert project.manager.leaderboard(SYMBOLS)["symbols"].unique().to_list() == [len(GOOD)]
+    assert project.manager.get_backtests_by_symbol("S03")
+
+
+def test_when_the_cause_is_gone_the_failed_ones_alone_become_good(project: Project):
+    _break(project)
+    project.run()
+    for symbol in sorted(BAD):
+        project.mend(symbol)
+        assert project.run(symbol).success
+    for asset in ASSETS:
+        assert project.materialized(*asset) == set(SYMBOLS), asset
+    assert project.manager.leaderboard(SYMBOLS)["symbols"].unique().to_list() == [len(SYMBOLS)]
+
+
+def test_below_the_threshold_the_run_fails_and_nothing_downstream_is_materialized(
+    project: Project,
+):
+    for symbol in SYMBOLS[:4]:
+        project.spoil(symbol)
+    result = project.run()
+    assert not result.success
+    assert project.materialized("prices") == set(SYMBOLS[4:])
+    for asset in ASSETS:
+        assert asset == ("prices",) or not project.materialized(*asset), asset
+    assert not result.asset_materializations_for_node("leaderboard")
+    assert project.why(result) == (
+        "check success_rate_above_threshold of prices failed. "
+        "16 of 20 symbols succeeded: 80.0%, limit 85%."
+    )
+
+
+def test_a_single_bad_symbol_fails_its_run_with_the_reason_in_one_line(project: Project):
+    project.spoil("S07")
+    result = project.run("S07")
+    assert not result.success
+    assert project.why(result) == (
+        "prices: BadBarsError: S07: bad bar on 2022-12-30: high is below low."
+    )
+    assert not project.materialized("prices")
+
+
+def test_the_tag_that_defers_dagsters_own_events_is_in_no_stored_run(project: Project):
+    _break(project)
+    stored = project.instance.get_run_by_id(project.run().run_id)
+    assert stored is not None
+    assert not [tag for tag in stored.tags if "defer" in tag]
+
+
+@pytest.mark.parametrize("bad", [set(), BAD])
+def test_partitions_have_metadata_whether_or_not_others_failed(project: Project, bad: set[str]):
+    if bad:
+        _break(project)
+    project.run()
+    for asset, fields in (
+        (("prices",), {"bars", "first_session", "last_session", "data_version", "path"}),
+        (("backtests", "rsi"), {"total_return", "sharpe_ratio", "max_drawdown", "window"}),
+        (("backtest_summaries",), {"rows"}),
+    ):
+        page = project.instance.fetch_materializations(dg.AssetKey(asset), limit=100)
+        assert {record.partition_key for record in page.records} == set(SYMBOLS) - bad
+        for record in page.records:
+            materialization = record.asset_materialization
+            assert materialization is not None
+            assert fields <= set(materialization.metadata), asset
+            assert materialization.tags
+            assert materialization.tags["dagster/code_version"], asset

@@ -1,0 +1,71 @@
+"""`dagster asset materialize` as the README shows it, with the embedded PostgreSQL."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Lend a project's folder where the embedded server may live (not pytest's, see postgres)."""
+    folder = Path(tempfile.mkdtemp(prefix="gauntlet-cli-"))
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "universe.csv").write_text("symbol\nAAPL\nMSFT\nGOOGL\nAMZN\n")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _materialize(folder: Path, *partitions: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DAGSTER_HOME")}
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
+    return subprocess.run(
+        [*command, *partitions, "-m", "pipelines.definitions"],
+        cwd=folder,
+        env={**inherited, "GAUNTLET_START": "2023-07-01"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _materialized(folder: Path, *path: str) -> set[str]:
+    history = folder / ".data" / "dagster"
+    with dg.DagsterInstance.local_temp(
+        str(folder),
+        overrides={
+            "storage": {"sqlite": {"base_dir": str(history)}},
+            "telemetry": {"enabled": False},
+        },
+    ) as instance:
+        return instance.get_materialized_partitions(dg.AssetKey(path))
+
+
+def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(folder: Path):
+    one = _materialize(folder, "--partition", "AAPL")
+    assert one.returncode == 0, one.stderr
+    assert _materialized(folder, "backtests", "rsi") == {"AAPL"}
+    ranged = _materialize(folder, "--partition-range", "MSFT...AMZN")
+    assert ranged.returncode == 0, ranged.stderr
+    everything = {"AAPL", "MSFT", "GOOGL", "AMZN"}
+    assert _materialized(folder, "prices") == everything
+    assert _materialized(folder, "backtest_summaries") == everything
+    assert (folder / ".data/postgres").exists()
+    messages = [line for line in ranged.stderr.splitlines() if " - dagster - " in line]
+    assert len(messages) < 10, "the console shows messages, not the events of the bookkeeping"
+
+
+def test_an_unknown_partition_is_refused_by_name(folder: Path):
+    done = _materialize(folder, "--partition", "NOPE")
+    assert done.returncode != 0
+    assert "`NOPE`" in done.stderr.splitlines()[-1]
+    assert not (folder / ".data/prices").exists()

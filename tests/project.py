@@ -1,0 +1,148 @@
+"""A whole project in a folder, for tests that run the real graph on real storage.
+
+Its prices are CSV files, one a symbol, which a test can spoil and mend.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from pipelines.definitions import build_defs
+from pipelines.resources import build_resources
+from pipelines.run_outcome import why_it_failed
+from resources.market_data.synthetic import SyntheticSource
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.resource import ResultStore
+from resources.settings import Settings
+
+START, END = date(2022, 6, 1), date(2022, 12, 31)
+FEW_ASSETS = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries", "leaderboard")
+"""One asset of each kind and a second strategy; bookkeeping is what a run of all costs."""
+SYMBOLS = tuple(f"S{number:02}" for number in range(20))
+
+
+@dataclass
+class Project:
+    """A project whose universe is `SYMBOLS` and whose source is ``files``."""
+
+    folder: Path
+    instance: dg.DagsterInstance
+    result_store: ResultStore
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path, database: str) -> Iterator["Project"]:
+        """Lend a project in `folder` whose prices are all good."""
+        (folder / "prices").mkdir()
+        (folder / "universe.csv").write_text("symbol\n" + "\n".join(SYMBOLS) + "\n")
+        (folder / "dagster").mkdir()
+        store = ResultStore(database_url=database, home=str(folder))
+        with dg.DagsterInstance.local_temp(
+            str(folder / "dagster"), overrides={"telemetry": {"enabled": False}}
+        ) as instance:
+            project = cls(folder, instance, store)
+            for symbol in SYMBOLS:
+                project.mend(symbol)
+            yield project
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, as the environment would give them."""
+        return Settings.from_environment(
+            {
+                "GAUNTLET_SOURCE": "files",
+                "GAUNTLET_PRICES": str(self.folder / "prices"),
+                "GAUNTLET_UNIVERSE": str(self.folder / "universe.csv"),
+                "GAUNTLET_START": START.isoformat(),
+                "GAUNTLET_END": END.isoformat(),
+                "GAUNTLET_HOME": str(self.folder / "home"),
+            }
+        )
+
+    @property
+    def manager(self) -> BacktestPersistenceManager:
+        """The result store."""
+        return self.result_store.manager()
+
+    def resource(self, name: str) -> Any:
+        """Return a resource as the definitions have it."""
+        return build_resources(self.settings)[name]
+
+    def definitions(self, **overrides: Any) -> dg.Definitions:
+        """Return the project's definitions, some resources replaced."""
+        return build_defs(self.settings, {"result_store": self.result_store, **overrides})
+
+    def feed(self, symbol: str) -> Path:
+        """Return the CSV file that a symbol's bars are read from."""
+        return self.folder / "prices" / f"{symbol}.csv"
+
+    def mend(self, symbol: str) -> None:
+        """Write good bars of a symbol."""
+        bars = SyntheticSource().fetch(symbol, date(2022, 1, 3), END)
+        bars.drop("adjustment").write_csv(self.feed(symbol))
+
+    def spoil(self, symbol: str) -> None:
+        """Write bars of a symbol whose high is below the low on the last day."""
+        lines = self.feed(symbol).read_text().splitlines()
+        day, opening, _, low, close, volume = lines[-1].split(",")
+        lines[-1] = ",".join([day, opening, str(float(low) / 2), low, close, volume])
+        self.feed(symbol).write_text("\n".join(lines))
+
+    def run(
+        self,
+        partitions: str | tuple[str, str] | None = (SYMBOLS[0], SYMBOLS[-1]),
+        *,
+        selection: Sequence[str] | dg.AssetSelection = FEW_ASSETS,
+        definitions: dg.Definitions | None = None,
+        run_config: Mapping[str, Any] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Run a selection for one partition, a range from first to last, or for none."""
+        if not isinstance(selection, dg.AssetSelection):
+            selection = dg.AssetSelection.from_coercible(list(selection))
+        job = dg.define_asset_job("test_job", selection)
+        defs = dg.Definitions.merge(
+            definitions or self.definitions(), dg.Definitions(jobs=[job])
+        ).resolve_job_def("test_job")
+        return defs.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            tags=_tags(partitions),
+            run_config=dict(run_config or {}),
+        )
+
+    def materialized(self, *path: str) -> set[str]:
+        """Return the partitions of an asset that Dagster counts as materialized."""
+        return self.instance.get_materialized_partitions(dg.AssetKey(path))
+
+    def materialized_by(self, run_id: str, *path: str) -> set[str]:
+        """Return the partitions of an asset that one run materialized."""
+        page = self.instance.fetch_materializations(dg.AssetKey(path), limit=1000)
+        return {str(record.partition_key) for record in page.records if record.run_id == run_id}
+
+    def why(self, result: dg.ExecuteInProcessResult) -> str:
+        """Return why a run failed, in one line."""
+        return why_it_failed(self.instance, result.run_id)
+
+    def checks(self, result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
+        """Return the evaluations of a run's checks by asset and name."""
+        return {
+            (check.asset_key.to_user_string(), check.check_name): check
+            for check in result.get_asset_check_evaluations()
+        }
+
+
+def _tags(partitions: str | tuple[str, str] | None) -> dict[str, str]:
+    if partitions is None:
+        return {}
+    if isinstance(partitions, str):
+        return {"dagster/partition": partitions}
+    first, last = partitions
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
