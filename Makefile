@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
+PORT ?= 3000
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := .tools/bin/uv
@@ -24,6 +25,8 @@ export GAUNTLET_END = $(END)
 endif
 # Dagster reads dagster.yaml there, and wants the path absolute.
 export DAGSTER_HOME ?= $(CURDIR)
+# Dagster's commands advertise their successors on every use.
+export PYTHONWARNINGS ?= ignore:Function `
 
 .PHONY: help setup run ui test check format lock clean
 
@@ -35,8 +38,8 @@ setup: .venv/.synced  ## make the virtual environment from requirements.lock
 run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= START= END=)
 	@$(BIN)/python -m pipelines.main_job
 
-ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000
-	@$(BIN)/python -m pipelines.ui
+ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT=)
+	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

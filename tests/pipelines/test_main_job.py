@@ -54,7 +54,8 @@ def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path,
     assert "  backtests           7 of 7 symbols in" in done.stdout
     assert all(f" {name} " in done.stdout for name in ("sma_cross", "volume_momentum", "rsi"))
     assert len(lines) < 45
-    assert max(map(len, lines)) <= 80
+    # Only an address is as long as it is.
+    assert max(len(line) for line in lines if not line.startswith("results")) <= 80
     for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job.log"):
         assert f" {place}" in done.stdout
     assert (folder / ".data/reports/leaderboard.png").exists()
