@@ -122,7 +122,7 @@ def _cut(bars: Bars, stop: int) -> Bars:
     return Bars(*(getattr(bars, name)[:stop] for name in bars.__dataclass_fields__))
 
 
-@pytest.mark.parametrize("name", sorted(registered_strategies()))
+@pytest.mark.parametrize("name", RULES)
 def test_the_signals_follow_the_rule(name: str):
     signals = registered_strategies()[name]().signals(BARS)
     entries, exits = RULES[name]()

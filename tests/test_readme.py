@@ -1,0 +1,57 @@
+"""What the README shows was run: its strategy, its Python, its settings, its links."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resources.result_store.manager import BacktestPersistenceManager
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_strategy_it_shows_registers_itself_and_gives_signals(tmp_path: Path):
+    (source,) = [block for block in _blocks("python") if "strategies/golden_cross.py" in block]
+    (tmp_path / "golden_cross.py").write_text(source)
+    program = (
+        f"import strategies; strategies.__path__.append({str(tmp_path)!r})\n"
+        "from strategies.registry import get_strategy\n"
+        "from tests.bars import random_bars\n"
+        "signals = get_strategy('golden_cross')().signals(random_bars(2000))\n"
+        "print(signals.entries.any(), signals.exits.any())"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert shown.stdout.strip() == "True True"
+
+
+def test_the_queries_it_shows_are_answered(database: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", database)
+    (source,) = [block for block in _blocks("python") if "ResultStore" in block]
+    names: dict[str, object] = {}
+    exec(source, names)  # noqa: S102 - the README's own example
+    assert isinstance(names["store"], BacktestPersistenceManager)
+
+
+def test_its_settings_are_those_that_are_read():
+    shown = set(re.findall(r"\| `(GAUNTLET_[A-Z]+)` \|", README))
+    read = set(re.findall(r"GAUNTLET_[A-Z]+", (ROOT / "resources/settings.py").read_text()))
+    assert shown == read
+
+
+def test_its_verbs_are_those_of_make():
+    verbs = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= verbs
+
+
+def test_its_files_and_folders_exist():
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", README) + re.findall(r"`([a-z]+/)`", README):
+        assert (ROOT / path).exists(), path
