@@ -16,6 +16,7 @@ from assets.stages import (
     fail_if_nothing_was_made,
 )
 from engine.backtest import VectorBTEngine
+from engine.code_version import code_version
 from engine.results import BacktestResult, Failure
 from engine.settings import Window
 from resources.backtest_files import BacktestFiles
@@ -26,7 +27,6 @@ from resources.run_log import RunLog
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
 from strategies.base import Strategy
-from strategies.registry import code_version
 
 if TYPE_CHECKING:
     from resources.backtest_tables import BacktestTables

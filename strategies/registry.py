@@ -3,7 +3,6 @@
 The name of a strategy is the name of its file.
 """
 
-import hashlib
 import importlib
 import inspect
 import pkgutil
@@ -45,15 +44,10 @@ def get_strategy(name: str) -> type[Strategy]:
     return known[name]
 
 
-def code_version(strategy: type[Strategy]) -> str:
-    """Return a fingerprint of the strategy's source file, so that an edit makes its results stale.
-
-    The shared files of this folder count too: a change in an indicator changes every strategy.
-    """
-    own = Path(inspect.getfile(strategy))
+def source_of(strategy: type[Strategy]) -> bytes:
+    """Return the source that decides a strategy's signals: its file and those it builds on."""
     shared = [Path(__file__).with_name(f"{name}.py") for name in _SHARED]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [own, *shared]))
-    return digest.hexdigest()[:12]
+    return b"".join(path.read_bytes() for path in [Path(inspect.getfile(strategy)), *shared])
 
 
 _SHARED = ("base", "crossings", "indicators")

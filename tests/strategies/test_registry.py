@@ -11,7 +11,6 @@ import strategies
 from strategies.errors import UnknownStrategyError
 from strategies.registry import (
     STRATEGY_TEMPLATES,
-    code_version,
     get_strategy,
     registered_strategies,
 )
@@ -88,11 +87,6 @@ def test_a_dropped_file_is_a_strategy(tmp_path: Path):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert shown.stdout.strip() == "In on every bar. always_in"
-
-
-def test_each_strategy_has_its_own_code_version():
-    versions = {code_version(cls) for cls in registered_strategies().values()}
-    assert len(versions) == len(registered_strategies())
 
 
 def test_registering_strategies_imports_no_heavy_library():

@@ -1,0 +1,23 @@
+"""The version of the code behind a result: it changes when a number could."""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from strategies.base import Strategy
+from strategies.registry import source_of
+
+
+def code_version(strategy: type[Strategy]) -> str:
+    """Return a fingerprint of the strategy's source, the engine's, and vectorbt's version.
+
+    An edit to one strategy makes its own results stale, an edit to the engine all of them.
+    """
+    return hashlib.sha256(source_of(strategy) + _engine()).hexdigest()[:12]
+
+
+@cache
+def _engine() -> bytes:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return version("vectorbt").encode() + b"".join(path.read_bytes() for path in files)

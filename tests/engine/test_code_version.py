@@ -1,0 +1,59 @@
+"""The code version follows every file that could change a number, and no other."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.code_version import code_version
+from strategies.registry import registered_strategies
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+from engine.code_version import code_version
+from strategies.registry import registered_strategies
+print({name: code_version(cls) for name, cls in registered_strategies().items()})
+"""
+
+
+def _versions(folder: Path) -> dict[str, str]:
+    shown = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return eval(shown.stdout)  # noqa: S307 - what the program above printed
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for package in ("strategies", "engine"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    return tmp_path
+
+
+def test_each_strategy_has_its_own():
+    versions = {code_version(cls) for cls in registered_strategies().values()}
+    assert len(versions) == len(registered_strategies())
+
+
+def test_a_copy_of_the_same_code_has_the_same(copy: Path):
+    here = {name: code_version(cls) for name, cls in registered_strategies().items()}
+    assert _versions(copy) == here
+
+
+@pytest.mark.parametrize(
+    ("edited", "stale"),
+    [
+        ("strategies/rsi.py", {"rsi"}),
+        ("strategies/indicators.py", set(registered_strategies())),
+        ("engine/simulation.py", set(registered_strategies())),
+        ("strategies/errors.py", set()),
+    ],
+)
+def test_an_edit_changes_what_it_touches(copy: Path, edited: str, stale: set[str]):
+    before = _versions(copy)
+    with (copy / edited).open("a") as file:
+        file.write("# edited\n")
+    after = _versions(copy)
+    assert {name for name in before if before[name] != after[name]} == stale
