@@ -42,7 +42,7 @@ ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.synced  ## lint, format, types, import contracts, definitions
 	@$(BIN)/ruff check .

@@ -99,8 +99,7 @@ class _Stage:
         ready = runs_that_made(self.context, PRICES_KEY, requested)
         symbols = [symbol for symbol in requested if symbol in ready]
         self._note_missing([symbol for symbol in requested if symbol not in ready])
-        size = self.run_settings.batch_size
-        batches = [symbols[start : start + size] for start in range(0, len(symbols), size)]
+        batches = self.run_settings.batches(symbols)
         for part, batch in enumerate(with_progress(self.context, batches, "batches tested")):
             self._run_batch(part, batch)
 

@@ -92,6 +92,9 @@ def _markdown(ranking: "pl.DataFrame") -> str:
         tbl_hide_column_data_types=True,
         tbl_rows=-1,
         tbl_cols=-1,
+        tbl_width_chars=-1,
+        fmt_str_lengths=100,
         float_precision=3,
     ):
-        return str(shown)
+        # An undefined value, such as the rank of a strategy that is not ranked, is a dash.
+        return str(shown).replace(" null ", "    - ")

@@ -1,5 +1,6 @@
 """The terms of a run: its window, its warm-up, its costs, and how much it holds at once."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -22,7 +23,6 @@ class RunSettings(dg.ConfigurableResource):
     # averages forget how they began: of the slowest (50 bars) 0.004 % is left after 252 bars.
     warmup_days: int = Field(
         default=365,
-        ge=0,
         description="Calendar days of earlier history for indicators; never traded.",
     )
     initial_capital: float = Field(default=10_000.0, description="Cash of each backtest.")
@@ -36,7 +36,6 @@ class RunSettings(dg.ConfigurableResource):
     year_length: float = Field(default=252.0, description="Bars a year, for annualization.")
     batch_size: int = Field(
         default=200,
-        ge=1,
         description="Symbols held in memory at once; about 25 MB for 200 x 1,000 bars.",
     )
 
@@ -56,13 +55,14 @@ class RunSettings(dg.ConfigurableResource):
         Raises
         ------
         InvalidSettingsError
-            As `window`, and when the warm-up begins before the calendar does.
+            As `window`, and when the warm-up is negative or begins before the calendar does.
         """
         start = self.window().start
-        if self.warmup_days > (start - date.min).days:
+        longest = (start - date.min).days
+        if not 0 <= self.warmup_days <= longest:
             raise InvalidSettingsError(
-                f"warmup_days is {self.warmup_days}, which is before the year 1; the default of "
-                "365 warms every indicator of the sweeps."
+                f"warmup_days is {self.warmup_days}; allowed: 0 to {longest}. The default of 365 "
+                "warms every indicator of the sweeps."
             )
         return start - timedelta(days=self.warmup_days)
 
@@ -72,6 +72,19 @@ class RunSettings(dg.ConfigurableResource):
         return BacktestSettings(
             self.initial_capital, self.fees, self.slippage, execution, self.year_length
         )
+
+    def batches(self, symbols: Sequence[str]) -> list[Sequence[str]]:
+        """Return the symbols in batches of at most `batch_size`, in their order.
+
+        Raises
+        ------
+        InvalidSettingsError
+            When the batch size is not positive.
+        """
+        size = self.batch_size
+        if size < 1:
+            raise InvalidSettingsError(f"batch_size is {size}; allowed: 1 or more.")
+        return [symbols[start : start + size] for start in range(0, len(symbols), size)]
 
 
 def _day(name: str, text: str) -> date:

@@ -57,13 +57,22 @@ def build_gates(
     def check(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
-        profile = recorded_profile(result_store, context.run.run_id, stage)
-        failures = result_store.manager().get_failures(context.run.run_id)
         for selected in sorted(context.selected_asset_check_keys):
+            run_id = _judged_run(context, selected.asset_key)
+            profile = recorded_profile(result_store, run_id, stage) if run_id else None
             verdict = NOT_MEASURED
-            if profile is not None:
+            if run_id and profile is not None:
+                failures = result_store.manager().get_failures(run_id)
                 gate = by_name[selected.name]
                 verdict = gate.judge(profile, failures, thresholds, selected.asset_key)
             yield verdict.result(selected.asset_key, selected.name)
 
     return check
+
+
+def _judged_run(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> str | None:
+    """Return the run to judge: this one, or, for a check executed alone, the asset's newest."""
+    if key in context.job_def.asset_layer.selected_asset_keys:
+        return context.run.run_id
+    newest = context.instance.get_latest_materialization_event(key)
+    return newest.run_id if newest else None

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.checks.gates import Failures, Gate, Profile, build_gates
-from assets.checks.verdicts import Verdict, at_least, below, with_offenders
+from assets.checks.verdicts import Verdict, at_least, megabytes_below, with_offenders
 from assets.stages import BACKTESTS, PRICES, PRICES_KEY, SUMMARIES, SUMMARIES_KEY, backtests_key
 from resources.thresholds import Thresholds
 
@@ -87,9 +87,9 @@ def _rate_of_symbols(
 def _memory_growth(
     profile: Profile, _failures: Failures, thresholds: Thresholds, _key: dg.AssetKey
 ) -> Verdict:
-    return below(
-        f"Memory grew from {profile['memory_start_mb']:.0f} MB "
-        f"(peak {profile['memory_peak_mb']:.0f} MB)",
+    return megabytes_below(
+        f"From {profile['memory_start_mb']:.0f} MB, with a peak of "
+        f"{profile['memory_peak_mb']:.0f} MB, memory grew",
         profile["memory_growth_mb"],
         thresholds.memory_growth_mb,
         thresholds.memory_growth_warning_mb,

@@ -43,8 +43,8 @@ class Verdict:
 NOT_MEASURED = Verdict(
     passed=False,
     severity=dg.AssetCheckSeverity.ERROR,
-    description="Nothing was measured: a check judges the run it is part of. Materialize the "
-    "asset together with its checks.",
+    description="Nothing was measured: a check judges the run that materialized its asset, and "
+    "there is none. Materialize the asset together with its checks.",
 )
 
 
@@ -59,12 +59,12 @@ def at_least(what: str, measured: float, limit: float, warning: float, then: str
     )
 
 
-def below(what: str, measured: float, limit: float, warning: float, then: str) -> Verdict:
+def megabytes_below(what: str, measured: float, limit: float, warning: float, then: str) -> Verdict:
     """Judge megabytes that have to stay below `limit`, and should stay below `warning`."""
     return _verdict(
         broken=measured >= limit,
         worrying=measured >= warning,
-        description=f"{what}: {measured:.0f} MB, limit {limit:.0f} MB.",
+        description=f"{what} by {measured:.0f} MB, limit {limit:.0f} MB.",
         metadata={"measured_mb": measured, "limit_mb": limit, "warning_level_mb": warning},
         then=then,
     )

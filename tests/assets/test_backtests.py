@@ -66,17 +66,7 @@ def test_results_trades_and_curves_are_left_in_the_runs_own_files(project: Proje
 
 def test_a_small_batch_size_gives_the_same_rows_in_more_parts(project: Project):
     whole = project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices", *RSI])
-    config = {
-        "resources": {
-            "run_settings": {
-                "config": {
-                    "batch_size": 2,
-                    "start": START.isoformat(),
-                    "end": END.isoformat(),
-                }
-            }
-        }
-    }
+    config = {"resources": {"run_settings": {"config": {"batch_size": 2}}}}
     parts = project.run((SYMBOLS[0], SYMBOLS[4]), selection=RSI, run_config=config)
     files = project.resource("backtest_files")
     assert files.parts(parts.run_id) == [0, 1, 2]
@@ -141,17 +131,7 @@ def test_a_changed_file_of_a_strategy_has_another_code_version():
 
 @pytest.mark.parametrize("execution", ["same_close", "next_open"])
 def test_the_execution_is_stored_with_the_result(project: Project, execution: str):
-    config = {
-        "resources": {
-            "run_settings": {
-                "config": {
-                    "execution": execution,
-                    "start": START.isoformat(),
-                    "end": END.isoformat(),
-                }
-            }
-        }
-    }
+    config = {"resources": {"run_settings": {"config": {"execution": execution}}}}
     selection = ["prices", *RSI, "backtest_summaries"]
     result = project.run("S00", selection=selection, run_config=config)
     assert result.success, project.why(result)

@@ -16,7 +16,10 @@ def test_it_leaves_a_table_and_a_picture(project: Project):
     assert set(table["strategy"]) == {"rsi", "macd"}
     assert table["symbols"].to_list() == [5, 5]
     assert Path(str(event.metadata["plot_path"].value)).read_bytes().startswith(PNG)
-    assert "| macd" in str(event.metadata["ranking"].value)
+    shown = str(event.metadata["ranking"].value).splitlines()
+    assert "median_sharpe_ratio" in shown[0]
+    assert len(shown) == 2 + 2
+    assert "null" not in "".join(shown)
     assert event.metadata["symbols"].value == 5
 
 

@@ -14,15 +14,15 @@ def _curve(symbol: str, first: int, values: list[float]) -> list[dict[str, objec
     ]
 
 
-CURVES = pl.DataFrame(_curve("EARLY", 1, [100.0, 200.0]) + _curve("LATE", 2, [50.0, 25.0, 75.0]))
+CURVES = pl.DataFrame(_curve("EARLY", 1, [100.0, 200.0, 300.0]) + _curve("LATE", 3, [50.0, 25.0]))
 
 
 def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
     assert growth_of_one(CURVES)["growth"].to_list() == [
         (1.0 + 1.0) / 2,
         (2.0 + 1.0) / 2,
-        (2.0 + 0.5) / 2,
-        (2.0 + 1.5) / 2,
+        (3.0 + 1.0) / 2,
+        (3.0 + 0.5) / 2,
     ]
 
 

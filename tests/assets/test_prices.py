@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from tests.project import END, SYMBOLS, Project
+from tests.project import END, START, SYMBOLS, Project
 
 
 def _prices(project: Project, symbol: str = "S00"):
@@ -61,3 +61,18 @@ def test_run_config_overrides_the_source_and_the_window(project: Project):
     bars = _store(project).read("synthetic", "S00")
     assert bars["date"].min() == date(2023, 3, 1)
     assert bars["date"].max() == date(2023, 3, 31)
+
+
+def test_run_config_may_override_one_setting_and_leave_the_others(project: Project):
+    config = {"resources": {"run_settings": {"config": {"warmup_days": 0}}}}
+    assert project.run("S00", selection=["prices"], run_config=config).success
+    bars = _store(project).read("files", "S00")
+    assert bars["date"].min() == START
+    assert bars["date"].max() == date(2022, 12, 30)
+
+
+def test_a_setting_that_makes_no_sense_fails_the_run_with_one_line(project: Project):
+    config = {"resources": {"run_settings": {"config": {"warmup_days": -1}}}}
+    result = project.run("S00", selection=["prices"], run_config=config)
+    assert not result.success
+    assert "InvalidSettingsError: warmup_days is -1; allowed: 0 to " in project.why(result)

@@ -52,14 +52,26 @@ def test_memory_that_grows_past_its_limit_fails_the_run_and_stops_downstream(pro
     assert not result.success
     check = project.checks(result)["backtests/rsi", "memory_growth_below_threshold"]
     assert check.severity.value == "ERROR"
+    assert "memory grew by" in str(check.description)
     assert "batch_size" in str(check.metadata["what_to_do"].value)
     assert project.materialized("backtests", "rsi") == {"S00"}
     assert not project.materialized("backtest_summaries")
 
 
-def test_a_check_run_without_its_asset_has_nothing_to_judge_and_does_not_pass(project: Project):
-    assert project.run("S00", selection=["prices"]).success
-    result = project.run(None, selection=dg.AssetSelection.checks_for_assets("prices"))
+ALONE = dg.AssetSelection.checks_for_assets("prices")
+
+
+def test_a_check_executed_alone_judges_the_run_that_made_its_asset(project: Project):
+    project.spoil("S07")
+    assert project.run(selection=["prices"]).success
+    result = project.run(None, selection=ALONE)
+    check = project.checks(result)["prices", "success_rate_above_threshold"]
+    assert check.metadata["measured"].value == 0.95
+    assert "`S07`" in str(check.metadata["offenders"].value)
+
+
+def test_a_check_of_what_was_never_materialized_does_not_pass(project: Project):
+    result = project.run(None, selection=ALONE)
     assert not result.success
     check = project.checks(result)["prices", "success_rate_above_threshold"]
     assert not check.passed

@@ -1,0 +1,199 @@
+"""A real Dagster webserver with its daemon, over a small universe in a folder of its own.
+
+    with running_webserver() as webserver:
+        webserver.query("{ version }")
+        webserver.url    # for a browser
+
+It has what `make ui` has: the project's own dagster.yaml and workspace.yaml, the embedded
+PostgreSQL, the synthetic source. Nothing of it is left when the block ends.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+Seen = TypeVar("Seen")
+
+SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META")
+
+# Alone on two cores it is ready in 9 s; a busy machine may take far longer.
+READY_WITHIN = 120.0
+_STOPPED_WITHIN = 20.0
+_BETWEEN_LOOKS = 0.5
+_LOG_LINES_SHOWN = 40
+
+_PROJECT = Path(__file__).parents[2]
+_LOADED = """
+    { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
+        __typename ... on PythonError { message } } } } }
+      instance { daemonHealth { allDaemonStatuses { healthy } } } }
+"""
+
+
+@dataclass(frozen=True)
+class Webserver:
+    """A running webserver: asked through GraphQL, as its page does."""
+
+    url: str
+    log: Path
+
+    def query(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Return the data that GraphQL answers; an error in the answer fails the test."""
+        request = urllib.request.Request(  # noqa: S310 - http, to ourselves
+            f"{self.url}/graphql",
+            data=json.dumps({"query": query, "variables": variables}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def wait_until(
+        self, what: str, look: Callable[[], Seen], good: Callable[[Seen], bool], within: float
+    ) -> Seen:
+        """Look until what is seen is good, and return it; fail after `within` seconds."""
+        deadline = time.monotonic() + within
+        while not good(seen := look()):
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"Not within {within:.0f} s: {what}. Last seen: {seen}. The log of webserver "
+                    f"and daemon ends with:\n{self.log_tail()}"
+                )
+            time.sleep(_BETWEEN_LOOKS)
+        return seen
+
+    def log_tail(self) -> str:
+        """Return the last lines that webserver, daemon and code server printed."""
+        text = re.sub(r"\x1b\[\d*m", "", self.log.read_text(errors="replace"))
+        return "\n".join(text.splitlines()[-_LOG_LINES_SHOWN:])
+
+
+@contextmanager
+def running_webserver() -> Iterator[Webserver]:
+    """Start `dagster dev` in a folder of its own, wait until it is ready, and stop it."""
+    # Not pytest's folder: it is closed to the user that PostgreSQL runs as when tests run as root.
+    folder = Path(tempfile.mkdtemp(prefix="gauntlet-ui-"))
+    try:
+        _lay_out(folder)
+        with _process(folder) as webserver:
+            yield webserver
+    finally:
+        _stop_postgres(folder / ".data" / "postgres" / "postmaster.pid")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lay_out(folder: Path) -> None:
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(_PROJECT / name, folder)
+    (folder / "universe.csv").write_text("\n".join(["symbol", *SYMBOLS]) + "\n")
+
+
+@contextmanager
+def _process(folder: Path) -> Iterator[Webserver]:
+    port = _free_port()
+    webserver = Webserver(f"http://127.0.0.1:{port}", folder / "dagster-dev.log")
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    with webserver.log.open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=_environment(folder),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, to be stopped as one
+        )
+    try:
+        _wait_until_ready(webserver, process)
+        yield webserver
+    finally:
+        _stop_group(process)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    ours = ("GAUNTLET_", "DAGSTER_", "DATABASE_URL")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
+    return inherited | {
+        "DAGSTER_HOME": str(folder),
+        "GAUNTLET_HOME": str(folder / ".data"),
+        "GAUNTLET_START": "2023-01-01",
+        "GAUNTLET_END": "2023-12-31",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _wait_until_ready(webserver: Webserver, process: subprocess.Popen[bytes]) -> None:
+    def look() -> str:
+        assert process.poll() is None, f"dagster dev ended:\n{webserver.log_tail()}"
+        try:
+            loaded = webserver.query(_LOADED)
+        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            return str(error)
+        entries = loaded["workspaceOrError"]["locationEntries"]
+        locations = [entry["locationOrLoadError"] for entry in entries]
+        errors = [
+            location["message"] for location in locations if location and "message" in location
+        ]
+        assert not errors, f"The code location does not load: {errors[0]}"
+        daemons = loaded["instance"]["daemonHealth"]["allDaemonStatuses"]
+        if not locations or None in locations:
+            return "no code location yet"
+        return "ready" if all(daemon["healthy"] for daemon in daemons) else "daemons not healthy"
+
+    webserver.wait_until(
+        "webserver, code location and daemon are ready", look, "ready".__eq__, READY_WITHIN
+    )
+
+
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
+    """Stop `dagster dev` and all that came of it: code servers outlive their parent for 45 s."""
+    _signal(process, signal.SIGTERM)
+    psutil.wait_procs(_members(process.pid), timeout=_STOPPED_WITHIN)
+    _signal(process, signal.SIGKILL)
+    psutil.wait_procs(_members(process.pid), timeout=_STOPPED_WITHIN)
+    process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _members(group: int) -> list[psutil.Process]:
+    members = []
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and os.getpgid(process.pid) == group:
+                members.append(process)
+    return members
+
+
+def _stop_postgres(pid_file: Path) -> None:
+    """Stop the server of a run that did not live to stop it; it is in no group of ours."""
+    with suppress(OSError, ValueError, psutil.Error):
+        server = psutil.Process(int(pid_file.read_text().split()[0]))
+        if "postgres" in server.name():
+            server.send_signal(signal.SIGINT)
+            server.wait(_STOPPED_WITHIN)
