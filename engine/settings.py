@@ -64,10 +64,14 @@ class BacktestSettings:
         self, name: str, *, below: float, above: float = -math.inf, from_: float = -math.inf
     ) -> None:
         value = getattr(self, name)
-        if not (above < value < below and value >= from_):
+        if isinstance(value, int) and not isinstance(value, bool):
+            # 10_000 and 10_000.0 are the same terms, and vectorbt's kernels take floats only.
+            value = float(value)
+            object.__setattr__(self, name, value)
+        if not (isinstance(value, float) and above < value < below and value >= from_):
             low = f"from {from_:g}" if math.isinf(above) else f"above {above:g}"
             upto = "finite" if math.isinf(below) else f"below {below:g}"
-            raise InvalidSettingsError(f"{name} is {value}; allowed: {low}, {upto}.")
+            raise InvalidSettingsError(f"{name} is {value!r}; allowed: {low}, {upto}.")
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,20 @@ def test_the_defaults_are_the_documented_ones():
         ({"fees": float("nan")}, "fees is nan"),
         ({"execution": "magic"}, "execution is 'magic'; allowed: next_open, same_close."),
         ({"year_length": -252.0}, "year_length is -252.0"),
+        ({"fees": "0.1"}, "fees is '0.1'; allowed: from 0, below 1."),
+        ({"fees": True}, "fees is True"),
+        ({"initial_capital": None}, "initial_capital is None"),
     ],
 )
 def test_a_bad_term_is_refused_with_what_is_allowed(given, message):
     with pytest.raises(InvalidSettingsError) as refused:
         BacktestSettings(**given)
     assert message in str(refused.value)
+
+
+def test_whole_numbers_are_the_same_terms():
+    assert BacktestSettings(initial_capital=10_000, year_length=252) == BacktestSettings()
+    assert isinstance(BacktestSettings(initial_capital=10_000).initial_capital, float)
 
 
 def test_a_reversed_window_is_refused():

@@ -152,7 +152,7 @@ def test_a_failed_move_in_a_bucket_leaves_the_old_bars_and_no_litter(monkeypatch
     def fail(*_: object) -> None:
         raise OSError("unreachable")
 
-    monkeypatch.setattr(fs, "mv", fail)
+    monkeypatch.setattr(fs, "cp_file", fail)
     with pytest.raises(OSError, match="unreachable"):
         store.write("files", "AAPL", BARS)
     assert store.read("files", "AAPL").equals(BARS[:5])

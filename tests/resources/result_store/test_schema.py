@@ -132,7 +132,7 @@ def test_processes_that_upgrade_at_once_all_find_the_schema_and_print_nothing(
 
 def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(SchemaMismatchError, match=r"'9999'.*newer version of backtest-gauntlet"):
         upgrade(engine)
 

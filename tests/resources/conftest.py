@@ -1,4 +1,4 @@
-"""One server a session (a process of pytest-xdist is a session), one database a test."""
+"""What stands on the server of `tests/conftest.py`: one database a test, or one a module."""
 
 import shutil
 import tempfile
@@ -10,16 +10,7 @@ import sqlalchemy as sa
 
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.manager import BacktestPersistenceManager
-from tests.postgres import fresh_database, start_server, stop_server
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """Lend the URL of a running server."""
-    home = Path(tempfile.mkdtemp(prefix="gauntlet-postgres-"))
-    yield start_server(home)
-    stop_server(home)
-    shutil.rmtree(home)
+from tests.postgres import fresh_database
 
 
 @pytest.fixture
@@ -28,13 +19,6 @@ def home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="gauntlet-home-"))
     yield home
     shutil.rmtree(home)
-
-
-@pytest.fixture
-def database(server: str) -> Iterator[str]:
-    """Lend the URL of an empty database with the schema."""
-    with fresh_database(server) as url:
-        yield url
 
 
 @pytest.fixture

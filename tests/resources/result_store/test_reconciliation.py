@@ -1,0 +1,153 @@
+"""What comes back from the store unchanged is told from what was changed by one bit."""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.metric_catalogue import METRICS
+from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.reconciliation import intact
+from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
+
+AAPL, MSFT = result(total_trades=2), result(symbol="MSFT", total_trades=0, sharpe_ratio=None)
+PRODUCED = results_frame([AAPL, MSFT])
+COUNTED = pl.DataFrame({"backtest_id": [identifier(AAPL)], "trades": [2]})
+
+FINITE = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e308, -1e308, 1e23, 0.1 + 0.2]),
+)
+MEASURED = [name for name, metric in METRICS.items() if metric.kind != "count"]
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+def _symbols(rows: pl.DataFrame) -> list[str]:
+    return rows["symbol"].to_list()
+
+
+def _kept(manager: BacktestPersistenceManager, produced: pl.DataFrame = PRODUCED) -> list[str]:
+    """Return the symbols whose rows come back from the store intact."""
+    stored = manager.get_backtests_by_ids(produced["id"].to_list())
+    return _symbols(intact(produced, stored, manager.count_trades(produced["id"].to_list())))
+
+
+@pytest.fixture
+def saved(manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
+    mine = identifier(AAPL)
+    manager.save_backtests(PRODUCED, trades_frame((mine, trade(1)), (mine, trade(2))))
+    return manager
+
+
+@given(
+    metrics=st.fixed_dictionaries({name: FINITE | st.none() for name in MEASURED}),
+    parameters=st.dictionaries(TEXT, FINITE | st.integers(-(2**70), 2**70) | TEXT, max_size=4),
+    text=TEXT | st.none(),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_row_holds_it_comes_back_from_postgresql_intact(
+    shared_manager: BacktestPersistenceManager, metrics, parameters, text
+) -> None:
+    row = result(**metrics, parameters=parameters, run_user=text, total_trades=1)
+    other = result(symbol="MSFT", undefined=parameters, run_id=text, total_trades=0)
+    produced = results_frame([row, other])
+    shared_manager.save_backtests(produced, trades_frame((identifier(row), trade())))
+    assert _kept(shared_manager, produced) == ["AAPL", "MSFT"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        (sa.update(BACKTESTS).values(sharpe_ratio=math.nextafter(0.25, 1)), ["MSFT"]),
+        (sa.update(BACKTESTS).values(sharpe_ratio=None), ["MSFT"]),
+        (sa.update(BACKTESTS).values(parameters={"fast_period": 10}), ["MSFT"]),
+        (sa.delete(BACKTESTS), ["MSFT"]),
+        (sa.update(BACKTESTS).values(updated_at=sa.func.now()), ["AAPL", "MSFT"]),
+    ],
+    ids=["one bit", "null", "json", "row", "bookkeeping"],
+)
+def test_a_row_that_was_changed_in_the_database_is_noticed(
+    saved: BacktestPersistenceManager, change: Any, kept: list[str]
+) -> None:
+    assert _kept(saved) == ["AAPL", "MSFT"]
+    with saved.engine.begin() as connection:
+        connection.execute(change.where(BACKTESTS.c.symbol == "AAPL"))
+    assert _kept(saved) == kept
+
+
+def test_a_trade_that_is_missing_in_the_database_is_noticed(
+    saved: BacktestPersistenceManager,
+) -> None:
+    with saved.engine.begin() as connection:
+        connection.execute(sa.delete(TRADES).where(TRADES.c.trade_no == 2))
+    assert _kept(saved) == ["MSFT"]
+
+
+_OTHER: dict[pl.DataType, Callable[[Any], Any]] = {
+    pl.String(): lambda value: value + " ",
+    pl.Date(): lambda value: value + timedelta(days=1),
+    pl.Int64(): lambda value: value + 1,
+    pl.Float64(): lambda value: math.nextafter(value, math.inf),
+    pl.Boolean(): lambda value: not value,
+}
+_OTHER_JSON: dict[str, str] = dict.fromkeys(("parameters", "settings", "undefined"), '{"note":1.5}')
+
+
+@pytest.mark.parametrize("name", RESULTS_SCHEMA)
+def test_one_changed_cell_is_noticed_whatever_its_column(name: str) -> None:
+    row = PRODUCED.row(0, named=True)
+    row[name] = _OTHER_JSON.get(name) or _OTHER[RESULTS_SCHEMA[name]](row[name])
+    stored = pl.concat([pl.DataFrame([row], schema=RESULTS_SCHEMA), PRODUCED[1:]])
+    assert _symbols(intact(PRODUCED, stored, COUNTED)) == ["MSFT"]
+
+
+@pytest.mark.parametrize(("produced", "stored"), [(0.0, -0.0), (-0.0, 0.0), (None, 0.0)])
+def test_no_zero_stands_for_another_or_for_null(produced: float | None, stored: float) -> None:
+    frames = [
+        PRODUCED.with_columns(win_rate=pl.lit(value, pl.Float64)) for value in (produced, stored)
+    ]
+    assert intact(frames[0], frames[1], COUNTED).is_empty()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"slow_period":20,"fast_period":10}',
+        '{"fast_period": 10.0, "slow_period": 2e1}',
+        '{ "fast_period" : 10 ,\n"slow_period" : 20 }',
+    ],
+)
+def test_json_of_the_same_meaning_is_intact(text: str) -> None:
+    stored = PRODUCED.with_columns(parameters=pl.lit(text))
+    assert _symbols(intact(PRODUCED, stored, COUNTED)) == ["AAPL", "MSFT"]
+
+
+@pytest.mark.parametrize("trades", [0, 1, 3])
+def test_a_trade_too_few_or_too_many_is_noticed(trades: int) -> None:
+    assert _symbols(intact(PRODUCED, PRODUCED, COUNTED.with_columns(trades=trades))) == ["MSFT"]
+
+
+def test_trades_of_a_backtest_that_had_none_are_noticed() -> None:
+    strange = pl.DataFrame({"backtest_id": [identifier(MSFT)], "trades": [1]})
+    kept = intact(PRODUCED, PRODUCED, pl.concat([COUNTED, strange]))
+    assert _symbols(kept) == ["AAPL"]
+
+
+def test_a_missing_row_is_noticed_and_a_strange_one_changes_nothing() -> None:
+    strange = results_frame([result(symbol="IBM")])
+    kept = intact(PRODUCED, pl.concat([PRODUCED[1:], strange]), COUNTED)
+    assert _symbols(kept) == ["MSFT"]
+
+
+def test_of_nothing_nothing_is_intact() -> None:
+    nothing = RESULTS_SCHEMA.to_frame()
+    assert intact(nothing, nothing, COUNTED).is_empty()
+    assert intact(PRODUCED, nothing, COUNTED[:0]).is_empty()
+    assert intact(nothing, PRODUCED, COUNTED).is_empty()

@@ -1,0 +1,97 @@
+"""Reads by many identifiers at once, and of a run."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import polars as pl
+import pytest
+
+from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
+from resources.result_store.manager import BacktestPersistenceManager
+from tests.resources.result_store.rows import (
+    END,
+    START,
+    identifier,
+    result,
+    results_frame,
+    trade,
+    trades_frame,
+)
+
+ROWS = [result(symbol=symbol) for symbol in ("AAPL", "IBM", "MSFT")]
+AAPL, IBM, MSFT = (identifier(row) for row in ROWS)
+COUNTS = pl.Schema({"backtest_id": pl.String(), "trades": pl.Int64()})
+
+
+@pytest.fixture
+def filled(manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
+    trades = trades_frame((AAPL, trade(1)), (AAPL, trade(2)), (MSFT, trade(1)))
+    manager.save_backtests(results_frame(ROWS), trades)
+    return manager
+
+
+def test_the_backtests_of_some_ids_come_once_each_by_symbol(
+    filled: BacktestPersistenceManager,
+) -> None:
+    found = filled.get_backtests_by_ids([MSFT, AAPL, MSFT])
+    assert found["id"].to_list() == [AAPL, MSFT]
+    assert found.schema == RESULTS_SCHEMA
+
+
+def test_ids_may_be_uuids_and_come_from_a_generator(filled: BacktestPersistenceManager) -> None:
+    assert filled.get_backtests_by_ids(UUID(text) for text in [IBM])["id"].to_list() == [IBM]
+    assert filled.count_trades(UUID(text) for text in [AAPL]).rows() == [(AAPL, 2)]
+
+
+@pytest.mark.parametrize("unknown", [[str(uuid4())], ["no-uuid", ""], ["'; DROP TABLE trades"], []])
+def test_what_is_the_id_of_nothing_is_left_out(
+    filled: BacktestPersistenceManager, unknown: list[str]
+) -> None:
+    nothing = filled.get_backtests_by_ids(unknown)
+    assert nothing.is_empty()
+    assert nothing.schema == RESULTS_SCHEMA
+    assert filled.get_backtests_by_ids([*unknown, IBM])["id"].to_list() == [IBM]
+    counted = filled.count_trades(unknown)
+    assert counted.is_empty()
+    assert counted.schema == COUNTS
+    assert filled.count_trades([*unknown, AAPL]).rows() == [(AAPL, 2)]
+
+
+def test_trades_are_counted_of_the_backtests_that_have_any(
+    filled: BacktestPersistenceManager,
+) -> None:
+    counted = filled.count_trades([AAPL, IBM, MSFT]).sort("trades")
+    assert counted.schema == COUNTS
+    assert counted.rows() == [(MSFT, 1), (AAPL, 2)]
+    assert filled.count_trades([MSFT]).rows() == [(MSFT, 1)]
+
+
+def test_many_ids_are_read_at_once(manager: BacktestPersistenceManager) -> None:
+    frame = results_frame([result(symbol=f"S{number:04}") for number in range(1000)])
+    trades = trades_frame(*((text, trade()) for text in frame["id"]))
+    manager.save_backtests(frame, trades)
+    asked = [*frame["id"], *(str(uuid4()) for _ in range(1000))]
+    assert manager.get_backtests_by_ids(asked)["symbol"].to_list() == frame["symbol"].to_list()
+    assert manager.count_trades(asked)["trades"].sum() == 1000
+
+
+def test_a_run_is_read_as_it_was_recorded(manager: BacktestPersistenceManager) -> None:
+    run = {"source": "synthetic", "start_date": START, "end_date": END}
+    manager.record_run("run-1", **run, profile={"prices": {"requested": 3}})
+    found = manager.get_run("run-1")
+    assert found is not None
+    assert found.pop("started_at") == found.pop("updated_at") <= datetime.now(UTC)
+    assert found == {
+        "run_id": "run-1",
+        "run_user": None,
+        **run,
+        "profile": {"prices": {"requested": 3}},
+    }
+
+
+@pytest.mark.parametrize("unknown", ["run-2", "", "run"])
+def test_a_run_of_which_nothing_was_recorded_is_none(
+    shared_manager: BacktestPersistenceManager, unknown: str
+) -> None:
+    shared_manager.save_backtests(results_frame([result()]), TRADES_SCHEMA.to_frame())
+    assert shared_manager.get_run(unknown) is None

@@ -1,0 +1,103 @@
+"""Histories as the price store gives them: adjusted, cut to what was asked for, unshared."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.backtest import VectorBTEngine
+from engine.settings import Window
+from resources.histories import LoadedHistory, load_history
+from resources.market_data.sample import SampleSource
+from resources.market_data.synthetic import SyntheticSource
+from resources.price_store import NoStoredBarsError, PriceStore
+from strategies.registry import registered_strategies
+
+START, END = date(2020, 1, 1), date(2021, 12, 31)
+BARS = SyntheticSource().fetch("AAPL", date(2019, 1, 1), date(2022, 6, 30))
+FIELDS = ("open", "high", "low", "close", "volume")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PriceStore:
+    store = PriceStore(root=str(tmp_path))
+    store.write("synthetic", "AAPL", BARS)
+    return store
+
+
+def _load(store: PriceStore, start: date = START, end: date = END) -> LoadedHistory:
+    return load_history(store, "synthetic", "AAPL", start, end)
+
+
+def test_the_history_is_the_stored_bars_of_the_days_asked_for_both_included(store: PriceStore):
+    first, last = date(2020, 1, 2), date(2020, 6, 30)
+    history = _load(store, first, last).history
+    stored = BARS.filter(pl.col("date").is_between(first, last))
+    assert (history.symbol, len(history.dates)) == ("AAPL", stored.height)
+    assert (history.dates[0], history.dates[-1]) == (np.datetime64(first), np.datetime64(last))
+    assert history.dates.dtype == "datetime64[D]"
+    for name in FIELDS:
+        assert getattr(history.bars, name).tobytes() == stored[name].to_numpy().tobytes()
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_arrays_are_contiguous_float64_and_nobody_can_write_into_the_store(
+    store: PriceStore, name: str
+):
+    array = getattr(_load(store).history.bars, name)
+    assert array.dtype == np.float64
+    assert array.flags.c_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1.0
+
+
+def test_what_earlier_runs_have_stored_changes_neither_bars_nor_version(tmp_path: Path):
+    narrow = PriceStore(root=str(tmp_path / "narrow"))
+    narrow.write("synthetic", "AAPL", BARS.filter(pl.col("date").is_between(START, END)))
+    wide = PriceStore(root=str(tmp_path / "wide"))
+    for frame in (BARS[:400], BARS[350:]):  # in two writes, so in several chunks
+        wide.write("synthetic", "AAPL", frame)
+    seen, seen_in_wide = _load(narrow), _load(wide)
+    assert seen.data_version == seen_in_wide.data_version
+    assert seen.history.dates.tobytes() == seen_in_wide.history.dates.tobytes()
+    for name in FIELDS:
+        bits = [getattr(one.history.bars, name).tobytes() for one in (seen, seen_in_wide)]
+        assert bits[0] == bits[1]
+
+
+def test_other_days_and_revised_bars_have_another_version(store: PriceStore):
+    versions = [_load(store).data_version, _load(store, START + timedelta(days=7)).data_version]
+    store.write("synthetic", "AAPL", BARS.with_columns(volume=pl.col("volume") + 1))
+    versions.append(_load(store).data_version)
+    assert len(set(versions)) == 3
+
+
+@pytest.mark.parametrize("name", registered_strategies())
+def test_every_strategy_runs_on_a_loaded_history(store: PriceStore, name: str):
+    history = _load(store).history
+    window = Window(date(2021, 1, 1), END)
+    outcome = VectorBTEngine().run_batch([history], registered_strategies()[name](), window)
+    assert outcome.failures == []
+    assert outcome.results[0].first_session == date(2021, 1, 4)
+
+
+def test_prices_are_adjusted_across_a_split_and_volume_is_as_traded(tmp_path: Path):
+    before, after = date(2005, 2, 25), date(2005, 2, 28)  # Apple, two for one
+    raw = SampleSource().fetch("AAPL", date(2005, 1, 3), date(2005, 3, 31))
+    store = PriceStore(root=str(tmp_path))
+    store.write("sample", "AAPL", raw)
+    history = load_history(store, "sample", "AAPL", before, after).history
+    traded = raw.filter(pl.col("date").is_in([before, after]))
+    assert traded["close"][1] / traded["close"][0] == pytest.approx(0.5, abs=0.02)
+    assert history.bars.close[1] / history.bars.close[0] == pytest.approx(1.0, abs=0.02)
+    for name in ("open", "high", "low", "close"):
+        adjusted = traded[name] * traded["adjustment"]
+        assert getattr(history.bars, name).tolist() == adjusted.to_list()
+    assert history.bars.volume.tolist() == traded["volume"].to_list()
+
+
+def test_days_without_stored_bars_are_an_error_that_says_what_to_do(store: PriceStore):
+    with pytest.raises(NoStoredBarsError, match="materialize prices first"):
+        _load(store, date(2023, 1, 1), date(2023, 2, 1))

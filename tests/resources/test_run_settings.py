@@ -1,0 +1,109 @@
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from engine.errors import InvalidSettingsError
+from engine.settings import BacktestSettings, Window
+from resources.run_settings import RunSettings
+
+
+def _settings(**changes: Any) -> RunSettings:
+    return RunSettings(**{"start": "2021-01-01", "end": "2023-12-31", **changes})
+
+
+def test_the_defaults_are_those_of_the_engine():
+    assert _settings().backtest_settings() == BacktestSettings()
+
+
+def test_every_term_reaches_the_engine():
+    terms = {
+        "initial_capital": 5000.0,
+        "fees": 0.002,
+        "slippage": 0.003,
+        "execution": "same_close",
+        "year_length": 365.0,
+    }
+    assert _settings(**terms).backtest_settings().as_dict() == terms
+
+
+def test_whole_numbers_reach_the_engine_as_the_floats_it_counts_in():
+    terms = _settings(initial_capital=10_000, year_length=365).backtest_settings()
+    assert isinstance(terms.initial_capital, float)
+    assert isinstance(terms.year_length, float)
+
+
+def test_the_window_has_both_its_days_and_the_last_session_it_is_given():
+    assert _settings().window() == Window(date(2021, 1, 1), date(2023, 12, 31))
+    assert _settings().window(date(2023, 12, 29)).last_session == date(2023, 12, 29)
+    one_day = _settings(start="2022-02-28", end="2022-02-28").window()
+    assert one_day.start == one_day.end
+
+
+def test_the_warm_up_is_counted_in_calendar_days_before_the_window():
+    assert _settings().history_start() == date(2020, 1, 2)  # 2020 has 366 days
+    assert _settings(warmup_days=0).history_start() == date(2021, 1, 1)
+
+
+def test_a_warm_up_may_begin_with_the_calendar_and_not_before_it():
+    everything = (date(2021, 1, 1) - date.min).days
+    assert _settings(warmup_days=everything).history_start() == date.min
+    for days in (everything + 1, 10**12):
+        with pytest.raises(InvalidSettingsError, match=f"warmup_days is {days}"):
+            _settings(warmup_days=days).history_start()
+
+
+@pytest.mark.parametrize("text", ["2021-02-30", "20210104", "2021-W01-1", "1/4/2021", ""])
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_what_is_not_written_as_a_day_is_refused_by_name(name: str, text: str):
+    with pytest.raises(InvalidSettingsError) as refused:
+        _settings(**{name: text}).window()
+    assert str(refused.value) == f"{name} is '{text}'; write a day as 2023-12-31."
+
+
+def test_a_window_that_ends_before_it_begins_is_refused():
+    reversed_window = _settings(start="2024-01-01")
+    for use in (reversed_window.window, reversed_window.history_start):
+        with pytest.raises(InvalidSettingsError, match="starts on 2024-01-01, after its end"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"execution": "next_close"}, "allowed: next_open, same_close"),
+        ({"fees": -0.001}, "fees is -0.001"),
+        ({"fees": float("nan")}, "fees is nan"),
+        ({"slippage": 1.0}, "slippage is 1.0"),
+        ({"initial_capital": 0.0}, "initial_capital is 0.0"),
+        ({"year_length": 0.0}, "year_length is 0.0"),
+    ],
+)
+def test_terms_that_the_engine_refuses_are_refused_here(change: dict[str, Any], text: str):
+    with pytest.raises(InvalidSettingsError, match=text):
+        _settings(**change).backtest_settings()
+
+
+def test_a_count_that_is_no_whole_number_is_refused_at_once():
+    with pytest.raises(ValidationError, match="batch_size"):
+        _settings(batch_size=1.5)
+
+
+def test_a_negative_warm_up_is_refused():
+    with pytest.raises(InvalidSettingsError, match="warmup_days is -1; allowed: 0 to "):
+        _settings(warmup_days=-1).history_start()
+
+
+def test_batches_hold_every_symbol_once_in_order_and_no_more_than_asked():
+    symbols = list("ABCDE")
+    assert _settings(batch_size=2).batches(symbols) == [["A", "B"], ["C", "D"], ["E"]]
+    assert _settings(batch_size=5).batches(symbols) == [symbols]
+    assert _settings(batch_size=99).batches(symbols) == [symbols]
+    assert _settings().batches([]) == []
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_batches_of_no_symbol_are_refused(size: int):
+    with pytest.raises(InvalidSettingsError, match=f"batch_size is {size}"):
+        _settings(batch_size=size).batches(["A"])
