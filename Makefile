@@ -23,6 +23,8 @@ endif
 ifdef END
 export GAUNTLET_END = $(END)
 endif
+# The certificates this machine trusts, as pip does: a company's proxy has its own.
+export UV_SYSTEM_CERTS ?= 1
 # Dagster reads dagster.yaml there, and wants the path absolute.
 export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands advertise their successors on every use.
