@@ -66,7 +66,8 @@ clean:  ## remove the virtual environment (your data in .data stays)
 
 $(UV):
 	@echo "Bootstrapping uv $(UV_VERSION)"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools "uv==$(UV_VERSION)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	  --root-user-action ignore --target .tools "uv==$(UV_VERSION)"
 
 # Bytecode is compiled here, once: without it each process would compile Dagster anew wherever
 # PYTHONDONTWRITEBYTECODE is set.

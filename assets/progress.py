@@ -18,6 +18,6 @@ def with_progress(
     said = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
-        if time.monotonic() - said >= _SECONDS_BETWEEN:
+        if done < len(items) and time.monotonic() - said >= _SECONDS_BETWEEN:
             said = time.monotonic()
             context.log.info(f"{done} of {len(items)} {what}")
