@@ -6,6 +6,7 @@ from engine.history import History
 from strategies.base import Bars
 
 FIRST_DAY = np.datetime64("2021-01-04")
+DAY = np.timedelta64(1, "D")
 
 
 def random_bars(length: int, seed: int = 0) -> Bars:
@@ -24,7 +25,7 @@ def random_bars(length: int, seed: int = 0) -> Bars:
 
 def history(bars: Bars, symbol: str = "TEST") -> History:
     """Return the bars on consecutive days from `FIRST_DAY`."""
-    return History(symbol, FIRST_DAY + np.arange(len(bars)), bars)
+    return History(symbol, FIRST_DAY + np.arange(len(bars)) * DAY, bars)
 
 
 def random_history(symbol: str, length: int, seed: int) -> History:

@@ -10,7 +10,7 @@ from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
-from tests.bars import FIRST_DAY, bars_of, history
+from tests.bars import DAY, FIRST_DAY, bars_of, history
 from tests.engine.planned import Planned
 
 OPENS = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 15.0, 14.0, 13.0]
@@ -20,7 +20,7 @@ FREE = BacktestSettings(fees=0.0, slippage=0.0)
 
 
 def _day(bar: int) -> date:
-    return (FIRST_DAY + bar).astype(date)
+    return (FIRST_DAY + bar * DAY).astype(date)
 
 
 def _run(
@@ -95,7 +95,7 @@ def test_a_gap_is_paid_at_the_open_not_at_the_close_before_it():
 
 def test_signals_before_the_window_are_not_traded_but_warm_indicators_are():
     result = _run([2, 4], [], first=4)
-    assert result.dates[0] == FIRST_DAY + 4
+    assert result.dates[0] == FIRST_DAY + 4 * DAY
     assert len(result.equity) == 6
     assert result.trades["entry_idx"].tolist() == [1]
     assert result.trades["entry_price"].tolist() == [15.0]

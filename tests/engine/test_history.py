@@ -10,7 +10,7 @@ from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.settings import Window
 from strategies.sma_cross import SmaCross
-from tests.bars import FIRST_DAY, random_history
+from tests.bars import DAY, FIRST_DAY, random_history
 
 WINDOW = Window(date(2021, 1, 1), date(2022, 12, 31))
 GOOD = random_history("GOOD", 300, seed=1)
@@ -31,8 +31,14 @@ def _with(name: str, bar: int, value: float) -> History:
         (_with("high", 9, np.inf), "BAD has the high inf on 2021-01-13"),
         (_with("volume", 9, np.nan), "BAD has a volume that is not a number"),
         (History("BAD", GOOD.dates[::-1], GOOD.bars), "BAD has dates that do not ascend"),
-        (History("BAD", GOOD.dates + 5000, GOOD.bars), "BAD has no bars between 2021-01-01 and"),
-        (History("BAD", GOOD.dates - 5000, GOOD.bars), "BAD has no bars between 2021-01-01 and"),
+        (
+            History("BAD", GOOD.dates + 5000 * DAY, GOOD.bars),
+            "BAD has no bars between 2021-01-01 and",
+        ),
+        (
+            History("BAD", GOOD.dates - 5000 * DAY, GOOD.bars),
+            "BAD has no bars between 2021-01-01 and",
+        ),
     ],
 )
 def test_unusable_bars_fail_their_symbol_and_no_other(bad: History, message: str):
@@ -47,5 +53,5 @@ def test_unusable_bars_fail_their_symbol_and_no_other(bad: History, message: str
 
 def test_bars_after_the_window_are_not_judged():
     later = _with("close", 299, np.nan)
-    window = Window(date(2021, 1, 1), (FIRST_DAY + 298).astype(date))
+    window = Window(date(2021, 1, 1), (FIRST_DAY + 298 * DAY).astype(date))
     assert not VectorBTEngine().run_batch([later], SmaCross(), window).failures
