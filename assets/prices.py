@@ -44,7 +44,7 @@ def build_prices(symbols: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         for symbol in with_progress(context, context.partition_keys, "symbols fetched"):
             try:
                 bars = source.fetch(symbol, first, last)
-                stored[symbol] = price_store.write(source.name, symbol, bars)
+                stored[symbol] = price_store.write(source.name, symbol, bars, (first, last))
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 failures.append(Failure.of(symbol, error))
         counts = {"requested": len(context.partition_keys), "succeeded": len(stored)}

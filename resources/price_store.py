@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
     from fsspec import AbstractFileSystem
 
-    from resources.market_data.merge import Outcome
+    from resources.market_data.merge import Outcome, Span
 
 
 class PriceStoreError(GauntletError):
@@ -60,21 +60,26 @@ class PriceStore(ConfigurableResource):
         fs, path = self._locate(source, symbol)
         return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
 
-    def write(self, source: str, symbol: str, frame: pl.DataFrame) -> StoredBars:
+    def write(
+        self, source: str, symbol: str, frame: pl.DataFrame, asked: Span | None = None
+    ) -> StoredBars:
         """Store a symbol's fetched bars, merged with those stored already.
 
-        See `resources.market_data.merge` for the rule. A stored file that is corrupt is
-        replaced. Bad bars raise BadBarsError before anything is touched; what the file system
-        raises (no space, no permission) passes, and leaves the stored bars as they were.
+        `asked` are the days that the source was asked about, by default those of its bars. See
+        `resources.market_data.merge` for the rule. A stored file that is corrupt is replaced. Bad
+        bars raise BadBarsError before anything is touched; what the file system raises (no
+        space, no permission) passes, and leaves the stored bars as they were.
         """
         from resources.market_data.bars import data_version, validate_bars
+        from resources.market_data.merge import span_of
         from resources.market_data.parquet import encode
 
         fs, path = self._locate(source, symbol)
-        bars, outcome = _merged(fs, path, validate_bars(symbol, frame))
+        fetched = validate_bars(symbol, frame)
+        bars, covers, outcome = _merged(fs, path, fetched, asked or span_of(fetched))
         version = data_version(bars)
-        if outcome != "unchanged":
-            write_whole(fs, path, encode(bars, version))
+        if covers is not None:
+            write_whole(fs, path, encode(bars, version, covers))
         return StoredBars(
             path=self.path_of(source, symbol),
             data_version=version,
@@ -89,27 +94,34 @@ class PriceStore(ConfigurableResource):
 
         Raises NoStoredBarsError, and CorruptBarsError for a file that is not what was written.
         """
-        fs, path = self._locate(source, symbol)
-        bars = _stored(fs, path)
-        if bars is None:
-            raise NoStoredBarsError(
-                f"{symbol}: no bars of source '{source}' are stored: materialize prices first."
-            )
-        return bars
+        return self._read(source, symbol)[0]
 
     def load(self, source: str, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Return the stored bars from `start` to `end`, inclusive, at least one.
 
-        Raises what `read` raises, and NoStoredBarsError if no stored bar is in the window.
+        Raises what `read` raises, and NoStoredBarsError if the source was not asked about all of
+        these days, or gave no bar for any of them.
         """
-        bars = self.read(source, symbol)
+        bars, (first, last) = self._read(source, symbol)
+        if start < first or end > last:
+            raise NoStoredBarsError(
+                f"{symbol}: bars of source '{source}' are stored for {first} to {last}, not for "
+                f"{start} to {end}: materialize prices for this window first."
+            )
         window = bars.filter(bars["date"].is_between(start, end))
         if window.is_empty():
             raise NoStoredBarsError(
-                f"{symbol}: no stored bars of source '{source}' from {start} to {end} (stored: "
-                f"{bars['date'][0]} to {bars['date'][-1]}): materialize prices first."
+                f"{symbol}: source '{source}' has no bars from {start} to {end}."
             )
         return window
+
+    def _read(self, source: str, symbol: str) -> tuple[pl.DataFrame, Span]:
+        stored = _stored(*self._locate(source, symbol))
+        if stored is None:
+            raise NoStoredBarsError(
+                f"{symbol}: no bars of source '{source}' are stored: materialize prices first."
+            )
+        return stored
 
     def _locate(self, source: str, symbol: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and path; names that could leave the root are refused."""
@@ -121,24 +133,33 @@ class PriceStore(ConfigurableResource):
         return fs, f"{root.rstrip('/')}/{source}/{symbol}.parquet"
 
 
-def _stored(fs: AbstractFileSystem, path: str) -> pl.DataFrame | None:
-    from resources.market_data.parquet import decode
+def _stored(fs: AbstractFileSystem, path: str) -> tuple[pl.DataFrame, Span] | None:
+    """Return what a file holds and the days that it covers; None if there is no file."""
+    from resources.market_data.parquet import coverage, decode
 
     try:
         data = cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
     except FileNotFoundError:
         return None
-    return decode(path, data)
+    return decode(path, data), coverage(data)
 
 
 def _merged(
-    fs: AbstractFileSystem, path: str, fetched: pl.DataFrame
-) -> tuple[pl.DataFrame, Outcome]:
+    fs: AbstractFileSystem, path: str, fetched: pl.DataFrame, asked: Span
+) -> tuple[pl.DataFrame, Span | None, Outcome]:
+    """Return the bars to keep, the days they cover (None if the file says so already), and why."""
     from resources.market_data.merge import merge
     from resources.market_data.parquet import CorruptBarsError
 
     try:
-        stored = _stored(fs, path)
+        found = _stored(fs, path)
     except CorruptBarsError:
-        return fetched, "replaced"
-    return (fetched, "created") if stored is None else merge(stored, fetched)
+        return fetched, asked, "replaced"
+    if found is None:
+        return fetched, asked, "created"
+    stored, covered = found
+    bars, outcome = merge(stored, fetched, asked)
+    if outcome == "replaced":
+        return bars, asked, outcome
+    covers = min(covered[0], asked[0]), max(covered[1], asked[1])
+    return bars, None if (outcome, covers) == ("unchanged", covered) else covers, outcome

@@ -1,13 +1,16 @@
 """Bars as the bytes of a Parquet file that carries, and is checked against, its data version."""
 
 import io
+from datetime import date
 
 import polars as pl
 
 from resources.market_data.bars import SCHEMA, data_version
 from resources.market_data.base import MarketDataError
+from resources.market_data.merge import Span, span_of
 
 VERSION_KEY = "gauntlet.data_version"
+COVERS_KEY = "gauntlet.covers"
 
 # polars panics at some damaged pages, with an exception that no `except Exception` stops.
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -17,11 +20,24 @@ class CorruptBarsError(MarketDataError):
     """A file of stored bars is not what was written."""
 
 
-def encode(bars: pl.DataFrame, version: str) -> bytes:
-    """Return the Parquet file of valid `bars`, with `version` among its key-value metadata."""
+def encode(bars: pl.DataFrame, version: str, covers: Span | None = None) -> bytes:
+    """Return the Parquet file of valid `bars`, `version` and `covers` in its key-value metadata.
+
+    `covers` are the days that the source was asked about, by default those of the bars: a symbol
+    may have none at either end of them.
+    """
     buffer = io.BytesIO()
-    bars.write_parquet(buffer, metadata={VERSION_KEY: version})
+    first, last = covers or span_of(bars)
+    metadata = {VERSION_KEY: version, COVERS_KEY: f"{first} {last}"}
+    bars.write_parquet(buffer, metadata=metadata)
     return buffer.getvalue()
+
+
+def coverage(data: bytes) -> Span:
+    """Return the days that the bars of a readable file cover."""
+    text = pl.read_parquet_metadata(io.BytesIO(data))[COVERS_KEY]
+    first, last = (date.fromisoformat(day) for day in text.split())
+    return first, last
 
 
 def decode(path: str, data: bytes) -> pl.DataFrame:

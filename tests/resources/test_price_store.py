@@ -107,9 +107,33 @@ def test_loading_is_inclusive_and_an_empty_window_says_what_to_do(store: PriceSt
     with pytest.raises(NoStoredBarsError) as outside:
         store.load("files", "AAPL", date(2022, 1, 1), date(2022, 2, 1))
     assert str(outside.value) == (
-        "AAPL: no stored bars of source 'files' from 2022-01-01 to 2022-02-01 (stored: "
-        "2021-01-04 to 2021-12-31): materialize prices first."
+        "AAPL: bars of source 'files' are stored for 2021-01-04 to 2021-12-31, not for "
+        "2022-01-01 to 2022-02-01: materialize prices for this window first."
     )
+
+
+def test_days_that_were_asked_about_are_covered_though_the_symbol_has_no_bars_there(
+    store: PriceStore,
+):
+    early = BARS[:100]
+    store.write("files", "AAPL", early, (date(2020, 1, 1), date(2021, 12, 31)))
+    assert store.load("files", "AAPL", date(2020, 1, 1), date(2021, 12, 31)).equals(early)
+    with pytest.raises(NoStoredBarsError, match="has no bars from 2021-12-01 to 2021-12-31"):
+        store.load("files", "AAPL", date(2021, 12, 1), date(2021, 12, 31))
+
+
+def test_coverage_grows_even_when_no_bar_is_new(store: PriceStore):
+    store.write("files", "AAPL", BARS)
+    wider = (date(2020, 1, 1), date(2022, 6, 30))
+    assert store.write("files", "AAPL", BARS, wider).outcome == "unchanged"
+    assert store.load("files", "AAPL", *wider).equals(BARS)
+
+
+def test_bars_that_the_source_withdrew_are_not_kept(store: PriceStore):
+    asked = (date(2021, 1, 1), date(2021, 12, 31))
+    store.write("files", "AAPL", BARS, asked)
+    assert store.write("files", "AAPL", BARS[:100], asked).outcome == "replaced"
+    assert store.load("files", "AAPL", *asked).equals(BARS[:100])
 
 
 def test_a_corrupt_file_is_named_when_read_and_healed_by_a_write(folder: PriceStore):
