@@ -129,11 +129,15 @@ class _Stage:
     def _load(self, symbols: Sequence[str]) -> dict[str, "LoadedHistory"]:
         from resources.histories import load_history
 
-        first, last = self.run_settings.history_start(), self.run_settings.window().end
+        window = self.run_settings.window()
+        first, last = self.run_settings.history_start(), window.end
         loaded = {}
         for symbol in symbols:
             try:
-                loaded[symbol] = load_history(self.price_store, self.source, symbol, first, last)
+                one = load_history(self.price_store, self.source, symbol, first, last)
+                # Unusable bars fail the symbol once, not once a strategy.
+                one.history.up_to_end_of(window)
+                loaded[symbol] = one
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
         return loaded

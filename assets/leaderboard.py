@@ -9,8 +9,11 @@ import dagster as dg
 
 from assets.stages import LEADERBOARD_KEY, SUMMARIES_KEY
 from resources.backtest_files import BacktestFiles
+from resources.market_data.resource import MarketData
 from resources.reports import Reports
+from resources.result_store.comparison import Comparison
 from resources.result_store.resource import ResultStore
+from resources.run_settings import RunSettings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,8 +22,8 @@ _TABLE_FILE = "leaderboard.csv"
 _PLOT_FILE = "leaderboard.png"
 
 
-def build_leaderboard(universe: Sequence[str]) -> dg.AssetsDefinition:
-    """Return the asset for the symbols of `universe`."""
+def build_leaderboard(universe: Sequence[str], strategies: Sequence[str]) -> dg.AssetsDefinition:
+    """Return the asset for the symbols of `universe` and some strategies."""
 
     @dg.asset(
         key=LEADERBOARD_KEY,
@@ -31,16 +34,22 @@ def build_leaderboard(universe: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"postgres", "matplotlib"},
         code_version="1",
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
-        "of the universe, on the source, window and terms of the newest run.",
+        "of the universe, on the source, window and terms of this run.",
     )
     def leaderboard(
-        result_store: ResultStore, backtest_files: BacktestFiles, reports: Reports
+        market_data: MarketData,
+        run_settings: RunSettings,
+        result_store: ResultStore,
+        backtest_files: BacktestFiles,
+        reports: Reports,
     ) -> dg.MaterializeResult:
         manager = result_store.manager()
-        ranking, standing = manager.leaderboard(universe), manager.standing(universe)
+        comparison = compared(universe, strategies, market_data, run_settings)
+        ranking, standing = manager.leaderboard(comparison), manager.standing(comparison)
         if ranking.is_empty():
             raise dg.Failure(
-                "There are no results to rank: materialize backtest_summaries first.",
+                "There are no results on this source, window and terms: materialize "
+                "backtest_summaries first.",
                 allow_retries=False,
             )
         plot = _plot(ranking, standing, backtest_files)
@@ -57,6 +66,24 @@ def build_leaderboard(universe: Sequence[str]) -> dg.AssetsDefinition:
         )
 
     return leaderboard
+
+
+def compared(
+    universe: Sequence[str],
+    strategies: Sequence[str],
+    market_data: MarketData,
+    run_settings: RunSettings,
+) -> Comparison:
+    """Return what a run's leaderboard compares: results on that run's own terms."""
+    window = run_settings.window()
+    return Comparison(
+        universe=universe,
+        strategies=strategies,
+        source=market_data.source,
+        start_date=window.start,
+        end_date=window.end,
+        settings=run_settings.stored_settings(),
+    )
 
 
 def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFiles) -> bytes:

@@ -73,9 +73,22 @@ def _report_some(
         tags.pop(_REPORTED_BY_THE_STEP, None)
 
 
-def is_part_of_this_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> bool:
+def is_part_of_this_run(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, key: dg.AssetKey
+) -> bool:
     """Return whether the asset `key` is made, or tried, by the same run."""
     return key in context.job_def.asset_layer.selected_asset_keys
+
+
+def lineage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[str]:
+    """Return this run and those that it re-executes, one after the other, newest first."""
+    run: dg.DagsterRun | None = context.run
+    runs: list[str] = []
+    while run:
+        runs.append(run.run_id)
+        parent = run.parent_run_id
+        run = context.instance.get_run_by_id(parent) if parent else None
+    return runs
 
 
 def runs_that_made(
@@ -84,15 +97,14 @@ def runs_that_made(
     """Return, for each of `partitions` that is there to be used, the run that made it.
 
     When the upstream asset `key` is part of this run, only what this run made counts (or the
-    run that it re-executes): a partition that failed today is not replaced by yesterday's.
+    runs that it re-executes): a partition that failed today is not replaced by yesterday's.
     Otherwise the newest materialization of each partition counts.
     """
     runs: dict[str, str] = {}
     since, allowed = None, None
     if is_part_of_this_run(context, key):
-        run = context.run
-        allowed = {run.run_id, run.parent_run_id, run.root_run_id} - {None}
-        oldest = context.instance.get_run_record_by_id(run.root_run_id or run.run_id)
+        allowed = lineage(context)
+        oldest = context.instance.get_run_record_by_id(allowed[-1])
         since = oldest.create_timestamp.timestamp() if oldest else None
     wanted = dg.AssetRecordsFilter(
         asset_key=key, asset_partitions=partitions, after_timestamp=since

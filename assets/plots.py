@@ -48,7 +48,7 @@ def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, equity: pl.D
     ranking
         The leaderboard, best strategy first.
     standing
-        Columns strategy, symbol, sharpe_ratio: what was ranked.
+        Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
     equity
         The curves, as `growth_of_one` takes them.
     """
@@ -57,17 +57,18 @@ def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, equity: pl.D
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
-    _draw_growth(left, growth_of_one(equity), order)
-    _draw_spread(right, standing, order)
+    _draw_growth(left, growth_of_one(equity), order, ranking["rank"].count())
+    _draw_spread(right, standing.filter("ranked"), order)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
     return content.getvalue()
 
 
-def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str]) -> None:
+def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: int) -> None:
+    highlighted = min(ranked, len(_HIGHLIGHTED))
     for place, strategy in reversed(list(enumerate(order))):
         curve = growth.filter(pl.col("strategy") == strategy)
-        top = place < len(_HIGHLIGHTED)
+        top = place < highlighted
         axes.plot(
             curve["date"].to_numpy(),
             curve["growth"].to_numpy(),
@@ -78,7 +79,7 @@ def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str]) -> None:
     axes.axhline(1.0, color=_INK, linewidth=0.6)
     axes.set_title("Growth of 1, spread evenly over the universe", loc="left", fontsize=11)
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], frameon=False, title="best three; others grey")
+    axes.legend(handles[::-1], labels[::-1], frameon=False, title="best ranked; others grey")
     _plain(axes)
 
 
@@ -100,7 +101,7 @@ def _draw_spread(axes: "Axes", standing: pl.DataFrame, order: list[str]) -> None
         capprops=style,
     )
     axes.axvline(0.0, color=_INK, linewidth=0.6)
-    axes.set_title("Sharpe ratio by symbol (median, quartiles)", loc="left", fontsize=11)
+    axes.set_title("Sharpe ratio by ranked symbol (median, quartiles)", loc="left", fontsize=11)
     _plain(axes)
 
 

@@ -37,6 +37,8 @@ def build_prices(symbols: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         result_store: ResultStore,
     ):
         profile = StageProfile()
+        # Terms that make no sense are refused here already, before anything is fetched.
+        run_settings.backtest_settings()
         source = market_data.open_source()
         first, last = run_settings.history_start(), run_settings.window().end
         stored: dict[str, StoredBars] = {}

@@ -58,9 +58,12 @@ def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
     dagster.Failure
         Whose first line is the reason of the first failure.
     """
-    if failures and not made:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise dg.Failure(_line(failures[0]) + more, allow_retries=False)
+    if made:
+        return
+    if not failures:
+        raise dg.Failure("Nothing to work on: see what failed upstream.", allow_retries=False)
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    raise dg.Failure(_line(failures[0]) + more, allow_retries=False)
 
 
 def _line(failure: Failure) -> str:

@@ -40,7 +40,7 @@ def build_defs(
             build_prices(symbols),
             build_backtests(symbols, strategies),
             build_summaries(symbols, names),
-            build_leaderboard(universe),
+            build_leaderboard(universe, names),
         ],
         asset_checks=build_checks(names),
         resources=build_resources(settings) | dict(resource_overrides or {}),

@@ -21,7 +21,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by the name that assets ask for."""
     home = settings.home
     return {
-        "market_data": _preset(MarketData, source=settings.source, prices=settings.prices),
+        "market_data": _preset(MarketData, source=settings.source),
         "run_settings": _preset(
             RunSettings, start=settings.start.isoformat(), end=settings.end.isoformat()
         ),

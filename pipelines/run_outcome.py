@@ -1,5 +1,6 @@
 """Why a run failed, in one line."""
 
+import re
 from collections.abc import Iterator
 
 import dagster as dg
@@ -39,4 +40,7 @@ def _first_cause(failure: StepFailureData) -> str:
     error = failure.error
     while error and error.cause:
         error = error.cause
-    return " ".join(error.message.split()) if error else "failed without an error"
+    if not error:
+        return "failed without an error"
+    # A class is known by its name; the module that it lives in is for the log.
+    return re.sub(r"^[\w.]+\.(\w+: )", r"\1", " ".join(error.message.split()))

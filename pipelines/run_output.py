@@ -1,7 +1,9 @@
 """What `dagster asset materialize` prints, turned into progress for a person."""
 
+import os
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +13,7 @@ _MESSAGE = re.compile(
     r" - dagster - (?P<level>[A-Z]+) - \S+ - (?P<run>[0-9a-f]{8}-[0-9a-f-]{27})"
     r" - (?:(?P<step>\w+) - )?(?P<text>.*)"
 )
+_LOGS_KEPT = 20
 _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 
@@ -21,19 +24,22 @@ class RunOutput:
     ----------
     console
         Where messages go.
-    log
-        The file that holds the whole output afterwards, replacing that of the run before.
+    logs
+        The folder in which a file of its own holds the whole output afterwards; those of the
+        newest runs are kept.
     """
 
-    def __init__(self, console: Console, log: Path) -> None:
+    def __init__(self, console: Console, logs: Path) -> None:
         self.console = console
-        self.log = log
+        started = datetime.now(tz=UTC)
+        self.log = logs / f"main-job-{started:%Y%m%dT%H%M%S}-{os.getpid()}.log"
         self.run_id: str | None = None
         self.last_line = "the run printed nothing"
 
     def follow(self, lines: Iterable[str]) -> None:
         """Read `lines` to their end."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        _prune(self.log.parent)
         with (
             self.log.open("w", encoding="utf-8") as file,
             self.console.status("Planning the run") as status,
@@ -56,3 +62,9 @@ class RunOutput:
                 f"  {step:<19} {text}", style=_STYLES.get(level), markup=False, highlight=False
             )
         return f"{step}: working"
+
+
+def _prune(logs: Path) -> None:
+    """Remove the oldest logs; their names sort by time."""
+    for old in sorted(logs.glob("main-job-*.log"))[: -(_LOGS_KEPT - 1)]:
+        old.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import polars as pl
 from engine.results import BacktestResult
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.identity import backtest_id, json_text
-from resources.run_settings import PRICE_BASIS
+from resources.run_settings import PRICE_BASIS, stored_settings
 
 EQUITY_SCHEMA = pl.Schema(
     {"strategy": pl.String(), "symbol": pl.String(), "date": pl.Date(), "equity": pl.Float64()}
@@ -74,10 +74,7 @@ def tables_of(
 
 def _row(result: BacktestResult, code_version: str, provenance: Provenance) -> dict[str, Any]:
     parameters = result.strategy.parameters()
-    settings = result.settings.as_dict() | {
-        "price_basis": PRICE_BASIS,
-        "warmup_days": provenance.warmup_days,
-    }
+    settings = stored_settings(result.settings, provenance.warmup_days)
     key = {
         "symbol": result.symbol,
         "strategy": result.strategy.name,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -73,6 +74,10 @@ class RunSettings(dg.ConfigurableResource):
             self.initial_capital, self.fees, self.slippage, execution, self.year_length
         )
 
+    def stored_settings(self) -> dict[str, Any]:
+        """Return the terms as they are stored with a result, and compared by."""
+        return stored_settings(self.backtest_settings(), self.warmup_days)
+
     def batches(self, symbols: Sequence[str]) -> list[Sequence[str]]:
         """Return the symbols in batches of at most `batch_size`, in their order.
 
@@ -85,6 +90,11 @@ class RunSettings(dg.ConfigurableResource):
         if size < 1:
             raise InvalidSettingsError(f"batch_size is {size}; allowed: 1 or more.")
         return [symbols[start : start + size] for start in range(0, len(symbols), size)]
+
+
+def stored_settings(settings: BacktestSettings, warmup_days: int) -> dict[str, Any]:
+    """Return the terms of a backtest that its numbers depend on, its parameters aside."""
+    return settings.as_dict() | {"price_basis": PRICE_BASIS, "warmup_days": warmup_days}
 
 
 def _day(name: str, text: str) -> date:

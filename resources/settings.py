@@ -88,7 +88,7 @@ def _prices(given: Mapping[str, str], source: str) -> str | None:
         )
     if source != "files" and prices is not None:
         raise InvalidSettingError(
-            f"GAUNTLET_PRICES={prices} is read by the source 'files' only, but GAUNTLET_SOURCE is "
+            "GAUNTLET_PRICES is read by the source 'files' only, but GAUNTLET_SOURCE is "
             f"'{source}': set GAUNTLET_SOURCE=files, or leave GAUNTLET_PRICES out."
         )
     return prices

@@ -17,6 +17,10 @@ class UnknownStrategyError(GauntletError):
     """No strategy of that name is registered."""
 
 
+class AmbiguousStrategyError(GauntletError):
+    """A file defines more than one strategy."""
+
+
 class InvalidParameterError(GauntletError):
     """A strategy's parameter is unknown, of the wrong type or out of range."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import strategies
 from strategies.base import Strategy
-from strategies.errors import UnknownStrategyError, did_you_mean
+from strategies.errors import AmbiguousStrategyError, UnknownStrategyError, did_you_mean
 
 
 @cache
@@ -54,7 +54,8 @@ _SHARED = ("base", "crossings", "indicators")
 
 
 def _defined_in(module: ModuleType) -> list[type[Strategy]]:
-    return [
+    """Return the strategy that a file defines, if it does; two would bear one name."""
+    defined = [
         cls
         for cls in vars(module).values()
         if inspect.isclass(cls)
@@ -62,6 +63,12 @@ def _defined_in(module: ModuleType) -> list[type[Strategy]]:
         and cls.__module__ == module.__name__
         and not inspect.isabstract(cls)
     ]
+    if len(defined) > 1:
+        names = ", ".join(cls.__name__ for cls in defined)
+        raise AmbiguousStrategyError(
+            f"{module.__file__} defines {names}; a file defines one strategy, named after it."
+        )
+    return defined
 
 
 def _template(cls: type[Strategy]) -> dict[str, Any]:

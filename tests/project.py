@@ -15,6 +15,7 @@ import dagster as dg
 from pipelines.definitions import build_defs
 from pipelines.resources import build_resources
 from pipelines.run_outcome import why_it_failed
+from resources.market_data.resource import MarketData
 from resources.market_data.synthetic import SyntheticSource
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
@@ -75,7 +76,9 @@ class Project:
 
     def definitions(self, **overrides: Any) -> dg.Definitions:
         """Return the project's definitions, some resources replaced."""
-        return build_defs(self.settings, {"result_store": self.result_store, **overrides})
+        prices = MarketData(source="files", prices=str(self.folder / "prices"))
+        own = {"result_store": self.result_store, "market_data": prices}
+        return build_defs(self.settings, own | overrides)
 
     def feed(self, symbol: str) -> Path:
         """Return the CSV file that a symbol's bars are read from."""

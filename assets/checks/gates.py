@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checks.verdicts import NOT_MEASURED, Verdict
+from assets.partition_truth import is_part_of_this_run, lineage
 from resources.result_store.resource import ResultStore
 from resources.run_log import recorded_profile
 from resources.thresholds import Thresholds
@@ -58,21 +59,26 @@ def build_gates(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
         for selected in sorted(context.selected_asset_check_keys):
-            run_id = _judged_run(context, selected.asset_key)
-            profile = recorded_profile(result_store, run_id, stage) if run_id else None
             verdict = NOT_MEASURED
-            if run_id and profile is not None:
-                failures = result_store.manager().get_failures(run_id)
-                gate = by_name[selected.name]
-                verdict = gate.judge(profile, failures, thresholds, selected.asset_key)
+            for run_id in _judged_runs(context, selected.asset_key):
+                profile = recorded_profile(result_store, run_id, stage)
+                if profile is not None:
+                    failures = result_store.manager().get_failures(run_id)
+                    gate = by_name[selected.name]
+                    verdict = gate.judge(profile, failures, thresholds, selected.asset_key)
+                    break
             yield verdict.result(selected.asset_key, selected.name)
 
     return check
 
 
-def _judged_run(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> str | None:
-    """Return the run to judge: this one, or, for a check executed alone, the asset's newest."""
-    if key in context.job_def.asset_layer.selected_asset_keys:
-        return context.run.run_id
+def _judged_runs(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> list[str]:
+    """Return the runs to judge, the first that has measured anything.
+
+    That is this run, or the run whose failed checks it re-executes; for a check executed alone,
+    the run that made its asset last.
+    """
+    if is_part_of_this_run(context, key):
+        return lineage(context)
     newest = context.instance.get_latest_materialization_event(key)
-    return newest.run_id if newest else None
+    return [newest.run_id] if newest else []

@@ -49,10 +49,16 @@ WITH comparison AS (
     FROM backtests
     ORDER BY updated_at DESC, id DESC
     LIMIT 1
+), versions AS (
+    SELECT DISTINCT ON (strategy) strategy, parameters, code_version
+    FROM backtests
+    JOIN comparison USING (source, start_date, end_date, settings)
+    ORDER BY strategy, updated_at DESC, id DESC
 ), newest AS (
     SELECT DISTINCT ON (symbol, strategy) backtests.*
     FROM backtests
     JOIN comparison USING (source, start_date, end_date, settings)
+    JOIN versions USING (strategy, parameters, code_version)
     ORDER BY symbol, strategy, updated_at DESC, id DESC
 ), standing AS (
     SELECT
@@ -92,11 +98,14 @@ WITH comparison AS (
     GROUP BY strategy, start_date, end_date, source
 )
 SELECT
-    CASE WHEN 2 * ranked_symbols >= symbols THEN row_number() OVER (
-        ORDER BY 2 * ranked_symbols >= symbols DESC, median_sharpe_ratio DESC NULLS LAST, strategy
+    CASE WHEN representative THEN row_number() OVER (
+        ORDER BY representative DESC, median_sharpe_ratio DESC NULLS LAST, strategy
     ) END AS rank,
     ranking.*
 FROM ranking
+CROSS JOIN LATERAL (
+    SELECT 2 * ranked_symbols >= (SELECT count(DISTINCT symbol) FROM standing) AS representative
+) AS judged
 ORDER BY rank, strategy
 """
 

@@ -30,12 +30,13 @@ class FilesSource:
 
     def __init__(self, prices: str) -> None:
         """Open the folder; one that is missing or out of reach raises MarketDataError."""
-        self._shown = re.sub(r"//[^/@]*@", "//***@", prices)  # no password in an error
+        self._shown = _without_secrets(prices)
         try:
             self._fs, self._root = fsspec.url_to_fs(prices)
             found = self._fs.isdir(self._root)
         except (OSError, ValueError, ImportError) as error:
-            raise MarketDataError(f"Folder {self._shown} cannot be opened: {error}.") from error
+            reason = _without_secrets(str(error).replace(prices, self._shown))
+            raise MarketDataError(f"Folder {self._shown} cannot be opened: {reason}.") from error
         if not found:
             raise MarketDataError(
                 f"Folder {self._shown} does not exist: source 'files' needs a folder or URL of "
@@ -141,3 +142,8 @@ def _refuse_first(symbol: str, name: str, text: pl.Series, parsed: pl.Series, wh
     if len(wrong):
         row = wrong[0]
         raise BadBarsError(f"{symbol}: {name} {text[row][:40]!r} in row {row + 1} is not {what}.")
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL, or a text with one, without its password and without its query."""
+    return re.sub(r"\?\S+", "?***", re.sub(r"//[^/\s]*@", "//***@", url))

@@ -1,10 +1,14 @@
 """The resource that chooses a source of bars by configuration. Loads no source until asked."""
 
+import os
+
 from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.market_data.base import SOURCES, MarketDataError, PriceSource
 from strategies.errors import did_you_mean
+
+PRICES_VARIABLE = "GAUNTLET_PRICES"
 
 
 class MarketData(ConfigurableResource):
@@ -16,7 +20,8 @@ class MarketData(ConfigurableResource):
     )
     prices: str | None = Field(
         default=None,
-        description="Folder or fsspec URL of one CSV or Parquet file a symbol; for source files.",
+        description="Folder or fsspec URL of one CSV or Parquet file a symbol, for source files; "
+        "overrides GAUNTLET_PRICES. The UI shows it, so a URL with a password belongs there.",
     )
 
     def open_source(self) -> PriceSource:
@@ -33,14 +38,14 @@ class MarketData(ConfigurableResource):
 
             return SampleSource()
         if self.source == "files":
-            return _open_files(self.prices)
+            return _open_files(self.prices or os.environ.get(PRICES_VARIABLE, "").strip())
         raise MarketDataError(
             f"Source '{self.source}' is unknown: use one of {', '.join(SOURCES)}."
             + did_you_mean(self.source.lower(), SOURCES)
         )
 
 
-def _open_files(prices: str | None) -> PriceSource:
+def _open_files(prices: str) -> PriceSource:
     from resources.market_data.files import FilesSource
 
     if not prices:

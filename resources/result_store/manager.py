@@ -9,6 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from resources.result_store import bulk, reads, writes
+from resources.result_store.comparison import Comparison
 from resources.result_store.failures import SymbolFailure
 from resources.result_store.views import MINIMUM_TRADES
 
@@ -100,6 +101,8 @@ class BacktestPersistenceManager:
     ) -> list[dict[str, Any]]:
         """Return the best of the latest backtests by `metric`, one dict a backtest.
 
+        Only those on the newest backtest's source, window and terms are compared.
+
         Best is highest, but lowest for `reads.LOWER_IS_BETTER`. Backtests with fewer than
         `minimum_trades` closed trades are left out; undefined values come last.
 
@@ -114,6 +117,8 @@ class BacktestPersistenceManager:
         self, symbol: str | None = None, strategies: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
         """Return one aggregate a strategy over the latest backtests, best median Sharpe first.
+
+        Only those on the newest backtest's source, window and terms are compared.
 
         Keys: strategy, symbols, median_sharpe_ratio, median_total_return,
         median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate,
@@ -166,21 +171,17 @@ class BacktestPersistenceManager:
         """Return the failures of a run, by stage, symbol and strategy."""
         return reads.failures(self.engine, run_id)
 
-    def leaderboard(self, universe: Sequence[str] | None = None) -> pl.DataFrame:
+    def leaderboard(self, comparison: Comparison | None = None) -> pl.DataFrame:
         """Return the strategies ranked over the universe, with `reads.LEADERBOARD_SCHEMA`.
 
-        What is compared with what is told at `views.LEADERBOARD`; given symbols, only those are.
+        What is compared with what is told at `views.LEADERBOARD`: results like the newest of
+        all, or those of `comparison`.
         """
-        return reads.leaderboard(self.engine, universe)
+        return reads.leaderboard(self.engine, comparison)
 
-    def standing(self, universe: Sequence[str]) -> pl.DataFrame:
-        """Return the rows that the leaderboard of some symbols ranks: `reads.STANDING_SCHEMA`."""
-        return reads.standing(self.engine, universe)
-
-
-def _known(identifiers: Iterable[UUID | str]) -> list[UUID]:
-    """Return the identifiers, without texts that can't be the identifier of anything."""
-    return [known for given in identifiers if (known := _as_uuid(given))]
+    def standing(self, comparison: Comparison) -> pl.DataFrame:
+        """Return the rows that the leaderboard of `comparison` ranks: `reads.STANDING_SCHEMA`."""
+        return reads.standing(self.engine, comparison)
 
 
 def _as_uuid(identifier: UUID | str) -> UUID | None:
@@ -189,3 +190,8 @@ def _as_uuid(identifier: UUID | str) -> UUID | None:
         return UUID(str(identifier))
     except ValueError:
         return None
+
+
+def _known(identifiers: Iterable[UUID | str]) -> list[UUID]:
+    """Return the identifiers, without texts that can't be the identifier of anything."""
+    return [known for given in identifiers if (known := _as_uuid(given))]

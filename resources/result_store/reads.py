@@ -11,11 +11,13 @@ from psycopg import sql
 
 from engine.metric_catalogue import METRICS
 from resources.result_store.bulk import psycopg_connection
+from resources.result_store.comparison import Comparison
 from resources.result_store.connection import reachable
 from resources.result_store.errors import UnknownMetricError
 from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES
+from resources.result_store.identity import json_text
 from resources.result_store.models import Failure, Run
-from resources.result_store.views import LEADERBOARD_OF_UNIVERSE, STANDING_OF_UNIVERSE
+from resources.result_store.views import LEADERBOARD_OF, STANDING_OF
 from strategies.errors import did_you_mean
 
 LOWER_IS_BETTER = frozenset({"annualized_volatility", "total_fees"})
@@ -128,7 +130,7 @@ def best(engine: sa.Engine, metric: str, minimum_trades: int, limit: int) -> lis
     order = column.asc() if metric in LOWER_IS_BETTER else column.desc()
     statement = (
         sa.select(_LATEST)
-        .where(_LATEST.c.closed_trades >= minimum_trades)
+        .where(_LATEST.c.closed_trades >= minimum_trades, _of_the_newest_kind())
         .order_by(order.nulls_last(), _LATEST.c.strategy, _LATEST.c.symbol)
         .limit(limit)
     )
@@ -140,23 +142,37 @@ def comparison(
 ) -> list[dict[str, Any]]:
     """Return one aggregate a strategy over the latest backtests, best median Sharpe first."""
     latest = _LATEST.c
-    statement = sa.select(
-        latest.strategy,
-        sa.func.count().label("symbols"),
-        _median(latest.sharpe_ratio),
-        _median(latest.total_return),
-        _median(latest.annualized_return),
-        _median(latest.max_drawdown),
-        sa.func.min(latest.max_drawdown).label("worst_max_drawdown"),
-        sa.func.avg(latest.win_rate).label("mean_win_rate"),
-        sa.func.sum(latest.total_trades).label("total_trades"),
-    ).group_by(latest.strategy)
+    statement = (
+        sa.select(
+            latest.strategy,
+            sa.func.count().label("symbols"),
+            _median(latest.sharpe_ratio),
+            _median(latest.total_return),
+            _median(latest.annualized_return),
+            _median(latest.max_drawdown),
+            sa.func.min(latest.max_drawdown).label("worst_max_drawdown"),
+            sa.func.avg(latest.win_rate).label("mean_win_rate"),
+            sa.func.sum(latest.total_trades).label("total_trades"),
+        )
+        .where(_of_the_newest_kind())
+        .group_by(latest.strategy)
+    )
     if symbol is not None:
         statement = statement.where(latest.symbol == symbol)
     if strategies is not None:
         statement = statement.where(latest.strategy.in_(strategies))
     best_first = sa.desc("median_sharpe_ratio").nulls_last()
     return rows(engine, statement.order_by(best_first, latest.strategy))
+
+
+def _of_the_newest_kind() -> sa.ColumnElement[bool]:
+    """Return the condition that a latest backtest has the newest one's source, window and terms.
+
+    Two sources, or two windows, do not rank against each other.
+    """
+    kind = ("source", "start_date", "end_date", "settings")
+    newest = sa.select(*(BACKTESTS.c[name] for name in kind)).order_by(*_NEWEST_FIRST).limit(1)
+    return sa.tuple_(*(_LATEST.c[name] for name in kind)).in_(newest)
 
 
 def failures(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
@@ -166,23 +182,29 @@ def failures(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
     return rows(engine, sa.select(table).where(table.c.run_id == run_id).order_by(*order))
 
 
-def leaderboard(engine: sa.Engine, universe: Sequence[str] | None) -> pl.DataFrame:
-    """Return the view ``leaderboard``, or that of the symbols in `universe`, best first."""
-    if universe is None:
+def leaderboard(engine: sa.Engine, comparison: Comparison | None) -> pl.DataFrame:
+    """Return the view ``leaderboard``, or that of one comparison, best first."""
+    if comparison is None:
         ranked = rows(engine, sa.select(_LEADERBOARD).order_by("rank", "strategy"))
     else:
-        ranked = rows(engine, _of_universe(LEADERBOARD_OF_UNIVERSE, universe))
+        ranked = rows(engine, _bound(LEADERBOARD_OF, comparison))
     return pl.DataFrame(ranked, schema=LEADERBOARD_SCHEMA)
 
 
-def standing(engine: sa.Engine, universe: Sequence[str]) -> pl.DataFrame:
-    """Return the rows that the leaderboard of `universe` is made of."""
-    found = rows(engine, _of_universe(STANDING_OF_UNIVERSE, universe))
-    return pl.DataFrame(found, schema=STANDING_SCHEMA)
+def standing(engine: sa.Engine, comparison: Comparison) -> pl.DataFrame:
+    """Return the rows that the leaderboard of a comparison is made of."""
+    return pl.DataFrame(rows(engine, _bound(STANDING_OF, comparison)), schema=STANDING_SCHEMA)
 
 
-def _of_universe(query: str, universe: Sequence[str]) -> sa.TextClause:
-    return sa.text(query).bindparams(sa.bindparam("universe", list(universe), sa.ARRAY(sa.Text)))
+def _bound(query: str, comparison: Comparison) -> sa.TextClause:
+    return sa.text(query).bindparams(
+        sa.bindparam("universe", list(comparison.universe), sa.ARRAY(sa.Text)),
+        sa.bindparam("strategies", list(comparison.strategies), sa.ARRAY(sa.Text)),
+        source=comparison.source,
+        start_date=comparison.start_date,
+        end_date=comparison.end_date,
+        settings=json_text(dict(comparison.settings)),
+    )
 
 
 def run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:

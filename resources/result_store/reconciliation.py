@@ -8,10 +8,12 @@ import polars as pl
 from resources.result_store.identity import canonical_json
 
 _JSON_COLUMNS = ("parameters", "settings", "undefined")
+# Who saved a row last: another run may save the same result between a save and its reading back.
+_SAVED_BY = frozenset({"run_id", "run_user", "gauntlet_version"})
 
 
 def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of `produced` that the store holds unchanged.
+    """Return the rows of `produced` that the store holds unchanged, whoever saved them last.
 
     Parameters
     ----------
@@ -22,8 +24,9 @@ def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -
         Columns ``backtest_id`` and ``trades``: how many trades the store holds of each.
     """
     # A row read back is the row produced when it joins with it on every column.
+    columns = [name for name in produced.columns if name not in _SAVED_BY]
     equal = _comparable(produced).join(
-        _comparable(stored), on=produced.columns, how="semi", nulls_equal=True
+        _comparable(stored), on=columns, how="semi", nulls_equal=True
     )
     counted = equal.join(trades, left_on="id", right_on="backtest_id", how="left")
     return counted.filter(pl.col("total_trades") == pl.col("trades").fill_null(0))

@@ -24,10 +24,16 @@ WITH comparison AS (
     FROM backtests{within}
     ORDER BY updated_at DESC, id DESC
     LIMIT 1
+), versions AS (
+    SELECT DISTINCT ON (strategy) strategy, parameters, code_version
+    FROM backtests
+    JOIN comparison USING (source, start_date, end_date, settings){within}
+    ORDER BY strategy, updated_at DESC, id DESC
 ), newest AS (
     SELECT DISTINCT ON (symbol, strategy) backtests.*
     FROM backtests
-    JOIN comparison USING (source, start_date, end_date, settings){within}
+    JOIN comparison USING (source, start_date, end_date, settings)
+    JOIN versions USING (strategy, parameters, code_version){within}
     ORDER BY symbol, strategy, updated_at DESC, id DESC
 ), standing AS (
     SELECT
@@ -68,15 +74,21 @@ _RANKING = """), ranking AS (
     GROUP BY strategy, start_date, end_date, source
 )
 SELECT
-    CASE WHEN 2 * ranked_symbols >= symbols THEN row_number() OVER (
-        ORDER BY 2 * ranked_symbols >= symbols DESC, median_sharpe_ratio DESC NULLS LAST, strategy
+    CASE WHEN representative THEN row_number() OVER (
+        ORDER BY representative DESC, median_sharpe_ratio DESC NULLS LAST, strategy
     ) END AS rank,
     ranking.*
 FROM ranking
+CROSS JOIN LATERAL (
+    SELECT 2 * ranked_symbols >= (SELECT count(DISTINCT symbol) FROM standing) AS representative
+) AS judged
 ORDER BY rank, strategy
 """
 
-_WITHIN_UNIVERSE = "\n    WHERE symbol = ANY(:universe)"
+_WITHIN_COMPARISON = """
+    WHERE symbol = ANY(:universe) AND strategy = ANY(:strategies) AND source = :source
+        AND start_date = :start_date AND end_date = :end_date
+        AND settings = CAST(:settings AS jsonb)"""
 
 
 def _standing(within: str = "") -> str:
@@ -86,24 +98,25 @@ def _standing(within: str = "") -> str:
 LEADERBOARD = _standing() + _RANKING
 """Strategies ranked over the universe, highest median Sharpe ratio first.
 
-Compared are only rows of one kind: same source, window and settings as the newest row of all.
+Compared are only rows of one kind: same source, window and settings as the newest row of all,
+and of each strategy the parameters and the code version of its own newest row.
 A row whose symbol has failed since, in the same source and window, is left out: a result of
 yesterday must not stand in for today's failure. Medians, and the mean win rate, are of the
 ranked rows (`MINIMUM_TRADES` closed trades and a Sharpe ratio); the worst drawdown, the trades
-and the share that beat buying and holding are of all rows. A strategy of which fewer than half
-of the rows are ranked has no rank: the few symbols on which a slow strategy traded often are
-those that suited it.
+and the share that beat buying and holding are of all rows. A strategy that is ranked on fewer
+than half of the symbols has no rank: it was not tested on the others, or hardly traded them, and
+the few on which a slow strategy traded often are those that suited it.
 """
 
-LEADERBOARD_OF_UNIVERSE = _standing(_WITHIN_UNIVERSE) + _RANKING
-"""The leaderboard of the symbols in ``:universe`` only, an array of text."""
+LEADERBOARD_OF = _standing(_WITHIN_COMPARISON) + _RANKING
+"""The leaderboard of one comparison: symbols, strategies, source, window and settings."""
 
-STANDING_OF_UNIVERSE = (
-    _standing(_WITHIN_UNIVERSE)
+STANDING_OF = (
+    _standing(_WITHIN_COMPARISON)
     + """)
 SELECT run_id, strategy, symbol, sharpe_ratio, total_return, ranked
 FROM standing
 ORDER BY strategy, symbol
 """
 )
-"""The rows that the leaderboard of ``:universe`` is made of."""
+"""The rows that the leaderboard of one comparison is made of."""

@@ -12,6 +12,7 @@ from assets.prices import build_prices
 from assets.summaries import build_summaries
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
+from resources.market_data.resource import MarketData
 from strategies.base import Bars, Signals, Strategy, parameter
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -129,6 +130,24 @@ def test_a_changed_file_of_a_strategy_has_another_code_version():
     assert specs["rsi"] != specs["sma_cross"]
 
 
+def test_a_window_that_was_not_fetched_is_refused(project: Project):
+    assert project.run("S00", selection=["prices"]).success
+    config = {"resources": {"run_settings": {"config": {"start": "2021-06-01"}}}}
+    result = project.run("S00", selection=RSI, run_config=config)
+    assert not result.success
+    assert "materialize prices for this window first" in project.why(result)
+
+
+def test_a_symbol_without_bars_in_the_window_is_one_failure_not_one_a_strategy(project: Project):
+    config = {
+        "resources": {"run_settings": {"config": {"start": "2022-12-31", "end": "2022-12-31"}}}
+    }
+    result = project.run((SYMBOLS[0], SYMBOLS[1]), run_config=config)
+    assert not result.success
+    failures = project.manager.get_failures(result.run_id)
+    assert [(row["symbol"], row["strategy"]) for row in failures] == [("S00", None), ("S01", None)]
+
+
 @pytest.mark.parametrize("execution", ["same_close", "next_open"])
 def test_the_execution_is_stored_with_the_result(project: Project, execution: str):
     config = {"resources": {"run_settings": {"config": {"execution": execution}}}}
@@ -141,7 +160,10 @@ def test_the_execution_is_stored_with_the_result(project: Project, execution: st
 
 def _definitions(project: Project, strategies: dict[str, type[Strategy]]) -> dg.Definitions:
     symbols = symbol_partitions(SYMBOLS)
-    resources = build_resources(project.settings) | {"result_store": project.result_store}
+    resources = build_resources(project.settings) | {
+        "result_store": project.result_store,
+        "market_data": MarketData(source="files", prices=str(project.feed("S00").parent)),
+    }
     return dg.Definitions(
         assets=[
             build_prices(symbols),

@@ -27,7 +27,8 @@ def test_without_results_it_says_to_make_them_first(project: Project):
     result = project.run("S00", selection=["leaderboard"])
     assert not result.success
     assert project.why(result) == (
-        "leaderboard: There are no results to rank: materialize backtest_summaries first."
+        "leaderboard: There are no results on this source, window and terms: "
+        "materialize backtest_summaries first."
     )
 
 

@@ -27,9 +27,9 @@ def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
 
 
 def test_the_plot_is_a_png_even_where_nothing_is_ranked():
-    ranking = pl.DataFrame({"strategy": ["rsi"]})
+    ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [None]})
     standing = pl.DataFrame(
-        {"strategy": ["rsi", "rsi"], "sharpe_ratio": [None, None]},
-        schema={"strategy": pl.String, "sharpe_ratio": pl.Float64},
+        {"strategy": ["rsi", "rsi"], "sharpe_ratio": [None, 1.0], "ranked": [False, False]},
+        schema={"strategy": pl.String, "sharpe_ratio": pl.Float64, "ranked": pl.Boolean},
     )
     assert leaderboard_plot(ranking, standing, CURVES).startswith(b"\x89PNG")

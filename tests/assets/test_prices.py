@@ -75,4 +75,16 @@ def test_a_setting_that_makes_no_sense_fails_the_run_with_one_line(project: Proj
     config = {"resources": {"run_settings": {"config": {"warmup_days": -1}}}}
     result = project.run("S00", selection=["prices"], run_config=config)
     assert not result.success
-    assert "InvalidSettingsError: warmup_days is -1; allowed: 0 to " in project.why(result)
+    assert project.why(result).startswith(
+        "prices: InvalidSettingsError: warmup_days is -1; allowed: 0 to "
+    )
+
+
+def test_bars_that_the_feed_withdrew_are_not_passed_off_as_todays(project: Project):
+    assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
+    lines = project.feed("S03").read_text().splitlines()
+    project.feed("S03").write_text("\n".join(lines[:-40]))
+    assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
+    newest = project.manager.get_backtests_by_symbol("S03")[0]
+    assert newest["ended_early"]
+    assert newest["last_session"].isoformat() == lines[-41].split(",")[0]

@@ -47,7 +47,7 @@ def test_a_symbol_that_fails_today_is_not_replaced_by_yesterdays_result(project:
     assert today.success
     for asset in ASSETS:
         assert project.materialized_by(today.run_id, *asset) == GOOD, asset
-    assert project.manager.leaderboard(SYMBOLS)["symbols"].unique().to_list() == [len(GOOD)]
+    assert project.manager.leaderboard()["symbols"].unique().to_list() == [len(GOOD)]
     assert project.manager.get_backtests_by_symbol("S03")
 
 
@@ -59,7 +59,7 @@ def test_when_the_cause_is_gone_the_failed_ones_alone_become_good(project: Proje
         assert project.run(symbol).success
     for asset in ASSETS:
         assert project.materialized(*asset) == set(SYMBOLS), asset
-    assert project.manager.leaderboard(SYMBOLS)["symbols"].unique().to_list() == [len(SYMBOLS)]
+    assert project.manager.leaderboard()["symbols"].unique().to_list() == [len(SYMBOLS)]
 
 
 def test_below_the_threshold_the_run_fails_and_nothing_downstream_is_materialized(

@@ -106,8 +106,13 @@ def test_loading_leaves_nothing_behind(tmp_path: Path):
 
 def test_no_secret_is_in_the_configuration_that_the_page_shows(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:sesame@db.example/x")
-    resources = _definitions().resources or {}
-    shown = repr(resources) + repr([r._resolved_config_dict for r in resources.values()])
+    prices = {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": "ftp://me:sesame@ftp.example/x"}
+    monkeypatch.setenv("GAUNTLET_PRICES", prices["GAUNTLET_PRICES"])
+    resources = _definitions(**prices).resources or {}
+    defaults = [
+        field.default for r in resources.values() for field in type(r).model_fields.values()
+    ]
+    shown = repr((resources, defaults, [r._resolved_config_dict for r in resources.values()]))
     assert "sesame" not in shown
 
 

@@ -35,9 +35,11 @@ def _environment(database: str | None, **variables: str) -> dict[str, str]:
     return {**inherited, "GAUNTLET_START": "2023-01-01", "COLUMNS": "80", **given, **variables}
 
 
-def _run(folder: Path, database: str | None, **variables: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    folder: Path, database: str | None, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.main_job"],
+        [sys.executable, "-m", "pipelines.main_job", *options],
         cwd=folder,
         env=_environment(database, **variables),
         capture_output=True,
@@ -60,13 +62,13 @@ def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path,
     assert len(lines) < 45
     # Only an address is as long as it is.
     assert max(len(line) for line in lines if not line.startswith("results")) <= 80
-    for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job.log"):
+    for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job-"):
         assert f" {place}" in done.stdout
     assert (folder / ".data/reports/leaderboard.png").exists()
     assert len(list((folder / ".data/prices/synthetic").glob("*.parquet"))) == 7
     assert (folder / ".data/dagster/history").exists()
     engine = create_engine_for(parse_url(database))
-    ranking = BacktestPersistenceManager(engine).leaderboard(SYMBOLS)
+    ranking = BacktestPersistenceManager(engine).leaderboard()
     assert ranking["symbols"].to_list() == [7] * strategies
     engine.dispose()
 
@@ -101,7 +103,7 @@ def test_a_broken_gate_gives_one_clear_line_and_a_non_zero_exit(folder: Path, da
         ({"GAUNTLET_UNIVERSE": "nowhere.csv"}, "nowhere.csv does not exist"),
         ({"GAUNTLET_UNIVERSE": "workspace.yaml"}, "symbol"),
         ({"GAUNTLET_SOURCE": "files"}, "GAUNTLET_PRICES is not set"),
-        ({"GAUNTLET_PRICES": "here"}, "GAUNTLET_SOURCE=files"),
+        ({"GAUNTLET_PRICES": "ftp://me:sesame@h/x"}, "GAUNTLET_SOURCE=files"),
         ({"DATABASE_URL": "postgresql://me:sesame@127.0.0.1:1/x"}, "can't be reached"),
         ({"DATABASE_URL": "mysql://me:sesame@127.0.0.1/x"}, "mysql"),
     ],
@@ -115,6 +117,23 @@ def test_bad_input_is_refused_in_one_line_before_anything_is_made(
     assert line.startswith("Refused: ")
     assert message in line
     assert "sesame" not in done.stdout + done.stderr
+    assert not (folder / ".data").exists()
+
+
+def test_one_symbol_of_the_universe_may_be_run_alone(folder: Path, database: str):
+    done = _run(folder, database, "--symbol", "TSLA")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("1 symbols x ")
+    assert [path.name for path in (folder / ".data/prices").rglob("*.parquet")] == ["TSLA.parquet"]
+
+
+def test_a_symbol_that_is_not_in_the_universe_is_refused_in_one_line(folder: Path):
+    done = _run(folder, None, "--symbol", "TSLX")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == (
+        "Refused: 'TSLX' is not among the 7 symbols of the universe. Did you mean 'TSLA'?"
+    )
     assert not (folder / ".data").exists()
 
 

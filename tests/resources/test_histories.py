@@ -55,7 +55,9 @@ def test_arrays_are_contiguous_float64_and_nobody_can_write_into_the_store(
 
 def test_what_earlier_runs_have_stored_changes_neither_bars_nor_version(tmp_path: Path):
     narrow = PriceStore(root=str(tmp_path / "narrow"))
-    narrow.write("synthetic", "AAPL", BARS.filter(pl.col("date").is_between(START, END)))
+    narrow.write(
+        "synthetic", "AAPL", BARS.filter(pl.col("date").is_between(START, END)), (START, END)
+    )
     wide = PriceStore(root=str(tmp_path / "wide"))
     for frame in (BARS[:400], BARS[350:]):  # in two writes, so in several chunks
         wide.write("synthetic", "AAPL", frame)
@@ -99,5 +101,5 @@ def test_prices_are_adjusted_across_a_split_and_volume_is_as_traded(tmp_path: Pa
 
 
 def test_days_without_stored_bars_are_an_error_that_says_what_to_do(store: PriceStore):
-    with pytest.raises(NoStoredBarsError, match="materialize prices first"):
+    with pytest.raises(NoStoredBarsError, match="materialize prices for this window first"):
         _load(store, date(2023, 1, 1), date(2023, 2, 1))

@@ -89,6 +89,22 @@ def test_a_dropped_file_is_a_strategy(tmp_path: Path):
     assert shown.stdout.strip() == "In on every bar. always_in"
 
 
+def test_a_file_with_two_strategies_is_refused_by_name(tmp_path: Path):
+    (tmp_path / "pair.py").write_text(
+        "from strategies.sma_cross import SmaCross\n"
+        "class First(SmaCross): ...\n"
+        "class Second(First): ...\n"
+    )
+    program = (
+        f"import strategies; strategies.__path__.append({str(tmp_path)!r})\n"
+        "import strategies.registry"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "pair.py defines First, Second; a file defines one strategy" in done.stderr
+
+
 def test_registering_strategies_imports_no_heavy_library():
     program = (
         "import sys, strategies.registry\n"

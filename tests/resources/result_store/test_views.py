@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from resources.result_store.comparison import Comparison
 from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reads import LEADERBOARD_SCHEMA
@@ -79,9 +80,9 @@ def test_strategies_are_ranked_by_median_sharpe_ties_by_name_and_nulls_last(
     _save(
         manager,
         *_sharpes("middle", 1.0, 1.5, 9.0),
-        *_sharpes("best", 2.0, 3.0),
+        *_sharpes("best", 2.0, 3.0, 2.5),
         *_sharpes("undefined", None, None),
-        *_sharpes("also_middle", 1.5),
+        *_sharpes("also_middle", 1.5, 1.5),
     )
     board = manager.leaderboard()
     assert board.select("rank", "strategy", "median_sharpe_ratio").rows() == [
@@ -92,18 +93,24 @@ def test_strategies_are_ranked_by_median_sharpe_ties_by_name_and_nulls_last(
     ]
 
 
-def test_a_strategy_that_is_ranked_on_fewer_than_half_of_its_symbols_has_no_rank(
+def test_a_strategy_that_is_ranked_on_fewer_than_half_of_the_symbols_has_no_rank(
     manager: BacktestPersistenceManager,
 ) -> None:
     seldom = _sharpes("seldom", 9.0, 9.0, 9.0, closed_trades=MINIMUM_TRADES - 1)
     seldom[0]["closed_trades"] = MINIMUM_TRADES
-    half = _sharpes("half", 1.0, 1.0)
-    half[0]["closed_trades"] = MINIMUM_TRADES - 1
-    _save(manager, *seldom, *half)
-    assert manager.leaderboard().select("rank", "strategy").rows() == [
-        (1, "half"),
-        (None, "seldom"),
-    ]
+    often = _sharpes("often", 1.0, 1.0, 1.0)
+    often[0]["closed_trades"] = MINIMUM_TRADES - 1
+    _save(manager, *seldom, *often)
+    ranks = manager.leaderboard().select("rank", "strategy").rows()
+    assert ranks == [(1, "often"), (None, "seldom")]
+
+
+def test_a_strategy_that_was_tested_on_one_symbol_does_not_rank_beside_a_universe(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, *_sharpes("everywhere", 1.0, 1.0, 1.0), *_sharpes("once", 9.0))
+    ranks = manager.leaderboard().select("rank", "strategy").rows()
+    assert ranks == [(1, "everywhere"), (None, "once")]
 
 
 def test_backtests_with_too_few_trades_are_counted_but_not_ranked(
@@ -113,8 +120,10 @@ def test_backtests_with_too_few_trades_are_counted_but_not_ranked(
     _save(
         manager,
         *_sharpes("lucky", 9.0, closed_trades=few),
-        result(symbol="A", sharpe_ratio=1.0, closed_trades=enough, max_drawdown=-0.1, win_rate=0.5),
-        result(symbol="B", sharpe_ratio=7.0, closed_trades=few, max_drawdown=-0.9, win_rate=1.0),
+        result(
+            symbol="S0", sharpe_ratio=1.0, closed_trades=enough, max_drawdown=-0.1, win_rate=0.5
+        ),
+        result(symbol="S1", sharpe_ratio=7.0, closed_trades=few, max_drawdown=-0.9, win_rate=1.0),
     )
     board = manager.leaderboard()
     assert board["strategy"].to_list() == ["sma_cross", "lucky"]
@@ -158,11 +167,22 @@ def test_only_results_of_the_newest_kind_are_compared(
     assert _symbols(manager) == {"new": 1}
 
 
-def test_only_the_newest_result_of_a_kind_counts(manager: BacktestPersistenceManager) -> None:
+@pytest.mark.parametrize("changed", [{"code_version": "code-2"}, {"parameters": {"n": 3}}])
+def test_only_results_of_a_strategys_newest_code_and_parameters_count(
+    manager: BacktestPersistenceManager, changed: dict[str, Any]
+) -> None:
+    _save(manager, *_sharpes("rsi", 9.0, 9.0), *_sharpes("macd", 1.0, 2.0))
+    _save(manager, *_sharpes("rsi", 1.0, **changed))
+    assert _symbols(manager) == {"macd": 2, "rsi": 1}
+    assert manager.leaderboard()["rank"].to_list() == [1, 2]
+
+
+def test_a_revised_result_of_a_symbol_takes_the_place_of_the_older_one(
+    manager: BacktestPersistenceManager,
+) -> None:
     _save(manager, *_sharpes("rsi", 9.0, 9.0))
-    _save(manager, *_sharpes("rsi", 1.0, code_version="code-2"))
-    board = manager.leaderboard()
-    assert board.select("symbols", "median_sharpe_ratio").row(0) == (2, 5.0)
+    _save(manager, *_sharpes("rsi", 1.0, data_version="data-2"))
+    assert manager.leaderboard().select("symbols", "median_sharpe_ratio").row(0) == (2, 5.0)
 
 
 @pytest.mark.parametrize("strategy", [None, "rsi"])
@@ -210,19 +230,45 @@ def test_the_leaderboard_reads_the_same_by_plain_sql(manager: BacktestPersistenc
     assert plain.equals(manager.leaderboard())
 
 
-def test_the_leaderboard_of_a_universe_knows_its_symbols_only(
+def _compared(**changes: Any) -> Comparison:
+    row = result()
+    same = {name: row[name] for name in ("source", "start_date", "end_date", "settings")}
+    return Comparison(**{"universe": ["S0", "S1"], "strategies": ["rsi"], **same, **changes})
+
+
+def test_a_comparison_knows_its_own_symbols_and_strategies_only(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, *_sharpes("rsi", 1.0, 2.0, 3.0))
-    assert manager.leaderboard(["S0", "S2", "UNKNOWN"])["symbols"].to_list() == [2]
-    assert manager.standing(["S0", "S2"])["symbol"].to_list() == ["S0", "S2"]
-    assert manager.leaderboard([]).is_empty()
+    _save(manager, *_sharpes("rsi", 1.0, 2.0, 3.0), *_sharpes("deleted", 9.0, 9.0))
+    board = manager.leaderboard(_compared(universe=["S0", "S2", "UNKNOWN"]))
+    assert board.select("strategy", "symbols").rows() == [("rsi", 2)]
+    assert manager.standing(_compared())["symbol"].to_list() == ["S0", "S1"]
+    assert manager.leaderboard(_compared(universe=[])).is_empty()
 
 
-def test_another_universe_does_not_decide_what_is_compared(
-    manager: BacktestPersistenceManager,
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": "sample"},
+        {"start_date": date(2020, 1, 1)},
+        {"end_date": date(2024, 1, 1)},
+        {"settings": {"fees": 0.0}},
+    ],
+)
+def test_a_comparison_has_its_own_terms_whatever_was_saved_last(
+    manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:
     _save(manager, *_sharpes("rsi", 1.0, 2.0))
-    _save(manager, result(symbol="OTHER", source="sample"))
-    assert manager.leaderboard(["S0", "S1"])["source"].to_list() == ["synthetic"]
-    assert manager.leaderboard()["source"].to_list() == ["sample"]
+    _save(manager, *_sharpes("rsi", 9.0, 9.0, data_version="data-2", **other))
+    assert manager.leaderboard(_compared())["median_sharpe_ratio"].to_list() == [1.5]
+    assert manager.leaderboard(_compared(**other))["median_sharpe_ratio"].to_list() == [9.0]
+    assert manager.leaderboard()["median_sharpe_ratio"].to_list() == [9.0]
+
+
+def test_the_best_and_the_comparison_do_not_mix_sources(
+    manager: BacktestPersistenceManager,
+) -> None:
+    _save(manager, result(symbol="OLD", source="sample", sharpe_ratio=9.0))
+    _save(manager, result(symbol="NEW", sharpe_ratio=1.0))
+    assert [row["symbol"] for row in manager.get_best_performing_strategies()] == ["NEW"]
+    assert [row["symbols"] for row in manager.compare_strategies()] == [1]
