@@ -26,6 +26,7 @@ from resources.result_store.resource import ResultStore
 from resources.run_log import RunLog
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
+from resources.universe import Universe
 from strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ _HEADLINES = ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
 
 
 def build_backtests(
-    symbols: dg.PartitionsDefinition, strategies: Mapping[str, type[Strategy]]
+    symbols: dg.PartitionsDefinition,
+    universe: Universe,
+    strategies: Mapping[str, type[Strategy]],
 ) -> dg.AssetsDefinition:
     """Return the assets of a universe, one for each of `strategies` by name."""
 
@@ -57,7 +60,13 @@ def build_backtests(
     ):
         selected = [strategies[key.path[-1]]() for key in sorted(context.selected_asset_keys)]
         stage = _Stage(
-            context, market_data.source, price_store, backtest_files, run_settings, selected
+            context,
+            universe,
+            market_data.source,
+            price_store,
+            backtest_files,
+            run_settings,
+            selected,
         )
         stage.run()
         run_log = RunLog(result_store, market_data.source, run_settings.window())
@@ -84,6 +93,7 @@ class _Stage:
     """One execution of the step: works through the symbols a batch at a time."""
 
     context: dg.AssetExecutionContext
+    universe: Universe
     source: str
     price_store: PriceStore
     backtest_files: BacktestFiles
@@ -130,11 +140,12 @@ class _Stage:
         from resources.histories import load_history
 
         window = self.run_settings.window()
-        first, last = self.run_settings.history_start(), window.end
+        start = self.run_settings.history_start()
         loaded = {}
         for symbol in symbols:
             try:
-                one = load_history(self.price_store, self.source, symbol, first, last)
+                listed = self.universe.listed(symbol, start, window.end)
+                one = load_history(self.price_store, self.source, symbol, *listed)
                 # Unusable bars fail the symbol once, not once a strategy.
                 one.history.up_to_end_of(window)
                 loaded[symbol] = one

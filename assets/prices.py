@@ -14,10 +14,11 @@ from resources.result_store.resource import ResultStore
 from resources.run_log import RunLog
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
+from resources.universe import Universe
 
 
-def build_prices(symbols: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset for a universe."""
+def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.AssetsDefinition:
+    """Return the asset for a universe; a symbol's bars are those of its listing."""
 
     @dg.asset(
         key=PRICES_KEY,
@@ -40,13 +41,14 @@ def build_prices(symbols: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         # Terms that make no sense are refused here already, before anything is fetched.
         run_settings.backtest_settings()
         source = market_data.open_source()
-        first, last = run_settings.history_start(), run_settings.window().end
+        start, end = run_settings.history_start(), run_settings.window().end
         stored: dict[str, StoredBars] = {}
         failures: list[Failure] = []
         for symbol in with_progress(context, context.partition_keys, "symbols fetched"):
             try:
-                bars = source.fetch(symbol, first, last)
-                stored[symbol] = price_store.write(source.name, symbol, bars, (first, last))
+                listed = universe.listed(symbol, start, end)
+                bars = source.fetch(symbol, *listed)
+                stored[symbol] = price_store.write(source.name, symbol, bars, listed)
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 failures.append(Failure.of(symbol, error))
         counts = {"requested": len(context.partition_keys), "succeeded": len(stored)}

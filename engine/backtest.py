@@ -1,10 +1,14 @@
 """The front door of the engine: a strategy on a batch of symbols, or on one."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.data_provider import DataProvider, fetch_history
+from engine.errors import InvalidSettingsError, UnusableBarsError
 from engine.history import History
 from engine.metrics import compute_metrics, defined
 from engine.orders import Orders, orders_of
@@ -12,9 +16,13 @@ from engine.results import BacktestResult, BatchOutcome, Failure
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Simulation, simulate
 from strategies.base import Strategy
+from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
     import vectorbt
+
+
+_WARM_UP = timedelta(days=365)
 
 
 class VectorBTEngine:
@@ -24,10 +32,46 @@ class VectorBTEngine:
     ----------
     settings
         The terms of every run of this engine.
+    data_provider
+        Where `run_backtest` gets its bars; `run_batch` and `portfolio` are handed theirs.
     """
 
-    def __init__(self, settings: BacktestSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: BacktestSettings | None = None,
+        data_provider: DataProvider | None = None,
+    ) -> None:
         self.settings = settings or BacktestSettings()
+        self.data_provider = data_provider
+
+    async def run_backtest(
+        self,
+        symbol: str,
+        strategy_type: str,
+        parameters: Mapping[str, Any] | None,
+        start_date: date,
+        end_date: date,
+    ) -> dict[str, Any]:
+        """Return one backtest as a dict, see `BacktestResult.as_dict`.
+
+        A year of bars before `start_date` is asked for, to warm indicators up. The event loop is
+        free while the engine computes.
+
+        Raises
+        ------
+        UnknownStrategyError, InvalidParameterError, InvalidSettingsError, UnusableBarsError
+            Each with what is allowed in its text.
+        """
+        strategy = get_strategy(strategy_type).from_mapping(parameters)
+        window = Window(start_date, end_date)
+        if self.data_provider is None:
+            raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
+        history = await fetch_history(self.data_provider, symbol, start_date - _WARM_UP, end_date)
+        history.up_to_end_of(window)
+        outcome = await asyncio.to_thread(self.run_batch, [history], strategy, window)
+        if outcome.failures:
+            raise UnusableBarsError(outcome.failures[0].message)
+        return outcome.results[0].as_dict()
 
     def run_batch(
         self, histories: Sequence[History], strategy: Strategy, window: Window
@@ -47,6 +91,8 @@ class VectorBTEngine:
         self, history: History, strategy: Strategy, window: Window
     ) -> "vectorbt.Portfolio":
         """Return the same run as a vectorbt Portfolio, for plots and further study.
+
+        vectorbt's own year has 365 days: ask its annualized accessors with ``year_freq="252D"``.
 
         Raises
         ------

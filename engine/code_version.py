@@ -8,11 +8,14 @@ from pathlib import Path
 from strategies.base import Strategy
 from strategies.registry import source_of
 
+_LIBRARIES = ("vectorbt", "vectorbt-rust", "TA-Lib", "numpy")
+
 
 def code_version(strategy: type[Strategy]) -> str:
-    """Return a fingerprint of the strategy's source, the engine's, and vectorbt's version.
+    """Return a fingerprint of the strategy's source, the engine's, and their libraries' versions.
 
-    An edit to one strategy makes its own results stale, an edit to the engine all of them.
+    An edit to one strategy makes its own results stale; an edit to the engine, or another
+    version of a library that computes, all of them.
     """
     return hashlib.sha256(source_of(strategy) + _engine()).hexdigest()[:12]
 
@@ -20,4 +23,5 @@ def code_version(strategy: type[Strategy]) -> str:
 @cache
 def _engine() -> bytes:
     files = sorted(Path(__file__).parent.glob("*.py"))
-    return version("vectorbt").encode() + b"".join(path.read_bytes() for path in files)
+    versions = " ".join(f"{name}=={version(name)}" for name in _LIBRARIES)
+    return versions.encode() + b"".join(path.read_bytes() for path in files)

@@ -56,6 +56,44 @@ class BacktestResult:
         """Whether the symbol's bars stop before the window does."""
         return self.window.ended_early(self.last_session)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result for a notebook: plain values, and pandas series of the curves.
+
+        Keys: symbol, strategy, parameters, metrics, undefined, trades (one dict each), equity_curve
+        and drawdown_series (fraction below the highest equity so far, 0 or negative) by day,
+        start_date, end_date, initial_capital.
+        """
+        import pandas as pd
+
+        index = pd.DatetimeIndex(self.dates)
+        equity = pd.Series(self.equity, index=index, name="equity")
+        return {
+            "symbol": self.symbol,
+            "strategy": self.strategy.name,
+            "parameters": self.strategy.parameters(),
+            "metrics": dict(self.metrics),
+            "undefined": dict(self.undefined),
+            "trades": [self._trade(record) for record in self.trades],
+            "equity_curve": equity,
+            "drawdown_series": (equity / equity.cummax() - 1.0).rename("drawdown"),
+            "start_date": self.window.start,
+            "end_date": self.window.end,
+            "initial_capital": self.settings.initial_capital,
+        }
+
+    def _trade(self, record: Any) -> dict[str, Any]:
+        return {
+            "status": "closed" if record["status"] else "open",
+            "entry_date": self.dates[record["entry_idx"]].astype(date),
+            "entry_price": float(record["entry_price"]),
+            "exit_date": self.dates[record["exit_idx"]].astype(date),
+            "exit_price": float(record["exit_price"]),
+            "size": float(record["size"]),
+            "fees": float(record["entry_fees"] + record["exit_fees"]),
+            "pnl": float(record["pnl"]),
+            "return": float(record["return"]),
+        }
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -31,16 +31,16 @@ def build_defs(
     UniverseError
         When the universe cannot be read.
     """
-    universe = settings.load_universe().symbols
-    symbols = symbol_partitions(universe)
+    universe = settings.load_universe()
+    symbols = symbol_partitions(universe.symbols)
     strategies = registered_strategies()
     names = list(strategies)
     return dg.Definitions(
         assets=[
-            build_prices(symbols),
-            build_backtests(symbols, strategies),
+            build_prices(symbols, universe),
+            build_backtests(symbols, universe, strategies),
             build_summaries(symbols, names),
-            build_leaderboard(universe, names),
+            build_leaderboard(universe.symbols, names),
         ],
         asset_checks=build_checks(names),
         resources=build_resources(settings) | dict(resource_overrides or {}),

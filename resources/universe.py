@@ -52,6 +52,22 @@ class Universe:
         """The symbols in the order of the file."""
         return tuple(listing.symbol for listing in self.listings)
 
+    def listed(self, symbol: str, start: date, end: date) -> tuple[date, date]:
+        """Return the first and last day from `start` to `end` on which the symbol was listed.
+
+        Bars of other days are another company's, or nobody's. Raises UniverseError if there is
+        no such day.
+        """
+        (listing,) = (listing for listing in self.listings if listing.symbol == symbol)
+        first = max(start, listing.listed_from or start)
+        last = min(end, listing.listed_to or end)
+        if first > last:
+            raise UniverseError(
+                f"{symbol} was listed from {listing.listed_from or 'the beginning'} to "
+                f"{listing.listed_to or 'now'}, on no day from {start} to {end}."
+            )
+        return first, last
+
 
 def is_symbol(text: str) -> bool:
     """Say whether `text` may be a symbol (`SYMBOL_RULE`); such a text is a safe file name."""

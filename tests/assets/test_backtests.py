@@ -13,6 +13,7 @@ from assets.summaries import build_summaries
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
 from resources.market_data.resource import MarketData
+from resources.universe import Universe
 from strategies.base import Bars, Signals, Strategy, parameter
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -124,10 +125,26 @@ def test_a_changed_file_of_a_strategy_has_another_code_version():
     specs = {
         spec.key.path[-1]: spec.code_version
         for spec in build_backtests(
-            symbol_partitions(SYMBOLS), {"rsi": Rsi, "sma_cross": SmaCross}
+            symbol_partitions(SYMBOLS), Universe(()), {"rsi": Rsi, "sma_cross": SmaCross}
         ).specs
     }
     assert specs["rsi"] != specs["sma_cross"]
+
+
+def test_a_symbol_is_traded_only_while_it_was_listed(project: Project):
+    listed = "symbol,listed_from,listed_to\nS00,2022-08-01,2022-09-30\nS01,,2021-05-05\n"
+    (project.folder / "universe.csv").write_text(listed)
+    result = project.run(("S00", "S01"), selection=["prices"])
+    assert not result.success
+    (failure,) = project.manager.get_failures(result.run_id)
+    assert failure["message"] == (
+        "S01 was listed from the beginning to 2021-05-05, on no day from 2021-06-01 to 2022-12-31."
+    )
+    assert project.run("S00", selection=["prices", *RSI, "backtest_summaries"]).success
+    (row,) = project.manager.get_backtests_by_symbol("S00")
+    assert row["first_session"].isoformat() == "2022-08-01"
+    assert row["last_session"].isoformat() == "2022-09-30"
+    assert row["ended_early"]
 
 
 def test_a_window_that_was_not_fetched_is_refused(project: Project):
@@ -159,15 +176,15 @@ def test_the_execution_is_stored_with_the_result(project: Project, execution: st
 
 
 def _definitions(project: Project, strategies: dict[str, type[Strategy]]) -> dg.Definitions:
-    symbols = symbol_partitions(SYMBOLS)
+    symbols, universe = symbol_partitions(SYMBOLS), project.settings.load_universe()
     resources = build_resources(project.settings) | {
         "result_store": project.result_store,
         "market_data": MarketData(source="files", prices=str(project.feed("S00").parent)),
     }
     return dg.Definitions(
         assets=[
-            build_prices(symbols),
-            build_backtests(symbols, strategies),
+            build_prices(symbols, universe),
+            build_backtests(symbols, universe, strategies),
             build_summaries(symbols, list(strategies)),
         ],
         asset_checks=build_checks(list(strategies)),

@@ -31,6 +31,8 @@ def upstream(context: dg.AssetExecutionContext, script: Script):
         context.instance.report_runless_asset_event(
             dg.AssetMaterialization(UPSTREAM, partition="B")
         )
+    if script.has("break_upstream"):
+        raise dg.Failure("told to break", allow_retries=False)
     made = {key: {"of": key} for key in context.partition_keys if not script.has(f"fail_{key}")}
     yield from report_partitions(context, {UPSTREAM: made})
 
@@ -130,17 +132,33 @@ def reexecuted_job() -> dg.JobDefinition:
 _FOLDER: list[Path] = []
 
 
-def test_a_re_execution_from_failure_believes_the_run_that_it_repeats(instance, tmp_path: Path):
-    _FOLDER[:] = [tmp_path]
-    _order(tmp_path, "fail_B", "fail_downstream")
+def _reexecute(instance: dg.DagsterInstance, run_id: str, succeeds: bool) -> str:
+    options = dg.ReexecutionOptions.from_failure(run_id, instance)
     job = dg.reconstructable(reexecuted_job)
-    with dg.execute_job(job, instance=instance, tags=RANGE, raise_on_error=False) as failed:
-        assert not failed.success
+    with dg.execute_job(
+        job,
+        instance=instance,
+        tags=RANGE,
+        reexecution_options=options,
+        raise_on_error=False,
+    ) as again:
+        assert again.success == succeeds
+    return again.run_id
+
+
+def test_a_re_execution_believes_the_runs_that_it_repeats_however_many(instance, tmp_path: Path):
+    _FOLDER[:] = [tmp_path]
+    _order(tmp_path, "fail_A", "fail_B", "fail_C", "break_upstream", "fail_downstream")
+    job = dg.reconstructable(reexecuted_job)
+    with dg.execute_job(job, instance=instance, tags=RANGE, raise_on_error=False) as first:
+        assert not first.success
+    for name in ("fail_A", "fail_C", "break_upstream"):
+        (tmp_path / name).unlink()
+    made_it = _reexecute(instance, first.run_id, succeeds=False)
+    again = _reexecute(instance, made_it, succeeds=False)
     (tmp_path / "fail_downstream").unlink()
-    options = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
-    with dg.execute_job(job, instance=instance, tags=RANGE, reexecution_options=options) as again:
-        assert again.success
+    _reexecute(instance, again, succeeds=True)
     record = instance.fetch_materializations(dg.AssetKey("downstream"), limit=1).records[0]
     assert record.asset_materialization is not None
     seen = record.asset_materialization.metadata["runs"].value
-    assert seen == dict.fromkeys("AC", failed.run_id)
+    assert seen == dict.fromkeys("AC", made_it)

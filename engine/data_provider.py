@@ -1,0 +1,64 @@
+"""Bars from a notebook's own source: any object that gives pandas frames."""
+
+import inspect
+from collections.abc import Awaitable
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from engine.errors import UnusableBarsError
+from engine.history import History
+from strategies.base import Bars
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+class DataProvider(Protocol):
+    """Whoever has bars; the method may be a coroutine."""
+
+    def get_stock_data(
+        self, symbol: str, start_date: date, end_date: date, interval: str
+    ) -> "pd.DataFrame | Awaitable[pd.DataFrame]":
+        """Return bars indexed by day, oldest first.
+
+        Columns Open, High, Low, Close and Volume in any letter case; prices adjusted. Days
+        outside the dates may be there.
+        """
+        ...
+
+
+async def fetch_history(provider: DataProvider, symbol: str, start: date, end: date) -> History:
+    """Return the provider's daily bars of `symbol` as a history.
+
+    Raises
+    ------
+    UnusableBarsError
+        When the frame lacks a column or its index is not of days.
+    """
+    frame = provider.get_stock_data(symbol, start, end, "1d")
+    if inspect.isawaitable(frame):
+        frame = await frame
+    return history_of(symbol, frame)
+
+
+def history_of(symbol: str, frame: "pd.DataFrame") -> History:
+    """Return a pandas frame of bars as a history; see `fetch_history` for what it must hold."""
+    import pandas as pd
+
+    by_name = {str(column).lower(): frame[column] for column in frame.columns}
+    missing = [name for name in _COLUMNS if name not in by_name]
+    if missing:
+        raise UnusableBarsError(
+            f"{symbol} has no column {', '.join(missing)}; there are: "
+            f"{', '.join(map(str, frame.columns)) or 'none'}."
+        )
+    if not isinstance(frame.index, pd.DatetimeIndex):
+        raise UnusableBarsError(f"{symbol} must be indexed by day (a DatetimeIndex).")
+    # A session is its exchange's day, whatever the offset; in UTC it could be the next one.
+    days = frame.index.tz_localize(None).to_numpy().astype("datetime64[D]")
+    bars = Bars(*(np.ascontiguousarray(by_name[name], dtype=np.float64) for name in _COLUMNS))
+    return History(symbol, days, bars)

@@ -1,0 +1,100 @@
+"""One backtest from a notebook: any provider, any letter case, the same numbers as a batch."""
+
+import asyncio
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.backtest import VectorBTEngine
+from engine.data_provider import history_of
+from engine.errors import InvalidSettingsError, UnusableBarsError
+from engine.settings import Window
+from strategies.errors import InvalidParameterError, UnknownStrategyError
+from strategies.rsi import Rsi
+from tests.bars import FIRST_DAY, random_bars
+
+BARS = random_bars(700, seed=3)
+START, END = date(2022, 1, 1), date(2022, 11, 30)
+
+
+def _frame(columns: str = "Open High Low Close Volume") -> pd.DataFrame:
+    names = columns.split()
+    values = (BARS.open, BARS.high, BARS.low, BARS.close, BARS.volume)
+    index = pd.date_range(pd.Timestamp(FIRST_DAY), periods=len(BARS), freq="D")
+    return pd.DataFrame(dict(zip(names, values, strict=True)), index=index)
+
+
+class Provider:
+    """Gives the same frame whatever is asked, and remembers what was asked."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.asked: tuple[str, date, date, str] | None = None
+
+    def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
+        self.asked = (symbol, start_date, end_date, interval)
+        return self.frame
+
+
+class AsyncProvider(Provider):
+    async def get_stock_data(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, symbol: str, start_date: date, end_date: date, interval: str
+    ):
+        return super().get_stock_data(symbol, start_date, end_date, interval)
+
+
+def _run(provider: Provider, strategy: str = "rsi", parameters: dict | None = None):
+    engine = VectorBTEngine(data_provider=provider)
+    return asyncio.run(engine.run_backtest("AAPL", strategy, parameters, START, END))
+
+
+@pytest.mark.parametrize("kind", [Provider, AsyncProvider])
+@pytest.mark.parametrize("columns", ["Open High Low Close Volume", "open HIGH Low close VOLUME"])
+def test_it_gives_what_a_batch_gives(kind: type[Provider], columns: str):
+    provider = kind(_frame(columns))
+    result = _run(provider, parameters={"period": 7})
+    history = history_of("AAPL", _frame())
+    (alone,) = VectorBTEngine().run_batch([history], Rsi(period=7), Window(START, END)).results
+    assert result["metrics"] == alone.metrics
+    assert result["parameters"] == {"period": 7, "oversold": 30.0, "overbought": 70.0}
+    assert result["equity_curve"].to_numpy().tobytes() == alone.equity.tobytes()
+    assert result["equity_curve"].index[0] == pd.Timestamp(START)
+    assert result["drawdown_series"].min() == pytest.approx(alone.metrics["max_drawdown"])
+    assert len(result["trades"]) == alone.metrics["total_trades"]
+    assert result["trades"][0]["entry_date"] > START
+    assert (result["symbol"], result["strategy"]) == ("AAPL", "rsi")
+    assert (result["start_date"], result["end_date"]) == (START, END)
+    assert result["initial_capital"] == 10_000.0
+    assert provider.asked == ("AAPL", START - timedelta(days=365), END, "1d")
+
+
+def test_an_offset_of_the_index_does_not_move_a_session():
+    frame = _frame()
+    there = frame.tz_localize("America/New_York")
+    np.testing.assert_array_equal(history_of("X", there).dates, history_of("X", frame).dates)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (_frame().drop(columns=["Low"]), "AAPL has no column low; there are: Open, High, Close"),
+        (_frame().reset_index(drop=True), "AAPL must be indexed by day"),
+        (_frame().assign(Close=float("nan")), "AAPL has the close nan on 2021-01-04"),
+        (_frame().iloc[:10], "AAPL has no bars between 2022-01-01 and 2022-11-30"),
+    ],
+)
+def test_unusable_bars_are_refused_with_the_reason(frame: pd.DataFrame, message: str):
+    with pytest.raises(UnusableBarsError) as refused:
+        _run(Provider(frame))
+    assert message in str(refused.value)
+
+
+def test_what_cannot_be_run_is_refused():
+    with pytest.raises(UnknownStrategyError, match="Did you mean 'rsi'"):
+        _run(Provider(_frame()), "rsy")
+    with pytest.raises(InvalidParameterError, match="no parameter 'window'"):
+        _run(Provider(_frame()), parameters={"window": 3})
+    with pytest.raises(InvalidSettingsError, match="needs a data_provider"):
+        asyncio.run(VectorBTEngine().run_backtest("AAPL", "rsi", None, START, END))
