@@ -1,16 +1,32 @@
 """What the README shows was run: its strategy, its Python, its settings, its links."""
 
+import asyncio
 import re
 import subprocess
 import sys
+import textwrap
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from resources.result_store.manager import BacktestPersistenceManager
+from tests.bars import random_bars
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+
+
+START, END = date(2021, 6, 1), date(2021, 12, 31)
+
+
+class Provider:
+    def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
+        bars = random_bars(400)
+        index = pd.date_range("2021-01-04", periods=400)
+        columns = {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close}
+        return pd.DataFrame({**columns, "Volume": bars.volume}, index=index)
 
 
 def _blocks(language: str) -> list[str]:
@@ -39,6 +55,15 @@ def test_the_queries_it_shows_are_answered(database: str, monkeypatch: pytest.Mo
     names: dict[str, object] = {}
     exec(source, names)  # noqa: S102 - the README's own example
     assert isinstance(names["store"], BacktestPersistenceManager)
+
+
+def test_the_engine_runs_alone_as_it_shows():
+    (source,) = [block for block in _blocks("python") if "run_backtest" in block]
+    names: dict[str, object] = {"provider": Provider(), "start": START, "end": END}
+    program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return result\n"
+    exec(program.replace('result["metrics"]', '_ = result["metrics"]'), names)  # noqa: S102
+    result = asyncio.run(names["example"]())  # pyright: ignore[reportCallIssue]
+    assert result["parameters"] == {"fast_period": 5, "slow_period": 20}
 
 
 def test_its_settings_are_those_that_are_read():
