@@ -15,8 +15,8 @@ class VolumeMomentum(Strategy):
 
     In: the return over `momentum_period` bars is above `momentum_threshold` and the volume above
     `volume_multiplier` times its SMA. Out: the return is below the negative threshold, or the
-    volume below 0.8 times its SMA. The SMA of the volume includes the bar itself. Volume is as traded: after a split
-    it is compared for `volume_period` bars with an average in old shares.
+    volume below 0.8 times its SMA. The SMA of the volume includes the bar itself. Volume is as
+    traded: after a split it is compared for `volume_period` bars with an average in old shares.
     """
 
     momentum_period: int = parameter(20, minimum=2, sweep=(10, 20, 30))
