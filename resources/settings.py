@@ -27,7 +27,8 @@ class Settings:
     Attributes
     ----------
         source: one of `SOURCES`.
-        prices: folder or URL of the files source; None unless given.
+        prices: folder or URL of the files source; None unless given. Checked here only: it may
+            hold a password, so `MarketData` reads the variable itself when it opens the source.
         universe: the universe's CSV file; None stands for the sample source's own symbols.
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.

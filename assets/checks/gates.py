@@ -4,6 +4,7 @@ Of their own, because a failing check inside a multi-asset would end the step mi
 so that what is downstream of a broken limit does not run; the partitions already made stay.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,27 +59,36 @@ def build_gates(
     def check(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
+        measured = functools.cache(lambda runs: _measurement(result_store, runs, stage))
         for selected in sorted(context.selected_asset_check_keys):
+            measurement = measured(_judged_runs(context, selected.asset_key))
             verdict = NOT_MEASURED
-            for run_id in _judged_runs(context, selected.asset_key):
-                profile = recorded_profile(result_store, run_id, stage)
-                if profile is not None:
-                    failures = result_store.manager().get_failures(run_id)
-                    gate = by_name[selected.name]
-                    verdict = gate.judge(profile, failures, thresholds, selected.asset_key)
-                    break
+            if measurement:
+                gate = by_name[selected.name]
+                verdict = gate.judge(*measurement, thresholds, selected.asset_key)
             yield verdict.result(selected.asset_key, selected.name)
 
     return check
 
 
-def _judged_runs(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> list[str]:
+def _measurement(
+    store: ResultStore, runs: Sequence[str], stage: str
+) -> tuple[Profile, Failures] | None:
+    """Return the profile and the failures of the first of `runs` that measured the stage."""
+    for run_id in runs:
+        profile = recorded_profile(store, run_id, stage)
+        if profile is not None:
+            return profile, store.manager().get_failures(run_id)
+    return None
+
+
+def _judged_runs(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> tuple[str, ...]:
     """Return the runs to judge, the first that has measured anything.
 
     That is this run, or the run whose failed checks it re-executes; for a check executed alone,
     the run that made its asset last.
     """
     if is_part_of_this_run(context, key):
-        return lineage(context)
+        return tuple(lineage(context))
     newest = context.instance.get_latest_materialization_event(key)
-    return [newest.run_id] if newest else []
+    return (newest.run_id,) if newest else ()

@@ -14,6 +14,13 @@ from resources.result_store.reads import LEADERBOARD_SCHEMA
 from resources.result_store.views import MINIMUM_TRADES
 from tests.resources.result_store.rows import failure, result, results_frame
 
+OTHER_KINDS = [
+    {"source": "sample"},
+    {"start_date": date(2020, 1, 1)},
+    {"end_date": date(2024, 1, 1)},
+    {"settings": {"fees": 0.0}},
+]
+
 
 def _save(manager: BacktestPersistenceManager, *rows: dict[str, Any]) -> None:
     manager.save_backtests(results_frame(rows), TRADES_SCHEMA.to_frame())
@@ -150,15 +157,7 @@ def test_trades_are_summed_and_the_benchmark_is_compared_with_over_all_rows(
     )
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"source": "sample"},
-        {"start_date": date(2020, 1, 1)},
-        {"end_date": date(2024, 1, 1)},
-        {"settings": {"fees": 0.0}},
-    ],
-)
+@pytest.mark.parametrize("other", OTHER_KINDS)
 def test_only_results_of_the_newest_kind_are_compared(
     manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:
@@ -246,15 +245,7 @@ def test_a_comparison_knows_its_own_symbols_and_strategies_only(
     assert manager.leaderboard(_compared(universe=[])).is_empty()
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"source": "sample"},
-        {"start_date": date(2020, 1, 1)},
-        {"end_date": date(2024, 1, 1)},
-        {"settings": {"fees": 0.0}},
-    ],
-)
+@pytest.mark.parametrize("other", OTHER_KINDS)
 def test_a_comparison_has_its_own_terms_whatever_was_saved_last(
     manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:

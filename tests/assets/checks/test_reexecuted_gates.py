@@ -1,0 +1,45 @@
+"""A run whose gates could not be evaluated is mended by re-executing it from failure."""
+
+import dagster as dg
+
+from tests.project import Project
+
+_PROJECT: list[Project] = []
+ONE = {"dagster/partition": "S00"}
+
+
+def prices_job() -> dg.JobDefinition:
+    """Return the job by name, as a re-execution asks for it."""
+    job = dg.define_asset_job("prices_job", dg.AssetSelection.assets("prices"))
+    definitions = dg.Definitions.merge(_PROJECT[0].definitions(), dg.Definitions(jobs=[job]))
+    return definitions.resolve_job_def("prices_job")
+
+
+def _rename(project: Project, old: str, new: str) -> None:
+    with project.manager.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+def test_gates_that_are_re_executed_judge_what_the_repeated_run_measured(project: Project):
+    _PROJECT[:] = [project]
+    job = dg.reconstructable(prices_job)
+    # Without failures to record only the gates read the table.
+    _rename(project, "failures", "failures_away")
+    with dg.execute_job(
+        job, instance=project.instance, tags=ONE, raise_on_error=False
+    ) as interrupted:
+        assert not interrupted.success
+    assert project.materialized("prices") == {"S00"}
+    _rename(project, "failures_away", "failures")
+    options = dg.ReexecutionOptions.from_failure(interrupted.run_id, project.instance)
+    with dg.execute_job(
+        job, instance=project.instance, tags=ONE, reexecution_options=options
+    ) as again:
+        assert again.success
+        (check,) = [
+            event.asset_check_evaluation_data
+            for event in again.all_events
+            if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ]
+    assert check.passed
+    assert check.metadata["measured"].value == 1.0
