@@ -141,7 +141,7 @@ def _stored(fs: AbstractFileSystem, path: str) -> tuple[pl.DataFrame, Span] | No
         data = cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
     except FileNotFoundError:
         return None
-    return decode(path, data), coverage(data)
+    return decode(path, data), coverage(path, data)
 
 
 def _merged(

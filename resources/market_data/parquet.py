@@ -33,9 +33,14 @@ def encode(bars: pl.DataFrame, version: str, covers: Span | None = None) -> byte
     return buffer.getvalue()
 
 
-def coverage(data: bytes) -> Span:
-    """Return the days that the bars of a readable file cover."""
-    text = pl.read_parquet_metadata(io.BytesIO(data))[COVERS_KEY]
+def coverage(path: str, data: bytes) -> Span:
+    """Return the days that `data`, the readable file at `path`, covers; see `encode`.
+
+    A file that does not say so raises CorruptBarsError.
+    """
+    text = pl.read_parquet_metadata(io.BytesIO(data)).get(COVERS_KEY)
+    if text is None:
+        raise CorruptBarsError(_advice(path, "it does not say which days it covers"))
     first, last = (date.fromisoformat(day) for day in text.split())
     return first, last
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from resources.market_data.bars import data_version
-from resources.market_data.parquet import VERSION_KEY, CorruptBarsError, decode, encode
+from resources.market_data.parquet import VERSION_KEY, CorruptBarsError, coverage, decode, encode
 from resources.market_data.synthetic import SyntheticSource
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
@@ -41,6 +41,15 @@ def test_a_file_that_is_not_what_was_written_is_refused_by_name(data: bytes, rea
     text = str(refused.value)
     assert text.startswith(f"store/AAPL.parquet is corrupt ({reason}")
     assert text.endswith("materialize its symbol's prices again.")
+
+
+def test_a_file_says_which_days_it_covers():
+    asked = (date(2020, 6, 1), date(2022, 6, 1))
+    assert coverage("x", encode(BARS, data_version(BARS), asked)) == asked
+    assert coverage("x", encode(BARS, data_version(BARS))) == (date(2021, 1, 4), date(2021, 12, 31))
+    silent = rewritten(BARS, {VERSION_KEY: data_version(BARS)})
+    with pytest.raises(CorruptBarsError, match="it does not say which days it covers"):
+        coverage("x", silent)
 
 
 def test_no_flipped_byte_goes_unnoticed_as_other_bars():
