@@ -17,7 +17,8 @@ from assets.stages import (
 )
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
-from engine.results import BacktestResult, Failure
+from engine.failure import Failure
+from engine.results import BacktestResult
 from engine.settings import Window
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData

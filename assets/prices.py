@@ -7,7 +7,7 @@ import dagster as dg
 from assets.partition_truth import report_partitions
 from assets.progress import with_progress
 from assets.stages import PRICES, PRICES_KEY, close_stage, fail_if_nothing_was_made
-from engine.results import Failure
+from engine.failure import Failure
 from resources.market_data.resource import MarketData
 from resources.price_store import PriceStore, StoredBars
 from resources.result_store.resource import ResultStore

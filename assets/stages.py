@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from engine.results import Failure
+from engine.failure import Failure
 from resources.run_log import RunLog
 
 PRICES = "prices"

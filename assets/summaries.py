@@ -15,7 +15,7 @@ from assets.stages import (
     close_stage,
     fail_if_nothing_was_made,
 )
-from engine.results import Failure
+from engine.failure import Failure
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore

@@ -1,20 +1,21 @@
 """The front door of the engine: a strategy on a batch of symbols, or on one."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
+from engine.blocks import Block, BlockOutcome, Chunk, Terms, chunks, run_block
 from engine.data_provider import DataProvider, fetch_history
+from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, UnusableBarsError
+from engine.failure import Failure
 from engine.history import History
-from engine.metrics import compute_metrics, defined
-from engine.orders import Orders, orders_of
-from engine.results import BacktestResult, BatchOutcome, Failure
+from engine.portfolio import portfolio_of
+from engine.results import BacktestResult, BatchOutcome
 from engine.settings import BacktestSettings, Window
-from engine.simulation import Simulation, simulate
+from engine.sweep import SweepOutcome, grid_of
+from engine.workers import Workers
 from strategies.base import Strategy
 from strategies.registry import get_strategy
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 
 _WARM_UP = timedelta(days=365)
+
+# Bars times backtests, about a second of work, before processes are started (about as long).
+_WORTH_A_START = 10_000_000
 
 
 class VectorBTEngine:
@@ -34,15 +38,26 @@ class VectorBTEngine:
         The terms of every run of this engine.
     data_provider
         Where `run_backtest` gets its bars; `run_batch` and `portfolio` are handed theirs.
+    memory_budget
+        Bytes that a block of backtests may need while it runs. The default keeps it within a
+        processor's cache, which is also the fastest; results do not depend on it.
+    workers
+        Processes to run large batches on; results do not depend on it. More than one needs a
+        program that may be imported again (``if __name__ == "__main__":``), and `close`, or
+        the engine in a ``with`` statement, when it is done.
     """
 
     def __init__(
         self,
         settings: BacktestSettings | None = None,
         data_provider: DataProvider | None = None,
+        memory_budget: int = 16_000_000,
+        workers: int = 1,
     ) -> None:
         self.settings = settings or BacktestSettings()
         self.data_provider = data_provider
+        self.memory_budget = memory_budget
+        self._workers = Workers(workers)
 
     async def run_backtest(
         self,
@@ -68,87 +83,149 @@ class VectorBTEngine:
             raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
         history = await fetch_history(self.data_provider, symbol, start_date - _WARM_UP, end_date)
         history.up_to_end_of(window)
-        outcome = await asyncio.to_thread(self.run_batch, [history], strategy, window)
-        if outcome.failures:
-            raise UnusableBarsError(outcome.failures[0].message)
-        return outcome.results[0].as_dict()
+        result = await asyncio.to_thread(self._one, history, strategy, window)
+        return result.as_dict()
 
     def run_batch(
-        self, histories: Sequence[History], strategy: Strategy, window: Window
+        self,
+        histories: Iterable[History],
+        strategies: Strategy | Iterable[Strategy],
+        window: Window,
+        universe: EqualWeight | None = None,
     ) -> BatchOutcome:
-        """Return one result or failure a symbol, in the order of `histories`.
+        """Return every symbol under every strategy, by symbol and then strategy, as given.
 
-        Histories may be ragged: each symbol gives, to the bit, what it gives alone. What goes
-        wrong with one symbol becomes its failure and leaves the others untouched.
+        Parameters
+        ----------
+        histories
+            One a symbol; they may be ragged. Each gives, to the bit, what it gives alone.
+        strategies
+            One or many: another set of parameters is another strategy.
+        window
+            The days that are traded and measured.
+        universe
+            What to compare with; without it the metrics of the universe are undefined.
+
+        What goes wrong with one symbol becomes its failure and leaves the others untouched.
         """
-        batch, failures = self._orders(histories, strategy, window)
-        if not batch:
-            return BatchOutcome([], failures)
-        simulation = simulate(batch, self.settings)
-        return BatchOutcome(self._results(batch, simulation, strategy, window), failures)
+        results: list[BacktestResult] = []
+        failures: list[Failure] = []
+        for outcome in self.run_batches(histories, strategies, window, universe):
+            results += outcome.results
+            failures += outcome.failures
+        return BatchOutcome(results, failures)
+
+    def run_batches(
+        self,
+        histories: Iterable[History],
+        strategies: Strategy | Iterable[Strategy],
+        window: Window,
+        universe: EqualWeight | None = None,
+    ) -> Iterator[BatchOutcome]:
+        """Yield what `run_batch` returns, a few symbols at a time.
+
+        Histories are taken from their iterable as they are needed. A caller that lets go of what
+        it was given needs memory for a few symbols, however many there are.
+        """
+        several = [strategies] if isinstance(strategies, Strategy) else list(strategies)
+        terms = Terms(several, window, self.settings, universe)
+        for chunk, outcomes in self._run(chunks(histories, terms, self.memory_budget)):
+            yield _outcome(chunk, outcomes)
+
+    def sweep(
+        self,
+        histories: Iterable[History],
+        strategy_type: str,
+        window: Window,
+        ranges: Mapping[str, Sequence[Any]] | None = None,
+        universe: EqualWeight | None = None,
+    ) -> SweepOutcome:
+        """Return every symbol under every point of the strategy's ranges, or of those given.
+
+        An indicator that several points need is computed once a symbol. Points that break a rule
+        between parameters are skipped, and listed.
+
+        Raises
+        ------
+        UnknownStrategyError, InvalidParameterError
+            As `engine.sweep.grid_of`.
+        """
+        grid = grid_of(strategy_type, ranges)
+        outcome = self.run_batch(histories, grid.strategies, window, universe)
+        return SweepOutcome(outcome.results, outcome.failures, grid.skipped)
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
     ) -> "vectorbt.Portfolio":
-        """Return the same run as a vectorbt Portfolio, for plots and further study.
-
-        vectorbt's own year has 365 days: ask its annualized accessors with ``year_freq="252D"``.
+        """Return the same run as a vectorbt Portfolio; see `engine.portfolio.portfolio_of`.
 
         Raises
         ------
         UnusableBarsError
             When the bars cannot be simulated.
         """
-        import pandas as pd
-        import vectorbt as vbt
+        return portfolio_of(self._one(history, strategy, window))
 
-        orders = orders_of(history, strategy, window, self.settings)
-        index = pd.DatetimeIndex(orders.dates)
-        return vbt.Portfolio.from_signals(
-            close=pd.Series(orders.close, index=index, name=orders.symbol),
-            entries=pd.Series(orders.entries, index=index),
-            exits=pd.Series(orders.exits, index=index),
-            price=pd.Series(orders.price, index=index),
-            init_cash=self.settings.initial_capital,
-            fees=self.settings.fees,
-            slippage=self.settings.slippage,
-            freq="1D",
-            engine="rust",
-        )
+    def close(self) -> None:
+        """End the processes that a large batch started; another one would start them again."""
+        self._workers.close()
 
-    def _orders(
-        self, histories: Sequence[History], strategy: Strategy, window: Window
-    ) -> tuple[list[Orders], list[Failure]]:
-        batch: list[Orders] = []
-        failures: list[Failure] = []
-        for history in histories:
-            try:
-                batch.append(orders_of(history, strategy, window, self.settings))
-            except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
-                failures.append(Failure.of(history.symbol, error, strategy.name))
-        return batch, failures
+    def __enter__(self) -> Self:
+        return self
 
-    def _results(
-        self, batch: list[Orders], simulation: Simulation, strategy: Strategy, window: Window
-    ) -> list[BacktestResult]:
-        metrics = compute_metrics(simulation, self.settings)
-        ends = np.cumsum(metrics["total_trades"])
-        results = []
-        for column, orders in enumerate(batch):
-            bars = len(orders.dates)
-            values, reasons = defined(metrics, column, bars)
-            first_trade = ends[column] - metrics["total_trades"][column]
-            results.append(
-                BacktestResult(
-                    symbol=orders.symbol,
-                    strategy=strategy,
-                    window=window,
-                    settings=self.settings,
-                    dates=orders.dates,
-                    equity=simulation.equity[:bars, column],
-                    trades=simulation.trades[first_trade : ends[column]],
-                    metrics=values,
-                    undefined=reasons,
-                )
-            )
-        return results
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _one(self, history: History, strategy: Strategy, window: Window) -> BacktestResult:
+        outcome = self.run_batch([history], strategy, window)
+        if outcome.failures:
+            raise UnusableBarsError(outcome.failures[0].message)
+        return outcome.results[0]
+
+    def _run(self, work: Iterator[Chunk]) -> Iterator[tuple[Chunk, list[BlockOutcome]]]:
+        """Yield each chunk with what its blocks gave.
+
+        Starting processes costs as much as a few seconds of one core's work saves: without
+        them at hand, a batch first has to prove that it is not a small one.
+        """
+        done = 0
+        if self._workers.count > 1:
+            while not self._workers.started and done < _WORTH_A_START:
+                chunk = next(work, None)
+                if chunk is None:
+                    return
+                yield chunk, [run_block(block) for _, _, block in chunk.blocks]
+                done += sum(block.size for _, _, block in chunk.blocks)
+            yield from self._workers.run(work)
+            return
+        for chunk in work:
+            yield chunk, [run_block(block) for _, _, block in chunk.blocks]
+
+
+def _outcome(chunk: Chunk, outcomes: list[BlockOutcome]) -> BatchOutcome:
+    """Return a chunk's results in the order of its symbols and strategies."""
+    placed = []
+    failures = list(chunk.failures)
+    for (first_strategy, places, block), outcome in zip(chunk.blocks, outcomes, strict=True):
+        failures += outcome.failures
+        for row, (symbol, number) in enumerate(outcome.made):
+            place = (places[symbol], first_strategy + number)
+            placed.append((place, _result(block, outcome, row)))
+    placed.sort(key=lambda one: one[0])
+    return BatchOutcome([result for _, result in placed], failures)
+
+
+def _result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
+    symbol, number = outcome.made[row]
+    history = block.histories[symbol]
+    return BacktestResult(
+        symbol=history.symbol,
+        strategy=block.strategies[number],
+        window=block.window,
+        settings=block.settings,
+        dates=history.dates[history.first :],
+        close=history.bars.close[history.first :],
+        trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
+        measurement=outcome.measurement,
+        row=row,
+    )

@@ -22,6 +22,6 @@ def code_version(strategy: type[Strategy]) -> str:
 
 @cache
 def _engine() -> bytes:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(Path(__file__).parent.rglob("*.py"))
     versions = " ".join(f"{name}=={version(name)}" for name in _LIBRARIES)
     return versions.encode() + b"".join(path.read_bytes() for path in files)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
+_OPTIONAL = frozenset({"high", "low"})
 
 
 class DataProvider(Protocol):
@@ -25,8 +26,8 @@ class DataProvider(Protocol):
     ) -> "pd.DataFrame | Awaitable[pd.DataFrame]":
         """Return bars indexed by day, oldest first.
 
-        Columns Open, High, Low, Close and Volume in any letter case; prices adjusted. Days
-        outside the dates may be there.
+        Columns Open, High, Low, Close and Volume in any letter case; prices adjusted. High and
+        Low may be left out where no stop needs them. Days outside the dates may be there.
         """
         ...
 
@@ -50,7 +51,7 @@ def history_of(symbol: str, frame: "pd.DataFrame") -> History:
     import pandas as pd
 
     by_name = {str(column).lower(): frame[column] for column in frame.columns}
-    missing = [name for name in _COLUMNS if name not in by_name]
+    missing = [name for name in _COLUMNS if name not in by_name and name not in _OPTIONAL]
     if missing:
         raise UnusableBarsError(
             f"{symbol} has no column {', '.join(missing)}; there are: "
@@ -60,5 +61,7 @@ def history_of(symbol: str, frame: "pd.DataFrame") -> History:
         raise UnusableBarsError(f"{symbol} must be indexed by day (a DatetimeIndex).")
     # A session is its exchange's day, whatever the offset; in UTC it could be the next one.
     days = frame.index.tz_localize(None).to_numpy().astype("datetime64[D]")
-    bars = Bars(*(np.ascontiguousarray(by_name[name], dtype=np.float64) for name in _COLUMNS))
+    nothing = np.full(len(frame), np.nan)
+    values = (by_name.get(name, nothing) for name in _COLUMNS)
+    bars = Bars(*(np.ascontiguousarray(column, dtype=np.float64) for column in values))
     return History(symbol, days, bars)

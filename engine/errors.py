@@ -4,8 +4,12 @@ from strategies.errors import GauntletError
 
 
 class InvalidSettingsError(GauntletError):
-    """A cost, a capital, an execution or a window that makes no sense."""
+    """A cost, a capital, an execution, a stop or a window that makes no sense."""
 
 
 class UnusableBarsError(GauntletError):
     """A symbol's bars cannot be simulated: none in the window, or values that are not prices."""
+
+
+class InvalidSignalsError(GauntletError):
+    """A strategy answered with something other than one boolean a bar."""

@@ -9,6 +9,8 @@ from engine.errors import UnusableBarsError
 from engine.settings import Window
 from strategies.base import Bars
 
+_A_DAY = np.timedelta64(1, "D")
+
 
 @dataclass(frozen=True)
 class History:
@@ -21,14 +23,15 @@ class History:
     dates
         ``datetime64[D]``, strictly ascending, one a bar.
     bars
-        Adjusted prices and volume, as long as `dates`, without NaN.
+        Adjusted prices and volume, as long as `dates`, without NaN. Highs and lows may be
+        missing (NaN on every bar): only stops and strategies that look at them need them.
     """
 
     symbol: str
     dates: NDArray[np.datetime64] = field(repr=False)
     bars: Bars = field(repr=False)
 
-    def up_to_end_of(self, window: Window) -> "History":
+    def up_to_end_of(self, window: Window) -> "TradedHistory":
         """Return the history without the bars after the window, checked for use.
 
         Raises
@@ -37,35 +40,61 @@ class History:
             When the window holds no bar, dates are not ascending, or a price is NaN, infinite
             or not positive.
         """
-        stop = int(np.searchsorted(self.dates, np.datetime64(window.end, "D"), side="right"))
-        cut = History(self.symbol, self.dates[:stop], _first(self.bars, stop))
-        cut._check(window)
-        return cut
-
-    def first_bar_in(self, window: Window) -> int:
-        """Return the index of the window's first bar."""
-        return int(np.searchsorted(self.dates, np.datetime64(window.start, "D"), side="left"))
-
-    def _check(self, window: Window) -> None:
-        if self.first_bar_in(window) >= len(self.dates):
+        first, stop = self.dates.searchsorted(
+            [np.datetime64(window.start, "D"), np.datetime64(window.end, "D") + _A_DAY]
+        )
+        if first >= stop:
             raise UnusableBarsError(
                 f"{self.symbol} has no bars between {window.start} and {window.end}."
             )
+        cut = TradedHistory(self.symbol, self.dates[:stop], _until(self.bars, stop), int(first))
+        cut.check()
+        return cut
+
+
+@dataclass(frozen=True)
+class TradedHistory(History):
+    """A history up to the end of a window; bars from `first` on are traded, those before warm up.
+
+    Parameters
+    ----------
+    first
+        Index of the window's first bar.
+    """
+
+    first: int
+
+    @property
+    def traded_bars(self) -> int:
+        """Number of bars in the window, at least 1."""
+        return len(self.dates) - self.first
+
+    @property
+    def has_range(self) -> bool:
+        """Whether the bars have highs and lows."""
+        return not bool(np.isnan(self.bars.high[-1]) or np.isnan(self.bars.low[-1]))
+
+    def check(self) -> None:
+        """Refuse bars that cannot be simulated, with the first that is wrong."""
         if not (self.dates[1:] > self.dates[:-1]).all():
             raise UnusableBarsError(f"{self.symbol} has dates that do not ascend.")
         for name in ("open", "high", "low", "close"):
             prices = getattr(self.bars, name)
+            # One NaN makes both extremes NaN, and no comparison with NaN is true.
+            if np.minimum.reduce(prices) > 0 and np.maximum.reduce(prices) < np.inf:
+                continue
+            if name in {"high", "low"} and np.isnan(prices).all():
+                continue
             bad = ~(np.isfinite(prices) & (prices > 0))
-            if bad.any():
-                raise UnusableBarsError(
-                    f"{self.symbol} has the {name} {prices[bad.argmax()]} "
-                    f"on {self.dates[bad.argmax()]}; prices must be positive numbers."
-                )
+            raise UnusableBarsError(
+                f"{self.symbol} has the {name} {prices[bad.argmax()]} "
+                f"on {self.dates[bad.argmax()]}; prices must be positive numbers."
+            )
         if not np.isfinite(self.bars.volume).all():
             raise UnusableBarsError(f"{self.symbol} has a volume that is not a number.")
 
 
-def _first(bars: Bars, stop: int) -> Bars:
+def _until(bars: Bars, stop: int) -> Bars:
     return Bars(
         open=bars.open[:stop],
         high=bars.high[:stop],

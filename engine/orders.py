@@ -1,54 +1,124 @@
-"""A symbol's orders: the strategy's signals cut to the window and moved to where they fill."""
+"""A block's orders: signals cut to the window and moved to the bars on which they fill."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.history import History
-from engine.settings import BacktestSettings, Window
-from strategies.base import Bools, Floats, Strategy
+from engine.errors import InvalidSignalsError, UnusableBarsError
+from engine.failure import Failure
+from engine.history import TradedHistory
+from engine.settings import BacktestSettings
+from strategies.base import Bools, Floats, Signals, Strategy
+from strategies.shared import sharing
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What the simulation needs of one symbol; 1-D arrays, one element a bar of the window."""
+    """What the simulation needs of a block: N backtests over H symbols of T bars each.
 
-    symbol: str
-    dates: NDArray[np.datetime64]
+    Parameters
+    ----------
+    symbol_of
+        Index of each backtest's symbol, shape (N,).
+    open, high, low, close
+        Prices of the window's bars, shape (H, T).
+    entries, exits
+        Signals on the bar that fills them, shape (N, T); never both on one bar.
+    settings
+        The terms; with ``next_open`` a signal fills at its bar's open, otherwise at its close.
+    """
+
+    symbol_of: NDArray[np.int64]
+    open: Floats
+    high: Floats
+    low: Floats
     close: Floats
-    price: Floats
     entries: Bools
     exits: Bools
+    settings: BacktestSettings
+
+    @property
+    def fill_price(self) -> Floats:
+        """The price of a signal's fill, before slippage, shape (H, T)."""
+        return self.close if self.settings.execution == "same_close" else self.open
 
 
 def orders_of(
-    history: History, strategy: Strategy, window: Window, settings: BacktestSettings
-) -> Orders:
-    """Return the orders of `strategy` on one symbol.
+    histories: Sequence[TradedHistory],
+    strategies: Sequence[Strategy],
+    settings: BacktestSettings,
+) -> tuple[Orders, list[tuple[int, int]], list[Failure]]:
+    """Return a block's orders, the (history, strategy) of each backtest, and what failed.
 
-    Signals are computed on the whole history up to the window's end, so that indicators are
-    warm; only those of bars inside the window are kept. With ``next_open`` they move to the
-    next bar, so the last bar's are dropped and the first fill is the second bar's open.
+    The histories have the same number of bars in the window. Signals are computed on the whole of each, so that indicators are warm; only
+    those of bars inside the window are kept. With ``next_open`` they move to the next bar, so
+    the last bar's are dropped and the first fill is the second bar's open. An entry and an exit
+    on the same bar cancel out.
+    """
+    shape = (len(histories) * len(strategies), histories[0].traded_bars)
+    entries, exits = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    made: list[tuple[int, int]] = []
+    failures: list[Failure] = []
+    for symbol, history in enumerate(histories):
+        with sharing():
+            for number, strategy in enumerate(strategies):
+                try:
+                    signals = _signals(strategy, history)
+                except Exception as error:  # noqa: BLE001 - one must not spoil the others
+                    failures.append(Failure.of(history.symbol, error, strategy.name))
+                    continue
+                row = len(made)
+                _place(signals, history.first, settings, entries[row], exits[row])
+                made.append((symbol, number))
+    entries, exits = entries[: len(made)], exits[: len(made)]
+    both = entries & exits
+    np.logical_xor(entries, both, out=entries)
+    np.logical_xor(exits, both, out=exits)
+    symbol_of = np.array([symbol for symbol, _ in made], dtype=np.int64)
+    return Orders(symbol_of, *_prices(histories), entries, exits, settings), made, failures
+
+
+def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
+    """Refuse bars without highs and lows where stops need them.
 
     Raises
     ------
     UnusableBarsError
-        When the bars cannot be simulated.
+        With what is missing.
     """
-    history = history.up_to_end_of(window)
-    first = history.first_bar_in(window)
+    if settings.has_stops and not history.has_range:
+        raise UnusableBarsError(
+            f"{history.symbol} has no high or no low; stop_loss, trailing_stop and take_profit "
+            "are filled against them."
+        )
+
+
+def _signals(strategy: Strategy, history: TradedHistory) -> Signals:
     signals = strategy.signals(history.bars)
-    entries, exits = signals.entries[first:], signals.exits[first:]
-    close = history.bars.close[first:]
+    for name in ("entries", "exits"):
+        given = getattr(signals, name)
+        if given.dtype != np.bool_ or given.shape != history.bars.close.shape:
+            raise InvalidSignalsError(
+                f"{strategy.name} answered {history.symbol} with {name} of {given.dtype} "
+                f"{given.shape}; needed: bool {history.bars.close.shape}, one a bar."
+            )
+    return signals
+
+
+def _place(
+    signals: Signals, first: int, settings: BacktestSettings, entries: Bools, exits: Bools
+) -> None:
+    """Write one backtest's signals into its rows, on the bars that fill them."""
     if settings.execution == "same_close":
-        price = close
+        entries[:], exits[:] = signals.entries[first:], signals.exits[first:]
     else:
-        entries, exits, price = _next(entries), _next(exits), history.bars.open[first:]
-    return Orders(history.symbol, history.dates[first:], close, price, entries, exits)
+        entries[1:], exits[1:] = signals.entries[first:-1], signals.exits[first:-1]
 
 
-def _next(signals: Bools) -> Bools:
-    moved = np.zeros_like(signals)
-    moved[1:] = signals[:-1]
-    return moved
+def _prices(histories: Sequence[TradedHistory]) -> tuple[Floats, ...]:
+    return tuple(
+        np.stack([getattr(history.bars, name)[history.first :] for history in histories])
+        for name in ("open", "high", "low", "close")
+    )

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from engine.errors import InvalidSettingsError
 
 Execution = Literal["next_open", "same_close"]
+Direction = Literal["long", "short", "both"]
 
 # Without an exchange calendar, bars that end this close to the window's end are taken to reach
 # it: the longest closure of the NYSE since 1933 lasted six days with its weekend (September
@@ -33,6 +34,17 @@ class BacktestSettings:
         results are labelled with it.
     year_length
         Bars a year, for annualization.
+    direction
+        ``long``: an entry signal buys, an exit signal sells. ``short``: an exit signal sells
+        short, an entry signal covers. ``both``: always on the side of the last signal.
+    stop_loss
+        Leave when the price has moved this fraction of the entry's fill price against the
+        position; None for never. See `engine.stops` for what a bar's high and low decide.
+    trailing_stop
+        The same, measured from the best price since the entry; it may stand beside `stop_loss`,
+        and the nearer of the two counts.
+    take_profit
+        Leave when the price has moved this fraction of the entry's fill price in favour.
 
     Raises
     ------
@@ -45,20 +57,39 @@ class BacktestSettings:
     slippage: float = 0.001
     execution: Execution = "next_open"
     year_length: float = 252.0
+    direction: Direction = "long"
+    stop_loss: float | None = None
+    trailing_stop: float | None = None
+    take_profit: float | None = None
 
     def __post_init__(self) -> None:
         self._require("initial_capital", above=0.0, below=math.inf)
         self._require("year_length", above=0.0, below=math.inf)
         self._require("fees", from_=0.0, below=1.0)
         self._require("slippage", from_=0.0, below=1.0)
-        if self.execution not in get_args(Execution):
-            raise InvalidSettingsError(
-                f"execution is '{self.execution}'; allowed: {', '.join(get_args(Execution))}."
-            )
+        self._require_one_of("execution", get_args(Execution))
+        self._require_one_of("direction", get_args(Direction))
+        # A short cannot gain more than its whole value: such a target would never be reached.
+        highest = math.inf if self.direction == "long" else 1.0
+        for name, below in (("stop_loss", 1.0), ("trailing_stop", 1.0), ("take_profit", highest)):
+            if getattr(self, name) is not None:
+                self._require(name, above=0.0, below=below)
+
+    @property
+    def has_stops(self) -> bool:
+        """Whether a position can be left at another time than a signal's."""
+        return any(
+            level is not None for level in (self.stop_loss, self.trailing_stop, self.take_profit)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings by name, as they are stored."""
         return asdict(self)
+
+    def _require_one_of(self, name: str, allowed: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in allowed:
+            raise InvalidSettingsError(f"{name} is {value!r}; allowed: {', '.join(allowed)}.")
 
     def _require(
         self, name: str, *, below: float, above: float = -math.inf, from_: float = -math.inf

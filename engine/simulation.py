@@ -1,11 +1,11 @@
-"""Fills, trades and equity of a batch of symbols: one call of vectorbt's simulation.
+"""What positions cost and earn: sizes, trades and the equity curve of a block.
 
-The functions that stand under vectorbt.Portfolio (its dispatch modules) are called directly,
-with the Rust kernels: the numbers are the Portfolio's own, which tests hold, without a pandas
-frame and a record wrapper a batch.
+One cost path for every run: each fill is worse than its price by the slippage, and pays the
+fees on its value. The formulas are those of vectorbt's `Portfolio.from_signals` with
+``size=inf`` (all cash in one position), which the tests hold to 1e-9.
 """
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,108 +13,170 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.orders import Orders
+from engine.positions import OPEN, Ints, Positions, positions_of
 from engine.settings import BacktestSettings
-from strategies.base import Bools, Floats
+from engine.stops import positions_with_stops
+from strategies.base import Floats
 
-RUST = "rust"
-"""vectorbt's engine. Named everywhere, never left to choose: another one could round otherwise,
-and the first call of the numba engine compiles for half a minute."""
+TRADE = np.dtype(
+    [
+        ("direction", np.int64),
+        ("status", np.int64),
+        ("entry_idx", np.int64),
+        ("entry_price", np.float64),
+        ("entry_fees", np.float64),
+        ("exit_idx", np.int64),
+        ("exit_price", np.float64),
+        ("exit_fees", np.float64),
+        ("size", np.float64),
+        ("pnl", np.float64),
+        ("return", np.float64),
+        ("exit_reason", np.int64),
+    ]
+)
+"""A trade. Fields and codes are those of vectorbt's ``trade_dt`` (direction 0 long, 1 short;
+status 0 open, 1 closed); bars count from the window's first; prices are those of the fills,
+slippage included, save that an open trade's exit is the last close; `exit_reason` indexes
+`engine.positions.EXIT_REASONS`."""
+
+Trades = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulated batch of N symbols over T bars.
-
-    Symbols are columns, aligned at their first bar. A symbol shorter than T is padded with its
-    last close and no signals, so nothing happens there; `lengths` says where it ends, and no
-    reader looks beyond.
+    """A simulated block of N backtests over T bars.
 
     Parameters
     ----------
-    lengths
-        Bars of each column, shape (N,).
-    equity
-        Cash and position at each close, shape (T, N).
-    close
-        Closes, padded, shape (T, N).
-    fills
-        Order records of vectorbt (``order_dt``), sorted by column.
+    orders
+        What was simulated.
     trades
-        Exit trades of vectorbt (``trade_dt``), sorted by column; an open one is marked at the
-        column's last close and bar.
+        Of dtype `TRADE`, shape (M,), by backtest and time.
+    first
+        Index of each backtest's first trade, and the number of all, shape (N + 1,).
+    equity
+        Cash and position at each close, shape (N, T).
     """
 
-    lengths: NDArray[np.int64]
+    orders: Orders
+    trades: Trades
+    first: Ints
     equity: Floats
-    close: Floats
-    fills: NDArray[Any]
-    trades: NDArray[Any]
+
+    @property
+    def backtest(self) -> Ints:
+        """The row of each trade, shape (M,)."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
 
-def simulate(batch: Sequence[Orders], settings: BacktestSettings) -> Simulation:
-    """Simulate each symbol of the batch alone, with all its cash in one position at a time."""
-    lengths = np.array([len(orders.close) for orders in batch], dtype=np.int64)
-    shape = (int(lengths.max()), len(batch))
-    close = _columns(shape, [(orders.close, orders.close[-1]) for orders in batch])
-    price = _columns(shape, [(orders.price, orders.close[-1]) for orders in batch])
-    entries = _columns(shape, [(orders.entries, False) for orders in batch])
-    exits = _columns(shape, [(orders.exits, False) for orders in batch])
-    fills = _fills(close, price, entries, exits, settings)
-    equity, trades = _equity_and_trades(close, fills, settings)
-    trades["exit_idx"] = np.minimum(trades["exit_idx"], lengths[trades["col"]] - 1)
-    return Simulation(lengths, equity, close, fills, trades)
+def simulate(orders: Orders) -> Simulation:
+    """Simulate each backtest of a block alone, with all its cash in one position at a time.
+
+    A short that loses more than the capital ends its backtest: without cash nothing is opened.
+    """
+    settings, count = orders.settings, len(orders.entries)
+    positions = positions_with_stops(orders) if settings.has_stops else positions_of(orders)
+    capital = _capital(positions, _growth(positions, settings), count, settings)
+    if settings.direction != "long":
+        positions, capital = positions.only(capital > 0), capital[capital > 0]
+    trades = _trades(positions, capital, settings)
+    first = np.searchsorted(positions.backtest, np.arange(count + 1))
+    equity = equity_curves(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
+    return Simulation(orders, trades, first, equity)
 
 
-def _columns(
-    shape: tuple[int, int], padded: Sequence[tuple[NDArray[Any], float | bool]]
-) -> NDArray[Any]:
-    """Return the arrays as columns of one C-ordered matrix, each followed by its padding."""
-    matrix = np.empty(shape, dtype=padded[0][0].dtype)
-    for column, (values, padding) in enumerate(padded):
-        matrix[: len(values), column] = values
-        matrix[len(values) :, column] = padding
-    return matrix
+def equity_curves(trades: Trades, first: Ints, close: Floats, initial_capital: float) -> Floats:
+    """Return cash and position at each close, shape (N, T).
+
+    Between fills nothing changes but the price, so that a curve is cut into stretches with and
+    without a position, of one cash and one size each. A stretch without one is constant to the
+    bit, and so are its returns.
+
+    Parameters
+    ----------
+    trades, first
+        As in `Simulation`.
+    close
+        The close of each backtest's symbol, shape (N, T).
+    """
+    count, bars = close.shape
+    backtest = np.repeat(np.arange(count), np.diff(first))
+    worth = trades["size"] * trades["entry_price"]
+    capital = worth + trades["entry_fees"]
+    held_until = np.where(trades["status"] == 1, trades["exit_idx"], bars)
+    # A backtest has one stretch before its trades, and two for each: with it, and after it.
+    holding = backtest + 1 + 2 * np.arange(len(trades))
+    stretches = count + 2 * len(trades)
+    start = np.empty(stretches + 1, dtype=np.int64)
+    start[np.arange(count) + 2 * first[:-1]] = np.arange(count) * bars
+    start[holding] = backtest * bars + trades["entry_idx"]
+    start[holding + 1] = backtest * bars + held_until
+    start[-1] = count * bars
+    size, cash = np.zeros(stretches), np.full(stretches, initial_capital)
+    # A long's cash is spent; a short's is the capital and the proceeds, the fees being paid.
+    long = trades["direction"] == 0
+    size[holding] = np.where(long, trades["size"], -trades["size"])
+    cash[holding] = np.where(long, 0.0, 2.0 * worth)
+    cash[holding + 1] = capital + trades["pnl"]
+    length = np.diff(start)
+    equity = np.repeat(size, length).reshape(close.shape)
+    equity *= close
+    equity += np.repeat(cash, length).reshape(close.shape)
+    return equity
 
 
-def _fills(
-    close: Floats, price: Floats, entries: Bools, exits: Bools, settings: BacktestSettings
-) -> NDArray[Any]:
-    from vectorbt.portfolio import dispatch
-    from vectorbt.portfolio.enums import ConflictMode, Direction
-
-    columns = close.shape[1]
-    fills, _ = dispatch.simulate_from_signals(
-        close.shape,
-        group_lens=np.ones(columns, dtype=np.int64),
-        init_cash=np.full(columns, settings.initial_capital),
-        call_seq=np.zeros(close.shape, dtype=np.int64),
-        entries=entries,
-        exits=exits,
-        price=price,
-        close=close,
-        direction=np.asarray(Direction.LongOnly),
-        upon_long_conflict=np.asarray(ConflictMode.Ignore),
-        fees=np.asarray(settings.fees),
-        slippage=np.asarray(settings.slippage),
-        use_stops=False,
-        engine=RUST,
-    )
-    return fills
+def _growth(positions: Positions, settings: BacktestSettings) -> Floats:
+    """Return what a position makes of one unit of capital, shape (M,)."""
+    side, fees = positions.side, settings.fees
+    entry, exit_ = _fill_prices(positions, settings)
+    exit_fees = np.where(positions.reason == OPEN, 0.0, fees)
+    # Long: all is spent on the position, and its sale is all there is. Short: the capital stays,
+    # and what the position brought and cost comes on top.
+    long = exit_ * (1.0 - exit_fees)
+    short = entry * (1.0 + fees) + entry * (1.0 - fees) - exit_ * (1.0 + exit_fees)
+    return np.where(side > 0, long, short) / (entry * (1.0 + fees))
 
 
-def _equity_and_trades(
-    close: Floats, fills: NDArray[Any], settings: BacktestSettings
-) -> tuple[Floats, NDArray[Any]]:
-    from vectorbt.portfolio import dispatch
-    from vectorbt.portfolio.enums import Direction
+def _capital(
+    positions: Positions, growth: Floats, count: int, settings: BacktestSettings
+) -> Floats:
+    """Return the capital before each position, shape (M,); 0 once all of it is lost.
 
-    columns = close.shape[1]
-    counts = np.bincount(fills["col"], minlength=columns).astype(np.int64)
-    by_column = (np.arange(len(fills)), counts)
-    flow = dispatch.asset_flow(close.shape, fills, by_column, Direction.Both, engine=RUST)
-    spent = dispatch.cash_flow(close.shape, fills, by_column, False, engine=RUST)
-    capital = np.full(columns, settings.initial_capital)
-    cash = dispatch.cash(spent, capital, engine=RUST)
-    held = dispatch.asset_value(close, dispatch.assets(flow, engine=RUST), engine=RUST)
-    equity = dispatch.value(cash, held, engine=RUST)
-    return equity, dispatch.get_exit_trades(fills, close, by_column, engine=RUST)
+    A product along each backtest, in the order of time, whatever stands beside it.
+    """
+    first = np.searchsorted(positions.backtest, np.arange(count + 1))
+    capital = np.empty(len(growth))
+    capital[1:] = np.maximum(growth[:-1], 0.0)
+    capital[first[:-1][np.diff(first) > 0]] = settings.initial_capital
+    for start, stop in itertools.pairwise(first.tolist()):
+        np.multiply.accumulate(capital[start:stop], out=capital[start:stop])
+    return capital
+
+
+def _trades(positions: Positions, capital: Floats, settings: BacktestSettings) -> Trades:
+    trades = np.empty(len(capital), dtype=TRADE)
+    entry, exit_ = _fill_prices(positions, settings)
+    closed = positions.reason != OPEN
+    size = capital / (entry * (1.0 + settings.fees))
+    trades["direction"] = positions.side < 0
+    trades["status"] = closed
+    trades["entry_idx"] = positions.entry_bar
+    trades["entry_price"] = entry
+    trades["entry_fees"] = size * entry * settings.fees
+    trades["exit_idx"] = positions.exit_bar
+    trades["exit_price"] = exit_
+    trades["exit_fees"] = np.where(closed, size * exit_ * settings.fees, 0.0)
+    trades["size"] = size
+    gain = positions.side * (exit_ - entry) * size
+    trades["pnl"] = gain - trades["entry_fees"] - trades["exit_fees"]
+    trades["return"] = trades["pnl"] / (size * entry)
+    trades["exit_reason"] = positions.reason
+    return trades
+
+
+def _fill_prices(positions: Positions, settings: BacktestSettings) -> tuple[Floats, Floats]:
+    """Return entry and exit prices, slippage included; an open position is marked without it."""
+    worse = positions.side * settings.slippage
+    entry = positions.entry_price * (1.0 + worse)
+    exit_ = positions.exit_price * (1.0 - np.where(positions.reason == OPEN, 0.0, worse))
+    return entry, exit_

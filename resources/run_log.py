@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from engine.results import Failure
+from engine.failure import Failure
 from engine.settings import Window
 from resources.result_store.resource import ResultStore
 

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from strategies.errors import InvalidParameterError, did_you_mean
+from strategies.errors import InvalidCombinationError, InvalidParameterError, did_you_mean
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -92,7 +92,7 @@ class Strategy(ABC):
         self.check()
 
     def check(self) -> None:  # noqa: B027 - most strategies have no rule between parameters
-        """Refuse combinations that make no sense; the default allows all."""
+        """Refuse combinations that make no sense with `InvalidCombinationError`; allows all."""
 
     @property
     @abstractmethod
@@ -124,7 +124,7 @@ class Strategy(ABC):
         """Refuse unless parameter `smaller` is below parameter `larger`."""
         low, high = getattr(self, smaller), getattr(self, larger)
         if not low < high:
-            raise InvalidParameterError(
+            raise InvalidCombinationError(
                 f"{self.name} needs {smaller} < {larger}, but got {smaller}={low}, {larger}={high}."
             )
 

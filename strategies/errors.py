@@ -25,6 +25,10 @@ class InvalidParameterError(GauntletError):
     """A strategy's parameter is unknown, of the wrong type or out of range."""
 
 
+class InvalidCombinationError(InvalidParameterError):
+    """Each parameter is allowed, but not together with the others."""
+
+
 def did_you_mean(wrong: str, allowed: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the name in `allowed` closest to `wrong`, else ``""``."""
     close = get_close_matches(wrong, list(allowed), n=1)

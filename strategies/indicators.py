@@ -9,8 +9,10 @@ load.
 import numpy as np
 
 from strategies.base import Floats
+from strategies.shared import shared
 
 
+@shared
 def sma(values: Floats, period: int) -> Floats:
     """Return the simple moving average (TA-Lib SMA)."""
     import talib
@@ -18,6 +20,7 @@ def sma(values: Floats, period: int) -> Floats:
     return talib.SMA(values, period)
 
 
+@shared
 def ema(values: Floats, period: int) -> Floats:
     """Return the exponential moving average, seeded by the SMA of the first period (TA-Lib EMA)."""
     import talib
@@ -25,6 +28,7 @@ def ema(values: Floats, period: int) -> Floats:
     return talib.EMA(values, period)
 
 
+@shared
 def rsi(close: Floats, period: int) -> Floats:
     """Return Wilder's relative strength index, 0 to 100 (TA-Lib RSI)."""
     import talib
@@ -32,6 +36,7 @@ def rsi(close: Floats, period: int) -> Floats:
     return talib.RSI(close, period)
 
 
+@shared
 def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats]:
     """Return the MACD line and its signal line, both by EMA (TA-Lib MACD)."""
     import talib
@@ -40,6 +45,7 @@ def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floa
     return line, signal_line
 
 
+@shared
 def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats, Floats]:
     """Return the lower and upper band: SMA -/+ population deviations (TA-Lib BBANDS)."""
     import talib
@@ -48,6 +54,7 @@ def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats,
     return lower, upper
 
 
+@shared
 def rate_of_change(close: Floats, period: int) -> Floats:
     """Return close[t] / close[t - period] - 1 (TA-Lib ROCP)."""
     import talib
@@ -55,6 +62,7 @@ def rate_of_change(close: Floats, period: int) -> Floats:
     return talib.ROCP(close, period)
 
 
+@shared
 def highest_before(values: Floats, period: int) -> Floats:
     """Return the highest of the `period` values before each bar, its own excluded (TA-Lib MAX)."""
     import talib
@@ -62,6 +70,7 @@ def highest_before(values: Floats, period: int) -> Floats:
     return _previous(talib.MAX(values, period))
 
 
+@shared
 def lowest_before(values: Floats, period: int) -> Floats:
     """Return the lowest of the `period` values before each bar, its own excluded (TA-Lib MIN)."""
     import talib

@@ -50,7 +50,7 @@ def source_of(strategy: type[Strategy]) -> bytes:
     return b"".join(path.read_bytes() for path in [Path(inspect.getfile(strategy)), *shared])
 
 
-_SHARED = ("base", "crossings", "indicators")
+_SHARED = ("base", "crossings", "indicators", "shared")
 
 
 def _defined_in(module: ModuleType) -> list[type[Strategy]]:

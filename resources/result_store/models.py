@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from resources.result_store.identity import NATURAL_KEY
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from resources.result_store.bulk import psycopg_connection
 from resources.result_store.comparison import Comparison
 from resources.result_store.connection import reachable

@@ -21,10 +21,7 @@ WINDOW = Window(date(2021, 2, 1), date(2022, 9, 1))
 
 
 def _bits(result: BacktestResult) -> tuple[bytes, bytes, str]:
-    trades = result.trades.copy()
-    trades["col"] = 0
-    trades["id"] = trades["parent_id"] = 0
-    return result.equity.tobytes(), trades.tobytes(), repr((result.metrics, result.undefined))
+    return result.equity.tobytes(), result.trades.tobytes(), repr((result.metrics, result.undefined))
 
 
 @given(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.backtest import VectorBTEngine
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
 from tests.bars import bars_of, history, random_history

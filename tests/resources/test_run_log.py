@@ -8,7 +8,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from engine.results import Failure
+from engine.failure import Failure
 from engine.settings import Window
 from resources.result_store.errors import InvalidResultError
 from resources.result_store.resource import ResultStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from resources.result_store.failures import SymbolFailure
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text

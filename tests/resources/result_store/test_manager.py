@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from resources.result_store.errors import InvalidResultError, UnknownMetricError
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager

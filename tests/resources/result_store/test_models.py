@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from resources.result_store.frames import BACKTESTS, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import result, trade

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.metric_catalogue import METRICS
+from engine.metrics import METRICS
 from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reconciliation import intact

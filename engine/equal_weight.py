@@ -1,0 +1,78 @@
+"""The equal-weight universe: what holding a bit of everything would have earned."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import UnusableBarsError
+from engine.history import History
+from engine.settings import Window
+from strategies.base import Floats
+
+
+@dataclass(frozen=True)
+class EqualWeight:
+    """A universe held in equal parts, made equal again every day, without costs.
+
+    Its return on a day is the mean, over the symbols that have a bar on that day and had one
+    before it in the window, of close / previous close - 1.
+
+    Parameters
+    ----------
+    dates
+        ``datetime64[D]``, ascending, every day on which a symbol has a bar, shape (D,).
+    level
+        Value of one unit at each day's close, shape (D,).
+    symbols
+        How many symbols it is made of.
+    """
+
+    dates: NDArray[np.datetime64] = field(repr=False)
+    level: Floats = field(repr=False)
+    symbols: int
+
+    @classmethod
+    def of(cls, histories: Iterable[History], window: Window) -> "EqualWeight":
+        """Return the universe of `histories`, read one after the other, inside the window.
+
+        Symbols that cannot be tested (no bar in the window, unusable prices) are left out. Sums
+        run in the order given: give them in one order to get the same bits.
+        """
+        start = np.datetime64(window.start, "D")
+        days = (window.end - window.start).days + 1
+        total, number = np.zeros(days), np.zeros(days, dtype=np.int64)
+        seen, symbols = np.zeros(days, dtype=np.bool_), 0
+        for history in histories:
+            try:
+                cut = history.up_to_end_of(window)
+            except UnusableBarsError:
+                continue
+            day = (cut.dates[cut.first :] - start).astype(np.int64)
+            close = cut.bars.close[cut.first :]
+            seen[day] = True
+            total[day[1:]] += close[1:] / close[:-1] - 1.0
+            number[day[1:]] += 1
+            symbols += 1
+        mean = total[seen] / np.maximum(number[seen], 1)
+        dates = start + np.flatnonzero(seen).astype("timedelta64[D]")
+        return cls(dates, np.cumprod(1.0 + mean), symbols)
+
+    def returns_on(self, dates: NDArray[np.datetime64]) -> Floats:
+        """Return its returns from each of `dates` to the next, shape of `dates`; the first is 0.
+
+        A day that the universe does not know has the level of the day before it.
+        """
+        at = np.searchsorted(self.dates, dates, side="right") - 1
+        level = np.where(at < 0, 1.0, self.level[np.maximum(at, 0)])
+        returns = np.zeros(len(dates))
+        returns[1:] = level[1:] / level[:-1] - 1.0
+        return returns
+
+    @property
+    def version(self) -> str:
+        """A fingerprint of its days and levels."""
+        days = self.dates.astype(np.int64)
+        return sha256(days.tobytes() + self.level.tobytes()).hexdigest()[:12]

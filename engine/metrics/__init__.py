@@ -1,0 +1,10 @@
+"""What a backtest is measured by: one function a metric, its formula and source beside it.
+
+Here: what is computed from an equity curve, its trades and its benchmarks.
+Not here: fills and costs (engine.simulation), rankings and statistics over many backtests.
+"""
+
+from engine.metrics import equity, market, trades
+from engine.metrics.catalogue import METRICS, Metric
+
+__all__ = ["METRICS", "Metric", "equity", "market", "trades"]

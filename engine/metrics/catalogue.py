@@ -1,0 +1,71 @@
+"""The list of metrics: the one that the engine computes and the result store keeps columns for.
+
+A metric is a function of a `Sample` with the decorator `metric`; its name is the function's, and
+its docstring is what people read. Names are vectorbt's own where it has the metric.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from engine.metrics.sample import Sample
+
+Kind = Literal["fraction", "ratio", "money", "count"]
+Needs = Literal["nothing", "closed trades", "universe"]
+Compute = Callable[[Sample], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Parameters
+    ----------
+    name
+        Column name, key in `BacktestResult.metrics`.
+    kind
+        ``fraction`` (0.05 is 5 %), ``ratio`` (no unit), ``money`` (the currency of the prices)
+        or ``count``.
+    needs
+        What must be there for it to be defined: ``nothing``, ``closed trades``, or ``universe``.
+    otherwise
+        Why it is undefined although all that is there.
+    of_returns
+        Whether it rests on bar-by-bar returns, which end where the capital does.
+    description
+        Meaning, formula and source.
+    compute
+        Values of a block's backtests, shape (N,); NaN or infinite where undefined.
+    """
+
+    name: str
+    kind: Kind
+    needs: Needs
+    otherwise: str
+    of_returns: bool
+    description: str
+    compute: Compute
+
+
+METRICS: dict[str, Metric] = {}
+"""All metrics by name, in the order in which tables show them."""
+
+
+def metric(
+    kind: Kind,
+    otherwise: str = "not a finite number",
+    *,
+    needs: Needs = "nothing",
+    of_returns: bool = False,
+) -> Callable[[Compute], Compute]:
+    """Enter the decorated function into `METRICS`."""
+
+    def enter(compute: Compute) -> Compute:
+        name, text = compute.__name__, inspect.getdoc(compute) or ""
+        METRICS[name] = Metric(name, kind, needs, otherwise, of_returns, text, compute)
+        return compute
+
+    return enter

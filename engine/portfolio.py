@@ -1,0 +1,56 @@
+"""A result as a real vectorbt Portfolio: the same fills, for its plots and further study."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.results import BacktestResult
+
+if TYPE_CHECKING:
+    import vectorbt
+
+
+def portfolio_of(result: BacktestResult) -> "vectorbt.Portfolio":
+    """Return the Portfolio that made the fills of `result`.
+
+    It is given the fills themselves, not the signals: vectorbt fills one order a bar and could
+    not repeat a stop on the bar of the entry.
+
+    vectorbt's own year has 365 days: ask its annualized accessors with ``year_freq="252D"``.
+    """
+    import pandas as pd
+    import vectorbt as vbt
+    from vectorbt.base.array_wrapper import ArrayWrapper
+    from vectorbt.portfolio.enums import log_dt
+
+    index = pd.DatetimeIndex(result.dates)
+    close = pd.Series(result.close, index=index, name=result.symbol)
+    return vbt.Portfolio(
+        ArrayWrapper.from_obj(close, freq="1D"),
+        close,
+        _order_records(result),
+        np.empty(0, dtype=log_dt),
+        np.array([result.settings.initial_capital]),
+        cash_sharing=False,
+        engine="rust",
+    )
+
+
+def _order_records(result: BacktestResult) -> np.ndarray:
+    """Return the fills in the order in which they happened, as vectorbt's ``order_dt``."""
+    from vectorbt.portfolio.enums import OrderSide, order_dt
+
+    trades = result.trades
+    short = trades["direction"] == 1
+    records = np.zeros((len(trades), 2), dtype=order_dt)
+    for leg, (kind, buys) in enumerate((("entry", ~short), ("exit", short))):
+        records["idx"][:, leg] = trades[f"{kind}_idx"]
+        records["price"][:, leg] = trades[f"{kind}_price"]
+        records["fees"][:, leg] = trades[f"{kind}_fees"]
+        records["size"][:, leg] = trades["size"]
+        records["side"][:, leg] = np.where(buys, OrderSide.Buy, OrderSide.Sell)
+    filled = np.ones(records.shape, dtype=np.bool_)
+    filled[:, 1] = trades["status"] == 1
+    flat = records[filled]
+    flat["id"] = np.arange(len(flat))
+    return flat

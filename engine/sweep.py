@@ -1,0 +1,71 @@
+"""Parameter sweeps: the grid of a strategy's ranges, and the results over it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from engine.results import BatchOutcome
+from strategies.base import Strategy
+from strategies.errors import InvalidCombinationError, InvalidParameterError
+from strategies.registry import STRATEGY_TEMPLATES, get_strategy
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The points of a sweep.
+
+    Parameters
+    ----------
+    strategies
+        One a point, in the order of the ranges, the last parameter changing fastest.
+    skipped
+        The points that break a rule between parameters (fast below slow).
+    """
+
+    strategies: list[Strategy]
+    skipped: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SweepOutcome(BatchOutcome):
+    """What a sweep gave; `skipped` as in `Grid`."""
+
+    skipped: list[dict[str, Any]]
+
+
+def grid_of(strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = None) -> Grid:
+    """Return the points of `ranges`, or of all the strategy's own ranges.
+
+    Parameters
+    ----------
+    strategy_type
+        Name of a registered strategy.
+    ranges
+        Values by parameter; a parameter that is left out keeps its default.
+
+    Raises
+    ------
+    UnknownStrategyError, InvalidParameterError
+        For an unknown name, an empty range, a value out of bounds, or a grid of which no point
+        is allowed.
+    """
+    strategy = get_strategy(strategy_type)
+    given = dict(STRATEGY_TEMPLATES[strategy_type]["ranges"] if ranges is None else ranges)
+    for name, values in given.items():
+        if not len(values):
+            raise InvalidParameterError(f"The range of {strategy_type}'s '{name}' has no value.")
+    strategies: list[Strategy] = []
+    skipped: list[dict[str, Any]] = []
+    for values in product(*given.values()):
+        point = dict(zip(given, values, strict=True))
+        try:
+            strategies.append(strategy.from_mapping(point))
+        except InvalidCombinationError:
+            skipped.append(point)
+    if not strategies:
+        raise InvalidParameterError(
+            f"No point of the grid of {strategy_type} is allowed; all {len(skipped)} break a rule "
+            f"between parameters, the first of them {skipped[0]}."
+        )
+    return Grid(strategies, skipped)
