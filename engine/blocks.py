@@ -71,7 +71,7 @@ class BlockOutcome:
     made: list[tuple[int, int]]
     trades: Trades
     first: Ints
-    measurement: Measurement | None
+    measurement: Measurement
     failures: list[Failure]
 
 
@@ -79,7 +79,7 @@ def run_block(block: Block) -> BlockOutcome:
     """Simulate and measure a block."""
     orders, made, failures = orders_of(block.histories, block.strategies, block.settings)
     simulation = simulate(orders)
-    measurement = measure(Sample(simulation, block.universe_returns)) if made else None
+    measurement = measure(Sample(simulation, block.universe_returns))
     return BlockOutcome(made, simulation.trades, simulation.first, measurement, failures)
 
 

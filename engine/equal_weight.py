@@ -58,7 +58,7 @@ class EqualWeight:
             symbols += 1
         mean = total[seen] / np.maximum(number[seen], 1)
         dates = start + np.flatnonzero(seen).astype("timedelta64[D]")
-        return cls(dates, np.cumprod(1.0 + mean), symbols)
+        return cls(dates, (1.0 + mean).cumprod(), symbols)
 
     def returns_on(self, dates: NDArray[np.datetime64]) -> Floats:
         """Return its returns from each of `dates` to the next, shape of `dates`; the first is 0.

@@ -13,6 +13,8 @@ from engine.settings import BacktestSettings
 from strategies.base import Bools, Floats, Signals, Strategy
 from strategies.shared import sharing
 
+_PRICES = ("open", "high", "low", "close")
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -52,10 +54,10 @@ def orders_of(
 ) -> tuple[Orders, list[tuple[int, int]], list[Failure]]:
     """Return a block's orders, the (history, strategy) of each backtest, and what failed.
 
-    The histories have the same number of bars in the window. Signals are computed on the whole of each, so that indicators are warm; only
-    those of bars inside the window are kept. With ``next_open`` they move to the next bar, so
-    the last bar's are dropped and the first fill is the second bar's open. An entry and an exit
-    on the same bar cancel out.
+    The histories have the same number of bars in the window. Signals are computed on the whole
+    of each, so that indicators are warm; only those of bars inside the window are kept. With
+    ``next_open`` they move to the next bar, so the last bar's are dropped and the first fill is
+    the second bar's open. An entry and an exit on the same bar cancel out.
     """
     shape = (len(histories) * len(strategies), histories[0].traded_bars)
     entries, exits = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
@@ -77,7 +79,9 @@ def orders_of(
     np.logical_xor(entries, both, out=entries)
     np.logical_xor(exits, both, out=exits)
     symbol_of = np.array([symbol for symbol, _ in made], dtype=np.int64)
-    return Orders(symbol_of, *_prices(histories), entries, exits, settings), made, failures
+    open_, high, low, close = (_stacked(histories, name) for name in _PRICES)
+    orders = Orders(symbol_of, open_, high, low, close, entries, exits, settings)
+    return orders, made, failures
 
 
 def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
@@ -117,8 +121,6 @@ def _place(
         entries[1:], exits[1:] = signals.entries[first:-1], signals.exits[first:-1]
 
 
-def _prices(histories: Sequence[TradedHistory]) -> tuple[Floats, ...]:
-    return tuple(
-        np.stack([getattr(history.bars, name)[history.first :] for history in histories])
-        for name in ("open", "high", "low", "close")
-    )
+def _stacked(histories: Sequence[TradedHistory], price: str) -> Floats:
+    """Return a price of the window's bars, shape (H, T)."""
+    return np.stack([getattr(history.bars, price)[history.first :] for history in histories])

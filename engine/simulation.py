@@ -20,19 +20,20 @@ from strategies.base import Floats
 
 TRADE = np.dtype(
     [
-        ("direction", np.int64),
-        ("status", np.int64),
-        ("entry_idx", np.int64),
+        ("entry_idx", np.int32),
+        ("exit_idx", np.int32),
+        ("direction", np.int8),
+        ("status", np.int8),
+        ("exit_reason", np.int8),
         ("entry_price", np.float64),
         ("entry_fees", np.float64),
-        ("exit_idx", np.int64),
         ("exit_price", np.float64),
         ("exit_fees", np.float64),
         ("size", np.float64),
         ("pnl", np.float64),
         ("return", np.float64),
-        ("exit_reason", np.int64),
-    ]
+    ],
+    align=True,
 )
 """A trade. Fields and codes are those of vectorbt's ``trade_dt`` (direction 0 long, 1 short;
 status 0 open, 1 closed); bars count from the window's first; prices are those of the fills,
@@ -154,7 +155,8 @@ def _capital(
 
 
 def _trades(positions: Positions, capital: Floats, settings: BacktestSettings) -> Trades:
-    trades = np.empty(len(capital), dtype=TRADE)
+    # Zeros, for what lies between the fields: equal trades are equal bytes.
+    trades = np.zeros(len(capital), dtype=TRADE)
     entry, exit_ = _fill_prices(positions, settings)
     closed = positions.reason != OPEN
     size = capital / (entry * (1.0 + settings.fees))

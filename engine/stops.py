@@ -12,10 +12,13 @@ What a daily bar can and cannot tell decides the rules:
   entered at the open can be stopped out on that same bar. Signals that fill at the close go last.
 - Levels are measured from the entry's fill price, slippage included. Every exit is a market
   order with the slippage of any other.
+
+How a position ends depends on its entry alone, not on what was held before. So the ends of all
+that signals could open are found at once, and then it is seen which of them were opened: each
+the first that a signal opens once the one before it has ended.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,121 +31,146 @@ from engine.positions import (
     TRAILING_STOP,
     Ints,
     Positions,
-    sides,
+    Wishes,
+    next_turn,
+    wishes_of,
 )
-from engine.settings import BacktestSettings
 from strategies.base import Bools, Floats
+
+# Bars looked at together: few at first, as most stops are near the entry, and then more and more.
+_FIRST_LOOK, _LONGEST_LOOK = 16, 256
+
+# Positions whose bars are looked at together; a matrix of them stays within 4 MB.
+_AT_ONCE = 2_000
 
 
 def positions_with_stops(orders: Orders) -> Positions:
-    """Return the positions that signals open, and that signals or stops close.
+    """Return the positions that signals open, and that signals or stops close."""
+    bars = orders.close.shape[1]
+    wishes = wishes_of(orders)
+    held = wishes.side != 0
+    possible, next_bar = wishes.only(held), next_turn(wishes, bars)[held]
+    ends = _ends(orders, possible, next_bar)
+    # A stop is hit after the signals that fill at the open of its bar, and before those that
+    # fill at its close.
+    later = (ends.reason != SIGNAL) & (orders.settings.execution == "next_open")
+    free_at = np.where(ends.reason == OPEN, bars, ends.bar + later)
+    row = possible.backtest * bars
+    following = np.searchsorted(row + possible.bar, row + free_at).tolist()
+    opened, this = [], 0
+    while this < len(following):
+        opened.append(this)
+        this = following[this]
+    symbol = orders.symbol_of[possible.backtest]
+    return Positions(
+        backtest=possible.backtest,
+        side=possible.side,
+        entry_bar=possible.bar,
+        entry_price=orders.fill_price[symbol, possible.bar],
+        exit_bar=ends.bar,
+        exit_price=ends.price,
+        reason=ends.reason,
+    ).only(np.array(opened, dtype=np.int64))
 
-    Walks through the bars once, all backtests abreast.
-    """
-    book = _Book(len(orders.entries), orders.settings)
-    symbol, price = orders.symbol_of, orders.fill_price
-    open_, high, low = (np.ascontiguousarray(p.T) for p in (orders.open, orders.high, orders.low))
-    entries, exits, price = (
-        np.ascontiguousarray(matrix.T) for matrix in (orders.entries, orders.exits, price)
-    )
-    at_open = orders.settings.execution == "next_open"
-    for bar in range(len(entries)):
-        if at_open:
-            book.follow(bar, entries[bar], exits[bar], price[bar][symbol])
-        if book.side.any():
-            book.check_levels(bar, open_[bar][symbol], high[bar][symbol], low[bar][symbol])
-        if not at_open:
-            book.follow(bar, entries[bar], exits[bar], price[bar][symbol])
-    everything = np.ones(len(book.side), dtype=np.bool_)
-    book.leave(len(entries) - 1, everything, orders.close[symbol, -1], np.full(len(symbol), OPEN))
-    return book.positions()
+
+@dataclass(frozen=True)
+class _Ends:
+    """When, where and why positions end, one element a position."""
+
+    bar: Ints
+    price: Floats
+    reason: Ints
 
 
-@dataclass
-class _Book:
-    """What each backtest holds, and the positions that have ended so far."""
+def _ends(orders: Orders, possible: Wishes, next_bar: Ints) -> _Ends:
+    """Return how each possible position ends, were it opened."""
+    bars = orders.close.shape[1]
+    symbol = orders.symbol_of[possible.backtest]
+    signalled = next_bar < bars
+    bar = np.minimum(next_bar, bars - 1)
+    price = np.where(signalled, orders.fill_price[symbol, bar], orders.close[symbol, -1])
+    ends = _Ends(bar, price, np.where(signalled, SIGNAL, OPEN))
+    for start in range(0, len(bar), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        watch = _Watch(orders, symbol[some], possible.only(some), next_bar[some])
+        watch.note_in(ends, start)
+    return ends
 
-    count: int
-    settings: BacktestSettings
 
-    def __post_init__(self) -> None:
-        self.side: Ints = np.zeros(self.count, dtype=np.int64)
-        self.entry_bar: Ints = np.zeros(self.count, dtype=np.int64)
-        self.entry_price: Floats = np.full(self.count, np.nan)
-        self.paid: Floats = np.full(self.count, np.nan)
-        self.best: Floats = np.full(self.count, np.nan)
-        self.ended: list[tuple[Any, ...]] = []
+class _Watch:
+    """Possible positions under watch, bar after bar, until a level is reached or a signal comes."""
 
-    def follow(self, bar: int, entries: Bools, exits: Bools, price: Floats) -> None:
-        """Turn to the side that this bar's signals want, at `price`."""
-        if not (entries.any() or exits.any()):
-            return
-        buy, sell = sides(self.settings.direction)
-        wanted = np.where(entries, buy, np.where(exits, sell, self.side))
-        turned = wanted != self.side
-        self.leave(bar, turned, price, np.full(self.count, SIGNAL))
-        entered = turned & (wanted != 0)
-        self.side[entered] = wanted[entered]
-        self.entry_bar[entered] = bar
-        self.entry_price[entered] = price[entered]
-        self.paid[entered] = (price * (1.0 + wanted * self.settings.slippage))[entered]
-        self.best[entered] = self.paid[entered]
+    def __init__(self, orders: Orders, symbol: Ints, possible: Wishes, next_bar: Ints) -> None:
+        settings = orders.settings
+        self.prices = tuple(matrix.ravel() for matrix in (orders.open, orders.high, orders.low))
+        self.bars = orders.close.shape[1]
+        self.trailing = settings.trailing_stop
+        at_close = settings.execution == "same_close"
+        self.position = np.arange(len(symbol))
+        self.row = symbol * self.bars
+        # Bars to watch: from the entry's, or the one after it, and up to the signal's.
+        self.bar = possible.bar + at_close
+        self.until = np.minimum(next_bar + at_close, self.bars)
+        # Prices are multiplied by the side from here on: a long's as they are, a short's turned
+        # over, so that for both a stop is hit from above and a target from below.
+        self.side = possible.side
+        market = orders.fill_price[symbol, possible.bar]
+        paid = market * (1.0 + self.side * settings.slippage)
+        self.fixed = self.side * paid * (1.0 - self.side * _or_nan(settings.stop_loss))
+        self.target = self.side * paid * (1.0 + self.side * _or_nan(settings.take_profit))
+        self.best = self.side * paid
 
-    def check_levels(self, bar: int, open_: Floats, high: Floats, low: Floats) -> None:
-        """Leave the positions whose level the bar has reached, then move the trailing levels."""
-        side = self.side
-        stop, why = self._stop()
-        target = self._target()
-        worst, best = np.where(side > 0, low, high), np.where(side > 0, high, low)
-        # A level that is not set is NaN, and no comparison with it is true; where nothing is
-        # held the side is 0, which the comparisons below would take for a hit.
-        held = side != 0
-        gap_stop, gap_target = side * open_ <= side * stop, side * open_ >= side * target
-        stopped = held & (gap_stop | (~gap_target & (side * worst <= side * stop)))
-        reached = held & ~stopped & (gap_target | (side * best >= side * target))
-        price = np.where(gap_stop | gap_target, open_, np.where(stopped, stop, target))
-        reason = np.where(stopped, why, TAKE_PROFIT)
-        self.best = np.where(side > 0, np.maximum(self.best, high), np.minimum(self.best, low))
-        self.leave(bar, stopped | reached, price, reason)
+    def note_in(self, ends: _Ends, start: int) -> None:
+        """Write into `ends`, from `start` on, those that end at a level."""
+        look = _FIRST_LOOK
+        self._keep(self.bar < self.until)
+        while len(self.position):
+            hit, price, reason, bar = self._look(look)
+            place = start + self.position[hit]
+            ends.bar[place], ends.price[place], ends.reason[place] = bar, price, reason
+            self.bar = self.bar + look
+            self._keep(~hit & (self.bar < self.until))
+            look = min(2 * look, _LONGEST_LOOK)
 
-    def _stop(self) -> tuple[Floats, Ints]:
-        """Return the nearer of the two stops of each backtest, and which one it is."""
-        fixed = self.paid * (1.0 - self.side * _or_nan(self.settings.stop_loss))
-        trailing = self.best * (1.0 - self.side * _or_nan(self.settings.trailing_stop))
-        trails = np.isnan(fixed) | (self.side * trailing > self.side * fixed)
-        level = np.where(trails, trailing, fixed)
-        return level, np.where(trails, TRAILING_STOP, STOP_LOSS)
+    def _look(self, width: int) -> tuple[Bools, Floats, Ints, Ints]:
+        """Return which reach a level within `width` bars, and at what price, why and when."""
+        ahead = self.bar[:, None] + np.arange(width)
+        at = self.row[:, None] + np.minimum(ahead, self.bars - 1)
+        side = self.side[:, None]
+        open_, high, low = (side * prices[at] for prices in self.prices)
+        worst, best = np.minimum(high, low), np.maximum(high, low)
+        stop, why = self._stop(best)
+        target = self.target[:, None]
+        # A level that is not set is NaN, and no comparison with it is true.
+        reached = (worst <= stop) | (open_ <= stop) | (best >= target) | (open_ >= target)
+        reached &= ahead < self.until[:, None]
+        hit: Bools = np.logical_or.reduce(reached, axis=1)
+        (rows,) = np.nonzero(hit)
+        first = reached[hit].argmax(axis=1)
+        there = (rows, first)
+        stop, why = stop[there], why[there]
+        open_, worst, target = open_[there], worst[there], self.target[rows]
+        at_open = (open_ <= stop) | (open_ >= target)
+        stopped = (open_ <= stop) | ((worst <= stop) & ~(open_ >= target))
+        price: Floats = np.where(at_open, open_, np.where(stopped, stop, target))
+        reason: Ints = np.where(stopped, why, TAKE_PROFIT)
+        return hit, price * self.side[rows], reason, self.bar[rows] + first
 
-    def _target(self) -> Floats:
-        return self.paid * (1.0 + self.side * _or_nan(self.settings.take_profit))
+    def _stop(self, best: Floats) -> tuple[Floats, Ints]:
+        """Return the nearer of the two stops on each bar, and which one it is."""
+        fixed = np.broadcast_to(self.fixed[:, None], best.shape)
+        if self.trailing is None:
+            return fixed, np.full(best.shape, STOP_LOSS)
+        before = np.column_stack([self.best, best])
+        np.maximum.accumulate(before, axis=1, out=before)
+        self.best = before[:, -1]
+        trailing = before[:, :-1] * (1.0 - self.side[:, None] * self.trailing)
+        trails = ~(trailing <= fixed)
+        return np.where(trails, trailing, fixed), np.where(trails, TRAILING_STOP, STOP_LOSS)
 
-    def leave(self, bar: int, leaving: Bools, price: Floats, reason: Ints) -> None:
-        """End the positions of the backtests that are `leaving` and hold one."""
-        (gone,) = np.nonzero(leaving & (self.side != 0))
-        if not len(gone):
-            return
-        self.ended.append(
-            (
-                gone,
-                self.side[gone],
-                self.entry_bar[gone],
-                self.entry_price[gone],
-                np.full(len(gone), bar),
-                price[gone],
-                reason[gone],
-            )
-        )
-        self.side[gone] = 0
-
-    def positions(self) -> Positions:
-        """Return the ended positions, by backtest and time."""
-        if not self.ended:
-            whole, real = np.zeros(0, dtype=np.int64), np.zeros(0)
-            return Positions(whole, whole, whole, real, whole, real, whole)
-        columns = [np.concatenate(column) for column in zip(*self.ended, strict=True)]
-        # They were noted in the order of their exits, and no two of one backtest overlap.
-        order = np.argsort(columns[0], kind="stable")
-        return Positions(*(column[order] for column in columns))
+    def _keep(self, kept: Bools) -> None:
+        for name in ("position", "row", "bar", "until", "side", "fixed", "target", "best"):
+            setattr(self, name, getattr(self, name)[kept])
 
 
 def _or_nan(fraction: float | None) -> float:

@@ -5,11 +5,11 @@ the NumPy calls on one symbol's bars. Bars travel through files that both sides 
 because sending them through a pipe costs a third of what the second core earns.
 """
 
-import contextlib
 import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,18 +28,16 @@ _AHEAD = 2
 
 
 class Workers:
-    """A pool of processes that run blocks; started on first use, ended by `close`."""
+    """A number of processes that run blocks; started on first use, ended by `close`."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._folder: TemporaryDirectory[str] | None = None
-        self._executor: ProcessPoolExecutor | None = None
-        self._free: list[np.memmap] = []
+        self._pool: _Pool | None = None
 
     @property
     def started(self) -> bool:
         """Whether the processes are there, so that using them costs no start."""
-        return self._executor is not None
+        return self._pool is not None
 
     def run(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[BlockOutcome]]]:
         """Yield each chunk with what its blocks gave, in the order given.
@@ -49,69 +47,88 @@ class Workers:
         concurrent.futures.process.BrokenProcessPool
             When a process was killed, for instance for want of memory.
         """
+        if self._pool is None:
+            self._pool = _Pool(self.count)
+        pool = self._pool
         ahead: deque[tuple[Chunk, list[_Sent]]] = deque()
         try:
             for chunk in chunks:
-                ahead.append((chunk, [self._send(block) for _, _, block in chunk.blocks]))
+                ahead.append((chunk, [pool.send(block) for _, _, block in chunk.blocks]))
                 if sum(len(sent) for _, sent in ahead) > _AHEAD * self.count:
-                    yield self._receive(*ahead.popleft())
+                    first, sent = ahead.popleft()
+                    yield first, [pool.receive(one) for one in sent]
             while ahead:
-                yield self._receive(*ahead.popleft())
+                first, sent = ahead.popleft()
+                yield first, [pool.receive(one) for one in sent]
+        except BrokenProcessPool:
+            self.close()
+            raise
         finally:
             # Whoever stops in between leaves blocks behind that still read their bars.
-            for _, several in ahead:
-                for sent in several:
-                    sent.future.cancel()
-                    with contextlib.suppress(Exception):
-                        self._outcome(sent)
+            for _, sent in ahead:
+                for one in sent:
+                    pool.abandon(one)
 
     def close(self) -> None:
-        """End the processes and remove the files."""
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
-        self._executor = None
-        self._free.clear()
-        if self._folder is not None:
-            self._folder.cleanup()
-        self._folder = None
+        """End the processes and remove their files."""
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = None
 
-    def _receive(
-        self, chunk: Chunk, several: Sequence["_Sent"]
-    ) -> tuple[Chunk, list[BlockOutcome]]:
-        return chunk, [self._outcome(sent) for sent in several]
 
-    def _outcome(self, sent: "_Sent") -> BlockOutcome:
+class _Pool:
+    """Running processes, and the files through which they see bars."""
+
+    def __init__(self, count: int) -> None:
+        # Fork would copy the locks that other threads of a run hold at that moment.
+        context = multiprocessing.get_context("spawn")
+        self._executor = ProcessPoolExecutor(count, context)
+        self._folder = TemporaryDirectory(prefix="gauntlet-bars-")
+        self._free: list[np.memmap] = []
+        self._made = 0
+
+    def send(self, block: Block) -> "_Sent":
+        """Hand a block out; its bars go into a file that nobody is reading."""
+        slab = self._slab(sum(_rows(history) for history in block.histories))
+        places, start = [], 0
+        for history in block.histories:
+            place = _Place(history.symbol, history.first, start, len(history.dates))
+            place.write(slab, history)
+            places.append(place)
+            start += _rows(history)
+        bare = replace(block, histories=())
+        return _Sent(self._executor.submit(_run, str(slab.filename), places, bare), slab)
+
+    def receive(self, sent: "_Sent") -> BlockOutcome:
+        """Wait for what a block gave."""
         try:
             return sent.future.result()
         finally:
             self._free.append(sent.slab)
 
-    def _send(self, block: Block) -> "_Sent":
-        if self._executor is None:
-            self._folder = TemporaryDirectory(prefix="gauntlet-bars-")
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self.count, context)
-        length = (len(_FIELDS) + 1) * sum(len(history.dates) for history in block.histories)
-        slab = self._slab(length)
-        places, start = [], 0
-        for history in block.histories:
-            bars = len(history.dates)
-            rows = slab[start : start + (len(_FIELDS) + 1) * bars].reshape(-1, bars)
-            rows[0] = history.dates.astype("datetime64[D]").view(np.float64)
-            for row, name in zip(rows[1:], _FIELDS, strict=True):
-                row[:] = getattr(history.bars, name)
-            places.append(_Place(history.symbol, history.first, start, bars))
-            start += rows.size
-        bare = replace(block, histories=())
-        return _Sent(self._executor.submit(_run, str(slab.filename), places, bare), slab)
+    def abandon(self, sent: "_Sent") -> None:
+        """See that nobody reads a block's bars any more."""
+        if not sent.future.cancel():
+            sent.future.exception()
+        self._free.append(sent.slab)
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+        self._free.clear()
+        self._folder.cleanup()
 
     def _slab(self, length: int) -> np.memmap:
-        """Return a file of at least `length` numbers that nobody is reading."""
         for place, slab in enumerate(self._free):
             if len(slab) >= length:
                 return self._free.pop(place)
-        path = Path(self._folder.name) / f"{len(list(Path(self._folder.name).iterdir()))}.bin"
+        self._made += 1
+        path = Path(self._folder.name) / f"{self._made}.bin"
         return np.memmap(path, dtype=np.float64, mode="w+", shape=(length,))
+
+
+def _rows(history: TradedHistory) -> int:
+    """Return how many numbers a history is: its days, and each field of its bars."""
+    return (1 + len(_FIELDS)) * len(history.dates)
 
 
 @dataclass(frozen=True)
@@ -131,13 +148,22 @@ class _Place:
     start: int
     bars: int
 
-    def history(self, numbers: np.ndarray) -> TradedHistory:
-        rows = numbers[self.start : self.start + (len(_FIELDS) + 1) * self.bars]
-        dates, *values = rows.reshape(-1, self.bars)
+    def write(self, numbers: np.ndarray, history: TradedHistory) -> None:
+        dates, *values = self._rows_of(numbers)
+        dates.view("datetime64[D]")[:] = history.dates
+        for row, name in zip(values, _FIELDS, strict=True):
+            row[:] = getattr(history.bars, name)
+
+    def read(self, numbers: np.ndarray) -> TradedHistory:
+        dates, *values = self._rows_of(numbers)
         return TradedHistory(self.symbol, dates.view("datetime64[D]"), Bars(*values), self.first)
+
+    def _rows_of(self, numbers: np.ndarray) -> np.ndarray:
+        stop = self.start + (1 + len(_FIELDS)) * self.bars
+        return numbers[self.start : stop].reshape(-1, self.bars)
 
 
 def _run(path: str, places: Sequence[_Place], bare: Block) -> BlockOutcome:
     """Run a block whose bars are in a file; in a process of the pool."""
     numbers = np.memmap(path, dtype=np.float64, mode="r").view(np.ndarray)
-    return run_block(replace(bare, histories=[place.history(numbers) for place in places]))
+    return run_block(replace(bare, histories=[place.read(numbers) for place in places]))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.catalogue import METRICS, Metric
 from engine.metrics.sample import Sample
+from strategies.base import Bools
 
 NO_UNIVERSE = "no equal-weight universe was given"
 
@@ -72,7 +73,9 @@ def measure(sample: Sample) -> Measurement:
     Where a short lost all capital, returns on what was no more mean nothing: what rests on them
     is undefined.
     """
-    ruined = (sample.equity <= 0).any(axis=1)
+    ruined: Bools = sample.equity.min(axis=1, initial=np.inf) <= 0.0
+    if not sample.count:
+        return Measurement({}, sample.bars, ruined, sample.universe is not None)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         columns = {name: metric.compute(sample) for name, metric in METRICS.items()}
     if ruined.any():
