@@ -225,6 +225,7 @@ def _result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
         settings=block.settings,
         dates=history.dates[history.first :],
         close=history.bars.close[history.first :],
+        warm_up=history.first,
         trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
         measurement=outcome.measurement,
         row=row,

@@ -8,7 +8,7 @@ from pathlib import Path
 from strategies.base import Strategy
 from strategies.registry import source_of
 
-_LIBRARIES = ("vectorbt", "vectorbt-rust", "TA-Lib", "numpy")
+_LIBRARIES = ("TA-Lib", "numpy")
 
 
 def code_version(strategy: type[Strategy]) -> str:

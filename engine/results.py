@@ -31,6 +31,8 @@ class BacktestResult:
         ``datetime64[D]``, the window's bars, shape (n,).
     close
         Their closes, shape (n,).
+    warm_up
+        Number of bars before the window that indicators have seen.
     trades
         Of dtype `engine.simulation.TRADE`; indices count from the window's first bar.
     measurement, row
@@ -43,9 +45,15 @@ class BacktestResult:
     settings: BacktestSettings
     dates: NDArray[np.datetime64]
     close: Floats
+    warm_up: int
     trades: Trades
     measurement: Measurement
     row: int
+
+    @property
+    def too_short(self) -> bool:
+        """Whether the history ends before the strategy could enter for the first time."""
+        return self.warm_up + len(self.dates) <= self.strategy.look_back
 
     @property
     def metrics(self) -> dict[str, float | int | None]:
@@ -59,7 +67,11 @@ class BacktestResult:
 
     @cached_property
     def _measured(self) -> tuple[dict[str, float | int | None], dict[str, str]]:
-        return self.measurement.of(self.row)
+        no_trades = "no trades"
+        if self.too_short:
+            bars, look_back = self.warm_up + len(self.dates), self.strategy.look_back
+            no_trades = f"no trades: {bars} bars are too few for a look-back of {look_back}"
+        return self.measurement.of(self.row, no_trades)
 
     @cached_property
     def equity(self) -> Floats:

@@ -36,8 +36,13 @@ class Measurement:
     ruined: NDArray[np.bool_]
     has_universe: bool
 
-    def of(self, backtest: int) -> tuple[dict[str, float | int | None], dict[str, str]]:
-        """Return one backtest's metrics, None where undefined, and the reason of each None."""
+    def of(
+        self, backtest: int, no_trades: str = "no trades"
+    ) -> tuple[dict[str, float | int | None], dict[str, str]]:
+        """Return one backtest's metrics, None where undefined, and the reason of each None.
+
+        `no_trades` is the reason where nothing was traded.
+        """
         values: dict[str, float | int | None] = {}
         reasons: dict[str, str] = {}
         for name, column in self._plain.items():
@@ -46,20 +51,20 @@ class Measurement:
                 values[name] = value
             else:
                 values[name] = None
-                reasons[name] = self._reason(METRICS[name], backtest)
+                reasons[name] = self._reason(METRICS[name], backtest, no_trades)
         return values, reasons
 
     @cached_property
     def _plain(self) -> dict[str, list[float | int]]:
         return {name: column.tolist() for name, column in self.columns.items()}
 
-    def _reason(self, metric: Metric, backtest: int) -> str:
+    def _reason(self, metric: Metric, backtest: int, no_trades: str) -> str:
         if metric.needs == "universe" and not self.has_universe:
             return NO_UNIVERSE
         if self.ruined[backtest]:
             return "the capital was lost"
         if self.columns["total_trades"][backtest] == 0:
-            return "no trades"
+            return no_trades
         if metric.needs == "closed trades" and self.columns["closed_trades"][backtest] == 0:
             return "no closed trades"
         if self.bars == 1:
