@@ -23,7 +23,8 @@ NATURAL_KEY = (
     "data_version",
     "code_version",
 )
-"""The columns that identify a backtest; the same key gives the same result."""
+"""The columns that identify a backtest. The same key gives the same result, but for what depends
+on the other symbols' prices: `universe_version` and the metrics of the universe."""
 
 _NAMESPACE = UUID("5b0f5a0e-6f0c-5d0e-9a52-0c4b8f1c7e11")
 

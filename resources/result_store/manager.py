@@ -38,8 +38,8 @@ class BacktestPersistenceManager:
         ----------
         result
             The columns of `frames.RESULTS_SCHEMA` but ``id``, which is derived; `parameters`,
-            `settings` and `undefined` as dicts. `run_id`, `run_user` and `undefined` may be
-            left out.
+            `settings` and `undefined` as dicts. `universe_version`, `run_id`, `run_user` and
+            `undefined` may be left out.
         trades
             The columns of `frames.TRADES_SCHEMA` but ``backtest_id``; ``trade_no`` counts from
             1 if it is left out.
@@ -109,7 +109,7 @@ class BacktestPersistenceManager:
         Raises
         ------
         UnknownMetricError
-            When `metric` is not in `engine.metric_catalogue.METRICS`.
+            When `metric` is not in `engine.metrics.METRICS`.
         """
         return reads.best(self.engine, metric, minimum_trades, limit)
 

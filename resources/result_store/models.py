@@ -1,5 +1,6 @@
 """The tables of the result store. A change here needs a revision in `migrations/versions`."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from engine.metrics import METRICS
+from engine.positions import EXIT_REASONS
 from resources.result_store.identity import NATURAL_KEY
 
 
@@ -43,7 +45,7 @@ class Base(DeclarativeBase):
     }
 
 
-def _finite(columns: list[str]) -> str:
+def _finite(columns: Iterable[str]) -> str:
     """Return the condition that none of `columns` is NaN or infinite; NULL is allowed.
 
     PostgreSQL takes NaN for equal to itself and above every number, so one range does it.
@@ -51,10 +53,21 @@ def _finite(columns: list[str]) -> str:
     return " AND ".join(f"{name} > '-Infinity' AND {name} < 'Infinity'" for name in columns)
 
 
+def _one_of(column: str, words: Iterable[str]) -> str:
+    quoted = ", ".join(f"'{word}'" for word in words)
+    return f"{column} IN ({quoted})"
+
+
+# Sorted, so that another order of the catalogue is no change of the schema.
+_MEASURED = sorted(metric.name for metric in METRICS.values() if metric.kind != "count")
+
+
 class Backtest(Base):
     """One strategy on one symbol over one window: what went in, and every metric.
 
     A metric that is undefined is NULL, and `undefined` has the reason under the metric's name.
+    `universe_version` names the equal-weight universe that the row was compared with, NULL for
+    none. It is no part of the key: it depends on the prices that happened to be stored.
     """
 
     __tablename__ = "backtests"
@@ -65,10 +78,7 @@ class Backtest(Base):
         CheckConstraint("start_date <= end_date", name="window"),
         CheckConstraint("first_session <= last_session", name="sessions"),
         CheckConstraint("data_points >= 1", name="data_points"),
-        CheckConstraint(
-            _finite([metric.name for metric in METRICS.values() if metric.kind != "count"]),
-            name="finite",
-        ),
+        CheckConstraint(_finite(_MEASURED), name="finite"),
         Index("ix_backtests_symbol_strategy", "symbol", "strategy", "updated_at"),
         Index("ix_backtests_strategy", "strategy", "updated_at"),
         Index("ix_backtests_updated_at", "updated_at", "id"),
@@ -95,31 +105,53 @@ class Backtest(Base):
     year_length: Mapped[float]
     vectorbt_version: Mapped[str]
     gauntlet_version: Mapped[str]
+    universe_version: Mapped[str | None]
     run_id: Mapped[str | None]
     run_user: Mapped[str | None]
 
     total_return: Mapped[float | None]
     annualized_return: Mapped[float | None]
     annualized_volatility: Mapped[float | None]
+    downside_volatility: Mapped[float | None]
     sharpe_ratio: Mapped[float | None]
     sortino_ratio: Mapped[float | None]
     calmar_ratio: Mapped[float | None]
     omega_ratio: Mapped[float | None]
     max_drawdown: Mapped[float | None]
+    max_drawdown_duration: Mapped[int | None]
+    recovery_factor: Mapped[float | None]
     value_at_risk: Mapped[float | None]
     conditional_value_at_risk: Mapped[float | None]
+    final_value: Mapped[float | None]
+    peak_value: Mapped[float | None]
+    benchmark_return: Mapped[float | None]
+    excess_return: Mapped[float | None]
+    alpha: Mapped[float | None]
+    beta: Mapped[float | None]
+    information_ratio: Mapped[float | None]
+    universe_return: Mapped[float | None]
+    universe_excess_return: Mapped[float | None]
+    universe_alpha: Mapped[float | None]
+    universe_beta: Mapped[float | None]
+    universe_information_ratio: Mapped[float | None]
+    total_trades: Mapped[int | None]
+    closed_trades: Mapped[int | None]
+    open_trades: Mapped[int | None]
+    winning_trades: Mapped[int | None]
+    losing_trades: Mapped[int | None]
     win_rate: Mapped[float | None]
     profit_factor: Mapped[float | None]
     expectancy: Mapped[float | None]
     average_trade_return: Mapped[float | None]
     best_trade: Mapped[float | None]
     worst_trade: Mapped[float | None]
-    total_trades: Mapped[int | None]
-    closed_trades: Mapped[int | None]
-    open_trades: Mapped[int | None]
-    final_value: Mapped[float | None]
+    average_trade_duration: Mapped[float | None]
+    payoff_ratio: Mapped[float | None]
+    kelly_fraction: Mapped[float | None]
+    exposure: Mapped[float | None]
+    turnover: Mapped[float | None]
     total_fees: Mapped[float | None]
-    benchmark_return: Mapped[float | None]
+    total_slippage: Mapped[float | None]
     undefined: Mapped[dict[str, Any]]
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -131,7 +163,10 @@ class Trade(Base):
 
     __tablename__ = "trades"
     __table_args__ = (
-        CheckConstraint("status IN ('open', 'closed')", name="status"),
+        CheckConstraint(_one_of("status", ("open", "closed")), name="status"),
+        CheckConstraint(_one_of("direction", ("long", "short")), name="direction"),
+        CheckConstraint(_one_of("exit_reason", EXIT_REASONS), name="exit_reason"),
+        CheckConstraint("(status = 'open') = (exit_reason = 'open')", name="open"),
         CheckConstraint("entry_date <= exit_date", name="dates"),
         CheckConstraint(
             _finite(["entry_price", "exit_price", "size", "entry_fees", "exit_fees"]),
@@ -144,6 +179,7 @@ class Trade(Base):
         ForeignKey("backtests.id", ondelete="CASCADE"), primary_key=True
     )
     trade_no: Mapped[int] = mapped_column(primary_key=True)
+    direction: Mapped[str]
     status: Mapped[str]
     entry_date: Mapped[date]
     entry_price: Mapped[float]
@@ -154,6 +190,7 @@ class Trade(Base):
     exit_fees: Mapped[float]
     pnl: Mapped[float]
     trade_return: Mapped[float]
+    exit_reason: Mapped[str]
 
 
 class Run(Base):

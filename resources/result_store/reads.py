@@ -20,7 +20,17 @@ from resources.result_store.models import Failure, Run
 from resources.result_store.views import LEADERBOARD_OF, STANDING_OF
 from strategies.errors import did_you_mean
 
-LOWER_IS_BETTER = frozenset({"annualized_volatility", "total_fees"})
+LOWER_IS_BETTER = frozenset(
+    {
+        "annualized_volatility",
+        "downside_volatility",
+        "losing_trades",
+        "max_drawdown_duration",
+        "total_fees",
+        "total_slippage",
+        "turnover",
+    }
+)
 """Metrics whose best value is the lowest; drawdowns and losses are negative, so not among them."""
 
 LEADERBOARD_SCHEMA = pl.Schema(

@@ -27,7 +27,8 @@ def save_one(
 ) -> UUID:
     """Save one result, given as plain values, and its trades; return its identifier."""
     identifier = _identifier(result)
-    row = {"run_id": None, "run_user": None, "undefined": {}, **result, "id": str(identifier)}
+    optional = {"universe_version": None, "run_id": None, "run_user": None, "undefined": {}}
+    row = {**optional, **result, "id": str(identifier)}
     for name in ("parameters", "settings", "undefined"):
         row[name] = json_text(row[name])
     numbered = [

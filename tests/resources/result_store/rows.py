@@ -36,6 +36,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "year_length": 252.0,
         "vectorbt_version": "1.2.0",
         "gauntlet_version": "0.1.0",
+        "universe_version": "universe-1",
         "run_id": "run-1",
         "run_user": "ada",
         "undefined": {},
@@ -64,6 +65,7 @@ def trade(number: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a closed trade without its backtest."""
     closed = {
         "trade_no": number,
+        "direction": "long",
         "status": "closed",
         "entry_date": date(2021, 3, 1),
         "entry_price": 100.0,
@@ -74,6 +76,7 @@ def trade(number: int = 1, **changes: Any) -> dict[str, Any]:
         "exit_fees": 10.945,
         "pnl": 974.105,
         "trade_return": 0.0979,
+        "exit_reason": "signal",
     }
     return {**closed, **changes}
 

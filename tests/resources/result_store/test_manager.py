@@ -39,7 +39,9 @@ def _count(manager: BacktestPersistenceManager, table: Any) -> int | None:
 
 def test_a_result_comes_back_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
     row = result(parameters={"period": 20, "std_dev": 2.0})
-    still_open = trade(2, status="open", exit_date=None, exit_price=None)
+    still_open = trade(
+        2, status="open", direction="short", exit_date=None, exit_price=None, exit_reason="open"
+    )
     saved = manager.save_backtest_result(row, [trade(1), still_open])
     found = manager.get_backtest_by_id(saved)
     assert found is not None
@@ -68,12 +70,15 @@ def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersiste
     assert _count(manager, TRADES) == 1
 
 
-def test_run_user_and_reasons_may_be_left_out(manager: BacktestPersistenceManager) -> None:
-    optional = {"run_id", "run_user", "undefined"}
+def test_run_user_universe_and_reasons_may_be_left_out(
+    manager: BacktestPersistenceManager,
+) -> None:
+    optional = {"run_id", "run_user", "universe_version", "undefined"}
     row = {name: value for name, value in result().items() if name not in optional}
     found = manager.get_backtest_by_id(manager.save_backtest_result(row), with_trades=False)
     assert found is not None
     assert (found["run_id"], found["run_user"], found["undefined"]) == (None, None, {})
+    assert found["universe_version"] is None
     assert "trades" not in found
 
 
@@ -164,10 +169,34 @@ def test_the_best_come_first_nulls_last_and_lucky_ones_not_at_all(
     assert lucky[0]["symbol"] == "LUCKY"
 
 
-def test_for_volatility_and_fees_the_lowest_is_best(manager: BacktestPersistenceManager) -> None:
-    _save(manager, result(symbol="HIGH", total_fees=9.0), result(symbol="LOW", total_fees=1.0))
-    best = manager.get_best_performing_strategies("total_fees")
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "annualized_volatility",
+        "downside_volatility",
+        "losing_trades",
+        "max_drawdown_duration",
+        "total_fees",
+        "total_slippage",
+        "turnover",
+    ],
+)
+def test_for_risk_losers_and_costs_the_lowest_is_best(
+    manager: BacktestPersistenceManager, metric: str
+) -> None:
+    _save(manager, result(symbol="HIGH", **{metric: 9}), result(symbol="LOW", **{metric: 1}))
+    best = manager.get_best_performing_strategies(metric)
     assert [row["symbol"] for row in best] == ["LOW", "HIGH"]
+
+
+@pytest.mark.parametrize("metric", ["max_drawdown", "value_at_risk", "worst_trade", "alpha"])
+def test_of_what_is_negative_for_a_loss_the_highest_is_best(
+    manager: BacktestPersistenceManager, metric: str
+) -> None:
+    rows = (result(symbol="DEEP", **{metric: -0.5}), result(symbol="FLAT", **{metric: -0.1}))
+    _save(manager, *rows)
+    best = manager.get_best_performing_strategies(metric)
+    assert [row["symbol"] for row in best] == ["FLAT", "DEEP"]
 
 
 def test_only_the_newest_of_a_symbol_and_strategy_is_ranked(

@@ -5,6 +5,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from engine.metrics import METRICS
+from engine.positions import EXIT_REASONS
+from resources.result_store.errors import InvalidResultError
 from resources.result_store.frames import BACKTESTS, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import result, trade
@@ -49,6 +51,34 @@ def test_the_database_refuses_a_trade_that_is_no_finite_number(
         shared_manager.engine.begin() as connection,
     ):
         connection.execute(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"direction": "flat"}, "direction"),
+        ({"exit_reason": "margin_call"}, "exit_reason"),
+        ({"exit_reason": "open"}, "open"),
+        ({"status": "open"}, "open"),
+    ],
+)
+def test_the_database_refuses_a_trade_that_ends_in_no_known_way(
+    shared_manager: BacktestPersistenceManager, change: dict[str, str], rule: str
+) -> None:
+    with pytest.raises(InvalidResultError, match=f"ck_trades_{rule}"):
+        shared_manager.save_backtest_result(result(), [trade(**change)])
+
+
+@pytest.mark.parametrize("reason", EXIT_REASONS)
+@pytest.mark.parametrize("direction", ["long", "short"])
+def test_a_trade_may_end_for_every_reason_the_engine_knows(
+    shared_manager: BacktestPersistenceManager, direction: str, reason: str
+) -> None:
+    status = "open" if reason == "open" else "closed"
+    row = trade(direction=direction, status=status, exit_reason=reason)
+    found = shared_manager.get_backtest_by_id(shared_manager.save_backtest_result(result(), [row]))
+    assert found is not None
+    assert {name: found["trades"][0][name] for name in row} == row
 
 
 def test_an_undefined_metric_is_null(manager: BacktestPersistenceManager) -> None:
