@@ -82,7 +82,6 @@ class VectorBTEngine:
         if self.data_provider is None:
             raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
         history = await fetch_history(self.data_provider, symbol, start_date - _WARM_UP, end_date)
-        history.up_to_end_of(window)
         result = await asyncio.to_thread(self._one, history, strategy, window)
         return result.as_dict()
 
@@ -207,7 +206,8 @@ def _outcome(chunk: Chunk, outcomes: list[BlockOutcome]) -> BatchOutcome:
     placed = []
     failures = list(chunk.failures)
     for (first_strategy, places, block), outcome in zip(chunk.blocks, outcomes, strict=True):
-        failures += outcome.failures
+        # A symbol whose strategies are spread over blocks fails in each of them.
+        failures += [failure for failure in outcome.failures if failure not in failures]
         for row, (symbol, number) in enumerate(outcome.made):
             place = (places[symbol], first_strategy + number)
             placed.append((place, _result(block, outcome, row)))

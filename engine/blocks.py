@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.equal_weight import EqualWeight
+from engine.errors import UnusableBarsError
 from engine.failure import Failure
 from engine.history import History, TradedHistory
 from engine.metrics.measurement import Measurement, measure
 from engine.metrics.sample import Sample
-from engine.orders import orders_of, require_range
+from engine.orders import orders_of
 from engine.positions import Ints
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, simulate
@@ -93,7 +94,7 @@ class Chunk:
         Of each block: the place of its first strategy, the places of its histories among those
         of the chunk, and the block.
     failures
-        The symbols whose bars cannot be used.
+        The symbols without bars in the window.
     """
 
     blocks: list[tuple[int, list[int], Block]]
@@ -111,8 +112,7 @@ def chunks(histories: Iterable[History], terms: Terms, budget: int) -> Iterator[
     for history in histories:
         try:
             cut = history.up_to_end_of(terms.window)
-            require_range(cut, terms.settings)
-        except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
+        except UnusableBarsError as error:
             failures.append(Failure.of(history.symbol, error))
             continue
         need = _need(cut, terms)

@@ -48,6 +48,7 @@ class EqualWeight:
         for history in histories:
             try:
                 cut = history.up_to_end_of(window)
+                cut.check()
             except UnusableBarsError:
                 continue
             day = (cut.dates[cut.first :] - start).astype(np.int64)

@@ -9,8 +9,6 @@ from engine.errors import UnusableBarsError
 from engine.settings import Window
 from strategies.base import Bars
 
-_A_DAY = np.timedelta64(1, "D")
-
 
 @dataclass(frozen=True)
 class History:
@@ -32,24 +30,21 @@ class History:
     bars: Bars = field(repr=False)
 
     def up_to_end_of(self, window: Window) -> "TradedHistory":
-        """Return the history without the bars after the window, checked for use.
+        """Return the history without the bars after the window; see `TradedHistory.check`.
 
         Raises
         ------
         UnusableBarsError
-            When the window holds no bar, dates are not ascending, or a price is NaN, infinite
-            or not positive.
+            When the window holds no bar, or dates are not ascending.
         """
-        first, stop = self.dates.searchsorted(
-            [np.datetime64(window.start, "D"), np.datetime64(window.end, "D") + _A_DAY]
-        )
+        if not (self.dates[1:] > self.dates[:-1]).all():
+            raise UnusableBarsError(f"{self.symbol} has dates that do not ascend.")
+        first, stop = self.dates.searchsorted(window.days).tolist()
         if first >= stop:
             raise UnusableBarsError(
                 f"{self.symbol} has no bars between {window.start} and {window.end}."
             )
-        cut = TradedHistory(self.symbol, self.dates[:stop], _until(self.bars, stop), int(first))
-        cut.check()
-        return cut
+        return TradedHistory(self.symbol, self.dates[:stop], _until(self.bars, stop), first)
 
 
 @dataclass(frozen=True)
@@ -75,9 +70,13 @@ class TradedHistory(History):
         return not bool(np.isnan(self.bars.high[-1]) or np.isnan(self.bars.low[-1]))
 
     def check(self) -> None:
-        """Refuse bars that cannot be simulated, with the first that is wrong."""
-        if not (self.dates[1:] > self.dates[:-1]).all():
-            raise UnusableBarsError(f"{self.symbol} has dates that do not ascend.")
+        """Refuse bars that cannot be simulated, with the first that is wrong.
+
+        Raises
+        ------
+        UnusableBarsError
+            When a price is NaN, infinite or not positive, or a volume is not a number.
+        """
         for name in ("open", "high", "low", "close"):
             prices = getattr(self.bars, name)
             # One NaN makes both extremes NaN, and no comparison with NaN is true.

@@ -64,6 +64,12 @@ def orders_of(
     made: list[tuple[int, int]] = []
     failures: list[Failure] = []
     for symbol, history in enumerate(histories):
+        try:
+            history.check()
+            require_range(history, settings)
+        except UnusableBarsError as error:
+            failures.append(Failure.of(history.symbol, error))
+            continue
         with sharing():
             for number, strategy in enumerate(strategies):
                 try:

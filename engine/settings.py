@@ -3,7 +3,11 @@
 import math
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import InvalidSettingsError
 
@@ -127,6 +131,12 @@ class Window:
             raise InvalidSettingsError(
                 f"the window starts on {self.start}, after its end on {self.end}."
             )
+
+    @cached_property
+    def days(self) -> NDArray[np.datetime64]:
+        """The first day, and the day after the last: ``datetime64[D]``, shape (2,)."""
+        both = np.array([self.start, self.end], dtype="datetime64[D]")
+        return both + np.array([0, 1], dtype="timedelta64[D]")
 
     def ended_early(self, last_bar: date) -> bool:
         """Return whether a symbol whose last bar is `last_bar` left before the window's end."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,13 +23,19 @@ from strategies.base import Bars
 
 _FIELDS = tuple(field.name for field in fields(Bars))
 
-# Blocks handed out ahead of the one that is waited for, a process: while one is computed, the
-# next one is there.
-_AHEAD = 2
+# Blocks that wait for each process: while it computes one, the next one is there.
+_WAITING = 3
+
+# Chunks that may be done before the one that comes first; more would only fill memory.
+_AHEAD = 32
 
 
 class Workers:
-    """A number of processes that run blocks; started on first use, ended by `close`."""
+    """A number of processes that run blocks, this one among them; started on first use.
+
+    This process computes whatever the others have no room for: nothing has to be sent for that,
+    and it would only wait otherwise.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -48,25 +55,25 @@ class Workers:
             When a process was killed, for instance for want of memory.
         """
         if self._pool is None:
-            self._pool = _Pool(self.count)
+            self._pool = _Pool(self.count - 1)
         pool = self._pool
-        ahead: deque[tuple[Chunk, list[_Sent]]] = deque()
+        ahead: deque[tuple[Chunk, list[_Sent | BlockOutcome]]] = deque()
         try:
             for chunk in chunks:
-                ahead.append((chunk, [pool.send(block) for _, _, block in chunk.blocks]))
-                if sum(len(sent) for _, sent in ahead) > _AHEAD * self.count:
-                    first, sent = ahead.popleft()
-                    yield first, [pool.receive(one) for one in sent]
+                ahead.append((chunk, [pool.give_or_run(block) for _, _, block in chunk.blocks]))
+                while ahead and (len(ahead) > _AHEAD or all(map(_is_done, ahead[0][1]))):
+                    first, several = ahead.popleft()
+                    yield first, [pool.take(one) for one in several]
             while ahead:
-                first, sent = ahead.popleft()
-                yield first, [pool.receive(one) for one in sent]
+                first, several = ahead.popleft()
+                yield first, [pool.take(one) for one in several]
         except BrokenProcessPool:
             self.close()
             raise
         finally:
             # Whoever stops in between leaves blocks behind that still read their bars.
-            for _, sent in ahead:
-                for one in sent:
+            for _, several in ahead:
+                for one in several:
                     pool.abandon(one)
 
     def close(self) -> None:
@@ -83,47 +90,64 @@ class _Pool:
         # Fork would copy the locks that other threads of a run hold at that moment.
         context = multiprocessing.get_context("spawn")
         self._executor = ProcessPoolExecutor(count, context)
+        self._count = count
+        self._given: list[_Sent] = []
         self._folder = TemporaryDirectory(prefix="gauntlet-bars-")
-        self._free: list[np.memmap] = []
+        self._free: list[_Slab] = []
         self._made = 0
 
-    def send(self, block: Block) -> "_Sent":
-        """Hand a block out; its bars go into a file that nobody is reading."""
+    def give_or_run(self, block: Block) -> "_Sent | BlockOutcome":
+        """Hand a block to a process that is about to be idle; run it here if there is none."""
+        self._given = [sent for sent in self._given if not sent.future.done()]
+        if len(self._given) >= _WAITING * self._count:
+            return run_block(block)
+        self._given.append(self._send(block))
+        return self._given[-1]
+
+    def take(self, block: "_Sent | BlockOutcome") -> BlockOutcome:
+        """Return what a block gave, once it is done."""
+        if isinstance(block, BlockOutcome):
+            return block
+        try:
+            return block.future.result()
+        finally:
+            self._free.append(block.slab)
+
+    def abandon(self, block: "_Sent | BlockOutcome") -> None:
+        """See that nobody reads a block's bars any more."""
+        if isinstance(block, _Sent):
+            if not block.future.cancel():
+                block.future.exception()
+            self._free.append(block.slab)
+
+    def _send(self, block: Block) -> "_Sent":
         slab = self._slab(sum(_rows(history) for history in block.histories))
         places, start = [], 0
         for history in block.histories:
             place = _Place(history.symbol, history.first, start, len(history.dates))
-            place.write(slab, history)
+            place.write(slab.numbers, history)
             places.append(place)
             start += _rows(history)
         bare = replace(block, histories=())
-        return _Sent(self._executor.submit(_run, str(slab.filename), places, bare), slab)
-
-    def receive(self, sent: "_Sent") -> BlockOutcome:
-        """Wait for what a block gave."""
-        try:
-            return sent.future.result()
-        finally:
-            self._free.append(sent.slab)
-
-    def abandon(self, sent: "_Sent") -> None:
-        """See that nobody reads a block's bars any more."""
-        if not sent.future.cancel():
-            sent.future.exception()
-        self._free.append(sent.slab)
+        return _Sent(self._executor.submit(_run, slab.path, places, bare), slab)
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
         self._free.clear()
         self._folder.cleanup()
 
-    def _slab(self, length: int) -> np.memmap:
+    def _slab(self, length: int) -> "_Slab":
         for place, slab in enumerate(self._free):
-            if len(slab) >= length:
+            if len(slab.numbers) >= length:
                 return self._free.pop(place)
         self._made += 1
-        path = Path(self._folder.name) / f"{self._made}.bin"
-        return np.memmap(path, dtype=np.float64, mode="w+", shape=(length,))
+        path = str(Path(self._folder.name) / f"{self._made}.bin")
+        numbers = np.memmap(path, dtype=np.float64, mode="w+", shape=(length,))
+        return _Slab(path, numbers.view(np.ndarray))
+
+
+def _is_done(block: "_Sent | BlockOutcome") -> bool:
+    return isinstance(block, BlockOutcome) or block.future.done()
 
 
 def _rows(history: TradedHistory) -> int:
@@ -136,7 +160,15 @@ class _Sent:
     """A block on its way, and the file that its bars are in."""
 
     future: Future[BlockOutcome]
-    slab: np.memmap
+    slab: "_Slab"
+
+
+@dataclass(frozen=True)
+class _Slab:
+    """A file that holds bars, and its numbers, which other processes see as they are written."""
+
+    path: str
+    numbers: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -165,5 +197,11 @@ class _Place:
 
 def _run(path: str, places: Sequence[_Place], bare: Block) -> BlockOutcome:
     """Run a block whose bars are in a file; in a process of the pool."""
-    numbers = np.memmap(path, dtype=np.float64, mode="r").view(np.ndarray)
+    numbers = _mapped(path)
     return run_block(replace(bare, histories=[place.read(numbers) for place in places]))
+
+
+@cache
+def _mapped(path: str) -> np.ndarray:
+    """Return a file's numbers; mapped once, since mapping anew would fault each page in anew."""
+    return np.memmap(path, dtype=np.float64, mode="r").view(np.ndarray)
