@@ -1,5 +1,6 @@
 """A strategy whose signals are written by hand, for tests of what the engine does with them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from strategies.base import Bars, Signals, Strategy
 class Planned(Strategy):
     """Enters and exits on the bars that it is told, counted from the history's first."""
 
-    def __init__(self, entries: list[int], exits: list[int]) -> None:
+    def __init__(self, entries: Sequence[int], exits: Sequence[int]) -> None:
         object.__setattr__(self, "plan", (tuple(entries), tuple(exits)))
 
     @property
