@@ -45,6 +45,11 @@ class VectorBTEngine:
         Processes to run large batches on; results do not depend on it. More than one needs a
         program that may be imported again (``if __name__ == "__main__":``), and `close`, or
         the engine in a ``with`` statement, when it is done.
+
+    Raises
+    ------
+    InvalidSettingsError
+        When there would be no process to work.
     """
 
     def __init__(
@@ -54,6 +59,8 @@ class VectorBTEngine:
         memory_budget: int = 16_000_000,
         workers: int = 1,
     ) -> None:
+        if workers < 1:
+            raise InvalidSettingsError(f"workers is {workers}; allowed: 1 or more.")
         self.settings = settings or BacktestSettings()
         self.data_provider = data_provider
         self.memory_budget = memory_budget

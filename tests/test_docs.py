@@ -1,0 +1,70 @@
+"""What docs/engine.md shows was run: its Python, its figures, its links."""
+
+import asyncio
+import re
+import textwrap
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from engine.data_provider import history_of
+from engine.metrics import METRICS
+from engine.settings import BacktestSettings
+from tests.bars import random_bars
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+ENGINE = (DOCS / "engine.md").read_text()
+START, END = date(2021, 6, 1), date(2022, 6, 30)
+
+
+def _frame(seed: int) -> pd.DataFrame:
+    bars = random_bars(600, seed)
+    columns = {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close}
+    index = pd.date_range("2021-01-04", periods=600)
+    return pd.DataFrame({**columns, "Volume": bars.volume}, index=index)
+
+
+class Provider:
+    def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
+        return _frame(0)
+
+
+def test_its_examples_run_one_after_the_other():
+    source = "\n".join(re.findall(r"```python\n(.*?)```", ENGINE, re.DOTALL))
+    program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return locals()\n"
+    names = {
+        "provider": Provider(),
+        "histories": [history_of(f"S{seed}", _frame(seed)) for seed in range(3)],
+        "start": START,
+        "end": END,
+    }
+    exec(program, names)  # noqa: S102 - the page's own examples
+    shown = asyncio.run(names["example"]())  # pyright: ignore[reportCallIssue]
+    assert len(shown["table"]) == 3 * len(shown["strategies"])
+    assert not shown["outcome"].failures
+    assert len(shown["swept"].results) == 3 * 2
+    assert shown["swept"].skipped == [{"fast_period": 20}]
+    sharpe = shown["portfolio"].sharpe_ratio(year_freq="252D")
+    assert sharpe == pytest.approx(shown["outcome"].results[0].metrics["sharpe_ratio"])
+
+
+def test_it_counts_the_metrics_right():
+    assert set(re.findall(r"(\d+) metrics|all (\d+),", ENGINE)) == {
+        (str(len(METRICS)), ""),
+        ("", str(len(METRICS))),
+    }
+
+
+def test_it_gives_the_defaults_as_they_are():
+    settings = BacktestSettings()
+    assert f"{settings.initial_capital:,.0f} at the start" in ENGINE
+    assert f"`fees` ({settings.fees:.1%}) of the value".replace("%", " %") in ENGINE
+    assert f"`slippage` ({settings.slippage:.1%}) worse".replace("%", " %") in ENGINE
+    assert f"{settings.year_length:.0f}\nbars a year" in ENGINE
+
+
+def test_its_links_lead_somewhere():
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", ENGINE):
+        assert (DOCS / path).exists(), path
