@@ -30,7 +30,7 @@ _WORTH_A_START = 10_000_000
 
 
 class VectorBTEngine:
-    """Runs strategies on vectorbt's kernels.
+    """Runs strategies on symbols, with the fills and the numbers of vectorbt's Portfolio.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class Sample:
         close = self.simulation.orders.close
         returns = np.zeros_like(close)
         np.divide(np.diff(close, axis=1), close[:, :-1], out=returns[:, 1:])
-        return Market(self, returns, close[:, -1] / close[:, 0] - 1.0)
+        return self._market(returns, close[:, -1] / close[:, 0] - 1.0)
 
     @cached_property
     def universe(self) -> "Market | None":
@@ -121,7 +121,11 @@ class Sample:
         returns = self.universe_returns
         if returns is None:
             return None
-        return Market(self, returns, np.prod(1.0 + returns, axis=1) - 1.0)
+        return self._market(returns, np.prod(1.0 + returns, axis=1) - 1.0)
+
+    def _market(self, returns: Floats, total_return: Floats) -> "Market":
+        year = self.settings.year_length
+        return Market(returns, total_return, self.symbol_of, self.returns, self.mean, year)
 
     @property
     def trades(self) -> Trades:
@@ -165,19 +169,25 @@ class Sample:
 class Market:
     """Something that was bought and held, to compare with.
 
+    It holds what it needs of the sample, and not the sample: that holds it, and two that hold one
+    another keep their matrices until the garbage collector comes by.
+
     Parameters
     ----------
-    sample
-        What is compared.
     returns
         Bar by bar on each symbol's bars, the first 0, shape (H, T).
     total_return
         Of each symbol's whole window, shape (H,).
+    symbol_of, compared, compared_mean, year_length
+        The symbol of each backtest, its returns and their mean, and the bars of a year.
     """
 
-    sample: Sample
     returns: Floats
     total_return: Floats
+    symbol_of: NDArray[np.int64]
+    compared: Floats
+    compared_mean: Floats
+    year_length: float
 
     @cached_property
     def mean(self) -> Floats:
@@ -187,23 +197,23 @@ class Market:
     @cached_property
     def beta(self) -> Floats:
         """Covariance with the market / variance of the market, shape (N,)."""
-        symbol = self.sample.symbol_of
         distance = self.returns - self.mean[:, None]
         squares = _sum_of_products(distance, distance)
         # As vectorbt: a variance below that is rounding.
-        squares = np.where(squares < 1e-30 * self.sample.bars, np.nan, squares)
-        return _sum_of_products(distance[symbol], self.sample.returns) / squares[symbol]
+        squares = np.where(squares < 1e-30 * self.returns.shape[1], np.nan, squares)
+        symbol = self.symbol_of
+        return _sum_of_products(distance[symbol], self.compared) / squares[symbol]
 
     @cached_property
     def alpha(self) -> Floats:
         """Annualized mean of returns beyond beta times the market's, shape (N,)."""
-        beyond = self.sample.mean - self.beta * self.mean[self.sample.symbol_of]
-        return (1.0 + beyond) ** self.sample.settings.year_length - 1.0
+        beyond = self.compared_mean - self.beta * self.mean[self.symbol_of]
+        return (1.0 + beyond) ** self.year_length - 1.0
 
     @cached_property
     def information_ratio(self) -> Floats:
         """Mean / sample deviation of the returns beyond the market's, shape (N,)."""
-        active = self.sample.returns - self.returns[self.sample.symbol_of]
+        active = self.compared - self.returns[self.symbol_of]
         mean = active.mean(axis=1)
         return mean / _deviation(active, mean)
 
