@@ -104,6 +104,16 @@ def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
         )
 
 
+def rests_on_rounding(portfolio: Any) -> bool:
+    """Return whether a ratio's denominator is what rounding left of a zero.
+
+    vectorbt divides by it all the same, so that its answer is noise.
+    """
+    returns = portfolio.returns()
+    deviations = (returns.std(), (returns - portfolio.benchmark_returns()).std())
+    return any(0.0 < deviation < 1e-12 for deviation in deviations)
+
+
 def settings_of(direction: str, execution: str, **others: Any) -> BacktestSettings:
     """Return settings with the default costs."""
     return replace(BacktestSettings(), direction=direction, execution=execution, **others)

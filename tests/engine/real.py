@@ -29,6 +29,3 @@ def real_history(symbol: str) -> History:
     rows = REAL[symbol]
     columns = (rows[name].to_numpy(float) for name in ("Open", "High", "Low", "Close", "Volume"))
     return History(symbol, rows.index.to_numpy().astype("datetime64[D]"), Bars(*columns))
-
-
-HISTORIES = [real_history(symbol) for symbol in SYMBOLS]
