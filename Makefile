@@ -30,7 +30,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands advertise their successors on every use.
 export PYTHONWARNINGS ?= ignore:Function `
 
-.PHONY: help setup run ui test check format lock clean
+.PHONY: help setup run ui test bench check format lock clean
 
 help:  ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT
 
 test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: .venv/.synced  ## the benchmarks, and docs/benchmarks.md from them (4 minutes; ARGS=)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: .venv/.synced  ## lint, format, types, import contracts, definitions
 	@$(BIN)/ruff check .

@@ -1,0 +1,71 @@
+"""All benchmarks, one after the other, and the page made of them: what `make bench` runs."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.harness import CONSOLE
+from benchmarks.question import MET, MISSED, add_common
+from benchmarks.render import write_page
+from benchmarks.report import Record
+
+QUESTIONS = (
+    "rival_vectorbt",
+    "start",
+    "growth",
+    "memory",
+    "cores",
+    "sweep",
+    "stages",
+    "stops",
+)
+"""In the order of the page."""
+
+PAGE = Path("docs/benchmarks.md")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run all in processes of their own; return 1 when a limit is missed or one broke."""
+    given = _parser().parse_args(arguments)
+    failed = [name for name in given.questions if _run(name, given)]
+    kept = [given.results / f"{name}.json" for name in given.questions]
+    broken = [path.stem for path in kept if not path.exists()]
+    if broken:
+        CONSOLE.print(f"Broken: {', '.join(broken)}; no page is written.", style="bold red")
+        return MISSED
+    records = [Record.read(path) for path in kept]
+    page = given.page or (given.results / PAGE.name if given.quick else PAGE)
+    write_page(records, page)
+    CONSOLE.print(f"Written to {page}")
+    if failed:
+        CONSOLE.print(f"Limits missed: {', '.join(failed)}", style="bold red")
+    return MISSED if failed else MET
+
+
+def _run(name: str, given: argparse.Namespace) -> int:
+    """Run one; a record of an earlier run does not stand in for one that breaks."""
+    (given.results / f"{name}.json").unlink(missing_ok=True)
+    command = [sys.executable, "-m", f"benchmarks.engine.{name}", "--results", str(given.results)]
+    command += ["--quick"] if given.quick else []
+    command += ["--rounds", str(given.rounds)] if given.rounds else []
+    return subprocess.run(command, check=False).returncode
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    add_common(parser)
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help=f"the page to write (default {PAGE}; with --quick, beside the results)",
+    )
+    parser.add_argument(
+        "questions", nargs="*", default=QUESTIONS, metavar="NAME", help=", ".join(QUESTIONS)
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

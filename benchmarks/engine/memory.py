@@ -1,0 +1,90 @@
+"""How much memory does a large universe need?
+
+10,000 symbols x 2,520 bars x 9 strategies through `run_batches`, in a fresh process, each symbol's
+bars made when the engine asks for them and each outcome read and let go. Growth is the process's
+peak of resident memory, less what it had after a first small batch. Beside it: whether a budget of
+100 KB a block gives the same bits as one of 1 GB, metrics and trades of a ragged universe.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.harness import CONSOLE
+from benchmarks.question import Options, Question, main
+from benchmarks.report import Report, Table, Verdict
+from benchmarks.universe import WINDOW, history, nine_strategies
+from engine.backtest import VectorBTEngine
+
+BUDGETS = (100_000, 16_000_000, 1_000_000_000)
+
+_ROOT = Path(__file__).parents[2]
+
+
+def ask(options: Options) -> Report:
+    """Run the large universe in a process of its own, and a small one under each budget."""
+    symbols, bars = (100, 504) if options.quick else (10_000, 2520)
+    found = _probe(symbols, bars)
+    digests = {budget: _digest(budget, 10 if options.quick else 60) for budget in BUDGETS}
+    return Report(
+        [
+            Verdict(
+                f"Growth of resident memory, {symbols:,} x {bars:,} x 9",
+                found["peak_mb"] - found["start_mb"],
+                "below",
+                options.limits["growth_mb"],
+                "MB",
+            ),
+            Verdict(
+                "Different digests of all results over three memory budgets",
+                len(set(digests.values())),
+                "at most",
+                options.limits["digests"],
+            ),
+        ],
+        [
+            Table(
+                f"{symbols:,} symbols x {bars:,} bars x 9 strategies, one process",
+                ["", "Value"],
+                [
+                    ["Resident after a first small batch", f"{found['start_mb']:.0f} MB"],
+                    ["Peak", f"{found['peak_mb']:.0f} MB"],
+                    ["At the end", f"{found['end_mb']:.0f} MB"],
+                    ["Backtests", f"{found['backtests']:,}"],
+                    ["Time, bars made meanwhile", f"{found['seconds']:.1f} s"],
+                ],
+            ),
+            Table(
+                "Digest of metrics and trades",
+                ["Memory budget", "SHA-256"],
+                [[f"{budget:,} bytes", digest[:16]] for budget, digest in digests.items()],
+            ),
+        ],
+    )
+
+
+def _probe(symbols: int, bars: int) -> dict[str, float]:
+    """Return what a fresh process says of itself; its progress goes to the screen."""
+    CONSOLE.print(f"{symbols:,} x {bars:,} x 9 in a process of its own; this takes a while.")
+    command = [sys.executable, "-m", "benchmarks.memory_probe", str(symbols), str(bars)]
+    done = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def _digest(budget: int, symbols: int) -> str:
+    """Return a digest of every metric, reason and trade of a universe of ragged histories."""
+    histories = [history(number, 300 + 7 * (number % 9)) for number in range(symbols)]
+    digest = hashlib.sha256()
+    engine = VectorBTEngine(memory_budget=budget)
+    for result in engine.run_batch(histories, nine_strategies(), WINDOW).results:
+        digest.update(repr((result.symbol, result.metrics, result.undefined)).encode())
+        digest.update(result.trades.tobytes())
+    return digest.hexdigest()
+
+
+QUESTION = Question("memory", __doc__ or "", {"growth_mb": 500.0, "digests": 1.0}, ask)
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))

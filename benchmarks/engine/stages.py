@@ -1,0 +1,97 @@
+"""Where does the time of a backtest go?
+
+Nine strategies, and a clock read between the stages of each block, as `run_batch` goes through
+them: histories checked and cut to the window, signals and orders, simulation, metrics. What
+`run_batch` takes beyond them is the making of results and the reading of their metrics as dicts.
+Nothing is judged.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import median
+from typing import TypeVar
+
+from benchmarks.harness import interleave
+from benchmarks.question import Options, Question, main
+from benchmarks.report import Report, Table
+from benchmarks.universe import WINDOW, nine_strategies, universe
+from engine.backtest import VectorBTEngine
+from engine.blocks import Terms, chunks
+from engine.history import History
+from engine.metrics.measurement import measure
+from engine.metrics.sample import Sample
+from engine.orders import orders_of
+from engine.simulation import simulate
+
+STAGES = ("histories", "signals", "simulation", "metrics")
+
+ALL = "run_batch and reading"
+STAGED = "stage by stage"
+
+Answer = TypeVar("Answer")
+
+
+def ask(options: Options) -> Report:
+    """Time the stages on short and on long histories."""
+    sizes = [(5, 252)] if options.quick else [(110, 252), (100, 756), (100, 2520)]
+    rows = [_row(symbols, bars, options.rounds) for symbols, bars in sizes]
+    return Report(
+        tables=[Table("Microseconds a backtest", ["Bars", *STAGES, "results", "all"], rows)]
+    )
+
+
+def _row(symbols: int, bars: int, rounds: int) -> list[str]:
+    histories, engine = universe(symbols, bars), VectorBTEngine()
+    passes: list[_Pass] = []
+    contenders = {
+        ALL: partial(_run, engine, histories),
+        STAGED: lambda: passes.append(_staged(engine, histories)),
+    }
+    timings = interleave(f"stages of {symbols} x {bars:,} x 9", contenders, rounds)
+    # The first pass was the warm-up.
+    stages = [median(one.seconds[stage] for one in passes[1:]) for stage in STAGES]
+    whole = timings.median(ALL)
+    steps = [*stages, max(0.0, whole - sum(stages)), whole]
+    backtests = symbols * len(nine_strategies())
+    return [f"{bars:,}", *(f"{step / backtests * 1e6:,.1f}" for step in steps)]
+
+
+def _run(engine: VectorBTEngine, histories: Sequence[History]) -> None:
+    for result in engine.run_batch(histories, nine_strategies(), WINDOW).results:
+        _ = result.metrics, result.trades
+
+
+def _staged(engine: VectorBTEngine, histories: Sequence[History]) -> "_Pass":
+    """Go through the stages that `engine.blocks.run_block` goes through."""
+    terms = Terms(nine_strategies(), WINDOW, engine.settings)
+    clock = _Pass()
+    work = chunks(histories, terms, engine.memory_budget)
+    while chunk := clock.during("histories", lambda: next(work, None)):
+        for _, _, block in chunk.blocks:
+            given = (block.histories, block.strategies, block.settings)
+            orders, _, _ = clock.during("signals", partial(orders_of, *given))
+            simulation = clock.during("simulation", partial(simulate, orders))
+            clock.during("metrics", partial(measure, Sample(simulation)))
+    return clock
+
+
+class _Pass:
+    """The seconds that each stage took in one pass."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+
+    def during(self, stage: str, work: Callable[[], Answer]) -> Answer:
+        """Do the work, and put its time down to the stage."""
+        start = time.perf_counter()
+        answer = work()
+        self.seconds[stage] += time.perf_counter() - start
+        return answer
+
+
+QUESTION = Question("stages", __doc__ or "", {}, ask)
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))

@@ -1,0 +1,140 @@
+"""A benchmark as a command: its options, its limits, what it prints, and how it exits."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table as ScreenTable
+
+from benchmarks.harness import CONSOLE
+from benchmarks.machine import machine
+from benchmarks.render import figure, limit_of
+from benchmarks.report import Record, Report
+
+RESULTS = Path(".data/benchmarks")
+
+MET, MISSED = 0, 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a benchmark is run.
+
+    Parameters
+    ----------
+    quick
+        Whether sizes are small: to see that it works, not to learn how fast it is.
+    rounds
+        How many times each contender is timed.
+    limits
+        By name; those of the benchmark, unless the command line says otherwise.
+    """
+
+    quick: bool
+    rounds: int
+    limits: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One benchmark.
+
+    Parameters
+    ----------
+    name
+        That of its file.
+    text
+        The docstring of its file: the first line is its heading.
+    limits
+        What it holds, by name.
+    ask
+        Measures and judges.
+    """
+
+    name: str
+    text: str
+    limits: Mapping[str, float]
+    ask: Callable[[Options], Report]
+
+
+def main(question: Question, arguments: list[str] | None = None) -> int:
+    """Run a benchmark from the command line; return 1 when a limit is missed, otherwise 0."""
+    given = _parser(question).parse_args(arguments)
+    rounds = given.rounds or (2 if given.quick else 7)
+    options = Options(given.quick, rounds, {**question.limits, **dict(given.limit)})
+    CONSOLE.rule(question.text.splitlines()[0])
+    report = question.ask(options)
+    show(report)
+    record = Record(question.name, question.text, given.quick, machine(), report)
+    CONSOLE.print(f"Written to {record.write(given.results)}", style="dim")
+    return MISSED if report.missed else MET
+
+
+def show(report: Report) -> None:
+    """Print the tables, then how each limit was kept."""
+    for table in report.tables:
+        _print(table.title, table.columns, table.rows)
+    for remark in report.remarks:
+        CONSOLE.print(remark)
+    for verdict in report.verdicts:
+        style = {"met": "green", "missed": "bold red", "not judged": "yellow"}[verdict.status]
+        aim = {None: "", True: ", aim reached", False: ", aim not reached"}[verdict.aim_reached]
+        CONSOLE.print(
+            f"{verdict.status.upper()}  {verdict.what}: {figure(verdict)} "
+            f"({limit_of(verdict)}{aim}) {verdict.why_not}".rstrip(),
+            style=style,
+        )
+
+
+def _print(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    screen = ScreenTable(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        screen.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        screen.add_row(*row)
+    CONSOLE.print(screen)
+
+
+def _parser(question: Question) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.engine.{question.name}",
+        description=question.text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common(parser)
+    parser.add_argument(
+        "--limit",
+        metavar="NAME=VALUE",
+        type=_named(question.limits),
+        action="append",
+        default=[],
+        help="judge by another limit; there are: "
+        + (", ".join(f"{name}={value:g}" for name, value in question.limits.items()) or "none"),
+    )
+    return parser
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options that one benchmark and all of them share."""
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    parser.add_argument("--rounds", type=int, help="times that each contender is timed (default 7)")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="FOLDER",
+        help="where results are kept as JSON (default %(default)s)",
+    )
+
+
+def _named(limits: Mapping[str, float]) -> Callable[[str], tuple[str, float]]:
+    def limit(text: str) -> tuple[str, float]:
+        name, _, value = text.partition("=")
+        if name not in limits:
+            raise argparse.ArgumentTypeError(
+                f"there is no limit '{name}'; there are: {', '.join(limits) or 'none'}"
+            )
+        return name, float(value)
+
+    return limit
