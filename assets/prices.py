@@ -38,8 +38,8 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
         result_store: ResultStore,
     ):
         profile = StageProfile()
-        # Terms that make no sense are refused here already, before anything is fetched.
-        run_settings.backtest_settings()
+        # What makes no sense is refused here already, before anything is fetched.
+        run_settings.check()
         source = market_data.open_source()
         start, end = run_settings.history_start(), run_settings.window().end
         stored: dict[str, StoredBars] = {}

@@ -16,10 +16,16 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
+from strategies.errors import GauntletError
+
 if TYPE_CHECKING:
     import polars as pl
 
     from resources.backtest_tables import BacktestTables
+
+
+class OutdatedBacktestsError(GauntletError):
+    """The files of a run do not have the columns that the result store keeps."""
 
 
 class BacktestFiles(dg.ConfigurableResource):
@@ -55,10 +61,22 @@ class BacktestFiles(dg.ConfigurableResource):
         return sorted(int(match[1]) for match in found if match)
 
     def read_part(self, run_id: str, part: int) -> "BacktestTables":
-        """Return the results and trades of a part, and no curves."""
+        """Return the results and trades of a part, and no curves.
+
+        Raises
+        ------
+        OutdatedBacktestsError
+            When an earlier version of this project, which measured less, wrote them.
+        """
         from resources.backtest_tables import EQUITY_SCHEMA, BacktestTables
+        from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
 
         results, trades = (self._read(name, run_id, part) for name in ("results", "trades"))
+        if (results.schema, trades.schema) != (RESULTS_SCHEMA, TRADES_SCHEMA):
+            raise OutdatedBacktestsError(
+                f"The backtests of run {run_id} were made by another version of this project: "
+                "materialize backtests again."
+            )
         return BacktestTables(results, trades, EQUITY_SCHEMA.to_frame())
 
     def equity(self, run_ids: Iterable[str]) -> "pl.DataFrame":

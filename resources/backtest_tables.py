@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.identity import backtest_id, json_text
@@ -32,6 +34,10 @@ class Provenance:
         Calendar days of history before the window.
     data_versions
         Content hash of the bars each symbol's backtest saw, by symbol.
+    code_versions
+        Version of the code behind each strategy's results, by strategy.
+    universe_version
+        Fingerprint of the equal-weight universe that all were compared with, None for none.
     """
 
     run_id: str
@@ -39,6 +45,8 @@ class Provenance:
     source: str
     warmup_days: int
     data_versions: Mapping[str, str]
+    code_versions: Mapping[str, str]
+    universe_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,21 +57,10 @@ class BacktestTables:
     trades: pl.DataFrame
     equity: pl.DataFrame
 
-    @classmethod
-    def joined(cls, tables: Sequence["BacktestTables"]) -> "BacktestTables":
-        """Return the tables below one another; empty ones if there are none."""
-        return cls(
-            pl.concat([RESULTS_SCHEMA.to_frame(), *(table.results for table in tables)]),
-            pl.concat([TRADES_SCHEMA.to_frame(), *(table.trades for table in tables)]),
-            pl.concat([EQUITY_SCHEMA.to_frame(), *(table.equity for table in tables)]),
-        )
 
-
-def tables_of(
-    results: Sequence[BacktestResult], code_version: str, provenance: Provenance
-) -> BacktestTables:
-    """Return the tables of one strategy's results."""
-    rows = [_row(result, code_version, provenance) for result in results]
+def tables_of(results: Sequence[BacktestResult], provenance: Provenance) -> BacktestTables:
+    """Return the tables of some results, of one strategy or several, in their order."""
+    rows = [_row(result, provenance) for result in results]
     ids = [row["id"] for row in rows]
     return BacktestTables(
         pl.DataFrame(rows, schema=RESULTS_SCHEMA),
@@ -72,7 +69,7 @@ def tables_of(
     )
 
 
-def _row(result: BacktestResult, code_version: str, provenance: Provenance) -> dict[str, Any]:
+def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
     parameters = result.strategy.parameters()
     settings = stored_settings(result.settings, provenance.warmup_days)
     key = {
@@ -81,7 +78,7 @@ def _row(result: BacktestResult, code_version: str, provenance: Provenance) -> d
         "start_date": result.window.start,
         "end_date": result.window.end,
         "data_version": provenance.data_versions[result.symbol],
-        "code_version": code_version,
+        "code_version": provenance.code_versions[result.strategy.name],
     }
     return {
         "id": str(backtest_id(**key, parameters=parameters, settings=settings)),
@@ -96,8 +93,9 @@ def _row(result: BacktestResult, code_version: str, provenance: Provenance) -> d
         "price_basis": PRICE_BASIS,
         "execution": result.settings.execution,
         "year_length": result.settings.year_length,
-        "vectorbt_version": version("vectorbt"),
+        "vectorbt_version": _vectorbt_version(),
         "gauntlet_version": gauntlet_version(),
+        "universe_version": provenance.universe_version,
         "run_id": provenance.run_id,
         "run_user": provenance.run_user,
         "undefined": json_text(result.undefined),
@@ -105,6 +103,12 @@ def _row(result: BacktestResult, code_version: str, provenance: Provenance) -> d
     }
 
 
+@cache
+def _vectorbt_version() -> str:
+    return version("vectorbt")
+
+
+@cache
 def gauntlet_version() -> str:
     """Return the version of this project; ``unknown`` when it runs without being installed."""
     try:
@@ -121,6 +125,7 @@ def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFra
     columns = {
         "backtest_id": np.repeat(ids, counts),
         "trade_no": np.concatenate([np.arange(1, count + 1) for count in counts]),
+        "direction": np.where(trades["direction"] == 0, "long", "short"),
         "status": np.where(trades["status"] == 0, "open", "closed"),
         "entry_date": np.concatenate([r.dates[r.trades["entry_idx"]] for r in results]),
         "entry_price": trades["entry_price"],
@@ -131,6 +136,7 @@ def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFra
         "exit_fees": trades["exit_fees"],
         "pnl": trades["pnl"],
         "trade_return": trades["return"],
+        "exit_reason": np.array(EXIT_REASONS)[trades["exit_reason"]],
     }
     return pl.DataFrame(columns).select(
         pl.col(name).cast(dtype) for name, dtype in TRADES_SCHEMA.items()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 import fsspec
@@ -115,6 +116,22 @@ class PriceStore(ConfigurableResource):
             )
         return window
 
+    def symbols(self, source: str) -> set[str]:
+        """Return the symbols that have stored bars of a source, whatever their days.
+
+        One listing of the folder, by which a missing symbol costs nothing.
+        """
+        fs, path = self._folder(source)
+        # Some buckets remember their listings, and another process may have written since.
+        fs.invalidate_cache(path)
+        try:
+            # Listed, not globbed: brackets in the root would be read as a pattern.
+            names = [PurePosixPath(str(entry)).name for entry in fs.ls(path, detail=False)]
+        except FileNotFoundError:
+            return set()
+        found = {name.removesuffix(".parquet") for name in names if name.endswith(".parquet")}
+        return {symbol for symbol in found if is_symbol(symbol)}
+
     def _read(self, source: str, symbol: str) -> tuple[pl.DataFrame, Span]:
         stored = _stored(*self._locate(source, symbol))
         if stored is None:
@@ -127,10 +144,14 @@ class PriceStore(ConfigurableResource):
         """Return the file system and path; names that could leave the root are refused."""
         if not is_symbol(symbol):
             raise PriceStoreError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+        fs, folder = self._folder(source)
+        return fs, f"{folder}/{symbol}.parquet"
+
+    def _folder(self, source: str) -> tuple[AbstractFileSystem, str]:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", source):
             raise PriceStoreError(f"{source[:40]!r} is not the name of a source.")
         fs, root = fsspec.url_to_fs(self.root)
-        return fs, f"{root.rstrip('/')}/{source}/{symbol}.parquet"
+        return fs, f"{root.rstrip('/')}/{source}"
 
 
 def _stored(fs: AbstractFileSystem, path: str) -> tuple[pl.DataFrame, Span] | None:

@@ -7,8 +7,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from engine.backtest import VectorBTEngine
 from engine.errors import InvalidSettingsError
-from engine.settings import BacktestSettings, Execution, Window
+from engine.settings import BacktestSettings, Direction, Execution, Window
 from resources.universe import parse_day
 
 PRICE_BASIS = "adjusted"
@@ -35,9 +36,41 @@ class RunSettings(dg.ConfigurableResource):
         "close, which nobody could have traded on.",
     )
     year_length: float = Field(default=252.0, description="Bars a year, for annualization.")
+    direction: str = Field(
+        default="long",
+        description="long: an entry signal buys, an exit signal sells. short: an exit signal "
+        "sells short, an entry signal covers. both: always on the side of the last signal.",
+    )
+    stop_loss: float | None = Field(
+        default=None,
+        description="Leave a position when the price has moved this fraction of the entry's fill "
+        "price against it: 0.05 is 5 %. Above 0, below 1; null for no stop.",
+    )
+    trailing_stop: float | None = Field(
+        default=None,
+        description="The same, measured from the best price since the entry; beside stop_loss "
+        "the nearer of the two counts. Above 0, below 1; null for no stop.",
+    )
+    take_profit: float | None = Field(
+        default=None,
+        description="Leave a position when the price has moved this fraction of the entry's fill "
+        "price in its favour. Above 0, and below 1 unless direction is long; null for no target.",
+    )
+    universe_benchmark: bool = Field(
+        default=True,
+        description="Compare every backtest with the equal-weight universe, for which the stored "
+        "prices of all its symbols are read, however few the run is of. Without it the metrics "
+        "universe_* are NULL.",
+    )
     batch_size: int = Field(
         default=200,
-        description="Symbols held in memory at once; about 25 MB for 200 x 1,000 bars.",
+        description="Symbols whose results are held in memory at once, and written as one file; "
+        "1 or more. 200 symbols x 9 strategies x 750 bars need about 100 MB.",
+    )
+    workers: int = Field(
+        default=1,
+        description="Processes that compute the backtests; 1 or more. More than one pays from "
+        "some thousand symbols on; results do not depend on it.",
     )
 
     def window(self, last_session: date | None = None) -> Window:
@@ -70,9 +103,42 @@ class RunSettings(dg.ConfigurableResource):
     def backtest_settings(self) -> BacktestSettings:
         """Return the engine's terms, validated by it."""
         execution: Execution = self.execution  # pyright: ignore[reportAssignmentType]
+        direction: Direction = self.direction  # pyright: ignore[reportAssignmentType]
         return BacktestSettings(
-            self.initial_capital, self.fees, self.slippage, execution, self.year_length
+            initial_capital=self.initial_capital,
+            fees=self.fees,
+            slippage=self.slippage,
+            execution=execution,
+            year_length=self.year_length,
+            direction=direction,
+            stop_loss=self.stop_loss,
+            trailing_stop=self.trailing_stop,
+            take_profit=self.take_profit,
         )
+
+    def new_engine(self) -> VectorBTEngine:
+        """Return an engine on these terms; close it when it is done, for it may have processes.
+
+        Raises
+        ------
+        InvalidSettingsError
+            When a term is refused by the engine, or there is no worker.
+        """
+        if self.workers < 1:
+            raise InvalidSettingsError(f"workers is {self.workers}; allowed: 1 or more.")
+        return VectorBTEngine(self.backtest_settings(), workers=self.workers)
+
+    def check(self) -> None:
+        """Refuse what makes no sense before any work is done.
+
+        Raises
+        ------
+        InvalidSettingsError
+            With the first setting that is refused, and what is allowed.
+        """
+        self.history_start()
+        self.batches([])
+        self.new_engine().close()
 
     def stored_settings(self) -> dict[str, Any]:
         """Return the terms as they are stored with a result, and compared by."""

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -46,11 +46,25 @@ class Universe:
     """Listings in the order of the file; symbols are unique, whatever their letter case."""
 
     listings: tuple[Listing, ...]
+    _by_symbol: dict[str, Listing] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A look-up a symbol through 10,000 listings would take longer than reading its prices.
+        by_symbol = {listing.symbol: listing for listing in self.listings}
+        object.__setattr__(self, "_by_symbol", by_symbol)
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols in the order of the file."""
         return tuple(listing.symbol for listing in self.listings)
+
+    def listed_within(self, start: date, end: date) -> tuple[str, ...]:
+        """Return the symbols that were listed on some day from `start` to `end`, in their order."""
+        return tuple(
+            listing.symbol
+            for listing in self.listings
+            if (listing.listed_from or start) <= end and (listing.listed_to or end) >= start
+        )
 
     def listed(self, symbol: str, start: date, end: date) -> tuple[date, date]:
         """Return the first and last day from `start` to `end` on which the symbol was listed.
@@ -58,7 +72,7 @@ class Universe:
         Bars of other days are another company's, or nobody's. Raises UniverseError if there is
         no such day.
         """
-        (listing,) = (listing for listing in self.listings if listing.symbol == symbol)
+        listing = self._by_symbol[symbol]
         first = max(start, listing.listed_from or start)
         last = min(end, listing.listed_to or end)
         if first > last:

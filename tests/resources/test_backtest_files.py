@@ -1,6 +1,7 @@
 """The files of a run's backtests: what a run wrote is found, and nothing else is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from engine.backtest import VectorBTEngine
-from resources.backtest_files import BacktestFiles
+from resources.backtest_files import BacktestFiles, OutdatedBacktestsError
 from resources.backtest_tables import EQUITY_SCHEMA, BacktestTables, Provenance, tables_of
 from strategies.sma_cross import SmaCross
 from tests.resources.batches import HISTORIES, WINDOW
@@ -23,7 +24,8 @@ def _tables(*places: int) -> BacktestTables:
     histories = [HISTORIES[place] for place in places]
     versions = {history.symbol: "data" for history in histories}
     results = VectorBTEngine().run_batch(histories, SmaCross(), WINDOW).results
-    return tables_of(results, "code", Provenance("run", None, "synthetic", 365, versions))
+    codes = {"sma_cross": "code"}
+    return tables_of(results, Provenance("run", None, "synthetic", 365, versions, codes))
 
 
 @pytest.fixture
@@ -93,9 +95,9 @@ def test_a_run_that_wrote_nothing_has_no_parts_and_an_empty_frame_of_curves(file
 
 
 def test_an_empty_part_is_a_part(files: BacktestFiles):
-    files.write("run", 0, BacktestTables.joined([]))
+    files.write("run", 0, _tables())
     assert files.parts("run") == [0]
-    assert _same(files.read_part("run", 0), BacktestTables.joined([]))
+    assert _same(files.read_part("run", 0), _tables())
     assert files.equity(["run"]).schema == {**EQUITY_SCHEMA, "run_id": pl.String()}
 
 
@@ -168,3 +170,16 @@ def test_the_place_is_described_for_people(tmp_path: Path):
     for root in (f"{tmp_path}", f"file://{tmp_path}"):
         assert BacktestFiles(root=root).describe() == str(tmp_path)
     assert BacktestFiles(root=BUCKET).describe() == "memory:///backtest-files"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("results", "universe_alpha"), ("trades", "exit_reason")]
+)
+def test_a_part_of_a_version_that_measured_less_is_refused_with_what_to_do(
+    files: BacktestFiles, first: BacktestTables, table: str, column: str
+):
+    older = replace(first, **{table: getattr(first, table).drop(column)})
+    files.write("run-1", 0, older)
+    with pytest.raises(OutdatedBacktestsError, match=r"run-1 .* materialize backtests again"):
+        files.read_part("run-1", 0)
+    assert files.equity(["run-1"]).height == first.equity.height

@@ -259,3 +259,22 @@ def test_a_writer_that_is_killed_before_its_rename_leaves_the_old_bars(folder: P
     assert folder.read("files", "AAPL").equals(BARS)
     litter, kept = names_in(folder.root)
     assert (kept, litter[:6], litter[-4:]) == ("AAPL.parquet", ".AAPL.", ".tmp")
+
+
+def test_the_symbols_of_a_source_are_those_with_stored_bars(store: PriceStore):
+    assert store.symbols("sample") == set()
+    for symbol in ("AAPL", "BRK-B", "^GSPC", "BF.B"):
+        store.write("sample", symbol, BARS)
+    store.write("files", "MSFT", BARS)
+    assert store.symbols("sample") == {"AAPL", "BRK-B", "^GSPC", "BF.B"}
+    assert store.symbols("files") == {"MSFT"}
+    with pytest.raises(PriceStoreError, match="not the name of a source"):
+        store.symbols("../sample")
+
+
+def test_what_is_no_file_of_bars_is_no_symbol(tmp_path: Path):
+    store = PriceStore(root=str(tmp_path / "[odd] root"))
+    store.write("sample", "AAPL", BARS)
+    for name in (".MSFT.0123.tmp", "notes.txt", "..parquet", "a b.parquet"):
+        (tmp_path / "[odd] root" / "sample" / name).touch()
+    assert store.symbols("sample") == {"AAPL"}

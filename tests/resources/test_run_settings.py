@@ -24,8 +24,67 @@ def test_every_term_reaches_the_engine():
         "slippage": 0.003,
         "execution": "same_close",
         "year_length": 365.0,
+        "direction": "both",
+        "stop_loss": 0.05,
+        "trailing_stop": 0.1,
+        "take_profit": 0.2,
     }
     assert _settings(**terms).backtest_settings().as_dict() == terms
+
+
+@pytest.mark.parametrize("name", ["stop_loss", "trailing_stop", "take_profit"])
+def test_a_stop_that_is_null_is_none_and_each_is_passed_by_its_own_name(name: str):
+    assert getattr(_settings(**{name: None}).backtest_settings(), name) is None
+    terms = _settings(**{name: 0.25}).backtest_settings()
+    assert terms.as_dict() == BacktestSettings().as_dict() | {name: 0.25}
+
+
+def test_every_term_is_stored_with_a_result():
+    stored = _settings(direction="short", stop_loss=0.05).stored_settings()
+    assert stored == BacktestSettings(direction="short", stop_loss=0.05).as_dict() | {
+        "price_basis": "adjusted",
+        "warmup_days": 365,
+    }
+
+
+def test_what_only_changes_how_the_work_is_done_is_not_stored():
+    plain = _settings().stored_settings()
+    assert _settings(workers=4, batch_size=3, universe_benchmark=False).stored_settings() == plain
+
+
+def test_every_setting_tells_what_it_does():
+    for name, described in RunSettings.model_fields.items():
+        assert described.description, name
+
+
+def test_the_engine_has_the_terms_and_the_workers():
+    with _settings(fees=0.002, workers=3).new_engine() as engine:
+        assert engine.settings == BacktestSettings(fees=0.002)
+        assert engine._workers.count == 3
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_an_engine_without_a_worker_is_refused(count: int):
+    with pytest.raises(InvalidSettingsError, match=f"workers is {count}; allowed: 1 or more"):
+        _settings(workers=count).new_engine()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"start": "yesterday"},
+        {"warmup_days": -1},
+        {"batch_size": 0},
+        {"workers": 0},
+        {"direction": "up"},
+        {"take_profit": 0.0},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_check_refuses_whatever_makes_no_sense_and_names_it(change: dict[str, Any]):
+    _settings().check()
+    with pytest.raises(InvalidSettingsError, match=next(iter(change))):
+        _settings(**change).check()
 
 
 def test_whole_numbers_reach_the_engine_as_the_floats_it_counts_in():
@@ -78,6 +137,11 @@ def test_a_window_that_ends_before_it_begins_is_refused():
         ({"slippage": 1.0}, "slippage is 1.0"),
         ({"initial_capital": 0.0}, "initial_capital is 0.0"),
         ({"year_length": 0.0}, "year_length is 0.0"),
+        ({"direction": "down"}, "allowed: long, short, both"),
+        ({"stop_loss": 1.0}, "stop_loss is 1.0"),
+        ({"trailing_stop": 0.0}, "trailing_stop is 0.0"),
+        ({"take_profit": -0.1}, "take_profit is -0.1"),
+        ({"take_profit": 1.5, "direction": "short"}, "take_profit is 1.5"),
     ],
 )
 def test_terms_that_the_engine_refuses_are_refused_here(change: dict[str, Any], text: str):
@@ -85,9 +149,10 @@ def test_terms_that_the_engine_refuses_are_refused_here(change: dict[str, Any], 
         _settings(**change).backtest_settings()
 
 
-def test_a_count_that_is_no_whole_number_is_refused_at_once():
-    with pytest.raises(ValidationError, match="batch_size"):
-        _settings(batch_size=1.5)
+@pytest.mark.parametrize("name", ["batch_size", "workers"])
+def test_a_count_that_is_no_whole_number_is_refused_at_once(name: str):
+    with pytest.raises(ValidationError, match=name):
+        _settings(**{name: 1.5})
 
 
 def test_a_negative_warm_up_is_refused():

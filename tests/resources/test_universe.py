@@ -134,3 +134,18 @@ def test_settings_universe_and_resources_load_without_the_heavy_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_symbol_is_within_days_when_it_was_listed_on_one_of_them(universe):
+    found = universe(
+        "symbol,listed_from,listed_to\nEVER,,\nFROM,2021-03-31,\nTO,,2021-01-01\n"
+        "LATE,2021-04-01,\nGONE,,2020-12-31\nINSIDE,2021-02-01,2021-02-02\n"
+    )
+    within = found.listed_within(date(2021, 1, 1), date(2021, 3, 31))
+    assert within == ("EVER", "FROM", "TO", "INSIDE")
+    for symbol in found.symbols:
+        if symbol in within:
+            assert found.listed(symbol, date(2021, 1, 1), date(2021, 3, 31))
+        else:
+            with pytest.raises(UniverseError, match="on no day from 2021-01-01 to 2021-03-31"):
+                found.listed(symbol, date(2021, 1, 1), date(2021, 3, 31))

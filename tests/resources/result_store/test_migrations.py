@@ -18,12 +18,13 @@ from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.schema import upgrade
 from tests.resources.result_store.rows import identifier, result, trade
 
-OLD_METRICS = (
-    "total_return annualized_return annualized_volatility sharpe_ratio sortino_ratio calmar_ratio "
-    "omega_ratio max_drawdown value_at_risk conditional_value_at_risk win_rate profit_factor "
-    "expectancy average_trade_return best_trade worst_trade total_trades closed_trades open_trades "
-    "final_value total_fees benchmark_return"
-).split()
+OLD_METRICS = {
+    *("total_return", "annualized_return", "annualized_volatility", "sharpe_ratio"),
+    *("sortino_ratio", "calmar_ratio", "omega_ratio", "max_drawdown", "value_at_risk"),
+    *("conditional_value_at_risk", "win_rate", "profit_factor", "expectancy"),
+    *("average_trade_return", "best_trade", "worst_trade", "total_trades", "closed_trades"),
+    *("open_trades", "final_value", "total_fees", "benchmark_return"),
+}
 NEW_METRICS = [name for name in METRICS if name not in OLD_METRICS]
 NOT_MEASURED = "not measured by the version that made this row"
 NOT_IN_0001 = {*NEW_METRICS, "universe_version", "direction", "exit_reason"}
@@ -170,9 +171,11 @@ def test_a_downgrade_gives_back_the_schema_of_0001(old_engine: sa.Engine) -> Non
 def _catalogue(engine: sa.Engine) -> set[tuple[str, str]]:
     """Return every column, constraint and view by name, with its definition."""
     queries = (
-        "SELECT table_name || '.' || column_name, data_type || is_nullable || "
-        "coalesce(column_default, '') FROM information_schema.columns "
-        "WHERE table_schema = 'public'",
+        """
+        SELECT table_name || '.' || column_name,
+            data_type || is_nullable || coalesce(column_default, '')
+        FROM information_schema.columns WHERE table_schema = 'public'
+        """,
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype <> 'n'",
         "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
     )

@@ -66,7 +66,7 @@ def test_the_database_refuses_a_trade_that_ends_in_no_known_way(
     shared_manager: BacktestPersistenceManager, change: dict[str, str], rule: str
 ) -> None:
     with pytest.raises(InvalidResultError, match=f"ck_trades_{rule}"):
-        shared_manager.save_backtest_result(result(), [trade(**change)])
+        shared_manager.save_backtest_result(result(), [{**trade(), **change}])
 
 
 @pytest.mark.parametrize("reason", EXIT_REASONS)

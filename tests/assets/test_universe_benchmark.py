@@ -1,0 +1,143 @@
+"""What backtests are compared with: one universe for a whole run and for a symbol alone."""
+
+import math
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from engine.metrics import METRICS
+from resources.run_log import recorded_profile
+from tests.project import SYMBOLS, Project
+
+SELECTION = ["prices", "backtests/rsi", "backtest_summaries"]
+AGAIN = SELECTION[1:]
+OF_UNIVERSE = [name for name, metric in METRICS.items() if metric.needs == "universe"]
+
+
+def _config(**settings: Any) -> dict[str, Any]:
+    return {"resources": {"run_settings": {"config": settings}}}
+
+
+def _said(project: Project, result: dg.ExecuteInProcessResult) -> list[tuple[str, int]]:
+    """Return what a run's log says of the universe, each with its level."""
+    return [
+        (str(entry.user_message), int(entry.level))
+        for entry in project.instance.all_logs(result.run_id)
+        if entry.user_message.startswith("equal-weight universe")
+    ]
+
+
+def _profile(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    return recorded_profile(project.result_store, result.run_id, "backtests") or {}
+
+
+def _rows(project: Project, *symbols: str) -> list[dict[str, Any]]:
+    return [row for one in symbols for row in project.manager.get_backtests_by_symbol(one)]
+
+
+def test_a_run_of_everything_compares_all_with_one_universe(project: Project):
+    result = project.run(selection=SELECTION)
+    assert result.success, project.why(result)
+    profile = _profile(project, result)
+    rows = _rows(project, *SYMBOLS)
+    assert {row["universe_version"] for row in rows} == {profile["universe_version"]}
+    assert len(profile["universe_version"]) == 12
+    assert profile["universe_symbols"] == len(SYMBOLS)
+    assert profile["universe_benchmark"] == "equal-weight universe: 20 of 20 symbols"
+    assert _said(project, result) == [(profile["universe_benchmark"], 20)]
+    for row in rows:
+        assert all(math.isfinite(row[name]) for name in OF_UNIVERSE)
+        assert row["universe_excess_return"] == row["total_return"] - row["universe_return"]
+    held = {row["symbol"]: row["benchmark_return"] for row in rows}
+    # What all symbols earned is near the mean of what each earned, not any one's own.
+    (earned,) = {row["universe_return"] for row in rows}
+    assert earned == pytest.approx(sum(held.values()) / len(held), abs=0.05)
+
+
+def test_a_symbol_alone_has_the_numbers_it_has_in_a_run_of_everything(project: Project):
+    project.run(selection=SELECTION)
+    together = _rows(project, "S05")
+    alone = project.run("S05", selection=AGAIN)
+    assert alone.success, project.why(alone)
+    again = _rows(project, "S05")
+    assert {row["run_id"] for row in again} == {alone.run_id} != {together[0]["run_id"]}
+    ignored = {"run_id", "updated_at", "created_at"}
+    by_strategy = [
+        {row["strategy"]: {k: v for k, v in row.items() if k not in ignored} for row in rows}
+        for rows in (together, again)
+    ]
+    assert by_strategy[0] == by_strategy[1]
+
+
+def test_before_the_universe_has_prices_there_is_none_and_the_run_says_so(project: Project):
+    result = project.run("S05", selection=SELECTION)
+    assert result.success, project.why(result)
+    sentence = "equal-weight universe: 1 of 20 symbols have prices; at least 17 are needed"
+    assert _said(project, result) == [(sentence, 30)]
+    profile = _profile(project, result)
+    assert profile["universe_benchmark"] == sentence
+    assert (profile["universe_symbols"], profile["universe_version"]) == (None, None)
+    for row in _rows(project, "S05"):
+        assert row["universe_version"] is None
+        assert {name: row[name] for name in OF_UNIVERSE} == dict.fromkeys(OF_UNIVERSE)
+        told = {row["undefined"][name] for name in OF_UNIVERSE}
+        assert told == {"no equal-weight universe was given"}
+
+
+def test_later_with_prices_the_same_rows_get_their_universe(project: Project):
+    project.run("S05", selection=SELECTION)
+    before = {row["id"]: row for row in _rows(project, "S05")}
+    project.run(selection=["prices"])
+    assert project.run("S05", selection=AGAIN).success
+    after = {row["id"]: row for row in _rows(project, "S05")}
+    assert after.keys() == before.keys()
+    for own, row in after.items():
+        assert row["universe_return"] is not None
+        assert row["sharpe_ratio"] == before[own]["sharpe_ratio"]
+        assert not set(OF_UNIVERSE) & set(row["undefined"])
+
+
+def test_turned_off_nothing_is_compared_and_nobody_is_warned(project: Project):
+    result = project.run(selection=SELECTION, run_config=_config(universe_benchmark=False))
+    assert result.success, project.why(result)
+    sentence = "equal-weight universe: turned off in run_settings"
+    assert _said(project, result) == [(sentence, 20)]
+    assert _profile(project, result)["universe_benchmark"] == sentence
+    rows = _rows(project, *SYMBOLS)
+    assert {row["universe_version"] for row in rows} == {None}
+    assert {row["universe_alpha"] for row in rows} == {None}
+
+
+def test_a_symbol_that_fails_leaves_the_others_a_universe_without_it(project: Project):
+    project.spoil("S03")
+    result = project.run(selection=SELECTION)
+    assert result.success, project.why(result)
+    assert _profile(project, result)["universe_benchmark"] == (
+        "equal-weight universe: 19 of 20 symbols"
+    )
+    assert all(row["universe_version"] for row in _rows(project, "S02", "S04"))
+
+
+def test_it_follows_the_window_of_the_run(project: Project):
+    assert project.run(selection=["prices"]).success
+    assert project.run("S05", selection=AGAIN).success
+    first = _rows(project, "S05")[0]
+    # A later start with less warm-up: the prices that are stored cover it.
+    later = _config(start="2022-09-01", warmup_days=365)
+    assert project.run("S05", selection=AGAIN, run_config=later).success
+    second = _rows(project, "S05")[0]
+    assert second["start_date"] > first["start_date"]
+    assert second["universe_version"] != first["universe_version"]
+    assert second["universe_return"] != first["universe_return"]
+
+
+def test_listing_dates_hold_for_the_universe_too(project: Project):
+    rows = "\n".join(f"{symbol},," for symbol in SYMBOLS[1:])
+    listed = f"symbol,listed_from,listed_to\nS00,2022-08-01,2022-09-30\n{rows}\n"
+    assert project.run(selection=["prices"]).success
+    assert project.run("S05", selection=AGAIN).success
+    everywhere = _rows(project, "S05")[0]["universe_version"]
+    (project.folder / "universe.csv").write_text(listed)
+    assert project.run("S05", selection=AGAIN).success
+    assert _rows(project, "S05")[0]["universe_version"] not in (None, everywhere)
