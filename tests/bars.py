@@ -50,7 +50,9 @@ def bars_of(opens: list[float], closes: list[float]) -> Bars:
 
 def ohlc(*rows: tuple[float, float, float, float]) -> Bars:
     """Return hand-written bars, each an open, high, low and close."""
-    opening, high, low, close = (np.array(prices, dtype=float) for prices in zip(*rows, strict=True))
+    opening, high, low, close = (
+        np.array(prices, dtype=float) for prices in zip(*rows, strict=True)
+    )
     return Bars(opening, high, low, close, np.full(len(close), 1000.0))
 
 

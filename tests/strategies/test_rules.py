@@ -1,4 +1,4 @@
-"""Each strategy's rule, said a second time in pandas or plain Python, and no look-ahead.
+"""Each strategy's rule, said a second time in pandas or plain Python.
 
 The second telling shares no code with strategies/: where TA-Lib smooths, the recursion is
 written out.
@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from strategies.base import Bars, Signals, Strategy
+from strategies.base import Signals
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
+from tests.strategies.look_ahead import cut
 
 BARS = random_bars(400, seed=7)
 # pandas ships no types, and its own annotations say that a Series divided may be a frame.
@@ -118,10 +117,6 @@ def _both(signals: Signals) -> np.ndarray:
     return np.vstack([signals.entries, signals.exits])
 
 
-def _cut(bars: Bars, stop: int) -> Bars:
-    return Bars(*(getattr(bars, name)[:stop] for name in bars.__dataclass_fields__))
-
-
 @pytest.mark.parametrize("name", RULES)
 def test_the_signals_follow_the_rule(name: str):
     signals = registered_strategies()[name]().signals(BARS)
@@ -133,29 +128,6 @@ def test_the_signals_follow_the_rule(name: str):
 
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))
-@given(cut=st.integers(min_value=1, max_value=len(BARS) - 1))
-@settings(max_examples=25, deadline=None)
-def test_signals_of_a_prefix_equal_the_prefix_of_the_signals(name: str, cut: int):
-    strategy = registered_strategies()[name]()
-    whole, prefix = _both(strategy.signals(BARS)), _both(strategy.signals(_cut(BARS, cut)))
-    np.testing.assert_array_equal(prefix, whole[:, :cut])
-
-
-def test_the_prefix_rule_catches_a_strategy_that_peeks():
-    class Peeking(Strategy):
-        @property
-        def look_back(self) -> int:
-            return 1
-
-        def signals(self, bars: Bars) -> Signals:
-            tomorrow = np.append(bars.close[1:], np.nan)
-            return Signals(tomorrow > bars.close, tomorrow < bars.close)
-
-    whole, prefix = _both(Peeking().signals(BARS)), _both(Peeking().signals(_cut(BARS, 200)))
-    assert not np.array_equal(prefix, whole[:, :200])
-
-
-@pytest.mark.parametrize("name", sorted(registered_strategies()))
 @pytest.mark.parametrize("seed", range(5))
 def test_no_entry_comes_before_the_look_back_is_full(name: str, seed: int):
     strategy = registered_strategies()[name]()
@@ -164,7 +136,7 @@ def test_no_entry_comes_before_the_look_back_is_full(name: str, seed: int):
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))
 def test_a_single_bar_gives_no_signal(name: str):
-    assert not _both(registered_strategies()[name]().signals(_cut(BARS, 1))).any()
+    assert not _both(registered_strategies()[name]().signals(cut(BARS, 1))).any()
 
 
 def test_no_two_strategies_have_the_same_signals():

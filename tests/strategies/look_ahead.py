@@ -1,0 +1,111 @@
+"""Whether a strategy looks ahead: checks that hold for any strategy, and strategies that peek."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from strategies.base import Bars, Signals, Strategy
+
+
+def cut(bars: Bars, stop: int) -> Bars:
+    """Return the bars before `stop`."""
+    return Bars(*(getattr(bars, name)[:stop].copy() for name in bars.__dataclass_fields__))
+
+
+def _bump(bars: Bars) -> Bars:
+    return Bars(*(getattr(bars, name) * 1.07 for name in bars.__dataclass_fields__))
+
+
+def _spike(bars: Bars) -> Bars:
+    factor = np.where(np.arange(len(bars)) % 2, 9.0, 0.2)
+    return Bars(*(getattr(bars, name) * factor for name in bars.__dataclass_fields__))
+
+
+def _silence(bars: Bars) -> Bars:
+    return replace(bars, volume=np.zeros(len(bars)))
+
+
+def _flatten(bars: Bars) -> Bars:
+    flat = np.full(len(bars), bars.open[0])
+    return Bars(flat, flat, flat, flat, bars.volume)
+
+
+CHANGES: dict[str, Callable[[Bars], Bars]] = {
+    "bump": _bump,
+    "spike": _spike,
+    "silence": _silence,
+    "flatten": _flatten,
+}
+"""What may happen to later bars."""
+
+
+def changed_from(bars: Bars, start: int, change: str) -> Bars:
+    """Return the bars with those from `start` on changed."""
+    later = Bars(*(getattr(bars, name)[start:] for name in bars.__dataclass_fields__))
+    other = CHANGES[change](later)
+    return Bars(
+        *(
+            np.concatenate([getattr(bars, name)[:start], getattr(other, name)])
+            for name in bars.__dataclass_fields__
+        )
+    )
+
+
+def assert_a_prefix_gives_the_prefix(strategy: Strategy, bars: Bars, stop: int) -> None:
+    """Hold the signals of the bars before `stop` against those of all bars."""
+    whole, prefix = strategy.signals(bars), strategy.signals(cut(bars, stop))
+    np.testing.assert_array_equal(prefix.entries, whole.entries[:stop])
+    np.testing.assert_array_equal(prefix.exits, whole.exits[:stop])
+
+
+def assert_later_bars_change_nothing(
+    strategy: Strategy, bars: Bars, start: int, change: str
+) -> None:
+    """Hold the signals before `start` against those when later bars are others."""
+    whole = strategy.signals(bars)
+    other = strategy.signals(changed_from(bars, start, change))
+    np.testing.assert_array_equal(other.entries[:start], whole.entries[:start])
+    np.testing.assert_array_equal(other.exits[:start], whole.exits[:start])
+
+
+@dataclass(frozen=True)
+class _Planted(Strategy):
+    @property
+    def look_back(self) -> int:
+        return 1
+
+
+class NextClose(_Planted):
+    """Buys what rises tomorrow."""
+
+    def signals(self, bars: Bars) -> Signals:
+        tomorrow = np.append(bars.close[1:], np.nan)
+        return Signals(tomorrow > bars.close, tomorrow < bars.close)
+
+
+class WholeSample(_Planted):
+    """Compares each close with the mean and deviation of all, later ones included."""
+
+    def signals(self, bars: Bars) -> Signals:
+        score = (bars.close - bars.close.mean()) / bars.close.std()
+        return Signals(score < -0.5, score > 0.5)
+
+
+class CentredWindow(_Planted):
+    """Compares each close with the mean of five, two later ones among them."""
+
+    def signals(self, bars: Bars) -> Signals:
+        mean = np.convolve(bars.close, np.full(5, 0.2), mode="same")
+        return Signals(bars.close < mean, bars.close > mean)
+
+
+class BackFilled(_Planted):
+    """Knows its highest close from the first bar on."""
+
+    def signals(self, bars: Bars) -> Signals:
+        top = np.full(len(bars), bars.close[:50].max())
+        return Signals(bars.close < 0.9 * top, bars.close >= top)
+
+
+PEEKING = [NextClose, WholeSample, CentredWindow, BackFilled]

@@ -1,0 +1,80 @@
+"""No registered strategy looks ahead, with its defaults or any point of its sweep ranges.
+
+A new file in strategies/ is covered by being there. That the checks catch a strategy that peeks
+is shown with planted ones.
+"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.sweep import grid_of
+from strategies.base import Strategy
+from strategies.registry import registered_strategies
+from tests.bars import random_bars
+from tests.strategies.look_ahead import (
+    CHANGES,
+    PEEKING,
+    assert_a_prefix_gives_the_prefix,
+    assert_later_bars_change_nothing,
+)
+
+NAMES = sorted(registered_strategies())
+GRIDS = {name: [registered_strategies()[name](), *grid_of(name).strategies] for name in NAMES}
+BARS = 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data(), seed=st.integers(0, 1000), stop=st.integers(1, BARS - 1))
+@settings(max_examples=25, deadline=None)
+def test_signals_of_a_prefix_are_the_prefix_of_the_signals(
+    name: str, data: st.DataObject, seed: int, stop: int
+):
+    strategy = data.draw(st.sampled_from(GRIDS[name]))
+    assert_a_prefix_gives_the_prefix(strategy, random_bars(BARS, seed), stop)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(
+    data=st.data(),
+    seed=st.integers(0, 1000),
+    start=st.integers(1, BARS - 1),
+    change=st.sampled_from(sorted(CHANGES)),
+)
+@settings(max_examples=25, deadline=None)
+def test_later_bars_never_change_an_earlier_signal(
+    name: str, data: st.DataObject, seed: int, start: int, change: str
+):
+    strategy = data.draw(st.sampled_from(GRIDS[name]))
+    assert_later_bars_change_nothing(strategy, random_bars(BARS, seed), start, change)
+
+
+@pytest.mark.parametrize("peeking", PEEKING)
+def test_the_prefix_check_catches_a_strategy_that_peeks(peeking: type[Strategy]):
+    def caught(stop: int) -> bool:
+        try:
+            assert_a_prefix_gives_the_prefix(peeking(), random_bars(BARS), stop)
+        except AssertionError:
+            return True
+        return False
+
+    assert any(caught(stop) for stop in range(10, BARS, 10))
+
+
+@pytest.mark.parametrize("peeking", PEEKING)
+def test_the_check_of_later_bars_catches_a_strategy_that_peeks(peeking: type[Strategy]):
+    def caught(start: int, change: str) -> bool:
+        try:
+            assert_later_bars_change_nothing(peeking(), random_bars(BARS), start, change)
+        except AssertionError:
+            return True
+        return False
+
+    assert any(caught(start, change) for start in range(10, BARS, 10) for change in CHANGES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bars_trade_often_enough_to_show_a_peek(name: str):
+    strategy = registered_strategies()[name]()
+    traded = [strategy.signals(random_bars(BARS, seed)) for seed in range(10)]
+    assert sum(signals.entries.sum() + signals.exits.sum() for signals in traded) >= 10
