@@ -88,7 +88,8 @@ class VectorBTEngine:
         window = Window(start_date, end_date)
         if self.data_provider is None:
             raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
-        history = await fetch_history(self.data_provider, symbol, start_date - _WARM_UP, end_date)
+        earliest = window.start - _WARM_UP
+        history = await fetch_history(self.data_provider, symbol, earliest, window.end)
         result = await asyncio.to_thread(self._one, history, strategy, window)
         return result.as_dict()
 
@@ -183,7 +184,11 @@ class VectorBTEngine:
         self.close()
 
     def _one(self, history: History, strategy: Strategy, window: Window) -> BacktestResult:
-        outcome = self.run_batch([history], strategy, window)
+        # Here and not by `run_batch`: one backtest gains nothing from other processes, and many
+        # may be asked for at once.
+        terms = Terms([strategy], window, self.settings)
+        (chunk,) = chunks([history], terms, self.memory_budget)
+        outcome = _outcome(chunk, [run_block(block) for _, _, block in chunk.blocks])
         if outcome.failures:
             raise UnusableBarsError(outcome.failures[0].message)
         return outcome.results[0]

@@ -1,5 +1,6 @@
 """Bars from a notebook's own source: any object that gives pandas frames."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable
 from datetime import date
@@ -40,7 +41,12 @@ async def fetch_history(provider: DataProvider, symbol: str, start: date, end: d
     UnusableBarsError
         When the frame lacks a column or its index is not of days.
     """
-    frame = provider.get_stock_data(symbol, start, end, "1d")
+    fetch = provider.get_stock_data
+    if inspect.iscoroutinefunction(fetch):
+        frame = await fetch(symbol, start, end, "1d")
+    else:
+        # It may wait for a network, and the event loop must not wait with it.
+        frame = await asyncio.to_thread(fetch, symbol, start, end, "1d")
     if inspect.isawaitable(frame):
         frame = await frame
     return history_of(symbol, frame)

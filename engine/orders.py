@@ -108,11 +108,11 @@ def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
 def _signals(strategy: Strategy, history: TradedHistory) -> Signals:
     signals = strategy.signals(history.bars)
     for name in ("entries", "exits"):
-        given = getattr(signals, name)
+        given = np.asarray(getattr(signals, name, None))
         if given.dtype != np.bool_ or given.shape != history.bars.close.shape:
             raise InvalidSignalsError(
                 f"{strategy.name} answered {history.symbol} with {name} of {given.dtype} "
-                f"{given.shape}; needed: bool {history.bars.close.shape}, one a bar."
+                f"{given.shape}; needed: Signals with bool {history.bars.close.shape}, one a bar."
             )
     return signals
 

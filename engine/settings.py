@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -116,7 +116,7 @@ class Window:
     Parameters
     ----------
     start, end
-        First and last calendar day.
+        First and last calendar day; of a datetime or a pandas Timestamp, its day.
     last_session
         The exchange's last session in the window, where a calendar is at hand. A symbol whose
         bars stop before it ended early. Without it, bars may stop up to seven days before `end`.
@@ -127,6 +127,15 @@ class Window:
     last_session: date | None = None
 
     def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            if isinstance(value, datetime):
+                # pandas has no other days; the time of day says nothing here.
+                object.__setattr__(self, name, value.date())
+            elif not isinstance(value, date):
+                raise InvalidSettingsError(
+                    f"the window's {name} is {value!r}; allowed: a datetime.date."
+                )
         if self.start > self.end:
             raise InvalidSettingsError(
                 f"the window starts on {self.start}, after its end on {self.end}."

@@ -6,6 +6,7 @@ because sending them through a pipe costs a third of what the second core earns.
 """
 
 import multiprocessing
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -95,14 +96,17 @@ class _Pool:
         self._folder = TemporaryDirectory(prefix="gauntlet-bars-")
         self._free: list[_Slab] = []
         self._made = 0
+        # Several threads may run batches on one engine.
+        self._lock = threading.Lock()
 
     def give_or_run(self, block: Block) -> "_Sent | BlockOutcome":
         """Hand a block to a process that is about to be idle; run it here if there is none."""
-        self._given = [sent for sent in self._given if not sent.future.done()]
-        if len(self._given) >= _WAITING * self._count:
-            return run_block(block)
-        self._given.append(self._send(block))
-        return self._given[-1]
+        with self._lock:
+            self._given = [sent for sent in self._given if not sent.future.done()]
+            if len(self._given) < _WAITING * self._count:
+                self._given.append(self._send(block))
+                return self._given[-1]
+        return run_block(block)
 
     def take(self, block: "_Sent | BlockOutcome") -> BlockOutcome:
         """Return what a block gave, once it is done."""
@@ -137,9 +141,10 @@ class _Pool:
         self._folder.cleanup()
 
     def _slab(self, length: int) -> "_Slab":
-        for place, slab in enumerate(self._free):
+        for slab in self._free:
             if len(slab.numbers) >= length:
-                return self._free.pop(place)
+                self._free.remove(slab)
+                return slab
         self._made += 1
         path = str(Path(self._folder.name) / f"{self._made}.bin")
         numbers = np.memmap(path, dtype=np.float64, mode="w+", shape=(length,))
@@ -163,7 +168,7 @@ class _Sent:
     slab: "_Slab"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Slab:
     """A file that holds bars, and its numbers, which other processes see as they are written."""
 

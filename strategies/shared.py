@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
@@ -43,10 +45,14 @@ def shared(indicator: Callable[Parameters, Answer]) -> Callable[Parameters, Answ
         known = _known.get()
         if known is None:
             return indicator(*args, **kwargs)
-        series, *parameters = args
-        key = (indicator, id(series), *parameters, *kwargs.items())
+        given = (*args, *kwargs.values())
+        key = (
+            indicator,
+            *kwargs,
+            *(id(one) if isinstance(one, np.ndarray) else one for one in given),
+        )
         if key not in known:
-            known[key] = (series, _read_only(indicator(*args, **kwargs)))
+            known[key] = (given, _read_only(indicator(*args, **kwargs)))
         return known[key][1]
 
     return remembered

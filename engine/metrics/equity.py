@@ -86,9 +86,7 @@ def omega_ratio(sample: Sample) -> Floats:
     Source: Keating and Shadwick (2002), "A Universal Performance Measure"; vectorbt
     returns.omega_ratio.
     """
-    losses = sample.losses.sum(axis=1)
-    gains = np.maximum(sample.returns, 0.0).sum(axis=1)
-    return gains / -losses
+    return np.maximum(sample.returns, 0.0).sum(axis=1) / -sample.total_loss
 
 
 @metric("fraction")
@@ -119,7 +117,7 @@ def recovery_factor(sample: Sample) -> Floats:
 
     Source: MetaQuotes, MetaTrader 5 help, "Testing report".
     """
-    fall = (sample.peak - sample.equity).max(axis=1)
+    fall = np.where(sample.max_drawdown < 0, (sample.peak - sample.equity).max(axis=1), 0.0)
     return (final_value(sample) - sample.settings.initial_capital) / fall
 
 

@@ -15,6 +15,10 @@ from engine.settings import BacktestSettings
 from engine.simulation import Simulation, Trades
 from strategies.base import Bools, Floats
 
+# Returns, and what is made of them, are rounded to some 1e-16; vectorbt draws the same line for
+# the variance in beta.
+_ROUNDING = 1e-15
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -83,9 +87,14 @@ class Sample:
         return np.minimum(self.returns, 0.0)
 
     @cached_property
+    def total_loss(self) -> Floats:
+        """Sum of the losses, 0 or negative, shape (N,)."""
+        return _without_noise(self.losses.sum(axis=1))
+
+    @cached_property
     def downside_deviation(self) -> Floats:
         """Root of the mean of squared losses, over all bars, shape (N,)."""
-        return np.sqrt(_sum_of_products(self.losses, self.losses) / self.bars)
+        return _without_noise(np.sqrt(_sum_of_products(self.losses, self.losses) / self.bars))
 
     @cached_property
     def peak(self) -> Floats:
@@ -95,7 +104,7 @@ class Sample:
     @cached_property
     def max_drawdown(self) -> Floats:
         """Deepest fall of equity below its highest so far, 0 or negative, shape (N,)."""
-        return (self.equity / self.peak).min(axis=1) - 1.0
+        return _without_noise((self.equity / self.peak).min(axis=1) - 1.0)
 
     @cached_property
     def worst_returns(self) -> Floats:
@@ -198,11 +207,9 @@ class Market:
     def beta(self) -> Floats:
         """Covariance with the market / variance of the market, shape (N,)."""
         distance = self.returns - self.mean[:, None]
-        squares = _sum_of_products(distance, distance)
-        # As vectorbt: a variance below that is rounding.
-        squares = np.where(squares < 1e-30 * self.returns.shape[1], np.nan, squares)
-        symbol = self.symbol_of
-        return _sum_of_products(distance[symbol], self.compared) / squares[symbol]
+        bars, symbol = self.returns.shape[1], self.symbol_of
+        variance = _without_noise(np.sqrt(_sum_of_products(distance, distance) / bars)) ** 2
+        return _sum_of_products(distance[symbol], self.compared) / bars / variance[symbol]
 
     @cached_property
     def alpha(self) -> Floats:
@@ -221,9 +228,19 @@ class Market:
 def _deviation(values: Floats, mean: Floats) -> Floats:
     """Return each row's sample deviation, shape (N,); NaN for a single value."""
     distance = values - mean[:, None]
-    return np.sqrt(_sum_of_products(distance, distance) / (values.shape[1] - 1 or np.nan))
+    squares = _sum_of_products(distance, distance)
+    return _without_noise(np.sqrt(squares / (values.shape[1] - 1 or np.nan)))
 
 
 def _sum_of_products(left: Floats, right: Floats) -> Floats:
     """Return the sum of left * right along each row, shape (N,), without a matrix between."""
     return np.einsum("nt,nt->n", left, right)
+
+
+def _without_noise(figure: Floats) -> Floats:
+    """Return `figure` with 0 for what only rounding can have made.
+
+    Buying at a close and being worth that close a moment later is a return of 0, and may come
+    out as 1e-16; a ratio to that would be a number, and none that means anything.
+    """
+    return np.where(np.abs(figure) < _ROUNDING, 0.0, figure)
