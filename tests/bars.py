@@ -1,9 +1,6 @@
-"""Bars for tests: random but seeded, written by hand, or drawn by hypothesis."""
-
-from collections.abc import Sequence
+"""Bars for tests: random but seeded, ragged where a test wants it, or written by hand."""
 
 import numpy as np
-from hypothesis import strategies as st
 
 from engine.history import History
 from strategies.base import Bars
@@ -54,26 +51,3 @@ def ohlc(*rows: tuple[float, float, float, float]) -> Bars:
         np.array(prices, dtype=float) for prices in zip(*rows, strict=True)
     )
     return Bars(opening, high, low, close, np.full(len(close), 1000.0))
-
-
-def bars_in_steps(rows: Sequence[tuple[int, int, int, int]]) -> Bars:
-    """Return bars from steps of 1 %: gap to the open, move to the close, reach up, reach down.
-
-    Steps make equal prices, and so the ties on which rules are decided, likely.
-    """
-    gap, move, up, down = (np.array(steps) for steps in zip(*rows, strict=True))
-    before = np.concatenate([[0], np.cumsum(gap + move)[:-1]])
-    opening, close = 100.0 * 1.01 ** (before + gap), 100.0 * 1.01 ** (before + gap + move)
-    return Bars(
-        open=opening,
-        high=np.maximum(opening, close) * 1.01**up,
-        low=np.minimum(opening, close) / 1.01**down,
-        close=close,
-        volume=np.full(len(close), 1000.0),
-    )
-
-
-def steps(largest: int) -> st.SearchStrategy[tuple[int, int, int, int]]:
-    """Draw one bar for `bars_in_steps`, whose gap and move are at most `largest` each way."""
-    way, reach = st.integers(-largest, largest), st.integers(0, 3)
-    return st.tuples(way, way, reach, reach)

@@ -1,41 +1,103 @@
-"""A symbol of a batch gives the same numbers alone, in any batch and in any order, to the bit."""
+"""A symbol of a batch gives the same bits alone, in any batch, order and memory budget."""
 
-from datetime import date
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
-from engine.results import BacktestResult
-from engine.settings import Window
-from strategies.registry import registered_strategies
-from tests.bars import random_history
-
-# Ragged on purpose: a symbol too short to trade, ones that start or end inside the window, twins
-# of one length, and one longer than the window.
-POOL = [
-    random_history(f"S{seed}", length, seed)
-    for seed, length in enumerate([1, 2, 15, 40, 40, 120, 333, 400, 400, 777])
-]
-WINDOW = Window(date(2021, 2, 1), date(2022, 9, 1))
-
-
-def _bits(result: BacktestResult) -> tuple[bytes, bytes, str]:
-    return result.equity.tobytes(), result.trades.tobytes(), repr((result.metrics, result.undefined))
+from engine.settings import BacktestSettings
+from tests.engine.pool import (
+    BUDGETS,
+    POOL,
+    STRATEGIES,
+    TERMS,
+    UNIVERSE,
+    WINDOW,
+    bits_of,
+    digest,
+)
 
 
 @given(
     batch=st.lists(st.sampled_from(POOL), min_size=1, unique_by=lambda h: h.symbol),
-    name=st.sampled_from(sorted(registered_strategies())),
+    together=st.lists(
+        st.sampled_from(STRATEGIES), min_size=1, max_size=4, unique_by=lambda s: s.name
+    ),
+    terms=st.sampled_from(TERMS),
+    budget=st.sampled_from(BUDGETS),
 )
-@settings(max_examples=60, deadline=None)
-def test_a_symbol_gives_the_same_bits_alone_and_in_any_batch(batch, name):
-    strategy, engine = registered_strategies()[name](), VectorBTEngine()
-    together = engine.run_batch(batch, strategy, WINDOW)
+@settings(max_examples=30, deadline=None)
+def test_a_symbol_gives_the_same_bits_alone_and_in_any_batch(batch, together, terms, budget):
+    engine = VectorBTEngine(terms, memory_budget=budget)
+    outcome = engine.run_batch(batch, together, WINDOW, UNIVERSE)
+    bits = {(r.symbol, r.strategy.name): bits_of(r) for r in outcome.results}
+    failed = [failure.symbol for failure in outcome.failures]
     for history in batch:
-        alone = engine.run_batch([history], strategy, WINDOW)
-        for outcome in (alone, together):
-            names = [r.symbol for r in outcome.results] + [f.symbol for f in outcome.failures]
-            assert names.count(history.symbol) == 1
-        in_batch = [r for r in together.results if r.symbol == history.symbol]
-        assert [_bits(r) for r in in_batch] == [_bits(r) for r in alone.results]
+        for strategy in together:
+            alone = VectorBTEngine(terms).run_batch([history], strategy, WINDOW, UNIVERSE)
+            assert [bits_of(result) for result in alone.results] == [
+                bits[key] for key in [(history.symbol, strategy.name)] if key in bits
+            ]
+            assert len(alone.results) + failed.count(history.symbol) == 1
+
+
+def test_every_budget_gives_the_same_outcome_in_the_same_order():
+    outcomes = [
+        VectorBTEngine(memory_budget=budget).run_batch(POOL, STRATEGIES, WINDOW)
+        for budget in BUDGETS
+    ]
+    for outcome in outcomes:
+        assert outcome.failures == outcomes[0].failures
+        assert [(r.symbol, r.strategy, bits_of(r)) for r in outcome.results] == [
+            (r.symbol, r.strategy, bits_of(r)) for r in outcomes[0].results
+        ]
+
+
+def test_the_points_of_a_sweep_give_the_bits_of_a_run_of_their_own():
+    engine = VectorBTEngine()
+    for name in ("sma_cross", "breakout"):
+        results = engine.sweep(POOL[5:7], name, WINDOW).results
+        for result in results[::5]:
+            (history,) = [one for one in POOL if one.symbol == result.symbol]
+            (alone,) = engine.run_batch([history], result.strategy, WINDOW).results
+            assert bits_of(result) == bits_of(alone)
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_a_fresh_process_with_another_hash_seed_gives_the_same_bits(seed: str):
+    shown = subprocess.run(
+        [sys.executable, "-m", "tests.engine.pool"],
+        cwd=Path(__file__).resolve().parents[2],
+        env={"PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == digest()
+
+
+def test_other_terms_give_other_bits():
+    dearer = VectorBTEngine(BacktestSettings(fees=0.002))
+    results = VectorBTEngine().run_batch(POOL, STRATEGIES, WINDOW).results
+    others = dearer.run_batch(POOL, STRATEGIES, WINDOW).results
+    pairs = [pair for pair in zip(results, others, strict=True) if len(pair[0].trades)]
+    assert len(pairs) > 20
+    assert all(bits_of(result) != bits_of(other) for result, other in pairs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_batch_is_the_order_of_the_results(seed: int):
+    shuffled = [POOL[place] for place in np.random.default_rng(seed).permutation(len(POOL))]
+    outcome = VectorBTEngine(memory_budget=300_000).run_batch(shuffled, STRATEGIES, WINDOW)
+    failed = {failure.symbol for failure in outcome.failures}
+    assert [(r.symbol, r.strategy.name) for r in outcome.results] == [
+        (history.symbol, strategy.name)
+        for history in shuffled
+        if history.symbol not in failed
+        for strategy in STRATEGIES
+    ]

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
-from tests.bars import bars_in_steps, history, steps
+from tests.bars import history
 from tests.engine.cases import day
+from tests.engine.drawn import bars_in_steps, steps
 from tests.engine.oracle import (
     assert_agrees,
     portfolio_from_signals,

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings, Window
-from tests.bars import bars_in_steps, history, random_bars, steps
+from tests.bars import history, random_bars
 from tests.engine.cases import day
+from tests.engine.drawn import bars_in_steps, steps
 from tests.engine.planned import Planned
 from tests.engine.reference import reference
 
