@@ -1,44 +1,23 @@
 """What is filled, when, at which price and cost: cases computed by hand."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
 
 from engine.backtest import VectorBTEngine
-from engine.history import History
-from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
 from tests.bars import DAY, FIRST_DAY, bars_of, history
+from tests.engine.cases import FREE, day, fills, run
 from tests.engine.planned import Planned
 
 OPENS = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 15.0, 14.0, 13.0]
 CLOSES = [10.5, 11.5, 12.5, 13.5, 14.5, 15.5, 15.0, 14.5, 13.5, 12.5]
 TEN_BARS = history(bars_of(OPENS, CLOSES))
-FREE = BacktestSettings(fees=0.0, slippage=0.0)
-
-
-def _day(bar: int) -> date:
-    return (FIRST_DAY + bar * DAY).astype(date)
-
-
-def _run(
-    entries: list[int],
-    exits: list[int],
-    settings: BacktestSettings = FREE,
-    bars: History = TEN_BARS,
-    first: int = 0,
-    last: int | None = None,
-) -> BacktestResult:
-    window = Window(_day(first), _day(len(bars.dates) - 1 if last is None else last))
-    outcome = VectorBTEngine(settings).run_batch([bars], Planned(entries, exits), window)
-    assert not outcome.failures
-    return outcome.results[0]
 
 
 def test_a_round_trip_costs_fees_and_slippage_on_both_sides():
-    result = _run([1], [5], BacktestSettings())
+    result = run(TEN_BARS, [1], [5], BacktestSettings())
     buy, sell = 12.0 * 1.001, 16.0 * 0.999
     size = 10_000 / (buy * 1.001)
     proceeds = size * sell * 0.999
@@ -55,7 +34,7 @@ def test_a_round_trip_costs_fees_and_slippage_on_both_sides():
 
 
 def test_an_open_position_is_marked_at_the_last_close_and_reported_as_open():
-    result = _run([1], [])
+    result = run(TEN_BARS, [1], [])
     assert result.metrics["open_trades"] == 1
     assert result.metrics["closed_trades"] == 0
     assert result.metrics["final_value"] == pytest.approx(10_000 / 12.0 * 12.5)
@@ -67,22 +46,24 @@ def test_an_open_position_is_marked_at_the_last_close_and_reported_as_open():
 
 
 def test_an_entry_and_an_exit_on_the_same_bar_cancel_out():
-    assert _run([2, 4], [4]).trades["entry_idx"].tolist() == [3]
-    assert _run([2, 4], [4]).metrics["closed_trades"] == 0
-    assert _run([4], [4]).metrics["total_trades"] == 0
+    assert run(TEN_BARS, [2, 4], [4]).trades["entry_idx"].tolist() == [3]
+    assert run(TEN_BARS, [2, 4], [4]).metrics["closed_trades"] == 0
+    assert run(TEN_BARS, [4], [4]).metrics["total_trades"] == 0
 
 
 def test_a_signal_on_the_last_bar_is_not_filled():
-    assert _run([9], []).metrics["total_trades"] == 0
-    assert _run([1], [9]).metrics["open_trades"] == 1
+    assert run(TEN_BARS, [9], []).metrics["total_trades"] == 0
+    assert run(TEN_BARS, [1], [9]).metrics["open_trades"] == 1
 
 
 def test_duplicate_signals_change_nothing():
-    assert _run([1, 2, 3], [6, 7]).equity.tolist() == _run([1], [6]).equity.tolist()
+    assert (
+        run(TEN_BARS, [1, 2, 3], [6, 7]).equity.tolist() == run(TEN_BARS, [1], [6]).equity.tolist()
+    )
 
 
 def test_same_close_fills_at_the_close_of_the_signals_bar():
-    result = _run([1], [5], replace(FREE, execution="same_close"))
+    result = run(TEN_BARS, [1], [5], replace(FREE, execution="same_close"))
     assert result.settings.execution == "same_close"
     assert result.trades[0]["entry_price"] == 11.5
     assert result.trades[0]["exit_price"] == 15.5
@@ -90,46 +71,73 @@ def test_same_close_fills_at_the_close_of_the_signals_bar():
 
 def test_a_gap_is_paid_at_the_open_not_at_the_close_before_it():
     gap = history(bars_of([10, 10, 20, 20], [10, 10, 20, 20]))
-    assert _run([1], [], bars=gap).trades[0]["entry_price"] == 20.0
+    assert run(gap, [1], []).trades[0]["entry_price"] == 20.0
 
 
 def test_signals_before_the_window_are_not_traded_but_warm_indicators_are():
-    result = _run([2, 4], [], first=4)
+    result = run(TEN_BARS, [2, 4], [], first=4)
     assert result.dates[0] == FIRST_DAY + 4 * DAY
     assert len(result.equity) == 6
     assert result.trades["entry_idx"].tolist() == [1]
     assert result.trades["entry_price"].tolist() == [15.0]
-    assert _run([3], [], first=4).metrics["total_trades"] == 0
+    assert run(TEN_BARS, [3], [], first=4).metrics["total_trades"] == 0
 
 
 def test_bars_after_the_window_are_not_seen():
-    assert _run([1], [7], last=5).metrics["final_value"] == pytest.approx(10_000 / 12 * 15.5)
-    assert len(_run([1], [7], last=5).dates) == 6
-
-
-def test_changing_later_bars_never_changes_an_earlier_fill():
-    whole = _run([1, 5], [3])
-    later = bars_of([*OPENS[:7], 99.0, 1.0, 50.0], [*CLOSES[:7], 1.0, 99.0, 50.0])
-    changed = _run([1, 5], [3], bars=history(later))
-    assert changed.equity[:7].tolist() == whole.equity[:7].tolist()
+    assert run(TEN_BARS, [1], [7], last=5).metrics["final_value"] == pytest.approx(
+        10_000 / 12 * 15.5
+    )
+    assert len(run(TEN_BARS, [1], [7], last=5).dates) == 6
 
 
 def test_a_flat_price_loses_only_the_costs():
     flat = history(bars_of([10.0] * 5, [10.0] * 5))
-    assert _run([0], [2], bars=flat).metrics["total_return"] == 0.0
-    costly = _run([0], [2], BacktestSettings(), bars=flat).metrics["total_return"]
+    assert run(flat, [0], [2]).metrics["total_return"] == 0.0
+    costly = run(flat, [0], [2], BacktestSettings()).metrics["total_return"]
     assert costly == pytest.approx((0.999 / 1.001) ** 2 - 1, abs=1e-12)
 
 
 def test_a_zero_volume_bar_is_traded_like_any_other():
     bars = replace(TEN_BARS.bars, volume=np.zeros(10))
-    silent = _run([1], [5], bars=replace(TEN_BARS, bars=bars))
-    assert silent.equity.tolist() == _run([1], [5]).equity.tolist()
+    silent = run(replace(TEN_BARS, bars=bars), [1], [5])
+    assert silent.equity.tolist() == run(TEN_BARS, [1], [5]).equity.tolist()
 
 
 def test_a_symbol_whose_bars_stop_before_the_window_is_flagged():
-    outcome = VectorBTEngine(FREE).run_batch(
-        [TEN_BARS], Planned([1], []), Window(_day(0), _day(30))
-    )
+    outcome = VectorBTEngine(FREE).run_batch([TEN_BARS], Planned([1], []), Window(day(0), day(30)))
     assert outcome.results[0].ended_early
-    assert not _run([1], []).ended_early
+    assert [result.last_session for result in outcome.results] == [day(9)]
+    assert not run(TEN_BARS, [1], []).ended_early
+
+
+def test_a_position_open_when_a_symbol_ends_early_is_marked_at_its_own_last_close():
+    outcome = VectorBTEngine(FREE).run_batch([TEN_BARS], Planned([1], []), Window(day(0), day(30)))
+    assert fills(outcome.results[0]) == [(2, 12.0, 9, 12.5, "open")]
+    assert len(outcome.results[0].equity) == 10
+
+
+def test_a_single_bar_is_a_result_without_a_fill():
+    one = bars_of([10.0], [11.0])
+    result = run(one, [0], [])
+    assert (result.equity.tolist(), fills(result)) == ([10_000.0], [])
+    same_close = run(one, [0], [], replace(BacktestSettings(), execution="same_close"))
+    # Bought at 11.011 and marked at 11, with the fees paid.
+    assert same_close.equity.tolist() == pytest.approx([10_000 / 1.001 / 1.001])
+    assert fills(same_close) == [(0, pytest.approx(11.011), 0, 11.0, "open")]
+
+
+def test_an_exit_and_then_an_entry_on_following_bars_are_two_fills():
+    assert fills(run(TEN_BARS, [1, 4], [3])) == [
+        (2, 12.0, 4, 14.0, "signal"),
+        (5, 15.0, 9, 12.5, "open"),
+    ]
+
+
+def test_an_exit_without_a_position_and_an_entry_within_one_change_nothing():
+    assert fills(run(TEN_BARS, [2, 3], [0, 1, 5, 7])) == [(3, 13.0, 6, 16.0, "signal")]
+
+
+def test_profits_are_invested_again():
+    result = run(bars_of([10, 10, 20, 20, 20, 30], [10, 20, 20, 20, 20, 30]), [0, 3], [1, 4])
+    assert result.trades["size"].tolist() == pytest.approx([1000.0, 1000.0])
+    assert result.equity.tolist() == pytest.approx([10_000, 20_000, 20_000, 20_000, 20_000, 30_000])

@@ -8,9 +8,10 @@ import pytest
 
 from engine.backtest import VectorBTEngine
 from engine.history import History
-from engine.settings import Window
+from engine.settings import BacktestSettings, Window
 from strategies.sma_cross import SmaCross
 from tests.bars import DAY, FIRST_DAY, random_history
+from tests.engine.cases import day
 
 WINDOW = Window(date(2021, 1, 1), date(2022, 12, 31))
 GOOD = random_history("GOOD", 300, seed=1)
@@ -42,11 +43,13 @@ def _with(name: str, bar: int, value: float) -> History:
     ],
 )
 def test_unusable_bars_fail_their_symbol_and_no_other(bad: History, message: str):
-    outcome = VectorBTEngine().run_batch([bad, GOOD], SmaCross(), WINDOW)
+    strategies = [SmaCross(), SmaCross(slow_period=30)]
+    outcome = VectorBTEngine(memory_budget=1).run_batch([bad, GOOD], strategies, WINDOW)
     (failure,) = outcome.failures
     assert message in failure.message
     assert (failure.symbol, failure.error_class) == ("BAD", "UnusableBarsError")
-    assert failure.strategy == "sma_cross"
+    # It is the symbol's, whatever it was to be run under.
+    assert failure.strategy is None
     alone = VectorBTEngine().run_batch([GOOD], SmaCross(), WINDOW)
     assert outcome.results[0].equity.tobytes() == alone.results[0].equity.tobytes()
 
@@ -55,3 +58,45 @@ def test_bars_after_the_window_are_not_judged():
     later = _with("close", 299, np.nan)
     window = Window(date(2021, 1, 1), (FIRST_DAY + 298 * DAY).astype(date))
     assert not VectorBTEngine().run_batch([later], SmaCross(), window).failures
+
+
+def test_highs_and_lows_may_be_missing_altogether_but_not_here_and_there():
+    nothing = np.full(300, np.nan)
+    bare = History("BARE", GOOD.dates, replace(GOOD.bars, high=nothing, low=nothing))
+    (result,) = VectorBTEngine().run_batch([bare], SmaCross(), WINDOW).results
+    (whole,) = VectorBTEngine().run_batch([GOOD], SmaCross(), WINDOW).results
+    assert result.metrics == whole.metrics
+    (failure,) = VectorBTEngine().run_batch([_with("low", 5, np.nan)], SmaCross(), WINDOW).failures
+    assert failure.message == "BAD has the low nan on 2021-01-09; prices must be positive numbers."
+
+
+@pytest.mark.parametrize("missing", [["high"], ["low"], ["high", "low"]])
+@pytest.mark.parametrize("stop", ["stop_loss", "trailing_stop", "take_profit"])
+def test_stops_are_refused_where_highs_or_lows_are_missing(missing: list[str], stop: str):
+    nothing = np.full(300, np.nan)
+    bare = History("BARE", GOOD.dates, replace(GOOD.bars, **dict.fromkeys(missing, nothing)))
+    engine = VectorBTEngine(BacktestSettings(**{stop: 0.1}))  # pyright: ignore[reportArgumentType]
+    outcome = engine.run_batch([bare, GOOD], SmaCross(), WINDOW)
+    (failure,) = outcome.failures
+    assert (failure.symbol, failure.error_class) == ("BARE", "UnusableBarsError")
+    assert failure.message == (
+        "BARE has no high or no low; stop_loss, trailing_stop and take_profit are filled against "
+        "them."
+    )
+    assert [result.symbol for result in outcome.results] == ["GOOD"]
+
+
+def test_a_duplicate_day_is_refused():
+    dates = GOOD.dates.copy()
+    dates[7] = dates[6]
+    (failure,) = (
+        VectorBTEngine().run_batch([replace(GOOD, dates=dates)], SmaCross(), WINDOW).failures
+    )
+    assert failure.message == "GOOD has dates that do not ascend."
+
+
+def test_the_window_takes_both_of_its_ends_and_bars_before_it_warm_up():
+    cut = GOOD.up_to_end_of(Window(day(10), day(20)))
+    assert (cut.first, cut.traded_bars, len(cut.dates)) == (10, 11, 21)
+    assert cut.dates[cut.first] == FIRST_DAY + 10 * DAY
+    assert cut.dates[-1] == FIRST_DAY + 20 * DAY

@@ -1,6 +1,6 @@
 """Terms and windows that make no sense are refused in one line."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -15,6 +15,10 @@ def test_the_defaults_are_the_documented_ones():
         "slippage": 0.001,
         "execution": "next_open",
         "year_length": 252.0,
+        "direction": "long",
+        "stop_loss": None,
+        "trailing_stop": None,
+        "take_profit": None,
     }
 
 
@@ -31,6 +35,19 @@ def test_the_defaults_are_the_documented_ones():
         ({"fees": "0.1"}, "fees is '0.1'; allowed: from 0, below 1."),
         ({"fees": True}, "fees is True"),
         ({"initial_capital": None}, "initial_capital is None"),
+        ({"direction": "up"}, "direction is 'up'; allowed: long, short, both."),
+        ({"stop_loss": 0.0}, "stop_loss is 0.0; allowed: above 0, below 1."),
+        ({"stop_loss": 1.0}, "stop_loss is 1.0; allowed: above 0, below 1."),
+        ({"stop_loss": -0.1}, "stop_loss is -0.1"),
+        ({"trailing_stop": 1}, "trailing_stop is 1.0; allowed: above 0, below 1."),
+        ({"trailing_stop": float("nan")}, "trailing_stop is nan"),
+        ({"take_profit": 0}, "take_profit is 0.0; allowed: above 0, finite."),
+        ({"take_profit": "10%"}, "take_profit is '10%'"),
+        (
+            {"take_profit": 1.0, "direction": "short"},
+            "take_profit is 1.0; allowed: above 0, below 1.",
+        ),
+        ({"take_profit": 2.0, "direction": "both"}, "take_profit is 2.0"),
     ],
 )
 def test_a_bad_term_is_refused_with_what_is_allowed(given, message):
@@ -42,6 +59,24 @@ def test_a_bad_term_is_refused_with_what_is_allowed(given, message):
 def test_whole_numbers_are_the_same_terms():
     assert BacktestSettings(initial_capital=10_000, year_length=252) == BacktestSettings()
     assert isinstance(BacktestSettings(initial_capital=10_000).initial_capital, float)
+
+
+def test_a_long_may_aim_at_more_than_twice_its_price():
+    assert BacktestSettings(take_profit=3).take_profit == 3.0
+
+
+def test_any_stop_is_a_stop():
+    assert not BacktestSettings().has_stops
+    for name in ("stop_loss", "trailing_stop", "take_profit"):
+        assert BacktestSettings(**{name: 0.5}).has_stops  # pyright: ignore[reportArgumentType]
+
+
+def test_a_windows_moments_are_its_days_and_other_things_are_refused():
+    window = Window(datetime(2022, 1, 3, 15), datetime(2022, 2, 1))  # noqa: DTZ001 - as pandas gives them
+    assert window == Window(date(2022, 1, 3), date(2022, 2, 1))
+    assert not window.ended_early(date(2022, 1, 31))
+    with pytest.raises(InvalidSettingsError, match="the window's start is '2022-01-03'; allowed"):
+        Window("2022-01-03", date(2022, 2, 1))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_reversed_window_is_refused():

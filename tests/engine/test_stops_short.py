@@ -61,9 +61,7 @@ def test_with_same_close_the_stop_goes_first_and_the_entrys_bar_is_over():
 
 def test_the_trailing_level_follows_the_lows_of_the_bars_before():
     bars = ohlc(QUIET, (100, 100, 80, 90), (85, 87, 82, 86), (86, 89, 85, 88), QUIET)
-    assert fills(run(bars, [], [0], TRAIL)) == [
-        (1, 100.0, 3, pytest.approx(88), "trailing_stop")
-    ]
+    assert fills(run(bars, [], [0], TRAIL)) == [(1, 100.0, 3, pytest.approx(88), "trailing_stop")]
 
 
 def test_the_nearer_of_two_stops_counts():

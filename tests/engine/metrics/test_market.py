@@ -1,0 +1,98 @@
+"""Metrics against the symbol and the universe: by hand, and by vectorbt's returns accessor."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import vectorbt  # noqa: F401 - gives pandas the accessor
+
+from engine.backtest import VectorBTEngine
+from engine.equal_weight import EqualWeight
+from engine.settings import BacktestSettings, Window
+from strategies.registry import registered_strategies
+from tests.bars import bars_of, random_history
+from tests.engine.cases import run
+from tests.engine.metrics.ten_bars import ten_bars
+from tests.engine.oracle import EXACT
+
+WINDOW = Window(date(2021, 2, 1), date(2022, 3, 1))
+HISTORIES = [
+    random_history(f"S{n}", length, n) for n, length in enumerate([420, 420, 60, 333, 777])
+]
+UNIVERSE = EqualWeight.of(HISTORIES, WINDOW)
+
+
+def test_the_symbol_held_is_bought_at_the_first_close_without_costs():
+    metrics = ten_bars().metrics
+    assert metrics["benchmark_return"] == pytest.approx(0.2)
+    assert metrics["excess_return"] == pytest.approx(0.188 - 0.2)
+    dear = run(bars_of([50, 100, 100], [100, 100, 150]), [], [], BacktestSettings())
+    assert dear.metrics["benchmark_return"] == pytest.approx(0.5)
+    assert dear.metrics["excess_return"] == pytest.approx(-0.5)
+
+
+def test_half_the_market_has_half_its_beta():
+    # Invested on the bars of +10 % and -10 %, out on those of +20 % and -20 %.
+    prices = [100.0, 100.0, 110.0, 99.0, 118.8, 95.04]
+    result = run(bars_of(prices, prices), [0], [2])
+    market = np.array([0, 0, 0.1, -0.1, 0.2, -0.2])
+    own = np.array([0, 0, 0.1, -0.1, 0, 0])
+    beta = np.cov(own, market)[0, 1] / np.var(market, ddof=1)
+    assert beta == pytest.approx(0.2)
+    assert result.metrics["beta"] == pytest.approx(beta)
+    alpha = (1 + (own - beta * market).mean()) ** 252 - 1
+    assert result.metrics["alpha"] == pytest.approx(alpha)
+    active = own - market
+    expected = 0.0 if abs(active.mean()) < 1e-12 else active.mean() / active.std(ddof=1)
+    assert result.metrics["information_ratio"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_who_is_the_market_has_no_information_ratio():
+    bars = bars_of([100.0, 99.0, 101.0, 102.0], [100.0, 99.0, 101.0, 102.0])
+    result = run(bars, [0], [], BacktestSettings(fees=0, slippage=0, execution="same_close"))
+    assert result.metrics["beta"] == pytest.approx(1.0)
+    assert result.metrics["information_ratio"] is None
+    assert result.undefined["information_ratio"] == "the returns are those of the market"
+
+
+def test_a_market_that_stands_still_has_no_beta():
+    result = run(bars_of([10.0] * 5, [10.0] * 5), [0], [2], BacktestSettings())
+    for name in ("alpha", "beta"):
+        assert result.undefined[name] == "the market did not move"
+
+
+@pytest.mark.parametrize("direction", ["long", "both"])
+def test_the_universe_is_compared_with_as_vectorbt_does(direction: str):
+    terms = BacktestSettings(direction=direction)  # pyright: ignore[reportArgumentType]
+    strategy = registered_strategies()["rsi"](period=7)  # pyright: ignore[reportCallIssue]
+    results = VectorBTEngine(terms).run_batch(HISTORIES, strategy, WINDOW, UNIVERSE).results
+    assert len(results) == 5
+    for result in results:
+        if result.equity.min() <= 0:
+            assert result.undefined["universe_alpha"] == "the capital was lost"
+            continue
+        index = pd.DatetimeIndex(result.dates)
+        equity = pd.Series(result.equity, index=index)
+        returns = equity.pct_change().fillna(0.0)
+        returns.iloc[0] = equity.iloc[0] / 10_000 - 1
+        market = pd.Series(UNIVERSE.returns_on(result.dates), index=index)
+        accessor = returns.vbt.returns(benchmark_rets=market, freq="1D", year_freq="252D")
+        total = (1 + market).prod() - 1
+        own = result.metrics["total_return"]
+        expected = {
+            "universe_return": total,
+            "universe_excess_return": (own or 0.0) - total,
+            "universe_alpha": accessor.alpha(),
+            "universe_beta": accessor.beta(),
+            "universe_information_ratio": accessor.information_ratio(),
+        }
+        for name, value in expected.items():
+            assert result.metrics[name] == pytest.approx(value, **EXACT), name
+
+
+def test_without_a_universe_its_metrics_are_undefined():
+    result = run(bars_of([1, 2, 3], [1, 2, 3]), [0], [])
+    for name in result.metrics:
+        if name.startswith("universe_"):
+            assert result.undefined[name] == "no equal-weight universe was given"

@@ -1,0 +1,107 @@
+"""An undefined metric is None with the reason: never 0, never infinite, never NaN."""
+
+import math
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from engine.backtest import VectorBTEngine
+from engine.metrics import METRICS
+from engine.settings import BacktestSettings, Window
+from strategies.registry import registered_strategies
+from tests.bars import bars_of, history, random_history
+from tests.engine.cases import FREE, run
+from tests.engine.planned import Planned
+
+WINDOW = Window(date(2021, 1, 1), date(2022, 12, 31))
+STOPS = replace(BacktestSettings(), stop_loss=0.02, trailing_stop=0.03, take_profit=0.02)
+
+
+def _of(closes: list[float], entries: list[int], exits: list[int]):
+    return run(bars_of(closes, closes), entries, exits)
+
+
+def test_without_trades_ratios_are_undefined_and_returns_are_zero():
+    result = _of([10.0, 11.0, 12.0], [], [])
+    assert result.metrics["total_return"] == 0.0
+    assert result.metrics["max_drawdown"] == 0.0
+    assert result.metrics["total_trades"] == 0
+    for name in ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "omega_ratio", "win_rate"):
+        assert result.metrics[name] is None
+        assert result.undefined[name] == "no trades"
+    assert result.metrics["benchmark_return"] == pytest.approx(0.2)
+
+
+def test_a_history_too_short_for_the_look_back_says_so():
+    outcome = VectorBTEngine().run_batch(
+        [random_history("SHORT", 20, 1)], registered_strategies()["sma_cross"](), WINDOW
+    )
+    (result,) = outcome.results
+    assert result.too_short
+    assert result.undefined["sharpe_ratio"] == (
+        "no trades: 20 bars are too few for a look-back of 20"
+    )
+
+
+def test_a_single_bar_has_no_annualized_risk():
+    result = run(bars_of([10.0], [10.0]), [0], [], replace(FREE, execution="same_close"))
+    assert result.metrics["total_return"] == 0.0
+    assert result.metrics["final_value"] == 10_000.0
+    for name in ("sharpe_ratio", "sortino_ratio", "annualized_volatility", "information_ratio"):
+        assert result.undefined[name] == "one bar has no returns to measure"
+
+
+def test_without_a_losing_trade_what_divides_by_losses_is_undefined():
+    result = _of([10.0, 10.0, 12.0, 12.0], [0], [2])
+    assert result.metrics["win_rate"] == 1.0
+    assert result.undefined["profit_factor"] == "no closed trade lost"
+    for name in ("payoff_ratio", "kelly_fraction"):
+        assert result.undefined[name] == "no closed trade lost, or none won"
+
+
+def test_without_a_winning_trade_the_profit_factor_is_zero_and_kelly_undefined():
+    result = _of([10.0, 10.0, 8.0, 8.0], [0], [2])
+    assert result.metrics["profit_factor"] == 0.0
+    assert result.undefined["kelly_fraction"] == "no closed trade lost, or none won"
+
+
+def test_an_open_trade_alone_gives_no_metric_of_closed_ones():
+    result = _of([10.0, 10.0, 8.0, 12.0], [0], [])
+    needing = {name for name, metric in METRICS.items() if metric.needs == "closed trades"}
+    assert {"win_rate", "best_trade", "worst_trade", "average_trade_duration"} <= needing
+    assert {result.undefined[name] for name in needing} == {"no closed trades"}
+
+
+def test_without_a_drawdown_what_divides_by_it_is_undefined():
+    result = _of([10.0, 10.0, 11.0, 12.0, 13.0], [0], [])
+    for name in ("calmar_ratio", "recovery_factor"):
+        assert result.undefined[name] == "there is no drawdown"
+    for name in ("sortino_ratio", "omega_ratio"):
+        assert result.undefined[name] == "no return is negative"
+
+
+def test_a_position_of_no_movement_has_no_sharpe_ratio():
+    result = _of([10.0] * 6, [0], [])
+    assert result.metrics["annualized_volatility"] == 0.0
+    assert result.undefined["sharpe_ratio"] == "the returns have no variance"
+
+
+@pytest.mark.parametrize("direction", ["long", "short", "both"])
+@pytest.mark.parametrize("terms", [BacktestSettings(), FREE, STOPS])
+def test_no_metric_is_ever_infinite_or_nan_and_each_none_has_a_reason(
+    direction: str, terms: BacktestSettings
+):
+    histories = [random_history(f"S{n}", n, seed=n) for n in range(1, 60)]
+    histories += [history(bars_of([5.0] * n, [5.0] * n), f"FLAT{n}") for n in range(1, 9)]
+    leaps = [1.0, 9.0, 1.0, 30.0, 0.1, 5.0, 5.0, 90.0, 1.0]
+    histories += [history(bars_of(leaps, leaps[::-1]), "LEAPS")]
+    settings = replace(terms, direction=direction)
+    outcome = VectorBTEngine(settings).run_batch(histories, Planned([0, 5, 9], [3, 7]), WINDOW)
+    assert len(outcome.results) == len(histories)
+    for result in outcome.results:
+        assert list(result.metrics) == list(METRICS)
+        missing = {name for name, value in result.metrics.items() if value is None}
+        assert missing == set(result.undefined)
+        assert all(result.undefined.values())
+        assert all(math.isfinite(v) for v in result.metrics.values() if v is not None)

@@ -1,0 +1,116 @@
+"""The equal-weight universe: by hand, and as a pandas pivot of ragged symbols computes it."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.equal_weight import EqualWeight
+from engine.history import History
+from engine.settings import Window
+from tests.bars import DAY, FIRST_DAY, bars_of, random_history
+from tests.engine.cases import day
+
+WINDOW = Window(date(2021, 2, 1), date(2022, 3, 1))
+
+
+def _shifted(history: History, days: int, gaps: int) -> History:
+    """Return the history later, and without every `gaps`-th bar."""
+    kept = np.arange(len(history.dates)) % gaps != 1
+    bars = replace(
+        history.bars,
+        **{name: getattr(history.bars, name)[kept] for name in history.bars.__dataclass_fields__},
+    )
+    return History(history.symbol, history.dates[kept] + days * DAY, bars)
+
+
+RAGGED = [
+    _shifted(random_history(f"S{n}", length, n), days, gaps)
+    for n, (length, days, gaps) in enumerate(
+        [(420, 0, 1000), (300, 100, 7), (60, 10, 5), (500, -200, 1000), (2, 300, 1000), (9, 900, 3)]
+    )
+]
+
+
+def _by_pandas(histories: list[History], window: Window) -> pd.Series:
+    """Return the level a day: the mean of returns from each symbol's own bar before."""
+    closes = {
+        history.symbol: pd.Series(history.bars.close, index=pd.DatetimeIndex(history.dates)).loc[
+            str(window.start) : str(window.end)
+        ]
+        for history in histories
+    }
+    long = pd.concat({symbol: close.pct_change() for symbol, close in closes.items()})
+    pivot = long.unstack(level=0).sort_index()
+    return (1 + pivot.mean(axis=1).fillna(0.0)).cumprod()
+
+
+def test_ragged_symbols_give_what_a_pivot_gives():
+    universe = EqualWeight.of(RAGGED, WINDOW)
+    expected = _by_pandas(RAGGED[:5], WINDOW)
+    assert universe.symbols == 5
+    assert universe.dates.tolist() == list(expected.index.date)
+    np.testing.assert_allclose(universe.level, expected, rtol=1e-12)
+
+
+def _closes(symbol: str, closes: list[float], first: int = 0) -> History:
+    dates = FIRST_DAY + (first + np.arange(len(closes))) * DAY
+    return History(symbol, dates, bars_of(closes, closes))
+
+
+def test_a_late_comer_counts_from_its_second_bar():
+    early, late = _closes("A", [100, 110, 121, 121]), _closes("B", [50, 40], first=2)
+    universe = EqualWeight.of([early, late], Window(day(0), day(3)))
+    # +10 %, +10 %, and on the last day the mean of 0 % and -20 %.
+    assert universe.level.tolist() == pytest.approx([1.0, 1.1, 1.21, 1.21 * 0.9])
+
+
+def test_who_leaves_early_counts_no_more():
+    staying, leaving = _closes("A", [100, 110, 121]), _closes("B", [50, 40])
+    universe = EqualWeight.of([staying, leaving], Window(day(0), day(2)))
+    assert universe.level.tolist() == pytest.approx([1.0, 0.95, 0.95 * 1.1])
+
+
+def test_bars_before_the_window_count_for_nothing():
+    one = _closes("A", [50, 100, 110])
+    universe = EqualWeight.of([one], Window(day(1), day(2)))
+    assert universe.level.tolist() == pytest.approx([1.0, 1.1])
+
+
+def test_returns_on_a_symbols_own_days_span_those_it_missed():
+    universe = EqualWeight.of([_closes("A", [100, 110, 121, 133.1])], Window(day(0), day(3)))
+    own_days = FIRST_DAY + np.array([0, 1, 3]) * DAY
+    assert universe.returns_on(own_days).tolist() == pytest.approx([0.0, 0.1, 0.21])
+
+
+def test_days_that_the_universe_does_not_know_have_the_level_of_the_day_before():
+    universe = EqualWeight.of([_closes("A", [100, 110])], Window(day(0), day(9)))
+    days = FIRST_DAY + np.array([-3, 0, 1, 5]) * DAY
+    assert universe.returns_on(days).tolist() == pytest.approx([0.0, 0.0, 0.1, 0.0])
+
+
+def test_symbols_that_cannot_be_tested_are_left_out():
+    good, bad = _closes("A", [100, 110]), _closes("B", [100, -5])
+    outside = _closes("C", [100, 900], first=50)
+    window = Window(day(0), day(1))
+    universe = EqualWeight.of([good, bad, outside], window)
+    alone = EqualWeight.of([good], window)
+    assert (universe.symbols, universe.version) == (1, alone.version)
+
+
+def test_the_version_follows_days_and_levels():
+    window = Window(day(0), day(3))
+    versions = {
+        EqualWeight.of([_closes("A", closes)], window).version
+        for closes in ([100, 110, 120], [100, 110, 121], [100, 110, 120, 120])
+    }
+    assert len(versions) == 3
+    assert EqualWeight.of([_closes("B", [100, 110, 120])], window).version in versions
+
+
+def test_a_universe_of_nobody_stands_still():
+    universe = EqualWeight.of([], WINDOW)
+    assert universe.symbols == 0
+    assert universe.returns_on(FIRST_DAY + np.arange(3) * DAY).tolist() == [0.0, 0.0, 0.0]
