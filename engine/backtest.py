@@ -102,6 +102,8 @@ class VectorBTEngine:
     ) -> BatchOutcome:
         """Return every symbol under every strategy, by symbol and then strategy, as given.
 
+        What goes wrong with one symbol becomes its failure and leaves the others untouched.
+
         Parameters
         ----------
         histories
@@ -112,8 +114,6 @@ class VectorBTEngine:
             The days that are traded and measured.
         universe
             What to compare with; without it the metrics of the universe are undefined.
-
-        What goes wrong with one symbol becomes its failure and leaves the others untouched.
         """
         results: list[BacktestResult] = []
         failures: list[Failure] = []
