@@ -144,13 +144,13 @@ def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFra
 
 
 def _equity(results: Sequence[BacktestResult]) -> pl.DataFrame:
-    curves = [
-        pl.DataFrame({"date": result.dates, "equity": result.equity}).select(
-            pl.lit(result.strategy.name).alias("strategy"),
-            pl.lit(result.symbol).alias("symbol"),
-            pl.col("date").cast(pl.Date),
-            "equity",
-        )
-        for result in results
-    ]
-    return pl.concat([EQUITY_SCHEMA.to_frame(), *curves])
+    if not results:
+        return EQUITY_SCHEMA.to_frame()
+    of = np.repeat(np.arange(len(results)), [len(result.dates) for result in results])
+    columns = {
+        "strategy": pl.Series([result.strategy.name for result in results]).gather(of),
+        "symbol": pl.Series([result.symbol for result in results]).gather(of),
+        "date": np.concatenate([result.dates for result in results]),
+        "equity": np.concatenate([result.equity for result in results]),
+    }
+    return pl.DataFrame(columns).cast(dict(EQUITY_SCHEMA))

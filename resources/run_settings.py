@@ -65,7 +65,7 @@ class RunSettings(dg.ConfigurableResource):
     batch_size: int = Field(
         default=200,
         description="Symbols whose results are held in memory at once, and written as one file; "
-        "1 or more. 200 symbols x 9 strategies x 750 bars need about 100 MB.",
+        "1 or more. 200 symbols x 9 strategies x 750 bars need about 125 MB.",
     )
     workers: int = Field(
         default=1,

@@ -1,5 +1,6 @@
 """`dagster asset materialize` as the README shows it, with the embedded PostgreSQL."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -54,8 +55,12 @@ def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(f
     one = _materialize(folder, "--partition", "AAPL")
     assert one.returncode == 0, one.stderr
     assert _materialized(folder, "backtests", "rsi") == {"AAPL"}
-    ranged = _materialize(folder, "--partition-range", "MSFT...AMZN")
+    assert "equal-weight universe: 1 of 4 symbols have prices; at least 4" in one.stderr
+    terms = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
+    config = json.dumps({"resources": {"run_settings": {"config": terms}}})
+    ranged = _materialize(folder, "--partition-range", "MSFT...AMZN", "--config-json", config)
     assert ranged.returncode == 0, ranged.stderr
+    assert "equal-weight universe: 4 of 4 symbols" in ranged.stderr
     everything = {"AAPL", "MSFT", "GOOGL", "AMZN"}
     assert _materialized(folder, "prices") == everything
     assert _materialized(folder, "backtest_summaries") == everything
