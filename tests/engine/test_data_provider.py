@@ -10,7 +10,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.data_provider import history_of
 from engine.errors import InvalidSettingsError, UnusableBarsError
-from engine.settings import Window
+from engine.settings import BacktestSettings, Window
 from strategies.errors import InvalidParameterError, UnknownStrategyError
 from strategies.rsi import Rsi
 from tests.bars import FIRST_DAY, random_bars
@@ -45,8 +45,13 @@ class AsyncProvider(Provider):
         return super().get_stock_data(symbol, start_date, end_date, interval)
 
 
-def _run(provider: Provider, strategy: str = "rsi", parameters: dict | None = None):
-    engine = VectorBTEngine(data_provider=provider)
+def _run(
+    provider: Provider,
+    strategy: str = "rsi",
+    parameters: dict | None = None,
+    settings: BacktestSettings | None = None,
+):
+    engine = VectorBTEngine(settings, data_provider=provider)
     return asyncio.run(engine.run_backtest("AAPL", strategy, parameters, START, END))
 
 
@@ -62,6 +67,7 @@ def test_it_gives_what_a_batch_gives(kind: type[Provider], columns: str):
     assert result["equity_curve"].to_numpy().tobytes() == alone.equity.tobytes()
     assert result["equity_curve"].index[0] == pd.Timestamp(START)
     assert result["drawdown_series"].min() == pytest.approx(alone.metrics["max_drawdown"])
+    assert result["undefined"] == alone.undefined
     assert len(result["trades"]) == alone.metrics["total_trades"]
     assert result["trades"][0]["entry_date"] > START
     assert (result["symbol"], result["strategy"]) == ("AAPL", "rsi")
@@ -79,7 +85,10 @@ def test_an_offset_of_the_index_does_not_move_a_session():
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (_frame().drop(columns=["Low"]), "AAPL has no column low; there are: Open, High, Close"),
+        (_frame().drop(columns=["Volume"]), "AAPL has no column volume; there are: Open, High"),
+        (_frame().drop(columns=["Open", "Close"]), "AAPL has no column open, close; there are: "),
+        (_frame().iloc[::-1], "AAPL has dates that do not ascend"),
+        (pd.DataFrame(), "AAPL has no column open, close, volume; there are: none."),
         (_frame().reset_index(drop=True), "AAPL must be indexed by day"),
         (_frame().assign(Close=float("nan")), "AAPL has the close nan on 2021-01-04"),
         (_frame().iloc[:10], "AAPL has no bars between 2022-01-01 and 2022-11-30"),
@@ -89,6 +98,21 @@ def test_unusable_bars_are_refused_with_the_reason(frame: pd.DataFrame, message:
     with pytest.raises(UnusableBarsError) as refused:
         _run(Provider(frame))
     assert message in str(refused.value)
+
+
+def test_highs_and_lows_may_be_left_out_where_no_stop_needs_them():
+    bare = _frame().drop(columns=["High", "Low"])
+    assert _run(Provider(bare))["metrics"] == _run(Provider(_frame()))["metrics"]
+    with pytest.raises(UnusableBarsError, match="AAPL has no high or no low; stop_loss, "):
+        _run(Provider(bare), settings=BacktestSettings(trailing_stop=0.1))
+    settings = BacktestSettings(trailing_stop=0.02)
+    stopped = _run(Provider(_frame()), parameters={"period": 7}, settings=settings)
+    assert "trailing_stop" in {trade["exit_reason"] for trade in stopped["trades"]}
+
+
+def test_whole_numbers_are_prices_too():
+    frame = _frame().round().astype(int)
+    assert _run(Provider(frame))["metrics"]["total_trades"] is not None
 
 
 def test_what_cannot_be_run_is_refused():

@@ -1,0 +1,164 @@
+"""run_backtest: what its dict holds, and an event loop that is free in the meantime."""
+
+import asyncio
+import threading
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from engine import backtest
+from engine.backtest import VectorBTEngine
+from engine.settings import BacktestSettings
+from strategies.base import Bars, Signals
+from tests.bars import FIRST_DAY, bars_of
+from tests.engine.planned import Planned
+
+# Only reached when the loop is blocked and the test about to fail.
+PATIENCE = 30
+
+
+def _frame() -> pd.DataFrame:
+    prices = [100.0, 100.0, 110.0, 99.0, 90.0, 95.0]
+    bars = bars_of(prices, prices)
+    index = pd.date_range(pd.Timestamp(FIRST_DAY), periods=6, freq="D")
+    return pd.DataFrame({name: getattr(bars, name) for name in bars.__dataclass_fields__}, index)
+
+
+class Provider:
+    def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
+        return _frame()
+
+
+class WaitingProvider(Provider):
+    """Gives its bars once another coroutine has run."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
+        assert self.event.wait(PATIENCE)
+        return super().get_stock_data(symbol, start_date, end_date, interval)
+
+
+class WaitingStrategy(Planned):
+    """Gives its signals once another coroutine has run."""
+
+    event = threading.Event()
+
+    def signals(self, bars: Bars) -> Signals:
+        assert self.event.wait(PATIENCE)
+        return super().signals(bars)
+
+
+@pytest.fixture(autouse=True)
+def planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register `planned` as a strategy that buys on the first bar and sells on the third."""
+
+    class Registered:
+        @staticmethod
+        def from_mapping(parameters: Any) -> Planned:
+            return (parameters or {}).get("made_as", Planned)([0], [2])
+
+    monkeypatch.setattr(backtest, "get_strategy", lambda _: Registered)
+
+
+def _run(engine: VectorBTEngine, parameters: Any = None, start: date = date(2021, 1, 4)):
+    return engine.run_backtest("AAPL", "planned", parameters, start, date(2021, 1, 9))
+
+
+def test_the_dict_holds_the_run_and_its_result():
+    free = BacktestSettings(fees=0.0, slippage=0.0)
+    result = asyncio.run(_run(VectorBTEngine(free, Provider())))
+    assert list(result) == [
+        "symbol",
+        "strategy",
+        "parameters",
+        "metrics",
+        "undefined",
+        "trades",
+        "equity_curve",
+        "drawdown_series",
+        "start_date",
+        "end_date",
+        "initial_capital",
+    ]
+    assert (result["symbol"], result["strategy"]) == ("AAPL", "planned")
+    assert (result["start_date"], result["end_date"]) == (date(2021, 1, 4), date(2021, 1, 9))
+    assert result["initial_capital"] == 10_000.0
+    assert result["trades"] == [
+        {
+            "status": "closed",
+            "direction": "long",
+            "entry_date": date(2021, 1, 5),
+            "entry_price": 100.0,
+            "exit_date": date(2021, 1, 7),
+            "exit_price": 99.0,
+            "size": 100.0,
+            "fees": 0.0,
+            "pnl": -100.0,
+            "return": -0.01,
+            "exit_reason": "signal",
+        }
+    ]
+    days = pd.date_range("2021-01-04", periods=6)
+    equity = [10_000.0, 10_000.0, 11_000.0, 9_900.0, 9_900.0, 9_900.0]
+    assert result["equity_curve"].tolist() == pytest.approx(equity)
+    assert result["equity_curve"].index.equals(days)
+    assert result["drawdown_series"].tolist() == pytest.approx([0, 0, 0, -0.1, -0.1, -0.1])
+    assert result["drawdown_series"].index.equals(days)
+    assert result["metrics"]["max_drawdown"] == pytest.approx(-0.1)
+
+
+def test_moments_are_taken_for_their_days():
+    result = asyncio.run(_run(VectorBTEngine(None, Provider()), start=datetime(2021, 1, 4, 9)))  # noqa: DTZ001
+    assert result["start_date"] == date(2021, 1, 4)
+    assert type(result["start_date"]) is date
+
+
+def test_a_result_that_is_changed_changes_no_other():
+    async def twice() -> list[dict[str, Any]]:
+        engine = VectorBTEngine(None, Provider())
+        first = await _run(engine)
+        first["metrics"].clear()
+        first["equity_curve"][:] = 0.0
+        return [first, await _run(engine)]
+
+    _, second = asyncio.run(twice())
+    assert second["metrics"]["final_value"] == second["equity_curve"].iloc[-1] > 0
+
+
+def _while_another_coroutine_runs(engine: VectorBTEngine, event: threading.Event, made_as: type):
+    async def both() -> dict[str, Any]:
+        running = asyncio.create_task(_run(engine, {"made_as": made_as}))
+        # The other coroutine: it can only set the event if the loop comes back to it.
+        await asyncio.sleep(0)
+        event.set()
+        return await running
+
+    return asyncio.run(both())
+
+
+def test_the_loop_is_free_while_signals_are_computed():
+    WaitingStrategy.event.clear()
+    engine = VectorBTEngine(None, Provider())
+    result = _while_another_coroutine_runs(engine, WaitingStrategy.event, WaitingStrategy)
+    assert result["metrics"]["total_trades"] == 1
+
+
+def test_the_loop_is_free_while_a_provider_waits():
+    provider = WaitingProvider()
+    engine = VectorBTEngine(None, provider)
+    result = _while_another_coroutine_runs(engine, provider.event, Planned)
+    assert result["metrics"]["total_trades"] == 1
+
+
+def test_many_at_once_give_what_each_gives_alone():
+    async def many() -> list[dict[str, Any]]:
+        engine = VectorBTEngine(None, Provider())
+        return await asyncio.gather(*(_run(engine) for _ in range(8)))
+
+    results = asyncio.run(many())
+    alone = asyncio.run(_run(VectorBTEngine(None, Provider())))
+    assert all(result["metrics"] == alone["metrics"] for result in results)
