@@ -13,7 +13,7 @@ from engine.results import BacktestResult
 from engine.settings import BacktestSettings
 from strategies.base import Signals
 
-EXACT = {"rel": 1e-9, "abs": 1e-9}
+EXACT: dict[str, Any] = {"rel": 1e-9, "abs": 1e-9}
 
 
 def portfolio_from_signals(

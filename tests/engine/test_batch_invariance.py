@@ -68,12 +68,11 @@ def test_the_points_of_a_sweep_give_the_bits_of_a_run_of_their_own():
             assert bits_of(result) == bits_of(alone)
 
 
-@pytest.mark.parametrize("seed", ["1", "2"])
-def test_a_fresh_process_with_another_hash_seed_gives_the_same_bits(seed: str):
+def test_a_fresh_process_with_another_hash_seed_gives_the_same_bits():
     shown = subprocess.run(
         [sys.executable, "-m", "tests.engine.pool"],
         cwd=Path(__file__).resolve().parents[2],
-        env={"PYTHONHASHSEED": seed},
+        env={"PYTHONHASHSEED": "4711"},
         capture_output=True,
         text=True,
         check=True,

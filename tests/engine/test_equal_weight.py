@@ -51,7 +51,7 @@ def test_ragged_symbols_give_what_a_pivot_gives():
     universe = EqualWeight.of(RAGGED, WINDOW)
     expected = _by_pandas(RAGGED[:5], WINDOW)
     assert universe.symbols == 5
-    assert universe.dates.tolist() == list(expected.index.date)
+    assert universe.dates.tolist() == expected.index.to_numpy().astype("datetime64[D]").tolist()
     np.testing.assert_allclose(universe.level, expected, rtol=1e-12)
 
 
@@ -104,7 +104,7 @@ def test_the_version_follows_days_and_levels():
     window = Window(day(0), day(3))
     versions = {
         EqualWeight.of([_closes("A", closes)], window).version
-        for closes in ([100, 110, 120], [100, 110, 121], [100, 110, 120, 120])
+        for closes in ([100.0, 110, 120], [100.0, 110, 121], [100.0, 110, 120, 120])
     }
     assert len(versions) == 3
     assert EqualWeight.of([_closes("B", [100, 110, 120])], window).version in versions

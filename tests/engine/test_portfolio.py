@@ -42,7 +42,7 @@ def test_two_trades_and_a_stop_within_one_bar_are_kept_apart():
     assert [(entry, exit_) for entry, _, exit_, *_ in fills(result)] == [(1, 2), (2, 2), (3, 3)]
     portfolio = portfolio_of(result)
     np.testing.assert_allclose(portfolio.value().to_numpy(), result.equity, rtol=1e-12)
-    assert portfolio.trades.count() == 3
+    assert len(portfolio.get_trades().values) == 3
 
 
 def test_without_a_trade_it_is_the_cash():

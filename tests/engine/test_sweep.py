@@ -2,6 +2,7 @@
 
 from datetime import date
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,8 @@ def test_a_parameter_left_out_keeps_its_default():
 
 def test_any_sequence_is_a_range():
     expected = [SmaCross(fast) for fast in (5, 6, 7)]
-    for values in ([5, 6, 7], (5.0, 6.0, 7.0), range(5, 8), np.arange(5, 8)):
+    several: list[Any] = [[5, 6, 7], (5.0, 6.0, 7.0), range(5, 8), np.arange(5, 8)]
+    for values in several:
         assert grid_of("sma_cross", {"fast_period": values}).strategies == expected
 
 

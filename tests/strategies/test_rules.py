@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.sweep import grid_of
 from strategies.base import Signals
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
@@ -50,27 +51,35 @@ def _cross(a: Series, b: Series) -> Rule:
     return (a > b) & (a.shift() <= b.shift()), (a < b) & (a.shift() >= b.shift())
 
 
-def _sma_cross() -> Rule:
-    return _cross(CLOSE.rolling(10).mean(), CLOSE.rolling(20).mean())
+def _sma_cross(p: Any) -> Rule:
+    return _cross(CLOSE.rolling(p.fast_period).mean(), CLOSE.rolling(p.slow_period).mean())
 
 
-def _ema_cross() -> Rule:
-    return _cross(_seeded_ema(CLOSE, 12, 11), _seeded_ema(CLOSE, 26, 25))
+def _ema_cross(p: Any) -> Rule:
+    fast, slow = p.fast_period, p.slow_period
+    return _cross(_seeded_ema(CLOSE, fast, fast - 1), _seeded_ema(CLOSE, slow, slow - 1))
 
 
-def _macd() -> Rule:
-    line = _seeded_ema(CLOSE, 12, 25) - _seeded_ema(CLOSE, 26, 25)
-    return _cross(line.where(line.index >= 33), _seeded_ema(line, 9, 33))
+def _macd(p: Any) -> Rule:
+    # Both averages begin with the slow one; the signal line with the line's own period.
+    first = p.slow_period - 1
+    line = _seeded_ema(CLOSE, p.fast_period, first) - _seeded_ema(CLOSE, p.slow_period, first)
+    begins = first + p.signal_period - 1
+    return _cross(line.where(line.index >= begins), _seeded_ema(line, p.signal_period, begins))
 
 
-def _rsi() -> Rule:
-    rsi = _wilder_rsi(CLOSE, 14)
-    return (rsi < 30) & (rsi.shift() >= 30), (rsi > 70) & (rsi.shift() <= 70)
+def _rsi(p: Any) -> Rule:
+    rsi = _wilder_rsi(CLOSE, p.period)
+    before = rsi.shift()
+    return (
+        (rsi < p.oversold) & (before >= p.oversold),
+        (rsi > p.overbought) & (before <= p.overbought),
+    )
 
 
-def _bollinger() -> Rule:
-    mean, deviation = CLOSE.rolling(20).mean(), CLOSE.rolling(20).std(ddof=0)
-    low, high = mean - 2 * deviation, mean + 2 * deviation
+def _bollinger(p: Any) -> Rule:
+    mean, deviation = CLOSE.rolling(p.period).mean(), CLOSE.rolling(p.period).std(ddof=0)
+    low, high = mean - p.std_dev * deviation, mean + p.std_dev * deviation
     before = CLOSE.shift()
     return (
         (low >= CLOSE) & (before > low.shift()),
@@ -78,29 +87,31 @@ def _bollinger() -> Rule:
     )
 
 
-def _momentum() -> Rule:
-    change = CLOSE / CLOSE.shift(20) - 1
-    return change > 0.05, change < -0.05
+def _momentum(p: Any) -> Rule:
+    change = CLOSE / CLOSE.shift(p.lookback) - 1
+    return change > p.threshold, change < -p.threshold
 
 
-def _mean_reversion() -> Rule:
-    average = CLOSE.rolling(20).mean()
+def _mean_reversion(p: Any) -> Rule:
+    average = CLOSE.rolling(p.ma_period).mean()
     distance = (CLOSE - average) / average
-    return distance < -0.02, distance > 0.01
+    return distance < -p.entry_threshold, distance > p.exit_threshold
 
 
-def _breakout() -> Rule:
+def _breakout(p: Any) -> Rule:
     before = CLOSE.shift()
-    return before.rolling(20).max() < CLOSE, before.rolling(10).min() > CLOSE
+    highest, lowest = before.rolling(p.lookback).max(), before.rolling(p.exit_lookback).min()
+    return highest < CLOSE, lowest > CLOSE
 
 
-def _volume_momentum() -> Rule:
-    change, average = CLOSE / CLOSE.shift(20) - 1, VOLUME.rolling(20).mean()
-    entries = (change > 0.05) & (average * 1.5 < VOLUME)
-    return entries, (change < -0.05) | (average * 0.8 > VOLUME)
+def _volume_momentum(p: Any) -> Rule:
+    change = CLOSE / CLOSE.shift(p.momentum_period) - 1
+    average = VOLUME.rolling(p.volume_period).mean()
+    entries = (change > p.momentum_threshold) & (average * p.volume_multiplier < VOLUME)
+    return entries, (change < -p.momentum_threshold) | (average * 0.8 > VOLUME)
 
 
-RULES: dict[str, Callable[[], Rule]] = {
+RULES: dict[str, Callable[[Any], Rule]] = {
     "bollinger": _bollinger,
     "breakout": _breakout,
     "ema_cross": _ema_cross,
@@ -119,12 +130,24 @@ def _both(signals: Signals) -> np.ndarray:
 
 @pytest.mark.parametrize("name", RULES)
 def test_the_signals_follow_the_rule(name: str):
-    signals = registered_strategies()[name]().signals(BARS)
-    entries, exits = RULES[name]()
+    strategy = registered_strategies()[name]()
+    signals = strategy.signals(BARS)
+    entries, exits = RULES[name](strategy)
     assert signals.entries.any()
     assert signals.exits.any()
     np.testing.assert_array_equal(signals.entries, entries)
     np.testing.assert_array_equal(signals.exits, exits)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_signals_follow_the_rule_at_every_point_of_the_sweep(name: str):
+    seen = 0
+    for strategy in grid_of(name).strategies:
+        signals, (entries, exits) = strategy.signals(BARS), RULES[name](strategy)
+        np.testing.assert_array_equal(signals.entries, entries, err_msg=str(strategy))
+        np.testing.assert_array_equal(signals.exits, exits, err_msg=str(strategy))
+        seen += signals.entries.sum()
+    assert seen
 
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))

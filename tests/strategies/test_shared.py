@@ -1,7 +1,6 @@
 """Indicators are computed once for all who look at one symbol, and never mistaken."""
 
 import asyncio
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ class Counted:
 
 
 @pytest.fixture
-def counted() -> Iterator[Counted]:
+def counted() -> Counted:
     """Lend an indicator of its own to each test."""
     return Counted()
 
