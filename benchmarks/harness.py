@@ -33,6 +33,11 @@ class Timings:
 
     seconds: Mapping[str, list[float]]
 
+    @property
+    def rounds(self) -> int:
+        """Number of rounds."""
+        return len(next(iter(self.seconds.values())))
+
     def median(self, contender: str) -> float:
         """Return the contender's median over the rounds, in seconds."""
         return median(self.seconds[contender])

@@ -111,12 +111,16 @@ def _plot(record: Record, page: Path) -> Path:
 
 def _draw(axes: Any, curve: Curve) -> None:
     """Draw the medians, and a line of proportional growth through the largest of them."""
+    from matplotlib.ticker import LogLocator
+
     last, slowest = curve.sizes[-1], curve.seconds[-1]
     proportional = [slowest * size / last for size in curve.sizes]
     axes.loglog(curve.sizes, proportional, color="0.6", linestyle="--", label="proportional")
     axes.loglog(curve.sizes, curve.seconds, marker="o", label=f"exponent {curve.exponent:.2f}")
     axes.set_xticks(curve.sizes, [f"{size:,}" for size in curve.sizes])
     axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(curve.size)
     axes.set_ylabel("seconds")
     axes.legend(frameon=False)

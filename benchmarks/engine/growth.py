@@ -70,12 +70,19 @@ def _run(histories: list[History]) -> None:
 
 
 def _table(curve: Curve) -> Table:
+    sizes, seconds = curve.sizes, curve.seconds
+    steps = ["", *(f"{exponent(sizes[i : i + 2], seconds[i : i + 2]):.2f}" for i in _pairs(sizes))]
     rows = [
-        [f"{size:,}", f"{seconds:.3f}", f"{seconds / size * 1e6:,.1f}"]
-        for size, seconds in zip(curve.sizes, curve.seconds, strict=True)
+        [f"{size:,}", f"{time:.3f}", f"{time / size * 1e6:,.1f}", step]
+        for size, time, step in zip(sizes, seconds, steps, strict=True)
     ]
     one = curve.size.removesuffix("s")
-    return Table(f"Time in {curve.size}", [curve.size, "s", f"us a {one}"], rows)
+    columns = [curve.size, "s", f"us a {one}", "exponent of the step"]
+    return Table(f"Time in {curve.size}", columns, rows)
+
+
+def _pairs(sizes: Sequence[int]) -> range:
+    return range(len(sizes) - 1)
 
 
 QUESTION = Question("growth", __doc__ or "", {"exponent": 1.05}, ask)
