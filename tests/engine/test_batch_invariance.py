@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
@@ -21,6 +21,7 @@ from tests.engine.pool import (
     bits_of,
     digest,
 )
+from tests.strategies.examples import examples
 
 
 @given(
@@ -31,7 +32,7 @@ from tests.engine.pool import (
     terms=st.sampled_from(TERMS),
     budget=st.sampled_from(BUDGETS),
 )
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_a_symbol_gives_the_same_bits_alone_and_in_any_batch(batch, together, terms, budget):
     engine = VectorBTEngine(terms, memory_budget=budget)
     outcome = engine.run_batch(batch, together, WINDOW, UNIVERSE)

@@ -86,6 +86,16 @@ def test_stops_are_refused_where_highs_or_lows_are_missing(missing: list[str], s
     assert [result.symbol for result in outcome.results] == ["GOOD"]
 
 
+@pytest.mark.parametrize("stop_loss", [None, 0.1])
+def test_a_batch_of_nothing_but_unusable_bars_is_nothing_but_failures(stop_loss: float | None):
+    bad = [_with("close", 7, np.nan), replace(_with("open", 3, 0.0), symbol="WORSE")]
+    engine = VectorBTEngine(BacktestSettings(stop_loss=stop_loss))
+    outcome = engine.run_batch(bad, [SmaCross(), SmaCross(slow_period=30)], WINDOW)
+    assert outcome.results == []
+    assert [failure.symbol for failure in outcome.failures] == ["BAD", "WORSE"]
+    assert outcome.table().empty
+
+
 def test_a_duplicate_day_is_refused():
     dates = GOOD.dates.copy()
     dates[7] = dates[6]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
@@ -14,6 +14,7 @@ from strategies.base import Bars, Strategy
 from strategies.registry import registered_strategies
 from tests.bars import history, random_bars
 from tests.engine.cases import day
+from tests.strategies.examples import examples
 from tests.strategies.look_ahead import CHANGES, PEEKING, NextClose, changed_from
 
 NAMES = sorted(registered_strategies())
@@ -54,7 +55,7 @@ def _assert_the_past_is_the_same(
     change=st.sampled_from(sorted(CHANGES)),
     terms=st.sampled_from(TERMS),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_later_bars_never_change_an_earlier_fill(
     name: str, seed: int, start: int, change: str, terms: BacktestSettings
 ):
@@ -80,7 +81,7 @@ def _assert_the_open_decides_alone(strategy: Strategy, bars: Bars, bar: int) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 1000), bar=st.integers(1, BARS - 1))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_what_comes_after_an_open_never_changes_its_fill(name: str, seed: int, bar: int):
     _assert_the_open_decides_alone(registered_strategies()[name](), random_bars(BARS, seed), bar)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
@@ -17,6 +17,7 @@ from tests.engine.oracle import (
     settings_of,
 )
 from tests.engine.planned import Planned
+from tests.strategies.examples import examples
 
 # A signal a bar: none, entry, exit, or both, which cancel out.
 BARS = st.lists(st.tuples(steps(3), st.integers(0, 3)), min_size=1, max_size=40)
@@ -26,7 +27,7 @@ BARS = st.lists(st.tuples(steps(3), st.integers(0, 3)), min_size=1, max_size=40)
 @pytest.mark.parametrize("direction", ["long", "short", "both"])
 @given(drawn=BARS, costs=st.sampled_from([(0.001, 0.001), (0.0, 0.0), (0.01, 0.002)]))
 # Not shrunk: each look at vectorbt costs 70 ms, and an example is small anyway.
-@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@examples(15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_random_bars_and_signals_agree_with_vectorbt(
     direction: str, execution: str, drawn: list, costs: tuple[float, float]
 ):

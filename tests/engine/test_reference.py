@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
@@ -14,6 +14,7 @@ from tests.engine.cases import day
 from tests.engine.drawn import bars_in_steps, steps
 from tests.engine.planned import Planned
 from tests.engine.reference import reference
+from tests.strategies.examples import examples
 
 FIELDS = ("entry_price", "entry_fees", "exit_price", "exit_fees", "size", "pnl", "return")
 WHOLE = ("entry_idx", "exit_idx", "direction", "status")
@@ -51,7 +52,7 @@ def _assert_trades_as_the_reference(bars, entries: np.ndarray, exits: np.ndarray
 
 
 @given(drawn=DRAWN, terms=TERMS)
-@settings(max_examples=250, deadline=None)
+@examples(250)
 def test_small_drawn_cases(drawn: list, terms: BacktestSettings):
     signal = np.array([number for _, number in drawn])
     bars = bars_in_steps([bar for bar, _ in drawn])
@@ -59,7 +60,7 @@ def test_small_drawn_cases(drawn: list, terms: BacktestSettings):
 
 
 @given(seed=st.integers(0, 10_000), often=st.sampled_from([0.005, 0.05, 0.3]), terms=TERMS)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_long_random_walks(seed: int, often: float, terms: BacktestSettings):
     # Long enough for positions that are held over hundreds of bars until a level is reached.
     rng = np.random.default_rng(seed)
@@ -68,7 +69,7 @@ def test_long_random_walks(seed: int, often: float, terms: BacktestSettings):
 
 
 @given(drawn=DRAWN, terms=TERMS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_levels_so_far_away_that_none_is_reached_change_nothing(
     drawn: list, terms: BacktestSettings
 ):

@@ -138,6 +138,27 @@ def test_a_strategy_that_fails_on_one_symbol_fails_there_alone(
     assert [bits_of(result) for result in kept] == [bits_of(result) for result in alone.results]
 
 
+class Scribbling(Planned):
+    """Normalizes its bars in place."""
+
+    def signals(self, bars: Bars) -> Signals:
+        bars.close[:] = bars.close / bars.close[0]
+        return super().signals(bars)
+
+
+def test_a_strategy_that_writes_into_its_bars_fails_alone():
+    histories = [random_history(name, 200, 7) for name in ("A", "B")]
+    engine = VectorBTEngine()
+    before = engine.run_batch(histories, Rsi(), WINDOW)
+    outcome = engine.run_batch(histories, [Scribbling([1], [5]), Rsi()], WINDOW)
+    assert [failure.symbol for failure in outcome.failures] == ["A", "B"]
+    assert {failure.message for failure in outcome.failures} == {
+        "assignment destination is read-only"
+    }
+    assert [bits_of(r) for r in outcome.results] == [bits_of(r) for r in before.results]
+    assert histories[0].bars.close.flags.writeable
+
+
 def test_trades_belong_to_their_own_backtest():
     plans = [Planned([0, 9], [5]), Planned([2], [])]
     for result in VectorBTEngine().run_batch(HISTORIES, plans, WINDOW).results:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import talib
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
@@ -46,6 +47,21 @@ def test_without_ranges_the_strategys_own_are_swept():
     outcome = VectorBTEngine().sweep(HISTORIES, "sma_cross", WINDOW)
     assert len(outcome.results) == 2 * 15
     assert outcome.skipped == [{"fast_period": 20, "slow_period": 20}]
+
+
+def test_an_indicator_that_several_points_need_is_computed_once_a_symbol(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    computed: list[int] = []
+    sma = talib.SMA
+
+    def counted(values: np.ndarray, period: int) -> np.ndarray:
+        computed.append(period)
+        return sma(values, period)
+
+    monkeypatch.setattr(talib, "SMA", counted)
+    VectorBTEngine().sweep(HISTORIES, "sma_cross", WINDOW)
+    assert sorted(computed) == sorted([5, 10, 15, 20, 30, 50, 100] * 2)
 
 
 def test_a_parameter_left_out_keeps_its_default():

@@ -5,13 +5,14 @@ is shown with planted ones.
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sweep import grid_of
 from strategies.base import Strategy
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
+from tests.strategies.examples import examples
 from tests.strategies.look_ahead import (
     CHANGES,
     PEEKING,
@@ -26,7 +27,7 @@ BARS = 200
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data(), seed=st.integers(0, 1000), stop=st.integers(1, BARS - 1))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_signals_of_a_prefix_are_the_prefix_of_the_signals(
     name: str, data: st.DataObject, seed: int, stop: int
 ):
@@ -41,7 +42,7 @@ def test_signals_of_a_prefix_are_the_prefix_of_the_signals(
     start=st.integers(1, BARS - 1),
     change=st.sampled_from(sorted(CHANGES)),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_later_bars_never_change_an_earlier_signal(
     name: str, data: st.DataObject, seed: int, start: int, change: str
 ):
