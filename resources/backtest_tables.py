@@ -153,4 +153,4 @@ def _equity(results: Sequence[BacktestResult]) -> pl.DataFrame:
         "date": np.concatenate([result.dates for result in results]),
         "equity": np.concatenate([result.equity for result in results]),
     }
-    return pl.DataFrame(columns).cast(dict(EQUITY_SCHEMA))
+    return pl.DataFrame(columns).cast(EQUITY_SCHEMA)

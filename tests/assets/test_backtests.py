@@ -66,6 +66,17 @@ def test_results_trades_and_curves_are_left_in_the_runs_own_files(project: Proje
     assert points == tables.results["data_points"][0]
 
 
+def test_each_strategys_rows_have_the_code_version_of_its_own_asset(project: Project):
+    result = project.run("S00", selection=["prices", *RSI, "backtests/macd"])
+    rows = project.resource("backtest_files").read_part(result.run_id, 0).results
+    versions = dict(rows.select("strategy", "code_version").iter_rows())
+    graph = project.definitions().resolve_asset_graph()
+    assert versions == {
+        name: graph.get(dg.AssetKey(["backtests", name])).code_version for name in ("rsi", "macd")
+    }
+    assert versions["rsi"] != versions["macd"]
+
+
 def test_a_small_batch_size_gives_the_same_rows_in_more_parts(project: Project):
     whole = project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices", *RSI])
     config = {"resources": {"run_settings": {"config": {"batch_size": 2}}}}

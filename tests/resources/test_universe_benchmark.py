@@ -155,22 +155,27 @@ def test_too_few_files_are_told_by_one_listing_without_reading_any(
     )
 
 
-def test_one_history_is_held_at_a_time(store: PriceStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory does not grow with the universe: each history is let go before the next is loaded."""
+def test_histories_are_read_in_the_universes_order_and_held_one_at_a_time(
+    store: PriceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory does not grow with the universe, and sums run in one order whoever asks."""
     import gc
     import weakref
 
     import resources.histories
 
     alive: list[weakref.ref] = []
+    order: list[str] = []
+    shuffled = Universe(UNIVERSE.listings[::3] + UNIVERSE.listings[1::3] + UNIVERSE.listings[2::3])
 
     def counted(*args: Any) -> Any:
         gc.collect()
         assert sum(ref() is not None for ref in alive) <= 1
         loaded = load_history(*args)
         alive.append(weakref.ref(loaded.history))
+        order.append(loaded.history.symbol)
         return loaded
 
     monkeypatch.setattr(resources.histories, "load_history", counted)
-    assert _benchmark(store).equal_weight is not None
-    assert len(alive) == 20
+    assert _benchmark(store, shuffled).equal_weight is not None
+    assert order == list(shuffled.symbols)
