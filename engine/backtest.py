@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from engine.blocks import Block, BlockOutcome, Chunk, Terms, chunks, run_block
 from engine.data_provider import DataProvider, fetch_history
 from engine.equal_weight import EqualWeight
-from engine.errors import InvalidSettingsError, UnusableBarsError
+from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
 from engine.failure import Failure
 from engine.history import History
 from engine.portfolio import portfolio_of
@@ -81,8 +81,10 @@ class VectorBTEngine:
 
         Raises
         ------
-        UnknownStrategyError, InvalidParameterError, InvalidSettingsError, UnusableBarsError
+        UnknownStrategyError, InvalidParameterError, InvalidSettingsError
             Each with what is allowed in its text.
+        UnusableBarsError, StrategyFailedError
+            When there is nothing to test on, or the strategy raised.
         """
         strategy = get_strategy(strategy_type).from_mapping(parameters)
         window = Window(start_date, end_date)
@@ -168,8 +170,8 @@ class VectorBTEngine:
 
         Raises
         ------
-        UnusableBarsError
-            When the bars cannot be simulated.
+        UnusableBarsError, StrategyFailedError
+            As `run_backtest`.
         """
         return portfolio_of(self._one(history, strategy, window))
 
@@ -189,8 +191,13 @@ class VectorBTEngine:
         terms = Terms([strategy], window, self.settings)
         (chunk,) = chunks([history], terms, self.memory_budget)
         outcome = _outcome(chunk, [run_block(block) for _, _, block in chunk.blocks])
-        if outcome.failures:
-            raise UnusableBarsError(outcome.failures[0].message)
+        for failure in outcome.failures:
+            if failure.strategy is None:
+                raise UnusableBarsError(failure.message)
+            raise StrategyFailedError(
+                f"{failure.strategy} failed on {failure.symbol}: "
+                f"{failure.error_class}: {failure.message}"
+            )
         return outcome.results[0]
 
     def _run(self, work: Iterator[Chunk]) -> Iterator[tuple[Chunk, list[BlockOutcome]]]:

@@ -40,6 +40,11 @@ class EqualWeight:
 
         Symbols that cannot be tested (no bar in the window, unusable prices) are left out. Sums
         run in the order given: give them in one order to get the same bits.
+
+        Raises
+        ------
+        UnusableBarsError
+            When no symbol is left.
         """
         start = np.datetime64(window.start, "D")
         days = (window.end - window.start).days + 1
@@ -57,6 +62,11 @@ class EqualWeight:
             total[day[1:]] += close[1:] / close[:-1] - 1.0
             number[day[1:]] += 1
             symbols += 1
+        if not symbols:
+            raise UnusableBarsError(
+                "No symbol of the universe has usable bars "
+                f"between {window.start} and {window.end}."
+            )
         mean = total[seen] / np.maximum(number[seen], 1)
         dates = start + np.flatnonzero(seen).astype("timedelta64[D]")
         return cls(dates, (1.0 + mean).cumprod(), symbols)

@@ -13,3 +13,7 @@ class UnusableBarsError(GauntletError):
 
 class InvalidSignalsError(GauntletError):
     """A strategy answered with something other than one boolean a bar."""
+
+
+class StrategyFailedError(GauntletError):
+    """A strategy raised, or gave no usable signals, on one symbol."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.errors import UnusableBarsError
 from engine.settings import Window
-from strategies.base import Bars
+from strategies.base import Bars, Floats
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,17 @@ class TradedHistory(History):
 
 
 def _until(bars: Bars, stop: int) -> Bars:
+    """Return views of the first bars, read-only: a strategy must not change what others see."""
     return Bars(
-        open=bars.open[:stop],
-        high=bars.high[:stop],
-        low=bars.low[:stop],
-        close=bars.close[:stop],
-        volume=bars.volume[:stop],
+        open=_view(bars.open, stop),
+        high=_view(bars.high, stop),
+        low=_view(bars.low, stop),
+        close=_view(bars.close, stop),
+        volume=_view(bars.volume, stop),
     )
+
+
+def _view(values: Floats, stop: int) -> Floats:
+    view = values[:stop]
+    view.setflags(write=False)
+    return view

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from engine.equal_weight import EqualWeight
+from engine.errors import UnusableBarsError
 from engine.history import History
 from resources.price_store import PriceStore
 from resources.run_settings import RunSettings
@@ -75,7 +76,10 @@ def universe_benchmark(
     if len(stored) < needed:
         return _missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
     histories = _histories(stored, universe, store, source, settings)
-    equal_weight = EqualWeight.of(histories, window)
+    try:
+        equal_weight = EqualWeight.of(histories, window)
+    except UnusableBarsError as error:
+        return _missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"
     if equal_weight.symbols < needed:
         days = f"{window.start} to {window.end}"

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from engine.equal_weight import EqualWeight
+from engine.errors import UnusableBarsError
 from engine.history import History
 from engine.settings import Window
 from tests.bars import DAY, FIRST_DAY, bars_of, random_history
@@ -110,7 +111,7 @@ def test_the_version_follows_days_and_levels():
     assert EqualWeight.of([_closes("B", [100, 110, 120])], window).version in versions
 
 
-def test_a_universe_of_nobody_stands_still():
-    universe = EqualWeight.of([], WINDOW)
-    assert universe.symbols == 0
-    assert universe.returns_on(FIRST_DAY + np.arange(3) * DAY).tolist() == [0.0, 0.0, 0.0]
+def test_a_universe_of_nobody_is_refused():
+    message = f"No symbol of the universe has usable bars between {WINDOW.start} and {WINDOW.end}."
+    with pytest.raises(UnusableBarsError, match=message):
+        EqualWeight.of([], WINDOW)
