@@ -34,6 +34,14 @@ def test_nothing_is_opened_after_a_loss_of_just_the_capital():
     assert result.equity[-1] == 0.0
 
 
+def test_a_second_ruin_does_not_make_the_first_one_good():
+    # Were they traded, two losses of 150 % would multiply to a gain of 125 %.
+    prices = [100.0, 100.0, 250.0, 250.0, 100.0, 100.0, 250.0, 250.0, 100.0, 100.0, 50.0]
+    result = run(bars_of(prices, prices), [2, 6], [0, 4, 8], SHORT)
+    assert fills(result) == [(1, 100.0, 3, 250.0, "signal")]
+    assert result.equity[-1] == -5_000
+
+
 def test_ratios_of_returns_are_undefined_with_the_reason():
     result = run(bars_of(PRICES, PRICES), [2], [0], SHORT)
     of_returns = {name for name, metric in METRICS.items() if metric.of_returns}
