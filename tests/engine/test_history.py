@@ -102,7 +102,10 @@ def test_a_duplicate_day_is_refused():
     (failure,) = (
         VectorBTEngine().run_batch([replace(GOOD, dates=dates)], SmaCross(), WINDOW).failures
     )
-    assert failure.message == "GOOD has dates that do not ascend."
+    assert failure.message == (
+        "GOOD has dates that do not ascend: 2021-01-10 comes after 2021-01-10; "
+        "needed: one bar a day, oldest first."
+    )
 
 
 def test_the_window_takes_both_of_its_ends_and_bars_before_it_warm_up():

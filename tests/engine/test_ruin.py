@@ -52,7 +52,7 @@ def test_ratios_of_returns_are_undefined_with_the_reason():
         assert result.metrics[name] is None
         if METRICS[name].needs != "universe":
             assert result.undefined[name] == LOST
-    for name in ("worst_trade", "turnover", "total_fees", "recovery_factor", "max_drawdown"):
+    for name in ("worst_trade", "total_fees", "recovery_factor", "max_drawdown"):
         assert result.metrics[name] is not None
     assert result.metrics["profit_factor"] == 0.0
 

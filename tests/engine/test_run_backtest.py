@@ -16,7 +16,9 @@ from tests.bars import FIRST_DAY, bars_of
 from tests.engine.planned import Planned
 
 # Only reached when the loop is blocked and the test about to fail.
-PATIENCE = 30
+PATIENCE = 10
+
+LOOPS: list[asyncio.AbstractEventLoop] = []
 
 
 def _frame() -> pd.DataFrame:
@@ -31,24 +33,22 @@ class Provider:
         return _frame()
 
 
+def _wait_for_the_loop() -> None:
+    """Ask the event loop to do something, and wait until it has: it must be free for that."""
+    done = threading.Event()
+    LOOPS[-1].call_soon_threadsafe(done.set)
+    assert done.wait(PATIENCE)
+
+
 class WaitingProvider(Provider):
-    """Gives its bars once another coroutine has run."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-
     def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
-        assert self.event.wait(PATIENCE)
+        _wait_for_the_loop()
         return super().get_stock_data(symbol, start_date, end_date, interval)
 
 
 class WaitingStrategy(Planned):
-    """Gives its signals once another coroutine has run."""
-
-    event = threading.Event()
-
     def signals(self, bars: Bars) -> Signals:
-        assert self.event.wait(PATIENCE)
+        _wait_for_the_loop()
         return super().signals(bars)
 
 
@@ -83,7 +83,13 @@ def test_the_dict_holds_the_run_and_its_result():
         "start_date",
         "end_date",
         "initial_capital",
+        "settings",
+        "first_session",
+        "last_session",
+        "ended_early",
     ]
+    assert result["settings"] == free.as_dict()
+    assert (result["last_session"], result["ended_early"]) == (date(2021, 1, 9), False)
     assert (result["symbol"], result["strategy"]) == ("AAPL", "planned")
     assert (result["start_date"], result["end_date"]) == (date(2021, 1, 4), date(2021, 1, 9))
     assert result["initial_capital"] == 10_000.0
@@ -129,28 +135,20 @@ def test_a_result_that_is_changed_changes_no_other():
     assert second["metrics"]["final_value"] == second["equity_curve"].iloc[-1] > 0
 
 
-def _while_another_coroutine_runs(engine: VectorBTEngine, event: threading.Event, made_as: type):
-    async def both() -> dict[str, Any]:
-        running = asyncio.create_task(_run(engine, {"made_as": made_as}))
-        # The other coroutine: it can only set the event if the loop comes back to it.
-        await asyncio.sleep(0)
-        event.set()
-        return await running
-
-    return asyncio.run(both())
+async def _remembering_its_loop(engine: VectorBTEngine, made_as: type) -> dict[str, Any]:
+    LOOPS.append(asyncio.get_running_loop())
+    return await _run(engine, {"made_as": made_as})
 
 
 def test_the_loop_is_free_while_signals_are_computed():
-    WaitingStrategy.event.clear()
     engine = VectorBTEngine(None, Provider())
-    result = _while_another_coroutine_runs(engine, WaitingStrategy.event, WaitingStrategy)
+    result = asyncio.run(_remembering_its_loop(engine, WaitingStrategy))
     assert result["metrics"]["total_trades"] == 1
 
 
 def test_the_loop_is_free_while_a_provider_waits():
-    provider = WaitingProvider()
-    engine = VectorBTEngine(None, provider)
-    result = _while_another_coroutine_runs(engine, provider.event, Planned)
+    engine = VectorBTEngine(None, WaitingProvider())
+    result = asyncio.run(_remembering_its_loop(engine, Planned))
     assert result["metrics"]["total_trades"] == 1
 
 

@@ -12,6 +12,7 @@ import pytest
 from engine import backtest
 from engine.backtest import VectorBTEngine
 from engine.blocks import Block
+from engine.errors import WorkersLostError
 from engine.settings import BacktestSettings, Window
 from strategies.base import Bars, Signals
 from strategies.registry import registered_strategies
@@ -77,7 +78,7 @@ def test_what_goes_wrong_in_a_process_is_raised_here_and_the_next_batch_works(
 ):
     with pytest.raises(TypeError, match="cannot be sent"):
         engine.run_batch(HISTORIES, Unsendable([1], [3]), WINDOW)
-    with pytest.raises(Exception, match="terminated abruptly"):
+    with pytest.raises(WorkersLostError, match="A worker process died: it was killed"):
         engine.run_batch(HISTORIES, Quitting([1], [3]), WINDOW)
     assert not multiprocessing.active_children()
     assert list(tmp_path.iterdir()) == []
