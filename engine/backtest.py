@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from engine.blocks import Block, BlockOutcome, Chunk, Terms, chunks, run_block
@@ -11,6 +11,7 @@ from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
 from engine.failure import Failure
 from engine.history import History
+from engine.inputs import histories_of, require_universe, require_window, strategies_of
 from engine.portfolio import portfolio_of
 from engine.results import BacktestResult, BatchOutcome
 from engine.settings import BacktestSettings, Window
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import vectorbt
 
 
-_WARM_UP = timedelta(days=365)
+_WARM_UP_DAYS = 365
 
 # Bars times backtests, about a second of work, before processes are started (about as long).
 _WORTH_A_START = 10_000_000
@@ -49,7 +50,7 @@ class VectorBTEngine:
     Raises
     ------
     InvalidSettingsError
-        When there would be no process to work.
+        When settings, budget or workers are not what is allowed.
     """
 
     def __init__(
@@ -59,8 +60,11 @@ class VectorBTEngine:
         memory_budget: int = 16_000_000,
         workers: int = 1,
     ) -> None:
-        if workers < 1:
-            raise InvalidSettingsError(f"workers is {workers}; allowed: 1 or more.")
+        for name, value in (("workers", workers), ("memory_budget", memory_budget)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidSettingsError(f"{name} is {value!r}; allowed: 1 or more, whole.")
+        if settings is not None and not isinstance(settings, BacktestSettings):
+            raise InvalidSettingsError(f"settings is {settings!r}; allowed: BacktestSettings(...).")
         self.settings = settings or BacktestSettings()
         self.data_provider = data_provider
         self.memory_budget = memory_budget
@@ -90,7 +94,7 @@ class VectorBTEngine:
         window = Window(start_date, end_date)
         if self.data_provider is None:
             raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
-        earliest = window.start - _WARM_UP
+        earliest = date.fromordinal(max(1, window.start.toordinal() - _WARM_UP_DAYS))
         history = await fetch_history(self.data_provider, symbol, earliest, window.end)
         result = await asyncio.to_thread(self._one, history, strategy, window)
         return result.as_dict()
@@ -116,6 +120,11 @@ class VectorBTEngine:
             The days that are traded and measured.
         universe
             What to compare with; without it the metrics of the universe are undefined.
+
+        Raises
+        ------
+        InvalidInputError, WorkersLostError
+            As `run_batches`.
         """
         results: list[BacktestResult] = []
         failures: list[Failure] = []
@@ -135,11 +144,19 @@ class VectorBTEngine:
 
         Histories are taken from their iterable as they are needed. A caller that lets go of what
         it was given needs memory for a few symbols, however many there are.
+
+        Raises
+        ------
+        InvalidInputError
+            When an argument is of another kind than needed.
+        WorkersLostError
+            When a process that was working on it died.
         """
-        several = [strategies] if isinstance(strategies, Strategy) else list(strategies)
-        terms = Terms(several, window, self.settings, universe)
-        for chunk, outcomes in self._run(chunks(histories, terms, self.memory_budget)):
-            yield _outcome(chunk, outcomes)
+        require_window(window)
+        require_universe(universe)
+        terms = Terms(strategies_of(strategies), window, self.settings, universe)
+        work = chunks(histories_of(histories), terms, self.memory_budget)
+        return (_outcome(chunk, outcomes) for chunk, outcomes in self._run(work))
 
     def sweep(
         self,
@@ -188,8 +205,9 @@ class VectorBTEngine:
     def _one(self, history: History, strategy: Strategy, window: Window) -> BacktestResult:
         # Here and not by `run_batch`: one backtest gains nothing from other processes, and many
         # may be asked for at once.
-        terms = Terms([strategy], window, self.settings)
-        (chunk,) = chunks([history], terms, self.memory_budget)
+        require_window(window)
+        terms = Terms(strategies_of(strategy), window, self.settings)
+        (chunk,) = chunks(histories_of([history]), terms, self.memory_budget)
         outcome = _outcome(chunk, [run_block(block) for _, _, block in chunk.blocks])
         for failure in outcome.failures:
             if failure.strategy is None:

@@ -56,7 +56,15 @@ def history_of(symbol: str, frame: "pd.DataFrame") -> History:
     """Return a pandas frame of bars as a history; see `fetch_history` for what it must hold."""
     import pandas as pd
 
-    by_name = {str(column).lower(): frame[column] for column in frame.columns}
+    if not isinstance(frame, pd.DataFrame):
+        raise UnusableBarsError(
+            f"{symbol} came as a {type(frame).__name__}; needed: a pandas DataFrame of bars."
+        )
+    names = [str(column).lower() for column in frame.columns]
+    doubled = sorted({name for name in _COLUMNS if names.count(name) > 1})
+    if doubled:
+        raise UnusableBarsError(f"{symbol} has more than one column {', '.join(doubled)}.")
+    by_name = {name: frame.iloc[:, place] for place, name in enumerate(names)}
     missing = [name for name in _COLUMNS if name not in by_name and name not in _OPTIONAL]
     if missing:
         raise UnusableBarsError(
@@ -68,6 +76,9 @@ def history_of(symbol: str, frame: "pd.DataFrame") -> History:
     # A session is its exchange's day, whatever the offset; in UTC it could be the next one.
     days = frame.index.tz_localize(None).to_numpy().astype("datetime64[D]")
     nothing = np.full(len(frame), np.nan)
-    values = (by_name.get(name, nothing) for name in _COLUMNS)
-    bars = Bars(*(np.ascontiguousarray(column, dtype=np.float64) for column in values))
-    return History(symbol, days, bars)
+    columns = {name: by_name.get(name, nothing) for name in _COLUMNS}
+    try:
+        bars = {name: np.ascontiguousarray(values, np.float64) for name, values in columns.items()}
+    except (TypeError, ValueError) as error:
+        raise UnusableBarsError(f"{symbol} has a value that is not a number: {error}.") from error
+    return History(symbol, days, Bars(**bars))

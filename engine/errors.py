@@ -3,6 +3,10 @@
 from strategies.errors import GauntletError
 
 
+class InvalidInputError(GauntletError):
+    """Something of another kind than needed was handed to the engine."""
+
+
 class InvalidSettingsError(GauntletError):
     """A cost, a capital, an execution, a stop or a window that makes no sense."""
 
@@ -17,3 +21,7 @@ class InvalidSignalsError(GauntletError):
 
 class StrategyFailedError(GauntletError):
     """A strategy raised, or gave no usable signals, on one symbol."""
+
+
+class WorkersLostError(GauntletError):
+    """A process that backtests were running on is gone."""

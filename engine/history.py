@@ -1,6 +1,6 @@
 """One symbol's bars on their dates, and the part of them that a window trades."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from engine.errors import UnusableBarsError
 from engine.settings import Window
 from strategies.base import Bars, Floats
+
+_DAY = np.dtype("datetime64[D]")
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,36 @@ class History:
         Raises
         ------
         UnusableBarsError
-            When the window holds no bar, or dates are not ascending.
+            When the window holds no bar, dates do not ascend, or the arrays are not what they
+            are said to be.
         """
-        if not (self.dates[1:] > self.dates[:-1]).all():
-            raise UnusableBarsError(f"{self.symbol} has dates that do not ascend.")
+        self._check_arrays()
+        ascends = self.dates[1:] > self.dates[:-1]
+        if not ascends.all():
+            before, after = self.dates[ascends.argmin() :][:2]
+            raise UnusableBarsError(
+                f"{self.symbol} has dates that do not ascend: {after} comes after {before}; "
+                "needed: one bar a day, oldest first."
+            )
         first, stop = self.dates.searchsorted(window.days).tolist()
         if first >= stop:
             raise UnusableBarsError(
                 f"{self.symbol} has no bars between {window.start} and {window.end}."
             )
         return TradedHistory(self.symbol, self.dates[:stop], _until(self.bars, stop), first)
+
+    def _check_arrays(self) -> None:
+        if getattr(self.dates, "dtype", None) != _DAY:
+            raise UnusableBarsError(f"{self.symbol} needs dates of dtype {_DAY}.")
+        for field_ in fields(Bars):
+            values = getattr(self.bars, field_.name, None)
+            if not isinstance(values, np.ndarray) or values.dtype != np.float64:
+                raise UnusableBarsError(f"{self.symbol} needs a {field_.name} of dtype float64.")
+            if values.shape != self.dates.shape:
+                raise UnusableBarsError(
+                    f"{self.symbol} has {len(self.dates)} dates, but {field_.name} of shape "
+                    f"{values.shape}."
+                )
 
 
 @dataclass(frozen=True)

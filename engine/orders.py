@@ -1,7 +1,9 @@
 """A block's orders: signals cut to the window and moved to the bars on which they fill."""
 
+import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from engine.failure import Failure
 from engine.history import TradedHistory
 from engine.settings import BacktestSettings
 from strategies.base import Bools, Floats, Signals, Strategy
+from strategies.errors import GauntletError
 from strategies.shared import sharing
 
 _PRICES = ("open", "high", "low", "close")
@@ -75,7 +78,7 @@ def orders_of(
                 try:
                     signals = _signals(strategy, history)
                 except Exception as error:  # noqa: BLE001 - one must not spoil the others
-                    failures.append(Failure.of(history.symbol, error, strategy.name))
+                    failures.append(_failure(history.symbol, strategy, error))
                     continue
                 row = len(made)
                 _place(signals, history.first, settings, entries[row], exits[row])
@@ -115,6 +118,15 @@ def _signals(strategy: Strategy, history: TradedHistory) -> Signals:
                 f"{given.shape}; needed: Signals with bool {history.bars.close.shape}, one a bar."
             )
     return signals
+
+
+def _failure(symbol: str, strategy: Strategy, error: Exception) -> Failure:
+    """Return the failure of a strategy, and where in its code it happened."""
+    failure = Failure.of(symbol, error, strategy.name)
+    if isinstance(error, GauntletError):
+        return failure
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return replace(failure, message=f"{failure.message} ({Path(at.filename).name}:{at.lineno})")
 
 
 def _place(

@@ -1,6 +1,6 @@
 """What a backtest gives: one result a symbol, or the failure that stands in its place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failure import Failure
+from engine.metrics import METRICS
 from engine.metrics.measurement import Measurement
 from engine.positions import EXIT_REASONS
 from engine.settings import BacktestSettings, Window
@@ -43,12 +44,12 @@ class BacktestResult:
     strategy: Strategy
     window: Window
     settings: BacktestSettings
-    dates: NDArray[np.datetime64]
-    close: Floats
+    dates: NDArray[np.datetime64] = field(repr=False)
+    close: Floats = field(repr=False)
     warm_up: int
-    trades: Trades
-    measurement: Measurement
-    row: int
+    trades: Trades = field(repr=False)
+    measurement: Measurement = field(repr=False)
+    row: int = field(repr=False)
 
     @property
     def too_short(self) -> bool:
@@ -103,7 +104,8 @@ class BacktestResult:
 
         Keys: symbol, strategy, parameters, metrics, undefined, trades (one dict each), equity_curve
         and drawdown_series (fraction below the highest equity so far, 0 or negative) by day,
-        start_date, end_date, initial_capital.
+        start_date, end_date, initial_capital; and what the numbers depend on or need to be read
+        with: settings, first_session, last_session, ended_early.
         """
         import pandas as pd
 
@@ -121,6 +123,10 @@ class BacktestResult:
             "start_date": self.window.start,
             "end_date": self.window.end,
             "initial_capital": self.settings.initial_capital,
+            "settings": self.settings.as_dict(),
+            "first_session": self.first_session,
+            "last_session": self.last_session,
+            "ended_early": self.ended_early,
         }
 
     def _trade(self, record: Any) -> dict[str, Any]:
@@ -139,7 +145,7 @@ class BacktestResult:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchOutcome:
     """A batch's results and failures; each backtest asked for is in exactly one of them.
 
@@ -150,16 +156,28 @@ class BatchOutcome:
     failures: list[Failure]
 
     def table(self) -> "pd.DataFrame":
-        """Return a row a result: symbol, strategy, its parameters, and every metric.
+        """Return a row a result: symbol, strategy, its parameters, its labels and every metric.
 
-        NaN where a metric is undefined, or a strategy has no such parameter.
+        The labels are execution, direction and ended_early. NaN where a metric is undefined, or a
+        strategy has no such parameter.
         """
         import pandas as pd
 
         rows = [
             {"symbol": result.symbol, "strategy": result.strategy.name}
             | result.strategy.parameters()
+            | {
+                "execution": result.settings.execution,
+                "direction": result.settings.direction,
+                "ended_early": result.ended_early,
+            }
             | result.metrics
             for result in self.results
         ]
-        return pd.DataFrame(rows)
+        undefined = [name for name in METRICS if METRICS[name].kind != "count"]
+        return pd.DataFrame(rows).astype(dict.fromkeys(undefined if rows else (), "float64"))
+
+    def __repr__(self) -> str:
+        """Say how much there is: a batch may be too long to print."""
+        counts = f"{len(self.results)} results, {len(self.failures)} failures"
+        return f"<{type(self).__name__}: {counts}>"

@@ -99,8 +99,8 @@ class BacktestSettings:
         self, name: str, *, below: float, above: float = -math.inf, from_: float = -math.inf
     ) -> None:
         value = getattr(self, name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            # 10_000 and 10_000.0 are the same terms, and vectorbt's kernels take floats only.
+        if isinstance(value, int | np.integer | np.floating) and not isinstance(value, bool):
+            # 10_000, 10_000.0 and NumPy's are the same terms, and are stored alike.
             value = float(value)
             object.__setattr__(self, name, value)
         if not (isinstance(value, float) and above < value < below and value >= from_):
@@ -127,12 +127,14 @@ class Window:
     last_session: date | None = None
 
     def __post_init__(self) -> None:
-        for name in ("start", "end"):
+        for name in ("start", "end", "last_session"):
             value = getattr(self, name)
-            if isinstance(value, datetime):
+            if value is None and name == "last_session":
+                continue
+            if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT
                 # pandas has no other days; the time of day says nothing here.
                 object.__setattr__(self, name, value.date())
-            elif not isinstance(value, date):
+            elif not isinstance(value, date) or isinstance(value, datetime):
                 raise InvalidSettingsError(
                     f"the window's {name} is {value!r}; allowed: a datetime.date."
                 )

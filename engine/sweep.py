@@ -1,6 +1,6 @@
 """Parameter sweeps: the grid of a strategy's ranges, and the results over it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -27,7 +27,7 @@ class Grid:
     skipped: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepOutcome(BatchOutcome):
     """What a sweep gave; `skipped` as in `Grid`."""
 
@@ -51,9 +51,18 @@ def grid_of(strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = Non
         is allowed.
     """
     strategy = get_strategy(strategy_type)
+    if ranges is not None and not isinstance(ranges, Mapping):
+        raise InvalidParameterError(
+            f'ranges is {ranges!r}; needed: values by parameter, as in {{"fast_period": [5, 10]}}.'
+        )
     given = dict(STRATEGY_TEMPLATES[strategy_type]["ranges"] if ranges is None else ranges)
     for name, values in given.items():
-        if not len(values):
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise InvalidParameterError(
+                f"The range of {strategy_type}'s '{name}' is {values!r}; needed: several values."
+            )
+        given[name] = list(values)
+        if not given[name]:
             raise InvalidParameterError(f"The range of {strategy_type}'s '{name}' has no value.")
     strategies: list[Strategy] = []
     skipped: list[dict[str, Any]] = []

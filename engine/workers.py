@@ -5,6 +5,8 @@ the NumPy calls on one symbol's bars. Bars travel through files that both sides 
 because sending them through a pipe costs a third of what the second core earns.
 """
 
+import contextlib
+import ctypes
 import multiprocessing
 import threading
 from collections import deque
@@ -19,10 +21,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from engine.blocks import Block, BlockOutcome, Chunk, run_block
+from engine.errors import WorkersLostError
 from engine.history import TradedHistory
+from engine.simulation import TRADE, Trades
 from strategies.base import Bars
 
 _FIELDS = tuple(field.name for field in fields(Bars))
+
+# Of malloc.h, and the bytes that may lie unused before a process of the pool gives any back.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT = 256_000_000
 
 # Blocks that wait for each process: while it computes one, the next one is there.
 _WAITING = 3
@@ -52,8 +60,8 @@ class Workers:
 
         Raises
         ------
-        concurrent.futures.process.BrokenProcessPool
-            When a process was killed, for instance for want of memory.
+        WorkersLostError
+            When a process was killed, for instance for want of memory, or could not start.
         """
         if self._pool is None:
             self._pool = _Pool(self.count - 1)
@@ -68,9 +76,13 @@ class Workers:
             while ahead:
                 first, several = ahead.popleft()
                 yield first, [pool.take(one) for one in several]
-        except BrokenProcessPool:
+        except BrokenProcessPool as error:
             self.close()
-            raise
+            raise WorkersLostError(
+                "A worker process died: it was killed, for want of memory perhaps, or could not "
+                'start, because the program has no `if __name__ == "__main__":`. What it printed '
+                "says more. With workers=1 there are no other processes."
+            ) from error
         finally:
             # Whoever stops in between leaves blocks behind that still read their bars.
             for _, several in ahead:
@@ -90,7 +102,7 @@ class _Pool:
     def __init__(self, count: int) -> None:
         # Fork would copy the locks that other threads of a run hold at that moment.
         context = multiprocessing.get_context("spawn")
-        self._executor = ProcessPoolExecutor(count, context)
+        self._executor = ProcessPoolExecutor(count, context, initializer=_keep_memory)
         self._count = count
         self._given: list[_Sent] = []
         self._folder = TemporaryDirectory(prefix="gauntlet-bars-")
@@ -101,6 +113,8 @@ class _Pool:
 
     def give_or_run(self, block: Block) -> "_Sent | BlockOutcome":
         """Hand a block to a process that is about to be idle; run it here if there is none."""
+        if not _is_importable(block):
+            return run_block(block)
         with self._lock:
             self._given = [sent for sent in self._given if not sent.future.done()]
             if len(self._given) < _WAITING * self._count:
@@ -113,7 +127,10 @@ class _Pool:
         if isinstance(block, BlockOutcome):
             return block
         try:
-            return block.future.result()
+            outcome, trades = block.future.result()
+            if trades is None:
+                return outcome
+            return replace(outcome, trades=block.slab.take(trades))
         finally:
             self._free.append(block.slab)
 
@@ -136,6 +153,7 @@ class _Pool:
         return _Sent(self._executor.submit(_run, slab.path, places, bare), slab)
 
     def close(self) -> None:
+        """End the processes and remove the files."""
         self._executor.shutdown(cancel_futures=True)
         self._free.clear()
         self._folder.cleanup()
@@ -151,6 +169,11 @@ class _Pool:
         return _Slab(path, numbers.view(np.ndarray))
 
 
+def _is_importable(block: Block) -> bool:
+    """Whether another process can find the strategies: not those written in a notebook."""
+    return all(type(strategy).__module__ != "__main__" for strategy in block.strategies)
+
+
 def _is_done(block: "_Sent | BlockOutcome") -> bool:
     return isinstance(block, BlockOutcome) or block.future.done()
 
@@ -164,16 +187,27 @@ def _rows(history: TradedHistory) -> int:
 class _Sent:
     """A block on its way, and the file that its bars are in."""
 
-    future: Future[BlockOutcome]
+    future: "Future[_Answer]"
     slab: "_Slab"
 
 
 @dataclass(frozen=True, eq=False)
 class _Slab:
-    """A file that holds bars, and its numbers, which other processes see as they are written."""
+    """A file of numbers that other processes see as they are written: bars, and then trades."""
 
     path: str
     numbers: np.ndarray
+
+    def put(self, trades: Trades) -> bool:
+        """Write trades over the bars, if there is room; as bytes, what lies between fields too."""
+        if trades.nbytes > self.numbers.nbytes:
+            return False
+        self.numbers.view(np.uint8)[: trades.nbytes] = trades.view(np.uint8)
+        return True
+
+    def take(self, count: int) -> Trades:
+        """Return a copy of the `count` trades that were put here."""
+        return self.numbers.view(np.uint8)[: count * TRADE.itemsize].copy().view(TRADE)
 
 
 @dataclass(frozen=True)
@@ -186,13 +220,17 @@ class _Place:
     bars: int
 
     def write(self, numbers: np.ndarray, history: TradedHistory) -> None:
+        """Write a history into its rows."""
         dates, *values = self._rows_of(numbers)
         dates.view("datetime64[D]")[:] = history.dates
         for row, name in zip(values, _FIELDS, strict=True):
             row[:] = getattr(history.bars, name)
 
     def read(self, numbers: np.ndarray) -> TradedHistory:
-        dates, *values = self._rows_of(numbers)
+        """Return the history that its rows are; nobody may write into them."""
+        rows = self._rows_of(numbers)
+        rows.setflags(write=False)
+        dates, *values = rows
         return TradedHistory(self.symbol, dates.view("datetime64[D]"), Bars(*values), self.first)
 
     def _rows_of(self, numbers: np.ndarray) -> np.ndarray:
@@ -200,13 +238,36 @@ class _Place:
         return numbers[self.start : stop].reshape(-1, self.bars)
 
 
-def _run(path: str, places: Sequence[_Place], bare: Block) -> BlockOutcome:
-    """Run a block whose bars are in a file; in a process of the pool."""
-    numbers = _mapped(path)
-    return run_block(replace(bare, histories=[place.read(numbers) for place in places]))
+def _keep_memory() -> None:
+    """Let this process keep the memory of one block for the next.
+
+    glibc hands it back to the system after each, and what comes back has to be zeroed: 350 page
+    faults a symbol of ten years, a third of the time. Other C libraries have no such call.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            mallopt(threshold, _KEPT)
+
+
+_Answer = tuple[BlockOutcome, int | None]
+"""What a block gave; its trades are in the slab, so many of them, unless that is None."""
+
+
+def _run(path: str, places: Sequence[_Place], bare: Block) -> _Answer:
+    """Run a block whose bars are in a slab, and leave its trades there; in a process of the pool.
+
+    When it is done the bars are needed no more. Through the pipe, trades would be nine tenths of
+    all that is sent back.
+    """
+    slab = _mapped(path)
+    outcome = run_block(replace(bare, histories=[place.read(slab.numbers) for place in places]))
+    if slab.put(outcome.trades):
+        return replace(outcome, trades=outcome.trades[:0]), len(outcome.trades)
+    return outcome, None
 
 
 @cache
-def _mapped(path: str) -> np.ndarray:
-    """Return a file's numbers; mapped once, since mapping anew would fault each page in anew."""
-    return np.memmap(path, dtype=np.float64, mode="r").view(np.ndarray)
+def _mapped(path: str) -> _Slab:
+    """Return a slab; mapped once, since mapping anew would fault each page in anew."""
+    return _Slab(path, np.memmap(path, dtype=np.float64, mode="r+").view(np.ndarray))

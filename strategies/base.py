@@ -12,6 +12,7 @@ To add one, drop a file into this folder; the registry finds it and its asset ap
 """
 
 import dataclasses
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,9 +82,12 @@ class Strategy(ABC):
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Name the strategy after the file that defines it."""
+        """Name the strategy after the file that defines it, in a notebook after its class."""
         super().__init_subclass__(**kwargs)
-        cls.name = cls.__module__.rpartition(".")[2]
+        if "name" not in cls.__dict__:
+            in_notebook = cls.__module__ == "__main__"
+            words = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+            cls.name = words if in_notebook else cls.__module__.rpartition(".")[2]
 
     def __post_init__(self) -> None:
         """Validate each parameter alone, then all of them together."""
@@ -106,6 +110,10 @@ class Strategy(ABC):
     @classmethod
     def from_mapping(cls, parameters: Mapping[str, Any] | None = None) -> Self:
         """Build the strategy from named parameters; those left out keep their defaults."""
+        if parameters is not None and not isinstance(parameters, Mapping):
+            raise InvalidParameterError(
+                f"The parameters of {cls.name} are {parameters!r}; needed: values by name."
+            )
         given = dict(parameters or {})
         allowed = [field.name for field in dataclasses.fields(cls)]
         for key in given:

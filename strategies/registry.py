@@ -36,6 +36,10 @@ def get_strategy(name: str) -> type[Strategy]:
         With the valid names, when there is none.
     """
     known = registered_strategies()
+    if not isinstance(name, str):
+        raise UnknownStrategyError(
+            f"A strategy is asked for by its name, not by {name!r}. Registered: {', '.join(known)}."
+        )
     if name not in known:
         raise UnknownStrategyError(
             f"There is no strategy '{name}'.{did_you_mean(name, known)} "

@@ -37,7 +37,8 @@ def shared(indicator: Callable[Parameters, Answer]) -> Callable[Parameters, Answ
     """Make an indicator one that `sharing` computes once; its arrays become read-only then.
 
     A series is told from another by identity, not by content: comparing would cost as much as
-    computing. It is kept alive as long as its answer, so that no other can take its identity.
+    computing. It is kept alive as long as its answer, so that no other can take its identity. One
+    that may still be written to is not remembered: bars are read-only, and so are answers.
     """
 
     @wraps(indicator)
@@ -46,6 +47,8 @@ def shared(indicator: Callable[Parameters, Answer]) -> Callable[Parameters, Answ
         if known is None:
             return indicator(*args, **kwargs)
         given = (*args, *kwargs.values())
+        if any(isinstance(one, np.ndarray) and one.flags.writeable for one in given):
+            return indicator(*args, **kwargs)
         key = (
             indicator,
             *kwargs,

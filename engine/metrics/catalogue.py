@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.metrics.sample import Sample
 
 Kind = Literal["fraction", "ratio", "money", "count"]
-Needs = Literal["nothing", "closed trades", "universe"]
+Needs = Literal["nothing", "closed trades", "market", "universe"]
 Compute = Callable[[Sample], NDArray[Any]]
 
 
@@ -30,7 +30,8 @@ class Metric:
         ``fraction`` (0.05 is 5 %), ``ratio`` (no unit), ``money`` (the currency of the prices)
         or ``count``.
     needs
-        What must be there for it to be defined: ``nothing``, ``closed trades``, or ``universe``.
+        What must be there for it to be defined: ``nothing``, ``closed trades``, a ``market`` that
+        moves, or a ``universe``.
     otherwise
         Why it is undefined although all that is there.
     of_returns

@@ -108,7 +108,7 @@ def max_drawdown_duration(sample: Sample) -> Floats:
     below = np.diff(at_peak, append=sample.equity.size) - 1
     # The first bar is always a peak: each backtest has a run, and none reaches into the next.
     first = np.searchsorted(at_peak, np.arange(sample.count) * sample.bars)
-    return np.maximum.reduceat(below, first)
+    return np.where(sample.max_drawdown < 0, np.maximum.reduceat(below, first), 0)
 
 
 @metric("ratio", _NO_DRAWDOWN)
@@ -134,7 +134,7 @@ def value_at_risk(sample: Sample) -> Floats:
 
 @metric("fraction", of_returns=True)
 def conditional_value_at_risk(sample: Sample) -> Floats:
-    """Return the mean of the worst returns, floor(5 % of bars - 1) + 1 of them: CVaR at 95 %.
+    """Return the mean of the worst floor(0.05 * (bars - 1)) + 1 returns: CVaR at 95 %.
 
     Source: Rockafellar and Uryasev (2000), "Optimization of conditional value-at-risk";
     vectorbt returns.cond_value_at_risk.

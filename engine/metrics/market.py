@@ -32,7 +32,7 @@ def excess_return(sample: Sample) -> Floats:
     return total_return(sample) - benchmark_return(sample)
 
 
-@metric("fraction", _FLAT, of_returns=True)
+@metric("fraction", _FLAT, needs="market", of_returns=True)
 def alpha(sample: Sample) -> Floats:
     """Return (1 + mean(return - beta * benchmark's return)) ** year length - 1.
 
@@ -41,7 +41,7 @@ def alpha(sample: Sample) -> Floats:
     return sample.market.alpha
 
 
-@metric("ratio", _FLAT, of_returns=True)
+@metric("ratio", _FLAT, needs="market", of_returns=True)
 def beta(sample: Sample) -> Floats:
     """Return covariance with the benchmark's returns / their variance.
 
@@ -50,7 +50,7 @@ def beta(sample: Sample) -> Floats:
     return sample.market.beta
 
 
-@metric("ratio", _SAME, of_returns=True)
+@metric("ratio", _SAME, needs="market", of_returns=True)
 def information_ratio(sample: Sample) -> Floats:
     """Return mean / sample deviation of returns beyond the benchmark's, not annualized.
 

@@ -14,6 +14,9 @@ from strategies.base import Bools
 
 NO_UNIVERSE = "no equal-weight universe was given"
 
+# Nothing is divided by here; what is not finite has overflowed.
+_UNBOUNDED = frozenset({"annualized_return", "alpha", "universe_alpha"})
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -59,17 +62,20 @@ class Measurement:
         return {name: column.tolist() for name, column in self.columns.items()}
 
     def _reason(self, metric: Metric, backtest: int, no_trades: str) -> str:
-        if metric.needs == "universe" and not self.has_universe:
-            return NO_UNIVERSE
-        if self.ruined[backtest]:
-            return "the capital was lost"
-        if self.columns["total_trades"][backtest] == 0:
-            return no_trades
-        if metric.needs == "closed trades" and self.columns["closed_trades"][backtest] == 0:
-            return "no closed trades"
-        if self.bars == 1:
-            return "one bar has no returns to measure"
-        return metric.otherwise
+        """Return the first reason that holds, the one that would have to be mended first."""
+        closed, all_trades = (
+            self.columns[name][backtest] for name in ("closed_trades", "total_trades")
+        )
+        overflown = np.isinf(self.columns[metric.name][backtest]) and metric.name in _UNBOUNDED
+        reasons = (
+            (metric.needs == "universe" and not self.has_universe, NO_UNIVERSE),
+            (metric.of_returns and self.ruined[backtest], "the capital was lost"),
+            (overflown, "too large for a number"),
+            (metric.needs != "market" and all_trades == 0, no_trades),
+            (metric.needs == "closed trades" and closed == 0, "no closed trades"),
+            (self.bars == 1, "one bar has no returns to measure"),
+        )
+        return next((reason for holds, reason in reasons if holds), metric.otherwise)
 
 
 def measure(sample: Sample) -> Measurement:

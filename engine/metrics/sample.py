@@ -89,7 +89,7 @@ class Sample:
     @cached_property
     def total_loss(self) -> Floats:
         """Sum of the losses, 0 or negative, shape (N,)."""
-        return _without_noise(self.losses.sum(axis=1))
+        return _without_noise(self.losses.sum(axis=1) / self.bars) * self.bars
 
     @cached_property
     def downside_deviation(self) -> Floats:

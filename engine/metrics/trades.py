@@ -135,7 +135,7 @@ def exposure(sample: Sample) -> Floats:
     return sample.total(until - sample.trades["entry_idx"]) / sample.bars
 
 
-@metric("ratio")
+@metric("ratio", of_returns=True)
 def turnover(sample: Sample) -> Floats:
     """Return the value of all fills / mean equity * year length / bars: traded capital a year.
 

@@ -12,6 +12,7 @@ from strategies.shared import shared, sharing
 from tests.bars import random_bars
 
 CLOSE = random_bars(100).close
+CLOSE.setflags(write=False)
 
 
 class Counted:
@@ -40,6 +41,16 @@ def test_it_is_computed_once_while_sharing(counted: Counted):
         counted.indicator(CLOSE, 4)
         assert counted.times == 2
     np.testing.assert_array_equal(first, CLOSE * 3)
+
+
+def test_a_series_that_may_be_written_to_is_computed_anew(counted: Counted):
+    scratch = CLOSE.copy()
+    with sharing():
+        before = counted.indicator(scratch, 3)
+        scratch[:] = 1.0
+        after = counted.indicator(scratch, 3)
+    assert before[0] == CLOSE[0] * 3
+    assert after[0] == 3.0
 
 
 def test_it_is_computed_each_time_outside(counted: Counted):
@@ -94,7 +105,6 @@ def test_what_is_shared_cannot_be_written_to():
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = 1.0
     assert sma(CLOSE, 5).flags.writeable
-    assert CLOSE.flags.writeable
 
 
 def test_one_inside_another_keeps_to_itself(counted: Counted):
