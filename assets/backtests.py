@@ -70,7 +70,7 @@ def _spec(strategy: type[Strategy]) -> dg.AssetSpec:
         backtests_key(strategy.name),
         deps=[PRICES_KEY],
         group_name=BACKTESTS,
-        kinds={"vectorbt"},
+        kinds={"numpy"},
         code_version=code_version(strategy),
         description=strategy.__doc__,
     )

@@ -44,7 +44,7 @@ def build_defs(
         ],
         asset_checks=build_checks(names),
         resources=build_resources(settings) | dict(resource_overrides or {}),
-        # Steps share one process: they are few, and each import of vectorbt costs seconds.
+        # Steps share one process: they are few, and each would import everything anew.
         executor=dg.in_process_executor,
     )
 
