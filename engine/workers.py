@@ -33,7 +33,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 256_000_000
 
 # Blocks that wait for each process: while it computes one, the next one is there.
-_WAITING = 3
+_WAITING = 6
 
 # Chunks that may be done before the one that comes first; more would only fill memory.
 _AHEAD = 32
