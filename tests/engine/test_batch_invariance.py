@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
-from engine.settings import BacktestSettings, Window
-from tests.bars import random_history
-from tests.engine.planned import Planned
+from engine.settings import BacktestSettings
 from tests.engine.pool import (
     BUDGETS,
     POOL,
@@ -60,19 +57,6 @@ def test_every_budget_gives_the_same_outcome_in_the_same_order():
         assert [(r.symbol, r.strategy, bits_of(r)) for r in outcome.results] == [
             (r.symbol, r.strategy, bits_of(r)) for r in outcomes[0].results
         ]
-
-
-def test_thousands_of_stops_in_one_block_are_each_its_own():
-    terms = BacktestSettings(stop_loss=0.01, take_profit=0.01, direction="both")
-    plans = [Planned(range(0, 333, 4), range(2, 333, 4)), Planned(range(1, 333, 4), [])]
-    histories = [random_history(f"D{n}", 333, n) for n in range(20)]
-    whole = Window(date(2021, 1, 4), date(2022, 9, 1))
-    outcome = VectorBTEngine(terms).run_batch(histories, plans, whole)
-    assert sum(len(result.trades) for result in outcome.results) > 2_500
-    for result in outcome.results[::7]:
-        (history,) = [one for one in histories if one.symbol == result.symbol]
-        (alone,) = VectorBTEngine(terms).run_batch([history], result.strategy, whole).results
-        assert bits_of(alone) == bits_of(result)
 
 
 def test_the_points_of_a_sweep_give_the_bits_of_a_run_of_their_own():
