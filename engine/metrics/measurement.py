@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.catalogue import METRICS, Metric
 from engine.metrics.sample import Sample
-from strategies.base import Bools
+from strategies.base import Bools, Floats
 
 NO_UNIVERSE = "no equal-weight universe was given"
 
@@ -57,6 +57,11 @@ class Measurement:
                 reasons[name] = self._reason(METRICS[name], backtest, no_trades)
         return values, reasons
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as one matrix: 43 small arrays take a process a tenth of the time they measure."""
+        matrix = np.array(list(self.columns.values()), dtype=np.float64)
+        return _unpacked, (list(self.columns), matrix, self.bars, self.ruined, self.has_universe)
+
     @cached_property
     def _plain(self) -> dict[str, list[float | int]]:
         return {name: column.tolist() for name, column in self.columns.items()}
@@ -76,6 +81,17 @@ class Measurement:
             (self.bars == 1, "one bar has no returns to measure"),
         )
         return next((reason for holds, reason in reasons if holds), metric.otherwise)
+
+
+def _unpacked(
+    names: list[str], matrix: Floats, bars: int, ruined: Bools, has_universe: bool
+) -> Measurement:
+    """Return a measurement that has travelled; counts come back as the whole numbers they were."""
+    columns = {
+        name: row.astype(np.int64) if METRICS[name].kind == "count" else row
+        for name, row in zip(names, matrix, strict=True)
+    }
+    return Measurement(columns, bars, ruined, has_universe)
 
 
 def measure(sample: Sample) -> Measurement:
