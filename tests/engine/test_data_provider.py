@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,13 +89,16 @@ def test_an_offset_of_the_index_does_not_move_a_session():
         (_frame().drop(columns=["Volume"]), "AAPL has no column volume; there are: Open, High"),
         (_frame().drop(columns=["Open", "Close"]), "AAPL has no column open, close; there are: "),
         (_frame().iloc[::-1], "AAPL has dates that do not ascend"),
+        (_frame().assign(close=1.0), "AAPL has more than one column close."),
+        (_frame().assign(Close="much"), "AAPL has a value that is not a number: "),
+        (_frame()["Close"], "AAPL came as a Series; needed: a pandas DataFrame of bars."),
         (pd.DataFrame(), "AAPL has no column open, close, volume; there are: none."),
         (_frame().reset_index(drop=True), "AAPL must be indexed by day"),
         (_frame().assign(Close=float("nan")), "AAPL has the close nan on 2021-01-04"),
         (_frame().iloc[:10], "AAPL has no bars between 2022-01-01 and 2022-11-30"),
     ],
 )
-def test_unusable_bars_are_refused_with_the_reason(frame: pd.DataFrame, message: str):
+def test_unusable_bars_are_refused_with_the_reason(frame: Any, message: str):
     with pytest.raises(UnusableBarsError) as refused:
         _run(Provider(frame))
     assert message in str(refused.value)

@@ -87,6 +87,19 @@ def test_a_position_of_no_movement_has_no_sharpe_ratio():
     assert result.undefined["sharpe_ratio"] == "the returns have no variance"
 
 
+def test_a_growth_beyond_all_numbers_is_none():
+    result = _of([1.0, 1.0, 1e10, 1e10], [0], [])
+    assert result.metrics["total_return"] == pytest.approx(1e10 - 1)
+    assert result.metrics["annualized_return"] is None
+    assert result.undefined["annualized_return"] == "too large for a number"
+
+
+def test_in_a_market_that_stands_still_it_is_not_for_want_of_trades_that_beta_is_undefined():
+    result = _of([10.0] * 4, [], [])
+    assert result.undefined["beta"] == "the market did not move"
+    assert result.undefined["sharpe_ratio"] == "no trades"
+
+
 @pytest.mark.parametrize("direction", ["long", "short", "both"])
 @pytest.mark.parametrize("terms", [BacktestSettings(), FREE, STOPS])
 def test_no_metric_is_ever_infinite_or_nan_and_each_none_has_a_reason(
