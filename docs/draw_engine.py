@@ -2,10 +2,9 @@
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from engine.backtest import VectorBTEngine
 from engine.history import History
@@ -17,6 +16,9 @@ from resources.market_data.sample import SampleSource
 from strategies.base import Bars
 from strategies.bollinger import Bollinger
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 WINDOW = Window(date(2007, 1, 1), date(2009, 12, 31))
 _BLUE, _RED, _GREEN, _GREY, _INK = "#0b6e99", "#d1495b", "#3a7d44", "#b9c0c7", "#2b2f33"
 _EXITS = {"signal": ("v", _BLUE), "stop_loss": ("X", _RED), "open": ("o", _GREY)}
@@ -24,6 +26,8 @@ _EXITS = {"signal": ("v", _BLUE), "stop_loss": ("X", _RED), "open": ("o", _GREY)
 
 def main() -> None:
     """Draw, and say where."""
+    from matplotlib.figure import Figure
+
     frame = adjusted(SampleSource().fetch("IBM", date(2006, 1, 1), WINDOW.end)).rechunk()
     names = ("open", "high", "low", "close", "volume")
     days = frame["date"].to_numpy().astype("datetime64[D]")
@@ -39,7 +43,7 @@ def main() -> None:
     print(path)  # noqa: T201
 
 
-def _draw_fills(axes: Axes, result: BacktestResult) -> None:
+def _draw_fills(axes: "Axes", result: BacktestResult) -> None:
     axes.plot(result.dates, result.close, color=_GREY, linewidth=1.1)
     trades = result.trades
     axes.plot(
@@ -60,7 +64,7 @@ def _draw_fills(axes: Axes, result: BacktestResult) -> None:
     axes.set_ylabel("price")
 
 
-def _draw_equity(axes: Axes, result: BacktestResult) -> None:
+def _draw_equity(axes: "Axes", result: BacktestResult) -> None:
     held = result.settings.initial_capital * result.close / result.close[0]
     drawdown = result.equity / np.maximum.accumulate(result.equity) - 1.0
     axes.plot(result.dates, result.equity, color=_BLUE, linewidth=1.6, label="equity")
