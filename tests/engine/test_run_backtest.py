@@ -64,8 +64,13 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backtest, "get_strategy", lambda _: Registered)
 
 
-def _run(engine: VectorBTEngine, parameters: Any = None, start: date = date(2021, 1, 4)):
-    return engine.run_backtest("AAPL", "planned", parameters, start, date(2021, 1, 9))
+def _run(
+    engine: VectorBTEngine,
+    parameters: Any = None,
+    start: date = date(2021, 1, 4),
+    end: date = date(2021, 1, 9),
+):
+    return engine.run_backtest("AAPL", "planned", parameters, start, end)
 
 
 def test_the_dict_holds_the_run_and_its_result():
@@ -115,6 +120,16 @@ def test_the_dict_holds_the_run_and_its_result():
     assert result["drawdown_series"].tolist() == pytest.approx([0, 0, 0, -0.1, -0.1, -0.1])
     assert result["drawdown_series"].index.equals(days)
     assert result["metrics"]["max_drawdown"] == pytest.approx(-0.1)
+
+
+def test_bars_that_end_long_before_the_window_are_told():
+    result = asyncio.run(_run(VectorBTEngine(None, Provider()), end=date(2021, 3, 1)))
+    assert result["ended_early"]
+    assert (result["first_session"], result["last_session"]) == (
+        date(2021, 1, 4),
+        date(2021, 1, 9),
+    )
+    assert result["end_date"] == date(2021, 3, 1)
 
 
 def test_moments_are_taken_for_their_days():

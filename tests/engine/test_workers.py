@@ -57,6 +57,16 @@ def test_two_processes_give_the_bits_of_one(engine: VectorBTEngine, tmp_path: Pa
     engine.close()
 
 
+def test_more_trades_than_their_bars_have_room_for_come_back_too(engine: VectorBTEngine):
+    # A trade takes 72 bytes, a bar 48: a position a bar is more than the bars were.
+    engine.settings = BacktestSettings(direction="both")
+    turning = Planned(range(0, 400, 2), range(1, 400, 2))
+    shared = engine.run_batch(HISTORIES * 3, turning, WINDOW).results
+    alone = VectorBTEngine(engine.settings).run_batch(HISTORIES * 3, turning, WINDOW).results
+    assert [bits_of(result) for result in shared] == [bits_of(result) for result in alone]
+    assert len(shared[0].trades) * shared[0].trades.itemsize > 300 * 48
+
+
 class Unsendable(Planned):
     """Cannot be sent to another process."""
 

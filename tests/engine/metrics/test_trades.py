@@ -68,6 +68,15 @@ def test_an_open_trade_has_paid_for_its_entry_only():
     assert result.metrics["turnover"] == pytest.approx(size * 102.0 / mean * 252 / 10)
 
 
+@pytest.mark.parametrize("last", [150.0, 50.0])
+def test_an_open_trade_is_neither_won_nor_lost_however_it_stands(last: float):
+    prices = [100.0, 100.0, 110.0, 100.0, 90.0, 100.0, 100.0, last]
+    metrics = run(bars_of(prices, prices), [0, 2, 5], [1, 3]).metrics
+    assert (metrics["winning_trades"], metrics["losing_trades"]) == (1, 1)
+    assert metrics["best_trade"] == pytest.approx(0.1)
+    assert metrics["worst_trade"] == pytest.approx(-0.1)
+
+
 def test_a_trade_that_only_just_pays_its_costs_is_neither_won_nor_lost():
     flat = run(bars_of([100.0] * 5, [100.0] * 5), [0], [2])
     assert (flat.metrics["winning_trades"], flat.metrics["losing_trades"]) == (0, 0)
