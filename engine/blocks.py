@@ -23,7 +23,7 @@ from engine.simulation import Trades, simulate
 from strategies.base import Floats, Strategy
 
 # What a backtest needs for each of its bars while it is simulated and measured: 13 arrays of
-# eight bytes at once, and signals. Measured by benchmarks/engine/growth.py.
+# eight bytes at once, and signals. The budget is a guide; benchmarks/engine/memory.py is the bound.
 _BYTES_A_BAR = 128
 
 

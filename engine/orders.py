@@ -85,8 +85,8 @@ def orders_of(
                 made.append((symbol, number))
     entries, exits = entries[: len(made)], exits[: len(made)]
     both = entries & exits
-    np.logical_xor(entries, both, out=entries)
-    np.logical_xor(exits, both, out=exits)
+    entries ^= both
+    exits ^= both
     symbol_of = np.array([symbol for symbol, _ in made], dtype=np.int64)
     open_, high, low, close = (_stacked(histories, name) for name in _PRICES)
     orders = Orders(symbol_of, open_, high, low, close, entries, exits, settings)

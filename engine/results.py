@@ -174,8 +174,8 @@ class BatchOutcome:
             | result.metrics
             for result in self.results
         ]
-        undefined = [name for name in METRICS if METRICS[name].kind != "count"]
-        return pd.DataFrame(rows).astype(dict.fromkeys(undefined if rows else (), "float64"))
+        numbers = [name for name in METRICS if METRICS[name].kind != "count"]
+        return pd.DataFrame(rows).astype(dict.fromkeys(numbers if rows else (), "float64"))
 
     def __repr__(self) -> str:
         """Say how much there is: a batch may be too long to print."""

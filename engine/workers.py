@@ -1,8 +1,8 @@
 """Blocks on several processes.
 
-Processes, not threads: TA-Lib holds the interpreter's lock while it computes, and so do half of
-the NumPy calls on one symbol's bars. Bars travel through files that both sides map into memory,
-because sending them through a pipe costs a third of what the second core earns.
+Processes, not threads: TA-Lib holds the interpreter's lock while it computes, and two threads
+took as long as one. Bars travel through files that both sides map into memory, so that they are
+copied once and not pickled, piped and unpickled.
 """
 
 import contextlib
@@ -242,7 +242,7 @@ def _keep_memory() -> None:
     """Let this process keep the memory of one block for the next.
 
     glibc hands it back to the system after each, and what comes back has to be zeroed: 350 page
-    faults a symbol of ten years, a third of the time. Other C libraries have no such call.
+    faults a symbol of ten years, a quarter of the time. Other C libraries have no such call.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
