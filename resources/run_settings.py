@@ -124,8 +124,6 @@ class RunSettings(dg.ConfigurableResource):
         InvalidSettingsError
             When a term is refused by the engine, or there is no worker.
         """
-        if self.workers < 1:
-            raise InvalidSettingsError(f"workers is {self.workers}; allowed: 1 or more.")
         return VectorBTEngine(self.backtest_settings(), workers=self.workers)
 
     def check(self) -> None:
