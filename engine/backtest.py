@@ -12,6 +12,7 @@ from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBar
 from engine.failure import Failure
 from engine.history import History
 from engine.inputs import histories_of, require_universe, require_window, strategies_of
+from engine.memory import keep_memory
 from engine.portfolio import portfolio_of
 from engine.results import BacktestResult, BatchOutcome
 from engine.settings import BacktestSettings, Window
@@ -57,7 +58,7 @@ class VectorBTEngine:
         self,
         settings: BacktestSettings | None = None,
         data_provider: DataProvider | None = None,
-        memory_budget: int = 16_000_000,
+        memory_budget: int = 32_000_000,
         workers: int = 1,
     ) -> None:
         for name, value in (("workers", workers), ("memory_budget", memory_budget)):
@@ -156,6 +157,7 @@ class VectorBTEngine:
         require_universe(universe)
         terms = Terms(strategies_of(strategies), window, self.settings, universe)
         work = chunks(histories_of(histories), terms, self.memory_budget)
+        keep_memory()
         return (_outcome(chunk, outcomes) for chunk, outcomes in self._run(work))
 
     def sweep(

@@ -5,8 +5,6 @@ took as long as one. Bars travel through files that both sides map into memory, 
 copied once and not pickled, piped and unpickled.
 """
 
-import contextlib
-import ctypes
 import multiprocessing
 import threading
 from collections import deque
@@ -15,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,17 +22,17 @@ import numpy as np
 from engine.blocks import Block, BlockOutcome, Chunk, run_block
 from engine.errors import WorkersLostError
 from engine.history import TradedHistory
+from engine.memory import keep_memory
 from engine.simulation import TRADE, Trades
 from strategies.base import Bars
 
 _FIELDS = tuple(field.name for field in fields(Bars))
 
-# Of malloc.h, and the bytes that may lie unused before a process of the pool gives any back.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT = 256_000_000
-
 # Blocks that wait for each process: while it computes one, the next one is there.
 _WAITING = 6
+
+# What has become of a block that was sent.
+_WAITS, _BEGUN, _TAKEN_BACK = 0.0, 1.0, 2.0
 
 # Chunks that may be done before the one that comes first; more would only fill memory.
 _AHEAD = 32
@@ -66,13 +65,14 @@ class Workers:
         if self._pool is None:
             self._pool = _Pool(self.count - 1)
         pool = self._pool
-        ahead: deque[tuple[Chunk, list[_Sent | BlockOutcome]]] = deque()
+        ahead: deque[_Ahead] = deque()
         try:
             for chunk in chunks:
                 ahead.append((chunk, [pool.give_or_run(block) for _, _, block in chunk.blocks]))
                 while ahead and (len(ahead) > _AHEAD or all(map(_is_done, ahead[0][1]))):
                     first, several = ahead.popleft()
                     yield first, [pool.take(one) for one in several]
+            self._take_back(pool, ahead)
             while ahead:
                 first, several = ahead.popleft()
                 yield first, [pool.take(one) for one in several]
@@ -89,6 +89,13 @@ class Workers:
                 for one in several:
                     pool.abandon(one)
 
+    @staticmethod
+    def _take_back(pool: "_Pool", ahead: "deque[_Ahead]") -> None:
+        """Run here what no process has begun, the last first: there is nothing else left to do."""
+        for _, several in reversed(ahead):
+            several[:] = map(pool.take_back_or_leave, reversed(several))
+            several.reverse()
+
     def close(self) -> None:
         """End the processes and remove their files."""
         if self._pool is not None:
@@ -102,7 +109,7 @@ class _Pool:
     def __init__(self, count: int) -> None:
         # Fork would copy the locks that other threads of a run hold at that moment.
         context = multiprocessing.get_context("spawn")
-        self._executor = ProcessPoolExecutor(count, context, initializer=_keep_memory)
+        self._executor = ProcessPoolExecutor(count, context, initializer=keep_memory)
         self._count = count
         self._given: list[_Sent] = []
         self._folder = TemporaryDirectory(prefix="gauntlet-bars-")
@@ -113,35 +120,40 @@ class _Pool:
 
     def give_or_run(self, block: Block) -> "_Sent | BlockOutcome":
         """Hand a block to a process that is about to be idle; run it here if there is none."""
-        if not _is_importable(block):
-            return run_block(block)
         with self._lock:
             self._given = [sent for sent in self._given if not sent.future.done()]
-            if len(self._given) < _WAITING * self._count:
-                self._given.append(self._send(block))
+            room = len(self._given) < _WAITING * self._count
+            bare = _packed(replace(block, histories=())) if room else None
+            if bare is not None:
+                self._given.append(self._send(bare, block))
                 return self._given[-1]
         return run_block(block)
 
-    def take(self, block: "_Sent | BlockOutcome") -> BlockOutcome:
+    def take_back_or_leave(self, sent: "_Sent | BlockOutcome") -> "_Sent | BlockOutcome":
+        """Run here a block that no process has begun."""
+        if isinstance(sent, BlockOutcome) or not sent.slab.take_back():
+            return sent
+        sent.future.add_done_callback(lambda _: self._free.append(sent.slab))
+        return run_block(sent.block)
+
+    def take(self, sent: "_Sent | BlockOutcome") -> BlockOutcome:
         """Return what a block gave, once it is done."""
-        if isinstance(block, BlockOutcome):
-            return block
+        if isinstance(sent, BlockOutcome):
+            return sent
         try:
-            outcome, trades = block.future.result()
-            if trades is None:
-                return outcome
-            return replace(outcome, trades=block.slab.take(trades))
+            outcome, trades = sent.future.result()
+            return outcome if trades is None else replace(outcome, trades=sent.slab.take(trades))
         finally:
-            self._free.append(block.slab)
+            self._free.append(sent.slab)
 
     def abandon(self, block: "_Sent | BlockOutcome") -> None:
         """See that nobody reads a block's bars any more."""
         if isinstance(block, _Sent):
-            if not block.future.cancel():
-                block.future.exception()
+            block.slab.take_back()
+            block.future.exception()
             self._free.append(block.slab)
 
-    def _send(self, block: Block) -> "_Sent":
+    def _send(self, bare: bytes, block: Block) -> "_Sent":
         slab = self._slab(sum(_rows(history) for history in block.histories))
         places, start = [], 0
         for history in block.histories:
@@ -149,8 +161,7 @@ class _Pool:
             place.write(slab.numbers, history)
             places.append(place)
             start += _rows(history)
-        bare = replace(block, histories=())
-        return _Sent(self._executor.submit(_run, slab.path, places, bare), slab)
+        return _Sent(self._executor.submit(_run, slab.path, places, bare), slab, block)
 
     def close(self) -> None:
         """End the processes and remove the files."""
@@ -160,18 +171,28 @@ class _Pool:
 
     def _slab(self, length: int) -> "_Slab":
         for slab in self._free:
-            if len(slab.numbers) >= length:
+            if len(slab.numbers) > length:
                 self._free.remove(slab)
+                slab.numbers[-1] = _WAITS
                 return slab
         self._made += 1
         path = str(Path(self._folder.name) / f"{self._made}.bin")
-        numbers = np.memmap(path, dtype=np.float64, mode="w+", shape=(length,))
+        numbers = np.memmap(path, dtype=np.float64, mode="w+", shape=(length + 1,))
         return _Slab(path, numbers.view(np.ndarray))
 
 
-def _is_importable(block: Block) -> bool:
-    """Whether another process can find the strategies: not those written in a notebook."""
-    return all(type(strategy).__module__ != "__main__" for strategy in block.strategies)
+def _packed(bare: Block) -> bytes | None:
+    """Return a block as it travels; None where no other process could make it out.
+
+    That is so with strategies written in a notebook. Left to itself, the executor would find out
+    in a thread of its own, and may then never end.
+    """
+    if any(type(strategy).__module__ == "__main__" for strategy in bare.strategies):
+        return None
+    try:
+        return bytes(ForkingPickler.dumps(bare))
+    except Exception:  # noqa: BLE001 - whatever a strategy's own code raises
+        return None
 
 
 def _is_done(block: "_Sent | BlockOutcome") -> bool:
@@ -189,18 +210,39 @@ class _Sent:
 
     future: "Future[_Answer]"
     slab: "_Slab"
+    block: Block
 
 
 @dataclass(frozen=True, eq=False)
 class _Slab:
-    """A file of numbers that other processes see as they are written: bars, and then trades."""
+    """A file of numbers that other processes see as they are written: bars, and then trades.
+
+    The last number says whether the block has been begun, or taken back. It stands in for
+    `Future.cancel`: up to Python 3.12 an executor whose process is killed stumbles over a
+    cancelled future, and leaves its other processes running. Nothing locks it: a block that is
+    taken back in the moment it is begun is run twice, and gives the same bits.
+    """
 
     path: str
     numbers: np.ndarray
 
+    def begin(self) -> bool:
+        """Say that the block is being run, unless it has been taken back."""
+        return self._turn(_BEGUN)
+
+    def take_back(self) -> bool:
+        """Say that the block is not wanted here any more, unless it has been begun."""
+        return self._turn(_TAKEN_BACK)
+
+    def _turn(self, state: float) -> bool:
+        waits = bool(self.numbers[-1] == _WAITS)
+        if waits:
+            self.numbers[-1] = state
+        return waits
+
     def put(self, trades: Trades) -> bool:
         """Write trades over the bars, if there is room; as bytes, what lies between fields too."""
-        if trades.nbytes > self.numbers.nbytes:
+        if trades.nbytes > self.numbers[:-1].nbytes:
             return False
         self.numbers.view(np.uint8)[: trades.nbytes] = trades.view(np.uint8)
         return True
@@ -238,33 +280,31 @@ class _Place:
         return numbers[self.start : stop].reshape(-1, self.bars)
 
 
-def _keep_memory() -> None:
-    """Let this process keep the memory of one block for the next.
-
-    glibc hands it back to the system after each, and what comes back has to be zeroed: 350 page
-    faults a symbol of ten years, a quarter of the time. Other C libraries have no such call.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            mallopt(threshold, _KEPT)
-
+_Ahead = tuple[Chunk, list[_Sent | BlockOutcome]]
+"""A chunk, and each of its blocks: done, or on its way."""
 
 _Answer = tuple[BlockOutcome, int | None]
 """What a block gave; its trades are in the slab, so many of them, unless that is None."""
 
 
-def _run(path: str, places: Sequence[_Place], bare: Block) -> _Answer:
+def _run(path: str, places: Sequence[_Place], packed: bytes) -> _Answer:
     """Run a block whose bars are in a slab, and leave its trades there; in a process of the pool.
 
     When it is done the bars are needed no more. Through the pipe, trades would be nine tenths of
     all that is sent back.
     """
     slab = _mapped(path)
+    if not slab.begin():
+        raise _TakenBackError
+    bare: Block = ForkingPickler.loads(packed)  # pyright: ignore[reportAttributeAccessIssue]
     outcome = run_block(replace(bare, histories=[place.read(slab.numbers) for place in places]))
     if slab.put(outcome.trades):
         return replace(outcome, trades=outcome.trades[:0]), len(outcome.trades)
     return outcome, None
+
+
+class _TakenBackError(Exception):
+    """The answer to a block that is not wanted any more, which nobody reads."""
 
 
 @cache

@@ -18,7 +18,7 @@ from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import WINDOW, history, nine_strategies
 from engine.backtest import VectorBTEngine
 
-BUDGETS = (100_000, 16_000_000, 1_000_000_000)
+BUDGETS = (100_000, 32_000_000, 1_000_000_000)
 
 _ROOT = Path(__file__).parents[2]
 

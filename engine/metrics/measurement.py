@@ -1,6 +1,7 @@
 """All metrics of a block, and each backtest's own: a value, or None with the reason."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,15 +47,13 @@ class Measurement:
 
         `no_trades` is the reason where nothing was traded.
         """
-        values: dict[str, float | int | None] = {}
+        values: dict[str, float | int | None] = dict(
+            zip(self.columns, self._rows[backtest], strict=True)
+        )
         reasons: dict[str, str] = {}
-        for name, column in self._plain.items():
-            value = column[backtest]
-            if math.isfinite(value):
-                values[name] = value
-            else:
-                values[name] = None
-                reasons[name] = self._reason(METRICS[name], backtest, no_trades)
+        for name in self._undefined[backtest]:
+            reasons[name] = next(self._reasons(METRICS[name], backtest, no_trades))
+            values[name] = None
         return values, reasons
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -63,24 +62,35 @@ class Measurement:
         return _unpacked, (list(self.columns), matrix, self.bars, self.ruined, self.has_universe)
 
     @cached_property
-    def _plain(self) -> dict[str, list[float | int]]:
-        return {name: column.tolist() for name, column in self.columns.items()}
+    def _rows(self) -> list[tuple[float | int, ...]]:
+        """Each backtest's values in the order of the columns, as Python's own numbers."""
+        return list(zip(*(column.tolist() for column in self.columns.values()), strict=True))
 
-    def _reason(self, metric: Metric, backtest: int, no_trades: str) -> str:
-        """Return the first reason that holds, the one that would have to be mended first."""
-        closed, all_trades = (
-            self.columns[name][backtest] for name in ("closed_trades", "total_trades")
-        )
-        overflown = np.isinf(self.columns[metric.name][backtest]) and metric.name in _UNBOUNDED
-        reasons = (
-            (metric.needs == "universe" and not self.has_universe, NO_UNIVERSE),
-            (metric.of_returns and self.ruined[backtest], "the capital was lost"),
-            (overflown, "too large for a number"),
-            (metric.needs != "market" and all_trades == 0, no_trades),
-            (metric.needs == "closed trades" and closed == 0, "no closed trades"),
-            (self.bars == 1, "one bar has no returns to measure"),
-        )
-        return next((reason for holds, reason in reasons if holds), metric.otherwise)
+    @cached_property
+    def _undefined(self) -> list[list[str]]:
+        """The metrics that are not finite, of each backtest."""
+        undefined: list[list[str]] = [[] for _ in self._rows]
+        for name, column in self.columns.items():
+            for backtest in np.flatnonzero(~np.isfinite(column)).tolist():
+                undefined[backtest].append(name)
+        return undefined
+
+    def _reasons(self, metric: Metric, backtest: int, no_trades: str) -> Iterator[str]:
+        """Yield the reasons that hold, first the one that would have to be mended first."""
+        columns = self.columns
+        if metric.needs == "universe" and not self.has_universe:
+            yield NO_UNIVERSE
+        if metric.of_returns and self.ruined[backtest]:
+            yield "the capital was lost"
+        if metric.name in _UNBOUNDED and math.isinf(columns[metric.name][backtest]):
+            yield "too large for a number"
+        if metric.needs != "market" and columns["total_trades"][backtest] == 0:
+            yield no_trades
+        if metric.needs == "closed trades" and columns["closed_trades"][backtest] == 0:
+            yield "no closed trades"
+        if self.bars == 1:
+            yield "one bar has no returns to measure"
+        yield metric.otherwise
 
 
 def _unpacked(

@@ -109,7 +109,9 @@ class Sample:
     @cached_property
     def worst_returns(self) -> Floats:
         """The lowest returns in ascending order, those of the 5 % and one more, shape (N, K)."""
-        return np.sort(self.returns, axis=1)[:, : int(self.tail) + 2]
+        count = min(int(self.tail) + 2, self.bars)
+        # Parted first: sorting all of the returns would take a quarter of the time of all metrics.
+        return np.sort(np.partition(self.returns, count - 1, axis=1)[:, :count], axis=1)
 
     @property
     def tail(self) -> float:

@@ -105,10 +105,14 @@ def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
 
 
 def rests_on_rounding(portfolio: Any) -> bool:
-    """Return whether a ratio's denominator is what rounding left of a zero.
+    """Return whether a ratio's denominator, or a drawdown, is what rounding left of a zero.
 
-    vectorbt divides by it all the same, so that its answer is noise.
+    vectorbt divides by it, or counts its bars, all the same, so that its answer is noise.
     """
+    value = portfolio.value()
+    fall = 1.0 - value / value.cummax()
+    if ((fall > 0.0) & (fall < 1e-12)).any():
+        return True
     returns = portfolio.returns()
     deviations = (returns.std(), (returns - portfolio.benchmark_returns()).std())
     return any(0.0 < deviation < 1e-12 for deviation in deviations)

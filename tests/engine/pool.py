@@ -27,7 +27,7 @@ TERMS = [
     BacktestSettings(direction="both", execution="same_close"),
     BacktestSettings(direction="both", stop_loss=0.04, trailing_stop=0.06, take_profit=0.08),
 ]
-BUDGETS = [1, 100_000, 1_000_000, 16_000_000, 10**12]
+BUDGETS = [1, 100_000, 1_000_000, 32_000_000, 10**12]
 
 
 def bits_of(result: BacktestResult) -> tuple[bytes, bytes, str]:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import date
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from engine import backtest
 from engine.backtest import VectorBTEngine
-from engine.blocks import Block
+from engine.blocks import Block, BlockOutcome, Terms, chunks
 from engine.errors import WorkersLostError
 from engine.settings import BacktestSettings, Window
+from engine.workers import _Pool, _Sent
 from strategies.base import Bars, Signals
 from strategies.registry import registered_strategies
 from strategies.sma_cross import SmaCross
@@ -75,24 +77,31 @@ class Unsendable(Planned):
 
 
 class Quitting(Planned):
-    """Ends the process that computes its signals, unless that is the test's own."""
+    """Ends the process that computes its signals; the test's own waits for that end instead."""
 
     def signals(self, bars: Bars) -> Signals:
         if multiprocessing.parent_process() is not None:
             os._exit(1)
+        for process in multiprocessing.active_children():
+            process.join()
         return super().signals(bars)
 
 
 def test_what_goes_wrong_in_a_process_is_raised_here_and_the_next_batch_works(
     engine: VectorBTEngine, tmp_path: Path
 ):
-    with pytest.raises(TypeError, match="cannot be sent"):
-        engine.run_batch(HISTORIES, Unsendable([1], [3]), WINDOW)
     with pytest.raises(WorkersLostError, match="A worker process died: it was killed"):
         engine.run_batch(HISTORIES, Quitting([1], [3]), WINDOW)
     assert not multiprocessing.active_children()
     assert list(tmp_path.iterdir()) == []
     assert len(engine.run_batch(HISTORIES, SmaCross(), WINDOW).results) == 4
+
+
+def test_what_cannot_be_sent_is_run_here(engine: VectorBTEngine):
+    strategy = Unsendable([1], [3])
+    shared = engine.run_batch(HISTORIES * 10, strategy, WINDOW).results
+    alone = VectorBTEngine(engine.settings).run_batch(HISTORIES * 10, strategy, WINDOW).results
+    assert [bits_of(result) for result in shared] == [bits_of(result) for result in alone]
 
 
 def test_one_symbol_that_fails_in_a_process_fails_alone(engine: VectorBTEngine):
@@ -125,3 +134,19 @@ def test_the_work_goes_on_in_processes_once_it_has_proved_large(
     assert sum(sizes[:-1]) < 400 <= sum(sizes)
     assert multiprocessing.active_children()
     assert len(outcome.results) == 16
+
+
+def test_a_block_that_no_process_has_begun_is_taken_back_and_run_here():
+    chunk = next(chunks(HISTORIES, Terms(STRATEGIES, WINDOW, BacktestSettings()), 1))
+    _, _, block = chunk.blocks[0]
+    pool = _Pool(1)
+    waiting, begun = (_Sent(Future(), pool._slab(1), block) for _ in range(2))
+    assert begun.slab.begin()
+    assert pool.take_back_or_leave(begun) is begun
+    assert isinstance(pool.take_back_or_leave(waiting), BlockOutcome)
+    assert not waiting.slab.begin()
+    # Its file is free when the process has passed over it, and not before.
+    assert pool._free == []
+    waiting.future.set_exception(Exception())
+    assert pool._free == [waiting.slab]
+    pool.close()
