@@ -104,15 +104,15 @@ def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
         )
 
 
-def rests_on_rounding(portfolio: Any) -> bool:
+def rests_on_rounding(result: BacktestResult, portfolio: Any) -> bool:
     """Return whether a ratio's denominator, or a drawdown, is what rounding left of a zero.
 
-    vectorbt divides by it, or counts its bars, all the same, so that its answer is noise.
+    Divided by, or counted bar by bar, it makes noise of the answer of either side.
     """
-    value = portfolio.value()
-    fall = 1.0 - value / value.cummax()
-    if ((fall > 0.0) & (fall < 1e-12)).any():
-        return True
+    for equity in (result.equity, portfolio.value().to_numpy()):
+        fall = 1.0 - equity / np.maximum.accumulate(equity)
+        if ((fall > 0.0) & (fall < 1e-12)).any():
+            return True
     returns = portfolio.returns()
     deviations = (returns.std(), (returns - portfolio.benchmark_returns()).std())
     return any(0.0 < deviation < 1e-12 for deviation in deviations)

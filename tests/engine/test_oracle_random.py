@@ -40,5 +40,5 @@ def test_random_bars_and_signals_agree_with_vectorbt(
     # Of a short that loses nearly all, vectorbt covers what the cash is enough for.
     assume(result.equity.min() > 500 and not (result.trades["return"] < -0.9).any())
     portfolio = portfolio_from_signals(bars, strategy.signals(bars.bars), terms)
-    assume(not rests_on_rounding(portfolio))
+    assume(not rests_on_rounding(result, portfolio))
     assert_agrees(result, portfolio)
