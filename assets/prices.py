@@ -52,7 +52,7 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 failures.append(Failure.of(symbol, error))
         counts = {"requested": len(context.partition_keys), "succeeded": len(stored)}
-        run_log = RunLog(result_store, source.name, run_settings.window())
+        run_log = RunLog(result_store, source.name, run_settings.window(), universe)
         close_stage(context, run_log, PRICES, profile.summary(**counts), failures)
         fail_if_nothing_was_made(failures, len(stored))
         metadata = {symbol: _metadata(bars) for symbol, bars in stored.items()}

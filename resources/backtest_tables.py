@@ -99,8 +99,14 @@ def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
         "run_id": provenance.run_id,
         "run_user": provenance.run_user,
         "undefined": json_text(result.undefined),
+        "seeds": json_text(seeds_of(parameters)),
         **result.metrics,
     }
+
+
+def seeds_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the random seeds among some parameters: ``seed``, and what ends in ``_seed``."""
+    return {name: value for name, value in parameters.items() if f"_{name}".endswith("_seed")}
 
 
 @cache

@@ -9,15 +9,17 @@ import dagster as dg
 from engine.failure import Failure
 from engine.settings import Window
 from resources.result_store.resource import ResultStore
+from resources.universe import Universe
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """Records what the stages of a run did, on which source and window."""
+    """Records what the stages of a run did, on which source and window, in which universe."""
 
     result_store: ResultStore
     source: str
     window: Window
+    universe: Universe | None = None
 
     def record(
         self,
@@ -36,7 +38,11 @@ class RunLog:
         }
         manager = self.result_store.manager()
         manager.record_run(
-            run.run_id, run_user=run.tags.get("user"), profile={stage: profile}, **attempted
+            run.run_id,
+            run_user=run.tags.get("user"),
+            profile={stage: profile},
+            universe=self.universe,
+            **attempted,
         )
         rows = [
             SymbolFailure(

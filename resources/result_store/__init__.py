@@ -12,8 +12,10 @@ and polars, which loading the definitions must not wait for.
 from typing import TYPE_CHECKING
 
 from resources.result_store.errors import (
+    DatabaseFullError,
     DatabaseUnreachableError,
     EmbeddedPostgresError,
+    InvalidArgumentError,
     InvalidDatabaseUrlError,
     InvalidResultError,
     ResultStoreError,
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BacktestPersistenceManager",
+    "DatabaseFullError",
     "DatabaseUnreachableError",
     "EmbeddedPostgresError",
+    "InvalidArgumentError",
     "InvalidDatabaseUrlError",
     "InvalidResultError",
     "ResultStore",

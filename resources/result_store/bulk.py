@@ -24,10 +24,12 @@ from resources.result_store.frames import (
     checked_results,
     checked_trades,
 )
+from resources.result_store.retry import retried
 
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 
+@retried
 def save(engine: sa.Engine, results: pl.DataFrame, trades: pl.DataFrame) -> int:
     """Save `results` with their `trades`, all or nothing; return the number of results saved.
 

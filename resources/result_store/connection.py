@@ -15,10 +15,17 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from resources.result_store.errors import DatabaseUnreachableError, InvalidDatabaseUrlError
+from resources.result_store.errors import (
+    DatabaseFullError,
+    DatabaseUnreachableError,
+    InvalidDatabaseUrlError,
+)
+from resources.result_store.retry import passes, sqlstate_of
 
 CONNECT_TIMEOUT_SECONDS = 5
 """Long enough for a server across an ocean, short enough that a wrong host is told at once."""
+
+_DISK_FULL = "53100"
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 
@@ -87,12 +94,20 @@ def reachable(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:
+        if sqlstate_of(error) == _DISK_FULL:
+            raise DatabaseFullError(
+                f"The database {hidden(engine.url)} has no space left: "
+                f"{_reason(error, engine.url)}. Nothing of this was saved: free some space, then "
+                "run it again."
+            ) from None
         if not _is_connection_error(error):
             raise
         # `from None`: the line says it all, and a driver's traceback may hold connection strings.
         raise DatabaseUnreachableError(
             f"The database {hidden(engine.url)} can't be reached: {_reason(error, engine.url)}; "
-            "check DATABASE_URL, or unset it to use the embedded PostgreSQL."
+            "check DATABASE_URL, or unset it to use the embedded PostgreSQL.",
+            transient=passes(sqlstate_of(error))
+            and not isinstance(getattr(error, "orig", error), psycopg.ProgrammingError),
         ) from None
 
 

@@ -12,7 +12,21 @@ class InvalidDatabaseUrlError(ResultStoreError):
 
 
 class DatabaseUnreachableError(ResultStoreError):
-    """No connection to the database could be made, or it broke."""
+    """No connection to the database could be made, or it broke.
+
+    Parameters
+    ----------
+    transient
+        Whether it may be gone at the next try; a password that is wrong stays so.
+    """
+
+    def __init__(self, text: str, transient: bool = True) -> None:
+        super().__init__(text)
+        self.transient = transient
+
+
+class DatabaseFullError(ResultStoreError):
+    """The database's disk has no space left; nothing of the statement was kept."""
 
 
 class EmbeddedPostgresError(ResultStoreError):
@@ -25,6 +39,10 @@ class SchemaMismatchError(ResultStoreError):
 
 class InvalidResultError(ResultStoreError):
     """A result, a trade, a run or a failure is not fit to be stored; nothing was written."""
+
+
+class InvalidArgumentError(ResultStoreError):
+    """The store was asked for something that makes no sense."""
 
 
 class UnknownMetricError(ResultStoreError):

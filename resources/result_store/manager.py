@@ -1,6 +1,6 @@
 """The result store as its users see it: save, get, rank, compare, delete."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -8,26 +8,39 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
-from resources.result_store import bulk, reads, writes
+from resources.result_store import arguments, bulk, reads, summary, writes
 from resources.result_store.comparison import Comparison
 from resources.result_store.failures import SymbolFailure
+from resources.result_store.retry import PATIENCE_SECONDS, patient
 from resources.result_store.views import MINIMUM_TRADES
+from resources.universe import Universe
 
 
 class BacktestPersistenceManager:
     """Backtests, their trades, runs and failures, in the PostgreSQL behind `engine`.
 
     Every method is one or two short transactions of its own, so one manager may serve many
-    threads. All raise `DatabaseUnreachableError` when there is no connection to be had.
+    threads. What fails for a reason that passes (a server that restarts, two writers in each
+    other's way) is tried again, for a while. All raise `DatabaseUnreachableError` when there is
+    no connection to be had, and `InvalidArgumentError` for arguments that make no sense.
 
     Parameters
     ----------
     engine
         Of psycopg 3, on a database with the schema (`resources.result_store.schema.upgrade`).
+    patience
+        Seconds for which an operation is tried again; 0 for one try only.
+    revive
+        Called before each new try: starts the server, if it is our own.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
+    def __init__(
+        self,
+        engine: sa.Engine,
+        patience: float = PATIENCE_SECONDS,
+        revive: Callable[[], object] | None = None,
+    ) -> None:
+        self.engine = patient(engine, patience, revive)
 
     def save_backtest_result(
         self, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]] = ()
@@ -69,13 +82,15 @@ class BacktestPersistenceManager:
         self, symbol: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a symbol, newest first, without their trades."""
-        return reads.backtests_where(self.engine, "symbol", symbol, limit)
+        known = arguments.words("symbol", symbol)
+        return reads.backtests_where(self.engine, "symbol", known, arguments.limit_of(limit))
 
     def get_backtests_by_strategy(
         self, strategy: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a strategy, newest first, without their trades."""
-        return reads.backtests_where(self.engine, "strategy", strategy, limit)
+        known = arguments.words("strategy", strategy)
+        return reads.backtests_where(self.engine, "strategy", known, arguments.limit_of(limit))
 
     def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
         """Return what a run saved last, by strategy and symbol, with `frames.RESULTS_SCHEMA`.
@@ -111,7 +126,12 @@ class BacktestPersistenceManager:
         UnknownMetricError
             When `metric` is not in `engine.metrics.METRICS`.
         """
-        return reads.best(self.engine, metric, minimum_trades, limit)
+        return reads.best(
+            self.engine,
+            arguments.metric_of(metric),
+            arguments.whole("minimum_trades", minimum_trades, 0),
+            arguments.whole("limit", limit, 1),
+        )
 
     def compare_strategies(
         self, symbol: str | None = None, strategies: Sequence[str] | None = None
@@ -132,8 +152,22 @@ class BacktestPersistenceManager:
         strategies
             Only these; None for all.
         """
-        names = [strategies] if isinstance(strategies, str) else strategies
+        if symbol is not None:
+            arguments.words("symbol", symbol)
+        names = arguments.words_of("strategies", strategies)
         return reads.comparison(self.engine, symbol, names)
+
+    def get_performance_summary(self, start: date, end: date) -> dict[str, Any]:
+        """Return what was saved from `start` to `end`, both days inclusive, in UTC.
+
+        Keys: start, end; runs, backtests, symbols, trades, failures, each a count; strategies, a
+        list of one dict a strategy, best median Sharpe first: strategy, backtests, symbols,
+        median_sharpe_ratio, median_total_return, worst_max_drawdown, mean_win_rate,
+        total_trades, best_symbol, worst_symbol (by Sharpe ratio, of those with
+        `views.MINIMUM_TRADES` closed trades). A backtest counts on the day it was saved last.
+        Undefined values are left out of an aggregate, and an aggregate of nothing is None.
+        """
+        return summary.performance(self.engine, *arguments.period(start, end))
 
     def delete_backtest(self, identifier: UUID | str) -> bool:
         """Delete a backtest with its trades; tell whether there was one."""
@@ -149,19 +183,34 @@ class BacktestPersistenceManager:
         end_date: date,
         run_user: str | None = None,
         profile: Mapping[str, Any] | None = None,
+        universe: Universe | None = None,
     ) -> None:
         """Record a run, or update what was recorded of it.
 
         `profile` is a JSON object; its keys are added to those recorded before, so that each
-        stage of a run adds its own.
+        stage of a run adds its own. `universe` is kept with the run, its rows once for all runs
+        of the same universe.
         """
         run = {"run_id": run_id, "run_user": run_user, "source": source}
         window = {"start_date": start_date, "end_date": end_date}
-        writes.record_run(self.engine, {**run, **window, "profile": dict(profile or {})})
+        row = {**run, **window, "profile": dict(profile or {})}
+        writes.record_run(self.engine, row, universe)
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
         """Return what was recorded of a run, its profile as a dict; None if nothing was."""
         return reads.run(self.engine, run_id)
+
+    def get_stage_history(self, stage: str, limit: int = 20) -> list[dict[str, Any]]:
+        """Return run_id, started_at and profile of the newest runs of a stage, newest first."""
+        known = arguments.words("stage", stage)
+        return reads.stage_history(self.engine, known, arguments.whole("limit", limit, 1))
+
+    def get_universe(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the universe that a run was of: symbol, sector, listed_from, listed_to.
+
+        In the order of its file; empty for a run of which nothing is known.
+        """
+        return reads.universe(self.engine, run_id)
 
     def record_failures(self, run_id: str, failures: Iterable[SymbolFailure]) -> int:
         """Record the failures of a run; return how many. Reported twice, one is one."""

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -66,8 +67,9 @@ class Backtest(Base):
     """One strategy on one symbol over one window: what went in, and every metric.
 
     A metric that is undefined is NULL, and `undefined` has the reason under the metric's name.
-    `universe_version` names the equal-weight universe that the row was compared with, NULL for
-    none. It is no part of the key: it depends on the prices that happened to be stored.
+    `seeds` has the random seeds among the parameters, by name. `universe_version` names the
+    equal-weight universe that the row was compared with, NULL for none. It is no part of the key:
+    it depends on the prices that happened to be stored.
     """
 
     __tablename__ = "backtests"
@@ -79,8 +81,18 @@ class Backtest(Base):
         CheckConstraint("first_session <= last_session", name="sessions"),
         CheckConstraint("data_points >= 1", name="data_points"),
         CheckConstraint(_finite(_MEASURED), name="finite"),
-        Index("ix_backtests_symbol_strategy", "symbol", "strategy", "updated_at"),
-        Index("ix_backtests_strategy", "strategy", "updated_at"),
+        CheckConstraint("jsonb_typeof(seeds) = 'object'", name="seeds"),
+        # Each way of reading finds its rows, newest first, without sorting them: the newest of
+        # all symbols and strategies, those of a symbol, of a strategy, of all.
+        Index(
+            "ix_backtests_symbol_strategy",
+            "symbol",
+            "strategy",
+            text("updated_at DESC"),
+            text("id DESC"),
+        ),
+        Index("ix_backtests_symbol_newest", "symbol", "updated_at", "id"),
+        Index("ix_backtests_strategy", "strategy", "updated_at", "id"),
         Index("ix_backtests_updated_at", "updated_at", "id"),
         Index("ix_backtests_run_id", "run_id"),
     )
@@ -153,6 +165,7 @@ class Backtest(Base):
     total_fees: Mapped[float | None]
     total_slippage: Mapped[float | None]
     undefined: Mapped[dict[str, Any]]
+    seeds: Mapped[dict[str, Any]]
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -194,13 +207,19 @@ class Trade(Base):
 
 
 class Run(Base):
-    """One run that produced backtests, and what it cost.
+    """One run that produced backtests, and what it cost: a profile a stage.
+
+    `universe_members_version` names the universe that it was of, NULL where that was not kept.
 
     Not called ``runs``: Dagster's own storage has a table of that name, and both may be given
     the same database.
     """
 
     __tablename__ = "backtest_runs"
+    __table_args__ = (
+        CheckConstraint("jsonb_typeof(profile) = 'object'", name="profile"),
+        Index("ix_backtest_runs_started_at", "started_at"),
+    )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
     run_user: Mapped[str | None]
@@ -208,8 +227,26 @@ class Run(Base):
     start_date: Mapped[date]
     end_date: Mapped[date]
     profile: Mapped[dict[str, Any]]
+    universe_members_version: Mapped[str | None]
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class UniverseMember(Base):
+    """A symbol of a universe, and when it was listed; kept once for each version of the universe.
+
+    `place` is its place in the universe's file.
+    """
+
+    __tablename__ = "universe_members"
+    __table_args__ = (CheckConstraint("listed_from <= listed_to", name="listing"),)
+
+    version: Mapped[str] = mapped_column(primary_key=True)
+    symbol: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[int]
+    sector: Mapped[str | None]
+    listed_from: Mapped[date | None]
+    listed_to: Mapped[date | None]
 
 
 class Failure(Base):

@@ -9,16 +9,14 @@ import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
-from engine.metrics import METRICS
 from resources.result_store.bulk import psycopg_connection
 from resources.result_store.comparison import Comparison
 from resources.result_store.connection import reachable
-from resources.result_store.errors import UnknownMetricError
 from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES
 from resources.result_store.identity import json_text
-from resources.result_store.models import Failure, Run
+from resources.result_store.models import Failure, Run, UniverseMember
+from resources.result_store.retry import retried
 from resources.result_store.views import LEADERBOARD_OF, STANDING_OF
-from strategies.errors import did_you_mean
 
 LOWER_IS_BETTER = frozenset(
     {
@@ -71,6 +69,7 @@ _LEADERBOARD = sa.table("leaderboard", *(sa.column(name) for name in LEADERBOARD
 _NEWEST_FIRST = (BACKTESTS.c.updated_at.desc(), BACKTESTS.c.id.desc())
 
 
+@retried
 def rows(engine: sa.Engine, statement: sa.Select | sa.TextClause) -> list[dict[str, Any]]:
     """Return what `statement` selects, one dict a row."""
     with reachable(engine), engine.connect() as connection:
@@ -107,6 +106,7 @@ def backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataF
     return _copied(engine, sql.SQL("id = ANY({})").format(wanted))
 
 
+@retried
 def _copied(engine: sa.Engine, condition: sql.Composable) -> pl.DataFrame:
     columns = [
         # polars reads true and false, COPY would write t and f.
@@ -131,11 +131,6 @@ def _copied(engine: sa.Engine, condition: sql.Composable) -> pl.DataFrame:
 
 def best(engine: sa.Engine, metric: str, minimum_trades: int, limit: int) -> list[dict[str, Any]]:
     """Return the best of the latest backtests by `metric`, NULLs last."""
-    if metric not in METRICS:
-        raise UnknownMetricError(
-            f"There is no metric '{metric}'.{did_you_mean(metric, METRICS)} "
-            f"Metrics are: {', '.join(METRICS)}."
-        )
     column = _LATEST.c[metric]
     order = column.asc() if metric in LOWER_IS_BETTER else column.desc()
     statement = (
@@ -156,10 +151,10 @@ def comparison(
         sa.select(
             latest.strategy,
             sa.func.count().label("symbols"),
-            _median(latest.sharpe_ratio),
-            _median(latest.total_return),
-            _median(latest.annualized_return),
-            _median(latest.max_drawdown),
+            median(latest.sharpe_ratio),
+            median(latest.total_return),
+            median(latest.annualized_return),
+            median(latest.max_drawdown),
             sa.func.min(latest.max_drawdown).label("worst_max_drawdown"),
             sa.func.avg(latest.win_rate).label("mean_win_rate"),
             sa.func.sum(latest.total_trades).label("total_trades"),
@@ -224,6 +219,31 @@ def run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
+def stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[str, Any]]:
+    """Return the profiles that runs recorded of a stage, newest run first."""
+    table = sa.inspect(Run).local_table
+    statement = (
+        sa.select(table.c.run_id, table.c.started_at, table.c.profile[stage].label("profile"))
+        .where(table.c.profile.has_key(stage))
+        .order_by(table.c.started_at.desc(), table.c.run_id)
+        .limit(limit)
+    )
+    return rows(engine, statement)
+
+
+def universe(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
+    """Return the symbols of the universe that a run was of, in the order of its file."""
+    runs, members = (sa.inspect(model).local_table for model in (Run, UniverseMember))
+    columns = (members.c[name] for name in ("symbol", "sector", "listed_from", "listed_to"))
+    statement = (
+        sa.select(*columns)
+        .join_from(members, runs, members.c.version == runs.c.universe_members_version)
+        .where(runs.c.run_id == run_id)
+        .order_by(members.c.place)
+    )
+    return rows(engine, statement)
+
+
 def count_trades(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
     """Return ``backtest_id`` and the number of ``trades`` the store holds of it."""
     statement = (
@@ -239,5 +259,6 @@ def _array(identifiers: Sequence[UUID]) -> sa.BindParameter:
     return sa.bindparam(None, list(identifiers), sa.ARRAY(sa.Uuid))
 
 
-def _median(column: sa.ColumnElement) -> sa.ColumnElement:
+def median(column: sa.ColumnElement) -> sa.ColumnElement:
+    """Return the median of a column, under its name."""
     return sa.func.percentile_cont(0.5).within_group(column).label(f"median_{column.key}")

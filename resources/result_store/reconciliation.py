@@ -8,7 +8,7 @@ import polars as pl
 from engine.metrics import METRICS
 from resources.result_store.identity import canonical_json
 
-_JSON_COLUMNS = ("parameters", "settings", "undefined")
+_JSON_COLUMNS = ("parameters", "settings", "undefined", "seeds")
 # Who saved a row last: another run may save the same result between a save and its reading back.
 _SAVED_BY = frozenset({"run_id", "run_user", "gauntlet_version", "universe_version"})
 # And that run may have met another universe, of more symbols with prices, or none.

@@ -35,12 +35,21 @@ class ResultStore(dg.ConfigurableResource):
         "password use DATABASE_URL.",
     )
     home: str = Field(description="Folder in which the embedded PostgreSQL keeps its data.")
+    patience_seconds: float = Field(
+        default=30.0,
+        ge=0.0,
+        description="Seconds for which an operation is tried again that failed for a reason that "
+        "passes, such as a restart of the server.",
+    )
 
     def manager(self) -> "BacktestPersistenceManager":
         """Return the store, its schema brought up to date once in each process."""
         from resources.result_store.manager import BacktestPersistenceManager
 
-        return BacktestPersistenceManager(_ready_engine(self._url()))
+        engine = _ready_engine(self._url())
+        # A server that another process, or a want of memory, has killed is our own to start.
+        revive = None if self._is_given() else self._url
+        return BacktestPersistenceManager(engine, self.patience_seconds, revive)
 
     def check_reachable(self) -> None:
         """Connect once, starting the embedded server if that is the one.
@@ -62,6 +71,11 @@ class ResultStore(dg.ConfigurableResource):
         if given:
             return hidden(parse_url(given))
         return f"embedded PostgreSQL in {Path(self.home).expanduser().resolve() / 'postgres'}"
+
+    def _is_given(self) -> bool:
+        from resources.result_store.connection import configured_url
+
+        return bool(configured_url(self.database_url))
 
     def _url(self) -> "sa.URL":
         from resources.result_store.connection import resolve_url

@@ -1,5 +1,7 @@
 """Single writes to the result store: one backtest, a run, its failures, a deletion."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -16,7 +18,9 @@ from resources.result_store.errors import InvalidResultError
 from resources.result_store.failures import SymbolFailure
 from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
 from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text
-from resources.result_store.models import Failure, Run
+from resources.result_store.models import Failure, Run, UniverseMember
+from resources.result_store.retry import retried
+from resources.universe import Universe
 
 _LONGEST_MESSAGE = 4000
 """Characters; a failure's row is for reading, the whole traceback is in the run's log."""
@@ -27,9 +31,11 @@ def save_one(
 ) -> UUID:
     """Save one result, given as plain values, and its trades; return its identifier."""
     identifier = _identifier(result)
-    optional = {"universe_version": None, "run_id": None, "run_user": None, "undefined": {}}
+    optional = {
+        "universe_version": None, "run_id": None, "run_user": None, "undefined": {}, "seeds": {},
+    }  # fmt: skip
     row = {**optional, **result, "id": str(identifier)}
-    for name in ("parameters", "settings", "undefined"):
+    for name in ("parameters", "settings", "undefined", "seeds"):
         row[name] = json_text(row[name])
     numbered = [
         {"trade_no": number, **trade, "backtest_id": str(identifier)}
@@ -40,9 +46,13 @@ def save_one(
     return identifier
 
 
-def record_run(engine: sa.Engine, run: Mapping[str, Any]) -> None:
+@retried
+def record_run(engine: sa.Engine, run: Mapping[str, Any], universe: Universe | None = None) -> None:
     """Insert or update a run; its `started_at` stays that of the first call."""
     json_text(run["profile"])  # refuses NaN by name, where the database would by position
+    members = _members(universe) if universe else []
+    if members:
+        run = {**run, "universe_members_version": members[0]["version"]}
     statement = insert(Run).values(**run)
     new: dict[str, sa.ColumnElement[Any]] = {
         name: statement.excluded[name] for name in run if name != "run_id"
@@ -53,9 +63,14 @@ def record_run(engine: sa.Engine, run: Mapping[str, Any]) -> None:
         index_elements=["run_id"], set_={**new, "updated_at": sa.func.now()}
     )
     with bulk.refusals(), reachable(engine), engine.begin() as connection:
+        if members:
+            # The version is made of all that the rows say: whoever saved them saved the same.
+            known = insert(UniverseMember).on_conflict_do_nothing()
+            connection.execute(known, sorted(members, key=lambda member: member["symbol"]))
         connection.execute(statement)
 
 
+@retried
 def record_failures(engine: sa.Engine, run_id: str, failures: Iterable[SymbolFailure]) -> int:
     """Insert the failures of a run, or update those it has reported before; return how many."""
     # One a key, the last; in one order, so that two steps of a run never wait in a circle.
@@ -74,11 +89,20 @@ def record_failures(engine: sa.Engine, run_id: str, failures: Iterable[SymbolFai
     return len(rows)
 
 
+@retried
 def delete(engine: sa.Engine, identifier: UUID) -> bool:
     """Delete a backtest, with its trades; tell whether there was one."""
     statement = sa.delete(BACKTESTS).where(BACKTESTS.c.id == identifier)
     with reachable(engine), engine.begin() as connection:
         return connection.execute(statement).rowcount > 0
+
+
+def _members(universe: Universe) -> list[dict[str, Any]]:
+    """Return a universe's rows, each with the version that all of them make."""
+    rows = [{**asdict(listing), "place": n} for n, listing in enumerate(universe.listings)]
+    told = json.dumps(rows, sort_keys=True, default=date.isoformat)
+    version = hashlib.sha256(told.encode()).hexdigest()[:32]
+    return [{**row, "version": version} for row in rows]
 
 
 def _identifier(result: Mapping[str, Any]) -> UUID:

@@ -40,6 +40,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "run_id": "run-1",
         "run_user": "ada",
         "undefined": {},
+        "seeds": {},
     }
     return {**described, **metrics, **changes}
 
@@ -52,7 +53,7 @@ def identifier(row: dict[str, Any]) -> str:
 def results_frame(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Return results as `save_backtests` takes them."""
     texts = [
-        {name: json_text(row[name]) for name in ("parameters", "settings", "undefined")}
+        {name: json_text(row[name]) for name in ("parameters", "settings", "undefined", "seeds")}
         for row in rows
     ]
     complete = [

@@ -120,15 +120,16 @@ def test_saving_nothing_is_fine(engine: sa.Engine) -> None:
     assert bulk.save(engine, RESULTS_SCHEMA.to_frame(), NO_TRADES) == 0
 
 
-def test_eight_writers_of_the_same_new_rows_do_not_stand_in_each_other_s_way(
+def test_twenty_writers_of_overlapping_rows_lose_none_double_none_and_do_not_wait_in_a_circle(
     engine: sa.Engine,
 ) -> None:
-    writers, rounds = 8, 4
+    writers, turns, shared = 20, 2, 30
     start = Barrier(writers)
 
     def write(writer: int) -> None:
-        for turn in range(rounds):
-            rows = [result(symbol=f"S{turn}-{place}", run_id=str(writer)) for place in range(40)]
+        for turn in range(turns):
+            symbols = [f"S{turn}-{place}" for place in range(shared)] + [f"OWN{turn}-{writer}"]
+            rows = [result(symbol=symbol, run_id=str(writer)) for symbol in symbols]
             trades = trades_frame(*((identifier(row), trade()) for row in rows))
             shuffled = results_frame(rows).sample(fraction=1.0, shuffle=True, seed=writer)
             start.wait()
@@ -141,7 +142,7 @@ def test_eight_writers_of_the_same_new_rows_do_not_stand_in_each_other_s_way(
     with ThreadPoolExecutor(writers) as pool:
         list(pool.map(write, range(writers)))
     results, trades = _stored(engine)
-    assert (len(results), len(trades)) == (rounds * 40, rounds * 40)
+    assert len(results) == len(trades) == turns * (shared + writers)
 
 
 def test_a_broken_connection_is_told_in_one_line(engine: sa.Engine) -> None:

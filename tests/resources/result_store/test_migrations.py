@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 import migrations
@@ -15,7 +17,8 @@ from engine.positions import EXIT_REASONS
 from resources.result_store.frames import BACKTESTS, TRADES
 from resources.result_store.identity import json_text
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.schema import upgrade
+from resources.result_store.models import Base
+from resources.result_store.schema import HEAD_REVISION, VERSION_TABLE, upgrade
 from tests.resources.result_store.rows import identifier, result, trade
 
 OLD_METRICS = {
@@ -27,7 +30,11 @@ OLD_METRICS = {
 }
 NEW_METRICS = [name for name in METRICS if name not in OLD_METRICS]
 NOT_MEASURED = "not measured by the version that made this row"
-NOT_IN_0001 = {*NEW_METRICS, "universe_version", "direction", "exit_reason"}
+NOT_IN_0002 = {"seeds"}
+NOT_IN_0001 = {*NEW_METRICS, *NOT_IN_0002, "universe_version", "direction", "exit_reason"}
+
+
+_OPTIONS = {"version_table": VERSION_TABLE}
 
 
 def _migrate(engine: sa.Engine, revision: str) -> None:
@@ -35,7 +42,8 @@ def _migrate(engine: sa.Engine, revision: str) -> None:
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        if revision == "0001" and sa.inspect(connection).has_table("backtests"):
+        current = MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision()
+        if current and revision < current:
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
@@ -149,23 +157,52 @@ def test_a_dashboard_keeps_its_view_of_a_view_and_its_grant(old_engine: sa.Engin
             connection.execute(sa.text(f"DROP ROLE {reader}"))
 
 
-def test_down_and_up_again_gives_the_same_rows(old_engine: sa.Engine) -> None:
+EARLIER = [f"{number:04}" for number in range(1, int(HEAD_REVISION))]
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_from_each_earlier_revision_the_schema_becomes_that_of_the_models(
+    old_engine: sa.Engine, revision: str
+) -> None:
     _fill(old_engine)
+    _migrate(old_engine, revision)
+    upgrade(old_engine)
+    with old_engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=_OPTIONS)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_down_and_up_again_gives_the_same_rows(old_engine: sa.Engine, revision: str) -> None:
+    _fill(old_engine)
+    _migrate(old_engine, revision)
     before = _rows(old_engine, "backtests"), _rows(old_engine, "trades")
-    _migrate(old_engine, "0002")
+    upgrade(old_engine)
     upgraded = _rows(old_engine, "backtests"), _rows(old_engine, "trades")
-    _migrate(old_engine, "0001")
+    _migrate(old_engine, revision)
     assert (_rows(old_engine, "backtests"), _rows(old_engine, "trades")) == before
-    _migrate(old_engine, "0002")
+    upgrade(old_engine)
     assert (_rows(old_engine, "backtests"), _rows(old_engine, "trades")) == upgraded
 
 
-def test_a_downgrade_gives_back_the_schema_of_0001(old_engine: sa.Engine) -> None:
+@pytest.mark.parametrize("revision", EARLIER)
+def test_a_downgrade_gives_back_the_schema_it_came_from(
+    old_engine: sa.Engine, revision: str
+) -> None:
+    _migrate(old_engine, revision)
     before = _catalogue(old_engine)
-    _migrate(old_engine, "0002")
+    upgrade(old_engine)
     assert _catalogue(old_engine) != before
-    _migrate(old_engine, "0001")
+    _migrate(old_engine, revision)
     assert _catalogue(old_engine) == before
+
+
+def test_rows_of_0002_had_no_seed(old_engine: sa.Engine) -> None:
+    aapl, _ = _fill(old_engine)
+    upgrade(old_engine)
+    row = BacktestPersistenceManager(old_engine).get_backtest_by_id(aapl)
+    assert row is not None
+    assert row["seeds"] == {}
 
 
 def _catalogue(engine: sa.Engine) -> set[tuple[str, str]]:
@@ -178,6 +215,7 @@ def _catalogue(engine: sa.Engine) -> set[tuple[str, str]]:
         """,
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype <> 'n'",
         "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     )
     with engine.connect() as connection:
         return {

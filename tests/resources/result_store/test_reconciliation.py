@@ -98,7 +98,9 @@ _OTHER: dict[pl.DataType, Callable[[Any], Any]] = {
     pl.Float64(): lambda value: math.nextafter(value, math.inf),
     pl.Boolean(): lambda value: not value,
 }
-_OTHER_JSON: dict[str, str] = dict.fromkeys(("parameters", "settings", "undefined"), '{"note":1.5}')
+_OTHER_JSON: dict[str, str] = dict.fromkeys(
+    ("parameters", "settings", "undefined", "seeds"), '{"note":1.5}'
+)
 
 
 SAVED_BY = ["run_id", "run_user", "gauntlet_version", "universe_version"]

@@ -35,7 +35,7 @@ def test_the_schema_is_made_when_the_store_is_first_used(bare_database: str, hom
     store = ResultStore(home=str(home), database_url=bare_database)
     with ThreadPoolExecutor(4) as pool:
         managers = list(pool.map(lambda _: store.manager(), range(4)))
-    assert len({id(manager.engine) for manager in managers}) == 1  # one pool a process
+    assert len({id(manager.engine.pool) for manager in managers}) == 1  # one pool a process
     saved = managers[0].save_backtest_result(result())
     assert managers[3].get_backtest_by_id(saved) is not None
     managers[0].engine.dispose()

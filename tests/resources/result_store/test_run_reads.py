@@ -86,6 +86,7 @@ def test_a_run_is_read_as_it_was_recorded(manager: BacktestPersistenceManager) -
         "run_user": None,
         **run,
         "profile": {"prices": {"requested": 3}},
+        "universe_members_version": None,
     }
 
 

@@ -1,0 +1,174 @@
+"""What passes is tried again and what stays is told at once: real servers, really killed."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from resources.result_store.connection import create_engine_for
+from resources.result_store.embedded import data_folder, start_embedded
+from resources.result_store.errors import DatabaseUnreachableError
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.resource import ResultStore
+from resources.result_store.retry import passes, patient, retried
+from resources.result_store.schema import upgrade
+from tests.postgres import stop_server
+from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
+
+ROWS = [result(symbol=f"S{number:03}") for number in range(200)]
+RESULTS = results_frame(ROWS)
+TRADES = trades_frame(*((identifier(row), trade(n)) for row in ROWS for n in (1, 2, 3)))
+
+
+def _kill_server(home: Path) -> None:
+    """Kill the server under `home` and all its processes, as a want of memory would."""
+    postmaster = psutil.Process(int((data_folder(home) / "postmaster.pid").read_text().split()[0]))
+    processes = [postmaster, *postmaster.children()]
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=30)
+
+
+@contextmanager
+def _in_the_middle_of_a_save(engine: sa.Engine, strike: Callable[[], None]) -> Iterator[list[int]]:
+    """Strike once, when rows have been copied and upserted but not committed."""
+    struck: list[int] = []
+
+    def listen(_c: object, _k: object, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM trades") and not struck:
+            struck.append(1)
+            strike()
+
+    event.listen(engine, "before_cursor_execute", listen)
+    yield struck
+    event.remove(engine, "before_cursor_execute", listen)
+
+
+@pytest.fixture
+def server_home(home: Path) -> Iterator[Path]:
+    """Lend the home of a running server of the test's own."""
+    start_embedded(home)
+    yield home
+    stop_server(home)
+
+
+def _assert_all_there_once(manager: BacktestPersistenceManager) -> None:
+    identifiers = RESULTS["id"].to_list()
+    assert manager.get_backtests_by_ids(identifiers).height == len(ROWS)
+    assert manager.count_trades(identifiers)["trades"].to_list() == [3] * len(ROWS)
+    with manager.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM backtests")).scalar() == len(ROWS)
+
+
+def test_a_server_that_is_killed_in_a_save_and_started_again_has_every_row_once(
+    server_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = create_engine_for(start_embedded(server_home))
+    upgrade(engine)
+    manager = BacktestPersistenceManager(engine, patience=60.0)
+    back = threading.Thread(target=lambda: start_embedded(server_home))
+
+    def strike() -> None:
+        _kill_server(server_home)
+        back.start()
+
+    with (
+        caplog.at_level(logging.WARNING),
+        _in_the_middle_of_a_save(manager.engine, strike) as struck,
+    ):
+        assert manager.save_backtests(RESULTS, TRADES) == len(ROWS)
+    back.join()
+    assert struck
+    assert "Try 1 failed, the next follows in" in caplog.text
+    _assert_all_there_once(manager)
+    engine.dispose()
+
+
+def test_an_embedded_server_that_is_killed_is_brought_back_by_the_next_try(
+    server_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    manager = ResultStore(home=str(server_home)).manager()
+    with _in_the_middle_of_a_save(manager.engine, lambda: _kill_server(server_home)) as struck:
+        manager.save_backtests(RESULTS, TRADES)
+    assert struck
+    _assert_all_there_once(manager)
+    manager.engine.dispose()
+
+
+def test_patience_ends_with_the_reason(server_home: Path) -> None:
+    engine = create_engine_for(start_embedded(server_home))
+    upgrade(engine)
+    impatient = BacktestPersistenceManager(engine, patience=0.5)
+    _kill_server(server_home)
+    with pytest.raises(DatabaseUnreachableError, match="can't be reached"):
+        impatient.save_backtests(RESULTS, TRADES)
+    engine.dispose()
+    start_embedded(server_home)
+
+
+def _tries(engine: sa.Engine, error: Exception) -> int:
+    """Return how often an operation is tried that always fails with `error`."""
+    tries = []
+
+    @retried
+    def fail(_: sa.Engine) -> None:
+        tries.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        fail(patient(engine, 0.5))
+    return len(tries)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.SerializationFailure("40001"),
+        psycopg.errors.DeadlockDetected("40P01"),
+        psycopg.errors.AdminShutdown("57P01"),
+        psycopg.errors.CannotConnectNow("57P03"),
+        psycopg.errors.TooManyConnections("53300"),
+        DatabaseUnreachableError("gone", transient=True),
+    ],
+    ids=str,
+)
+def test_what_passes_is_tried_again(engine: sa.Engine, error: Exception) -> None:
+    assert _tries(engine, error) > 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.DiskFull("53100"),
+        psycopg.errors.InvalidPassword("28P01"),
+        psycopg.errors.UndefinedTable("42P01"),
+        psycopg.errors.UniqueViolation("23505"),
+        psycopg.errors.QueryCanceled("57014"),
+        DatabaseUnreachableError("no such database", transient=False),
+        ValueError("no error of the database"),
+    ],
+    ids=str,
+)
+def test_what_stays_is_told_at_once(engine: sa.Engine, error: Exception) -> None:
+    assert _tries(engine, error) == 1
+
+
+@pytest.mark.parametrize("state", ["28000", "3D000", "42601", "53100", "22003"])
+def test_these_states_do_not_pass(state: str) -> None:
+    assert not passes(state)
+
+
+def test_a_wrong_database_is_not_waited_for(engine: sa.Engine) -> None:
+    wrong = create_engine_for(engine.url.set(database="no_such_database"))
+    manager = BacktestPersistenceManager(wrong, patience=3600.0)
+    with pytest.raises(DatabaseUnreachableError, match="no_such_database") as refused:
+        manager.get_run("run-1")
+    assert not refused.value.transient
