@@ -106,8 +106,7 @@ def reachable(engine: sa.Engine) -> Iterator[None]:
         raise DatabaseUnreachableError(
             f"The database {hidden(engine.url)} can't be reached: {_reason(error, engine.url)}; "
             "check DATABASE_URL, or unset it to use the embedded PostgreSQL.",
-            transient=passes(sqlstate_of(error))
-            and not isinstance(getattr(error, "orig", error), psycopg.ProgrammingError),
+            transient=passes(error),
         ) from None
 
 

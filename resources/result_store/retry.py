@@ -44,16 +44,31 @@ _PASSING = {
 (28, 3D), a statement or a row that is refused (22, 23, 42), a disk that is full (53100)."""
 
 
+_PASSING_REFUSALS = (
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "not yet accepting connections",
+    "too many clients",
+    "connection slots",
+)
+
+
 def sqlstate_of(error: BaseException) -> str | None:
     """Return the server's code for an error; None where it never answered."""
     original = error.orig if isinstance(error, DBAPIError) else error
     return original.sqlstate if isinstance(original, psycopg.Error) else None
 
 
-def passes(state: str | None) -> bool:
-    """Return whether an error with this SQLSTATE may be gone at the next try."""
-    # Without a code the server never answered: it is away, or not there yet.
-    return state is None or state.startswith(tuple(_PASSING))
+def passes(error: BaseException) -> bool:
+    """Return whether an error of the driver may be gone at the next try."""
+    state = sqlstate_of(error)
+    if state is not None:
+        return state.startswith(tuple(_PASSING))
+    # Without a code there was no answer, the server is away; or it refused the connection, which
+    # the driver tells in words alone.
+    words = str(error)
+    return "FATAL" not in words or any(phrase in words for phrase in _PASSING_REFUSALS)
 
 
 def retried(
@@ -96,7 +111,7 @@ def _is_transient(error: BaseException) -> bool:
     if isinstance(error, DatabaseUnreachableError):
         return error.transient
     return isinstance(error, (DBAPIError, psycopg.Error)) and (
-        sqlstate_of(error) is not None and passes(sqlstate_of(error))
+        sqlstate_of(error) is not None and passes(error)
     )
 
 
