@@ -10,17 +10,19 @@ from benchmarks.question import MET, MISSED, add_common
 from benchmarks.render import write_page
 from benchmarks.report import Record
 
-QUESTIONS = (
-    "rival_vectorbt",
-    "start",
-    "growth",
-    "memory",
-    "cores",
-    "sweep",
-    "stages",
-    "stops",
-)
-"""In the order of the page."""
+QUESTIONS = {
+    "rival_vectorbt": "engine",
+    "start": "engine",
+    "growth": "engine",
+    "memory": "engine",
+    "cores": "engine",
+    "sweep": "engine",
+    "stages": "engine",
+    "stops": "engine",
+    "save": "store",
+    "load": "store",
+}
+"""In the order of the page; each with its room, the folder of its file."""
 
 PAGE = Path("docs/benchmarks.md")
 
@@ -46,7 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(name: str, given: argparse.Namespace) -> int:
     """Run one; a record of an earlier run does not stand in for one that breaks."""
     (given.results / f"{name}.json").unlink(missing_ok=True)
-    command = [sys.executable, "-m", f"benchmarks.engine.{name}", "--results", str(given.results)]
+    command = [
+        sys.executable,
+        "-m",
+        f"benchmarks.{QUESTIONS[name]}.{name}",
+        "--results",
+        str(given.results),
+    ]
     command += ["--quick"] if given.quick else []
     command += ["--rounds", str(given.rounds)] if given.rounds else []
     return subprocess.run(command, check=False).returncode
@@ -62,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the page to write (default {PAGE}; with --quick, beside the results)",
     )
     parser.add_argument(
-        "questions", nargs="*", default=QUESTIONS, metavar="NAME", help=", ".join(QUESTIONS)
+        "questions", nargs="*", default=list(QUESTIONS), metavar="NAME", help=", ".join(QUESTIONS)
     )
     return parser
 

@@ -50,12 +50,15 @@ class Question:
         What it holds, by name.
     ask
         Measures and judges.
+    room
+        The folder of its file.
     """
 
     name: str
     text: str
     limits: Mapping[str, float]
     ask: Callable[[Options], Report]
+    room: str = "engine"
 
 
 def main(question: Question, arguments: list[str] | None = None) -> int:
@@ -66,7 +69,7 @@ def main(question: Question, arguments: list[str] | None = None) -> int:
     CONSOLE.rule(question.text.splitlines()[0])
     report = question.ask(options)
     show(report)
-    record = Record(question.name, question.text, given.quick, machine(), report)
+    record = Record(question.name, question.text, given.quick, machine(), report, question.room)
     CONSOLE.print(f"Written to {record.write(given.results)}", style="dim")
     return MISSED if report.missed else MET
 
@@ -98,7 +101,7 @@ def _print(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def _parser(question: Question) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.engine.{question.name}",
+        prog=f"python -m benchmarks.{question.room}.{question.name}",
         description=question.text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

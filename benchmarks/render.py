@@ -10,7 +10,8 @@ from benchmarks.report import Curve, Record, Table, Verdict
 _HEAD = """\
 # Benchmarks
 
-Made by `make bench`, which runs every file of `benchmarks/engine/` and rewrites this page; edit
+Made by `make bench`, which runs every file of `benchmarks/engine/` and
+`benchmarks/store/` and rewrites this page; edit
 those files, not this one. A contender is warmed up, then timed in turn with its rivals in one
 process, garbage collection off and one thread for linear algebra. A time is the median of the
 rounds; a ratio is taken within each round, and its median is what is judged. "Spread" is the
@@ -78,7 +79,7 @@ def _outcome(verdict: Verdict) -> str:
 def _section(record: Record, plot: Path | None) -> str:
     heading, _, text = inspect.cleandoc(record.text).partition("\n")
     parts = [f"\n## {heading.rstrip('.')}\n", text.strip(), ""]
-    parts += [f"`python -m benchmarks.engine.{record.name}`\n"]
+    parts += [f"`python -m benchmarks.{record.room}.{record.name}`\n"]
     if plot is not None:
         parts += [f"![Time over size, both axes logarithmic]({plot.name})\n"]
     for table in record.report.tables:

@@ -26,6 +26,8 @@ from resources.result_store.frames import (
 )
 from resources.result_store.retry import retried
 
+_ROWS_A_PART = 20_000
+
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 
@@ -109,13 +111,15 @@ def _copy(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:
     """COPY `frame` into `table`, in CSV.
 
     polars writes that text without a Python object a value: each float as its shortest text that
-    reads back as the same bits, NULL as nothing and an empty text as ``""``.
+    reads back as the same bits, NULL as nothing and an empty text as ``""``. A million trades are
+    200 MB of it, so it is made and sent a part at a time.
     """
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     )
     with psycopg_connection(connection).cursor() as cursor, cursor.copy(command) as copy:
-        copy.write(frame.write_csv(include_header=False))
+        for part in frame.iter_slices(_ROWS_A_PART):
+            copy.write(part.write_csv(include_header=False))
 
 
 def psycopg_connection(connection: sa.Connection) -> psycopg.Connection:

@@ -67,9 +67,10 @@ def checked_trades(trades: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
     """
     checked = _checked(trades, TRADES, TRADES_SCHEMA)
     _refuse_twice(checked, ["backtest_id", "trade_no"], "trades")
-    strange = checked.join(results, left_on="backtest_id", right_on="id", how="anti")
+    owners = checked.select("backtest_id").unique()
+    strange = owners.join(results, left_on="backtest_id", right_on="id", how="anti")
     if not strange.is_empty():
-        identifiers = _sample(strange["backtest_id"].unique().sort())
+        identifiers = _sample(strange["backtest_id"].sort())
         raise InvalidResultError(
             f"Trades of backtests that are not among the results: {identifiers}."
         )
@@ -134,6 +135,9 @@ def _refuse_infinite(frame: pl.DataFrame, name: str) -> None:
 
 
 def _refuse_twice(frame: pl.DataFrame, key: list[str], name: str) -> None:
+    # By their hashes first: eight bytes a row, where comparing the rows themselves takes hundreds.
+    if frame.select(key).hash_rows().n_unique() == frame.height:
+        return
     twice = frame.filter(pl.struct(key).is_duplicated())
     if not twice.is_empty():
         rows = sorted({" ".join(map(str, row)) for row in twice.select(key).rows()})

@@ -1,0 +1,1 @@
+"""Questions about the result store and the price store."""

@@ -1,0 +1,153 @@
+"""How much faster than one by one are results saved?
+
+The same 10,000 summaries, every metric in them, into the same embedded PostgreSQL with its default
+durability: `save_backtests` (COPY into a staging table, one upsert), against SQLAlchemy's ORM with
+a commit a row, and against one `INSERT` sent with a list of rows (executemany, in one
+transaction). Rivals insert into an empty table and check nothing; ours checks every value, and
+would update what is there. The ORM saves a tenth of the rows, and is compared a row.
+
+Memory: 1,000,000 trades in one call, in a fresh process; growth is the peak of resident memory
+above what it was with the frame in hand, looked at every 5 ms.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from benchmarks.harness import CONSOLE, Timings, interleave
+from benchmarks.question import Options, Question, main
+from benchmarks.report import Report, Table, Verdict
+from benchmarks.store.rows import results
+from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.models import Backtest
+from resources.result_store.resource import ResultStore
+
+OURS, ORM, MANY = "save_backtests", "ORM, a commit a row", "executemany"
+
+_JSON = ("parameters", "settings", "undefined", "seeds")
+_MOST_ROUNDS = 5
+
+
+def ask(options: Options) -> Report:
+    """Judge speed and memory."""
+    rows, backtests, each = (200, 20, 50) if options.quick else (10_000, 10_000, 100)
+    report = Report()
+    # Not removed by the block: the server lives until this process ends, and cleans up then.
+    home = tempfile.mkdtemp(prefix="gauntlet-benchmark-")
+    _speed(home, rows, options, report)
+    _memory(home, backtests, each, options, report)
+    return report
+
+
+def _speed(home: str, count: int, options: Options, report: Report) -> None:
+    manager = ResultStore(home=home).manager()
+    frame, few = results(count), count // 10
+    rows = plain(frame)
+    with _emptied(manager) as empty:
+        contenders = {
+            OURS: _after(empty, lambda: manager.save_backtests(frame, TRADES_SCHEMA.to_frame())),
+            MANY: _after(empty, lambda: _executemany(manager.engine, rows)),
+            ORM: _after(empty, lambda: _one_by_one(manager.engine, rows[:few])),
+        }
+        timings = interleave(f"{count:,} summaries", contenders, min(options.rounds, _MOST_ROUNDS))
+    a_row = {OURS: count, MANY: count, ORM: few}
+    for rival, limit in ((ORM, "times_orm"), (MANY, "times_executemany")):
+        fewer = a_row[OURS] / a_row[rival]
+        what = f"Summaries saved a second, times {rival} ({count:,} rows)"
+        measured = timings.times_as_fast(OURS, rival) * fewer
+        report.verdicts.append(Verdict(what, measured, "at least", options.limits[limit], "x"))
+    report.tables.append(_table(f"{count:,} summaries", timings, a_row))
+
+
+def _memory(home: str, backtests: int, each: int, options: Options, report: Report) -> None:
+    CONSOLE.print(f"{backtests * each:,} trades in one call")
+    command = [sys.executable, "-m", "benchmarks.store.trades_probe", home]
+    done = subprocess.run(
+        [*command, str(backtests), str(each)], check=True, capture_output=True, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    what = f"Growth of resident memory, {found['trades']:,} trades in one call"
+    limit = options.limits["growth_mb"]
+    report.verdicts.append(Verdict(what, found["growth_mb"], "below", limit, "MB"))
+    rows = [
+        ["The frame itself", f"{found['frame_mb']:.0f} MB"],
+        ["Growth while it is saved", f"{found['growth_mb']:.0f} MB"],
+        ["Time", f"{found['seconds']:.1f} s"],
+    ]
+    report.tables.append(Table(f"{found['trades']:,} trades, one call", ["", "Value"], rows))
+
+
+def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as an ORM is given them: dicts, with JSON columns as dicts."""
+    rows = frame.to_dicts()
+    for row in rows:
+        row.update({name: json.loads(row[name]) for name in _JSON})
+    return rows
+
+
+def _one_by_one(engine: sa.Engine, rows: list[dict[str, Any]]) -> None:
+    with Session(engine) as session:
+        for row in rows:
+            session.add(Backtest(**row))
+            session.commit()
+
+
+def _executemany(engine: sa.Engine, rows: list[dict[str, Any]]) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.insert(BACKTESTS), rows)
+
+
+@contextmanager
+def _emptied(manager: BacktestPersistenceManager) -> Iterator[Callable[[], None]]:
+    def empty() -> None:
+        with manager.engine.begin() as connection:
+            connection.execute(sa.text("TRUNCATE backtests CASCADE"))
+
+    yield empty
+    empty()
+
+
+def _after(before: Callable[[], None], contender: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a contender that empties the table first: a few milliseconds for each of them."""
+
+    def run() -> Any:
+        before()
+        return contender()
+
+    return run
+
+
+def _table(title: str, timings: Timings, rows: dict[str, int]) -> Table:
+    body = [
+        [
+            name,
+            f"{count:,}",
+            f"{timings.median(name):.2f}",
+            f"{1e6 * timings.median(name) / count:,.0f}",
+            f"{count / timings.median(name):,.0f}",
+            f"{timings.spread(name):.0%}",
+        ]
+        for name, count in rows.items()
+    ]
+    return Table(title, ["Way", "Rows", "s", "us a row", "rows/s", "spread"], body)
+
+
+QUESTION = Question(
+    "save",
+    __doc__ or "",
+    {"times_orm": 30.0, "times_executemany": 3.0, "growth_mb": 300.0},
+    ask,
+    "store",
+)
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))
