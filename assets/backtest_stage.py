@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from resources.backtest_files import BacktestFiles
 from resources.price_store import PriceStore
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
-from resources.universe import Universe
+from resources.universe import Universe, UniverseError
 from resources.universe_benchmark import UniverseBenchmark, universe_benchmark
 from strategies.base import Strategy
 
@@ -112,18 +113,23 @@ class BacktestStage:
             yield from outcome.results
 
     def _histories(self, symbols: Sequence[str]) -> Iterator[History]:
-        from resources.histories import load_history
+        from resources.histories import load_histories
 
-        start, end = self.run_settings.history_start(), self.run_settings.window().end
-        for symbol in symbols:
-            try:
-                listed = self.universe.listed(symbol, start, end)
-                loaded = load_history(self.price_store, self.source, symbol, *listed)
-            except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
-                self.failures.append(Failure.of(symbol, error))
+        for symbol, loaded in load_histories(self.price_store, self.source, self._listed(symbols)):
+            if isinstance(loaded, Exception):
+                self.failures.append(Failure.of(symbol, loaded))
                 continue
             self.data_versions[symbol] = loaded.data_version
             yield loaded.history
+
+    def _listed(self, symbols: Sequence[str]) -> Iterator[tuple[str, date, date]]:
+        """Yield each symbol with the days on which it was listed; note those that never were."""
+        start, end = self.run_settings.history_start(), self.run_settings.window().end
+        for symbol in symbols:
+            try:
+                yield symbol, *self.universe.listed(symbol, start, end)
+            except UniverseError as error:
+                self.failures.append(Failure.of(symbol, error))
 
     def _keep(self, part: int, results: Sequence[BacktestResult]) -> None:
         from resources.backtest_tables import tables_of

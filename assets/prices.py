@@ -44,11 +44,14 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
         start, end = run_settings.history_start(), run_settings.window().end
         stored: dict[str, StoredBars] = {}
         failures: list[Failure] = []
+        say = context.log.warning
         for symbol in with_progress(context, context.partition_keys, "symbols fetched"):
             try:
                 listed = universe.listed(symbol, start, end)
                 bars = source.fetch(symbol, *listed)
                 stored[symbol] = price_store.write(source.name, symbol, bars, listed)
+                for news in _news(symbol, stored[symbol]):
+                    say(news)
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 failures.append(Failure.of(symbol, error))
         counts = {"requested": len(context.partition_keys), "succeeded": len(stored)}
@@ -61,12 +64,36 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
     return prices
 
 
+def _news(symbol: str, stored: StoredBars) -> list[str]:
+    """Return what became of bars that were stored before, for the run's log."""
+    news = []
+    if stored.quarantined:
+        news.append(f"{symbol}: its stored file was corrupt; moved to {stored.quarantined}")
+    if stored.revision:
+        revision = stored.revision
+        news.append(
+            f"{symbol}: {stored.outcome}, {revision.changed_bars} bars differ from "
+            f"{revision.first_changed} on; the old ones are kept in {revision.path}"
+        )
+    return news
+
+
 def _metadata(stored: StoredBars) -> dict[str, Any]:
-    return {
+    revision = stored.revision
+    kept = {"quarantined": dg.MetadataValue.path(stored.quarantined)} if stored.quarantined else {}
+    if revision:
+        kept |= {
+            "previous_version": revision.data_version,
+            "previous_path": dg.MetadataValue.path(revision.path),
+            "first_changed": revision.first_changed.isoformat(),
+            "changed_bars": revision.changed_bars,
+        }
+    return kept | {
         "path": dg.MetadataValue.path(stored.path),
         "bars": stored.rows,
         "first_session": stored.first.isoformat(),
         "last_session": stored.last.isoformat(),
         "data_version": stored.data_version,
         "outcome": stored.outcome,
+        "fetched_at": stored.fetched_at.isoformat(),
     }

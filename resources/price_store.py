@@ -5,13 +5,19 @@ and then renamed, so a reader sees the old bars or the new ones, never half of t
 processes that write one symbol at once cannot mix their bytes; the later one wins, and if it
 did not see the other's extension, that extension is fetched again. A process killed midway
 leaves at most a hidden `.<symbol>.<hex>.tmp`, which nobody reads.
+
+Nothing that was stored is lost: before bars take the place of others, the others are kept as
+`.versions/<symbol>/<data version>.parquet`, with what differed; and a file that cannot be read is
+moved to `.quarantine/` by the write that heals it. Readers move nothing: the file that one has
+found corrupt may have been healed since.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +27,7 @@ from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
 from resources.atomic_write import write_whole
+from resources.price_versions import Revision, keep, kept_files, quarantine, revisions
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import GauntletError
 
@@ -28,7 +35,8 @@ if TYPE_CHECKING:
     import polars as pl
     from fsspec import AbstractFileSystem
 
-    from resources.market_data.merge import Outcome, Span
+    from resources.market_data.merge import Difference, Outcome, Span
+    from resources.market_data.parquet import CorruptBarsError, Label, StoredFile
 
 
 class PriceStoreError(GauntletError):
@@ -41,7 +49,11 @@ class NoStoredBarsError(PriceStoreError):
 
 @dataclass(frozen=True, slots=True)
 class StoredBars:
-    """What a symbol's file holds after a write, and what the write did to it."""
+    """What a symbol's file holds after a write, and what the write did to it.
+
+    `revision` tells of the bars that were stored before and are kept, `quarantined` where the
+    file that could not be read was moved.
+    """
 
     path: str
     data_version: str
@@ -49,6 +61,9 @@ class StoredBars:
     first: date
     last: date
     outcome: Outcome
+    fetched_at: datetime
+    revision: Revision | None = None
+    quarantined: str | None = None
 
 
 class PriceStore(ConfigurableResource):
@@ -67,27 +82,38 @@ class PriceStore(ConfigurableResource):
         """Store a symbol's fetched bars, merged with those stored already.
 
         `asked` are the days that the source was asked about, by default those of its bars. See
-        `resources.market_data.merge` for the rule. A stored file that is corrupt is replaced. Bad
-        bars raise BadBarsError before anything is touched; what the file system raises (no
-        space, no permission) passes, and leaves the stored bars as they were.
+        `resources.market_data.merge` for the rule. Bars that others take the place of are kept,
+        and a stored file that is corrupt is quarantined. Bad bars raise BadBarsError before
+        anything is touched; what the file system raises (no space, no permission) passes, and
+        leaves the stored bars as they were.
         """
-        from resources.market_data.bars import data_version, validate_bars
+        from resources.market_data.bars import validate_bars
         from resources.market_data.merge import span_of
-        from resources.market_data.parquet import encode
+        from resources.market_data.parquet import CorruptBarsError, encode, label_of
 
         fs, path = self._locate(source, symbol)
         fetched = validate_bars(symbol, frame)
-        bars, covers, outcome = _merged(fs, path, fetched, asked or span_of(fetched))
-        version = data_version(bars)
-        if covers is not None:
-            write_whole(fs, path, encode(bars, version, covers))
+        data = _content(fs, path)
+        stored = None if data is None else _decoded(path, data, source, symbol)
+        plan = _plan(stored, fetched, asked or span_of(fetched))
+        label = plan.label or label_of(source, symbol, plan.bars, plan.covers)
+        revision, quarantined = None, None
+        if isinstance(stored, CorruptBarsError):
+            quarantined = quarantine(fs, path, data or b"")
+        elif stored is not None and plan.difference is not None:
+            revision = keep(fs, path, stored, label.data_version, plan.difference)
+        if label is not plan.label:
+            write_whole(fs, path, encode(plan.bars, label))
         return StoredBars(
             path=self.path_of(source, symbol),
-            data_version=version,
-            rows=bars.height,
-            first=bars["date"][0],
-            last=bars["date"][-1],
-            outcome=outcome,
+            data_version=label.data_version,
+            rows=plan.bars.height,
+            first=plan.bars["date"][0],
+            last=plan.bars["date"][-1],
+            outcome=plan.outcome,
+            fetched_at=label.fetched_at,
+            revision=revision,
+            quarantined=quarantined,
         )
 
     def read(self, source: str, symbol: str) -> pl.DataFrame:
@@ -95,26 +121,54 @@ class PriceStore(ConfigurableResource):
 
         Raises NoStoredBarsError, and CorruptBarsError for a file that is not what was written.
         """
-        return self._read(source, symbol)[0]
+        return self._read(source, symbol).bars
 
-    def load(self, source: str, symbol: str, start: date, end: date) -> pl.DataFrame:
+    def read_many(self, source: str, symbols: Sequence[str]) -> list[StoredFile | Exception]:
+        """Return what is stored of each symbol, or what `read` would raise for it.
+
+        In one go: files of a bucket are fetched side by side, and all are decoded together.
+        """
+        from resources.market_data.parquet import decode_many
+
+        fs, folder = self._folder(source)
+        paths = [_file(folder, symbol) for symbol in symbols]
+        contents = _contents(fs, paths)
+        there = [place for place, data in enumerate(contents) if isinstance(data, bytes)]
+        decoded = decode_many(
+            [(paths[place], cast("bytes", contents[place])) for place in there],
+            source,
+            [symbols[place] for place in there],
+        )
+        found: list[StoredFile | Exception] = [
+            data if isinstance(data, Exception) else _nothing_stored(source, symbol)
+            for symbol, data in zip(symbols, contents, strict=True)
+        ]
+        for place, one in zip(there, decoded, strict=True):
+            found[place] = one
+        return found
+
+    def load(
+        self, source: str, symbol: str, start: date, end: date, data_version: str | None = None
+    ) -> pl.DataFrame:
         """Return the stored bars from `start` to `end`, inclusive, at least one.
 
+        With the `data_version` of an old backtest, the bars that it was made of, even if others
+        have taken their place since.
+
         Raises what `read` raises, and NoStoredBarsError if the source was not asked about all of
-        these days, or gave no bar for any of them.
+        these days, gave no bar for any of them, or none of the kept ones has that version.
         """
-        bars, (first, last) = self._read(source, symbol)
-        if start < first or end > last:
-            raise NoStoredBarsError(
-                f"{symbol}: bars of source '{source}' are stored for {first} to {last}, not for "
-                f"{start} to {end}: materialize prices for this window first."
-            )
-        window = bars.filter(bars["date"].is_between(start, end))
-        if window.is_empty():
-            raise NoStoredBarsError(
-                f"{symbol}: source '{source}' has no bars from {start} to {end}."
-            )
-        return window
+        if data_version is not None:
+            return self._load_version(source, symbol, start, end, data_version)
+        return window_of(self._read(source, symbol), start, end)
+
+    def revisions(self, source: str, symbol: str) -> list[Revision]:
+        """Return the versions of a symbol's bars that others took the place of, oldest first."""
+        fs, path = self._locate(source, symbol)
+        data = _content(fs, path)
+        stored = None if data is None else _decoded(path, data, source, symbol)
+        current = None if stored is None or isinstance(stored, Exception) else stored.label
+        return revisions(fs, path, current.data_version if current else None)
 
     def symbols(self, source: str) -> set[str]:
         """Return the symbols that have stored bars of a source, whatever their days.
@@ -132,20 +186,37 @@ class PriceStore(ConfigurableResource):
         found = {name.removesuffix(".parquet") for name in names if name.endswith(".parquet")}
         return {symbol for symbol in found if is_symbol(symbol)}
 
-    def _read(self, source: str, symbol: str) -> tuple[pl.DataFrame, Span]:
-        stored = _stored(*self._locate(source, symbol))
-        if stored is None:
-            raise NoStoredBarsError(
-                f"{symbol}: no bars of source '{source}' are stored: materialize prices first."
-            )
-        return stored
+    def _read(self, source: str, symbol: str) -> StoredFile:
+        (found,) = self.read_many(source, [symbol])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _load_version(
+        self, source: str, symbol: str, start: date, end: date, version: str
+    ) -> pl.DataFrame:
+        """Return the window with that version, of the bars that are stored or of those kept."""
+        from resources.market_data.bars import data_version
+        from resources.market_data.parquet import CorruptBarsError
+
+        fs, path = self._locate(source, symbol)
+        for candidate in [path, *kept_files(fs, path)]:
+            data = _content(fs, candidate)
+            stored = None if data is None else _decoded(candidate, data, source, symbol)
+            if stored is None or isinstance(stored, CorruptBarsError):
+                continue
+            window = stored.bars.filter(stored.bars["date"].is_between(start, end))
+            if not window.is_empty() and data_version(window) == version:
+                return window
+        raise NoStoredBarsError(
+            f"{symbol}: no bars of source '{source}' from {start} to {end} with the data version "
+            f"{version} are stored or kept."
+        )
 
     def _locate(self, source: str, symbol: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and path; names that could leave the root are refused."""
-        if not is_symbol(symbol):
-            raise PriceStoreError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
         fs, folder = self._folder(source)
-        return fs, f"{folder}/{symbol}.parquet"
+        return fs, _file(folder, symbol)
 
     def _folder(self, source: str) -> tuple[AbstractFileSystem, str]:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", source):
@@ -154,33 +225,91 @@ class PriceStore(ConfigurableResource):
         return fs, f"{root.rstrip('/')}/{source}"
 
 
-def _stored(fs: AbstractFileSystem, path: str) -> tuple[pl.DataFrame, Span] | None:
-    """Return what a file holds and the days that it covers; None if there is no file."""
-    from resources.market_data.parquet import coverage, decode
+def _file(folder: str, symbol: str) -> str:
+    if not is_symbol(symbol):
+        raise PriceStoreError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+    return f"{folder}/{symbol}.parquet"
 
+
+def window_of(stored: StoredFile, start: date, end: date) -> pl.DataFrame:
+    """Return the bars from `start` to `end`, inclusive, at least one; see `PriceStore.load`."""
+    label, bars = stored.label, stored.bars
+    first, last = label.covers
+    if start < first or end > last:
+        raise NoStoredBarsError(
+            f"{label.symbol}: bars of source '{label.source}' are stored for {first} to {last}, "
+            f"not for {start} to {end}: materialize prices for this window first."
+        )
+    if start <= bars["date"][0] and bars["date"][-1] <= end:
+        return bars
+    window = bars.filter(bars["date"].is_between(start, end))
+    if window.is_empty():
+        raise NoStoredBarsError(
+            f"{label.symbol}: source '{label.source}' has no bars from {start} to {end}."
+        )
+    return window
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to store: the bars and the days they cover; with a label, they are stored already."""
+
+    bars: pl.DataFrame
+    covers: Span
+    outcome: Outcome
+    difference: Difference | None = None
+    label: Label | None = None
+
+
+def _plan(
+    stored: StoredFile | CorruptBarsError | None, fetched: pl.DataFrame, asked: Span
+) -> _Plan:
+    from resources.market_data.merge import merge
+    from resources.market_data.parquet import StoredFile
+
+    if not isinstance(stored, StoredFile):
+        return _Plan(fetched, asked, "created" if stored is None else "recovered")
+    bars, outcome, difference = merge(stored.bars, fetched, asked)
+    if difference is not None:
+        return _Plan(bars, asked, outcome, difference)
+    known = stored.label.covers
+    covers = min(known[0], asked[0]), max(known[1], asked[1])
+    as_it_is = (outcome, covers) == ("unchanged", known)
+    return _Plan(bars, covers, outcome, label=stored.label if as_it_is else None)
+
+
+def _decoded(path: str, data: bytes, source: str, symbol: str) -> StoredFile | CorruptBarsError:
+    from resources.market_data.parquet import decode_many
+
+    return decode_many([(path, data)], source, [symbol])[0]
+
+
+def _content(fs: AbstractFileSystem, path: str) -> bytes | None:
+    """Return what a file holds; None if there is no file."""
     try:
-        data = cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
+        return cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
     except FileNotFoundError:
         return None
-    return decode(path, data), coverage(path, data)
 
 
-def _merged(
-    fs: AbstractFileSystem, path: str, fetched: pl.DataFrame, asked: Span
-) -> tuple[pl.DataFrame, Span | None, Outcome]:
-    """Return the bars to keep, the days they cover (None if the file says so already), and why."""
-    from resources.market_data.merge import merge
-    from resources.market_data.parquet import CorruptBarsError
+def _contents(fs: AbstractFileSystem, paths: Sequence[str]) -> list[bytes | Exception | None]:
+    """Return what each file holds, None where there is none, or why it can't be read."""
+    if isinstance(fs, LocalFileSystem):
+        return [_content_or_error(fs, path) for path in paths]
+    if len(paths) == 1:  # of one path, `cat` returns the content itself
+        return [_content_or_error(fs, paths[0])]
+    found = cast("dict[str, bytes | Exception]", fs.cat(list(paths), on_error="return"))
+    return [None if isinstance(found[path], FileNotFoundError) else found[path] for path in paths]
 
+
+def _content_or_error(fs: AbstractFileSystem, path: str) -> bytes | Exception | None:
     try:
-        found = _stored(fs, path)
-    except CorruptBarsError:
-        return fetched, asked, "replaced"
-    if found is None:
-        return fetched, asked, "created"
-    stored, covered = found
-    bars, outcome = merge(stored, fetched, asked)
-    if outcome == "replaced":
-        return bars, asked, outcome
-    covers = min(covered[0], asked[0]), max(covered[1], asked[1])
-    return bars, None if (outcome, covers) == ("unchanged", covered) else covers, outcome
+        return _content(fs, path)
+    except OSError as error:
+        return error
+
+
+def _nothing_stored(source: str, symbol: str) -> NoStoredBarsError:
+    return NoStoredBarsError(
+        f"{symbol}: no bars of source '{source}' are stored: materialize prices first."
+    )

@@ -99,12 +99,11 @@ def _histories(
     source: str,
     settings: RunSettings,
 ) -> Iterator[History]:
-    from resources.histories import load_history
+    from resources.histories import load_histories
 
     start, end = settings.history_start(), settings.window().end
-    for symbol in symbols:
-        try:
-            listed = universe.listed(symbol, start, end)
-            yield load_history(store, source, symbol, *listed).history
-        except Exception:  # noqa: BLE001, S112 - the symbol's own backtest says what is wrong
-            continue
+    wanted = ((symbol, *universe.listed(symbol, start, end)) for symbol in symbols)
+    for _, loaded in load_histories(store, source, wanted):
+        # What could not be read, the symbol's own backtest says.
+        if not isinstance(loaded, Exception):
+            yield loaded.history

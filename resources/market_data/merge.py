@@ -1,35 +1,58 @@
 """What becomes of stored bars when bars are fetched again."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 import polars as pl
 
-Outcome = Literal["created", "unchanged", "extended", "replaced"]
+Outcome = Literal["created", "unchanged", "extended", "revised", "replaced", "recovered"]
+"""What a write did: there were no bars; none is new; some are new; some differ from those stored;
+none is shared, so that all were exchanged; what was stored could not be read."""
+
 Span = tuple[date, date]
 """A first and a last day, both inclusive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where fetched bars differ from those stored: the first day, and how many days."""
+
+    first: date
+    bars: int
+
+
 def merge(
     stored: pl.DataFrame, fetched: pl.DataFrame, asked: Span | None = None
-) -> tuple[pl.DataFrame, Outcome]:
-    """Return the bars to keep, and what happened; both frames are valid bars of one symbol.
+) -> tuple[pl.DataFrame, Outcome, Difference | None]:
+    """Return the bars to keep, what happened, and what differed; all are valid bars of a symbol.
 
     `fetched` is the whole answer for the days `asked` (by default, those of its own bars), so a
     stored bar inside them that it lacks was withdrawn. Where the two overlap and agree exactly on
     every bar of the overlap, their union is kept, so a narrower window loses nothing. Where they
     disagree (history or adjustment was revised) or share no bar (nothing proves that no bar is
-    missing between them), `fetched` replaces `stored`.
+    missing between them), `fetched` takes the place of `stored`.
     """
     first, last = asked or span_of(fetched)
     before = stored.filter(pl.col("date") < first)
     after = stored.filter(pl.col("date") > last)
     shared = stored.slice(before.height, stored.height - before.height - after.height)
     rival = fetched.filter(pl.col("date").is_between(stored["date"][0], stored["date"][-1]))
-    if shared.is_empty() or not shared.equals(rival):
-        return fetched, "replaced"
+    if shared.is_empty() or rival.is_empty():
+        lost = stored if shared.is_empty() else shared
+        return fetched, "replaced", Difference(lost["date"][0], lost.height)
+    if not shared.equals(rival):
+        return fetched, "revised", _difference(shared, rival)
     union = pl.concat([before, fetched, after])
-    return union, "unchanged" if union.height == stored.height else "extended"
+    return union, "unchanged" if union.height == stored.height else "extended", None
+
+
+def _difference(stored: pl.DataFrame, fetched: pl.DataFrame) -> Difference:
+    every = list(stored.columns)
+    gone = stored.join(fetched, on=every, how="anti")["date"]
+    new = fetched.join(stored, on=every, how="anti")["date"]
+    days = pl.concat([gone, new]).unique().sort()
+    return Difference(days[0], len(days))
 
 
 def span_of(bars: pl.DataFrame) -> Span:

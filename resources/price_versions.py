@@ -1,0 +1,124 @@
+"""What the price store keeps of bars that others took the place of, and of files beyond reading.
+
+`.versions/<symbol>/<data version>.parquet` and `.quarantine/<symbol>.<hash>.parquet`, beside the
+symbol's own file. Both are written before the symbol's file is: a process that is killed in
+between leaves a copy too many, and never loses anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, cast
+
+from resources.atomic_write import write_whole
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+    from resources.market_data.merge import Difference
+    from resources.market_data.parquet import StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Bars that others have taken the place of; they are kept.
+
+    Parameters
+    ----------
+    data_version, path
+        Of the bars that were stored, and where they are kept.
+    replaced_by, replaced_at
+        The version that took their place, and when, in UTC.
+    first_changed, changed_bars
+        The first day on which the two differ, and on how many days they do.
+    """
+
+    data_version: str
+    path: str
+    replaced_by: str
+    replaced_at: datetime
+    first_changed: date
+    changed_bars: int
+
+
+def keep(
+    fs: AbstractFileSystem, path: str, stored: StoredFile, replaced_by: str, difference: Difference
+) -> Revision:
+    """Keep what the file at `path` holds, with the record of what takes its place."""
+    from resources.market_data.parquet import encode
+
+    version = stored.label.data_version
+    revision = Revision(
+        data_version=version,
+        path=f"{_versions(path)}/{version}.parquet",
+        replaced_by=replaced_by,
+        replaced_at=datetime.now(UTC).replace(microsecond=0),
+        first_changed=difference.first,
+        changed_bars=difference.bars,
+    )
+    record = {
+        "replaced_by": revision.replaced_by,
+        "replaced_at": revision.replaced_at.isoformat(),
+        "first_changed": revision.first_changed.isoformat(),
+        "changed_bars": str(revision.changed_bars),
+    }
+    write_whole(fs, revision.path, encode(stored.bars, stored.label, **record))
+    return revision
+
+
+def quarantine(fs: AbstractFileSystem, path: str, data: bytes) -> str:
+    """Keep what could not be read from the file at `path`; return where."""
+    folder, _, name = path.rpartition("/")
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    kept = f"{folder}/.quarantine/{name.removesuffix('.parquet')}.{digest}.parquet"
+    write_whole(fs, kept, data)
+    return kept
+
+
+def kept_files(fs: AbstractFileSystem, path: str) -> list[str]:
+    """Return the paths of the kept versions of the file at `path`, in no order."""
+    folder = _versions(path)
+    # Some buckets remember their listings, and another process may have written since.
+    fs.invalidate_cache(folder)
+    try:
+        entries = [str(entry) for entry in fs.ls(folder, detail=False)]
+    except FileNotFoundError:
+        return []
+    names = [PurePosixPath(entry).name for entry in entries]
+    return [
+        f"{folder}/{name}"
+        for name in names
+        if name.endswith(".parquet") and not name.startswith(".")
+    ]
+
+
+def revisions(fs: AbstractFileSystem, path: str, current: str | None) -> list[Revision]:
+    """Return the revisions of the file at `path`, oldest first.
+
+    A version that is `current`, for its replacement never came, is none.
+    """
+    from resources.market_data.parquet import told
+
+    found = []
+    for kept in kept_files(fs, path):
+        said = told(cast("bytes", fs.cat_file(kept)))
+        if said["data_version"] != current:
+            found.append(
+                Revision(
+                    data_version=said["data_version"],
+                    path=kept,
+                    replaced_by=said["replaced_by"],
+                    replaced_at=datetime.fromisoformat(said["replaced_at"]),
+                    first_changed=date.fromisoformat(said["first_changed"]),
+                    changed_bars=int(said["changed_bars"]),
+                )
+            )
+    return sorted(found, key=lambda revision: (revision.replaced_at, revision.data_version))
+
+
+def _versions(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.versions/{name.removesuffix('.parquet')}"
