@@ -8,13 +8,20 @@ from uuid import uuid4
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+# Object stores show an object when all of it is there, and show the old one until then.
+_PUT_IS_ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+
 
 def write_whole(fs: AbstractFileSystem, path: str, data: bytes) -> None:
     """Put `data` at `path` in one stroke; on an error nothing is left behind.
 
     The temporary name is hidden and its own, so readers pass over it and two writers of one
-    path do not meet. What the file system raises passes.
+    path do not meet. What the file system raises passes. Where the store itself puts an object
+    there whole or not at all, that is one request and no more.
     """
+    if _PUT_IS_ATOMIC.intersection([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol):
+        fs.pipe_file(path, data)
+        return
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/.{name}.{uuid4().hex}.tmp"
     fs.makedirs(folder, exist_ok=True)

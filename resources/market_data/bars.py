@@ -96,9 +96,10 @@ def data_version(frame: pl.DataFrame) -> str:
     """
     digest = hashlib.sha256(f"bars 1 {frame.height} {' '.join(SCHEMA)}\n".encode())
     days = frame["date"].to_numpy().astype("datetime64[D]").view(np.int64)
-    digest.update(days.astype("<i4"))
+    digest.update(days.astype("<i4").data)
     for name in _NUMBERS:
-        digest.update((frame[name].to_numpy() + np.float64(0)).astype("<f8", copy=False))
+        values = frame[name].to_numpy() + np.float64(0)
+        digest.update(values.astype("<f8", copy=False).data)
     return digest.hexdigest()[:32]
 
 

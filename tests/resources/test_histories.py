@@ -9,7 +9,8 @@ import pytest
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
-from resources.histories import LoadedHistory, load_history
+from resources.histories import LoadedHistory, load_histories, load_history
+from resources.market_data.parquet import CorruptBarsError
 from resources.market_data.sample import SampleSource
 from resources.market_data.synthetic import SyntheticSource
 from resources.price_store import NoStoredBarsError, PriceStore
@@ -103,3 +104,70 @@ def test_prices_are_adjusted_across_a_split_and_volume_is_as_traded(tmp_path: Pa
 def test_days_without_stored_bars_are_an_error_that_says_what_to_do(store: PriceStore):
     with pytest.raises(NoStoredBarsError, match="materialize prices for this window first"):
         _load(store, date(2023, 1, 1), date(2023, 2, 1))
+
+
+def _universe(store: PriceStore, count: int) -> list[str]:
+    symbols = [f"S{number:03}" for number in range(count)]
+    for number, symbol in enumerate(symbols):
+        store.write("synthetic", symbol, BARS.slice(number, 100))
+    return symbols
+
+
+def test_many_are_loaded_in_their_order_each_as_it_is_alone(store: PriceStore):
+    symbols = _universe(store, 200)
+    first, last = BARS["date"][199], BARS["date"][99]
+    wanted = [(symbol, BARS["date"][n], BARS["date"][n + 99]) for n, symbol in enumerate(symbols)]
+    assert first > last  # ragged: no day is in all of them
+    loaded = list(load_histories(store, "synthetic", wanted))
+    assert [symbol for symbol, _ in loaded] == symbols
+    for asked, (_, one) in zip(wanted, loaded, strict=True):
+        alone = load_history(store, "synthetic", *asked)
+        assert isinstance(one, LoadedHistory)
+        assert one.data_version == alone.data_version
+        assert one.history.symbol == alone.history.symbol
+        for name in FIELDS:
+            mine, its = (getattr(each.history.bars, name) for each in (one, alone))
+            assert mine.tobytes() == its.tobytes()
+            assert not mine.flags.writeable
+
+
+def test_a_symbol_that_cannot_be_loaded_spoils_no_other_of_its_batch(store: PriceStore):
+    symbols = _universe(store, 6)
+    corrupt = Path(store.path_of("synthetic", symbols[1]))
+    corrupt.write_bytes(corrupt.read_bytes()[:-30])
+    Path(store.path_of("synthetic", symbols[3])).unlink()
+    Path(store.path_of("synthetic", symbols[4])).unlink()
+    Path(store.path_of("synthetic", symbols[4])).mkdir()
+    days = {s: (BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)}
+    days[symbols[5]] = (date(2001, 1, 1), date(2001, 2, 1))
+    loaded = dict(load_histories(store, "synthetic", [(s, *days[s]) for s in symbols]))
+    assert [type(loaded[symbol]) for symbol in symbols] == [
+        LoadedHistory,
+        CorruptBarsError,
+        LoadedHistory,
+        NoStoredBarsError,
+        IsADirectoryError,
+        NoStoredBarsError,
+    ]
+    assert f"{corrupt} is corrupt" in str(loaded[symbols[1]])
+
+
+def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
+    symbols = _universe(store, 3)
+    asked: list[int] = []
+
+    def wanted():
+        for number in range(100_000):
+            asked.append(number)
+            place = number % 3
+            yield symbols[place], BARS["date"][place], BARS["date"][place + 99]
+
+    loaded = load_histories(store, "synthetic", wanted())
+    for _ in range(500):
+        next(loaded)
+    assert len(asked) <= 500 + 4 * 64
+    loaded.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_nothing_wanted_is_nothing_loaded(store: PriceStore):
+    assert list(load_histories(store, "synthetic", [])) == []

@@ -35,7 +35,9 @@ def folder(tmp_path: Path) -> PriceStore:
 
 
 def names_in(folder: str | Path) -> list[str]:
-    return sorted(path.name for path in Path(folder).rglob("*") if path.is_file())
+    """Return the names of all files but those of kept versions."""
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return sorted(path.name for path in files if ".versions" not in path.parts)
 
 
 def test_what_is_written_is_read_back(store: PriceStore):
@@ -73,7 +75,7 @@ def test_a_narrower_window_loses_nothing_and_keeps_the_version(store: PriceStore
 def test_a_revised_adjustment_replaces_what_was_stored(store: PriceStore):
     store.write("files", "AAPL", BARS)
     revised = BARS[100:].with_columns(pl.col("adjustment") * 0.5)
-    assert store.write("files", "AAPL", revised).outcome == "replaced"
+    assert store.write("files", "AAPL", revised).outcome == "revised"
     assert store.read("files", "AAPL").equals(revised)
 
 
@@ -132,7 +134,7 @@ def test_coverage_grows_even_when_no_bar_is_new(store: PriceStore):
 def test_bars_that_the_source_withdrew_are_not_kept(store: PriceStore):
     asked = (date(2021, 1, 1), date(2021, 12, 31))
     store.write("files", "AAPL", BARS, asked)
-    assert store.write("files", "AAPL", BARS[:100], asked).outcome == "replaced"
+    assert store.write("files", "AAPL", BARS[:100], asked).outcome == "revised"
     assert store.load("files", "AAPL", *asked).equals(BARS[:100])
 
 
@@ -141,7 +143,7 @@ def test_a_corrupt_file_is_named_when_read_and_healed_by_a_write(folder: PriceSt
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(CorruptBarsError, match=f"{path} is corrupt"):
         folder.read("files", "AAPL")
-    assert folder.write("files", "AAPL", BARS[:5]).outcome == "replaced"
+    assert folder.write("files", "AAPL", BARS[:5]).outcome == "recovered"
     assert folder.read("files", "AAPL").equals(BARS[:5])
 
 

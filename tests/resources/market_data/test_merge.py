@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.market_data.bars import validate_bars
-from resources.market_data.merge import merge
+from resources.market_data.merge import Difference, merge
 from resources.market_data.synthetic import SyntheticSource
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 3, 31))
@@ -16,7 +16,7 @@ SPANS = st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda span: BARS.
 @settings(deadline=None)
 @given(SPANS, SPANS)
 def test_bars_that_agree_are_never_lost_and_none_is_invented(stored, fetched):
-    merged, outcome = merge(stored, fetched)
+    merged, outcome, _ = merge(stored, fetched)
     validate_bars("AAPL", merged)
     if not set(stored["date"]) & set(fetched["date"]):
         assert (outcome, merged.equals(fetched)) == ("replaced", True)
@@ -33,9 +33,12 @@ def test_one_revised_bar_of_the_overlap_replaces_everything(stored, fetched, row
         pl.when(pl.int_range(pl.len()) == row).then(pl.col(column) * 1.001).otherwise(column)
     )
     shared = set(stored["date"]) & set(fetched["date"])
-    merged, outcome = merge(stored, revised)
-    if fetched["date"][row] in shared or not shared:
+    merged, outcome, difference = merge(stored, revised)
+    if not shared:
         assert (outcome, merged.equals(revised)) == ("replaced", True)
+    elif fetched["date"][row] in shared:
+        assert (outcome, merged.equals(revised)) == ("revised", True)
+        assert difference == Difference(fetched["date"][row], 1)
     else:
         assert outcome == "extended"
 
@@ -43,10 +46,18 @@ def test_one_revised_bar_of_the_overlap_replaces_everything(stored, fetched, row
 @pytest.mark.parametrize(("whole", "part"), [(0, 1), (1, 0)], ids=["new in fetched", "gone"])
 def test_a_bar_that_only_one_side_has_inside_the_overlap_is_a_revision(whole: int, part: int):
     sides = [BARS.head(9), BARS.head(9).filter(pl.col("date") != BARS["date"][4])]
-    assert merge(sides[whole], sides[part])[1] == "replaced"
+    _, outcome, difference = merge(sides[whole], sides[part])
+    assert (outcome, difference) == ("revised", Difference(BARS["date"][4], 1))
 
 
 def test_neighbours_that_share_no_bar_are_not_joined():
-    merged, outcome = merge(BARS[:5], BARS[5:9])
+    merged, outcome, difference = merge(BARS[:5], BARS[5:9])
     assert outcome == "replaced"
     assert merged.equals(BARS[5:9])
+    assert difference == Difference(BARS["date"][0], 5)
+
+
+def test_bars_that_were_all_withdrawn_differ_on_every_day():
+    asked = (BARS["date"][0], BARS["date"][-1])
+    _, outcome, difference = merge(BARS[:5], BARS[20:], asked)
+    assert (outcome, difference) == ("replaced", Difference(BARS["date"][0], 5))

@@ -1,26 +1,63 @@
 import io
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from resources.market_data.bars import data_version
-from resources.market_data.parquet import VERSION_KEY, CorruptBarsError, coverage, decode, encode
+from resources.market_data.merge import span_of
+from resources.market_data.parquet import (
+    CorruptBarsError,
+    Label,
+    StoredFile,
+    decode,
+    decode_many,
+    encode,
+    label_of,
+)
 from resources.market_data.synthetic import SyntheticSource
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
+LABEL = label_of("files", "AAPL", BARS, span_of(BARS))
+GOOD = encode(BARS, LABEL)
 
 
-def rewritten(bars: pl.DataFrame, metadata: dict[str, str]) -> bytes:
+def _read(data: bytes, path: str = "store/AAPL.parquet") -> StoredFile:
+    return decode(path, data, "files", "AAPL")
+
+
+def _labelled(bars: pl.DataFrame = BARS, **changes: str | None) -> bytes:
+    """Return a file whose metadata is that of good bars, but for changes; None leaves one out."""
+    metadata = dict(pl.read_parquet_metadata(io.BytesIO(GOOD)))
+    for name, text in changes.items():
+        metadata.pop(f"gauntlet.{name}")
+        if text is not None:
+            metadata[f"gauntlet.{name}"] = text
+    own = {name: text for name, text in metadata.items() if name.startswith("gauntlet.")}
     buffer = io.BytesIO()
-    bars.write_parquet(buffer, metadata=metadata)
+    bars.write_parquet(buffer, metadata=own)
     return buffer.getvalue()
 
 
-def test_bars_come_back_as_they_were_and_the_file_carries_their_version():
-    data = encode(BARS, data_version(BARS))
-    assert decode("AAPL.parquet", data).equals(BARS)
-    assert pl.read_parquet_metadata(io.BytesIO(data))[VERSION_KEY] == data_version(BARS)
+def test_bars_come_back_as_they_were_and_the_file_says_what_it_is():
+    asked = (date(2020, 6, 1), date(2022, 6, 1))
+    found = _read(encode(BARS, label_of("files", "AAPL", BARS, asked)))
+    assert found.bars.equals(BARS)
+    label = found.label
+    assert (label.source, label.symbol, label.covers) == ("files", "AAPL", asked)
+    assert (label.data_version, label.rows) == (data_version(BARS), BARS.height)
+    assert timedelta() <= datetime.now(UTC) - label.fetched_at < timedelta(minutes=5)
+
+
+def test_when_they_were_fetched_is_no_part_of_the_version():
+    earlier = Label(**{**_fields(LABEL), "fetched_at": datetime(2020, 1, 1, tzinfo=UTC)})
+    found = _read(encode(BARS, earlier))
+    assert found.label.fetched_at == datetime(2020, 1, 1, tzinfo=UTC)
+    assert found.label.data_version == LABEL.data_version
+
+
+def _fields(label: Label) -> dict:
+    return {name: getattr(label, name) for name in label.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(
@@ -28,37 +65,46 @@ def test_bars_come_back_as_they_were_and_the_file_carries_their_version():
     [
         (b"", "parquet: File out of specification"),
         (b"garbage" * 9, "parquet: File out of specification"),
-        (encode(BARS, data_version(BARS))[:-40], "parquet: File out of specification"),
-        (encode(BARS[1:], data_version(BARS)), "its bars are not those of its data version"),
-        (rewritten(BARS, {}), "its bars are not those of its data version"),
-        (rewritten(BARS.drop("volume"), {}), "its columns are not those of bars"),
+        (GOOD[:-40], "parquet: File out of specification"),
+        (_labelled(BARS[1:]), "its bars are not those of its data version"),
+        (_labelled(data_version="0" * 32), "its bars are not those of its data version"),
+        (_labelled(data_version=None), "it does not say its data_version"),
+        (_labelled(covers=None), "it does not say its covers"),
+        (_labelled(fetched_at=None), "it does not say its fetched_at"),
+        (_labelled(covers="yesterday"), "what it says of itself makes no sense"),
+        (_labelled(BARS.drop("volume")), "its columns are not those of bars"),
+        (_labelled(symbol="MSFT"), "it holds MSFT of source 'files'"),
+        (_labelled(source="sample"), "it holds AAPL of source 'sample'"),
     ],
-    ids=["empty", "garbage", "cut off", "other bars", "no version", "other columns"],
+    ids=str,
 )
 def test_a_file_that_is_not_what_was_written_is_refused_by_name(data: bytes, reason: str):
     with pytest.raises(CorruptBarsError) as refused:
-        decode("store/AAPL.parquet", data)
+        _read(data)
     text = str(refused.value)
     assert text.startswith(f"store/AAPL.parquet is corrupt ({reason}")
     assert text.endswith("materialize its symbol's prices again.")
 
 
-def test_a_file_says_which_days_it_covers():
-    asked = (date(2020, 6, 1), date(2022, 6, 1))
-    assert coverage("x", encode(BARS, data_version(BARS), asked)) == asked
-    assert coverage("x", encode(BARS, data_version(BARS))) == (date(2021, 1, 4), date(2021, 12, 31))
-    silent = rewritten(BARS, {VERSION_KEY: data_version(BARS)})
-    with pytest.raises(CorruptBarsError, match="it does not say which days it covers"):
-        coverage("x", silent)
+@pytest.mark.parametrize("bad", [b"garbage" * 9, _labelled(BARS[1:]), _labelled(rows="3")])
+def test_one_bad_file_of_several_is_told_alone(bad: bytes):
+    other = encode(BARS[:9], label_of("files", "AAPL", BARS[:9], span_of(BARS)))
+    found = decode_many([("a", GOOD), ("b", bad), ("c", other)], "files", ["AAPL", "AAPL", "AAPL"])
+    first, wrong, last = found
+    assert isinstance(first, StoredFile)
+    assert first.bars.equals(BARS)
+    assert isinstance(wrong, CorruptBarsError) or wrong.bars.equals(BARS)
+    assert isinstance(last, StoredFile)
+    assert last.bars.equals(BARS[:9])
 
 
 def test_no_flipped_byte_goes_unnoticed_as_other_bars():
-    data = encode(BARS, data_version(BARS))
+    data = GOOD
     for position in range(0, len(data), 101):
         flipped = bytearray(data)
         flipped[position] ^= 0x55
         try:
-            found = decode("AAPL.parquet", bytes(flipped))
+            found = _read(bytes(flipped)).bars
         except CorruptBarsError:
             continue
         assert found.equals(BARS)

@@ -1,6 +1,6 @@
 """What is saved is found again: by id, symbol, strategy and run; and ranked, compared, deleted."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +10,15 @@ import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
 from engine.metrics import METRICS
-from resources.result_store.errors import InvalidResultError, UnknownMetricError
+from resources.result_store.errors import (
+    InvalidArgumentError,
+    InvalidResultError,
+    UnknownMetricError,
+)
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Failure, Run
+from resources.universe import Listing, Universe
 from tests.resources.result_store.rows import (
     END,
     START,
@@ -316,3 +321,112 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
 ) -> None:
     with pytest.raises(InvalidResultError, match="ck_backtests_window"):
         manager.save_backtest_result(result(end_date=START - timedelta(days=1)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "refused"),
+    [
+        (lambda m: m.get_backtests_by_symbol(""), "symbol is ''"),
+        (lambda m: m.get_backtests_by_symbol(None), "symbol is None"),
+        (lambda m: m.get_backtests_by_symbol("AAPL", 0), "limit is 0; allowed: whole, 1 or more"),
+        (lambda m: m.get_backtests_by_strategy("rsi", "5"), "limit is '5'"),
+        (lambda m: m.get_backtests_by_strategy(7), "strategy is 7"),
+        (lambda m: m.get_best_performing_strategies(limit=-1), "limit is -1"),
+        (lambda m: m.get_best_performing_strategies(minimum_trades=-1), "minimum_trades is -1"),
+        (lambda m: m.get_best_performing_strategies(minimum_trades=1.5), "minimum_trades is 1.5"),
+        (lambda m: m.compare_strategies(strategies=5), "strategies is 5"),
+        (lambda m: m.compare_strategies(strategies=["rsi", None]), "strategies is None"),
+        (lambda m: m.compare_strategies(symbol=""), "symbol is ''"),
+        (lambda m: m.get_performance_summary("2021-01-01", END), "start is '2021-01-01'"),
+        (lambda m: m.get_performance_summary(END, START), "is after end"),
+        (lambda m: m.get_stage_history("prices", 0), "limit is 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_is_allowed(
+    shared_manager: BacktestPersistenceManager, ask: Any, refused: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as error:
+        ask(shared_manager)
+    assert refused in str(error.value)
+    assert "allowed" in str(error.value)
+
+
+def test_a_period_is_summed_up_by_strategy(manager: BacktestPersistenceManager) -> None:
+    rows = [
+        result(symbol=symbol, strategy=strategy, sharpe_ratio=sharpe, closed_trades=trades)
+        for symbol, strategy, sharpe, trades in [
+            ("AAPL", "rsi", 1.0, 7),
+            ("MSFT", "rsi", 2.0, 7),
+            ("IBM", "rsi", 9.0, 1),  # too few trades to be anybody's best
+            ("AAPL", "macd", None, 7),
+        ]
+    ]
+    manager.save_backtests(results_frame(rows), trades_frame())
+    manager.record_run("run-1", source="synthetic", start_date=START, end_date=END)
+    manager.record_failures("run-1", [failure()])
+    today = datetime.now(UTC).date()
+    found = manager.get_performance_summary(today - timedelta(days=1), today + timedelta(days=1))
+    counts = {name: found[name] for name in ("runs", "backtests", "symbols", "trades", "failures")}
+    assert counts == {"runs": 1, "backtests": 4, "symbols": 3, "trades": 28, "failures": 1}
+    rsi, macd = found["strategies"]
+    assert (rsi["strategy"], rsi["backtests"], rsi["symbols"]) == ("rsi", 3, 3)
+    assert rsi["median_sharpe_ratio"] == 2.0
+    assert (rsi["best_symbol"], rsi["worst_symbol"]) == ("MSFT", "AAPL")
+    assert (macd["median_sharpe_ratio"], macd["best_symbol"]) == (None, None)
+    nothing = manager.get_performance_summary(date(2020, 1, 1), date(2020, 1, 31))
+    assert (nothing["backtests"], nothing["trades"], nothing["strategies"]) == (0, 0, [])
+
+
+def test_the_days_of_a_period_are_both_in_it(manager: BacktestPersistenceManager) -> None:
+    manager.save_backtest_result(result())
+    for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59Z", 1),
+                           ("2021-02-28T23:59:59Z", 0), ("2021-03-03T00:00Z", 0)]:  # fmt: skip
+        with manager.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE backtests SET updated_at = '{saved}'")
+        found = manager.get_performance_summary(date(2021, 3, 1), date(2021, 3, 2))
+        assert found["backtests"] == counted, saved
+
+
+UNIVERSE = Universe(
+    (
+        Listing("MSFT", "Technology", date(1986, 3, 13)),
+        Listing("AAPL"),
+        Listing("OLD", None, None, date(2019, 5, 1)),
+    )
+)
+
+
+def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
+    manager: BacktestPersistenceManager,
+) -> None:
+    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
+    for run in ("run-1", "run-2"):
+        manager.record_run(run, **window, universe=UNIVERSE)
+        manager.record_run(run, **window)  # a stage that does not know it forgets nothing
+    assert manager.get_universe("run-2") == [
+        {
+            "symbol": one.symbol,
+            "sector": one.sector,
+            "listed_from": one.listed_from,
+            "listed_to": one.listed_to,
+        }
+        for one in UNIVERSE.listings
+    ]
+    assert manager.get_universe("run-3") == []
+    with manager.engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
+        assert count == 3
+    manager.record_run("run-3", **window, universe=Universe(UNIVERSE.listings[:1]))
+    assert [row["symbol"] for row in manager.get_universe("run-3")] == ["MSFT"]
+
+
+def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceManager) -> None:
+    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
+    for number in range(4):
+        stage = "prices" if number == 2 else "backtests"
+        manager.record_run(f"run-{number}", **window, profile={stage: {"requested": number}})
+    found = manager.get_stage_history("backtests", limit=2)
+    assert [(row["run_id"], row["profile"]) for row in found] == [
+        ("run-3", {"requested": 3}),
+        ("run-1", {"requested": 1}),
+    ]

@@ -1,0 +1,178 @@
+"""Every way of reading finds its rows by an index: the plans of 100,000 backtests.
+
+What is explained is what the manager executes, statement by statement.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from resources.result_store.comparison import Comparison
+from resources.result_store.frames import BACKTESTS
+from resources.result_store.manager import BacktestPersistenceManager
+from tests.resources.result_store.rows import END, START, result, trade
+
+SYMBOLS, STRATEGIES, VERSIONS = 110, 9, 101
+SETTINGS = {"fees": 0.001}
+
+
+def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
+    """Copy one backtest to 99,990, and one trade to two of each."""
+    own = {
+        "id": "gen_random_uuid()",
+        "symbol": "'S' || lpad(a_symbol::text, 3, '0')",
+        "strategy": "'strategy_' || a_strategy",
+        "data_version": "'data-' || a_version",
+        "run_id": "'run-' || a_version",
+        "updated_at": "timestamptz '2024-01-01 00:00Z' + a_version * interval '1 day'",
+        "created_at": "timestamptz '2024-01-01 00:00Z' + a_version * interval '1 day'",
+        "sharpe_ratio": "sin(a_symbol * a_strategy + a_version)",
+    }
+    names = ", ".join(column.name for column in BACKTESTS.columns)
+    values = ", ".join(own.get(c.name, f"prototype.{c.name}") for c in BACKTESTS.columns)
+    connection.exec_driver_sql(
+        f"INSERT INTO backtests ({names}) SELECT {values} FROM backtests AS prototype, "
+        f"generate_series(1, {SYMBOLS}) AS a_symbol, generate_series(1, {STRATEGIES}) AS a_strategy, "
+        f"generate_series(1, {VERSIONS}) AS a_version"
+    )
+    connection.exec_driver_sql("DELETE FROM backtests WHERE symbol = 'AAPL'")
+    columns = list(trade())
+    quoted = ", ".join(f"%({name})s" for name in columns)
+    connection.exec_driver_sql(
+        f"INSERT INTO trades (backtest_id, {', '.join(columns)}) SELECT id, {quoted} "
+        "FROM backtests",
+        trade(),
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(shared_manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
+    shared_manager.save_backtest_result(result(settings=SETTINGS))
+    with shared_manager.engine.begin() as connection:
+        _fill(connection, result())
+    with shared_manager.engine.connect() as connection:
+        fresh = connection.execution_options(isolation_level="AUTOCOMMIT")
+        fresh.exec_driver_sql("VACUUM ANALYZE backtests")
+        fresh.exec_driver_sql("VACUUM ANALYZE trades")
+        count = fresh.exec_driver_sql("SELECT count(*) FROM backtests").scalar()
+        assert count == SYMBOLS * STRATEGIES * VERSIONS
+    return shared_manager
+
+
+@contextmanager
+def _executed(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: object, _k: object, statement: str, parameters: Any, *_: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from _nodes(part)
+
+
+def _plans(
+    manager: BacktestPersistenceManager, ask: Callable[[BacktestPersistenceManager], Any]
+) -> list[dict[str, Any]]:
+    """Return the nodes of the plans of all that `ask` lets the manager execute."""
+    with _executed(manager.engine) as statements:
+        assert ask(manager) is not None
+    assert statements
+    nodes = []
+    with manager.engine.connect() as connection:
+        for statement, parameters in statements:
+            explained = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+            nodes += _nodes(explained.scalar_one()[0]["Plan"])
+    return nodes
+
+
+@pytest.fixture(scope="module")
+def one(filled: BacktestPersistenceManager) -> str:
+    """Return the identifier of some backtest."""
+    with filled.engine.connect() as connection:
+        return str(connection.exec_driver_sql("SELECT id FROM backtests LIMIT 1").scalar())
+
+
+COMPARED = Comparison(["S001", "S002"], ["strategy_1"], "synthetic", START, END, SETTINGS)
+
+PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str]]] = {
+    "one by its id, with trades": (
+        lambda m, one: m.get_backtest_by_id(one),
+        {"pk_backtests", "pk_trades"},
+    ),
+    "a symbol's": (
+        lambda m, _: m.get_backtests_by_symbol("S007", 20),
+        {"ix_backtests_symbol_newest"},
+    ),
+    "a strategy's": (
+        lambda m, _: m.get_backtests_by_strategy("strategy_3", 20),
+        {"ix_backtests_strategy"},
+    ),
+    "the best": (
+        lambda m, _: m.get_best_performing_strategies(),
+        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at", "pk_backtests"},
+    ),
+    "a comparison": (
+        lambda m, _: m.compare_strategies(),
+        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at", "pk_backtests"},
+    ),
+    "a comparison on a symbol": (
+        lambda m, _: m.compare_strategies("S007", ["strategy_1"]),
+        {"ix_backtests_symbol_strategy"},
+    ),
+    "a day's summary": (
+        lambda m, _: m.get_performance_summary(date(2024, 3, 1), date(2024, 3, 1)),
+        # Of the backtests, by whichever of the indexes that have the time of saving.
+        {"ix_backtest_runs_started_at"},
+    ),
+    "counted trades": (
+        lambda m, one: m.count_trades([one]),
+        {"pk_trades"},
+    ),
+    "the leaderboard of some symbols": (
+        lambda m, _: m.leaderboard(COMPARED),
+        {"ix_backtests_symbol_strategy"},
+    ),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_it_reads_by_an_index_and_scans_no_table(
+    filled: BacktestPersistenceManager, one: str, path: str
+) -> None:
+    ask, indexes = PATHS[path]
+    nodes = _plans(filled, lambda manager: ask(manager, one))
+    scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert not scanned & {"backtests", "trades"}
+    used = {node["Index Name"] for node in nodes if "Index Name" in node}
+    assert indexes <= used, used
+
+
+def test_a_runs_rows_are_found_by_an_index(filled: BacktestPersistenceManager) -> None:
+    # Read by COPY, which cannot be explained: its query is.
+    query = "SELECT * FROM backtests WHERE run_id = 'run-7' ORDER BY strategy, symbol, id"
+    with filled.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query}").scalar_one()
+    used = {node.get("Index Name") for node in _nodes(plan[0]["Plan"])}
+    assert "ix_backtests_run_id" in used
+    assert filled.get_backtests_by_run("run-7").height == SYMBOLS * STRATEGIES
+
+
+@pytest.mark.parametrize("column", ["symbol", "strategy"])
+def test_the_newest_of_many_come_without_sorting(
+    filled: BacktestPersistenceManager, column: str
+) -> None:
+    asked = {"symbol": "S007", "strategy": "strategy_3"}
+    nodes = _plans(filled, lambda m: getattr(m, f"get_backtests_by_{column}")(asked[column], 20))
+    assert not [node for node in nodes if "Sort" in node["Node Type"]]
