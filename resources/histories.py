@@ -1,8 +1,7 @@
 """From the price store into the engine: adjusted histories of symbols, and their versions."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -11,18 +10,17 @@ import numpy as np
 import polars as pl
 
 from engine.history import History
-from resources.market_data.bars import PRICES, data_version
+from engine.memory import keep_memory
+from resources.market_data.bars import data_version
 from resources.market_data.parquet import StoredFile
 from resources.price_store import PriceStore, window_of
-from strategies.base import Bars
+from strategies.base import Bars, Floats
 
 Wanted = tuple[str, date, date]
 """A symbol, and the first and the last day of the history that is wanted, both inclusive."""
 
-# Files that are decoded together; and batches that are read while one is used: at ten years a
-# symbol, 9 MB each.
-_BATCH = 64
-_AHEAD = 2
+# Files that are read and decoded together: at ten years a symbol, 18 MB.
+_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def load_history(
     CorruptBarsError
         When the file is not what was written.
     """
-    ((_, loaded),) = _batch(store, source, [(symbol, start, end)])
+    ((_, loaded),) = load_histories(store, source, [(symbol, start, end)])
     if isinstance(loaded, Exception):
         raise loaded
     return loaded
@@ -64,39 +62,34 @@ def load_histories(
     """Yield each symbol with its history, or with what `load_history` would raise for it.
 
     In the order of `wanted`, which is taken as it is needed: the files of some symbols are read
-    and decoded together, by two threads, a bounded number of symbols ahead of their use.
+    and decoded together, while those before them are used, and no more of them.
     """
+    keep_memory()
     rest = iter(wanted)
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        ahead: deque[Future[list[tuple[str, Loaded]]]] = deque()
-        try:
-            while batch := list(islice(rest, _BATCH)):
-                ahead.append(pool.submit(_batch, store, source, batch))
-                if len(ahead) > _AHEAD:
-                    yield from ahead.popleft().result()
-            while ahead:
-                yield from ahead.popleft().result()
-        finally:
-            for waiting in ahead:
-                waiting.cancel()
+    batch = list(islice(rest, _BATCH))
+    found = _read(store, source, batch)
+    with ThreadPoolExecutor(1) as reader:
+        while batch:
+            following = list(islice(rest, _BATCH))
+            # Read and decoded outside of the interpreter's lock, while these are used.
+            ahead = reader.submit(_read, store, source, following) if following else None
+            for stored, (symbol, start, end) in zip(found, batch, strict=True):
+                yield symbol, _loaded(stored, start, end)
+            batch, found = following, ahead.result() if ahead else []
 
 
-def _batch(store: PriceStore, source: str, batch: list[Wanted]) -> list[tuple[str, Loaded]]:
-    found = store.read_many(source, [symbol for symbol, _, _ in batch])
-    return [
-        (symbol, _loaded(stored, start, end))
-        for stored, (symbol, start, end) in zip(found, batch, strict=True)
-    ]
+def _read(store: PriceStore, source: str, batch: Sequence[Wanted]) -> list[StoredFile | Exception]:
+    return store.read_many(source, [symbol for symbol, _, _ in batch])
 
 
 def _loaded(stored: StoredFile | Exception, start: date, end: date) -> Loaded:
     if isinstance(stored, Exception):
         return stored
     try:
-        window = window_of(stored, start, end)
+        window = window_of(stored.verified(), start, end)
     except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
         return error
-    # The version of all that is stored was computed when it was read.
+    # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
     return LoadedHistory(_history(stored.label.symbol, window), version)
@@ -108,11 +101,12 @@ def _history(symbol: str, window: pl.DataFrame) -> History:
     A bar that was valid stays valid. Volume stays as it was traded: the factor mixes splits with
     dividends, and volume knows only the former.
     """
-    factor = window["adjustment"].to_numpy()
-    prices = {name: window[name].to_numpy() * factor for name in PRICES}
-    bars = Bars(**prices, volume=np.ascontiguousarray(window["volume"].to_numpy()))
-    for values in (*prices.values(), bars.volume):
+    date, *numbers = window.get_columns()
+    *prices, volume, factor = (column.to_numpy() for column in numbers)
+    adjusted: list[Floats] = [values * factor for values in prices]
+    dates = date.to_numpy().astype("datetime64[D]")
+    opens, highs, lows, closes = adjusted
+    bars = Bars(opens, highs, lows, closes, np.ascontiguousarray(volume))
+    for values in (*adjusted, bars.volume, dates):
         values.setflags(write=False)
-    dates = window["date"].to_numpy().astype("datetime64[D]")
-    dates.setflags(write=False)
     return History(symbol, dates, bars)

@@ -126,7 +126,8 @@ class PriceStore(ConfigurableResource):
     def read_many(self, source: str, symbols: Sequence[str]) -> list[StoredFile | Exception]:
         """Return what is stored of each symbol, or what `read` would raise for it.
 
-        In one go: files of a bucket are fetched side by side, and all are decoded together.
+        In one go: files of a bucket are fetched side by side, and all are decoded together. They
+        are not verified yet, see `StoredFile.verified`.
         """
         from resources.market_data.parquet import decode_many
 
@@ -190,7 +191,7 @@ class PriceStore(ConfigurableResource):
         (found,) = self.read_many(source, [symbol])
         if isinstance(found, Exception):
             raise found
-        return found
+        return found.verified()
 
     def _load_version(
         self, source: str, symbol: str, start: date, end: date, version: str
@@ -279,9 +280,12 @@ def _plan(
 
 
 def _decoded(path: str, data: bytes, source: str, symbol: str) -> StoredFile | CorruptBarsError:
-    from resources.market_data.parquet import decode_many
+    from resources.market_data.parquet import CorruptBarsError, decode
 
-    return decode_many([(path, data)], source, [symbol])[0]
+    try:
+        return decode(path, data, source, symbol)
+    except CorruptBarsError as error:
+        return error
 
 
 def _content(fs: AbstractFileSystem, path: str) -> bytes | None:

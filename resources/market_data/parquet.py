@@ -51,8 +51,19 @@ class Label:
 class StoredFile:
     """A readable file: its label and the bars that it holds."""
 
+    path: str
     label: Label
     bars: pl.DataFrame
+
+    def verified(self) -> "StoredFile":
+        """Return the file itself, if its bars are those that it says.
+
+        The version is computed anew, 0.1 ms for ten years; any difference raises
+        CorruptBarsError.
+        """
+        if self.label.data_version != data_version(self.bars):
+            raise _corrupt(self.path, "its bars are not those of its data version")
+        return self
 
 
 def label_of(source: str, symbol: str, bars: pl.DataFrame, covers: Span) -> Label:
@@ -80,21 +91,23 @@ def encode(bars: pl.DataFrame, label: Label, **more: str) -> bytes:
 
 
 def decode(path: str, data: bytes, source: str, symbol: str) -> StoredFile:
-    """Return what `data`, the file at `path`, holds of a symbol.
+    """Return what `data`, the file at `path`, holds of a symbol, verified.
 
-    The version is computed anew (0.1 ms for ten years) and compared with the file's own: any
-    difference, like a file that cannot be read or is another symbol's, raises CorruptBarsError.
+    Raises
+    ------
+    CorruptBarsError
+        For a file that cannot be read, is another symbol's, or is not what was written.
     """
     (found,) = decode_many([(path, data)], source, [symbol])
     if isinstance(found, CorruptBarsError):
         raise found
-    return found
+    return found.verified()
 
 
 def decode_many(
     files: Sequence[tuple[str, bytes]], source: str, symbols: Sequence[str]
 ) -> list[StoredFile | CorruptBarsError]:
-    """Return what each of some files holds, or what is wrong with it; see `decode`.
+    """Return what each of some files holds, not verified yet, or what is wrong with it.
 
     polars reads them in one go, which takes a third of the time of one after the other. If that
     fails, or they have other rows than they say, each is looked at alone.
@@ -116,7 +129,7 @@ def decode_many(
         starts = [0, *itertools.accumulate(heights)]
         parts = [together.slice(*part) for part in zip(starts, heights, strict=False)]
     for place, bars in zip(good, parts, strict=True):
-        found[place] = _checked(files[place][0], bars, labels[place])
+        found[place] = _paired(files[place][0], bars, labels[place])
     return found
 
 
@@ -164,16 +177,12 @@ def _read(files: Sequence[tuple[str, bytes]]) -> pl.DataFrame | str:
     return bars if bars.schema == _SCHEMA else "its columns are not those of bars"
 
 
-def _checked(
+def _paired(
     path: str, bars: pl.DataFrame | str, label: Label | CorruptBarsError
 ) -> StoredFile | CorruptBarsError:
     if isinstance(label, CorruptBarsError):
         return label
-    if isinstance(bars, str):
-        return _corrupt(path, bars)
-    if label.data_version != data_version(bars):
-        return _corrupt(path, "its bars are not those of its data version")
-    return StoredFile(label, bars)
+    return _corrupt(path, bars) if isinstance(bars, str) else StoredFile(path, label, bars)
 
 
 def _corrupt(path: str, reason: str) -> CorruptBarsError:

@@ -37,7 +37,8 @@ def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
     values = ", ".join(own.get(c.name, f"prototype.{c.name}") for c in BACKTESTS.columns)
     connection.exec_driver_sql(
         f"INSERT INTO backtests ({names}) SELECT {values} FROM backtests AS prototype, "
-        f"generate_series(1, {SYMBOLS}) AS a_symbol, generate_series(1, {STRATEGIES}) AS a_strategy, "
+        f"generate_series(1, {SYMBOLS}) AS a_symbol, "
+        f"generate_series(1, {STRATEGIES}) AS a_strategy, "
         f"generate_series(1, {VERSIONS}) AS a_version"
     )
     connection.exec_driver_sql("DELETE FROM backtests WHERE symbol = 'AAPL'")

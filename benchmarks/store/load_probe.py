@@ -1,0 +1,41 @@
+"""How much memory it needs to load many symbols: run in a process of its own by `load`.
+
+``python -m benchmarks.store.load_probe ROOT STORED BARS SYMBOLS`` prints JSON; of SYMBOLS, the
+STORED ones are loaded over again.
+"""
+
+import json
+import sys
+import time
+from typing import Any
+
+from benchmarks.store.load import SOURCE, wanted
+from resources.histories import LoadedHistory, load_histories
+from resources.price_store import PriceStore
+from resources.run_profile import StageProfile
+
+_MEGABYTE = 1_000_000
+
+
+def probe(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
+    """Load so many symbols and let go of each; return what it took."""
+    store = PriceStore(root=root)
+    for _ in load_histories(store, SOURCE, wanted(stored, bars)):
+        pass
+    profile, loaded, begun = StageProfile(), 0, time.perf_counter()
+    for _, one in load_histories(store, SOURCE, wanted(stored, bars, symbols // stored)):
+        if isinstance(one, LoadedHistory):
+            loaded += 6 * one.history.bars.close.nbytes
+        profile.sample()
+    found = profile.summary()
+    return {
+        "start_mb": found["memory_start_mb"],
+        "growth_mb": found["memory_peak_mb"] - found["memory_start_mb"],
+        "loaded_mb": loaded / _MEGABYTE,
+        "seconds": time.perf_counter() - begun,
+    }
+
+
+if __name__ == "__main__":
+    root, *numbers = sys.argv[1:]
+    sys.stdout.write(json.dumps(probe(root, *map(int, numbers))) + "\n")
