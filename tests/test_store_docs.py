@@ -1,0 +1,44 @@
+"""What docs/store.md shows is so: its diagram, its Python, its SQL, its links."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from docs.draw_store import drawn
+from resources.result_store.connection import create_engine_for, parse_url
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+STORE = (DOCS / "store.md").read_text()
+
+
+def test_the_diagram_is_that_of_the_models():
+    assert drawn(STORE) == STORE
+
+
+def test_its_python_runs(database: str, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database)
+    names = {"start": date(2021, 1, 1), "end": date(2021, 12, 31)}
+    for block in re.findall(r"```python\n(.*?)```", STORE, re.DOTALL):
+        exec(block, names)  # noqa: S102 - the page's own example
+    assert names["best"] == []
+    assert names["year"]["backtests"] == 0  # pyright: ignore[reportIndexIssue]
+
+
+def test_its_sql_makes_a_login_that_reads(database: str):
+    engine = create_engine_for(parse_url(database))
+    (statement,) = re.findall(r"```sql\n(.*?)```", STORE, re.DOTALL)
+    login = f"dashboard_{engine.url.database}"
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement.replace("dashboard", login)))
+        connection.exec_driver_sql(f"SET LOCAL ROLE {login}")
+        connection.exec_driver_sql("SELECT * FROM leaderboard")
+        connection.exec_driver_sql("RESET ROLE")
+        connection.exec_driver_sql(f"DROP ROLE {login}")
+    engine.dispose()
+
+
+def test_its_links_lead_somewhere():
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", STORE):
+        assert (DOCS / path).exists(), path
