@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.partition_truth import is_part_of_this_run, runs_that_made
+from assets.partition_truth import Made, Upstream, is_part_of_this_run, upstream_of
 from assets.progress import with_progress
 from assets.stages import PRICES_KEY, backtests_key
 from engine.backtest import VectorBTEngine
@@ -46,7 +46,8 @@ class BacktestStage:
     run_settings: RunSettings
     strategies: Sequence[Strategy]
     profile: StageProfile = field(default_factory=StageProfile)
-    made: dict[dg.AssetKey, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    prices: dict[str, Upstream] = field(default_factory=dict)
+    made: dict[dg.AssetKey, dict[str, Made]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     data_versions: dict[str, str] = field(default_factory=dict)
     benchmark: UniverseBenchmark | None = None
@@ -55,9 +56,9 @@ class BacktestStage:
         """Work through the run's symbols; `made`, `failures` and `summary` say what came of it."""
         requested = list(self.context.partition_keys)
         self.made = {backtests_key(strategy.name): {} for strategy in self.strategies}
-        ready = runs_that_made(self.context, PRICES_KEY, requested)
-        symbols = [symbol for symbol in requested if symbol in ready]
-        self._note_missing([symbol for symbol in requested if symbol not in ready])
+        self.prices = upstream_of(self.context, PRICES_KEY, requested)
+        symbols = [symbol for symbol in requested if symbol in self.prices]
+        self._note_missing([symbol for symbol in requested if symbol not in self.prices])
         if symbols:
             self._run_batches(symbols)
         place = {symbol: number for number, symbol in enumerate(requested)}
@@ -128,9 +129,11 @@ class BacktestStage:
     def _keep(self, part: int, results: Sequence[BacktestResult]) -> None:
         from resources.backtest_tables import tables_of
 
-        for result in results:
-            self.made[backtests_key(result.strategy.name)][result.symbol] = _metadata(result)
         tables = tables_of(results, self._provenance())
+        for result, identifier in zip(results, tables.results["id"], strict=True):
+            # The identifier is derived from all that the result depends on.
+            made = Made(identifier, _metadata(result))
+            self.made[backtests_key(result.strategy.name)][result.symbol] = made
         self.backtest_files.write(self.context.run.run_id, part, tables)
 
     def _provenance(self) -> "Provenance":

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.partition_truth import report_partitions
+from assets.partition_truth import Made, report_partitions
 from assets.progress import with_progress
 from assets.stages import PRICES, PRICES_KEY, close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
@@ -55,8 +55,8 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
         run_log = RunLog(result_store, source.name, run_settings.window())
         close_stage(context, run_log, PRICES, profile.summary(**counts), failures)
         fail_if_nothing_was_made(failures, len(stored))
-        metadata = {symbol: _metadata(bars) for symbol, bars in stored.items()}
-        yield from report_partitions(context, {PRICES_KEY: metadata})
+        made = {symbol: Made(bars.data_version, _metadata(bars)) for symbol, bars in stored.items()}
+        yield from report_partitions(context, {PRICES_KEY: made}, upstream={})
 
     return prices
 
