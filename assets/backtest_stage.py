@@ -18,6 +18,7 @@ from engine.results import BacktestResult
 from engine.settings import Window
 from resources.backtest_files import BacktestFiles
 from resources.price_store import PriceStore
+from resources.run_probe import RunProbe
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
 from resources.universe import Universe
@@ -51,6 +52,7 @@ class BacktestStage:
     failures: list[Failure] = field(default_factory=list)
     data_versions: dict[str, str] = field(default_factory=dict)
     benchmark: UniverseBenchmark | None = None
+    probe: RunProbe = field(default_factory=RunProbe)
 
     def run(self) -> None:
         """Work through the run's symbols; `made`, `failures` and `summary` say what came of it."""
@@ -76,6 +78,7 @@ class BacktestStage:
             )
             | {"succeeded_by_strategy": by_strategy}
             | of_universe
+            | self.probe.summary()
         )
 
     def _note_missing(self, symbols: Sequence[str]) -> None:
@@ -94,6 +97,7 @@ class BacktestStage:
             progress = with_progress(self.context, batches, "batches tested")
             for part, (_, results) in enumerate(zip(progress, tested, strict=True)):
                 self._keep(part, results)
+        self.probe.measure_scaling(self.strategies, self.run_settings.backtest_settings())
 
     def _universe_benchmark(self) -> UniverseBenchmark:
         benchmark = universe_benchmark(
@@ -109,8 +113,9 @@ class BacktestStage:
         against = self.benchmark.equal_weight if self.benchmark else None
         for outcome in engine.run_batches(histories, self.strategies, self._window(), against):
             self.failures.extend(outcome.failures)
-            self.profile.sample()
-            yield from outcome.results
+            for result in outcome.results:
+                self.probe.look_at(result)
+                yield result
 
     def _histories(self, symbols: Sequence[str]) -> Iterator[History]:
         from resources.histories import load_history
@@ -124,6 +129,8 @@ class BacktestStage:
                 self.failures.append(Failure.of(symbol, error))
                 continue
             self.data_versions[symbol] = loaded.data_version
+            self.probe.keep(loaded.history)
+            self.profile.sample()
             yield loaded.history
 
     def _keep(self, part: int, results: Sequence[BacktestResult]) -> None:

@@ -56,3 +56,14 @@ def recorded_profile(store: ResultStore, run_id: str, stage: str) -> dict[str, A
     """Return the profile that a run recorded of a stage; None if it recorded none."""
     run = store.manager().get_run(run_id)
     return run["profile"].get(stage) if run else None
+
+
+def recent_profiles(store: ResultStore, stage: str) -> list[dict[str, Any]]:
+    """Return what the newest runs recorded of a stage, newest first."""
+    import sqlalchemy as sa
+
+    from resources.result_store.models import Run
+
+    statement = sa.select(Run.profile).order_by(Run.started_at.desc()).limit(20)
+    with store.manager().engine.connect() as connection:
+        return [one[stage] for one in connection.execute(statement).scalars() if stage in one]
