@@ -116,6 +116,8 @@ class BacktestStage:
             for result in outcome.results:
                 self.probe.look_at(result)
                 yield result
+            done = [*outcome.results, *outcome.failures]
+            self.profile.sample(len({one.symbol for one in done}))
 
     def _histories(self, symbols: Sequence[str]) -> Iterator[History]:
         from resources.histories import load_history
@@ -130,7 +132,6 @@ class BacktestStage:
                 continue
             self.data_versions[symbol] = loaded.data_version
             self.probe.keep(loaded.history)
-            self.profile.sample()
             yield loaded.history
 
     def _keep(self, part: int, results: Sequence[BacktestResult]) -> None:

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
 from resources.integrity import dropped_signals, first_look_ahead, imbalance
-from resources.run_profile import slope_of
+from resources.run_profile import resident_mb, slope_of
 from resources.scaling import MOST_SYMBOLS, Scaling, probe
 from strategies.base import Strategy
 
-_MEGABYTE = 1024 * 1024
 _RULES = ("look_ahead", "dropped_signals", "imbalance")
 
 
@@ -42,6 +39,7 @@ class RunProbe:
     )
     _scaling: Scaling | None = None
     _resident: list[float] = field(default_factory=list)
+    _done: list[int] = field(default_factory=list)
 
     def keep(self, history: History) -> None:
         """Keep a history to look at closely, if it is one of the first."""
@@ -69,7 +67,7 @@ class RunProbe:
 
     def summary(self) -> dict[str, Any]:
         """Return what was found as a JSON object, for the profile of the stage."""
-        slope = slope_of(self._resident)
+        slope = slope_of(self._done, self._resident)
         return {
             "scaling": self._scaling.summary() if self._scaling else None,
             "probe_memory_slope_mb": None if slope is None else round(slope, 3),
@@ -87,5 +85,6 @@ class RunProbe:
         findings = self._findings[rule].setdefault(result.strategy.name, _Findings())
         findings.note(result.symbol, wrong)
 
-    def _sample(self) -> None:
-        self._resident.append(psutil.Process().memory_info().rss / _MEGABYTE)
+    def _sample(self, symbols: int) -> None:
+        self._resident.append(resident_mb())
+        self._done.append(symbols + (self._done[-1] if self._done else 0))

@@ -19,24 +19,20 @@ class StageProfile:
 
     Memory is the resident set of this process. Growth is the last sample less the first, so it
     is what a stage leaves behind, not what it needs for a moment; that is the peak. The slope is
-    what each iteration leaves behind.
+    what each symbol leaves behind.
     """
 
     def __init__(self) -> None:
-        self._process = psutil.Process()
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
         self._database = 0.0
-        self._resident = [self._now()]
+        self._resident = [resident_mb()]
+        self._done = [0]
 
-    def sample(self) -> None:
-        """Take a memory sample; call it once an iteration."""
-        self._resident.append(self._now())
-
-    @property
-    def iterations(self) -> int:
-        """Number of iterations sampled so far."""
-        return len(self._resident) - 1
+    def sample(self, symbols: int = 1) -> None:
+        """Take a memory sample, after the work on so many more symbols."""
+        self._resident.append(resident_mb())
+        self._done.append(self._done[-1] + symbols)
 
     @contextmanager
     def database(self) -> Iterator[None]:
@@ -52,8 +48,8 @@ class StageProfile:
 
         ``memory_slope_mb`` is None where there are too few samples.
         """
-        slope = slope_of(self._resident[1:])
-        self.sample()
+        slope = slope_of(self._done[1:], self._resident[1:])
+        self.sample(0)
         first, last = self._resident[0], self._resident[-1]
         return {
             **counts,
@@ -67,12 +63,17 @@ class StageProfile:
             "memory_samples": len(self._resident),
         }
 
-    def _now(self) -> float:
-        return self._process.memory_info().rss / _MEGABYTE
+
+def resident_mb() -> float:
+    """Return the resident set of this process in megabytes."""
+    return psutil.Process().memory_info().rss / _MEGABYTE
 
 
-def slope_of(samples: Sequence[float]) -> float | None:
-    """Return the growth from one sample to the next, by least squares; None for too few."""
-    if len(samples) < LEAST_SAMPLES:
+def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:
+    """Return by how many megabytes memory grows with each symbol; None for too few samples.
+
+    Least squares over what was `resident` after so many symbols were `done`.
+    """
+    if len(resident) < LEAST_SAMPLES:
         return None
-    return float(np.polyfit(np.arange(len(samples)), samples, 1)[0])
+    return float(np.polyfit(done, resident, 1)[0])

@@ -66,7 +66,7 @@ def probe(
     histories: Sequence[History],
     strategies: Sequence[Strategy],
     settings: BacktestSettings,
-    after_each: Callable[[], None],
+    after_each: Callable[[int], None],
 ) -> Scaling:
     """Run the strategies over growing windows, round by round, and return how time grows.
 
@@ -79,7 +79,7 @@ def probe(
         At least one; of more than `MOST_SYMBOLS`, the first. Where one has fewer bars than five
         years, its bars are repeated: how long they take does not depend on what they say.
     after_each
-        Called after every single run, to sample memory by.
+        Called after every single run with its number of symbols, to sample memory by.
     """
     engine = VectorBTEngine(settings)
     chosen = histories[:MOST_SYMBOLS]
@@ -107,13 +107,13 @@ def _seconds(
     engine: VectorBTEngine,
     histories: Sequence[History],
     strategies: Sequence[Strategy],
-    after_each: Callable[[], None],
+    after_each: Callable[[int], None],
 ) -> float:
     begun = time.thread_time()
     for result in engine.run_batch(histories, strategies, _WINDOW).results:
         _ = result.metrics
     seconds = time.thread_time() - begun
-    after_each()
+    after_each(len(histories))
     return max(seconds, 1e-9)
 
 

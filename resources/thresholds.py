@@ -92,10 +92,10 @@ class Thresholds(dg.ConfigurableResource):
         default=2000.0, gt=0.0, description="Megabytes above the start from which a check warns."
     )
     memory_slope_mb: float = Field(
-        default=5.0, gt=0.0, description="Megabytes an iteration that memory must grow less than."
+        default=5.0, gt=0.0, description="Megabytes a symbol that memory must grow less than."
     )
     memory_slope_mb_warning: float = Field(
-        default=2.5, gt=0.0, description="Megabytes an iteration from which a check warns."
+        default=2.5, gt=0.0, description="Megabytes a symbol from which a check warns."
     )
     scaling_ratio: float = Field(
         default=5.0,

@@ -46,11 +46,11 @@ def memory_slope(measured: Measured) -> Verdict:
     """Judge what each iteration leaves in memory."""
     profile = measured.profile
     of_run, of_probe = profile["memory_slope_mb"], profile.get("probe_memory_slope_mb")
-    slope, where = (of_run, "symbol") if of_run is not None else (of_probe, "run of the probe")
+    slope = of_probe if of_run is None else of_run
     if slope is None:
-        return unmeasured(f"there were fewer than {LEAST_SAMPLES} iterations")
+        return unmeasured(f"memory was looked at fewer than {LEAST_SAMPLES} times")
     return below(
-        f"With each {where} memory grew by",
+        f"With each symbol {'of the probe ' if of_run is None else ''}memory grew by",
         slope,
         measured.thresholds.memory_slope_mb,
         measured.thresholds.memory_slope_mb_warning,
@@ -117,7 +117,8 @@ MEMORY_GROWTH = Gate(
 )
 MEMORY_SLOPE = Gate(
     "memory_slope_below_threshold",
-    "Growth of resident memory from one iteration to the next, by least squares.",
+    "Growth of resident memory from one symbol to the next, by least squares; in a run of few "
+    "batches that of the scaling's probe, which goes over the same symbols again and again.",
     ["memory_slope_mb"],
     "Something keeps what it should let go of: look for what the newest strategy or change "
     "remembers between symbols.",
