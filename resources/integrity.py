@@ -13,6 +13,7 @@ from engine.settings import BacktestSettings
 from strategies.base import Bars, Bools, Signals, Strategy
 
 _CUTS = 8
+_LEAST_BARS = 10
 
 # Sums of some thousand products are off by some 1e-13 of what they add up to.
 _ROUNDING = 1e-9
@@ -27,8 +28,10 @@ def first_look_ahead(strategy: Strategy, history: History) -> int | None:
     """
     bars = history.bars
     whole = strategy.signals(bars)
-    spread = np.linspace(1, len(bars) - 1, _CUTS + 1, dtype=int).tolist() if len(bars) > 1 else []
-    for stop in dict.fromkeys(spread):
+    last = len(bars) - 1
+    # Before the look-back there is nothing to see, and a strategy may not stand so few bars.
+    first = max(1, min(max(strategy.look_back + 1, _LEAST_BARS), last))
+    for stop in dict.fromkeys(np.linspace(first, last, _CUTS + 1, dtype=int).tolist()):
         part = strategy.signals(_until(bars, stop))
         other = (part.entries != whole.entries[:stop]) | (part.exits != whole.exits[:stop])
         if other.any():
@@ -88,17 +91,20 @@ def _sides(
 
 
 def _held(result: BacktestResult, side: int) -> tuple[Bools, Bools]:
-    """Return on which bars a position of a side was held at all, and from before to after.
+    """Return on which bars a position of a side was held at the fill, and from before to after.
 
-    The open of its first bar, and that of its last, are within the first, and not the second.
+    Filled at the open, a position is held on its first bar and on its last; filled at the close,
+    on its last bar it is so no more.
     """
+    at_close = result.settings.execution == "same_close"
     bars = len(result.dates)
     held, through = (np.zeros(bars, dtype=bool) for _ in range(2))
     for trade in result.trades[result.trades["direction"] == side]:
         first, last = int(trade["entry_idx"]), int(trade["exit_idx"])
-        held[first : last + 1] = True
-        # One that is open at the end outlived its last bar too.
-        through[first + 1 : last if trade["status"] else last + 1] = True
+        # One that is open at the end outlived its last bar.
+        outlived = last if trade["status"] else last + 1
+        held[first : outlived if at_close else last + 1] = True
+        through[first + 1 : outlived] = True
     return held, through
 
 

@@ -55,9 +55,7 @@ class RunProbe:
             return
         dropped = dropped_signals(result, history)
         self._note("dropped_signals", result, f"dropped {dropped} signals" if dropped else "")
-        bar = first_look_ahead(result.strategy, history)
-        seen = "" if bar is None else f"the signal of {history.dates[bar]} depends on later bars"
-        self._note("look_ahead", result, seen)
+        self._note("look_ahead", result, _look_ahead(result.strategy, history))
 
     def measure_scaling(self, strategies: Sequence[Strategy], settings: BacktestSettings) -> None:
         """Time the strategies over growing windows of the histories kept that gave a result."""
@@ -88,3 +86,11 @@ class RunProbe:
     def _sample(self, symbols: int) -> None:
         self._resident.append(resident_mb())
         self._done.append(symbols + (self._done[-1] if self._done else 0))
+
+
+def _look_ahead(strategy: Strategy, history: History) -> str:
+    try:
+        bar = first_look_ahead(strategy, history)
+    except Exception as error:  # noqa: BLE001 - whatever a strategy's own code raises
+        return f"fails on the first of its bars alone: {type(error).__name__}: {error}"
+    return "" if bar is None else f"the signal of {history.dates[bar]} depends on later bars"
