@@ -16,18 +16,16 @@ from resources.thresholds import Thresholds
 if TYPE_CHECKING:
     import polars as pl
 
-_RULES = {
+PRICE_RULES: Mapping[str, str] = {
     "bars_are_valid": "each session once and in order, open and close within low and high, "
     "positive prices, no value missing",
     "sessions_are_complete": "a bar for each session of the New York Stock Exchange, from the "
     "symbol's first bar to its last",
-    "bars_are_up_to_date": "the last bar is that of the last session asked for",
+    "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
     "accounted for",
     "volume_is_traded": "volume on most sessions",
 }
-
-PRICE_RULES: Mapping[str, str] = _RULES
 """What holds of good bars, by the name of its check."""
 
 SPLITS = tuple(

@@ -140,7 +140,10 @@ class Thresholds(dg.ConfigurableResource):
         for name in (*_MORE_IS_WORSE, *_LESS_IS_WORSE):
             limit, warning = getattr(self, name), getattr(self, f"{name}_warning")
             beyond = warning > limit if name in _MORE_IS_WORSE else warning < limit
-            if beyond:
+            # Whoever tightens a limit alone need not think of its warning level too: beyond the
+            # limit that level is never reached.
+            chosen = warning != type(self).model_fields[f"{name}_warning"].default
+            if beyond and chosen:
                 side = "at most" if name in _MORE_IS_WORSE else "at least"
                 raise ValueError(
                     f"{name}_warning is {warning:g}, beyond the limit {name} of {limit:g}: a "

@@ -59,6 +59,12 @@ def test_a_warning_level_beyond_its_limit_is_refused_with_both(name: str):
 
 
 @pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_may_be_tightened_beyond_its_default_warning_level_alone(name: str):
+    tight = 1.0 if name in RATES else LIMITS[name][1] / 2
+    assert getattr(Thresholds(**{name: tight}), name) == tight  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", LIMITS)
 def test_a_warning_level_may_be_the_limit_itself(name: str):
     limit, _ = LIMITS[name]
     assert getattr(Thresholds(**{f"{name}_warning": limit}), name) == limit  # pyright: ignore[reportArgumentType]
