@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.partition_truth import is_part_of_this_run, runs_that_made
+from assets.partition_truth import Made, Upstream, is_part_of_this_run, upstream_of
 from assets.progress import with_progress
 from assets.stages import PRICES_KEY, backtests_key
 from engine.backtest import VectorBTEngine
@@ -19,6 +19,7 @@ from engine.results import BacktestResult
 from engine.settings import Window
 from resources.backtest_files import BacktestFiles
 from resources.price_store import PriceStore
+from resources.run_probe import RunProbe
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
 from resources.universe import Universe, UniverseError
@@ -47,18 +48,20 @@ class BacktestStage:
     run_settings: RunSettings
     strategies: Sequence[Strategy]
     profile: StageProfile = field(default_factory=StageProfile)
-    made: dict[dg.AssetKey, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    prices: dict[str, Upstream] = field(default_factory=dict)
+    made: dict[dg.AssetKey, dict[str, Made]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     data_versions: dict[str, str] = field(default_factory=dict)
     benchmark: UniverseBenchmark | None = None
+    probe: RunProbe = field(default_factory=RunProbe)
 
     def run(self) -> None:
         """Work through the run's symbols; `made`, `failures` and `summary` say what came of it."""
         requested = list(self.context.partition_keys)
         self.made = {backtests_key(strategy.name): {} for strategy in self.strategies}
-        ready = runs_that_made(self.context, PRICES_KEY, requested)
-        symbols = [symbol for symbol in requested if symbol in ready]
-        self._note_missing([symbol for symbol in requested if symbol not in ready])
+        self.prices = upstream_of(self.context, PRICES_KEY, requested)
+        symbols = [symbol for symbol in requested if symbol in self.prices]
+        self._note_missing([symbol for symbol in requested if symbol not in self.prices])
         if symbols:
             self._run_batches(symbols)
         place = {symbol: number for number, symbol in enumerate(requested)}
@@ -76,6 +79,7 @@ class BacktestStage:
             )
             | {"succeeded_by_strategy": by_strategy}
             | of_universe
+            | self.probe.summary()
         )
 
     def _note_missing(self, symbols: Sequence[str]) -> None:
@@ -94,6 +98,7 @@ class BacktestStage:
             progress = with_progress(self.context, batches, "batches tested")
             for part, (_, results) in enumerate(zip(progress, tested, strict=True)):
                 self._keep(part, results)
+        self.probe.measure_scaling(self.strategies, self.run_settings.backtest_settings())
 
     def _universe_benchmark(self) -> UniverseBenchmark:
         benchmark = universe_benchmark(
@@ -109,8 +114,11 @@ class BacktestStage:
         against = self.benchmark.equal_weight if self.benchmark else None
         for outcome in engine.run_batches(histories, self.strategies, self._window(), against):
             self.failures.extend(outcome.failures)
-            self.profile.sample()
-            yield from outcome.results
+            for result in outcome.results:
+                self.probe.look_at(result)
+                yield result
+            done = [*outcome.results, *outcome.failures]
+            self.profile.sample(len({one.symbol for one in done}))
 
     def _histories(self, symbols: Sequence[str]) -> Iterator[History]:
         from resources.histories import load_histories
@@ -120,6 +128,7 @@ class BacktestStage:
                 self.failures.append(Failure.of(symbol, loaded))
                 continue
             self.data_versions[symbol] = loaded.data_version
+            self.probe.keep(loaded.history)
             yield loaded.history
 
     def _listed(self, symbols: Sequence[str]) -> Iterator[tuple[str, date, date]]:
@@ -134,9 +143,11 @@ class BacktestStage:
     def _keep(self, part: int, results: Sequence[BacktestResult]) -> None:
         from resources.backtest_tables import tables_of
 
-        for result in results:
-            self.made[backtests_key(result.strategy.name)][result.symbol] = _metadata(result)
         tables = tables_of(results, self._provenance())
+        for result, identifier in zip(results, tables.results["id"], strict=True):
+            # The identifier is derived from all that the result depends on.
+            made = Made(identifier, _metadata(result))
+            self.made[backtests_key(result.strategy.name)][result.symbol] = made
         self.backtest_files.write(self.context.run.run_id, part, tables)
 
     def _provenance(self) -> "Provenance":

@@ -60,7 +60,7 @@ def build_backtests(
         run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
         close_stage(context, run_log, BACKTESTS, stage.summary(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
-        yield from report_partitions(context, stage.made)
+        yield from report_partitions(context, stage.made, {PRICES_KEY: stage.prices})
 
     return backtests
 

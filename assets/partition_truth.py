@@ -1,16 +1,26 @@
 """Which partitions a step really made: said to Dagster truthfully, and asked of it again.
 
-Dagster marks an asset that yields its output as materialized for every partition of the run,
-and skips what is downstream of one that yields none. A step in which some symbols failed needs
-a third way: mark the partitions that succeeded, leave the others unmarked, and let downstream
-run for the good ones. That way rests on a run tag of Dagster's own which its documentation does
-not mention; this module is the only one that knows it, and its tests run real runs.
+Left to itself, Dagster marks an asset that yields its output as materialized for every partition
+of the run, all with one data version, and skips what is downstream of one that yields none. A
+step says it better itself: one event for each partition that it made, with that partition's own
+data version and the versions it was made from, none for the others, and downstream runs for the
+good ones. That rests on a run tag of Dagster's own which its documentation does not mention; this
+module is the only one that knows it, and its tests run real runs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import dagster as dg
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
 
 # dagster._core.storage.tags.EXTERNALLY_MANAGED_ASSETS_TAG: "the events of these assets are
 # reported by somebody else". Spelled out, so that an upgrade that renames it turns a test red.
@@ -19,49 +29,56 @@ _REPORTED_BY_THE_STEP = "dagster/defer_asset_events"
 _PAGE = 1000
 
 
+@dataclass(frozen=True)
+class Made:
+    """A partition that a step has made.
+
+    Parameters
+    ----------
+    data_version
+        Equal if and only if what was made is equal: what is downstream is stale when it changes.
+    metadata
+        What the UI shows of it.
+    """
+
+    data_version: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The materialization of a partition that a step has worked from."""
+
+    run_id: str
+    storage_id: int
+    data_version: str
+
+
+# Older than any materialization: once there is one, what was made without it is stale.
+_NOT_USED = Upstream(run_id="", storage_id=1, data_version=DEFAULT_DATA_VERSION.value)
+
+
 def report_partitions(
     context: dg.AssetExecutionContext,
-    made: Mapping[dg.AssetKey, Mapping[str, Mapping[str, Any]]],
+    made: Mapping[dg.AssetKey, Mapping[str, Made]],
+    upstream: Mapping[dg.AssetKey, Mapping[str, Upstream]],
 ) -> Iterator[dg.MaterializeResult]:
     """Yield the outputs of a step such that exactly the partitions in `made` are materialized.
 
     Parameters
     ----------
     made
-        Metadata of each partition that succeeded, by asset and partition; an asset without any
-        is left unmarked altogether.
+        What was made, by asset and partition; an asset without any is left unmarked altogether.
+    upstream
+        What it was made from, by upstream asset and partition, as `upstream_of` answers.
     """
-    requested = set(context.partition_keys)
-    if all(set(partitions) == requested for partitions in made.values()):
-        yield from _report_all(context, made)
-    else:
-        yield from _report_some(context, made)
-
-
-def _report_all(
-    context: dg.AssetExecutionContext,
-    made: Mapping[dg.AssetKey, Mapping[str, Mapping[str, Any]]],
-) -> Iterator[dg.MaterializeResult]:
     for key, partitions in made.items():
-        for partition, metadata in partitions.items():
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
-        yield dg.MaterializeResult(asset_key=key)
-
-
-def _report_some(
-    context: dg.AssetExecutionContext,
-    made: Mapping[dg.AssetKey, Mapping[str, Mapping[str, Any]]],
-) -> Iterator[dg.MaterializeResult]:
-    for key, partitions in made.items():
-        # Dagster attaches the code version only to events that it makes itself.
-        version = context.assets_def.code_versions_by_key.get(key)
-        version_tags = {"dagster/code_version": version} if version else None
-        for partition, metadata in partitions.items():
-            context.log_event(
-                dg.AssetMaterialization(
-                    key, partition=partition, metadata=metadata, tags=version_tags
-                )
+        for partition, one in partitions.items():
+            tags = _versions(context, key, partition, one, upstream)
+            event = dg.AssetMaterialization(
+                key, partition=partition, metadata=one.metadata, tags=tags
             )
+            context.log_event(event)
     # In memory only, and no longer than the outputs take to be stored: the run's own record
     # never bears the tag, and the next step's events are Dagster's business again.
     tags = cast("dict[str, str]", context.run.tags)
@@ -71,6 +88,26 @@ def _report_some(
             yield dg.MaterializeResult(asset_key=key)
     finally:
         tags.pop(_REPORTED_BY_THE_STEP, None)
+
+
+def _versions(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    partition: str,
+    one: Made,
+    upstream: Mapping[dg.AssetKey, Mapping[str, Upstream]],
+) -> dict[str, str]:
+    """Return the tags that Dagster attaches to events of its own, and judges staleness by."""
+    tags = {
+        CODE_VERSION_TAG: context.assets_def.code_versions_by_key.get(key) or context.run.run_id,
+        DATA_VERSION_TAG: one.data_version,
+        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+    }
+    for parent in context.assets_def.asset_deps[key]:
+        source = upstream.get(parent, {}).get(partition, _NOT_USED)
+        tags[get_input_data_version_tag(parent)] = source.data_version
+        tags[get_input_event_pointer_tag(parent)] = str(source.storage_id)
+    return tags
 
 
 def is_part_of_this_run(
@@ -91,16 +128,16 @@ def lineage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -
     return runs
 
 
-def runs_that_made(
+def upstream_of(
     context: dg.AssetExecutionContext, key: dg.AssetKey, partitions: Sequence[str]
-) -> dict[str, str]:
-    """Return, for each of `partitions` that is there to be used, the run that made it.
+) -> dict[str, Upstream]:
+    """Return, for each of `partitions` that is there to be used, its materialization.
 
     When the upstream asset `key` is part of this run, only what this run made counts (or the
     runs that it re-executes): a partition that failed today is not replaced by yesterday's.
     Otherwise the newest materialization of each partition counts.
     """
-    runs: dict[str, str] = {}
+    found: dict[str, Upstream] = {}
     since, allowed = None, None
     if is_part_of_this_run(context, key):
         allowed = lineage(context)
@@ -111,10 +148,17 @@ def runs_that_made(
     )
     for record in _materializations(context.instance, wanted):
         if record.partition_key and (allowed is None or record.run_id in allowed):
-            runs.setdefault(record.partition_key, record.run_id)
-        if len(runs) == len(partitions):
+            found.setdefault(record.partition_key, _upstream(record))
+        if len(found) == len(partitions):
             break
-    return runs
+    return found
+
+
+def _upstream(record: dg.EventLogRecord) -> Upstream:
+    event = record.asset_materialization
+    # A partition that somebody reported by hand has no version of ours.
+    version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
+    return Upstream(record.run_id, record.storage_id, version)
 
 
 def _materializations(

@@ -1,20 +1,29 @@
 """Daily bars, one partition a symbol, in the price store."""
 
-from typing import Any
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.partition_truth import report_partitions
+from assets.partition_truth import Made, report_partitions
 from assets.progress import with_progress
 from assets.stages import PRICES, PRICES_KEY, close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
+from resources.market_data.base import PriceSource
 from resources.market_data.resource import MarketData
+from resources.price_quality import suspicions
 from resources.price_store import PriceStore, StoredBars
 from resources.result_store.resource import ResultStore
 from resources.run_log import RunLog
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
+from resources.thresholds import Thresholds
 from resources.universe import Universe
+
+if TYPE_CHECKING:
+    from resources.market_data.merge import Span
 
 
 def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.AssetsDefinition:
@@ -36,32 +45,63 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
         price_store: PriceStore,
         run_settings: RunSettings,
         result_store: ResultStore,
+        thresholds: Thresholds,
     ):
-        profile = StageProfile()
         # What makes no sense is refused here already, before anything is fetched.
         run_settings.check()
-        source = market_data.open_source()
-        start, end = run_settings.history_start(), run_settings.window().end
-        stored: dict[str, StoredBars] = {}
-        failures: list[Failure] = []
-        say = context.log.warning
-        for symbol in with_progress(context, context.partition_keys, "symbols fetched"):
-            try:
-                listed = universe.listed(symbol, start, end)
-                bars = source.fetch(symbol, *listed)
-                stored[symbol] = price_store.write(source.name, symbol, bars, listed)
-                for news in _news(symbol, stored[symbol]):
-                    say(news)
-            except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
-                failures.append(Failure.of(symbol, error))
-        counts = {"requested": len(context.partition_keys), "succeeded": len(stored)}
-        run_log = RunLog(result_store, source.name, run_settings.window(), universe)
-        close_stage(context, run_log, PRICES, profile.summary(**counts), failures)
-        fail_if_nothing_was_made(failures, len(stored))
-        metadata = {symbol: _metadata(bars) for symbol, bars in stored.items()}
-        yield from report_partitions(context, {PRICES_KEY: metadata})
+        days = run_settings.history_start(), run_settings.window().end
+        stage = _Stage(context, market_data.open_source(), price_store, thresholds)
+        stage.run(universe, *days)
+        run_log = RunLog(result_store, stage.source.name, run_settings.window(), universe)
+        close_stage(context, run_log, PRICES, stage.summary(), stage.failures)
+        fail_if_nothing_was_made(stage.failures, len(stage.stored))
+        made = {
+            symbol: Made(bars.data_version, _metadata(bars))
+            for symbol, bars in stage.stored.items()
+        }
+        yield from report_partitions(context, {PRICES_KEY: made}, upstream={})
 
     return prices
+
+
+@dataclass
+class _Stage:
+    """One execution of the step: fetch, store and inspect each symbol's bars."""
+
+    context: dg.AssetExecutionContext
+    source: PriceSource
+    price_store: PriceStore
+    thresholds: Thresholds
+    profile: StageProfile = field(default_factory=StageProfile)
+    stored: dict[str, StoredBars] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    # By rule of quality and symbol, what is suspicious.
+    offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+
+    def run(self, universe: Universe, start: date, end: date) -> None:
+        for symbol in with_progress(self.context, self.context.partition_keys, "symbols fetched"):
+            try:
+                listed = universe.listed(symbol, start, end)
+                self.stored[symbol] = self._store(symbol, listed)
+            except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
+                self.failures.append(Failure.of(symbol, error))
+            self.profile.sample()
+
+    def summary(self) -> dict[str, Any]:
+        counts = {"requested": len(self.context.partition_keys), "succeeded": len(self.stored)}
+        quality = {"symbols": len(self.stored), "offenders": self.offenders}
+        return self.profile.summary(**counts) | {"quality": quality}
+
+    def _store(self, symbol: str, listed: "Span") -> StoredBars:
+        fetched = self.source.fetch(symbol, *listed)
+        stored = self.price_store.write(self.source.name, symbol, fetched, listed)
+        for news in _news(symbol, stored):
+            self.context.log.warning(news)
+        # Read back: what is judged is what backtests will be given.
+        kept = self.price_store.load(self.source.name, symbol, *listed)
+        for rule, text in suspicions(symbol, kept, listed[1], self.thresholds).items():
+            self.offenders[rule][symbol] = text
+        return stored
 
 
 def _news(symbol: str, stored: StoredBars) -> list[str]:

@@ -1,5 +1,6 @@
 """Backtest summaries: results persisted in PostgreSQL, read back and reconciled."""
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.partition_truth import is_part_of_this_run, report_partitions, runs_that_made
+from assets.partition_truth import (
+    Made,
+    Upstream,
+    is_part_of_this_run,
+    report_partitions,
+    upstream_of,
+)
 from assets.stages import (
     SUMMARIES,
     SUMMARIES_KEY,
@@ -58,7 +65,7 @@ def build_summaries(
         run_log = RunLog(result_store, market_data.source, run_settings.window())
         close_stage(context, run_log, SUMMARIES, stage.summary(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
-        yield from report_partitions(context, {SUMMARIES_KEY: stage.made})
+        yield from report_partitions(context, {SUMMARIES_KEY: stage.made}, stage.backtests)
 
     return backtest_summaries
 
@@ -77,7 +84,9 @@ class _Stage:
     produced: Counter[str] = field(default_factory=Counter)
     saved: Counter[str] = field(default_factory=Counter)
     retrieved: Counter[str] = field(default_factory=Counter)
-    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    identifiers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    backtests: dict[dg.AssetKey, dict[str, Upstream]] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
 
     def run(self, backtests: Sequence[dg.AssetKey]) -> None:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
@@ -104,9 +113,9 @@ class _Stage:
 
         rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for key in backtests:
-            runs = runs_that_made(self.context, key, self.context.partition_keys)
-            for symbol, run_id in runs.items():
-                rows[run_id].append((key.path[-1], symbol))
+            self.backtests[key] = upstream_of(self.context, key, self.context.partition_keys)
+            for symbol, upstream in self.backtests[key].items():
+                rows[upstream.run_id].append((key.path[-1], symbol))
                 self.expected[symbol] += 1
         schema = {"strategy": pl.String, "symbol": pl.String}
         return {run: pl.DataFrame(pairs, schema, orient="row") for run, pairs in rows.items()}
@@ -117,13 +126,17 @@ class _Stage:
         results = tables.results.join(wanted, on=["strategy", "symbol"], how="semi")
         trades = tables.trades.join(results, left_on="backtest_id", right_on="id", how="semi")
         manager = self.result_store.manager()
-        manager.save_backtests(results, trades)
         identifiers = results["id"].to_list()
-        stored = manager.get_backtests_by_ids(identifiers)
-        trade_counts = manager.count_trades(identifiers)
+        with self.profile.database():
+            manager.save_backtests(results, trades)
+            stored = manager.get_backtests_by_ids(identifiers)
+            trade_counts = manager.count_trades(identifiers)
         self.produced.update(results["symbol"])
         self.saved.update(stored["symbol"])
-        self.retrieved.update(intact(results, stored, trade_counts)["symbol"])
+        unchanged = intact(results, stored, trade_counts)
+        self.retrieved.update(unchanged["symbol"])
+        for symbol, identifier in unchanged.select("symbol", "id").iter_rows():
+            self.identifiers[symbol].append(identifier)
 
     def _account(self, symbol: str, complete: int | None) -> None:
         """Count a symbol as made, or as failed here; what failed upstream is recorded there.
@@ -139,7 +152,9 @@ class _Stage:
 
     def _account_rows(self, symbol: str, expected: int) -> None:
         if self.retrieved[symbol] == expected:
-            self.made[symbol] = {"rows": expected}
+            rows = "\n".join(sorted(self.identifiers[symbol]))
+            version = hashlib.sha256(rows.encode()).hexdigest()[:32]
+            self.made[symbol] = Made(version, {"rows": expected})
             return
         message = (
             f"{symbol}: of {expected} results {self.produced[symbol]} were in the run's files, "

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from assets.backtests import build_backtests
-from assets.checks.stage_checks import build_checks
+from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard
 from assets.prices import build_prices
 from assets.summaries import build_summaries

@@ -1,9 +1,11 @@
 """Which resources the definitions get, from the settings."""
 
+from collections.abc import Mapping
+from copy import copy
 from typing import Any, TypeVar
 
 import dagster as dg
-from pydantic import Field, create_model
+from pydantic import ValidationError, create_model
 
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
@@ -11,8 +13,9 @@ from resources.price_store import PriceStore
 from resources.reports import Reports
 from resources.result_store.resource import ResultStore
 from resources.run_settings import RunSettings
-from resources.settings import Settings
+from resources.settings import InvalidSettingError, Settings
 from resources.thresholds import Thresholds
+from strategies.errors import did_you_mean
 
 Resource = TypeVar("Resource", bound=dg.ConfigurableResource)
 
@@ -29,8 +32,31 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "price_store": _preset(PriceStore, root=str(home / "prices")),
         "backtest_files": _preset(BacktestFiles, root=str(home / "backtests")),
         "reports": _preset(Reports, root=str(home / "reports")),
-        "thresholds": Thresholds(),
+        "thresholds": _thresholds(settings.limits),
     }
+
+
+def _thresholds(limits: Mapping[str, float]) -> Thresholds:
+    """Return the limits, some of them as the environment has them.
+
+    Raises
+    ------
+    InvalidSettingError
+        When there is no limit of that name, or its value makes no sense.
+    """
+    for name in limits:
+        if name not in Thresholds.model_fields:
+            raise InvalidSettingError(
+                f"GAUNTLET_LIMIT_{name.upper()} is no limit."
+                + did_you_mean(name, Thresholds.model_fields)
+            )
+    try:
+        checked = Thresholds(**limits)  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        reason = error.errors()[0]
+        named = f"GAUNTLET_LIMIT_{str(reason['loc'][0]).upper()}: " if reason["loc"] else ""
+        raise InvalidSettingError(f"{named}{reason['msg'].removeprefix('Value error, ')}") from None
+    return _preset(Thresholds, **{name: getattr(checked, name) for name in limits})
 
 
 def _preset(resource: type[Resource], **defaults: Any) -> Resource:
@@ -39,11 +65,10 @@ def _preset(resource: type[Resource], **defaults: Any) -> Resource:
     Values given to the constructor would do for a run that overrides none; but run config that
     names one field of a resource has to name every field without a default.
     """
-    fields: dict[str, Any] = {
-        name: (
-            resource.model_fields[name].annotation,
-            Field(default=value, description=resource.model_fields[name].description),
-        )
-        for name, value in defaults.items()
-    }
+    fields: dict[str, Any] = {}
+    for name, value in defaults.items():
+        # A copy keeps the range that is allowed.
+        field = copy(resource.model_fields[name])
+        field.default = value
+        fields[name] = (field.annotation, field)
     return create_model(resource.__name__, __base__=resource, **fields)()

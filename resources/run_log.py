@@ -62,3 +62,8 @@ def recorded_profile(store: ResultStore, run_id: str, stage: str) -> dict[str, A
     """Return the profile that a run recorded of a stage; None if it recorded none."""
     run = store.manager().get_run(run_id)
     return run["profile"].get(stage) if run else None
+
+
+def recent_profiles(store: ResultStore, stage: str) -> list[dict[str, Any]]:
+    """Return what the newest runs recorded of a stage, newest first."""
+    return [row["profile"] for row in store.manager().get_stage_history(stage)]

@@ -1,43 +1,79 @@
 """What a stage of a run cost: time and memory, measured where they are spent."""
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import psutil
 
 _MEGABYTE = 1024 * 1024
+
+LEAST_SAMPLES = 11
+"""Of memory, that a slope is fitted to; with fewer it says where the noise began and ended."""
 
 
 class StageProfile:
     """A stopwatch and a memory gauge for one stage of a run; measuring starts on construction.
 
     Memory is the resident set of this process. Growth is the last sample less the first, so it
-    is what a stage leaves behind, not what it needs for a moment; that is the peak.
+    is what a stage leaves behind, not what it needs for a moment; that is the peak. The slope is
+    what each symbol leaves behind.
     """
 
     def __init__(self) -> None:
-        self._process = psutil.Process()
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
-        self._resident = [self._now()]
+        self._database = 0.0
+        self._resident = [resident_mb()]
+        self._done = [0]
 
-    def sample(self) -> None:
-        """Take a memory sample; call it once an iteration."""
-        self._resident.append(self._now())
+    def sample(self, symbols: int = 1) -> None:
+        """Take a memory sample, after the work on so many more symbols."""
+        self._resident.append(resident_mb())
+        self._done.append(self._done[-1] + symbols)
+
+    @contextmanager
+    def database(self) -> Iterator[None]:
+        """Count the time within as time that the database took."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._database += time.perf_counter() - begun
 
     def summary(self, **counts: float) -> dict[str, Any]:
-        """Return the profile as a JSON object: `counts`, seconds, and megabytes of memory."""
-        self.sample()
+        """Return the profile as a JSON object: `counts`, seconds, and megabytes of memory.
+
+        ``memory_slope_mb`` is None where there are too few samples.
+        """
+        slope = slope_of(self._done[1:], self._resident[1:])
+        self.sample(0)
         first, last = self._resident[0], self._resident[-1]
         return {
             **counts,
             "wall_seconds": round(time.perf_counter() - self._wall, 3),
             "cpu_seconds": round(time.process_time() - self._cpu, 3),
+            "database_seconds": round(self._database, 3),
             "memory_start_mb": round(first, 1),
             "memory_peak_mb": round(max(self._resident), 1),
             "memory_growth_mb": round(last - first, 1),
+            "memory_slope_mb": None if slope is None else round(slope, 3),
             "memory_samples": len(self._resident),
         }
 
-    def _now(self) -> float:
-        return self._process.memory_info().rss / _MEGABYTE
+
+def resident_mb() -> float:
+    """Return the resident set of this process in megabytes."""
+    return psutil.Process().memory_info().rss / _MEGABYTE
+
+
+def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:
+    """Return by how many megabytes memory grows with each symbol; None for too few samples.
+
+    Least squares over what was `resident` after so many symbols were `done`.
+    """
+    if len(resident) < LEAST_SAMPLES:
+        return None
+    return float(np.polyfit(done, resident, 1)[0])

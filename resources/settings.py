@@ -4,7 +4,7 @@ Imported when definitions load: standard library only, apart from the cheap cons
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from resources.market_data.base import SOURCES
 from resources.market_data.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
 from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
+
+_LIMIT = "GAUNTLET_LIMIT_"
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
@@ -33,6 +35,8 @@ class Settings:
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.
         home: absolute folder in which data lives; it need not exist yet.
+        limits: what GAUNTLET_LIMIT_ variables say, by field of `Thresholds`; its values are
+            checked there.
     """
 
     source: str
@@ -41,6 +45,7 @@ class Settings:
     start: date
     end: date
     home: Path
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -58,6 +63,7 @@ class Settings:
             start=start,
             end=end,
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
+            limits=_limits(given),
         )
 
     def load_universe(self) -> Universe:
@@ -112,6 +118,21 @@ def _window(given: Mapping[str, str], source: str) -> tuple[date, date]:
             f"as in GAUNTLET_START={first} GAUNTLET_END={last}."
         )
     return start, end
+
+
+def _limits(given: Mapping[str, str]) -> dict[str, float]:
+    return {
+        name.removeprefix(_LIMIT).lower(): _number(name, text)
+        for name, text in given.items()
+        if name.startswith(_LIMIT)
+    }
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidSettingError(f"{name}={text} is not a number.") from None
 
 
 def _day(given: Mapping[str, str], name: str, default: date) -> date:

@@ -14,11 +14,36 @@ import dagster as dg
 from assets.checks.verdicts import NOT_MEASURED, Verdict
 from assets.partition_truth import is_part_of_this_run, lineage
 from resources.result_store.resource import ResultStore
-from resources.run_log import recorded_profile
+from resources.run_log import recent_profiles, recorded_profile
 from resources.thresholds import Thresholds
 
 Profile = Mapping[str, Any]
 Failures = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a gate judges.
+
+    Parameters
+    ----------
+    key
+        The asset that is judged.
+    profile
+        What its stage has measured of itself; see `resources.run_profile`.
+    failures
+        Those of the run, of all stages.
+    thresholds
+        The limits.
+    history
+        The profiles of the stage in the newest runs, this one first.
+    """
+
+    key: dg.AssetKey
+    profile: Profile
+    failures: Failures
+    thresholds: Thresholds
+    history: Sequence[Profile] = ()
 
 
 @dataclass(frozen=True)
@@ -31,14 +56,19 @@ class Gate:
         The good condition, as the UI shows it.
     description
         What is measured.
+    limits
+        The thresholds that it is judged by, by their names in `Thresholds`.
+    what_to_do
+        For the reader of a check that did not pass.
     judge
-        From the profile of the stage, the failures of the run, the thresholds and the asset to
-        the verdict.
+        From what was measured to the verdict.
     """
 
     name: str
     description: str
-    judge: Callable[[Profile, Failures, Thresholds, dg.AssetKey], Verdict]
+    limits: Sequence[str]
+    what_to_do: str
+    judge: Callable[[Measured], Verdict]
 
 
 def build_gates(
@@ -59,13 +89,15 @@ def build_gates(
     def check(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
-        measured = functools.cache(lambda runs: _measurement(result_store, runs, stage))
+        measurement_of = functools.cache(lambda runs: _measurement(result_store, runs, stage))
         for selected in sorted(context.selected_asset_check_keys):
-            measurement = measured(_judged_runs(context, selected.asset_key))
-            verdict = NOT_MEASURED
+            measurement = measurement_of(_judged_runs(context, selected.asset_key))
             if measurement:
-                gate = by_name[selected.name]
-                verdict = gate.judge(*measurement, thresholds, selected.asset_key)
+                gate, key = by_name[selected.name], selected.asset_key
+                measured = Measured(key, *measurement[:2], thresholds, measurement[2])
+                verdict = gate.judge(measured).advising(gate.what_to_do)
+            else:
+                verdict = NOT_MEASURED
             yield verdict.result(selected.asset_key, selected.name)
 
     return check
@@ -73,12 +105,13 @@ def build_gates(
 
 def _measurement(
     store: ResultStore, runs: Sequence[str], stage: str
-) -> tuple[Profile, Failures] | None:
+) -> tuple[Profile, Failures, Sequence[Profile]] | None:
     """Return the profile and the failures of the first of `runs` that measured the stage."""
     for run_id in runs:
         profile = recorded_profile(store, run_id, stage)
         if profile is not None:
-            return profile, store.manager().get_failures(run_id)
+            manager = store.manager()
+            return profile, manager.get_failures(run_id), recent_profiles(store, stage)
     return None
 
 

@@ -1,7 +1,7 @@
 """What a check says: a verdict with its measurement, its limit and what to do next."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -28,6 +28,16 @@ class Verdict:
     description: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
+    def advising(self, what_to_do: str) -> "Verdict":
+        """Return the verdict with what its reader should do, unless it passed."""
+        if self.passed:
+            return self
+        return replace(self, metadata={**self.metadata, "what_to_do": what_to_do})
+
+    def showing(self, **more: Any) -> "Verdict":
+        """Return the verdict with more metadata."""
+        return replace(self, metadata={**self.metadata, **more})
+
     def result(self, key: dg.AssetKey, check_name: str) -> dg.AssetCheckResult:
         """Return the verdict as Dagster's result of a check."""
         return dg.AssetCheckResult(
@@ -48,26 +58,71 @@ NOT_MEASURED = Verdict(
 )
 
 
-def at_least(what: str, measured: float, limit: float, warning: float, then: str) -> Verdict:
+def unmeasured(why: str) -> Verdict:
+    """Return the verdict on what a run should have measured and did not: not passed."""
+    return replace(NOT_MEASURED, description=f"Nothing was measured: {why}.")
+
+
+def at_least(what: str, measured: float, limit: float, warning: float) -> Verdict:
     """Judge a share that has to reach `limit`, and should reach `warning`."""
     return _verdict(
         broken=measured < limit,
         worrying=measured < warning,
         description=f"{what}: {measured:.1%}, limit {limit:.0%}.",
         metadata={"measured": measured, "limit": limit, "warning_level": warning},
-        then=then,
     )
 
 
-def megabytes_below(what: str, measured: float, limit: float, warning: float, then: str) -> Verdict:
-    """Judge megabytes that have to stay below `limit`, and should stay below `warning`."""
+def below(
+    what: str, measured: float, limit: float, warning: float, unit: str = "", digits: int = 0
+) -> Verdict:
+    """Judge a figure that has to stay below `limit`, and should stay below `warning`."""
+    suffix = f"_{unit.lower()}" if unit else ""
+    shown = f"{measured:,.{digits}f} {unit}".strip(), f"{limit:,.{digits}f} {unit}".strip()
     return _verdict(
-        broken=measured >= limit,
-        worrying=measured >= warning,
-        description=f"{what} by {measured:.0f} MB, limit {limit:.0f} MB.",
-        metadata={"measured_mb": measured, "limit_mb": limit, "warning_level_mb": warning},
-        then=then,
+        broken=not measured < limit,
+        worrying=not measured < warning,
+        description=f"{what} {shown[0]}, limit {shown[1]}.",
+        metadata={
+            f"measured{suffix}": measured,
+            f"limit{suffix}": limit,
+            f"warning_level{suffix}": warning,
+        },
     )
+
+
+def none_of(what: str, offenders: Mapping[str, Any], of: int) -> Verdict:
+    """Judge what must hold of everything that was looked at; one offender breaks it."""
+    return _verdict(
+        broken=bool(offenders),
+        worrying=False,
+        description=f"{what} on {len(offenders)} of {of} symbols, limit 0.",
+        metadata={"measured": len(offenders), "limit": 0, "symbols": of},
+    )
+
+
+def worse(first: Verdict, second: Verdict) -> Verdict:
+    """Return the worse of two verdicts, with what both have measured; the first of equals."""
+    worst, other = (first, second) if _rank(first) >= _rank(second) else (second, first)
+    return replace(
+        worst,
+        description=f"{worst.description} {other.description}",
+        metadata={**other.metadata, **worst.metadata},
+    )
+
+
+def _rank(verdict: Verdict) -> tuple[bool, bool]:
+    return not verdict.passed, verdict.severity == dg.AssetCheckSeverity.ERROR
+
+
+def with_sample(verdict: Verdict, offenders: Mapping[str, Any]) -> Verdict:
+    """Return the verdict with a capped sample of the offenders, by symbol."""
+    if not offenders:
+        return verdict
+    lines = [f"- `{symbol}` {text}" for symbol, text in list(offenders.items())[:_OFFENDERS_SHOWN]]
+    if len(offenders) > _OFFENDERS_SHOWN:
+        lines.append(f"- and {len(offenders) - _OFFENDERS_SHOWN} more")
+    return verdict.showing(offenders=dg.MetadataValue.md("\n".join(lines)))
 
 
 def with_offenders(verdict: Verdict, failures: Sequence[Mapping[str, Any]]) -> Verdict:
@@ -81,16 +136,11 @@ def with_offenders(verdict: Verdict, failures: Sequence[Mapping[str, Any]]) -> V
     ]
     if len(failures) > _OFFENDERS_SHOWN:
         lines.append(f"- and {len(failures) - _OFFENDERS_SHOWN} more, in the table `failures`")
-    extra = {"failures": len(failures), "offenders": dg.MetadataValue.md("\n".join(lines))}
-    return Verdict(
-        verdict.passed, verdict.severity, verdict.description, {**verdict.metadata, **extra}
-    )
+    return verdict.showing(failures=len(failures), offenders=dg.MetadataValue.md("\n".join(lines)))
 
 
 def _verdict(
-    *, broken: bool, worrying: bool, description: str, metadata: Mapping[str, Any], then: str
+    *, broken: bool, worrying: bool, description: str, metadata: Mapping[str, Any]
 ) -> Verdict:
     severity = dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN
-    passed = not (broken or worrying)
-    hint = {} if passed else {"what_to_do": then}
-    return Verdict(passed, severity, description, {**metadata, **hint})
+    return Verdict(not (broken or worrying), severity, description, metadata)

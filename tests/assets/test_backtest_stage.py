@@ -75,17 +75,18 @@ def test_prices_are_loaded_once_for_all_strategies_and_the_engine_is_called_once
     assert project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices"]).success
     loads: Counter[str] = Counter()
     calls: list[int] = []
-    load, run = resources.histories.load_history, VectorBTEngine.run_batches
+    load, run = resources.histories.load_histories, VectorBTEngine.run_batches
 
-    def counted_load(store: Any, source: str, symbol: str, *days: Any) -> Any:
-        loads[symbol] += 1
-        return load(store, source, symbol, *days)
+    def counted_load(*args: Any) -> Any:
+        for symbol, loaded in load(*args):
+            loads[symbol] += 1
+            yield symbol, loaded
 
     def counted_run(self: Any, histories: Any, strategies: Any, *rest: Any) -> Any:
         calls.append(len(strategies))
         return run(self, histories, strategies, *rest)
 
-    monkeypatch.setattr(resources.histories, "load_history", counted_load)
+    monkeypatch.setattr(resources.histories, "load_histories", counted_load)
     monkeypatch.setattr(VectorBTEngine, "run_batches", counted_run)
     config = _config(universe_benchmark=False, batch_size=2)
     backtests = ALL[1:-1]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from assets.backtests import build_backtests
-from assets.checks.stage_checks import build_checks
+from assets.checks.catalogue import build_checks
 from assets.prices import build_prices
 from assets.summaries import build_summaries
 from pipelines.partitions import symbol_partitions

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.partition_truth import report_partitions, runs_that_made
+from assets.partition_truth import Made, report_partitions, upstream_of
 
 KEYS = dg.StaticPartitionsDefinition(["A", "B", "C"])
 UPSTREAM = dg.AssetKey("upstream")
@@ -33,16 +33,20 @@ def upstream(context: dg.AssetExecutionContext, script: Script):
         )
     if script.has("break_upstream"):
         raise dg.Failure("told to break", allow_retries=False)
-    made = {key: {"of": key} for key in context.partition_keys if not script.has(f"fail_{key}")}
-    yield from report_partitions(context, {UPSTREAM: made})
+    made = {
+        key: Made(f"version of {key}", {"of": key})
+        for key in context.partition_keys
+        if not script.has(f"fail_{key}")
+    }
+    yield from report_partitions(context, {UPSTREAM: made}, upstream={})
 
 
 @dg.asset(deps=[UPSTREAM], partitions_def=KEYS, backfill_policy=POLICY)
 def downstream(context: dg.AssetExecutionContext, script: Script) -> dg.MaterializeResult:
     if script.has("fail_downstream"):
         raise dg.Failure("told to fail", allow_retries=False)
-    runs = runs_that_made(context, UPSTREAM, context.partition_keys)
-    return dg.MaterializeResult(metadata={"runs": runs})
+    found = upstream_of(context, UPSTREAM, context.partition_keys)
+    return dg.MaterializeResult(metadata={"runs": {key: one.run_id for key, one in found.items()}})
 
 
 JOB = dg.define_asset_job("everything", dg.AssetSelection.all())

@@ -6,43 +6,74 @@ from pydantic import ValidationError
 
 from resources.thresholds import Thresholds
 
-RATES = ["success_rate", "success_rate_warning", "saved_rate", "retrieved_rate"]
-MEGABYTES = ["memory_growth_mb", "memory_growth_warning_mb"]
+LIMITS = {
+    "success_rate": (0.85, 1.0),
+    "clean_rate": (0.85, 1.0),
+    "saved_rate": (0.95, 1.0),
+    "retrieved_rate": (0.95, 1.0),
+    "wall_seconds": (1800.0, 900.0),
+    "memory_growth_mb": (3000.0, 2000.0),
+    "memory_growth_many_mb": (2000.0, 1500.0),
+    "memory_peak_mb": (2500.0, 2000.0),
+    "memory_slope_mb": (5.0, 2.5),
+    "scaling_ratio": (5.0, 4.0),
+    "scaling_exponent": (1.5, 1.2),
+    "database_seconds": (300.0, 150.0),
+}
+OTHERS = {
+    "missing_sessions": 0.02,
+    "stale_sessions": 3,
+    "silent_sessions": 0.1,
+    "split_tolerance": 0.02,
+}
+RATES = [name for name in LIMITS if name.endswith("_rate")]
+COSTS = [name for name in LIMITS if not name.endswith("_rate")]
 
 
 def test_the_defaults_are_the_agreed_limits():
-    assert Thresholds().model_dump() == {
-        "success_rate": 0.85,
-        "success_rate_warning": 1.0,
-        "memory_growth_mb": 3000.0,
-        "memory_growth_warning_mb": 2000.0,
-        "saved_rate": 0.95,
-        "retrieved_rate": 0.95,
-    }
-
-
-def test_every_threshold_is_tried_here():
-    assert set(Thresholds.model_fields) == {*RATES, *MEGABYTES}
+    limits = {name: limit for name, (limit, _) in LIMITS.items()}
+    warnings = {f"{name}_warning": warning for name, (_, warning) in LIMITS.items()}
+    assert Thresholds().model_dump() == limits | warnings | OTHERS
 
 
 @pytest.mark.parametrize("name", RATES)
 @pytest.mark.parametrize("value", [-0.01, 1.01, 85.0, math.nan, math.inf])
 def test_a_rate_that_is_no_share_is_refused(name: str, value: float):
     with pytest.raises(ValidationError, match=name):
-        Thresholds(**{name: value})
+        Thresholds(**{name: value})  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("name", MEGABYTES)
+@pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
-def test_megabytes_that_no_run_could_keep_are_refused(name: str, value: float):
+def test_a_cost_that_no_run_could_keep_below_is_refused(name: str, value: float):
     with pytest.raises(ValidationError, match=name):
-        Thresholds(**{name: value})
+        Thresholds(**{name: value})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_warning_level_beyond_its_limit_is_refused_with_both(name: str):
+    limit, _ = LIMITS[name]
+    beyond = limit * (0.9 if name in RATES else 1.1)
+    with pytest.raises(ValidationError, match=f"{name}_warning is {beyond:g}, beyond the limit"):
+        Thresholds(**{f"{name}_warning": beyond})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_may_be_tightened_beyond_its_default_warning_level_alone(name: str):
+    tight = 1.0 if name in RATES else LIMITS[name][1] / 2
+    assert getattr(Thresholds(**{name: tight}), name) == tight  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_warning_level_may_be_the_limit_itself(name: str):
+    limit, _ = LIMITS[name]
+    assert getattr(Thresholds(**{f"{name}_warning": limit}), name) == limit  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("name", RATES)
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_the_ends_of_the_range_are_allowed(name: str, value: float):
-    assert getattr(Thresholds(**{name: value}), name) == value
+    assert getattr(Thresholds(**{name: value}), name) == value  # pyright: ignore[reportArgumentType]
 
 
 @dg.asset

@@ -1,0 +1,55 @@
+"""Gates on prices: one for each rule of `resources.price_quality`."""
+
+from collections.abc import Callable
+
+from assets.checks.gates import Gate, Measured
+from assets.checks.verdicts import Verdict, at_least, unmeasured, with_sample
+from resources.price_quality import PRICE_RULES
+
+_LIMITS = {
+    "sessions_are_complete": ["missing_sessions"],
+    "bars_are_up_to_date": ["stale_sessions"],
+    "jumps_are_explained": ["split_tolerance"],
+    "volume_is_traded": ["silent_sessions"],
+}
+_WHAT_TO_DO = {
+    "bars_are_valid": "The stored file was changed by other hands: materialize the prices again.",
+    "sessions_are_complete": "Ask the source for the missing days; for a symbol that was not "
+    "listed then, say so in the universe's listed_from and listed_to.",
+    "bars_are_up_to_date": "See whether the source has newer bars; a symbol that was delisted "
+    "needs its listed_to in the universe.",
+    "jumps_are_explained": "Compare with the symbol's splits. If one is missing from the feed's "
+    "adjustment, mend the feed and materialize again; a night like that without a split stays.",
+    "volume_is_traded": "A symbol that hardly trades can't be filled at the open: leave it out of "
+    "the universe, or judge its results with that in mind.",
+}
+
+
+def _judge(rule: str) -> Callable[[Measured], Verdict]:
+    def judge(measured: Measured) -> Verdict:
+        quality = measured.profile.get("quality")
+        if not quality or not quality["symbols"]:
+            return unmeasured("no symbol's bars could be looked at")
+        symbols, offenders = quality["symbols"], quality["offenders"].get(rule, {})
+        clean = symbols - len(offenders)
+        verdict = at_least(
+            f"{clean} of {symbols} symbols are clean",
+            clean / symbols,
+            measured.thresholds.clean_rate,
+            measured.thresholds.clean_rate_warning,
+        )
+        return with_sample(verdict, offenders)
+
+    return judge
+
+
+QUALITY = [
+    Gate(
+        rule,
+        f"Share of the run's symbols with {text}.",
+        ["clean_rate", *_LIMITS.get(rule, [])],
+        _WHAT_TO_DO[rule],
+        _judge(rule),
+    )
+    for rule, text in PRICE_RULES.items()
+]

@@ -1,0 +1,190 @@
+"""Each check is seen to fail: a planted fault turns exactly that check red, with its figures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines import definitions
+from resources.market_data.synthetic import SyntheticSource
+from strategies.base import Bars, Signals, Strategy
+from strategies.macd import Macd
+from strategies.rsi import Rsi
+from tests.project import END, SYMBOLS, Project
+from tests.strategies.look_ahead import NextClose
+
+TWELVE = (SYMBOLS[0], SYMBOLS[11])
+
+
+@dataclass(frozen=True)
+class _Planted(Strategy):
+    @property
+    def look_back(self) -> int:
+        return 1
+
+
+class Hoarding(_Planted):
+    """Keeps eight megabytes of every symbol."""
+
+    name = "hoarding"
+    kept: ClassVar[list[np.ndarray]] = []
+
+    def signals(self, bars: Bars) -> Signals:
+        self.kept.append(np.ones(1_000_000))
+        return Signals(bars.close > bars.open, bars.close < bars.open)
+
+
+class Quadratic(_Planted):
+    """Looks at all bars so far again for each bar."""
+
+    name = "quadratic"
+
+    def signals(self, bars: Bars) -> Signals:
+        spread = [float(np.sort(bars.close[: stop + 1]).sum()) for stop in range(len(bars))]
+        work = sum(np.add.outer(bars.close, bars.close).sum() for _ in range(3))
+        up = np.diff(spread, prepend=0.0) > min(0.0, work)
+        return Signals(up & (bars.close > bars.open), bars.close < bars.open)
+
+
+class Peeking(NextClose):
+    """Buys what rises tomorrow."""
+
+    name = "peeking"
+
+
+def red(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Return the checks that did not pass, by name; each must say what to do."""
+    failed = {
+        name: check for (_, name), check in project.checks(result).items() if not check.passed
+    }
+    assert all(check.metadata["what_to_do"].value for check in failed.values())
+    return failed
+
+
+@contextmanager
+def registered(monkeypatch: pytest.MonkeyPatch, *strategies: type[Strategy]) -> Iterator[None]:
+    """Let the definitions know only these strategies."""
+    known = {strategy.name: strategy for strategy in strategies}
+    with monkeypatch.context() as patch:
+        patch.setattr(definitions, "registered_strategies", lambda: known)
+        yield
+
+
+def _run_planted(
+    project: Project, monkeypatch: pytest.MonkeyPatch, strategy: type[Strategy]
+) -> dg.ExecuteInProcessResult:
+    with registered(monkeypatch, strategy):
+        return project.run(TWELVE, selection=["*"])
+
+
+def _downstream_did_not_run(project: Project) -> bool:
+    return not project.materialized("backtest_summaries")
+
+
+def test_a_strategy_that_leaks_turns_the_slope_of_memory_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    result = _run_planted(project, monkeypatch, Hoarding)
+    Hoarding.kept.clear()
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"memory_slope_below_threshold"}
+    check = failed["memory_slope_below_threshold"]
+    assert check.metadata["measured_mb"].value == pytest.approx(8.0, rel=0.2)
+    assert check.metadata["limit_mb"].value == 5.0
+    assert _downstream_did_not_run(project)
+
+
+def test_a_strategy_that_is_quadratic_turns_the_scaling_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    result = _run_planted(project, monkeypatch, Quadratic)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"scaling_below_threshold"}
+    check = failed["scaling_below_threshold"]
+    assert check.severity.value == "ERROR"
+    assert 5.0 < check.metadata["ratio"].value < 12.0
+    assert check.metadata["years_3_ms"].value > 5 * check.metadata["years_1_ms"].value
+    assert _downstream_did_not_run(project)
+
+
+def test_a_strategy_that_peeks_turns_look_ahead_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    result = _run_planted(project, monkeypatch, Peeking)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"signals_do_not_look_ahead"}
+    check = failed["signals_do_not_look_ahead"]
+    assert (check.metadata["measured"].value, check.metadata["symbols"].value) == (5, 5)
+    assert "depends on later bars" in str(check.metadata["offenders"].value)
+    assert _downstream_did_not_run(project)
+
+
+@pytest.mark.parametrize("selection", [["*"], ["prices", "backtests/rsi", "backtests/macd"]])
+def test_good_strategies_turn_nothing_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch, selection: list[str]
+):
+    with registered(monkeypatch, Rsi, Macd):
+        result = project.run(TWELVE, selection=selection)
+    assert result.success
+    assert red(project, result) == {}
+
+
+def _halve_from(bars: pl.DataFrame) -> pl.DataFrame:
+    split = pl.when(pl.col("date") >= date(2022, 9, 1)).then(0.5).otherwise(1.0)
+    return bars.with_columns(pl.col("open", "high", "low", "close") * split)
+
+
+def _without_november(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.filter(pl.col("date").dt.month() != 11)
+
+
+def _until_november(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.filter(pl.col("date") < date(2022, 12, 1))
+
+
+def _silent(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.with_columns(volume=pl.lit(0.0))
+
+
+FEEDS = {
+    "jumps_are_explained": (_halve_from, "the open of 2022-09-01 is 0.50"),
+    "sessions_are_complete": (_without_november, "sessions have no bar, the first on 2022-11-01"),
+    "bars_are_up_to_date": (_until_november, "the last bar is of 2022-11-30, 21 sessions behind"),
+    "volume_is_traded": (_silent, "251 of 251 sessions have no volume"),
+}
+
+
+@pytest.mark.parametrize("check_name", FEEDS)
+def test_a_feed_that_is_suspicious_turns_its_own_rule_red(project: Project, check_name: str):
+    change, told = FEEDS[check_name]
+    bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
+    change(bars).drop("adjustment").write_csv(project.feed("S00"))
+    result = project.run("S00")
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {check_name}
+    assert failed[check_name].metadata["measured"].value == 0.0
+    assert told in str(failed[check_name].metadata["offenders"].value)
+    assert not project.materialized("backtests", "rsi")
+
+
+def test_one_suspicious_symbol_of_many_is_kept_and_warned_of(project: Project):
+    bars = SyntheticSource().fetch("S03", date(2022, 1, 3), END)
+    _halve_from(bars).drop("adjustment").write_csv(project.feed("S03"))
+    result = project.run(TWELVE)
+    assert result.success
+    failed = red(project, result)
+    assert set(failed) == {"jumps_are_explained"}
+    assert failed["jumps_are_explained"].severity.value == "WARN"
+    assert failed["jumps_are_explained"].metadata["measured"].value == pytest.approx(11 / 12)
+    assert "`S03`" in str(failed["jumps_are_explained"].metadata["offenders"].value)
+    assert "S03" in project.materialized("backtest_summaries")
