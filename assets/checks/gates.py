@@ -76,6 +76,8 @@ def build_gates(
 ) -> dg.AssetChecksDefinition:
     """Return the checks of a stage: every gate on every one of its assets."""
     by_name = {gate.name: gate for gate in gates}
+    # The first that is broken is what a run is said to have failed for.
+    place = {gate.name: number for number, gate in enumerate(gates)}
 
     @dg.multi_asset_check(
         name=f"{stage}_gates",
@@ -90,7 +92,8 @@ def build_gates(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
         measurement_of = functools.cache(lambda runs: _measurement(result_store, runs, stage))
-        for selected in sorted(context.selected_asset_check_keys):
+        selection = context.selected_asset_check_keys
+        for selected in sorted(selection, key=lambda one: (one.asset_key, place[one.name])):
             measurement = measurement_of(_judged_runs(context, selected.asset_key))
             if measurement:
                 gate, key = by_name[selected.name], selected.asset_key

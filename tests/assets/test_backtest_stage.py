@@ -15,7 +15,7 @@ from engine.backtest import VectorBTEngine
 from engine.results import BacktestResult
 from engine.workers import Workers
 from strategies.registry import registered_strategies
-from tests.project import SYMBOLS, Project
+from tests.project import START, SYMBOLS, Project
 
 ALL = ["prices", *(f"backtests/{name}" for name in registered_strategies()), "backtest_summaries"]
 
@@ -83,7 +83,8 @@ def test_prices_are_loaded_once_for_all_strategies_and_the_engine_is_called_once
             yield symbol, loaded
 
     def counted_run(self: Any, histories: Any, strategies: Any, *rest: Any) -> Any:
-        calls.append(len(strategies))
+        if rest[0].start == START:  # and not the probe, which has windows of its own
+            calls.append(len(strategies))
         return run(self, histories, strategies, *rest)
 
     monkeypatch.setattr(resources.histories, "load_histories", counted_load)

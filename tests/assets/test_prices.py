@@ -84,7 +84,10 @@ def test_bars_that_the_feed_withdrew_are_not_passed_off_as_todays(project: Proje
     assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
     lines = project.feed("S03").read_text().splitlines()
     project.feed("S03").write_text("\n".join(lines[:-40]))
-    assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
+    # A check would stop at bars that are so far behind.
+    config = {"resources": {"thresholds": {"config": {"stale_sessions": 100}}}}
+    selection = ["prices", "backtests/rsi", "backtest_summaries"]
+    assert project.run("S03", selection=selection, run_config=config).success
     newest = project.manager.get_backtests_by_symbol("S03")[0]
     assert newest["ended_early"]
     assert newest["last_session"].isoformat() == lines[-41].split(",")[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.checks.catalogue import GATES
 from pipelines.definitions import build_defs
 from pipelines.partitions import whole_range
 from resources.settings import Settings
@@ -77,7 +78,8 @@ def test_every_asset_can_be_part_of_one_ranged_run():
 def test_every_check_blocks_what_is_downstream():
     graph = _definitions().resolve_asset_graph()
     checks = [graph.get(key) for key in graph.asset_check_keys]
-    assert len(checks) == 1 + 2 * len(registered_strategies()) + 2
+    times = {"backtests": len(registered_strategies())}
+    assert len(checks) == sum(len(gates) * times.get(of, 1) for of, gates in GATES.items())
     assert all(check.blocking for check in checks)
 
 

@@ -46,10 +46,9 @@ class Quadratic(_Planted):
     name = "quadratic"
 
     def signals(self, bars: Bars) -> Signals:
-        spread = [float(np.sort(bars.close[: stop + 1]).sum()) for stop in range(len(bars))]
-        work = sum(np.add.outer(bars.close, bars.close).sum() for _ in range(3))
-        up = np.diff(spread, prepend=0.0) > min(0.0, work)
-        return Signals(up & (bars.close > bars.open), bars.close < bars.open)
+        work = [float(np.add.outer(bars.close, bars.close).sum()) for _ in range(20)]
+        up = bars.close > bars.open
+        return Signals(up & (min(work) > 0.0), ~up)
 
 
 class Peeking(NextClose):
@@ -110,7 +109,7 @@ def test_a_strategy_that_is_quadratic_turns_the_scaling_red(
     assert set(failed) == {"scaling_below_threshold"}
     check = failed["scaling_below_threshold"]
     assert check.severity.value == "ERROR"
-    assert 5.0 < check.metadata["ratio"].value < 12.0
+    assert 5.0 < check.metadata["ratio"].value < 40.0
     assert check.metadata["years_3_ms"].value > 5 * check.metadata["years_1_ms"].value
     assert _downstream_did_not_run(project)
 
