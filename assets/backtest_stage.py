@@ -25,6 +25,7 @@ from resources.run_settings import RunSettings
 from resources.universe import Universe, UniverseError
 from resources.universe_benchmark import UniverseBenchmark, universe_benchmark
 from strategies.base import Strategy
+from strategies.shared import Tally
 
 if TYPE_CHECKING:
     from resources.backtest_tables import Provenance
@@ -54,6 +55,7 @@ class BacktestStage:
     data_versions: dict[str, str] = field(default_factory=dict)
     benchmark: UniverseBenchmark | None = None
     probe: RunProbe = field(default_factory=RunProbe)
+    indicators: Tally = field(default_factory=Tally)
 
     def run(self) -> None:
         """Work through the run's symbols; `made`, `failures` and `summary` say what came of it."""
@@ -76,6 +78,8 @@ class BacktestStage:
             self.profile.summary(
                 requested=len(self.context.partition_keys),
                 succeeded=len(complete),
+                cache_hits=self.indicators.hits,
+                cache_misses=self.indicators.misses,
             )
             | {"succeeded_by_strategy": by_strategy}
             | of_universe
@@ -114,6 +118,8 @@ class BacktestStage:
         against = self.benchmark.equal_weight if self.benchmark else None
         for outcome in engine.run_batches(histories, self.strategies, self._window(), against):
             self.failures.extend(outcome.failures)
+            self.indicators.hits += outcome.indicators.hits
+            self.indicators.misses += outcome.indicators.misses
             for result in outcome.results:
                 self.probe.look_at(result)
                 yield result

@@ -75,6 +75,8 @@ class _Stage:
     profile: StageProfile = field(default_factory=StageProfile)
     stored: dict[str, StoredBars] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    # Of the source, and so of its budget.
+    requests: int = 0
     # By rule of quality and symbol, what is suspicious.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -88,11 +90,16 @@ class _Stage:
             self.profile.sample()
 
     def summary(self) -> dict[str, Any]:
-        counts = {"requested": len(self.context.partition_keys), "succeeded": len(self.stored)}
+        counts = {
+            "requested": len(self.context.partition_keys),
+            "succeeded": len(self.stored),
+            "source_requests": self.requests,
+        }
         quality = {"symbols": len(self.stored), "offenders": self.offenders}
         return self.profile.summary(**counts) | {"quality": quality}
 
     def _store(self, symbol: str, listed: "Span") -> StoredBars:
+        self.requests += 1
         fetched = self.source.fetch(symbol, *listed)
         stored = self.price_store.write(self.source.name, symbol, fetched, listed)
         for news in _news(symbol, stored):

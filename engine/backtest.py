@@ -20,6 +20,7 @@ from engine.sweep import SweepOutcome, grid_of
 from engine.workers import Workers
 from strategies.base import Strategy
 from strategies.registry import get_strategy
+from strategies.shared import Tally
 
 if TYPE_CHECKING:
     import vectorbt
@@ -129,10 +130,13 @@ class VectorBTEngine:
         """
         results: list[BacktestResult] = []
         failures: list[Failure] = []
+        indicators = Tally()
         for outcome in self.run_batches(histories, strategies, window, universe):
             results += outcome.results
             failures += outcome.failures
-        return BatchOutcome(results, failures)
+            indicators.hits += outcome.indicators.hits
+            indicators.misses += outcome.indicators.misses
+        return BatchOutcome(results, failures, indicators)
 
     def run_batches(
         self,
@@ -180,7 +184,7 @@ class VectorBTEngine:
         """
         grid = grid_of(strategy_type, ranges)
         outcome = self.run_batch(histories, grid.strategies, window, universe)
-        return SweepOutcome(outcome.results, outcome.failures, grid.skipped)
+        return SweepOutcome(outcome.results, outcome.failures, outcome.indicators, grid.skipped)
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
@@ -251,7 +255,11 @@ def _outcome(chunk: Chunk, outcomes: list[BlockOutcome]) -> BatchOutcome:
             place = (places[symbol], first_strategy + number)
             placed.append((place, _result(block, outcome, row)))
     placed.sort(key=lambda one: one[0])
-    return BatchOutcome([result for _, result in placed], failures)
+    indicators = Tally(
+        sum(outcome.indicators.hits for outcome in outcomes),
+        sum(outcome.indicators.misses for outcome in outcomes),
+    )
+    return BatchOutcome([result for _, result in placed], failures, indicators)
 
 
 def _result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:

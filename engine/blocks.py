@@ -21,6 +21,7 @@ from engine.positions import Ints
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, simulate
 from strategies.base import Floats, Strategy
+from strategies.shared import Tally, tallied
 
 # What a backtest needs for each of its bars while it is simulated and measured: 13 arrays of
 # eight bytes at once, and signals. The budget is a guide; benchmarks/engine/memory.py is the bound.
@@ -67,6 +68,8 @@ class BlockOutcome:
         The metrics of the backtests.
     failures
         What failed, by symbol and strategy.
+    indicators
+        How often an indicator was at hand, and how often it had to be computed.
     """
 
     made: list[tuple[int, int]]
@@ -74,14 +77,18 @@ class BlockOutcome:
     first: Ints
     measurement: Measurement
     failures: list[Failure]
+    indicators: Tally
 
 
 def run_block(block: Block) -> BlockOutcome:
     """Simulate and measure a block."""
-    orders, made, failures = orders_of(block.histories, block.strategies, block.settings)
+    with tallied() as indicators:
+        orders, made, failures = orders_of(block.histories, block.strategies, block.settings)
     simulation = simulate(orders)
     measurement = measure(Sample(simulation, block.universe_returns))
-    return BlockOutcome(made, simulation.trades, simulation.first, measurement, failures)
+    return BlockOutcome(
+        made, simulation.trades, simulation.first, measurement, failures, indicators
+    )
 
 
 @dataclass(frozen=True)

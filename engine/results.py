@@ -15,6 +15,7 @@ from engine.positions import EXIT_REASONS
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, equity_curves
 from strategies.base import Floats, Strategy
+from strategies.shared import Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,10 +151,13 @@ class BatchOutcome:
     """A batch's results and failures; each backtest asked for is in exactly one of them.
 
     A failure without a strategy is one of the symbol, and stands for all of its strategies.
+    `indicators` tells how often an indicator was at hand, for another strategy or point of a
+    sweep had needed it, and how often it had to be computed.
     """
 
     results: list[BacktestResult]
     failures: list[Failure]
+    indicators: Tally = field(default_factory=Tally)
 
     def table(self) -> "pd.DataFrame":
         """Return a row a result: symbol, strategy, its parameters, its labels and every metric.

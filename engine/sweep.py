@@ -1,7 +1,7 @@
 """Parameter sweeps: the grid of a strategy's ranges, and the results over it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -31,7 +31,7 @@ class Grid:
 class SweepOutcome(BatchOutcome):
     """What a sweep gave; `skipped` as in `Grid`."""
 
-    skipped: list[dict[str, Any]]
+    skipped: list[dict[str, Any]] = field(default_factory=list)
 
 
 def grid_of(strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = None) -> Grid:

@@ -7,6 +7,7 @@ The four fast averages of a sweep meet the same four slow ones: 32 of them are c
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +19,28 @@ Answer = TypeVar("Answer")
 _known: ContextVar[dict[tuple[Any, ...], tuple[Any, Any]] | None] = ContextVar(
     "known indicators", default=None
 )
+
+
+@dataclass
+class Tally:
+    """How often a shared indicator was at hand, and how often it had to be computed."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+_tally: ContextVar[Tally | None] = ContextVar("tally of shared indicators", default=None)
+
+
+@contextmanager
+def tallied() -> Iterator[Tally]:
+    """Count what `sharing` saves until the end of the block."""
+    tally = Tally()
+    token = _tally.set(tally)
+    try:
+        yield tally
+    finally:
+        _tally.reset(token)
 
 
 @contextmanager
@@ -54,11 +77,20 @@ def shared(indicator: Callable[Parameters, Answer]) -> Callable[Parameters, Answ
             *kwargs,
             *(id(one) if isinstance(one, np.ndarray) else one for one in given),
         )
-        if key not in known:
+        there = key in known
+        if not there:
             known[key] = (given, _read_only(indicator(*args, **kwargs)))
+        _count(there)
         return known[key][1]
 
     return remembered
+
+
+def _count(hit: bool) -> None:
+    tally = _tally.get()
+    if tally is not None:
+        tally.hits += hit
+        tally.misses += not hit
 
 
 def _read_only(answer: Any) -> Any:

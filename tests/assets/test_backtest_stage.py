@@ -211,3 +211,17 @@ def test_what_makes_no_sense_is_refused_before_prices_are_fetched(
     assert not result.success
     assert project.why(result) == f"prices: InvalidSettingsError: {message}"
     assert not project.materialized("prices")
+
+
+def test_a_run_remembers_its_requests_and_what_its_caches_saved(project: Project):
+    project.spoil("S01")
+    result = project.run((SYMBOLS[0], SYMBOLS[6]), selection=ALL)
+    run = project.manager.get_run(result.run_id)
+    assert run is not None
+    assert run["profile"]["prices"]["source_requests"] == 7
+    backtests = run["profile"]["backtests"]
+    # Of nine strategies some look at the same averages of a symbol.
+    assert backtests["cache_hits"] > 0
+    assert backtests["cache_misses"] > 0
+    assert run["profile"]["backtest_summaries"]["database_seconds"] > 0
+    assert [row["symbol"] for row in project.manager.get_universe(result.run_id)] == list(SYMBOLS)

@@ -104,3 +104,11 @@ def test_a_range_that_makes_no_sense_is_refused(ranges: dict, message: str):
 def test_an_unknown_strategy_is_refused():
     with pytest.raises(UnknownStrategyError, match="Did you mean 'sma_cross'"):
         VectorBTEngine().sweep(HISTORIES, "sma_cros", WINDOW)
+
+
+def test_a_sweep_counts_what_it_shared():
+    outcome = VectorBTEngine().sweep(HISTORIES, "sma_cross", WINDOW)
+    points = len(outcome.results) // len(HISTORIES)
+    # Four fast averages and four slow ones, 20 among both, for two of each point.
+    assert outcome.indicators.misses == len(HISTORIES) * 7
+    assert outcome.indicators.hits == len(HISTORIES) * (2 * points - 7)
