@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import fsspec
 from dagster import ConfigurableResource
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
 from resources.atomic_write import write_whole
-from resources.price_versions import Revision, keep, kept_files, quarantine, revisions
+from resources.price_versions import Revision, keep, kept_files, quarantine, revisions, url_of
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import GauntletError
 
@@ -73,8 +72,7 @@ class PriceStore(ConfigurableResource):
 
     def path_of(self, source: str, symbol: str) -> str:
         """Return the path, or URL if not local, of a symbol's file, which need not exist."""
-        fs, path = self._locate(source, symbol)
-        return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
+        return url_of(*self._locate(source, symbol))
 
     def write(
         self, source: str, symbol: str, frame: pl.DataFrame, asked: Span | None = None
@@ -161,7 +159,10 @@ class PriceStore(ConfigurableResource):
         return window_of(self._read(source, symbol), start, end)
 
     def revisions(self, source: str, symbol: str) -> list[Revision]:
-        """Return the versions of a symbol's bars that others took the place of, oldest first."""
+        """Return the versions of a symbol's bars that others took the place of, oldest first.
+
+        Raises CorruptBarsError for a kept file that can't be read; no other is lost by removing it.
+        """
         fs, path = self._locate(source, symbol)
         data = _content(fs, path)
         stored = None if data is None else _decoded(path, data, source, symbol)
@@ -196,17 +197,20 @@ class PriceStore(ConfigurableResource):
         from resources.market_data.parquet import CorruptBarsError
 
         fs, path = self._locate(source, symbol)
+        unread: list[str] = []
         for candidate in [path, *kept_files(fs, path)]:
             data = _content(fs, candidate)
             stored = None if data is None else _decoded(candidate, data, source, symbol)
-            if stored is None or isinstance(stored, CorruptBarsError):
-                continue
-            window = stored.bars.filter(stored.bars["date"].is_between(start, end))
-            if not window.is_empty() and data_version(window) == version:
-                return window
+            if isinstance(stored, CorruptBarsError):
+                unread.append(url_of(fs, candidate))
+            elif stored is not None:
+                window = stored.bars.filter(stored.bars["date"].is_between(start, end))
+                if not window.is_empty() and data_version(window) == version:
+                    return window
         raise NoStoredBarsError(
             f"{symbol}: no bars of source '{source}' from {start} to {end} with the data version "
             f"{version} are stored or kept."
+            + (f" Corrupt, and not searched: {', '.join(unread)}." if unread else "")
         )
 
     def _locate(self, source: str, symbol: str) -> tuple[AbstractFileSystem, str]:
