@@ -100,7 +100,10 @@ class BacktestFiles(dg.ConfigurableResource):
 
     def _folder(self, run_id: str) -> tuple[fsspec.AbstractFileSystem, str]:
         fs, root = fsspec.url_to_fs(self.root)
-        return fs, f"{root.rstrip('/')}/{run_id}"
+        folder = f"{root.rstrip('/')}/{run_id}"
+        # Some buckets remember their listings, and another process may have written since.
+        fs.invalidate_cache(folder)
+        return fs, folder
 
     def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
         import polars as pl

@@ -19,15 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import fsspec
 from dagster import ConfigurableResource
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
 from resources.atomic_write import write_whole
-from resources.price_versions import Revision, keep, kept_files, quarantine, revisions
+from resources.price_versions import Revision, keep, kept_files, quarantine, revisions, url_of
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import GauntletError
 
@@ -73,8 +72,7 @@ class PriceStore(ConfigurableResource):
 
     def path_of(self, source: str, symbol: str) -> str:
         """Return the path, or URL if not local, of a symbol's file, which need not exist."""
-        fs, path = self._locate(source, symbol)
-        return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
+        return url_of(*self._locate(source, symbol))
 
     def write(
         self, source: str, symbol: str, frame: pl.DataFrame, asked: Span | None = None
@@ -132,21 +130,18 @@ class PriceStore(ConfigurableResource):
         from resources.market_data.parquet import decode_many
 
         fs, folder = self._folder(source)
-        paths = [_file(folder, symbol) for symbol in symbols]
-        contents = _contents(fs, paths)
-        there = [place for place, data in enumerate(contents) if isinstance(data, bytes)]
-        decoded = decode_many(
-            [(paths[place], cast("bytes", contents[place])) for place in there],
-            source,
-            [symbols[place] for place in there],
-        )
-        found: list[StoredFile | Exception] = [
-            data if isinstance(data, Exception) else _nothing_stored(source, symbol)
-            for symbol, data in zip(symbols, contents, strict=True)
-        ]
-        for place, one in zip(there, decoded, strict=True):
-            found[place] = one
-        return found
+        paths = {symbol: _file(folder, symbol) for symbol in symbols if is_symbol(symbol)}
+        files: dict[str, tuple[str, bytes]] = {}
+        found: dict[str, StoredFile | Exception] = {}
+        for symbol, content in zip(paths, _contents(fs, list(paths.values())), strict=True):
+            if isinstance(content, bytes):
+                files[symbol] = paths[symbol], content
+            else:
+                missing = isinstance(content, FileNotFoundError)
+                found[symbol] = _nothing_stored(source, symbol) if missing else content
+        decoded = decode_many(list(files.values()), source, list(files))
+        found |= zip(files, decoded, strict=True)
+        return [found.get(symbol) or _no_symbol(symbol) for symbol in symbols]
 
     def load(
         self, source: str, symbol: str, start: date, end: date, data_version: str | None = None
@@ -164,7 +159,10 @@ class PriceStore(ConfigurableResource):
         return window_of(self._read(source, symbol), start, end)
 
     def revisions(self, source: str, symbol: str) -> list[Revision]:
-        """Return the versions of a symbol's bars that others took the place of, oldest first."""
+        """Return the versions of a symbol's bars that others took the place of, oldest first.
+
+        Raises CorruptBarsError for a kept file that can't be read; no other is lost by removing it.
+        """
         fs, path = self._locate(source, symbol)
         data = _content(fs, path)
         stored = None if data is None else _decoded(path, data, source, symbol)
@@ -177,8 +175,6 @@ class PriceStore(ConfigurableResource):
         One listing of the folder, by which a missing symbol costs nothing.
         """
         fs, path = self._folder(source)
-        # Some buckets remember their listings, and another process may have written since.
-        fs.invalidate_cache(path)
         try:
             # Listed, not globbed: brackets in the root would be read as a pattern.
             names = [PurePosixPath(str(entry)).name for entry in fs.ls(path, detail=False)]
@@ -201,17 +197,20 @@ class PriceStore(ConfigurableResource):
         from resources.market_data.parquet import CorruptBarsError
 
         fs, path = self._locate(source, symbol)
+        unread: list[str] = []
         for candidate in [path, *kept_files(fs, path)]:
             data = _content(fs, candidate)
             stored = None if data is None else _decoded(candidate, data, source, symbol)
-            if stored is None or isinstance(stored, CorruptBarsError):
-                continue
-            window = stored.bars.filter(stored.bars["date"].is_between(start, end))
-            if not window.is_empty() and data_version(window) == version:
-                return window
+            if isinstance(stored, CorruptBarsError):
+                unread.append(url_of(fs, candidate))
+            elif stored is not None:
+                window = stored.bars.filter(stored.bars["date"].is_between(start, end))
+                if not window.is_empty() and data_version(window) == version:
+                    return window
         raise NoStoredBarsError(
             f"{symbol}: no bars of source '{source}' from {start} to {end} with the data version "
             f"{version} are stored or kept."
+            + (f" Corrupt, and not searched: {', '.join(unread)}." if unread else "")
         )
 
     def _locate(self, source: str, symbol: str) -> tuple[AbstractFileSystem, str]:
@@ -223,13 +222,22 @@ class PriceStore(ConfigurableResource):
         if not re.fullmatch(r"[a-z][a-z0-9_]*", source):
             raise PriceStoreError(f"{source[:40]!r} is not the name of a source.")
         fs, root = fsspec.url_to_fs(self.root)
-        return fs, f"{root.rstrip('/')}/{source}"
+        folder = f"{root.rstrip('/')}/{source}"
+        # Buckets remember their listings, and then say of what another process has written since
+        # that it is not there: a symbol would be missing, and a write would not see what it merges
+        # with.
+        fs.invalidate_cache(folder)
+        return fs, folder
 
 
 def _file(folder: str, symbol: str) -> str:
     if not is_symbol(symbol):
-        raise PriceStoreError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+        raise _no_symbol(symbol)
     return f"{folder}/{symbol}.parquet"
+
+
+def _no_symbol(symbol: str) -> PriceStoreError:
+    return PriceStoreError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
 
 
 def window_of(stored: StoredFile, start: date, end: date) -> pl.DataFrame:
@@ -296,21 +304,11 @@ def _content(fs: AbstractFileSystem, path: str) -> bytes | None:
         return None
 
 
-def _contents(fs: AbstractFileSystem, paths: Sequence[str]) -> list[bytes | Exception | None]:
-    """Return what each file holds, None where there is none, or why it can't be read."""
-    if isinstance(fs, LocalFileSystem):
-        return [_content_or_error(fs, path) for path in paths]
-    if len(paths) == 1:  # of one path, `cat` returns the content itself
-        return [_content_or_error(fs, paths[0])]
-    found = cast("dict[str, bytes | Exception]", fs.cat(list(paths), on_error="return"))
-    return [None if isinstance(found[path], FileNotFoundError) else found[path] for path in paths]
-
-
-def _content_or_error(fs: AbstractFileSystem, path: str) -> bytes | Exception | None:
-    try:
-        return _content(fs, path)
-    except OSError as error:
-        return error
+def _contents(fs: AbstractFileSystem, paths: list[str]) -> list[bytes | Exception]:
+    """Return what each file holds, or why it can't be read; buckets are asked for all at once."""
+    # Not `cat`, which takes brackets in a path for a pattern. None to None is the whole file.
+    whole: Any = None
+    return fs.cat_ranges(paths, whole, whole, on_error="return")
 
 
 def _nothing_stored(source: str, symbol: str) -> NoStoredBarsError:

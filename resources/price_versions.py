@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from fsspec.implementations.local import LocalFileSystem
+
 from resources.atomic_write import write_whole
 
 if TYPE_CHECKING:
@@ -51,11 +53,12 @@ def keep(
     from resources.market_data.parquet import encode
 
     version = stored.label.data_version
+    kept = f"{_versions(path)}/{version}.parquet"
     revision = Revision(
         data_version=version,
-        path=f"{_versions(path)}/{version}.parquet",
+        path=url_of(fs, kept),
         replaced_by=replaced_by,
-        replaced_at=datetime.now(UTC).replace(microsecond=0),
+        replaced_at=datetime.now(UTC),
         first_changed=difference.first,
         changed_bars=difference.bars,
     )
@@ -65,7 +68,7 @@ def keep(
         "first_changed": revision.first_changed.isoformat(),
         "changed_bars": str(revision.changed_bars),
     }
-    write_whole(fs, revision.path, encode(stored.bars, stored.label, **record))
+    write_whole(fs, kept, encode(stored.bars, stored.label, **record))
     return revision
 
 
@@ -75,7 +78,7 @@ def quarantine(fs: AbstractFileSystem, path: str, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()[:16]
     kept = f"{folder}/.quarantine/{name.removesuffix('.parquet')}.{digest}.parquet"
     write_whole(fs, kept, data)
-    return kept
+    return url_of(fs, kept)
 
 
 def kept_files(fs: AbstractFileSystem, path: str) -> list[str]:
@@ -98,25 +101,45 @@ def kept_files(fs: AbstractFileSystem, path: str) -> list[str]:
 def revisions(fs: AbstractFileSystem, path: str, current: str | None) -> list[Revision]:
     """Return the revisions of the file at `path`, oldest first.
 
-    A version that is `current`, for its replacement never came, is none.
+    A version that is `current`, for its replacement never came, is none. A file that can't be read
+    raises CorruptBarsError.
     """
-    from resources.market_data.parquet import told
+    kept = [_recorded(url_of(fs, file), _content(fs, file)) for file in kept_files(fs, path)]
+    return sorted(
+        (revision for revision in kept if revision.data_version != current),
+        key=lambda revision: (revision.replaced_at, revision.data_version),
+    )
 
-    found = []
-    for kept in kept_files(fs, path):
-        said = told(cast("bytes", fs.cat_file(kept)))
-        if said["data_version"] != current:
-            found.append(
-                Revision(
-                    data_version=said["data_version"],
-                    path=kept,
-                    replaced_by=said["replaced_by"],
-                    replaced_at=datetime.fromisoformat(said["replaced_at"]),
-                    first_changed=date.fromisoformat(said["first_changed"]),
-                    changed_bars=int(said["changed_bars"]),
-                )
-            )
-    return sorted(found, key=lambda revision: (revision.replaced_at, revision.data_version))
+
+def url_of(fs: AbstractFileSystem, path: str) -> str:
+    """Return a path as people write it: as it is if local, and otherwise as a URL."""
+    return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
+
+
+def _recorded(path: str, data: bytes) -> Revision:
+    """Return the record that `keep` has written into the file at `path`."""
+    from resources.market_data.parquet import UNREADABLE, CorruptBarsError, told
+
+    try:
+        said = told(data)
+        return Revision(
+            data_version=said["data_version"],
+            path=path,
+            replaced_by=said["replaced_by"],
+            replaced_at=datetime.fromisoformat(said["replaced_at"]),
+            first_changed=date.fromisoformat(said["first_changed"]),
+            changed_bars=int(said["changed_bars"]),
+        )
+    except (*UNREADABLE, KeyError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CorruptBarsError(
+            f"{path} is corrupt ({reason}): it was kept for old backtests, and nothing else needs "
+            "it; move it away to go on."
+        ) from error
+
+
+def _content(fs: AbstractFileSystem, path: str) -> bytes:
+    return cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
 
 
 def _versions(path: str) -> str:

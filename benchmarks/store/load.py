@@ -4,8 +4,9 @@
 arrays, each file's content hash verified, against `polars.scan_parquet(files).collect()` of the
 same files, which gives one frame and checks nothing. The files are in the system's cache for both.
 
-Memory: 10,000 symbols are loaded one after the other and let go, in a fresh process; growth is the
-peak of its resident memory above what it was after the first thousand.
+Memory: 10,000 symbols (1,000 files, each ten times) are loaded one after the other and let go, in a
+fresh process; growth is the highest that its resident memory ever was, less what it was after the
+first thousand.
 """
 
 import json

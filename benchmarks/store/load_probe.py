@@ -9,12 +9,12 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.memory_probe import peak_mb, resident_mb
 from benchmarks.store.load import SOURCE, wanted
 from resources.histories import LoadedHistory, load_histories
 from resources.price_store import PriceStore
-from resources.run_profile import StageProfile
 
-_MEGABYTE = 1_000_000
+_MEGABYTE = 2**20
 
 
 def probe(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
@@ -22,15 +22,13 @@ def probe(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
     store = PriceStore(root=root)
     for _ in load_histories(store, SOURCE, wanted(stored, bars)):
         pass
-    profile, loaded, begun = StageProfile(), 0, time.perf_counter()
+    start_mb, loaded, begun = resident_mb(), 0, time.perf_counter()
     for _, one in load_histories(store, SOURCE, wanted(stored, bars, symbols // stored)):
         if isinstance(one, LoadedHistory):
             loaded += 6 * one.history.bars.close.nbytes
-        profile.sample()
-    found = profile.summary()
     return {
-        "start_mb": found["memory_start_mb"],
-        "growth_mb": found["memory_peak_mb"] - found["memory_start_mb"],
+        "start_mb": start_mb,
+        "growth_mb": peak_mb() - start_mb,
         "loaded_mb": loaded / _MEGABYTE,
         "seconds": time.perf_counter() - begun,
     }

@@ -1,4 +1,8 @@
-"""Bars as the bytes of a Parquet file that says what it is, and is checked against its version."""
+"""Bars as the bytes of a Parquet file that says what it is, and is checked against its version.
+
+A file that does not say all of it, such as one that was written before files said whose they are,
+counts as corrupt: its bars can be fetched again, and the file is kept in quarantine.
+"""
 
 import io
 import itertools

@@ -1,7 +1,9 @@
 """Prices: what is stored, and that bad bars never replace good ones."""
 
+import logging
 from datetime import date
 
+from resources.market_data.bars import data_version
 from tests.project import END, START, SYMBOLS, Project
 
 
@@ -28,6 +30,37 @@ def test_the_metadata_says_what_is_stored(project: Project):
     assert event.metadata["first_session"].value == "2022-01-03"
     assert event.metadata["outcome"].value == "created"
     assert event.metadata["path"].value == _store(project).path_of("files", "S00")
+
+
+def test_bars_that_the_feed_has_revised_are_told_in_the_log_and_on_the_partition(project: Project):
+    assert _prices(project).success
+    before = _store(project).read("files", "S00")
+    lines = project.feed("S00").read_text().splitlines()
+    for row in (100, 101):
+        *cells, volume = lines[row].split(",")
+        lines[row] = ",".join([*cells, str(float(volume) + 1)])
+    project.feed("S00").write_text("\n".join(lines))
+    result = _prices(project)
+    (revision,) = _store(project).revisions("files", "S00")
+    day = lines[100].split(",")[0]
+    (event,) = result.asset_materializations_for_node("prices")
+    told = {name: value.value for name, value in event.metadata.items()}
+    assert told["outcome"] == "revised"
+    assert (told["previous_version"], told["previous_path"]) == (
+        data_version(before),
+        revision.path,
+    )
+    assert (told["first_changed"], told["changed_bars"]) == (day, 2)
+    assert told["data_version"] == revision.replaced_by != data_version(before)
+    warnings = [
+        entry.user_message
+        for entry in project.instance.all_logs(result.run_id)
+        if entry.level == logging.WARNING
+    ]
+    assert (
+        f"S00: revised, 2 bars differ from {day} on; the old ones are kept in {revision.path}"
+        in (warnings)
+    )
 
 
 def test_bad_bars_leave_the_good_ones_of_an_earlier_run(project: Project):

@@ -1,19 +1,24 @@
 """Histories as the price store gives them: adjusted, cut to what was asked for, unshared."""
 
+import gc
+import weakref
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import numpy as np
 import polars as pl
 import pytest
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
-from resources.histories import LoadedHistory, load_histories, load_history
-from resources.market_data.parquet import CorruptBarsError
+from resources.histories import _BATCH, LoadedHistory, load_histories, load_history
+from resources.market_data.parquet import CorruptBarsError, StoredFile
 from resources.market_data.sample import SampleSource
 from resources.market_data.synthetic import SyntheticSource
-from resources.price_store import NoStoredBarsError, PriceStore
+from resources.price_store import NoStoredBarsError, PriceStore, PriceStoreError
 from strategies.registry import registered_strategies
 
 START, END = date(2020, 1, 1), date(2021, 12, 31)
@@ -140,16 +145,58 @@ def test_a_symbol_that_cannot_be_loaded_spoils_no_other_of_its_batch(store: Pric
     Path(store.path_of("synthetic", symbols[4])).mkdir()
     days = {s: (BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)}
     days[symbols[5]] = (date(2001, 1, 1), date(2001, 2, 1))
-    loaded = dict(load_histories(store, "synthetic", [(s, *days[s]) for s in symbols]))
-    assert [type(loaded[symbol]) for symbol in symbols] == [
+    days["../S000"] = days[symbols[0]]
+    loaded = dict(load_histories(store, "synthetic", [(s, *days[s]) for s in days]))
+    assert [type(one) for one in loaded.values()] == [
         LoadedHistory,
         CorruptBarsError,
         LoadedHistory,
         NoStoredBarsError,
         IsADirectoryError,
         NoStoredBarsError,
+        PriceStoreError,
     ]
     assert f"{corrupt} is corrupt" in str(loaded[symbols[1]])
+
+
+def test_a_root_with_brackets_is_never_taken_for_a_pattern(request: pytest.FixtureRequest):
+    store, fs = PriceStore(root="memory://run[1]/prices"), fsspec.filesystem("memory")
+    request.addfinalizer(lambda: [fs.rm_file(file) for file in fs.find("/run[1]")])
+    symbols = _universe(store, 3)
+    wanted = [(s, BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)]
+    loaded = [one for _, one in load_histories(store, "synthetic", [*wanted, *wanted])]
+    assert [one.history.symbol for one in loaded if isinstance(one, LoadedHistory)] == symbols * 2
+
+
+def test_of_a_large_universe_only_some_batches_are_held_at_once(
+    store: PriceStore, monkeypatch: pytest.MonkeyPatch
+):
+    """What has been read is let go, whatever the number of symbols: counted, file by file."""
+    symbols = _universe(store, 130)
+    wanted = [(s, BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)] * 16
+    held: list[weakref.ref[pl.DataFrame]] = []
+    histories: list[weakref.ref[LoadedHistory]] = []
+    most, read_many = 0, PriceStore.read_many
+
+    def counted(self: PriceStore, source: str, batch: list[str]) -> list[StoredFile | Exception]:
+        found = read_many(self, source, batch)
+        held.extend(weakref.ref(one.bars) for one in found if isinstance(one, StoredFile))
+        return found
+
+    monkeypatch.setattr(PriceStore, "read_many", counted)
+    for number, (_, loaded) in enumerate(load_histories(store, "synthetic", wanted)):
+        assert isinstance(loaded, LoadedHistory)
+        histories.append(weakref.ref(loaded))
+        if number % 100 == 0:
+            gc.collect()
+            most = max(most, _alive(held))
+            assert _alive(histories) <= 2
+    assert len(held) == len(wanted)
+    assert most <= 3 * _BATCH
+
+
+def _alive(references: Sequence[weakref.ref[Any]]) -> int:
+    return sum(reference() is not None for reference in references)
 
 
 def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
@@ -165,7 +212,7 @@ def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
     loaded = load_histories(store, "synthetic", wanted())
     for _ in range(500):
         next(loaded)
-    assert len(asked) <= 500 + 4 * 64
+    assert len(asked) <= 500 + 2 * _BATCH
     loaded.close()  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -1,5 +1,8 @@
 """Nothing that was stored is lost: revisions are kept and can be loaded, corrupt files moved."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ import polars as pl
 import pytest
 
 from resources.market_data.bars import data_version
+from resources.market_data.parquet import CorruptBarsError
 from resources.market_data.synthetic import SyntheticSource
 from resources.price_store import NoStoredBarsError, PriceStore
 
@@ -63,12 +67,11 @@ def test_bars_that_others_take_the_place_of_without_a_shared_day_are_kept_too(st
 
 
 def test_many_revisions_are_listed_oldest_first_and_each_can_be_loaded(store: PriceStore):
-    versions = [BARS, *(_changed(BARS, 10 * n, 3, 1.0 + n) for n in range(1, 4))]
+    versions = [BARS, *(_changed(BARS, 10 * n, 3, 1.0 + n) for n in range(1, 8))]
     for bars in versions:
         store.write("files", "AAPL", bars)
-    assert {one.data_version for one in store.revisions("files", "AAPL")} == {
-        data_version(bars) for bars in versions[:-1]
-    }
+    listed = [one.data_version for one in store.revisions("files", "AAPL")]
+    assert listed == [data_version(bars) for bars in versions[:-1]]
     for bars in versions:
         first, last = BARS["date"][5], BARS["date"][200]
         window = bars.filter(pl.col("date").is_between(first, last))
@@ -86,22 +89,59 @@ def test_a_version_that_comes_back_is_current_and_no_revision(store: PriceStore)
     assert only.data_version == data_version(_changed(BARS, 30, 5))
 
 
-def test_a_writer_that_dies_between_keeping_and_replacing_has_changed_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+# Stops when it is about to replace what it has kept.
+REVISE_AND_STOP = """
+import sys
+from datetime import date
+import polars as pl
+import resources.price_store
+from resources.market_data.synthetic import SyntheticSource
+
+def stop(*_):
+    print("kept", flush=True)
+    sys.stdin.read()
+
+resources.price_store.write_whole = stop
+bars = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
+store = resources.price_store.PriceStore(root=sys.argv[1])
+store.write("files", "AAPL", bars.with_columns(volume=pl.col("volume") * 2))
+"""
+
+
+def test_a_writer_that_is_killed_between_keeping_and_replacing_has_changed_nothing(tmp_path: Path):
     store = PriceStore(root=str(tmp_path))
-    store.write("files", "AAPL", BARS)
-
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("resources.price_store.write_whole", die)
-        with pytest.raises(KeyboardInterrupt):
-            store.write("files", "AAPL", _changed(BARS, 30, 5))
+    old = store.write("files", "AAPL", BARS)
+    command = [sys.executable, "-c", REVISE_AND_STOP, store.root]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "kept\n"
+        writer.send_signal(signal.SIGKILL)
+    assert (tmp_path / "files" / ".versions" / "AAPL" / f"{old.data_version}.parquet").exists()
     assert store.read("files", "AAPL").equals(BARS)
     assert store.revisions("files", "AAPL") == []
     assert store.write("files", "AAPL", _changed(BARS, 30, 5)).outcome == "revised"
+    assert len(store.revisions("files", "AAPL")) == 1
+
+
+def test_a_kept_file_that_is_corrupt_is_named_and_spoils_no_other(store: PriceStore):
+    versions = [BARS, _changed(BARS, 30, 5), _changed(BARS, 60, 5)]
+    for bars in versions:
+        store.write("files", "AAPL", bars)
+    broken, _ = store.revisions("files", "AAPL")
+    fs, path = fsspec.url_to_fs(broken.path)
+    fs.pipe_file(path, b"garbage")
+    with pytest.raises(CorruptBarsError) as named:
+        store.revisions("files", "AAPL")
+    assert str(named.value).startswith(f"{broken.path} is corrupt (parquet: File out of spec")
+    assert str(named.value).endswith("nothing else needs it; move it away to go on.")
+    for bars in versions[1:]:
+        assert store.load("files", "AAPL", *ASKED, data_version(bars)).equals(bars)
+    with pytest.raises(NoStoredBarsError) as lost:
+        store.load("files", "AAPL", *ASKED, data_version(BARS))
+    assert str(lost.value).endswith(f"or kept. Corrupt, and not searched: {broken.path}.")
+    fs.rm_file(path)
     assert len(store.revisions("files", "AAPL")) == 1
 
 
@@ -118,7 +158,8 @@ def test_a_corrupt_file_is_quarantined_as_it_was_and_fresh_bars_are_stored(tmp_p
     assert Path(healed.quarantined).parent == path.parent / ".quarantine"
     assert Path(healed.quarantined).read_bytes() == broken
     assert store.read("files", "AAPL").equals(BARS[:5])
-    # What was kept before it broke is there still.
+    # What was kept before it broke is there still, and listed.
+    assert [one.data_version for one in store.revisions("files", "AAPL")] == [data_version(BARS)]
     assert store.load("files", "AAPL", *ASKED, data_version(BARS)).equals(BARS)
     assert store.symbols("files") == {"AAPL"}
 

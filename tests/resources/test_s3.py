@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 import fsspec
@@ -11,9 +12,10 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from resources.backtest_files import BacktestFiles
+from resources.backtest_tables import Provenance, tables_of
 from resources.histories import LoadedHistory, load_histories
 from resources.market_data.bars import data_version
-from resources.market_data.parquet import CorruptBarsError
+from resources.market_data.parquet import CorruptBarsError, encode, label_of
 from resources.market_data.synthetic import SyntheticSource
 from resources.price_store import NoStoredBarsError, PriceStore
 from tests.project import SYMBOLS, Project
@@ -54,6 +56,10 @@ def _another_process() -> s3fs.S3FileSystem:
     return s3fs.S3FileSystem(skip_instance_cache=True)
 
 
+def _file(symbol: str) -> bytes:
+    return encode(BARS, label_of("files", symbol, BARS, DAYS))
+
+
 def test_bars_are_written_read_extended_and_listed(bucket: str):
     store = PriceStore(root=f"{bucket}/prices")
     assert store.symbols("files") == set()
@@ -87,6 +93,36 @@ def test_what_another_process_has_written_since_is_seen(bucket: str):
         store.read("files", "AAPL")
 
 
+def test_a_listing_hides_nothing_that_another_process_has_written_since(bucket: str):
+    """Else a write would not see what it has to merge with, and the other's bars would be lost."""
+    store = PriceStore(root=f"{bucket}/prices")
+    store.write("files", "AAPL", BARS)
+    assert store.symbols("files") == {"AAPL"}
+    files = f"{bucket}/prices/files"
+    for symbol in ("MSFT", "IBM"):
+        _another_process().pipe_file(f"{files}/{symbol}.parquet", _file(symbol))
+    assert store.read("files", "MSFT").equals(BARS)
+    store.symbols("files")
+    _another_process().rm_file(f"{files}/IBM.parquet")
+    with pytest.raises(NoStoredBarsError):
+        store.read("files", "IBM")
+    _another_process().pipe_file(f"{files}/IBM.parquet", _file("IBM"))
+    assert store.write("files", "IBM", BARS[50:60], DAYS).outcome == "revised"
+    assert store.load("files", "IBM", *DAYS, data_version(BARS)).equals(BARS)
+
+
+def test_the_parts_that_another_process_has_written_since_are_seen(bucket: str):
+    files = BacktestFiles(root=f"{bucket}/backtests")
+    files.write("run", 0, tables_of([], Provenance("run", None, "files", 365, {}, {})))
+    assert files.parts("run") == [0]
+    folder = f"{bucket}/backtests/run"
+    for name in ("equity", "trades", "results"):
+        data = _another_process().cat_file(f"{folder}/{name}-00000.parquet")
+        _another_process().pipe_file(f"{folder}/{name}-00001.parquet", data)
+    assert files.read_part("run", 1).results.is_empty()
+    assert files.parts("run") == [0, 1]
+
+
 def test_revisions_are_kept_and_corrupt_files_quarantined(bucket: str):
     store = PriceStore(root=f"{bucket}/prices")
     store.write("files", "AAPL", BARS)
@@ -94,12 +130,15 @@ def test_revisions_are_kept_and_corrupt_files_quarantined(bucket: str):
     assert store.write("files", "AAPL", revised).outcome == "revised"
     (revision,) = store.revisions("files", "AAPL")
     assert revision.data_version == data_version(BARS)
+    kept = f"{bucket}/prices/files/.versions/AAPL/{data_version(BARS)}.parquet"
+    assert revision.path == kept
     assert store.load("files", "AAPL", *DAYS, data_version(BARS)).equals(BARS)
     other = _another_process()
     other.pipe_file(f"{bucket}/prices/files/AAPL.parquet", b"garbage")
     healed = store.write("files", "AAPL", BARS)
     assert healed.outcome == "recovered"
     assert healed.quarantined is not None
+    assert healed.quarantined.startswith(f"{bucket}/prices/files/.quarantine/AAPL.")
     assert other.cat_file(healed.quarantined) == b"garbage"
     assert store.read("files", "AAPL").equals(BARS)
 
@@ -118,6 +157,31 @@ def test_many_symbols_are_loaded_together_and_one_that_is_bad_alone(bucket: str)
     good = [one for one in loaded.values() if isinstance(one, LoadedHistory)]
     assert len(good) == 68
     assert {one.data_version for one in good} == {data_version(BARS)}
+
+
+def test_the_files_of_a_batch_are_fetched_side_by_side(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+):
+    store = PriceStore(root=f"{bucket}/prices")
+    symbols = [f"S{number:02}" for number in range(20)]
+    for symbol in symbols:
+        store.write("files", symbol, BARS[:5])
+    under_way, most, cat_file = 0, 0, s3fs.S3FileSystem._cat_file
+
+    async def counted(self: s3fs.S3FileSystem, *args: Any, **kwargs: Any) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await cat_file(self, *args, **kwargs)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_cat_file", counted)
+    wanted = [(symbol, BARS["date"][0], BARS["date"][4]) for symbol in symbols]
+    loaded = dict(load_histories(store, "files", wanted))
+    assert all(isinstance(one, LoadedHistory) for one in loaded.values())
+    assert most == len(symbols)
 
 
 def test_a_whole_run_keeps_prices_and_backtests_in_the_bucket(bucket: str, project: Project):

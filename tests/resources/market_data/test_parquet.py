@@ -1,5 +1,7 @@
 import io
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import polars as pl
 import pytest
@@ -61,26 +63,29 @@ def _fields(label: Label) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    ("made", "reason"),
     [
-        (b"", "parquet: File out of specification"),
-        (b"garbage" * 9, "parquet: File out of specification"),
-        (GOOD[:-40], "parquet: File out of specification"),
-        (_labelled(BARS[1:]), "its bars are not those of its data version"),
-        (_labelled(data_version="0" * 32), "its bars are not those of its data version"),
-        (_labelled(data_version=None), "it does not say its data_version"),
-        (_labelled(covers=None), "it does not say its covers"),
-        (_labelled(fetched_at=None), "it does not say its fetched_at"),
-        (_labelled(covers="yesterday"), "what it says of itself makes no sense"),
-        (_labelled(BARS.drop("volume")), "its columns are not those of bars"),
-        (_labelled(symbol="MSFT"), "it holds MSFT of source 'files'"),
-        (_labelled(source="sample"), "it holds AAPL of source 'sample'"),
+        (lambda: b"", "parquet: File out of specification"),
+        (lambda: b"garbage" * 9, "parquet: File out of specification"),
+        (lambda: GOOD[:-40], "parquet: File out of specification"),
+        (lambda: _labelled(BARS[1:]), "its bars are not those of its data version"),
+        (lambda: _labelled(data_version="0" * 32), "its bars are not those of its data version"),
+        *(
+            (partial(_labelled, BARS, **{name: None}), f"it does not say its {name}")
+            for name in ("source", "symbol", "covers", "fetched_at", "data_version", "rows")
+        ),
+        (lambda: _labelled(covers="yesterday"), "what it says of itself makes no sense"),
+        (lambda: _labelled(rows="many"), "what it says of itself makes no sense"),
+        (lambda: _labelled(BARS.drop("volume")), "its columns are not those of bars"),
+        (lambda: _labelled(symbol="MSFT"), "it holds MSFT of source 'files'"),
+        (lambda: _labelled(source="sample"), "it holds AAPL of source 'sample'"),
     ],
-    ids=str,
 )
-def test_a_file_that_is_not_what_was_written_is_refused_by_name(data: bytes, reason: str):
+def test_a_file_that_is_not_what_was_written_is_refused_by_name(
+    made: Callable[[], bytes], reason: str
+):
     with pytest.raises(CorruptBarsError) as refused:
-        _read(data)
+        _read(made())
     text = str(refused.value)
     assert text.startswith(f"store/AAPL.parquet is corrupt ({reason}")
     assert text.endswith("materialize its symbol's prices again.")
@@ -94,7 +99,11 @@ def _unverified(file: StoredFile) -> Exception:
     return AssertionError("the file is said to be good")
 
 
-@pytest.mark.parametrize("bad", [b"garbage" * 9, _labelled(BARS[1:]), _labelled(symbol="MSFT")])
+@pytest.mark.parametrize(
+    "bad",
+    [b"garbage" * 9, _labelled(BARS[1:]), _labelled(symbol="MSFT")],
+    ids=["garbage", "other bars", "another symbol's"],
+)
 def test_one_bad_file_of_several_is_told_alone(bad: bytes):
     other = encode(BARS[:9], label_of("files", "AAPL", BARS[:9], span_of(BARS)))
     found = decode_many([("a", GOOD), ("b", bad), ("c", other)], "files", ["AAPL", "AAPL", "AAPL"])
