@@ -187,17 +187,26 @@ def _replace_indexes() -> None:
 
 def _let_the_reader_read() -> None:
     op.execute(_CREATE_ROLE)
+    names = sa.text("SELECT quote_ident(current_schema()), quote_ident(current_user)")
+    name, user = op.get_bind().execute(names).one()
     known = sa.text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
     if not op.get_bind().execute(known, {"role": _READER}).scalar():
         _LOG.warning(
-            "This user may not create the role %s; an administrator can: CREATE ROLE %s NOLOGIN; "
-            "GRANT USAGE ON SCHEMA public TO %s; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "
-            "%s;",
-            *([_READER] * 4),
+            "This user may not create the role %s; an administrator can: %s",
+            _READER,
+            _for_an_administrator(name, user),
         )
         return
-    schema = sa.text("SELECT quote_ident(current_schema())")
-    name = op.get_bind().execute(schema).scalar()
     op.execute(f"GRANT USAGE ON SCHEMA {name} TO {_READER}")
     tables = "backtests, trades, backtest_runs, failures, universe_members"
     op.execute(f"GRANT SELECT ON {tables}, latest_backtests, leaderboard TO {_READER}")
+
+
+def _for_an_administrator(schema: str, user: str) -> str:
+    """Return what makes the role and lets it read what is there and what `user` makes later."""
+    return (
+        f"CREATE ROLE {_READER} NOLOGIN; GRANT USAGE ON SCHEMA {schema} TO {_READER}; "
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {_READER}; "
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {user} IN SCHEMA {schema} "
+        f"GRANT SELECT ON TABLES TO {_READER};"
+    )

@@ -1,18 +1,24 @@
 """What the store's methods refuse to be asked, each with what is allowed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from engine.metrics import METRICS
 from resources.result_store.errors import InvalidArgumentError, UnknownMetricError
 from strategies.errors import did_you_mean
 
+_MOST = 2**31 - 1
+"""What PostgreSQL's integer holds."""
+
 
 def whole(name: str, value: Any, least: int) -> int:
     """Return a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidArgumentError(f"{name} is {value!r}; allowed: whole, {least} or more.")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+        raise InvalidArgumentError(
+            f"{name} is {value!r}; allowed: whole, {least} or more, {_MOST} at most."
+        )
     return value
 
 
@@ -22,10 +28,17 @@ def limit_of(value: Any) -> int | None:
 
 
 def words(name: str, value: Any) -> str:
-    """Return a text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise InvalidArgumentError(f"{name} is {value!r}; allowed: a text that is not empty.")
+    """Return a text that is not empty, without NUL, which no text of PostgreSQL can hold."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidArgumentError(
+            f"{name} is {value!r}; allowed: a text that is not empty, without NUL."
+        )
     return value
+
+
+def run_id_of(value: Any) -> str:
+    """Return what may be a run's identifier; an empty one is that of no run."""
+    return value if value == "" else words("run_id", value)
 
 
 def words_of(name: str, values: Any) -> list[str] | None:
@@ -36,6 +49,31 @@ def words_of(name: str, values: Any) -> list[str] | None:
     if not isinstance(several, Iterable):
         raise InvalidArgumentError(f"{name} is {values!r}; allowed: a list of texts, or None.")
     return [words(name, value) for value in several]
+
+
+def uuid_of(value: Any) -> UUID | None:
+    """Return an identifier, or None for what can't be the identifier of anything."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
+
+
+def uuids_of(values: Any) -> list[UUID]:
+    """Return identifiers, of which one may stand alone, without what can be none."""
+    several = [values] if isinstance(values, (str, UUID)) else values
+    if not isinstance(several, Iterable):
+        raise InvalidArgumentError(
+            f"identifiers is {values!r}; allowed: identifiers, one or a list of them."
+        )
+    return [known for value in several if (known := uuid_of(value))]
+
+
+def json_object(name: str, value: Any) -> dict[str, Any]:
+    """Return a dict of what may become a JSON object; an empty one for None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidArgumentError(f"{name} is {value!r}; allowed: a dict, or None.")
+    return dict(value or {})
 
 
 def period(start: Any, end: Any) -> tuple[date, date]:

@@ -78,6 +78,8 @@ def checked_trades(trades: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checked(frame: pl.DataFrame, table: sa.Table, schema: pl.Schema) -> pl.DataFrame:
+    if not isinstance(frame, pl.DataFrame):
+        raise InvalidResultError(f"The {table.name} are a {type(frame).__name__}, not a DataFrame.")
     _refuse_other_columns(frame, table.name, schema)
     ordered = frame.select(list(schema))
     _refuse_other_dtypes(ordered, table.name, schema)

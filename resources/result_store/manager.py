@@ -75,7 +75,7 @@ class BacktestPersistenceManager:
         self, identifier: UUID | str, with_trades: bool = True
     ) -> dict[str, Any] | None:
         """Return a backtest, its trades under ``trades``, or None if there is none of that id."""
-        known = _as_uuid(identifier)
+        known = arguments.uuid_of(identifier)
         return reads.backtest(self.engine, known, with_trades) if known else None
 
     def get_backtests_by_symbol(
@@ -98,15 +98,15 @@ class BacktestPersistenceManager:
         The JSON columns come back as PostgreSQL writes JSONB: equal in meaning to what was
         saved, not letter by letter.
         """
-        return reads.backtests_of_run(self.engine, run_id)
+        return reads.backtests_of_run(self.engine, arguments.run_id_of(run_id))
 
-    def get_backtests_by_ids(self, identifiers: Iterable[UUID | str]) -> pl.DataFrame:
+    def get_backtests_by_ids(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
-        return reads.backtests_by_ids(self.engine, _known(identifiers))
+        return reads.backtests_by_ids(self.engine, arguments.uuids_of(identifiers))
 
-    def count_trades(self, identifiers: Iterable[UUID | str]) -> pl.DataFrame:
+    def count_trades(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return ``backtest_id`` and ``trades``, the number stored, of backtests that have any."""
-        return reads.count_trades(self.engine, _known(identifiers))
+        return reads.count_trades(self.engine, arguments.uuids_of(identifiers))
 
     def get_best_performing_strategies(
         self,
@@ -171,7 +171,7 @@ class BacktestPersistenceManager:
 
     def delete_backtest(self, identifier: UUID | str) -> bool:
         """Delete a backtest with its trades; tell whether there was one."""
-        known = _as_uuid(identifier)
+        known = arguments.uuid_of(identifier)
         return writes.delete(self.engine, known) if known else False
 
     def record_run(
@@ -191,14 +191,20 @@ class BacktestPersistenceManager:
         stage of a run adds its own. `universe` is kept with the run, its rows once for all runs
         of the same universe.
         """
-        run = {"run_id": run_id, "run_user": run_user, "source": source}
-        window = {"start_date": start_date, "end_date": end_date}
-        row = {**run, **window, "profile": dict(profile or {})}
+        first, last = arguments.period(start_date, end_date)
+        row = {
+            "run_id": arguments.words("run_id", run_id),
+            "run_user": run_user,
+            "source": arguments.words("source", source),
+            "start_date": first,
+            "end_date": last,
+            "profile": arguments.json_object("profile", profile),
+        }
         writes.record_run(self.engine, row, universe)
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
         """Return what was recorded of a run, its profile as a dict; None if nothing was."""
-        return reads.run(self.engine, run_id)
+        return reads.run(self.engine, arguments.run_id_of(run_id))
 
     def get_stage_history(self, stage: str, limit: int = 20) -> list[dict[str, Any]]:
         """Return run_id, started_at and profile of the newest runs of a stage, newest first."""
@@ -210,15 +216,16 @@ class BacktestPersistenceManager:
 
         In the order of its file; empty for a run of which nothing is known.
         """
-        return reads.universe(self.engine, run_id)
+        return reads.universe(self.engine, arguments.run_id_of(run_id))
 
     def record_failures(self, run_id: str, failures: Iterable[SymbolFailure]) -> int:
         """Record the failures of a run; return how many. Reported twice, one is one."""
-        return writes.record_failures(self.engine, run_id, failures)
+        known = arguments.words("run_id", run_id)
+        return writes.record_failures(self.engine, known, failures)
 
     def get_failures(self, run_id: str) -> list[dict[str, Any]]:
         """Return the failures of a run, by stage, symbol and strategy."""
-        return reads.failures(self.engine, run_id)
+        return reads.failures(self.engine, arguments.run_id_of(run_id))
 
     def leaderboard(self, comparison: Comparison | None = None) -> pl.DataFrame:
         """Return the strategies ranked over the universe, with `reads.LEADERBOARD_SCHEMA`.
@@ -231,16 +238,3 @@ class BacktestPersistenceManager:
     def standing(self, comparison: Comparison) -> pl.DataFrame:
         """Return the rows that the leaderboard of `comparison` ranks: `reads.STANDING_SCHEMA`."""
         return reads.standing(self.engine, comparison)
-
-
-def _as_uuid(identifier: UUID | str) -> UUID | None:
-    """Return the identifier, or None for a text that can't be the identifier of anything."""
-    try:
-        return UUID(str(identifier))
-    except ValueError:
-        return None
-
-
-def _known(identifiers: Iterable[UUID | str]) -> list[UUID]:
-    """Return the identifiers, without texts that can't be the identifier of anything."""
-    return [known for given in identifiers if (known := _as_uuid(given))]

@@ -1,6 +1,6 @@
 """What was saved in a period, in one answer."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,8 +62,6 @@ def _first_symbol(order: sa.ColumnElement) -> sa.ColumnElement:
 
 
 def _within(instant: sa.ColumnElement, start: date, end: date) -> sa.ColumnElement[bool]:
-    midnight = datetime.combine(start, time(), UTC)
-    return sa.and_(
-        instant >= midnight,
-        instant < datetime.combine(end + timedelta(days=1), time(), UTC),
-    )
+    # To the last microsecond, the finest that PostgreSQL keeps: the last date has no day after.
+    first, last = datetime.combine(start, time(), UTC), datetime.combine(end, time.max, UTC)
+    return instant.between(first, last)

@@ -85,6 +85,12 @@ def test_a_trade_of_a_backtest_that_is_not_saved_along_is_refused() -> None:
         checked_trades(trades_frame((other, trade())), results_frame([result()]))
 
 
+@pytest.mark.parametrize("given", [None, [], {"symbol": ["AAPL"]}])
+def test_what_is_no_frame_is_refused(given: Any) -> None:
+    with pytest.raises(InvalidResultError, match=f"are a {type(given).__name__}, not a DataFrame"):
+        checked_results(given)
+
+
 def test_empty_frames_are_fine() -> None:
     nothing = RESULTS_SCHEMA.to_frame()
     assert checked_results(nothing).is_empty()

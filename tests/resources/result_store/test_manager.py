@@ -323,6 +323,11 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
         manager.save_backtest_result(result(end_date=START - timedelta(days=1)))
 
 
+def _record(manager: BacktestPersistenceManager, **changes: Any) -> None:
+    run = {"run_id": "run-1", "source": "synthetic", "start_date": START, "end_date": END}
+    manager.record_run(**{**run, **changes})
+
+
 @pytest.mark.parametrize(
     ("ask", "refused"),
     [
@@ -340,6 +345,21 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
         (lambda m: m.get_performance_summary("2021-01-01", END), "start is '2021-01-01'"),
         (lambda m: m.get_performance_summary(END, START), "is after end"),
         (lambda m: m.get_stage_history("prices", 0), "limit is 0"),
+        (lambda m: m.get_backtests_by_symbol("A\0B"), r"symbol is 'A\x00B'"),
+        (lambda m: m.get_backtests_by_symbol("AAPL", 2**63), "limit is 9223372036854775808"),
+        (lambda m: m.get_best_performing_strategies(minimum_trades=2**31), "2147483647 at most"),
+        (lambda m: m.get_backtests_by_run(5), "run_id is 5"),
+        (lambda m: m.get_run(None), "run_id is None"),
+        (lambda m: m.get_universe(5), "run_id is 5"),
+        (lambda m: m.get_failures("run\0"), r"run_id is 'run\x00'"),
+        (lambda m: m.record_failures(None, []), "run_id is None"),
+        (lambda m: m.get_backtests_by_ids(5), "identifiers is 5"),
+        (lambda m: m.count_trades(None), "identifiers is None"),
+        (lambda m: _record(m, run_id=5), "run_id is 5"),
+        (lambda m: _record(m, source=""), "source is ''"),
+        (lambda m: _record(m, end_date="2021-01-01"), "end is '2021-01-01'"),
+        (lambda m: _record(m, start_date=END, end_date=START), "is after end"),
+        (lambda m: _record(m, profile=["prices"]), "profile is ['prices']"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_is_allowed(
@@ -377,9 +397,14 @@ def test_a_period_is_summed_up_by_strategy(manager: BacktestPersistenceManager) 
     assert (nothing["backtests"], nothing["trades"], nothing["strategies"]) == (0, 0, [])
 
 
+def test_a_period_may_be_all_of_time(manager: BacktestPersistenceManager) -> None:
+    manager.save_backtest_result(result())
+    assert manager.get_performance_summary(date.min, date.max)["backtests"] == 1
+
+
 def test_the_days_of_a_period_are_both_in_it(manager: BacktestPersistenceManager) -> None:
     manager.save_backtest_result(result())
-    for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59Z", 1),
+    for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59.999999Z", 1),
                            ("2021-02-28T23:59:59Z", 0), ("2021-03-03T00:00Z", 0)]:  # fmt: skip
         with manager.engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE backtests SET updated_at = '{saved}'")

@@ -206,7 +206,7 @@ def test_rows_of_0002_had_no_seed(old_engine: sa.Engine) -> None:
 
 
 def _catalogue(engine: sa.Engine) -> set[tuple[str, str]]:
-    """Return every column, constraint and view by name, with its definition."""
+    """Return every column, constraint, view, index and default privilege with its definition."""
     queries = (
         """
         SELECT table_name || '.' || column_name,
@@ -216,6 +216,7 @@ def _catalogue(engine: sa.Engine) -> set[tuple[str, str]]:
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype <> 'n'",
         "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT defaclobjtype, defaclacl FROM pg_default_acl",
     )
     with engine.connect() as connection:
         return {

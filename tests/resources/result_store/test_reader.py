@@ -1,15 +1,19 @@
 """The role for dashboards reads everything and changes nothing."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from resources.result_store.connection import create_engine_for
+from resources.result_store.embedded import start_embedded
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
-from resources.result_store.schema import upgrade
+from resources.result_store.schema import HEAD_REVISION, VERSION_TABLE, upgrade
+from tests.postgres import stop_server
 from tests.resources.result_store.rows import failure, result, trade
 
 TABLES = sorted(Base.metadata.tables)
@@ -68,22 +72,73 @@ def test_it_changes_nothing(dashboard: sa.Engine, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def test_a_user_who_may_not_create_roles_migrates_all_the_same_and_is_told_how(
-    bare_engine: sa.Engine, caplog: pytest.LogCaptureFixture
+def test_it_reads_a_table_that_is_made_later_and_the_revision(
+    engine: sa.Engine, dashboard: sa.Engine
 ) -> None:
-    owner, database = f"owner_{bare_engine.url.database}", bare_engine.url.database
-    with bare_engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE ROLE {owner} LOGIN")
-        connection.exec_driver_sql(f"ALTER DATABASE {database} OWNER TO {owner}")
-        # As on a server where nobody has made the role yet; undone with this transaction's end.
-        connection.exec_driver_sql(f"GRANT ALL ON SCHEMA public TO {owner}")
-    mine = create_engine_for(bare_engine.url.set(username=owner))
-    try:
-        upgrade(mine)
-        assert BacktestPersistenceManager(mine).save_backtest_result(result(), [trade()])
-    finally:
-        mine.dispose()
-        with bare_engine.begin() as connection:
-            connection.exec_driver_sql(f"REASSIGN OWNED BY {owner} TO CURRENT_USER")
-            connection.exec_driver_sql(f"DROP OWNED BY {owner}")
-            connection.exec_driver_sql(f"DROP ROLE {owner}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE later AS SELECT 7 AS number")
+    with dashboard.connect() as connection:
+        assert connection.exec_driver_sql("SELECT number FROM later").scalar() == 7
+        revision = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")
+        assert revision.scalar() == HEAD_REVISION
+    with pytest.raises(DBAPIError, match="permission denied"), dashboard.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM later")
+
+
+@pytest.fixture
+def roleless(home: Path) -> Iterator[sa.Engine]:
+    """Lend an engine on a server of the test's own, on which nobody has made the role yet."""
+    engine = create_engine_for(start_embedded(home))
+    yield engine
+    engine.dispose()
+    stop_server(home)
+
+
+def _outside_of_a_transaction(engine: sa.Engine, *statements: str) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def test_a_user_who_may_not_create_roles_migrates_all_the_same_and_is_told_how(
+    roleless: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    _outside_of_a_transaction(
+        roleless, 'CREATE ROLE "the owner" LOGIN', 'CREATE DATABASE mine OWNER "the owner"'
+    )
+    mine = create_engine_for(roleless.url.set(username="the owner", database="mine"))
+    upgrade(mine)
+    assert BacktestPersistenceManager(mine).save_backtest_result(result(), [trade()])
+    (told,) = [record.getMessage() for record in caplog.records if "role" in record.getMessage()]
+    assert "\n" not in told
+    # The advice is good: an administrator who follows it has a role that reads, now and later.
+    advice = told.partition("an administrator can: ")[2]
+    administrator = create_engine_for(roleless.url.set(database="mine"))
+    _outside_of_a_transaction(administrator, advice, "CREATE ROLE dashboard LOGIN")
+    _outside_of_a_transaction(administrator, "GRANT gauntlet_reader TO dashboard")
+    _outside_of_a_transaction(mine, "CREATE TABLE later (number int)")
+    reader = create_engine_for(roleless.url.set(username="dashboard", database="mine"))
+    with reader.connect() as connection:
+        for name in (*TABLES, *VIEWS, "later"):
+            connection.exec_driver_sql(f"SELECT * FROM {name}").all()
+    for used in (mine, administrator, reader):
+        used.dispose()
+
+
+def test_the_role_that_another_database_is_just_making_is_as_good(roleless: sa.Engine) -> None:
+    _outside_of_a_transaction(roleless, "CREATE DATABASE mine")
+    mine = create_engine_for(roleless.url.set(database="mine"))
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    )
+    with ThreadPoolExecutor(1) as pool, roleless.connect() as other:
+        other.exec_driver_sql("CREATE ROLE gauntlet_reader NOLOGIN")
+        upgraded = pool.submit(upgrade, mine)
+        while not other.execute(waiting).scalar():
+            assert not upgraded.done(), upgraded.result()
+        other.commit()
+        upgraded.result()
+    with mine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL ROLE gauntlet_reader")
+        connection.exec_driver_sql("SELECT * FROM latest_backtests").all()
+    mine.dispose()

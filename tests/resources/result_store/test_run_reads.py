@@ -43,6 +43,13 @@ def test_ids_may_be_uuids_and_come_from_a_generator(filled: BacktestPersistenceM
     assert filled.count_trades(UUID(text) for text in [AAPL]).rows() == [(AAPL, 2)]
 
 
+@pytest.mark.parametrize("alone", [AAPL, UUID(AAPL)])
+def test_an_id_may_stand_alone(filled: BacktestPersistenceManager, alone: UUID | str) -> None:
+    # A text is a row of letters, too, of which none is the id of anything.
+    assert filled.get_backtests_by_ids(alone)["id"].to_list() == [AAPL]
+    assert filled.count_trades(alone).rows() == [(AAPL, 2)]
+
+
 @pytest.mark.parametrize("unknown", [[str(uuid4())], ["no-uuid", ""], ["'; DROP TABLE trades"], []])
 def test_what_is_the_id_of_nothing_is_left_out(
     filled: BacktestPersistenceManager, unknown: list[str]
