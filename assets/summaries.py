@@ -29,6 +29,7 @@ from resources.result_store.resource import ResultStore
 from resources.run_log import RunLog
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
+from resources.universe import Universe
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def build_summaries(
-    symbols: dg.PartitionsDefinition, strategies: Sequence[str]
+    symbols: dg.PartitionsDefinition, universe: Universe, strategies: Sequence[str]
 ) -> dg.AssetsDefinition:
     """Return the asset of a universe, downstream of the backtests of all `strategies`."""
     backtests = [backtests_key(name) for name in strategies]
@@ -62,7 +63,7 @@ def build_summaries(
     ):
         stage = _Stage(context, backtest_files, result_store)
         stage.run(backtests)
-        run_log = RunLog(result_store, market_data.source, run_settings.window())
+        run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
         close_stage(context, run_log, SUMMARIES, stage.summary(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
         yield from report_partitions(context, {SUMMARIES_KEY: stage.made}, stage.backtests)

@@ -39,7 +39,7 @@ def build_defs(
         assets=[
             build_prices(symbols, universe),
             build_backtests(symbols, universe, strategies),
-            build_summaries(symbols, names),
+            build_summaries(symbols, universe, names),
             build_leaderboard(universe.symbols, names),
         ],
         asset_checks=build_checks(names),

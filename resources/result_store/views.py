@@ -25,23 +25,49 @@ JOIN (
 Found in an index, so that of the wide rows only the newest are read.
 """
 
+# Every step goes by symbol and strategy, whose index is in the order of saving: each pair's newest
+# row is the first that fits. So of the wide rows only the newest are read, and none are sorted.
 _STANDING = """
 WITH comparison AS (
     SELECT source, start_date, end_date, settings
     FROM backtests{within}
     ORDER BY updated_at DESC, id DESC
     LIMIT 1
+), pairs AS (
+    SELECT DISTINCT symbol, strategy
+    FROM backtests{chosen}
+), attempts AS (
+    SELECT newest_of_kind.*
+    FROM pairs
+    CROSS JOIN comparison
+    CROSS JOIN LATERAL (
+        SELECT symbol, strategy, parameters, code_version, updated_at, id
+        FROM backtests
+        WHERE symbol = pairs.symbol AND strategy = pairs.strategy
+            AND source = comparison.source AND settings = comparison.settings
+            AND start_date = comparison.start_date AND end_date = comparison.end_date
+        ORDER BY updated_at DESC, id DESC
+        LIMIT 1
+    ) AS newest_of_kind
 ), versions AS (
     SELECT DISTINCT ON (strategy) strategy, parameters, code_version
-    FROM backtests
-    JOIN comparison USING (source, start_date, end_date, settings){within}
+    FROM attempts
     ORDER BY strategy, updated_at DESC, id DESC
 ), newest AS (
-    SELECT DISTINCT ON (symbol, strategy) backtests.*
-    FROM backtests
-    JOIN comparison USING (source, start_date, end_date, settings)
-    JOIN versions USING (strategy, parameters, code_version){within}
-    ORDER BY symbol, strategy, updated_at DESC, id DESC
+    SELECT newest_of_version.*
+    FROM attempts
+    JOIN versions USING (strategy)
+    CROSS JOIN comparison
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM backtests
+        WHERE symbol = attempts.symbol AND strategy = attempts.strategy
+            AND source = comparison.source AND settings = comparison.settings
+            AND start_date = comparison.start_date AND end_date = comparison.end_date
+            AND parameters = versions.parameters AND code_version = versions.code_version
+        ORDER BY updated_at DESC, id DESC
+        LIMIT 1
+    ) AS newest_of_version
 ), standing AS (
     SELECT
         newest.*,
@@ -92,14 +118,19 @@ CROSS JOIN LATERAL (
 ORDER BY rank, strategy
 """
 
-_WITHIN_COMPARISON = """
-    WHERE symbol = ANY(:universe) AND strategy = ANY(:strategies) AND source = :source
+_CHOSEN = """
+    WHERE symbol = ANY(:universe) AND strategy = ANY(:strategies)"""
+
+_WITHIN_COMPARISON = (
+    _CHOSEN
+    + """ AND source = :source
         AND start_date = :start_date AND end_date = :end_date
         AND settings = CAST(:settings AS jsonb)"""
+)
 
 
-def _standing(within: str = "") -> str:
-    return _STANDING.format(within=within, minimum_trades=MINIMUM_TRADES)
+def _standing(within: str = "", chosen: str = "") -> str:
+    return _STANDING.format(within=within, chosen=chosen, minimum_trades=MINIMUM_TRADES)
 
 
 LEADERBOARD = _standing() + _RANKING
@@ -115,11 +146,11 @@ than half of the symbols has no rank: it was not tested on the others, or hardly
 the few on which a slow strategy traded often are those that suited it.
 """
 
-LEADERBOARD_OF = _standing(_WITHIN_COMPARISON) + _RANKING
+LEADERBOARD_OF = _standing(_WITHIN_COMPARISON, _CHOSEN) + _RANKING
 """The leaderboard of one comparison: symbols, strategies, source, window and settings."""
 
 STANDING_OF = (
-    _standing(_WITHIN_COMPARISON)
+    _standing(_WITHIN_COMPARISON, _CHOSEN)
     + """)
 SELECT run_id, strategy, symbol, sharpe_ratio, total_return, ranked
 FROM standing

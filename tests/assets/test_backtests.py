@@ -196,7 +196,7 @@ def _definitions(project: Project, strategies: dict[str, type[Strategy]]) -> dg.
         assets=[
             build_prices(symbols, universe),
             build_backtests(symbols, universe, strategies),
-            build_summaries(symbols, list(strategies)),
+            build_summaries(symbols, universe, list(strategies)),
         ],
         asset_checks=build_checks(list(strategies)),
         resources=resources,

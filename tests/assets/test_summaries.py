@@ -90,6 +90,8 @@ def test_alone_it_persists_the_newest_backtests(project: Project):
     result = project.run(FIVE, selection=SUMMARIES)
     assert result.success, project.why(result)
     assert project.manager.get_backtests_by_run(made.run_id).height == 5 * 2
+    universe = project.manager.get_universe(result.run_id)
+    assert [row["symbol"] for row in universe] == list(SYMBOLS)
 
 
 def test_alone_without_backtests_it_says_to_make_them_first(project: Project):

@@ -23,7 +23,13 @@ from engine.metrics import METRICS
 from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Direction, Window
-from resources.backtest_tables import EQUITY_SCHEMA, BacktestTables, Provenance, tables_of
+from resources.backtest_tables import (
+    EQUITY_SCHEMA,
+    BacktestTables,
+    Provenance,
+    seeds_of,
+    tables_of,
+)
 from resources.result_store.frames import (
     RESULTS_SCHEMA,
     TRADES_SCHEMA,
@@ -171,6 +177,7 @@ def test_a_row_says_what_it_takes_to_make_it_again():
         "data_version": "data of S3",
         "code_version": "code of sma_cross",
         "universe_version": None,
+        "seeds": "{}",
         "run_id": "run-1",
         "run_user": "ada",
         "vectorbt_version": version("vectorbt"),
@@ -318,3 +325,22 @@ def test_the_universe_is_named_in_each_row_and_its_metrics_are_there():
             assert alone[name].null_count() == len(HISTORIES)
     reasons = json.loads(alone["undefined"][-1])
     assert reasons["universe_alpha"] == "no equal-weight universe was given"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seeds"),
+    [
+        ({}, {}),
+        ({"fast_period": 10}, {}),
+        ({"seed": 0, "period": 14}, {"seed": 0}),
+        (
+            {"split_seed": 7, "model_seed": None, "seed_days": 3},
+            {"split_seed": 7, "model_seed": None},
+        ),
+        ({"reseed": 1, "seeds": 2, "Seed": 3}, {}),
+    ],
+)
+def test_seeds_are_the_parameters_that_are_called_so(
+    parameters: Mapping[str, Any], seeds: Mapping[str, Any]
+):
+    assert seeds_of(parameters) == seeds

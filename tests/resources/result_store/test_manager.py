@@ -1,6 +1,8 @@
 """What is saved is found again: by id, symbol, strategy and run; and ranked, compared, deleted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -443,6 +445,26 @@ def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
         assert count == 3
     manager.record_run("run-3", **window, universe=Universe(UNIVERSE.listings[:1]))
     assert [row["symbol"] for row in manager.get_universe("run-3")] == ["MSFT"]
+
+
+def test_runs_that_record_one_universe_at_once_keep_its_rows_once(
+    manager: BacktestPersistenceManager,
+) -> None:
+    runs, universe = 20, Universe(tuple(Listing(f"S{number:03}") for number in range(200)))
+    start = Barrier(runs)
+
+    def record(number: int) -> None:
+        start.wait()
+        _record(manager, run_id=f"run-{number}", universe=universe)
+
+    with ThreadPoolExecutor(runs) as pool:
+        list(pool.map(record, range(runs)))
+    for number in range(runs):
+        symbols = [row["symbol"] for row in manager.get_universe(f"run-{number}")]
+        assert symbols == list(universe.symbols)
+    with manager.engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
+    assert count == len(universe.listings)
 
 
 def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceManager) -> None:

@@ -19,6 +19,7 @@ from tests.resources.result_store.rows import END, START, result, trade
 
 SYMBOLS, STRATEGIES, VERSIONS = 110, 9, 101
 SETTINGS = {"fees": 0.001}
+SCANNED_NEVER = {"backtests", "trades"}
 
 
 def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
@@ -51,15 +52,42 @@ def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
     )
 
 
+def _fill_runs(connection: sa.Connection) -> None:
+    """Record 10,000 runs of 100 universes, with a failure each."""
+    for statement in (
+        """
+        INSERT INTO universe_members (version, symbol, place)
+        SELECT 'version-' || version, 'S' || place, place
+        FROM generate_series(0, 99) AS version, generate_series(1, 110) AS place
+        """,
+        """
+        INSERT INTO backtest_runs
+            (run_id, source, start_date, end_date, profile, universe_members_version, started_at)
+        SELECT 'recorded-' || n, 'synthetic', '2021-01-01', '2023-12-31', '{"backtests": {}}',
+            'version-' || mod(n, 100), timestamptz '2023-01-01 00:00Z' + n * interval '1 hour'
+        FROM generate_series(1, 10000) AS n
+        """,
+        """
+        INSERT INTO failures
+            (run_id, stage, symbol, error_class, message, source, start_date, end_date, failed_at)
+        SELECT run_id, 'prices', 'S001', 'BadBarsError', '', source, start_date, end_date,
+            started_at
+        FROM backtest_runs
+        """,
+    ):
+        connection.exec_driver_sql(statement)
+
+
 @pytest.fixture(scope="module")
 def filled(shared_manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
     shared_manager.save_backtest_result(result(settings=SETTINGS))
     with shared_manager.engine.begin() as connection:
         _fill(connection, result())
+        _fill_runs(connection)
     with shared_manager.engine.connect() as connection:
         fresh = connection.execution_options(isolation_level="AUTOCOMMIT")
-        fresh.exec_driver_sql("VACUUM ANALYZE backtests")
-        fresh.exec_driver_sql("VACUUM ANALYZE trades")
+        for table in ("backtests", "trades", "backtest_runs", "universe_members", "failures"):
+            fresh.exec_driver_sql(f"VACUUM ANALYZE {table}")
         count = fresh.exec_driver_sql("SELECT count(*) FROM backtests").scalar()
         assert count == SYMBOLS * STRATEGIES * VERSIONS
     return shared_manager
@@ -141,6 +169,24 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
         lambda m, one: m.count_trades([one]),
         {"pk_trades"},
     ),
+    "the leaderboard": (
+        lambda m, _: m.leaderboard(),
+        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at"},
+    ),
+    "a run": (lambda m, _: m.get_run("recorded-7"), {"pk_backtest_runs"}),
+    "a stage's history": (
+        lambda m, _: m.get_stage_history("backtests"),
+        {"ix_backtest_runs_started_at"},
+    ),
+    "a run's universe": (
+        lambda m, _: m.get_universe("recorded-7"),
+        {"pk_backtest_runs", "pk_universe_members"},
+    ),
+    "a run's failures": (lambda m, _: m.get_failures("recorded-7"), {"uq_failures_attempt"}),
+    "what stands of some symbols": (
+        lambda m, _: m.standing(COMPARED),
+        {"ix_backtests_symbol_strategy"},
+    ),
     "the leaderboard of some symbols": (
         lambda m, _: m.leaderboard(COMPARED),
         {"ix_backtests_symbol_strategy"},
@@ -155,19 +201,41 @@ def test_it_reads_by_an_index_and_scans_no_table(
     ask, indexes = PATHS[path]
     nodes = _plans(filled, lambda manager: ask(manager, one))
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
-    assert not scanned & {"backtests", "trades"}
+    assert not scanned & SCANNED_NEVER
     used = {node["Index Name"] for node in nodes if "Index Name" in node}
     assert indexes <= used, used
 
 
-def test_a_runs_rows_are_found_by_an_index(filled: BacktestPersistenceManager) -> None:
-    # Read by COPY, which cannot be explained: its query is.
-    query = "SELECT * FROM backtests WHERE run_id = 'run-7' ORDER BY strategy, symbol, id"
+# Read by COPY, which cannot be explained: its query is.
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [("run_id = 'run-7'", "ix_backtests_run_id"), ("id = ANY('{ONE}'::uuid[])", "pk_backtests")],
+    ids=["by its run", "by its id"],
+)
+def test_what_is_copied_is_found_by_an_index(
+    filled: BacktestPersistenceManager, one: str, condition: str, index: str
+) -> None:
+    where = condition.replace("ONE", one)
+    query = f"SELECT * FROM backtests WHERE {where} ORDER BY strategy, symbol, id"
     with filled.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query}").scalar_one()
-    used = {node.get("Index Name") for node in _nodes(plan[0]["Plan"])}
-    assert "ix_backtests_run_id" in used
+    assert index in {node.get("Index Name") for node in _nodes(plan[0]["Plan"])}
     assert filled.get_backtests_by_run("run-7").height == SYMBOLS * STRATEGIES
+    assert filled.get_backtests_by_ids([one]).height == 1
+
+
+@pytest.mark.parametrize("view", ["latest_backtests", "leaderboard"])
+def test_a_view_sorts_no_more_than_the_newest_rows(
+    filled: BacktestPersistenceManager, view: str
+) -> None:
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM {view}"
+    with filled.engine.connect() as connection:
+        plan = connection.exec_driver_sql(query).scalar_one()[0]["Plan"]
+    nodes = list(_nodes(plan))
+    scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert not scanned & SCANNED_NEVER
+    sorts = [node["Actual Rows"] for node in nodes if "Sort" in node["Node Type"]]
+    assert all(rows <= SYMBOLS * STRATEGIES for rows in sorts), sorts
 
 
 @pytest.mark.parametrize("column", ["symbol", "strategy"])

@@ -1,5 +1,6 @@
 """What passes is tried again and what stays is told at once: real servers, really killed."""
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from resources.result_store import bulk
 from resources.result_store.connection import create_engine_for
 from resources.result_store.embedded import data_folder, start_embedded
 from resources.result_store.errors import DatabaseUnreachableError
@@ -87,6 +89,29 @@ def test_a_server_that_is_killed_in_a_save_and_started_again_has_every_row_once(
     back.join()
     assert struck
     assert "Try 1 failed, the next follows in" in caplog.text
+    _assert_all_there_once(manager)
+    engine.dispose()
+
+
+def test_a_server_that_is_killed_while_trades_stream_in_has_every_row_once(
+    server_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = create_engine_for(start_embedded(server_home))
+    upgrade(engine)
+    back = functools.partial(start_embedded, server_home)
+    manager = BacktestPersistenceManager(engine, patience=60.0, revive=back)
+    monkeypatch.setattr(bulk, "_ROWS_A_PART", 100)
+    parts, write = [], psycopg.Copy.write
+
+    def strike_at_the_fifth(copy: psycopg.Copy, part: str | bytes) -> None:
+        parts.append(part)
+        if len(parts) == 5:  # two of the results have gone before, and two of the trades
+            _kill_server(server_home)
+        write(copy, part)
+
+    monkeypatch.setattr(psycopg.Copy, "write", strike_at_the_fifth)
+    assert manager.save_backtests(RESULTS, TRADES) == len(ROWS)
+    assert len(parts) > 8
     _assert_all_there_once(manager)
     engine.dispose()
 

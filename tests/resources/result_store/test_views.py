@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reads import LEADERBOARD_SCHEMA
 from resources.result_store.views import MINIMUM_TRADES
-from tests.resources.result_store.rows import failure, result, results_frame
+from tests.resources.result_store.rows import failure, identifier, result, results_frame
 
 OTHER_KINDS = [
     {"source": "sample"},
@@ -219,6 +220,62 @@ def test_a_failure_before_the_result_leaves_it_standing(
     manager.record_failures("run-1", [failure(symbol="S0")])
     _save(manager, *_sharpes("rsi", 1.0))
     assert _symbols(manager) == {"rsi": 1}
+
+
+def _of_many_kinds(random: np.random.Generator) -> dict[str, Any]:
+    symbol, strategy, code, parameter, fees, data = random.integers(0, [6, 4, 2, 2, 2, 5])
+    return result(
+        symbol=f"S{symbol}",
+        strategy=f"strategy_{strategy}",
+        code_version=f"code-{code}",
+        parameters={"n": int(parameter)},
+        settings={"fees": int(fees) / 1000},
+        data_version=f"data-{data}",
+        sharpe_ratio=float(random.normal()),
+        closed_trades=int(random.integers(0, 12)),
+    )
+
+
+def _standing_by_hand(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Return the Sharpe ratios that stand, by strategy; `rows` are in the order of saving."""
+    alike = [row for row in rows if row["settings"] == rows[-1]["settings"]]
+    version = {row["strategy"]: (row["code_version"], row["parameters"]) for row in alike}
+    standing = {
+        (row["strategy"], row["symbol"]): row["sharpe_ratio"]
+        for row in alike
+        if (row["code_version"], row["parameters"]) == version[row["strategy"]]
+    }
+    return {
+        name: sorted(value for (strategy, _), value in standing.items() if strategy == name)
+        for name in version
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_rows_of_many_kinds_the_newest_of_the_newest_kind_and_version_stand(
+    manager: BacktestPersistenceManager, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    saved: dict[str, dict[str, Any]] = {}
+    for _ in range(120):
+        row = _of_many_kinds(random)
+        saved.pop(identifier(row), None)  # saved again, it is the newest
+        saved[identifier(row)] = row
+        _save(manager, row)
+    rows = list(saved.values())
+    everything = Comparison(
+        [f"S{number}" for number in range(6)],
+        [f"strategy_{number}" for number in range(4)],
+        *(rows[-1][name] for name in ("source", "start_date", "end_date", "settings")),
+    )
+    found = {
+        str(name): sorted(part["sharpe_ratio"].to_list())
+        for (name,), part in manager.standing(everything).group_by("strategy")
+    }
+    assert found == _standing_by_hand(rows)
+    board = manager.leaderboard()
+    assert board.equals(manager.leaderboard(everything))
+    assert _symbols(manager) == {name: len(values) for name, values in found.items()}
 
 
 def test_the_leaderboard_reads_the_same_by_plain_sql(manager: BacktestPersistenceManager) -> None:
