@@ -51,6 +51,7 @@ class RunLog:
                 strategy=failure.strategy,
                 error_class=failure.error_class,
                 message=failure.message,
+                transient=failure.transient,
                 **attempted,
             )
             for failure in failures

@@ -10,7 +10,12 @@ from difflib import get_close_matches
 
 
 class GauntletError(Exception):
-    """Something was refused or failed for a reason that its one-line text explains."""
+    """Something was refused or failed for a reason that its one-line text explains.
+
+    `transient` says whether the reason may be gone at the next try.
+    """
+
+    transient: bool = False
 
 
 class UnknownStrategyError(GauntletError):

@@ -26,6 +26,12 @@ class NoBarsError(MarketDataError):
     """The source knows the symbol but has no bars of it in the window."""
 
 
+class SourceUnavailableError(MarketDataError):
+    """The source did not answer, or wants to be asked later."""
+
+    transient = True
+
+
 class PriceSource(Protocol):
     """Where daily bars come from."""
 

@@ -20,6 +20,8 @@ class SymbolFailure:
         What was attempted; a later failure of the same puts older results off the leaderboard.
     strategy
         The strategy that failed; None when all of them are concerned.
+    transient
+        Whether trying again may help.
     """
 
     stage: str
@@ -30,3 +32,4 @@ class SymbolFailure:
     start_date: date
     end_date: date
     strategy: str | None = None
+    transient: bool = False

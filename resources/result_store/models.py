@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -264,6 +265,7 @@ class Failure(Base):
             postgresql_nulls_not_distinct=True,
         ),
         Index("ix_failures_symbol", "symbol", "failed_at"),
+        Index("ix_failures_transient", "failed_at", postgresql_where=text("transient")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -276,4 +278,5 @@ class Failure(Base):
     source: Mapped[str]
     start_date: Mapped[date]
     end_date: Mapped[date]
+    transient: Mapped[bool] = mapped_column(server_default=false())
     failed_at: Mapped[datetime] = mapped_column(server_default=func.now())
