@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.definitions import build_defs
+from pipelines.partitions import tags_of
 from pipelines.resources import build_resources
 from pipelines.run_outcome import why_it_failed
 from resources.market_data.resource import MarketData
@@ -103,18 +104,19 @@ class Project:
         selection: Sequence[str] | dg.AssetSelection = FEW_ASSETS,
         definitions: dg.Definitions | None = None,
         run_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Run a selection for one partition, a range from first to last, or for none."""
         if not isinstance(selection, dg.AssetSelection):
             selection = dg.AssetSelection.from_coercible(list(selection))
-        job = dg.define_asset_job("test_job", selection)
-        defs = dg.Definitions.merge(
-            definitions or self.definitions(), dg.Definitions(jobs=[job])
-        ).resolve_job_def("test_job")
-        return defs.execute_in_process(
+        defs = definitions or self.definitions()
+        chosen = selection.resolve(defs.resolve_asset_graph())
+        # The job and the selection of a run that is started from the asset graph.
+        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
+            asset_selection=sorted(chosen),
             raise_on_error=False,
-            tags=_tags(partitions),
+            tags=_tags(partitions) | dict(tags or {}),
             run_config=dict(run_config or {}),
         )
 
@@ -142,10 +144,4 @@ class Project:
 def _tags(partitions: str | tuple[str, str] | None) -> dict[str, str]:
     if partitions is None:
         return {}
-    if isinstance(partitions, str):
-        return {"dagster/partition": partitions}
-    first, last = partitions
-    return {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-    }
+    return tags_of(*((partitions, partitions) if isinstance(partitions, str) else partitions))
