@@ -87,15 +87,11 @@ class Project:
 
     def mend(self, symbol: str) -> None:
         """Write good bars of a symbol."""
-        bars = SyntheticSource().fetch(symbol, date(2022, 1, 3), END)
-        bars.drop("adjustment").write_csv(self.feed(symbol))
+        write_good(self.feed(symbol))
 
     def spoil(self, symbol: str) -> None:
         """Write bars of a symbol whose high is below the low on the last day."""
-        lines = self.feed(symbol).read_text().splitlines()
-        day, opening, _, low, close, volume = lines[-1].split(",")
-        lines[-1] = ",".join([day, opening, str(float(low) / 2), low, close, volume])
-        self.feed(symbol).write_text("\n".join(lines))
+        write_impossible(self.feed(symbol))
 
     def run(
         self,
@@ -139,6 +135,20 @@ class Project:
             (check.asset_key.to_user_string(), check.check_name): check
             for check in result.get_asset_check_evaluations()
         }
+
+
+def write_good(feed: Path) -> None:
+    """Write a CSV file of good bars of the symbol that it is named after."""
+    bars = SyntheticSource().fetch(feed.stem, date(2022, 1, 3), END)
+    bars.drop("adjustment").write_csv(feed)
+
+
+def write_impossible(feed: Path) -> None:
+    """Make the high of the last bar lower than its low."""
+    lines = feed.read_text().splitlines()
+    day, opening, _, low, close, volume = lines[-1].split(",")
+    lines[-1] = ",".join([day, opening, str(float(low) / 2), low, close, volume])
+    feed.write_text("\n".join(lines))
 
 
 def _tags(partitions: str | tuple[str, str] | None) -> dict[str, str]:

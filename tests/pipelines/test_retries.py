@@ -1,42 +1,19 @@
 """What fails for a reason that passes is run again, and only that: real runs, the real sensor."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from pipelines import retries
 from pipelines.partitions import unbroken_ranges
 from pipelines.retries import GAVE_UP_ON, RETRY_FAILED
-from resources.market_data.base import PriceSource, SourceUnavailableError
-from resources.market_data.resource import MarketData
+from tests.pipelines.overloaded import Overloaded
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 NOTHING = "Nothing has failed for a reason that passes."
-
-
-class Overloaded(MarketData):
-    """The project's files behind a provider that turns away the symbols listed in a file."""
-
-    turned_away: str
-
-    def open_source(self) -> PriceSource:
-        return _Overloaded(super().open_source(), Path(self.turned_away))
-
-
-class _Overloaded:
-    def __init__(self, source: PriceSource, turned_away: Path) -> None:
-        self.name = source.name
-        self._source, self._turned_away = source, turned_away
-
-    def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        if symbol in self._turned_away.read_text().split():
-            raise SourceUnavailableError(f"{symbol}: 429, asked too often.")
-        return self._source.fetch(symbol, start, end)
 
 
 class Desk:
