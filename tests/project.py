@@ -105,12 +105,13 @@ class Project:
         """Run a selection for one partition, a range from first to last, or for none."""
         if not isinstance(selection, dg.AssetSelection):
             selection = dg.AssetSelection.from_coercible(list(selection))
-        defs = definitions or self.definitions()
-        chosen = selection.resolve(defs.resolve_asset_graph())
-        # The job and the selection of a run that is started from the asset graph.
-        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        job = dg.define_asset_job("test_job", selection)
+        defs = dg.Definitions.merge(definitions or self.definitions(), dg.Definitions(jobs=[job]))
+        # A run from the asset graph says itself what it selects; one of checks alone does not.
+        chosen = sorted(selection.resolve(defs.resolve_asset_graph()))
+        return defs.resolve_job_def("test_job").execute_in_process(
             instance=self.instance,
-            asset_selection=sorted(chosen),
+            asset_selection=chosen or None,
             raise_on_error=False,
             tags=_tags(partitions) | dict(tags or {}),
             run_config=dict(run_config or {}),
