@@ -78,8 +78,8 @@ class BacktestStage:
             self.profile.summary(
                 requested=len(self.context.partition_keys),
                 succeeded=len(complete),
-                cache_hits=self.indicators.hits,
-                cache_misses=self.indicators.misses,
+                indicator_hits=self.indicators.hits,
+                indicator_misses=self.indicators.misses,
             )
             | {"succeeded_by_strategy": by_strategy}
             | of_universe

@@ -46,7 +46,10 @@ def build_backtests(
         run_settings: RunSettings,
         result_store: ResultStore,
     ):
-        selected = [strategies[key.path[-1]]() for key in sorted(context.selected_asset_keys)]
+        # Without prices in the run, nobody has looked at its settings yet.
+        run_settings.check()
+        names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
+        selected = [run_settings.strategy_of(strategies[name]) for name in names]
         stage = BacktestStage(
             context,
             universe,
