@@ -69,6 +69,10 @@ class RunSettings(dg.ConfigurableResource):
         description="Parameters of strategies, by strategy and name, as in {sma_cross: "
         "{fast_period: 5}}; what is left out keeps its default.",
     )
+    force: bool = Field(
+        default=False,
+        description="Compute every backtest anew, whether or not its result is known already.",
+    )
     batch_size: int = Field(
         default=200,
         description="Symbols whose results are held in memory at once, and written as one file; "

@@ -204,8 +204,10 @@ def test_run_config_may_set_one_term_and_leave_the_others(
         ({"stop_loss": 1.5}, "stop_loss is 1.5; allowed: above 0, below 1."),
         (
             {"parameters": {"rsi": {"overbougt": 80}}},
-            "rsi has no parameter 'overbougt'. Did you mean 'overbought'? "
-            "Allowed: period, oversold, overbought.",
+            (
+                "rsi has no parameter 'overbougt'. Did you mean 'overbought'? "
+                "Allowed: period, oversold, overbought."
+            ),
         ),
     ],
 )
