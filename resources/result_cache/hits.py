@@ -184,6 +184,8 @@ def together(
     Rows that were found become this run's. Where they are the whole of an earlier part, its trades
     and curves need not be decoded: they come as files, beside tables without them.
     """
+    if not found.parts:
+        return computed, {}
     mine = pl.lit(run_id, pl.String).alias("run_id"), pl.lit(user, pl.String).alias("run_user")
     if computed.results.is_empty() and len(found.parts) == 1 and found.parts[0].complete:
         (part,) = found.parts
