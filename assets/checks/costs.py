@@ -131,8 +131,8 @@ MEMORY_SLOPE = Gate(
 )
 SCALING = Gate(
     "scaling_below_threshold",
-    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; where every "
-    "result was known already, as the run measured it that computed with the same code and terms.",
+    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; where all "
+    "results were known already, what a run measured that computed with the same code and terms.",
     ["scaling_ratio", "scaling_exponent"],
     "A strategy that looks at all bars again for each bar is quadratic: run its asset alone to "
     "see which one it is, and let it use the indicators of strategies/indicators.py.",

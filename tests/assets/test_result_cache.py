@@ -324,6 +324,6 @@ def test_a_known_result_that_nobody_looked_at_closely_is_looked_at(
     alone = _run(project, "S06", selection=BACKTESTS)
     assert alone.computed == {}
     looked = alone.profile["integrity"]["look_ahead"]
-    assert looked == dict.fromkeys(("macd", "rsi"), {"symbols": 1, "offenders": {}})
+    assert looked == {name: {"symbols": 1, "offenders": {}} for name in ("macd", "rsi")}
     monkeypatch.setattr(VectorBTEngine, "run_batch", None)
     assert _run(project, "S06").profile["integrity"] == alone.profile["integrity"]
