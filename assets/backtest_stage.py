@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.batches import in_batches, partitions_of
-from assets.partition_truth import Made, Upstream, is_part_of_this_run, upstream_of
+from assets.partition_truth import Made
 from assets.progress import with_progress
-from assets.stages import PRICES_KEY, backtests_key
+from assets.stages import backtests_key
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
 from engine.failure import Failure
@@ -43,9 +43,18 @@ class BacktestStage:
 
     What the cache knows is not computed again. Prices are loaded as the engine asks for them, once
     for all strategies; results are kept a batch of symbols at a time.
+
+    Parameters
+    ----------
+    requested
+        All symbols that are to be accounted for.
+    user
+        For whom it is; stored with each result.
     """
 
-    context: dg.AssetExecutionContext
+    context: dg.AssetExecutionContext | dg.OpExecutionContext
+    requested: Sequence[str]
+    user: str | None
     universe: Universe
     source: str
     price_store: PriceStore
@@ -54,7 +63,6 @@ class BacktestStage:
     result_cache: ResultCache
     strategies: Sequence[Strategy]
     profile: StageProfile = field(default_factory=StageProfile)
-    prices: dict[str, Upstream] = field(default_factory=dict)
     made: dict[dg.AssetKey, dict[str, Made]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     data_versions: dict[str, str] = field(default_factory=dict)
@@ -64,16 +72,18 @@ class BacktestStage:
     cache: "RunCache | None" = None
     findings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
-    def run(self) -> None:
-        """Work through the run's symbols; `made`, `failures` and `summary` say what came of it."""
-        requested = list(self.context.partition_keys)
+    def run(self, symbols: Sequence[str]) -> None:
+        """Work through symbols; `made`, `failures` and `summary` say what came of it.
+
+        Parameters
+        ----------
+        symbols
+            Those of the requested ones that have prices, in their order.
+        """
         self.made = {backtests_key(strategy.name): {} for strategy in self.strategies}
-        self.prices = upstream_of(self.context, PRICES_KEY, requested)
-        symbols = [symbol for symbol in requested if symbol in self.prices]
-        self._note_missing([symbol for symbol in requested if symbol not in self.prices])
         if symbols:
             self._run_batches(symbols)
-        place = {symbol: number for number, symbol in enumerate(requested)}
+        place = {symbol: number for number, symbol in enumerate(self.requested)}
         self.failures.sort(key=lambda failure: place[failure.symbol])
 
     def summary(self) -> dict[str, Any]:
@@ -84,7 +94,7 @@ class BacktestStage:
         of_cache = self.cache.summary() if self.cache else {}
         return (
             self.profile.summary(
-                requested=len(self.context.partition_keys),
+                requested=len(self.requested),
                 succeeded=len(complete),
                 indicator_hits=self.indicators.hits,
                 indicator_misses=self.indicators.misses,
@@ -94,14 +104,6 @@ class BacktestStage:
             | of_cache
             | self.probe.summary()
         )
-
-    def _note_missing(self, symbols: Sequence[str]) -> None:
-        """Account for symbols without prices; those of this run have failed there already."""
-        if is_part_of_this_run(self.context, PRICES_KEY):
-            return
-        for symbol in symbols:
-            message = f"{symbol} has no prices: materialize prices/{symbol} first."
-            self.failures.append(Failure(symbol, "MissingPricesError", message))
 
     def _run_batches(self, symbols: Sequence[str]) -> None:
         from resources.result_cache.probe import complete
@@ -213,7 +215,7 @@ class BacktestStage:
 
         return Provenance(
             run_id=self.context.run.run_id,
-            run_user=self.context.run.tags.get("user"),
+            run_user=self.user,
             source=self.source,
             warmup_days=self.run_settings.warmup_days,
             data_versions=self.data_versions,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.backtest_stage import BacktestStage
-from assets.partition_truth import report_partitions
+from assets.partition_truth import is_part_of_this_run, report_partitions, upstream_of
 from assets.stages import (
     BACKTESTS,
     PRICES_KEY,
@@ -14,6 +14,7 @@ from assets.stages import (
     fail_if_nothing_was_made,
 )
 from engine.code_version import code_version
+from engine.failure import Failure
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.price_store import PriceStore
@@ -52,8 +53,12 @@ def build_backtests(
         run_settings.check()
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
+        requested = context.partition_keys
+        prices = upstream_of(context, PRICES_KEY, requested)
         stage = BacktestStage(
             context,
+            requested,
+            context.run.tags.get("user"),
             universe,
             market_data.source,
             price_store,
@@ -62,13 +67,20 @@ def build_backtests(
             result_cache,
             selected,
         )
-        stage.run()
+        if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
+            stage.failures += [_without_prices(one) for one in requested if one not in prices]
+        stage.run([symbol for symbol in requested if symbol in prices])
         run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
         close_stage(context, run_log, BACKTESTS, stage.summary(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
-        yield from report_partitions(context, stage.made, {PRICES_KEY: stage.prices})
+        yield from report_partitions(context, stage.made, {PRICES_KEY: prices})
 
     return backtests
+
+
+def _without_prices(symbol: str) -> Failure:
+    message = f"{symbol} has no prices: materialize prices/{symbol} first."
+    return Failure(symbol, "MissingPricesError", message)
 
 
 def _spec(strategy: type[Strategy]) -> dg.AssetSpec:

@@ -12,7 +12,7 @@ _SECONDS_BETWEEN = 5.0
 
 
 def with_progress(
-    context: dg.AssetExecutionContext, items: Sequence[Item], what: str
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, items: Sequence[Item], what: str
 ) -> Iterator[Item]:
     """Yield the items, saying now and then how many are done; quick work passes in silence."""
     said = time.monotonic()

@@ -15,9 +15,11 @@ from resources.run_log import RunLog
 PRICES = "prices"
 BACKTESTS = "backtests"
 SUMMARIES = "backtest_summaries"
+REQUESTS = "backtest_requests"
 
 PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
+REQUESTS_KEY = dg.AssetKey(REQUESTS)
 LEADERBOARD_KEY = dg.AssetKey("leaderboard")
 
 _SHOWN = 5
@@ -29,7 +31,7 @@ def backtests_key(strategy: str) -> dg.AssetKey:
 
 
 def close_stage(
-    context: dg.AssetExecutionContext,
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
     run_log: RunLog,
     stage: str,
     profile: dict[str, Any],

@@ -14,7 +14,9 @@ from assets.backtests import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard
 from assets.prices import build_prices
+from assets.requests import build_request_spec
 from assets.summaries import build_summaries
+from pipelines.backtest_request import build_request_job
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
 from pipelines.retries import build_retry_job, build_retry_sensor
@@ -42,9 +44,10 @@ def build_defs(
             build_backtests(symbols, universe, strategies),
             build_summaries(symbols, universe, names),
             build_leaderboard(universe.symbols, names),
+            build_request_spec(),
         ],
         asset_checks=build_checks(names),
-        jobs=[build_retry_job()],
+        jobs=[build_request_job(universe, strategies), build_retry_job()],
         sensors=[build_retry_sensor(universe.symbols)],
         resources=build_resources(settings) | dict(resource_overrides or {}),
         # Steps share one process: they are few, and each would import everything anew.

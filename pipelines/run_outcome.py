@@ -21,7 +21,8 @@ def _broken_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
         event = entry.dagster_event
         check = event.asset_check_evaluation_data if event else None
-        if check and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+        error = check and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+        if check and error and check.blocking:
             asset = check.asset_key.to_user_string()
             yield f"check {check.check_name} of {asset} failed. {check.description}"
 

@@ -14,12 +14,16 @@ from resources.universe import Universe
 
 @dataclass(frozen=True)
 class RunLog:
-    """Records what the stages of a run did, on which source and window, in which universe."""
+    """Records what the stages of a run did, on which source and window, in which universe.
+
+    `user` is for whom; without one, whom the run's tag `user` names.
+    """
 
     result_store: ResultStore
     source: str
     window: Window
     universe: Universe | None = None
+    user: str | None = None
 
     def record(
         self,
@@ -39,7 +43,7 @@ class RunLog:
         manager = self.result_store.manager()
         manager.record_run(
             run.run_id,
-            run_user=run.tags.get("user"),
+            run_user=self.user or run.tags.get("user"),
             profile={stage: profile},
             universe=self.universe,
             **attempted,

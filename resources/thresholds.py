@@ -15,8 +15,16 @@ _MORE_IS_WORSE = (
     "scaling_ratio",
     "scaling_exponent",
     "database_seconds",
+    "sessions_seconds",
 )
-_LESS_IS_WORSE = ("success_rate", "clean_rate", "saved_rate", "retrieved_rate")
+_LESS_IS_WORSE = (
+    "success_rate",
+    "clean_rate",
+    "saved_rate",
+    "retrieved_rate",
+    "sessions_rate",
+    "sessions_inside_rate",
+)
 
 
 class Thresholds(dg.ConfigurableResource):
@@ -133,6 +141,31 @@ class Thresholds(dg.ConfigurableResource):
     )
     database_seconds_warning: float = Field(
         default=150.0, gt=0.0, description="Seconds of the database from which a check warns."
+    )
+
+    sessions_rate: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=1.0,
+        description="Least share of requests, of those at the same time, that succeed.",
+    )
+    sessions_rate_warning: float = Field(
+        default=1.0, ge=0.0, le=1.0, description="Share of requests below which a check warns."
+    )
+    sessions_inside_rate: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=1.0,
+        description="Least share of their symbols that succeed, on average; of one request, too.",
+    )
+    sessions_inside_rate_warning: float = Field(
+        default=1.0, ge=0.0, le=1.0, description="Such a share below which a check warns."
+    )
+    sessions_seconds: float = Field(
+        default=600.0, gt=0.0, description="Most seconds that requests at the same time may take."
+    )
+    sessions_seconds_warning: float = Field(
+        default=300.0, gt=0.0, description="Seconds of such requests from which a check warns."
     )
 
     @model_validator(mode="after")

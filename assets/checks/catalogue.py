@@ -6,7 +6,17 @@ import dagster as dg
 
 from assets.checks import cache, costs, integrity, quality, rates
 from assets.checks.gates import Gate, build_gates
-from assets.stages import BACKTESTS, PRICES, PRICES_KEY, SUMMARIES, SUMMARIES_KEY, backtests_key
+from assets.checks.sessions import SESSIONS
+from assets.stages import (
+    BACKTESTS,
+    PRICES,
+    PRICES_KEY,
+    REQUESTS,
+    REQUESTS_KEY,
+    SUMMARIES,
+    SUMMARIES_KEY,
+    backtests_key,
+)
 
 GATES: Mapping[str, Sequence[Gate]] = {
     PRICES: [rates.SUCCESS, *quality.QUALITY],
@@ -22,6 +32,7 @@ GATES: Mapping[str, Sequence[Gate]] = {
         cache.KNOWN_RESULTS,
     ],
     SUMMARIES: [rates.SAVED, rates.RETRIEVED, costs.DATABASE_TIME],
+    REQUESTS: SESSIONS,
 }
 """The gates of each stage; those of backtests hold for the asset of every strategy."""
 
@@ -32,5 +43,6 @@ def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         PRICES: [PRICES_KEY],
         BACKTESTS: [backtests_key(name) for name in strategies],
         SUMMARIES: [SUMMARIES_KEY],
+        REQUESTS: [REQUESTS_KEY],
     }
     return [build_gates(stage, keys[stage], gates) for stage, gates in GATES.items()]

@@ -106,6 +106,22 @@ def build_gates(
     return check
 
 
+def evaluations(
+    key: dg.AssetKey, gates: Sequence[Gate], profile: Profile, thresholds: Thresholds
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield the verdicts on what no step of checks can judge, for it is made outside the graph."""
+    for gate in gates:
+        verdict = gate.judge(Measured(key, profile, (), thresholds)).advising(gate.what_to_do)
+        yield dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=gate.name,
+            passed=verdict.passed,
+            metadata=verdict.metadata,
+            severity=verdict.severity,
+            description=verdict.description,
+        )
+
+
 def _measurement(
     store: ResultStore, runs: Sequence[str], stage: str
 ) -> tuple[Profile, Failures, Sequence[Profile]] | None:

@@ -95,6 +95,9 @@ class BacktestPersistenceManager:
     def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
         """Return what a run saved last, by strategy and symbol, with `frames.RESULTS_SCHEMA`.
 
+        Of a request, all that it was answered with: what somebody else has asked for since is the
+        same row, and names that later run.
+
         The JSON columns come back as PostgreSQL writes JSONB: equal in meaning to what was
         saved, not letter by letter.
         """

@@ -96,8 +96,16 @@ def backtests_where(
 
 
 def backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
-    """Return what a run saved, as it was given to be saved, by COPY."""
-    return _copied(engine, sql.SQL("run_id = {}").format(sql.Literal(run_id)))
+    """Return what a run saved, as it was given to be saved, by COPY.
+
+    A row that another run has saved again since is found by what the run recorded of itself.
+    """
+    condition = """run_id = {run} OR id = ANY(ARRAY(
+        SELECT results.identifier::uuid
+        FROM backtest_runs, jsonb_each(profile) AS stage,
+            jsonb_array_elements_text(stage.value -> 'results') AS results (identifier)
+        WHERE backtest_runs.run_id = {run} AND jsonb_typeof(stage.value -> 'results') = 'array'))"""
+    return _copied(engine, sql.SQL(condition).format(run=sql.Literal(run_id)))
 
 
 def backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pipelines import retries
 from pipelines.definitions import build_defs
@@ -19,16 +20,17 @@ from tests.pipelines.overloaded import Overloaded
 _write = BacktestFiles.write
 
 
-def _write_and_hold(self: BacktestFiles, run_id: str, part: int, tables: object) -> None:
-    _write(self, run_id, part, tables)  # pyright: ignore[reportArgumentType]
+def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> dict[str, str]:
+    written = _write(self, run_id, *rest)
     hold = Path("hold")
     if hold.exists() and hold.read_text() == run_id:
         Path("held").write_text(str(os.getpid()))
         while hold.exists():
             time.sleep(0.05)
+    return written
 
 
-BacktestFiles.write = _write_and_hold
+BacktestFiles.write = _write_and_hold  # pyright: ignore[reportAttributeAccessIssue]
 retries.WAITS = (timedelta(0),)
 _settings = Settings.from_environment(os.environ)
 _source = Overloaded(source=_settings.source, turned_away="turned_away")

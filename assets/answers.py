@@ -1,0 +1,168 @@
+"""How a request is answered: refused or checked, its bars fetched, its rows saved and shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import dagster as dg
+
+from assets.backtest_stage import BacktestStage
+from engine.failure import Failure
+from resources.market_data.resource import MarketData
+from resources.price_store import NoStoredBarsError, PriceStore
+from resources.result_store.resource import ResultStore
+from resources.run_settings import RunSettings
+from resources.universe import Universe
+from strategies.base import Strategy
+from strategies.errors import GauntletError, UnknownStrategyError, did_you_mean
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from resources.market_data.merge import Span
+
+_SHOWN = ("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
+
+
+class InvalidRequestError(GauntletError):
+    """A request asks for something that does not exist or makes no sense."""
+
+
+class Asked(Protocol):
+    """What is asked for."""
+
+    user: str
+    symbols: list[str]
+    strategy: str
+    parameters: dict[str, float]
+
+
+def checked(
+    asked: Asked,
+    universe: Universe,
+    strategies: Mapping[str, type[Strategy]],
+    run_settings: RunSettings,
+) -> Strategy:
+    """Refuse what makes no sense before any work is done; return the strategy.
+
+    Raises
+    ------
+    InvalidRequestError, UnknownStrategyError, InvalidParameterError, InvalidSettingsError
+        With what was refused, and what is allowed.
+    """
+    if not asked.user.strip():
+        raise InvalidRequestError("user is empty; allowed: the name under which results are kept.")
+    if not asked.symbols:
+        raise InvalidRequestError("symbols is empty; allowed: one or more of the universe.")
+    for number, symbol in enumerate(asked.symbols):
+        if symbol not in universe.symbols:
+            raise InvalidRequestError(
+                f"'{symbol[:40]}' is not among the {len(universe.symbols)} symbols of the "
+                f"universe.{did_you_mean(symbol.upper(), universe.symbols)}"
+            )
+        if symbol in asked.symbols[:number]:
+            raise InvalidRequestError(f"symbols has {symbol} twice; allowed: each once.")
+    run_settings.check()
+    if asked.strategy not in strategies:
+        raise UnknownStrategyError(
+            f"There is no strategy '{asked.strategy[:40]}'."
+            f"{did_you_mean(asked.strategy, strategies)} Registered: {', '.join(strategies)}."
+        )
+    return strategies[asked.strategy].from_mapping(asked.parameters)
+
+
+@dataclass
+class Answer:
+    """What a request has come to; `rows` are its results as the store has them."""
+
+    stage: BacktestStage
+    requests: int = 0
+    rows: "pl.DataFrame | None" = None
+    identifiers: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the profile of the request's stage."""
+        counts = {"succeeded": len(self.identifiers), "source_requests": self.requests}
+        return self.stage.summary() | counts | {"results": self.identifiers}
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the UI shows of the answer."""
+        (strategy,) = self.stage.strategies
+        settings = self.stage.run_settings
+        return {
+            "user": self.stage.user,
+            "strategy": strategy.name,
+            "parameters": dict(strategy.parameters()),
+            "window": f"{settings.start} to {settings.end}",
+            "symbols": len(self.stage.requested),
+            "succeeded": len(self.identifiers),
+            "results": dg.MetadataValue.md(self._table()),
+        }
+
+    def _table(self) -> str:
+        """Return the results as a table, and what failed below it."""
+        rows = [] if self.rows is None else self.rows.select(_SHOWN).sort("symbol").rows()
+        cells = [[_cell(value) for value in row] for row in rows]
+        lines = [list(_SHOWN), ["---", *["---:"] * (len(_SHOWN) - 1)], *cells]
+        failures = self.stage.failures
+        failed = [f"- `{one.symbol}` {one.error_class}: {one.message}" for one in failures]
+        return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", *failed])
+
+
+def fetched(answer: Answer, market_data: MarketData) -> list[str]:
+    """Return the symbols whose bars are stored; those that were not are fetched first."""
+    stage = answer.stage
+    start, end = stage.run_settings.history_start(), stage.run_settings.window().end
+    source, ready = market_data.open_source(), []
+    for symbol in stage.requested:
+        try:
+            listed = stage.universe.listed(symbol, start, end)
+            if not _is_stored(stage.price_store, source.name, symbol, listed):
+                answer.requests += 1
+                bars = source.fetch(symbol, *listed)
+                stage.price_store.write(source.name, symbol, bars, listed)
+            ready.append(symbol)
+        except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
+            stage.failures.append(Failure.of(symbol, error))
+    return ready
+
+
+def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span") -> bool:
+    from resources.market_data.parquet import CorruptBarsError
+
+    try:
+        store.load(source, symbol, *days)
+    except (NoStoredBarsError, CorruptBarsError):
+        return False
+    return True
+
+
+def saved(answer: Answer, result_store: ResultStore) -> None:
+    """Save the results, read them back, and count as failed what is not there as it was made."""
+    import polars as pl
+
+    from resources.result_store.reconciliation import intact
+
+    stage, manager = answer.stage, result_store.manager()
+    run_id = stage.context.run.run_id
+    kept = []
+    for part in stage.backtest_files.parts(run_id):
+        tables = stage.backtest_files.read_part(run_id, part)
+        identifiers = tables.results["id"].to_list()
+        with stage.profile.database():
+            manager.save_backtests(tables.results, tables.trades)
+            stored = manager.get_backtests_by_ids(identifiers)
+            counts = manager.count_trades(identifiers)
+        kept.append(intact(tables.results, stored, counts))
+        for symbol in set(tables.results["symbol"]) - set(kept[-1]["symbol"]):
+            message = f"{symbol}: its result does not read back from the store as it was made."
+            stage.failures.append(Failure(symbol, "UnreconciledRowsError", message))
+    if kept:
+        answer.rows = pl.concat(kept)
+        answer.identifiers = answer.rows["id"].to_list()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,124 @@
+"""What analysts ask for: one strategy on a few symbols, on terms of their own, at once.
+
+A request is a run of its own, without partitions. Its results are rows of the result store, under
+its user and run; the asset `backtest_requests` is where the UI shows what was asked and answered.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.answers import Answer, checked, fetched, saved
+from assets.backtest_stage import BacktestStage
+from assets.checks.gates import evaluations
+from assets.checks.sessions import SESSIONS
+from assets.stages import REQUESTS, REQUESTS_KEY, close_stage, fail_if_nothing_was_made
+from resources.backtest_files import BacktestFiles
+from resources.market_data.resource import MarketData
+from resources.price_store import PriceStore
+from resources.result_cache.resource import ResultCache
+from resources.result_store.resource import ResultStore
+from resources.run_log import RunLog
+from resources.run_settings import RunSettings
+from resources.sessions import measured_together
+from resources.thresholds import Thresholds
+from resources.universe import Universe
+from strategies.base import Strategy
+
+BACKTEST_REQUEST, ANSWER = "backtest_request", "answer"
+"""The names of the job, and of its op."""
+
+
+_SESSIONS_ASKED = 500
+
+
+class BacktestRequest(dg.Config):
+    """What is asked for; window, execution, costs and stops are those of `run_settings`."""
+
+    user: str = Field(description="Who asks; stored with each result.")
+    symbols: list[str] = Field(description="Symbols of the universe, each once.")
+    strategy: str = Field(description="Name of a strategy, as in strategies/.")
+    parameters: dict[str, float] = Field(
+        default={},
+        description="Parameters of the strategy, as in {fast_period: 5}; what is left out keeps "
+        "its default.",
+    )
+
+
+def build_request_spec() -> dg.AssetSpec:
+    """Return the asset that requests materialize; nothing else does."""
+    return dg.AssetSpec(
+        REQUESTS_KEY,
+        group_name="results",
+        kinds={"postgres"},
+        description="What analysts asked for, and how it was answered. Ask in the launchpad of "
+        f"the job {BACKTEST_REQUEST}.",
+    )
+
+
+def build_request_op(
+    universe: Universe, strategies: Mapping[str, type[Strategy]]
+) -> dg.OpDefinition:
+    """Return the op that answers a request on a universe."""
+
+    @dg.op(name=ANSWER, description="Answers a request, and saves the answer.")
+    def answer(
+        context: dg.OpExecutionContext,
+        config: BacktestRequest,
+        market_data: MarketData,
+        price_store: PriceStore,
+        backtest_files: BacktestFiles,
+        run_settings: RunSettings,
+        result_cache: ResultCache,
+        result_store: ResultStore,
+        thresholds: Thresholds,
+    ) -> None:
+        strategy = checked(config, universe, strategies, run_settings)
+        stage = BacktestStage(
+            context,
+            config.symbols,
+            config.user,
+            universe,
+            market_data.source,
+            price_store,
+            backtest_files,
+            run_settings,
+            result_cache,
+            [strategy],
+        )
+        given = Answer(stage)
+        stage.run(fetched(given, market_data))
+        saved(given, result_store)
+        profile = given.summary()
+        window = run_settings.window()
+        run_log = RunLog(result_store, market_data.source, window, universe, config.user)
+        # Recorded before it is looked at: the others of the same time count it in, too.
+        close_stage(context, run_log, REQUESTS, profile, stage.failures)
+        profile["together"] = _together(context, result_store, thresholds)
+        run_log.record(context.run, REQUESTS, profile, ())
+        context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=given.metadata()))
+        for evaluation in evaluations(REQUESTS_KEY, SESSIONS, profile, thresholds):
+            # Dagster takes it, though its types do not say so; a test sees it on the page.
+            context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
+        if not _is_success(profile, thresholds):
+            fail_if_nothing_was_made(stage.failures, made=0)
+
+    return answer
+
+
+def _together(
+    context: dg.OpExecutionContext, result_store: ResultStore, thresholds: Thresholds
+) -> dict[str, Any]:
+    profiles = {
+        row["run_id"]: row["profile"]
+        for row in result_store.manager().get_stage_history(REQUESTS, _SESSIONS_ASKED)
+    }
+    inside = {run: one["succeeded"] / one["requested"] for run, one in profiles.items()}
+    succeeded = _is_success(profiles[context.run.run_id], thresholds)
+    return measured_together(context.instance, context.run, inside, succeeded).summary()
+
+
+def _is_success(profile: Mapping[str, Any], thresholds: Thresholds) -> bool:
+    return profile["succeeded"] >= thresholds.sessions_inside_rate * profile["requested"]

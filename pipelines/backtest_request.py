@@ -1,0 +1,28 @@
+"""The job by which an analyst asks for backtests, from the launchpad or through GraphQL."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.requests import BACKTEST_REQUEST, build_request_op
+from resources.universe import Universe
+from strategies.base import Strategy
+
+
+def build_request_job(
+    universe: Universe, strategies: Mapping[str, type[Strategy]]
+) -> dg.JobDefinition:
+    """Return the job; each request is a run of it."""
+    answer = build_request_op(universe, strategies)
+
+    @dg.job(
+        name=BACKTEST_REQUEST,
+        executor_def=dg.in_process_executor,
+        description="Backtests one strategy on a few symbols, for one user. The launchpad shows "
+        "what may be said: who asks, for what, and under run_settings the window, the execution "
+        "and the costs. Tag the run `user: <name>` too, and nobody can take all places.",
+    )
+    def backtest_request():
+        answer()
+
+    return backtest_request
