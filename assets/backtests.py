@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from assets.backtest_stage import BacktestStage
 from assets.partition_truth import report_partitions
 from assets.stages import (
     BACKTESTS,
@@ -46,6 +45,9 @@ def build_backtests(
         run_settings: RunSettings,
         result_store: ResultStore,
     ):
+        # Here, not above: it brings the whole engine along.
+        from assets.backtest_stage import BacktestStage
+
         selected = [strategies[key.path[-1]]() for key in sorted(context.selected_asset_keys)]
         stage = BacktestStage(
             context,

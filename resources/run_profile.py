@@ -5,9 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import psutil
-
 _MEGABYTE = 1024 * 1024
 
 LEAST_SAMPLES = 11
@@ -66,6 +63,8 @@ class StageProfile:
 
 def resident_mb() -> float:
     """Return the resident set of this process in megabytes."""
+    import psutil
+
     return psutil.Process().memory_info().rss / _MEGABYTE
 
 
@@ -76,4 +75,6 @@ def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:
     """
     if len(resident) < LEAST_SAMPLES:
         return None
+    import numpy as np
+
     return float(np.polyfit(done, resident, 1)[0])

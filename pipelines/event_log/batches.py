@@ -54,9 +54,7 @@ def _type(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
     return event.dagster_event_type if event.is_dagster_event else None
 
 
-def store_indexed(
-    storage: SqlEventLogStorage, connection: sa.Connection, stored: Stored
-) -> None:
+def store_indexed(storage: SqlEventLogStorage, connection: sa.Connection, stored: Stored) -> None:
     """Write what Dagster keeps beside the events of assets and checks: tags, rows, executions.
 
     Parameters
@@ -85,4 +83,6 @@ def telling(of_assets: Stored) -> Stored:
     for number, event in of_assets:
         told = event.get_dagster_event()
         last[str(told.asset_key), told.event_type_value] = number, event
-    return sorted(last.values(), key=lambda one: (str(one[1].get_dagster_event().asset_key), one[0]))
+    # By asset, and an asset's in their order.
+    places = sorted(last, key=lambda place: (place[0], last[place][0]))
+    return [last[place] for place in places]

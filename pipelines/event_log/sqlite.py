@@ -9,7 +9,7 @@ change that closing makes to its file.
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 from typing import Any
 
@@ -70,13 +70,11 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _store(self, run_id: str, events: Sequence[dg.EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]
         repeated = [number for number, event in enumerate(events) if _is_repeated(event)]
-        with ExitStack() as transactions:
-            # Committed in the reverse order: the index never knows more than the run's own file.
-            if repeated:
-                index = transactions.enter_context(self.index_connection())
-            run = transactions.enter_context(self.run_connection(run_id))
+        # The inner transaction is committed first: the index never knows more than the run's file.
+        indexed = self.index_connection() if repeated else nullcontext()
+        with indexed as index, self.run_connection(run_id) as run:
             run.execute(SqlEventLogStorageTable.insert(), rows)
-            if repeated:
+            if index is not None:
                 numbers = _insert(index, [rows[number] for number in repeated])
                 told = [events[number] for number in repeated]
                 store_indexed(self, index, list(zip(numbers, told, strict=True)))
