@@ -28,12 +28,12 @@ def test_events_are_kept_in_batches_where_they_always_were(
 ):
     assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")}
-    with dg.DagsterInstance.local_temp(
-        str(tmp_path), overrides={"storage": {"sqlite": {"base_dir": str(tmp_path / "stock")}}}
-    ):
-        folder = tmp_path / "stock"
-        stock = {str(path.relative_to(folder)) for path in folder.rglob("*.db")}
-    assert made == {f".data/dagster/{path}" for path in stock}
+    folder = tmp_path / "stock"
+    folder.mkdir()
+    stock = {"storage": {"sqlite": {"base_dir": str(folder)}}, "telemetry": {"enabled": False}}
+    with dg.DagsterInstance.local_temp(str(folder), overrides=stock):
+        made_by_dagster = {str(path.relative_to(folder)) for path in folder.rglob("*.db")}
+    assert made == {f".data/dagster/{path}" for path in made_by_dagster}
 
 
 def test_ten_runs_at_once_two_of_a_user_and_one_of_a_backfill(instance: dg.DagsterInstance):

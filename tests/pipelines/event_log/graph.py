@@ -6,7 +6,7 @@ its own, which can be killed.
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ Statuses = dict[str, dict[str, set[str]]]
 class Script(dg.ConfigurableResource):
     """What the assets shall do."""
 
-    bad: list[str] = []
+    bad: Sequence[str] = ()
     stop: bool = False
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEventBatchMetadata
 
 from pipelines.event_log.sqlite import BatchedSqliteEventLogStorage
 from tests.pipelines.event_log import graph
@@ -194,13 +195,11 @@ def test_events_that_were_collected_and_never_stored_claim_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):
     """What is lost with a process is what its batches held: here the last event never comes."""
-    import assets.event_batch
 
-    class Unfinished(assets.event_batch.DagsterEventBatchMetadata):
-        def __new__(cls, id: str, is_end: bool):  # noqa: A002 - Dagster's name
-            return super().__new__(cls, id, is_end=False)
+    def unfinished(batch: str, _: bool) -> DagsterEventBatchMetadata:
+        return DagsterEventBatchMetadata(batch, is_end=False)
 
-    monkeypatch.setattr(assets.event_batch, "DagsterEventBatchMetadata", Unfinished)
+    monkeypatch.setattr("assets.event_batch.DagsterEventBatchMetadata", unfinished)
     run(instance)
     assert instance.get_materialized_partitions(SOURCE) == NONE
     assert statuses(instance)["source"] == _is(NONE, ALL, NONE)
