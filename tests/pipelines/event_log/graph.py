@@ -6,7 +6,7 @@ its own, which can be killed.
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.partition_status_cache import get_partition_subsets
+from pydantic import Field
 
 from assets.partition_truth import Made, report_partitions, upstream_of
 
@@ -31,7 +32,7 @@ Statuses = dict[str, dict[str, set[str]]]
 class Script(dg.ConfigurableResource):
     """What the assets shall do."""
 
-    bad: Sequence[str] = ()
+    bad: list[str] = Field(default=[])
     stop: bool = False
 
 
