@@ -101,13 +101,7 @@ def _table(timings: Timings, size: str) -> Table:
         ]
         for name in timings.seconds
     ]
-    columns = [
-        "Graph and storage",
-        "s",
-        "times empty, same storage",
-        f"times empty, {STOCK}",
-        "spread",
-    ]
+    columns = ["Graph, events in", "s", "times empty, there", f"times empty, {STOCK}", "spread"]
     return Table(size, columns, rows)
 
 

@@ -79,7 +79,9 @@ def _look(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
         for one in [parent, *parent.children(recursive=True)]:
             with suppress(psutil.Error, OSError):
                 if "python" in one.name():
-                    peaks[one.pid] = one.name(), _peak_mb(one)
+                    # Of one that has ended and is not yet gone, nothing is left to see.
+                    _, before = peaks.get(one.pid, ("", 0.0))
+                    peaks[one.pid] = one.name(), max(before, _peak_mb(one))
 
 
 def _peak_mb(process: psutil.Process) -> float:
