@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ _CLASSES = {
     OURS_POSTGRES: ("pipelines.event_log.postgres", "BatchedPostgresEventLogStorage"),
 }
 _BATCHES = "DAGSTER_EVENT_BATCH_SIZE"
+
+# As where the definitions are made: Dagster says of each asset that policies are in beta.
+warnings.simplefilter("ignore", dg.BetaWarning)
 
 Graph = Callable[[dg.DagsterInstance], dg.ExecuteInProcessResult]
 
