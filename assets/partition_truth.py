@@ -154,7 +154,7 @@ def upstream_of(
     wanted = dg.AssetRecordsFilter(
         asset_key=key, asset_partitions=partitions, after_timestamp=since
     )
-    for record in _materializations(context.instance, wanted):
+    for record in materializations(context.instance, wanted):
         if record.partition_key and (allowed is None or record.run_id in allowed):
             found.setdefault(record.partition_key, _upstream(record))
         if len(found) == len(partitions):
@@ -169,10 +169,10 @@ def _upstream(record: dg.EventLogRecord) -> Upstream:
     return Upstream(record.run_id, record.storage_id, version)
 
 
-def _materializations(
+def materializations(
     instance: dg.DagsterInstance, wanted: dg.AssetRecordsFilter
 ) -> Iterator[dg.EventLogRecord]:
-    """Yield materializations, newest first."""
+    """Yield materializations, newest first, however many there are."""
     cursor, more = None, True
     while more:
         page = instance.fetch_materializations(wanted, limit=_PAGE, cursor=cursor)

@@ -65,15 +65,23 @@ def _stages() -> Iterator[str]:
 
 
 def _section(gate: Gate) -> str:
-    limits = ", ".join(f"`{name}`" for name in gate.limits) or "none may break it"
+    limits = "; ".join(map(_limit, gate.limits)) or "none may break it; one is an ERROR"
     return "\n".join(
         [
             f"### {gate.name}\n",
             f"{gate.description}\n",
-            f"- Judged by: {limits}.",
+            f"- Limit: {limits}.",
             f"- When it does not pass: {gate.what_to_do}\n",
         ]
     )
+
+
+def _limit(name: str) -> str:
+    fields = Thresholds.model_fields
+    limit, warning = fields[name].default, fields.get(f"{name}_warning")
+    if warning is None:
+        return f"`{name}` {limit:g}, by which a symbol is an offender"
+    return f"`{name}` {limit:g}, beyond it ERROR; WARN from {warning.default:g}"
 
 
 def _limits() -> Iterator[str]:

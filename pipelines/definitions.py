@@ -17,6 +17,7 @@ from assets.prices import build_prices
 from assets.summaries import build_summaries
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
+from pipelines.retries import build_retry_job, build_retry_sensor
 from resources.settings import Settings
 from strategies.registry import registered_strategies
 
@@ -43,6 +44,8 @@ def build_defs(
             build_leaderboard(universe.symbols, names),
         ],
         asset_checks=build_checks(names),
+        jobs=[build_retry_job()],
+        sensors=[build_retry_sensor(universe.symbols)],
         resources=build_resources(settings) | dict(resource_overrides or {}),
         # Steps share one process: they are few, and each would import everything anew.
         executor=dg.in_process_executor,

@@ -42,16 +42,17 @@ def first_look_ahead(strategy: Strategy, history: History) -> int | None:
 def imbalance(result: BacktestResult) -> float:
     """Return final value - (capital + profit of closed and open trades), as a fraction of capital.
 
-    0.0 where it is no more than rounding. NaN where the final value is undefined.
+    0.0 where it is no more than the rounding of what was added. NaN where the final value is
+    undefined.
     """
     capital = result.settings.initial_capital
     final = result.metrics["final_value"]
     if final is None:
         return float("nan")
     profits = float(result.trades["pnl"].sum())
-    scale = capital + float(np.abs(result.trades["pnl"]).sum())
-    off = (final - (capital + profits)) / scale
-    return 0.0 if abs(off) < _ROUNDING else off
+    off = final - (capital + profits)
+    added = capital + float(np.abs(result.trades["pnl"]).sum())
+    return 0.0 if abs(off) < _ROUNDING * added else off / capital
 
 
 def dropped_signals(result: BacktestResult, history: History) -> int:

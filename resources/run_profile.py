@@ -1,11 +1,14 @@
 """What a stage of a run cost: time and memory, measured where they are spent."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 _MEGABYTE = 1024 * 1024
+_STATUS = Path("/proc/self/status")
 
 LEAST_SAMPLES = 11
 """Of memory, that a slope is fitted to; with fewer it says where the noise began and ended."""
@@ -15,8 +18,9 @@ class StageProfile:
     """A stopwatch and a memory gauge for one stage of a run; measuring starts on construction.
 
     Memory is the resident set of this process. Growth is the last sample less the first, so it
-    is what a stage leaves behind, not what it needs for a moment; that is the peak. The slope is
-    what each symbol leaves behind.
+    is what a stage leaves behind, not what it needs for a moment; that is the peak, which the
+    system knows between samples too if it is the highest in this process's life. The slope is what
+    each symbol leaves behind.
     """
 
     def __init__(self) -> None:
@@ -25,6 +29,7 @@ class StageProfile:
         self._database = 0.0
         self._resident = [resident_mb()]
         self._done = [0]
+        self._highest = highest_mb()
 
     def sample(self, symbols: int = 1) -> None:
         """Take a memory sample, after the work on so many more symbols."""
@@ -48,13 +53,15 @@ class StageProfile:
         slope = slope_of(self._done[1:], self._resident[1:])
         self.sample(0)
         first, last = self._resident[0], self._resident[-1]
+        highest = highest_mb()
+        peak = max(*self._resident, highest if highest > self._highest else 0.0)
         return {
             **counts,
             "wall_seconds": round(time.perf_counter() - self._wall, 3),
             "cpu_seconds": round(time.process_time() - self._cpu, 3),
             "database_seconds": round(self._database, 3),
             "memory_start_mb": round(first, 1),
-            "memory_peak_mb": round(max(self._resident), 1),
+            "memory_peak_mb": round(peak, 1),
             "memory_growth_mb": round(last - first, 1),
             "memory_slope_mb": None if slope is None else round(slope, 3),
             "memory_samples": len(self._resident),
@@ -66,6 +73,17 @@ def resident_mb() -> float:
     import psutil
 
     return psutil.Process().memory_info().rss / _MEGABYTE
+
+
+def highest_mb() -> float:
+    """Return the highest resident set that this process has had, in megabytes.
+
+    0 where the system does not tell, which Linux does.
+    """
+    if not _STATUS.exists():
+        return 0.0
+    found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.definitions import build_defs
+from pipelines.partitions import tags_of
 from pipelines.resources import build_resources
 from pipelines.run_outcome import why_it_failed
 from resources.market_data.resource import MarketData
@@ -86,15 +87,11 @@ class Project:
 
     def mend(self, symbol: str) -> None:
         """Write good bars of a symbol."""
-        bars = SyntheticSource().fetch(symbol, date(2022, 1, 3), END)
-        bars.drop("adjustment").write_csv(self.feed(symbol))
+        write_good(self.feed(symbol))
 
     def spoil(self, symbol: str) -> None:
         """Write bars of a symbol whose high is below the low on the last day."""
-        lines = self.feed(symbol).read_text().splitlines()
-        day, opening, _, low, close, volume = lines[-1].split(",")
-        lines[-1] = ",".join([day, opening, str(float(low) / 2), low, close, volume])
-        self.feed(symbol).write_text("\n".join(lines))
+        write_impossible(self.feed(symbol))
 
     def run(
         self,
@@ -103,18 +100,20 @@ class Project:
         selection: Sequence[str] | dg.AssetSelection = FEW_ASSETS,
         definitions: dg.Definitions | None = None,
         run_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Run a selection for one partition, a range from first to last, or for none."""
         if not isinstance(selection, dg.AssetSelection):
             selection = dg.AssetSelection.from_coercible(list(selection))
         job = dg.define_asset_job("test_job", selection)
-        defs = dg.Definitions.merge(
-            definitions or self.definitions(), dg.Definitions(jobs=[job])
-        ).resolve_job_def("test_job")
-        return defs.execute_in_process(
+        defs = dg.Definitions.merge(definitions or self.definitions(), dg.Definitions(jobs=[job]))
+        # A run from the asset graph says itself what it selects; one of checks alone does not.
+        chosen = sorted(selection.resolve(defs.resolve_asset_graph()))
+        return defs.resolve_job_def("test_job").execute_in_process(
             instance=self.instance,
+            asset_selection=chosen or None,
             raise_on_error=False,
-            tags=_tags(partitions),
+            tags=_tags(partitions) | dict(tags or {}),
             run_config=dict(run_config or {}),
         )
 
@@ -139,13 +138,21 @@ class Project:
         }
 
 
+def write_good(feed: Path) -> None:
+    """Write a CSV file of good bars of the symbol that it is named after."""
+    bars = SyntheticSource().fetch(feed.stem, date(2022, 1, 3), END)
+    bars.drop("adjustment").write_csv(feed)
+
+
+def write_impossible(feed: Path) -> None:
+    """Make the high of the last bar lower than its low."""
+    lines = feed.read_text().splitlines()
+    day, opening, _, low, close, volume = lines[-1].split(",")
+    lines[-1] = ",".join([day, opening, str(float(low) / 2), low, close, volume])
+    feed.write_text("\n".join(lines))
+
+
 def _tags(partitions: str | tuple[str, str] | None) -> dict[str, str]:
     if partitions is None:
         return {}
-    if isinstance(partitions, str):
-        return {"dagster/partition": partitions}
-    first, last = partitions
-    return {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-    }
+    return tags_of(*((partitions, partitions) if isinstance(partitions, str) else partitions))

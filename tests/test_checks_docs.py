@@ -60,4 +60,5 @@ def test_a_limit_of_the_environment_and_one_of_run_config_hold_together(project:
     strict = _thresholds({"GAUNTLET_LIMIT_SUCCESS_RATE": "0.96"})
     result = project.run(definitions=project.definitions(thresholds=strict), run_config=config)
     assert not result.success
-    assert project.why(result).endswith("19 of 20 symbols succeeded: 95.0%, limit 96%.")
+    told = "19 of 20 symbols succeeded: 95.0%, limit 96%. Failed: S07."
+    assert project.why(result).endswith(told)

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 _OFFENDERS_SHOWN = 10
+_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,15 @@ def with_offenders(verdict: Verdict, failures: Sequence[Mapping[str, Any]]) -> V
     ]
     if len(failures) > _OFFENDERS_SHOWN:
         lines.append(f"- and {len(failures) - _OFFENDERS_SHOWN} more, in the table `failures`")
-    return verdict.showing(failures=len(failures), offenders=dg.MetadataValue.md("\n".join(lines)))
+    named = replace(verdict, description=f"{verdict.description} {_names(failures)}")
+    return named.showing(failures=len(failures), offenders=dg.MetadataValue.md("\n".join(lines)))
+
+
+def _names(failures: Sequence[Mapping[str, Any]]) -> str:
+    """Return which symbols failed: the UI shows metadata only when it is clicked."""
+    symbols = list(dict.fromkeys(failure["symbol"] for failure in failures))
+    more = f" and {len(symbols) - _NAMES_SHOWN} more" if len(symbols) > _NAMES_SHOWN else ""
+    return f"Failed: {', '.join(symbols[:_NAMES_SHOWN])}{more}."
 
 
 def _verdict(

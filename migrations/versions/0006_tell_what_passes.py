@@ -13,17 +13,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, false in all rows there are, and the index by which retries are found."""
+    """Add the column, false in all rows there are."""
     op.add_column(
         "failures",
         sa.Column("transient", sa.Boolean, nullable=False, server_default=sa.false()),
     )
-    op.create_index(
-        "ix_failures_transient", "failures", ["failed_at"], postgresql_where=sa.text("transient")
-    )
 
 
 def downgrade() -> None:
-    """Remove both."""
-    op.drop_index("ix_failures_transient", "failures")
+    """Remove it."""
     op.drop_column("failures", "transient")

@@ -227,6 +227,11 @@ class BacktestPersistenceManager:
         """Return the failures of a run, by stage, symbol and strategy."""
         return reads.failures(self.engine, arguments.run_id_of(run_id))
 
+    def get_transient_failures(self, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the failures of several runs that may be gone at the next try, in that order."""
+        known = [arguments.run_id_of(run_id) for run_id in run_ids]
+        return reads.transient_failures(self.engine, known)
+
     def leaderboard(self, comparison: Comparison | None = None) -> pl.DataFrame:
         """Return the strategies ranked over the universe, with `reads.LEADERBOARD_SCHEMA`.
 

@@ -265,7 +265,6 @@ class Failure(Base):
             postgresql_nulls_not_distinct=True,
         ),
         Index("ix_failures_symbol", "symbol", "failed_at"),
-        Index("ix_failures_transient", "failed_at", postgresql_where=text("transient")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

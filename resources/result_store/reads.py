@@ -183,8 +183,19 @@ def _of_the_newest_kind() -> sa.ColumnElement[bool]:
 def failures(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
     """Return the failures of a run, by stage and symbol."""
     table = sa.inspect(Failure).local_table
-    order = (table.c.stage, table.c.symbol, table.c.strategy)
-    return rows(engine, sa.select(table).where(table.c.run_id == run_id).order_by(*order))
+    return rows(engine, _failures_in_order().where(table.c.run_id == run_id))
+
+
+def transient_failures(engine: sa.Engine, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the transient failures of runs, by stage and symbol."""
+    table = sa.inspect(Failure).local_table
+    of_runs = table.c.run_id.in_(run_ids)
+    return rows(engine, _failures_in_order().where(of_runs, table.c.transient))
+
+
+def _failures_in_order() -> sa.Select:
+    table = sa.inspect(Failure).local_table
+    return sa.select(table).order_by(table.c.stage, table.c.symbol, table.c.strategy)
 
 
 def leaderboard(engine: sa.Engine, comparison: Comparison | None) -> pl.DataFrame:

@@ -75,7 +75,7 @@ def test_below_the_threshold_the_run_fails_and_nothing_downstream_is_materialize
     assert not result.asset_materializations_for_node("leaderboard")
     assert project.why(result) == (
         "check success_rate_above_threshold of prices failed. "
-        "16 of 20 symbols succeeded: 80.0%, limit 85%."
+        "16 of 20 symbols succeeded: 80.0%, limit 85%. Failed: S00, S01, S02, S03."
     )
 
 

@@ -1,18 +1,16 @@
 """The Dagster page in a real browser: what a person sees, and what a click does."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.pipelines.browser import CHROMIUM, browsing
 from tests.pipelines.webserver import Webserver, running_webserver
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
     pytest.mark.ui,
@@ -20,44 +18,19 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
 ]
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-DRAWN_WITHIN = 30.0
 RUN_WITHIN = 120.0
 
 
 @pytest.fixture(scope="module")
 def webserver() -> Iterator[Webserver]:
     with running_webserver() as started:
-        # What its Skip button sends: Dagster's invitation to its community, shown once an
-        # instance, comes at a moment of its own and would lie over whatever is clicked.
-        started.query("mutation { setNuxSeen }")
         yield started
 
 
 @pytest.fixture
 def page(webserver: Webserver) -> "Iterator[Page]":
-    from playwright.sync_api import expect, sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = browser.new_page(
-            base_url=webserver.url, viewport={"width": 1600, "height": 900}, locale="en-US"
-        )
-        page.set_default_timeout(DRAWN_WITHIN * 1000)
-        expect.set_options(timeout=DRAWN_WITHIN * 1000)
-        try:
-            yield page
-        finally:
-            browser.close()
+    with browsing(webserver) as shown:
+        yield shown
 
 
 def test_one_symbol_is_materialized_by_clicks_on_the_asset_graph(page: "Page"):

@@ -5,7 +5,8 @@
         webserver.url    # for a browser
 
 It has what `make ui` has: the project's own dagster.yaml and workspace.yaml, the embedded
-PostgreSQL, the synthetic source. Nothing of it is left when the block ends.
+PostgreSQL, the synthetic source; a test may lay out more. Nothing of it is left when the block
+ends.
 """
 
 import json
@@ -20,7 +21,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +49,18 @@ _LOADED = """
 
 @dataclass(frozen=True)
 class Webserver:
-    """A running webserver: asked through GraphQL, as its page does."""
+    """A running webserver: asked through GraphQL, as its page does.
+
+    `folder` is the project's and DAGSTER_HOME.
+    """
 
     url: str
-    log: Path
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        """What webserver, daemon and code server print."""
+        return self.folder / "dagster-dev.log"
 
     def query(self, query: str, **variables: Any) -> dict[str, Any]:
         """Return the data that GraphQL answers; an error in the answer fails the test."""
@@ -86,13 +95,18 @@ class Webserver:
 
 
 @contextmanager
-def running_webserver() -> Iterator[Webserver]:
-    """Start `dagster dev` in a folder of its own, wait until it is ready, and stop it."""
+def running_webserver(
+    lay_out: Callable[[Path], Mapping[str, str]] = lambda _: {},
+) -> Iterator[Webserver]:
+    """Start `dagster dev` in a folder of its own, wait until it is ready, and stop it.
+
+    `lay_out` may change what is in the folder, and returns more of the environment.
+    """
     # Not pytest's folder: it is closed to the user that PostgreSQL runs as when tests run as root.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-ui-"))
     try:
         _lay_out(folder)
-        with _process(folder) as webserver:
+        with _process(folder, {**_environment(folder), **lay_out(folder)}) as webserver:
             yield webserver
     finally:
         _stop_postgres(folder / ".data" / "postgres" / "postmaster.pid")
@@ -106,15 +120,15 @@ def _lay_out(folder: Path) -> None:
 
 
 @contextmanager
-def _process(folder: Path) -> Iterator[Webserver]:
+def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
     port = _free_port()
-    webserver = Webserver(f"http://127.0.0.1:{port}", folder / "dagster-dev.log")
+    webserver = Webserver(f"http://127.0.0.1:{port}", folder)
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     with webserver.log.open("w") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(folder),
+            env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a group of its own, to be stopped as one
@@ -126,7 +140,7 @@ def _process(folder: Path) -> Iterator[Webserver]:
         _stop_group(process)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path) -> Mapping[str, str]:
     ours = ("GAUNTLET_", "DAGSTER_", "DATABASE_URL")
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     return inherited | {

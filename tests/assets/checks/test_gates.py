@@ -45,7 +45,8 @@ def test_a_tighter_limit_from_the_run_config_turns_the_check_red(project: Projec
     config = {"resources": {"thresholds": {"config": {"success_rate": 0.96}}}}
     result = project.run(run_config=config)
     assert not result.success
-    assert project.why(result).endswith("19 of 20 symbols succeeded: 95.0%, limit 96%.")
+    told = "19 of 20 symbols succeeded: 95.0%, limit 96%. Failed: S07."
+    assert project.why(result).endswith(told)
 
 
 def test_memory_that_grows_past_its_limit_fails_the_run_and_stops_downstream(project: Project):

@@ -1,5 +1,6 @@
 """Each check is seen to fail: a planted fault turns exactly that check red, with its figures."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from engine import simulation
+from engine.orders import Orders
+from engine.positions import Positions, positions_of
+from engine.simulation import equity_curves
 from pipelines import definitions
 from resources.market_data.synthetic import SyntheticSource
+from resources.price_store import PriceStore
 from strategies.base import Bars, Signals, Strategy
 from strategies.macd import Macd
 from strategies.rsi import Rsi
@@ -37,6 +43,28 @@ class Hoarding(_Planted):
 
     def signals(self, bars: Bars) -> Signals:
         self.kept.append(np.ones(1_000_000))
+        return Signals(bars.close > bars.open, bars.close < bars.open)
+
+
+class Gulping(_Planted):
+    """Needs 1,600 megabytes for a moment, once; no other test has needed as much."""
+
+    name = "gulping"
+    hungry: ClassVar[bool] = True
+
+    def signals(self, bars: Bars) -> Signals:
+        needed = np.ones(200_000_000 if self.hungry else 1)
+        type(self).hungry = False
+        return Signals((bars.close > bars.open) & (needed[0] > 0), bars.close < bars.open)
+
+
+class Dawdling(_Planted):
+    """Takes a tenth of a second for each symbol, however few its bars."""
+
+    name = "dawdling"
+
+    def signals(self, bars: Bars) -> Signals:
+        time.sleep(0.1)
         return Signals(bars.close > bars.open, bars.close < bars.open)
 
 
@@ -76,10 +104,14 @@ def registered(monkeypatch: pytest.MonkeyPatch, *strategies: type[Strategy]) -> 
 
 
 def _run_planted(
-    project: Project, monkeypatch: pytest.MonkeyPatch, strategy: type[Strategy]
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: type[Strategy],
+    **thresholds: float,
 ) -> dg.ExecuteInProcessResult:
+    config = {"resources": {"thresholds": {"config": thresholds}}} if thresholds else {}
     with registered(monkeypatch, strategy):
-        return project.run(TWELVE, selection=["*"])
+        return project.run(TWELVE, selection=["*"], run_config=config)
 
 
 def _downstream_did_not_run(project: Project) -> bool:
@@ -97,6 +129,50 @@ def test_a_strategy_that_leaks_turns_the_slope_of_memory_red(
     check = failed["memory_slope_below_threshold"]
     assert check.metadata["measured_mb"].value == pytest.approx(8.0, rel=0.2)
     assert check.metadata["limit_mb"].value == 5.0
+    assert _downstream_did_not_run(project)
+
+
+def test_what_a_leak_leaves_in_all_turns_the_growth_of_memory_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    limits = {"memory_growth_mb": 60, "memory_growth_mb_warning": 50}
+    others = {"memory_slope_mb": 90, "memory_slope_mb_warning": 80}
+    result = _run_planted(project, monkeypatch, Hoarding, **limits, **others)
+    Hoarding.kept.clear()
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"memory_growth_below_threshold"}
+    check = failed["memory_growth_below_threshold"]
+    assert check.metadata["limit_mb"].value == 60
+    assert check.metadata["measured_mb"].value >= 12 * 8 * 0.8
+    assert _downstream_did_not_run(project)
+
+
+def test_what_is_needed_for_a_moment_only_turns_the_peak_of_memory_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    limits = {"memory_peak_mb": 900, "memory_peak_mb_warning": 800}
+    result = _run_planted(project, monkeypatch, Gulping, **limits)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"memory_growth_below_threshold"}
+    check = failed["memory_growth_below_threshold"]
+    assert check.metadata["peak_above_start_mb"].value == pytest.approx(1526, rel=0.2)
+    assert "At its peak it was higher by" in str(check.description)
+    assert _downstream_did_not_run(project)
+
+
+def test_a_strategy_that_dawdles_turns_the_wall_time_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    limits = {"wall_seconds": 1.0, "wall_seconds_warning": 0.9}
+    result = _run_planted(project, monkeypatch, Dawdling, **limits)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"wall_time_below_threshold"}
+    check = failed["wall_time_below_threshold"]
+    assert check.metadata["measured_s"].value > 12 * 0.1
+    assert check.metadata["limit_s"].value == 1.0
     assert _downstream_did_not_run(project)
 
 
@@ -125,6 +201,79 @@ def test_a_strategy_that_peeks_turns_look_ahead_red(
     assert (check.metadata["measured"].value, check.metadata["symbols"].value) == (5, 5)
     assert "depends on later bars" in str(check.metadata["offenders"].value)
     assert _downstream_did_not_run(project)
+
+
+def test_an_engine_that_drops_signals_turns_signals_are_filled_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    def without_the_first(orders: Orders) -> Positions:
+        positions = positions_of(orders)
+        return positions.only(np.arange(len(positions.backtest)) > 0)
+
+    monkeypatch.setattr(simulation, "positions_of", without_the_first)
+    result = _run_planted(project, monkeypatch, Macd)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"signals_are_filled"}
+    assert failed["signals_are_filled"].metadata["measured"].value == 1
+    assert "`S00` dropped" in str(failed["signals_are_filled"].metadata["offenders"].value)
+    assert _downstream_did_not_run(project)
+
+
+def test_an_engine_that_makes_money_turns_accounts_balance_red(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    def richer_at_the_end(*args: Any) -> np.ndarray:
+        equity = equity_curves(*args)
+        equity[:, -1] += 5.0
+        return equity
+
+    monkeypatch.setattr(simulation, "equity_curves", richer_at_the_end)
+    result = _run_planted(project, monkeypatch, Macd)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"accounts_balance"}
+    assert failed["accounts_balance"].metadata["measured"].value == 12
+    assert "off by 0.0005" in str(failed["accounts_balance"].metadata["offenders"].value)
+    assert _downstream_did_not_run(project)
+
+
+def test_a_database_that_is_slow_turns_its_time_red(project: Project):
+    slow = """
+        CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
+        CREATE TRIGGER dawdle AFTER INSERT ON backtests
+            FOR EACH STATEMENT EXECUTE FUNCTION dawdle();
+    """
+    with project.manager.engine.begin() as connection:
+        connection.exec_driver_sql(slow)
+    limits = {"database_seconds": 0.4, "database_seconds_warning": 0.3}
+    config = {"resources": {"thresholds": {"config": limits}}}
+    result = project.run(TWELVE, run_config=config)
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"database_time_below_threshold"}
+    assert failed["database_time_below_threshold"].metadata["measured_s"].value >= 0.5
+    assert not result.asset_materializations_for_node("leaderboard")
+
+
+class _Careless(PriceStore):
+    """Gives other bars than were stored."""
+
+    def load(self, *args: Any, **kwargs: Any) -> pl.DataFrame:
+        bars = super().load(*args, **kwargs)
+        return bars.with_columns(high=pl.col("low") / 2)
+
+
+def test_bars_that_are_not_valid_any_more_turn_their_rule_red(project: Project):
+    store = _Careless(root=project.resource("price_store").root)
+    result = project.run(TWELVE, definitions=project.definitions(price_store=store))
+    assert not result.success
+    failed = red(project, result)
+    assert set(failed) == {"bars_are_valid"}
+    assert failed["bars_are_valid"].metadata["measured"].value == 0.0
+    assert "high is below low" in str(failed["bars_are_valid"].metadata["offenders"].value)
+    assert not project.materialized("backtests", "rsi")
 
 
 @pytest.mark.parametrize("selection", [["*"], ["prices", "backtests/rsi", "backtests/macd"]])

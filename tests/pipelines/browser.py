@@ -1,0 +1,48 @@
+"""A headless Chromium on the page of a webserver."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.pipelines.webserver import Webserver
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+"""The browser's program; None where there is none."""
+
+DRAWN_WITHIN = 30.0
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def browsing(webserver: Webserver) -> "Iterator[Page]":
+    """Lend a page of a browser whose relative addresses are the webserver's."""
+    from playwright.sync_api import expect, sync_playwright
+
+    # What its Skip button sends: Dagster's invitation to its community, shown once an instance,
+    # comes at a moment of its own and would lie over whatever is clicked.
+    webserver.query("mutation { setNuxSeen }")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        page = browser.new_page(
+            base_url=webserver.url, viewport={"width": 1600, "height": 900}, locale="en-US"
+        )
+        page.set_default_timeout(DRAWN_WITHIN * 1000)
+        expect.set_options(timeout=DRAWN_WITHIN * 1000)
+        try:
+            yield page
+        finally:
+            browser.close()

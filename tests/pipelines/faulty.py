@@ -1,0 +1,35 @@
+"""The project's definitions for a webserver in which tests make faults happen.
+
+Files in its folder say which: the provider turns away what is listed in `turned_away`, and the run
+that is named in `hold` stops in the middle of its backtests, after a part of its results, and
+writes its process into `held`.
+"""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from pipelines import retries
+from pipelines.definitions import build_defs
+from resources.backtest_files import BacktestFiles
+from resources.settings import Settings
+from tests.pipelines.overloaded import Overloaded
+
+_write = BacktestFiles.write
+
+
+def _write_and_hold(self: BacktestFiles, run_id: str, part: int, tables: object) -> None:
+    _write(self, run_id, part, tables)  # pyright: ignore[reportArgumentType]
+    hold = Path("hold")
+    if hold.exists() and hold.read_text() == run_id:
+        Path("held").write_text(str(os.getpid()))
+        while hold.exists():
+            time.sleep(0.05)
+
+
+BacktestFiles.write = _write_and_hold
+retries.WAITS = (timedelta(0),)
+_settings = Settings.from_environment(os.environ)
+_source = Overloaded(source=_settings.source, turned_away="turned_away")
+defs = build_defs(_settings, {"market_data": _source})

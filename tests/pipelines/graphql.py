@@ -1,0 +1,198 @@
+"""What the Dagster page asks of its webserver and tells it: launch, terminate, and how it went."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.pipelines.webserver import Webserver
+
+# A run of a symbol takes 15 s on two cores, most of it the start of its process.
+RUN_WITHIN = 120.0
+# The daemon looks every 30 s, which Dagster has no setting for: it launches the symbols, then
+# the leaderboard, then sees that all is done. Alone that is 60 to 90 s.
+BACKFILL_WITHIN = 240.0
+
+_ASSETS = """
+    { assetNodes {
+        assetKey { path }
+        isPartitioned
+        assetPartitionStatuses { ... on DefaultPartitionStatuses {
+            materializedPartitions failedPartitions unmaterializedPartitions } }
+        assetMaterializations(limit: 1) { runId }
+        assetChecksOrError { ... on AssetChecks { checks { name } } } } }
+"""
+_LAUNCH_RUN = """
+    mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+        __typename
+        ... on LaunchRunSuccess { run { id } }
+        ... on PythonError { message }
+        ... on InvalidSubsetError { message } } }
+"""
+_LAUNCH_BACKFILL = """
+    mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+        __typename
+        ... on LaunchBackfillSuccess { backfillId }
+        ... on PythonError { message } } }
+"""
+_RETRY_BACKFILL = """
+    mutation ($params: ReexecutionParams!) {
+        reexecutePartitionBackfill(reexecutionParams: $params) {
+            __typename
+            ... on LaunchBackfillSuccess { backfillId }
+            ... on PythonError { message } } }
+"""
+_TERMINATE = """
+    mutation ($id: String!) { terminateRun(runId: $id) {
+        __typename
+        ... on TerminateRunFailure { message }
+        ... on PythonError { message } } }
+"""
+_RUN_STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_MADE = """
+    query ($id: ID!) { runOrError(runId: $id) { ... on Run {
+        assetMaterializations { assetKey { path } } } } }
+"""
+_EVALUATIONS = """
+    query ($id: ID!) { runOrError(runId: $id) { ... on Run {
+        eventConnection(limit: 1000) { hasMore events {
+            ... on AssetCheckEvaluationEvent { evaluation { success } } } } } } }
+"""
+_BACKFILL = """
+    query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill {
+        status numPartitions partitionNames runs { id status }
+        assetBackfillData {
+            rootTargetedPartitions { partitionKeys }
+            assetBackfillStatuses { ... on AssetPartitionsStatusCounts {
+                assetKey { path } numPartitionsMaterialized numPartitionsFailed } } } } } }
+"""
+
+
+def assets(webserver: Webserver) -> dict[str, dict[str, Any]]:
+    """Return the nodes of the asset graph by name."""
+    nodes = webserver.query(_ASSETS)["assetNodes"]
+    return {"/".join(node["assetKey"]["path"]): node for node in nodes}
+
+
+def checks_of(asset: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks of a node."""
+    return asset["assetChecksOrError"]["checks"]
+
+
+def materialized(webserver: Webserver) -> dict[str, set[str]]:
+    """Return the materialized symbols of each asset that is partitioned."""
+    return _partitions(webserver, "materializedPartitions")
+
+
+def missing_and_failed(webserver: Webserver) -> dict[str, set[str]]:
+    """Return what the page's button "Missing and failed" chooses, by asset."""
+    missing = _partitions(webserver, "unmaterializedPartitions")
+    return {
+        name: missing[name] | failed
+        for name, failed in _partitions(webserver, "failedPartitions").items()
+    }
+
+
+def _partitions(webserver: Webserver, which: str) -> dict[str, set[str]]:
+    return {
+        name: set(asset["assetPartitionStatuses"][which])
+        for name, asset in assets(webserver).items()
+        if asset["isPartitioned"]
+    }
+
+
+def launch_run(
+    webserver: Webserver,
+    partitions: dict[str, str],
+    names: Sequence[str] | None = None,
+    run_config: str = "{}\n",
+) -> str:
+    """Launch what the dialog of "Materialize" does in one run; return the run's id.
+
+    `partitions` are the tags that tell of which it is, `names` the selected assets, or all.
+    """
+    nodes = [node for name, node in assets(webserver).items() if names is None or name in names]
+    checks = [
+        {"assetKey": asset["assetKey"], "name": check["name"]}
+        for asset in nodes
+        for check in checks_of(asset)
+    ]
+    tags = partitions | {"dagster/from_ui": "true"}
+    params = {
+        "mode": "default",
+        "runConfigData": run_config,
+        "selector": {
+            "repositoryLocationName": "gauntlet",
+            "repositoryName": "__repository__",
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [asset["assetKey"] for asset in nodes],
+            "assetCheckSelection": checks,
+        },
+        "executionMetadata": {
+            "tags": [{"key": key, "value": value} for key, value in tags.items()]
+        },
+    }
+    launched = webserver.query(_LAUNCH_RUN, params=params)["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return launched["run"]["id"]
+
+
+def ended(webserver: Webserver, run_id: str) -> str:
+    """Wait until a run has ended; return its status."""
+    return webserver.wait_until(
+        f"run {run_id} has ended",
+        lambda: webserver.query(_RUN_STATUS, id=run_id)["runOrError"]["status"],
+        {"SUCCESS", "FAILURE", "CANCELED"}.__contains__,
+        RUN_WITHIN,
+    )
+
+
+def made_by(webserver: Webserver, run_id: str) -> set[str]:
+    """Return the assets of which a run has materialized a partition."""
+    made = webserver.query(_MADE, id=run_id)["runOrError"]["assetMaterializations"]
+    return {"/".join(one["assetKey"]["path"]) for one in made}
+
+
+def terminate(webserver: Webserver, run_id: str) -> None:
+    """Do what the page's button "Terminate" does."""
+    told = webserver.query(_TERMINATE, id=run_id)["terminateRun"]
+    assert told["__typename"] == "TerminateRunSuccess", told
+
+
+def launch_backfill(
+    webserver: Webserver, symbols: Sequence[str], names: Sequence[str] | None = None
+) -> str:
+    """Launch what that dialog does for several partitions; return the backfill's id."""
+    nodes = [node for name, node in assets(webserver).items() if names is None or name in names]
+    params = {
+        "assetSelection": [asset["assetKey"] for asset in nodes],
+        "partitionNames": list(symbols),
+        "fromFailure": False,
+        "tags": [{"key": "dagster/from_ui", "value": "true"}],
+    }
+    launched = webserver.query(_LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    return launched["backfillId"]
+
+
+def retry_backfill(webserver: Webserver, backfill_id: str) -> str:
+    """Do what the page's "Re-execute from failure" does; return the new backfill's id."""
+    params = {"parentRunId": backfill_id, "strategy": "FROM_FAILURE"}
+    launched = webserver.query(_RETRY_BACKFILL, params=params)["reexecutePartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    return launched["backfillId"]
+
+
+def backfill_ended(webserver: Webserver, backfill_id: str) -> dict[str, Any]:
+    """Wait until a backfill is completed; return what the page shows of it."""
+    return webserver.wait_until(
+        f"backfill {backfill_id} is completed",
+        lambda: webserver.query(_BACKFILL, id=backfill_id)["partitionBackfillOrError"],
+        lambda seen: seen["status"].startswith("COMPLETED"),
+        BACKFILL_WITHIN,
+    )
+
+
+def verdicts(webserver: Webserver, run_id: str) -> list[bool]:
+    """Return whether it passed, for each check that a run evaluated."""
+    page = webserver.query(_EVALUATIONS, id=run_id)["runOrError"]["eventConnection"]
+    assert not page["hasMore"]
+    return [event["evaluation"]["success"] for event in page["events"] if event]

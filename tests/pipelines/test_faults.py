@@ -1,0 +1,250 @@
+"""Faults of a day in production: bad symbols, killed and cancelled runs, a provider overloaded.
+
+A real webserver, daemon and run workers, over the universe of 110 symbols. The backfill of it is
+launched first and takes minutes, most of which the daemon waits; most tests do not wait for it.
+"""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import psycopg
+import pytest
+
+from pipelines.partitions import tags_of
+from resources.price_store import PriceStore
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.resource import ResultStore
+from resources.universe import load_universe
+from tests.pipelines.graphql import (
+    RUN_WITHIN,
+    assets,
+    backfill_ended,
+    ended,
+    launch_backfill,
+    launch_run,
+    made_by,
+    materialized,
+    missing_and_failed,
+    retry_backfill,
+    terminate,
+)
+from tests.pipelines.webserver import Webserver, running_webserver
+from tests.postgres import fresh_database
+from tests.project import END, FEW_ASSETS, START, Project, write_good, write_impossible
+
+pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui")]
+
+ROOT = Path(__file__).parents[2]
+UNIVERSE = load_universe(ROOT / "universe.csv").symbols
+PARTITIONED = FEW_ASSETS[:-1]
+BAD = {"KO", "MSFT", "UNP"}
+
+# The daemon looks for failures once a minute, and once the run is queued it has to be run.
+RETRIED_WITHIN = 240.0
+# A run that is terminated has as long as the process takes to unwind; a dead one is found by the
+# daemon that looks after runs.
+STOPPED_WITHIN = 20.0
+
+RETRIES = """
+    query ($tag: ExecutionTag!) { runsOrError(filter: { tags: [$tag] }) { ... on Runs {
+        results { runId status jobName tags { key value } } } } }
+"""
+
+
+@pytest.fixture(scope="module")
+def database(server: str) -> Iterator[str]:
+    with fresh_database(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def store(database: str) -> BacktestPersistenceManager:
+    return ResultStore(database_url=database, home="").manager()
+
+
+@pytest.fixture(scope="module")
+def webserver(database: str) -> Iterator[Webserver]:
+    def lay_out(folder: Path) -> dict[str, str]:
+        shutil.copy(ROOT / "universe.csv", folder)
+        (folder / "prices").mkdir()
+        for symbol in UNIVERSE:
+            write_good(feed(folder, symbol))
+        workspace = folder / "workspace.yaml"
+        text = workspace.read_text().replace("pipelines.definitions", "tests.pipelines.faulty")
+        workspace.write_text(text)
+        return {
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": database,
+            "GAUNTLET_SOURCE": "files",
+            "GAUNTLET_PRICES": str(folder / "prices"),
+            "GAUNTLET_START": START.isoformat(),
+            "GAUNTLET_END": END.isoformat(),
+        }
+
+    with running_webserver(lay_out) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backfill_of_110(webserver: Webserver) -> str:
+    """Launch the backfill in which three symbols fail, each in its way; return its id."""
+    feed(webserver.folder, "KO").unlink()
+    write_impossible(feed(webserver.folder, "MSFT"))
+    feed(webserver.folder, "UNP").write_text("date,open,high,low,close,volume\n")
+    return launch_backfill(webserver, UNIVERSE, FEW_ASSETS)
+
+
+def feed(folder: Path, symbol: str) -> Path:
+    return folder / "prices" / f"{symbol}.csv"
+
+
+def of_few(partitions: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {name: partitions[name] for name in PARTITIONED}
+
+
+def each(symbols: set[str]) -> dict[str, set[str]]:
+    return {name: set(symbols) for name in PARTITIONED}
+
+
+def test_cancelled_amid_backtests_it_stops_and_leaves_nothing_half_done(
+    webserver: Webserver, store: BacktestPersistenceManager
+):
+    run_id, worker = held_amid_backtests(webserver, "XOM", "CVS")
+    children = worker.children(recursive=True)
+    terminate(webserver, run_id)
+    assert ended(webserver, run_id) == "CANCELED"
+    _, alive = psutil.wait_procs([worker, *children], timeout=STOPPED_WITHIN)
+    assert not alive
+    nothing_half_done(webserver, store, run_id)
+
+
+def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been(
+    webserver: Webserver,
+    store: BacktestPersistenceManager,
+    server: str,
+    database: str,
+    tmp_path: Path,
+):
+    # Backtests compare themselves with the prices of the universe, which are there from then on.
+    webserver.wait_until(
+        "the backfill has fetched its prices",
+        lambda: materialized(webserver)["prices"],
+        (set(UNIVERSE) - BAD).issubset,
+        RETRIED_WITHIN,
+    )
+    first, last = "JPM", "WFC"
+    run_id, worker = held_amid_backtests(webserver, first, last)
+    worker.send_signal(signal.SIGKILL)
+    assert ended(webserver, run_id) == "FAILURE"
+    nothing_half_done(webserver, store, run_id)
+
+    again = launch_run(webserver, tags_of(first, last), FEW_ASSETS)
+    assert ended(webserver, again) == "SUCCESS", webserver.log_tail()
+    with fresh_database(server) as url, dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        undisturbed = Project(webserver.folder, instance, ResultStore(database_url=url, home=""))
+        prices = PriceStore(root=str(webserver.folder / ".data" / "prices"))
+        definitions = undisturbed.definitions(price_store=prices)
+        assert undisturbed.run((first, last), definitions=definitions).success
+        expected = stored(url, ["JPM", "BAC", "WFC"])
+    assert len(expected) == 3 * 2
+    assert stored(database, ["JPM", "BAC", "WFC"]) == expected
+
+
+def test_what_is_turned_away_is_run_again_by_the_daemon(
+    webserver: Webserver, store: BacktestPersistenceManager
+):
+    turned_away = webserver.folder / "turned_away"
+    turned_away.write_text("META")
+    run_id = launch_run(webserver, tags_of("META", "META"), ["prices"])
+    assert ended(webserver, run_id) == "FAILURE"
+    (failure,) = store.get_failures(run_id)
+    assert failure["transient"]
+    turned_away.unlink()
+    (retry,) = webserver.wait_until(
+        "the daemon has run it again",
+        lambda: retries_of(webserver, run_id),
+        lambda seen: [run["status"] for run in seen] == ["SUCCESS"],
+        RETRIED_WITHIN,
+    )
+    assert retry["jobName"] == "retry_failed"
+    assert {"key": "gauntlet/attempt", "value": "1"} in retry["tags"]
+
+
+def test_three_of_110_fail_alone_and_one_click_makes_them_good(
+    webserver: Webserver, store: BacktestPersistenceManager, backfill_of_110: str
+):
+    backfill = backfill_ended(webserver, backfill_of_110)
+    assert backfill["status"] == "COMPLETED_FAILED"
+    assert failed_by_asset(backfill) == dict.fromkeys(PARTITIONED, len(BAD))
+    assert of_few(materialized(webserver)) == each(set(UNIVERSE) - BAD)
+    assert of_few(missing_and_failed(webserver)) == each(BAD)
+    # All stages of all symbols were one run. The leaderboard, which is of all symbols, is left by
+    # the daemon until none of them is missing.
+    (run,) = backfill["runs"]
+    assert run["status"] == "SUCCESS"
+    failures = store.get_failures(run["id"])
+    assert [(row["stage"], row["symbol"], row["error_class"]) for row in failures] == [
+        ("prices", "KO", "UnknownSymbolError"),
+        ("prices", "MSFT", "BadBarsError"),
+        ("prices", "UNP", "NoBarsError"),
+    ]
+
+    for symbol in BAD:
+        write_good(feed(webserver.folder, symbol))
+    again = backfill_ended(webserver, retry_backfill(webserver, backfill_of_110))
+    assert again["status"] == "COMPLETED_SUCCESS"
+    assert set(again["assetBackfillData"]["rootTargetedPartitions"]["partitionKeys"]) == BAD
+    assert of_few(materialized(webserver)) == each(set(UNIVERSE))
+    ranked = assets(webserver)["leaderboard"]["assetMaterializations"]
+    assert ranked[0]["runId"] in {run["id"] for run in again["runs"]}
+
+
+def held_amid_backtests(webserver: Webserver, first: str, last: str) -> tuple[str, psutil.Process]:
+    """Launch a run over a range; return it and its process, which waits after its first part."""
+    held, hold = webserver.folder / "held", webserver.folder / "hold"
+    held.unlink(missing_ok=True)
+    in_parts = "resources: {run_settings: {config: {batch_size: 2}}}"
+    run_id = launch_run(webserver, tags_of(first, last), FEW_ASSETS, in_parts)
+    hold.write_text(run_id)
+    webserver.wait_until("the run is held", held.exists, bool, RUN_WITHIN)
+    return run_id, psutil.Process(int(held.read_text()))
+
+
+def nothing_half_done(webserver: Webserver, store: BacktestPersistenceManager, run_id: str) -> None:
+    """Demand that a run has marked no backtest as made, saved no row, and left no half a file."""
+    assert made_by(webserver, run_id) == {"prices"}
+    assert store.get_backtests_by_run(run_id).is_empty()
+    assert not list((webserver.folder / ".data").rglob("*.tmp"))
+
+
+def stored(database: str, symbols: list[str]) -> list[str]:
+    """Return every backtest and every trade of some symbols as text, but for when and by which run.
+
+    As JSON a number has all its digits, so that equal texts are equal bits.
+    """
+    query = """
+        SELECT (to_jsonb(b) - '{run_id, created_at, updated_at}'::text[])::text
+            || coalesce(string_agg((to_jsonb(t) - 'id')::text, ' ' ORDER BY t), '')
+        FROM backtests b LEFT JOIN trades t ON t.backtest_id = b.id
+        WHERE b.symbol = ANY(%s) GROUP BY b.id ORDER BY b.id
+    """
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        return [row[0] for row in connection.execute(query, [symbols])]
+
+
+def retries_of(webserver: Webserver, run_id: str) -> list[dict[str, Any]]:
+    tag = {"key": "gauntlet/retry_of", "value": run_id}
+    return webserver.query(RETRIES, tag=tag)["runsOrError"]["results"]
+
+
+def failed_by_asset(backfill: dict[str, Any]) -> dict[str, int]:
+    return {
+        "/".join(status["assetKey"]["path"]): status["numPartitionsFailed"]
+        for status in backfill["assetBackfillData"]["assetBackfillStatuses"]
+        if status
+    }
