@@ -35,8 +35,8 @@ def collect_batches() -> None:
 
 
 def is_of_asset(event: dg.EventLogEntry) -> bool:
-    """Return whether an event changes the row of an asset."""
-    return _type(event) in ASSET_EVENTS and event.get_dagster_event().asset_key is not None
+    """Return whether an event tells of an asset, as a rule changing its row."""
+    return _type(event) in ASSET_EVENTS
 
 
 def is_of_check(event: dg.EventLogEntry) -> bool:
