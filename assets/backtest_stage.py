@@ -1,13 +1,14 @@
 """The work of the backtests' step: load, test, keep, and account for each symbol and strategy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.batches import in_batches, partitions_of
 from assets.partition_truth import Made, Upstream, is_part_of_this_run, upstream_of
 from assets.progress import with_progress
 from assets.stages import PRICES_KEY, backtests_key
@@ -19,6 +20,7 @@ from engine.results import BacktestResult
 from engine.settings import Window
 from resources.backtest_files import BacktestFiles
 from resources.price_store import PriceStore
+from resources.result_cache.resource import ResultCache
 from resources.run_probe import RunProbe
 from resources.run_profile import StageProfile
 from resources.run_settings import RunSettings
@@ -29,16 +31,18 @@ from strategies.shared import Tally
 
 if TYPE_CHECKING:
     from resources.backtest_tables import Provenance
-
-_HEADLINES = ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
+    from resources.histories import Wanted
+    from resources.result_cache.kept import Kept
+    from resources.result_cache.prices import KnownPrices
+    from resources.result_cache.run import RunCache
 
 
 @dataclass
 class BacktestStage:
     """One execution of the step: all strategies on one symbol after the other.
 
-    Prices are loaded as the engine asks for them, once for all strategies; results are kept a
-    batch of symbols at a time.
+    What the cache knows is not computed again. Prices are loaded as the engine asks for them, once
+    for all strategies; results are kept a batch of symbols at a time.
     """
 
     context: dg.AssetExecutionContext
@@ -47,6 +51,7 @@ class BacktestStage:
     price_store: PriceStore
     backtest_files: BacktestFiles
     run_settings: RunSettings
+    result_cache: ResultCache
     strategies: Sequence[Strategy]
     profile: StageProfile = field(default_factory=StageProfile)
     prices: dict[str, Upstream] = field(default_factory=dict)
@@ -56,6 +61,8 @@ class BacktestStage:
     benchmark: UniverseBenchmark | None = None
     probe: RunProbe = field(default_factory=RunProbe)
     indicators: Tally = field(default_factory=Tally)
+    cache: "RunCache | None" = None
+    findings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Work through the run's symbols; `made`, `failures` and `summary` say what came of it."""
@@ -74,15 +81,17 @@ class BacktestStage:
         by_strategy = {key.path[-1]: len(symbols) for key, symbols in self.made.items()}
         complete = set.intersection(*(set(symbols) for symbols in self.made.values()))
         of_universe = self.benchmark.summary() if self.benchmark else {}
+        of_cache = self.cache.summary() if self.cache else {}
         return (
             self.profile.summary(
                 requested=len(self.context.partition_keys),
                 succeeded=len(complete),
-                cache_hits=self.indicators.hits,
-                cache_misses=self.indicators.misses,
+                indicator_hits=self.indicators.hits,
+                indicator_misses=self.indicators.misses,
             )
             | {"succeeded_by_strategy": by_strategy}
             | of_universe
+            | of_cache
             | self.probe.summary()
         )
 
@@ -95,41 +104,83 @@ class BacktestStage:
             self.failures.append(Failure(symbol, "MissingPricesError", message))
 
     def _run_batches(self, symbols: Sequence[str]) -> None:
+        from resources.result_cache.probe import complete
+
         batches = self.run_settings.batches(symbols)
-        with self.run_settings.new_engine() as engine:
-            self.benchmark = self._universe_benchmark()
-            tested = in_batches(self._results(engine, symbols), batches)
+        ask = not self.run_settings.force
+        with self.run_settings.new_engine() as engine, self.result_cache.opened(ask) as kept:
+            self.cache = cache = self._opened_cache(kept)
+            tested = in_batches(self._results(engine, cache, batches), batches)
             progress = with_progress(self.context, batches, "batches tested")
             for part, (_, results) in enumerate(zip(progress, tested, strict=True)):
-                self._keep(part, results)
-        self.probe.measure_scaling(self.strategies, self.run_settings.backtest_settings())
+                self._keep(part, cache, results)
+            complete(self.probe, cache, engine)
+            if cache.misses:
+                cache.prune(self.result_cache.most_results)
+        for trouble in cache.troubles:
+            self.context.log.warning(f"cache of results: {trouble}")
 
-    def _universe_benchmark(self) -> UniverseBenchmark:
+    def _opened_cache(self, kept: "Kept") -> "RunCache":
+        from resources.result_cache.prices import KnownPrices
+        from resources.result_cache.run import RunCache
+
+        prices = KnownPrices(kept, self.price_store, self.source)
+        self.benchmark = self._universe_benchmark(prices)
+        settings, made = self.run_settings.stored_settings(), self._provenance()
+        files, window = self.backtest_files, self._window
+        return RunCache(kept, prices, files, self.strategies, window, settings, made)
+
+    def _universe_benchmark(self, prices: "KnownPrices") -> UniverseBenchmark:
         benchmark = universe_benchmark(
-            self.universe, self.price_store, self.source, self.run_settings
+            self.universe, self.price_store, self.source, self.run_settings, prices
         )
         say = self.context.log.warning if benchmark.missing else self.context.log.info
         say(benchmark.sentence)
         return benchmark
 
-    def _results(self, engine: VectorBTEngine, symbols: Sequence[str]) -> Iterator[BacktestResult]:
-        """Yield what the engine gives, by symbol and then strategy, and note what fails."""
-        histories = self._histories(symbols)
+    def _results(
+        self, engine: VectorBTEngine, cache: "RunCache", batches: Sequence[Sequence[str]]
+    ) -> Iterator[BacktestResult]:
+        """Yield what has to be computed, by symbol and then strategy.
+
+        Symbols in a row that lack the same strategies go through the engine together: nothing is
+        known of a new universe, and that is one call.
+        """
+        for names, group in groupby(self._missing(cache, batches), key=lambda one: one[1]):
+            if names:
+                lacking = [one for one in self.strategies if one.name in names]
+                histories = self._histories(cache, (wanted for wanted, _ in group))
+                yield from self._computed(engine, histories, lacking)
+
+    def _missing(
+        self, cache: "RunCache", batches: Sequence[Sequence[str]]
+    ) -> Iterator[tuple["Wanted", tuple[str, ...]]]:
+        """Yield each symbol with the strategies whose results are not known."""
+        for part, batch in enumerate(batches):
+            wanted = list(self._listed(batch))
+            missing = cache.find(part, wanted)
+            for (symbol, strategy), found in cache.findings(part).items():
+                self.probe.take_over(symbol, strategy, found)
+            for one in wanted:
+                yield one, missing[one[0]]
+
+    def _computed(
+        self, engine: VectorBTEngine, histories: Iterator[History], strategies: Sequence[Strategy]
+    ) -> Iterator[BacktestResult]:
+        """Yield what the engine gives, and note what fails and what the probe finds."""
         against = self.benchmark.equal_weight if self.benchmark else None
-        for outcome in engine.run_batches(histories, self.strategies, self._window(), against):
+        for outcome in engine.run_batches(histories, strategies, self._window, against):
             self.failures.extend(outcome.failures)
             self.indicators.hits += outcome.indicators.hits
             self.indicators.misses += outcome.indicators.misses
             for result in outcome.results:
-                self.probe.look_at(result)
+                self.findings[result.symbol, result.strategy.name] = self.probe.look_at(result)
                 yield result
             done = [*outcome.results, *outcome.failures]
             self.profile.sample(len({one.symbol for one in done}))
 
-    def _histories(self, symbols: Sequence[str]) -> Iterator[History]:
-        from resources.histories import load_histories
-
-        for symbol, loaded in load_histories(self.price_store, self.source, self._listed(symbols)):
+    def _histories(self, cache: "RunCache", wanted: Iterable["Wanted"]) -> Iterator[History]:
+        for symbol, loaded in cache.prices.load(wanted):
             if isinstance(loaded, Exception):
                 self.failures.append(Failure.of(symbol, loaded))
                 continue
@@ -137,7 +188,7 @@ class BacktestStage:
             self.probe.keep(loaded.history)
             yield loaded.history
 
-    def _listed(self, symbols: Sequence[str]) -> Iterator[tuple[str, date, date]]:
+    def _listed(self, symbols: Sequence[str]) -> Iterator["Wanted"]:
         """Yield each symbol with the days on which it was listed; note those that never were."""
         start, end = self.run_settings.history_start(), self.run_settings.window().end
         for symbol in symbols:
@@ -146,15 +197,16 @@ class BacktestStage:
             except UniverseError as error:
                 self.failures.append(Failure.of(symbol, error))
 
-    def _keep(self, part: int, results: Sequence[BacktestResult]) -> None:
+    def _keep(self, part: int, cache: "RunCache", results: Sequence[BacktestResult]) -> None:
         from resources.backtest_tables import tables_of
 
-        tables = tables_of(results, self._provenance())
-        for result, identifier in zip(results, tables.results["id"], strict=True):
-            # The identifier is derived from all that the result depends on.
-            made = Made(identifier, _metadata(result))
-            self.made[backtests_key(result.strategy.name)][result.symbol] = made
-        self.backtest_files.write(self.context.run.run_id, part, tables)
+        which = [(result.symbol, result.strategy.name) for result in results]
+        findings = {backtest: self.findings.pop(backtest) for backtest in which}
+        rows = cache.write(part, tables_of(results, cache.made), findings)
+        for key, symbol, made in partitions_of(rows):
+            self.made[key][symbol] = made
+        if not results:
+            self.profile.sample(rows["symbol"].n_unique())
 
     def _provenance(self) -> "Provenance":
         from resources.backtest_tables import Provenance
@@ -169,32 +221,9 @@ class BacktestStage:
             universe_version=self.benchmark.version if self.benchmark else None,
         )
 
+    @cached_property
     def _window(self) -> Window:
         from resources.market_data.sessions import last_session
 
         asked = self.run_settings.window()
         return self.run_settings.window(last_session(asked.start, asked.end))
-
-
-def in_batches(
-    results: Iterator[BacktestResult], batches: Sequence[Sequence[str]]
-) -> Iterator[list[BacktestResult]]:
-    """Yield the results of each of `batches`, which come in their order; [] where there are none.
-
-    No more of `results` is taken than a batch needs, and the first of the next one.
-    """
-    place = {symbol: number for number, batch in enumerate(batches) for symbol in batch}
-    groups = groupby(results, key=lambda result: place[result.symbol])
-    number, group = next(groups, (len(batches), iter(())))
-    for batch in range(len(batches)):
-        if batch < number:
-            yield []
-            continue
-        yield list(group)
-        number, group = next(groups, (len(batches), iter(())))
-
-
-def _metadata(result: BacktestResult) -> dict[str, Any]:
-    headlines = {name: result.metrics[name] for name in _HEADLINES}
-    window = f"{result.first_session} to {result.last_session}"
-    return headlines | {"bars": len(result.dates), "window": window}

@@ -16,6 +16,7 @@ from engine.code_version import code_version
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.price_store import PriceStore
+from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
 from resources.run_log import RunLog
 from resources.run_settings import RunSettings
@@ -43,12 +44,16 @@ def build_backtests(
         price_store: PriceStore,
         backtest_files: BacktestFiles,
         run_settings: RunSettings,
+        result_cache: ResultCache,
         result_store: ResultStore,
     ):
         # Here, not above: it brings the whole engine along.
         from assets.backtest_stage import BacktestStage
 
-        selected = [strategies[key.path[-1]]() for key in sorted(context.selected_asset_keys)]
+        # Without prices in the run, nobody has looked at its settings yet.
+        run_settings.check()
+        names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
+        selected = [run_settings.strategy_of(strategies[name]) for name in names]
         stage = BacktestStage(
             context,
             universe,
@@ -56,6 +61,7 @@ def build_backtests(
             price_store,
             backtest_files,
             run_settings,
+            result_cache,
             selected,
         )
         stage.run()

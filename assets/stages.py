@@ -4,7 +4,7 @@ A stage is an asset that works through a run's symbols: prices, backtests, summa
 accounts for each of them; its profile is the measurement that the checks judge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -46,8 +46,16 @@ def close_stage(
         context.log.warning(f"... and {len(failures) - _SHOWN} more failures of {stage}")
     context.log.info(
         f"{profile['succeeded']} of {profile['requested']} symbols "
-        f"in {profile['wall_seconds']:.1f} s"
+        f"in {profile['wall_seconds']:.1f} s{_of_cache(profile)}"
     )
+
+
+def _of_cache(profile: Mapping[str, Any]) -> str:
+    if "cache_hits" not in profile:
+        return ""
+    hits, misses = profile["cache_hits"], profile["cache_misses"]
+    forced = ", by force" if profile["cache_forced"] else ""
+    return f"; {hits} of {hits + misses} results were known, {misses} computed{forced}"
 
 
 def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:

@@ -21,6 +21,12 @@ def code_version(strategy: type[Strategy]) -> str:
 
 
 @cache
+def engine_version() -> str:
+    """Return a fingerprint of the engine's source and its libraries' versions."""
+    return hashlib.sha256(_engine()).hexdigest()
+
+
+@cache
 def _engine() -> bytes:
     files = sorted(Path(__file__).parent.rglob("*.py"))
     versions = " ".join(f"{name}=={version(name)}" for name in _LIBRARIES)

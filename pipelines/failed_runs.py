@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 
 from assets.partition_truth import materializations
-from assets.stages import backtests_key
 from resources.result_store.resource import ResultStore
 
 ATTEMPT = "gauntlet/attempt"
@@ -70,24 +69,37 @@ def failed_runs(
         return []
     run_ids = [record.dagster_run.run_id for record in records]
     failures = result_store.manager().get_transient_failures(run_ids)
-    by_run = {run_id: [row for row in failures if row["run_id"] == run_id] for run_id in run_ids}
-    found = []
-    for record in records:
-        run, began = record.dagster_run, record.create_timestamp
-        failed = by_run[run.run_id]
-        if failed and not _is_repeated(instance, run):
-            selected = _selected(repository, run)
-            left = _not_good_since(instance, selected, failed, began)
-            ended_at = datetime.fromtimestamp(record.end_time or began.timestamp(), UTC)
-            found += [FailedRun(run, ended_at, selected, left)] if left else []
-    return found
+    found = (_failed_run(instance, repository, record, failures) for record in records)
+    return [one for one in found if one is not None]
+
+
+def _failed_run(
+    instance: dg.DagsterInstance,
+    repository: dg.RepositoryDefinition,
+    record: dg.RunRecord,
+    failures: Iterable[Failed],
+) -> FailedRun | None:
+    """Return the run with what is left of its failures; None if that is nothing."""
+    run, began = record.dagster_run, record.create_timestamp
+    selected = _selected(repository, run)
+    of_run = (row for row in failures if row["run_id"] == run.run_id)
+    failed = [row for row in of_run if failed_assets(selected, row)]
+    if not failed or _is_repeated(instance, run):
+        return None
+    left = _not_good_since(instance, selected, failed, began)
+    ended_at = datetime.fromtimestamp(record.end_time or began.timestamp(), UTC)
+    return FailedRun(run, ended_at, selected, left) if left else None
 
 
 def failed_assets(selected: Iterable[dg.AssetKey], failure: Failed) -> frozenset[dg.AssetKey]:
-    """Return which assets of a run a failure is of: its strategy's, or all of its stage."""
-    if failure["strategy"]:
-        return frozenset({backtests_key(failure["strategy"])})
-    return frozenset(key for key in selected if key.path[0] == failure["stage"])
+    """Return which assets of a run a failure is of: its strategy's, or all of its stage.
+
+    None for what is no asset's, such as the failures of a request: who asked is told, and asks
+    again.
+    """
+    of_stage = (key for key in selected if key.path[0] == failure["stage"])
+    strategy = failure["strategy"]
+    return frozenset(key for key in of_stage if strategy in (None, key.path[-1]))
 
 
 def _selected(repository: dg.RepositoryDefinition, run: dg.DagsterRun) -> frozenset[dg.AssetKey]:

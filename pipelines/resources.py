@@ -11,6 +11,7 @@ from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.price_store import PriceStore
 from resources.reports import Reports
+from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
 from resources.run_settings import RunSettings
 from resources.settings import InvalidSettingError, Settings
@@ -31,6 +32,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "result_store": _preset(ResultStore, home=str(home)),
         "price_store": _preset(PriceStore, root=str(home / "prices")),
         "backtest_files": _preset(BacktestFiles, root=str(home / "backtests")),
+        "result_cache": _preset(ResultCache, root=str(home / "cache")),
         "reports": _preset(Reports, root=str(home / "reports")),
         "thresholds": _thresholds(settings.limits),
     }

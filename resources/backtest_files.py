@@ -6,10 +6,11 @@ writes into another's: what a run did can be told from what an earlier one did, 
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 from pydantic import Field
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from resources.backtest_tables import BacktestTables
 
 
+TABLES = ("equity", "trades", "results")
+"""The files of a part, in the order in which they are written."""
+
+
 class OutdatedBacktestsError(GauntletError):
     """The files of a run do not have the columns that the result store keeps."""
 
@@ -33,21 +38,51 @@ class BacktestFiles(dg.ConfigurableResource):
 
     root: str = Field(description="Folder or fsspec URL under which backtests are stored.")
 
-    def write(self, run_id: str, part: int, tables: "BacktestTables") -> None:
+    def write(
+        self,
+        run_id: str,
+        part: int,
+        tables: "BacktestTables",
+        encoded: Mapping[str, bytes] | None = None,
+    ) -> dict[str, str]:
         """Store a part of a run's backtests, replacing the same part of an earlier attempt.
 
         The results are removed first and written last: a part without them is not there, so
         nobody meets results of one attempt beside trades of another.
+
+        Parameters
+        ----------
+        encoded
+            Files that are there already, by table: they are stored in place of those of `tables`.
+
+        Returns
+        -------
+        The SHA-256 of each file, by table.
         """
         from resources.atomic_write import write_whole
 
         fs, folder = self._folder(run_id)
         with suppress(FileNotFoundError):
             fs.rm_file(f"{folder}/results-{part:05}.parquet")
-        for name in ("equity", "trades", "results"):
-            content = io.BytesIO()
-            getattr(tables, name).write_parquet(content)
-            write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content.getvalue())
+        digests: dict[str, str] = {}
+        for name in TABLES:
+            content = (encoded or {}).get(name) or _parquet(getattr(tables, name))
+            write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
+            digests[name] = sha256(content).hexdigest()
+        return digests
+
+    def contents(self, run_id: str, part: int) -> dict[str, bytes]:
+        """Return the bytes of a part's files, by table.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the run has no such part, or not any more.
+        """
+        fs, folder = self._folder(run_id)
+        paths = {name: f"{folder}/{name}-{part:05}.parquet" for name in TABLES}
+        # str only for file systems that decode text
+        return {name: cast("bytes", fs.cat_file(path)) for name, path in paths.items()}
 
     def parts(self, run_id: str) -> list[int]:
         """Return the parts that a run has stored, in order."""
@@ -111,3 +146,9 @@ class BacktestFiles(dg.ConfigurableResource):
         fs, folder = self._folder(run_id)
         content = fs.cat_file(f"{folder}/{name}-{part:05}.parquet")
         return pl.read_parquet(io.BytesIO(content))  # pyright: ignore[reportArgumentType]
+
+
+def _parquet(table: "pl.DataFrame") -> bytes:
+    content = io.BytesIO()
+    table.write_parquet(content)
+    return content.getvalue()

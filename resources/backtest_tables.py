@@ -60,6 +60,8 @@ class BacktestTables:
 
 def tables_of(results: Sequence[BacktestResult], provenance: Provenance) -> BacktestTables:
     """Return the tables of some results, of one strategy or several, in their order."""
+    if not results:
+        return _NOTHING
     rows = [_row(result, provenance) for result in results]
     ids = [row["id"] for row in rows]
     return BacktestTables(
@@ -67,6 +69,11 @@ def tables_of(results: Sequence[BacktestResult], provenance: Provenance) -> Back
         _trades(results, ids),
         _equity(results),
     )
+
+
+_NOTHING = BacktestTables(
+    RESULTS_SCHEMA.to_frame(), TRADES_SCHEMA.to_frame(), EQUITY_SCHEMA.to_frame()
+)
 
 
 def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
@@ -150,8 +157,6 @@ def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFra
 
 
 def _equity(results: Sequence[BacktestResult]) -> pl.DataFrame:
-    if not results:
-        return EQUITY_SCHEMA.to_frame()
     of = np.repeat(np.arange(len(results)), [len(result.dates) for result in results])
     columns = {
         "strategy": pl.Series([result.strategy.name for result in results]).gather(of),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -25,10 +26,14 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class LoadedHistory:
-    """A history, and the content hash of the stored bars that it was made of."""
+    """A history, and the content hash of the stored bars that it was made of.
+
+    `digest` is that of the whole file where one was asked for, otherwise empty.
+    """
 
     history: History
     data_version: str
+    digest: str = ""
 
 
 Loaded = LoadedHistory | Exception
@@ -57,29 +62,35 @@ def load_history(
 
 
 def load_histories(
-    store: PriceStore, source: str, wanted: Iterable[Wanted]
+    store: PriceStore, source: str, wanted: Iterable[Wanted], digests: bool = False
 ) -> Iterator[tuple[str, Loaded]]:
     """Yield each symbol with its history, or with what `load_history` would raise for it.
 
     In the order of `wanted`, which is taken as it is needed: the files of some symbols are read
-    and decoded together, while those before them are used, and no more of them.
+    and decoded together, while those before them are used, and no more of them. With `digests`,
+    each has that of its file.
     """
     keep_memory()
+    read = partial(_read, store, source, digests)
     rest = iter(wanted)
     batch = list(islice(rest, _BATCH))
-    found = _read(store, source, batch)
+    found = read(batch)
     with ThreadPoolExecutor(1) as reader:
         while batch:
             following = list(islice(rest, _BATCH))
             # Read and decoded outside of the interpreter's lock, while these are used.
-            ahead = reader.submit(_read, store, source, following) if following else None
+            ahead = reader.submit(read, following) if following else None
             for stored, (symbol, start, end) in zip(found, batch, strict=True):
                 yield symbol, _loaded(stored, start, end)
             batch, found = following, ahead.result() if ahead else []
 
 
-def _read(store: PriceStore, source: str, batch: Sequence[Wanted]) -> list[StoredFile | Exception]:
-    return store.read_many(source, [symbol for symbol, _, _ in batch])
+def _read(
+    store: PriceStore, source: str, digests: bool, batch: Sequence[Wanted]
+) -> list[StoredFile | Exception]:
+    symbols = [symbol for symbol, _, _ in batch]
+    # Asked for by name only where it is wanted: it is the exception.
+    return store.read_many(source, symbols, **({"digests": True} if digests else {}))
 
 
 def _loaded(stored: StoredFile | Exception, start: date, end: date) -> Loaded:
@@ -92,7 +103,7 @@ def _loaded(stored: StoredFile | Exception, start: date, end: date) -> Loaded:
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
-    return LoadedHistory(_history(stored.label.symbol, window), version)
+    return LoadedHistory(_history(stored.label.symbol, window), version, stored.digest)
 
 
 def _history(symbol: str, window: pl.DataFrame) -> History:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
     from resources.market_data.merge import Difference, Outcome, Span
     from resources.market_data.parquet import CorruptBarsError, Label, StoredFile
+
+
+# Held in memory together: at ten years a symbol, 10 MB.
+_FILES_AT_ONCE = 128
 
 
 class PriceStoreError(GauntletError):
@@ -121,11 +126,32 @@ class PriceStore(ConfigurableResource):
         """
         return self._read(source, symbol).bars
 
-    def read_many(self, source: str, symbols: Sequence[str]) -> list[StoredFile | Exception]:
+    def digests(self, source: str, symbols: Sequence[str]) -> dict[str, str]:
+        """Return the SHA-256 of the file of each symbol that has one which can be read.
+
+        Another bar is another digest. It takes a tenth of the time of decoding the bars.
+        """
+        fs, folder = self._folder(source)
+        found: dict[str, str] = {}
+        for start in range(0, len(symbols), _FILES_AT_ONCE):
+            paths = {
+                symbol: _file(folder, symbol)
+                for symbol in symbols[start : start + _FILES_AT_ONCE]
+                if is_symbol(symbol)
+            }
+            for symbol, content in zip(paths, _contents(fs, list(paths.values())), strict=True):
+                if isinstance(content, bytes):
+                    found[symbol] = sha256(content).hexdigest()
+        return found
+
+    def read_many(
+        self, source: str, symbols: Sequence[str], digests: bool = False
+    ) -> list[StoredFile | Exception]:
         """Return what is stored of each symbol, or what `read` would raise for it.
 
         In one go: files of a bucket are fetched side by side, and all are decoded together. They
-        are not verified yet, see `StoredFile.verified`.
+        are not verified yet, see `StoredFile.verified`. With `digests`, each has that of the very
+        bytes that it was decoded from.
         """
         from resources.market_data.parquet import decode_many
 
@@ -141,6 +167,9 @@ class PriceStore(ConfigurableResource):
                 found[symbol] = _nothing_stored(source, symbol) if missing else content
         decoded = decode_many(list(files.values()), source, list(files))
         found |= zip(files, decoded, strict=True)
+        if digests:
+            for symbol, (_, content) in files.items():
+                found[symbol] = _digested(found[symbol], content)
         return [found.get(symbol) or _no_symbol(symbol) for symbol in symbols]
 
     def load(
@@ -309,6 +338,12 @@ def _contents(fs: AbstractFileSystem, paths: list[str]) -> list[bytes | Exceptio
     # Not `cat`, which takes brackets in a path for a pattern. None to None is the whole file.
     whole: Any = None
     return fs.cat_ranges(paths, whole, whole, on_error="return")
+
+
+def _digested(stored: StoredFile | Exception, content: bytes) -> StoredFile | Exception:
+    if isinstance(stored, Exception):
+        return stored
+    return replace(stored, digest=sha256(content).hexdigest())
 
 
 def _nothing_stored(source: str, symbol: str) -> NoStoredBarsError:

@@ -10,6 +10,8 @@ from pydantic import Field
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings, Direction, Execution, Window
 from resources.universe import parse_day
+from strategies.base import Strategy
+from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
     from engine.backtest import VectorBTEngine
@@ -63,6 +65,15 @@ class RunSettings(dg.ConfigurableResource):
         description="Compare every backtest with the equal-weight universe, for which the stored "
         "prices of all its symbols are read, however few the run is of. Without it the metrics "
         "universe_* are NULL.",
+    )
+    parameters: dict[str, dict[str, float]] = Field(
+        default={},
+        description="Parameters of strategies, by strategy and name, as in {sma_cross: "
+        "{fast_period: 5}}; what is left out keeps its default.",
+    )
+    force: bool = Field(
+        default=False,
+        description="Compute every backtest anew, whether or not its result is known already.",
     )
     batch_size: int = Field(
         default=200,
@@ -130,6 +141,16 @@ class RunSettings(dg.ConfigurableResource):
 
         return VectorBTEngine(self.backtest_settings(), workers=self.workers)
 
+    def strategy_of(self, strategy: type[Strategy]) -> Strategy:
+        """Return a strategy with the parameters that the run gives it.
+
+        Raises
+        ------
+        InvalidParameterError
+            When it has no such parameter, or does not allow the value.
+        """
+        return strategy.from_mapping(self.parameters.get(strategy.name))
+
     def check(self) -> None:
         """Refuse what makes no sense before any work is done.
 
@@ -137,10 +158,14 @@ class RunSettings(dg.ConfigurableResource):
         ------
         InvalidSettingsError
             With the first setting that is refused, and what is allowed.
+        UnknownStrategyError, InvalidParameterError
+            When parameters are given to no strategy, or that it does not take.
         """
         self.history_start()
         self.batches([])
         self.new_engine().close()
+        for name in self.parameters:
+            self.strategy_of(get_strategy(name))
 
     def stored_settings(self) -> dict[str, Any]:
         """Return the terms as they are stored with a result, and compared by."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
@@ -16,6 +16,10 @@ from engine.history import History
 from resources.price_store import PriceStore
 from resources.run_settings import RunSettings
 from resources.universe import Universe
+
+if TYPE_CHECKING:
+    from resources.histories import Wanted
+    from resources.result_cache.prices import KnownPrices
 
 LEAST_SHARE = Fraction(85, 100)
 """Of the universe's symbols, those that need usable prices for it to be the universe.
@@ -58,13 +62,18 @@ class UniverseBenchmark:
 
 
 def universe_benchmark(
-    universe: Universe, store: PriceStore, source: str, settings: RunSettings
+    universe: Universe,
+    store: PriceStore,
+    source: str,
+    settings: RunSettings,
+    known: "KnownPrices | None" = None,
 ) -> UniverseBenchmark:
     """Return the benchmark of a run: every symbol that was listed in its window, equally weighted.
 
     Histories are those that the backtests get, read one after the other in the universe's own
     order, so that memory does not grow with it. A symbol that cannot be read or tested is left
-    out, up to `LEAST_SHARE`.
+    out, up to `LEAST_SHARE`. With what is `known` of the prices, they are read only if one of them
+    has changed.
     """
     if not settings.universe_benchmark:
         return UniverseBenchmark(None, "equal-weight universe: turned off in run_settings")
@@ -75,9 +84,13 @@ def universe_benchmark(
     stored = [symbol for symbol in listed if symbol in at_hand]
     if len(stored) < needed:
         return _missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
-    histories = _histories(stored, universe, store, source, settings)
+    first, last = settings.history_start(), window.end
+    wanted = [(symbol, *universe.listed(symbol, first, last)) for symbol in stored]
     try:
-        equal_weight = EqualWeight.of(histories, window)
+        if known is None:
+            equal_weight = EqualWeight.of(_histories(wanted, store, source), window)
+        else:
+            equal_weight = known.equal_weight(wanted, window)
     except UnusableBarsError as error:
         return _missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"
@@ -92,17 +105,9 @@ def _missing(why: str, needed: int) -> UniverseBenchmark:
     return UniverseBenchmark(None, sentence, missing=True)
 
 
-def _histories(
-    symbols: Iterable[str],
-    universe: Universe,
-    store: PriceStore,
-    source: str,
-    settings: RunSettings,
-) -> Iterator[History]:
+def _histories(wanted: Iterable["Wanted"], store: PriceStore, source: str) -> Iterator[History]:
     from resources.histories import load_histories
 
-    start, end = settings.history_start(), settings.window().end
-    wanted = ((symbol, *universe.listed(symbol, start, end)) for symbol in symbols)
     for _, loaded in load_histories(store, source, wanted):
         # What could not be read, the symbol's own backtest says.
         if not isinstance(loaded, Exception):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from assets.checks import costs, integrity, quality, rates
+from assets.checks import cache, costs, integrity, quality, rates
 from assets.checks.gates import Gate, build_gates
 from assets.stages import BACKTESTS, PRICES, PRICES_KEY, SUMMARIES, SUMMARIES_KEY, backtests_key
 
@@ -19,6 +19,7 @@ GATES: Mapping[str, Sequence[Gate]] = {
         integrity.NO_LOOK_AHEAD,
         integrity.SIGNALS_FILLED,
         integrity.ACCOUNTS_BALANCE,
+        cache.KNOWN_RESULTS,
     ],
     SUMMARIES: [rates.SAVED, rates.RETRIEVED, costs.DATABASE_TIME],
 }

@@ -83,8 +83,13 @@ def scaling(measured: Measured) -> Verdict:
         for years, seconds in zip(probe["years"], probe["seconds"], strict=True)
     }
     verdict = worse(ratio, exponent)
+    by_run = {"measured_by_run": probe["measured_by"]} if "measured_by" in probe else {}
     return verdict.showing(
-        ratio=probe["ratio"], exponent=probe["exponent"], symbols=probe["symbols"], **milliseconds
+        ratio=probe["ratio"],
+        exponent=probe["exponent"],
+        symbols=probe["symbols"],
+        **milliseconds,
+        **by_run,
     )
 
 
@@ -126,7 +131,8 @@ MEMORY_SLOPE = Gate(
 )
 SCALING = Gate(
     "scaling_below_threshold",
-    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols.",
+    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; where all "
+    "results were known already, what a run measured that computed with the same code and terms.",
     ["scaling_ratio", "scaling_exponent"],
     "A strategy that looks at all bars again for each bar is quadratic: run its asset alone to "
     "see which one it is, and let it use the indicators of strategies/indicators.py.",

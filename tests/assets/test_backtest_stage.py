@@ -202,6 +202,13 @@ def test_run_config_may_set_one_term_and_leave_the_others(
         ({"batch_size": 0}, "batch_size is 0; allowed: 1 or more."),
         ({"direction": "up"}, "direction is 'up'; allowed: long, short, both."),
         ({"stop_loss": 1.5}, "stop_loss is 1.5; allowed: above 0, below 1."),
+        (
+            {"parameters": {"rsi": {"overbougt": 80}}},
+            (
+                "rsi has no parameter 'overbougt'. Did you mean 'overbought'? "
+                "Allowed: period, oversold, overbought."
+            ),
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_prices_are_fetched(
@@ -209,11 +216,28 @@ def test_what_makes_no_sense_is_refused_before_prices_are_fetched(
 ):
     result = project.run("S00", selection=ALL, run_config=_config(**settings))
     assert not result.success
-    assert project.why(result) == f"prices: InvalidSettingsError: {message}"
+    error = "InvalidParameterError" if "parameters" in settings else "InvalidSettingsError"
+    assert project.why(result) == f"prices: {error}: {message}"
     assert not project.materialized("prices")
 
 
-def test_a_run_remembers_its_requests_and_what_its_caches_saved(project: Project):
+def test_run_config_may_set_a_parameter_of_a_strategy(project: Project):
+    selection = ["prices", "backtests/rsi", "backtests/macd", "backtest_summaries"]
+    config = _config(parameters={"rsi": {"period": 7}})
+    result = project.run("S00", selection=selection, run_config=config)
+    assert result.success, project.why(result)
+    (rsi,), (macd,) = map(project.manager.get_backtests_by_strategy, ("rsi", "macd"))
+    assert rsi["parameters"] == {"period": 7, "oversold": 30, "overbought": 70}
+    assert macd["parameters"]["fast_period"] == 12
+
+
+def test_without_prices_in_the_run_parameters_are_checked_all_the_same(project: Project):
+    config = _config(parameters={"rsi": {"period": 1}})
+    result = project.run("S00", selection=["backtests/macd"], run_config=config)
+    assert project.why(result).startswith("backtests: InvalidParameterError: rsi needs period of 2")
+
+
+def test_a_run_remembers_its_requests_and_what_sharing_indicators_saved(project: Project):
     project.spoil("S01")
     result = project.run((SYMBOLS[0], SYMBOLS[6]), selection=ALL)
     run = project.manager.get_run(result.run_id)
@@ -221,7 +245,7 @@ def test_a_run_remembers_its_requests_and_what_its_caches_saved(project: Project
     assert run["profile"]["prices"]["source_requests"] == 7
     backtests = run["profile"]["backtests"]
     # Of nine strategies some look at the same averages of a symbol.
-    assert backtests["cache_hits"] > 0
-    assert backtests["cache_misses"] > 0
+    assert backtests["indicator_hits"] > 0
+    assert backtests["indicator_misses"] > 0
     assert run["profile"]["backtest_summaries"]["database_seconds"] > 0
     assert [row["symbol"] for row in project.manager.get_universe(result.run_id)] == list(SYMBOLS)

@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from typing import Any
 
@@ -7,6 +8,9 @@ from pydantic import ValidationError
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings, Window
 from resources.run_settings import RunSettings
+from strategies.errors import GauntletError
+from strategies.rsi import Rsi
+from strategies.sma_cross import SmaCross
 
 
 def _settings(**changes: Any) -> RunSettings:
@@ -172,3 +176,26 @@ def test_batches_hold_every_symbol_once_in_order_and_no_more_than_asked():
 def test_batches_of_no_symbol_are_refused(size: int):
     with pytest.raises(InvalidSettingsError, match=f"batch_size is {size}"):
         _settings(batch_size=size).batches(["A"])
+
+
+def test_a_strategy_has_the_parameters_that_are_given_and_the_defaults_of_the_others():
+    settings = _settings(parameters={"sma_cross": {"fast_period": 5.0}})
+    settings.check()
+    assert settings.strategy_of(SmaCross) == SmaCross(fast_period=5)
+    assert settings.strategy_of(Rsi) == Rsi()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"sma_cros": {"fast_period": 5}}, "no strategy 'sma_cros'. Did you mean 'sma_cross'"),
+        ({"rsi": {"perod": 5}}, "rsi has no parameter 'perod'. Did you mean 'period'"),
+        ({"rsi": {"period": 2.5}}, "rsi needs period to be a whole number, but got 2.5"),
+        ({"sma_cross": {"fast_period": 50}}, "sma_cross needs fast_period < slow_period"),
+    ],
+)
+def test_parameters_that_no_strategy_takes_are_refused(
+    parameters: dict[str, dict[str, float]], message: str
+):
+    with pytest.raises(GauntletError, match=re.escape(message)):
+        _settings(parameters=parameters).check()
