@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from assets.backtest_stage import BacktestStage
 from assets.partition_truth import is_part_of_this_run, report_partitions, upstream_of
 from assets.stages import (
     BACKTESTS,
@@ -49,6 +48,9 @@ def build_backtests(
         result_cache: ResultCache,
         result_store: ResultStore,
     ):
+        # Here, not above: it brings the whole engine along.
+        from assets.backtest_stage import BacktestStage
+
         # Without prices in the run, nobody has looked at its settings yet.
         run_settings.check()
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]

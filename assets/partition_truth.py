@@ -22,6 +22,8 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 
+from assets.event_batch import log_materializations
+
 # dagster._core.storage.tags.EXTERNALLY_MANAGED_ASSETS_TAG: "the events of these assets are
 # reported by somebody else". Spelled out, so that an upgrade that renames it turns a test red.
 _REPORTED_BY_THE_STEP = "dagster/defer_asset_events"
@@ -72,13 +74,19 @@ def report_partitions(
     upstream
         What it was made from, by upstream asset and partition, as `upstream_of` answers.
     """
-    for key, partitions in made.items():
-        for partition, one in partitions.items():
-            tags = _versions(context, key, partition, one, upstream)
-            event = dg.AssetMaterialization(
-                key, partition=partition, metadata=one.metadata, tags=tags
+    log_materializations(
+        context,
+        [
+            dg.AssetMaterialization(
+                key,
+                partition=partition,
+                metadata=one.metadata,
+                tags=_versions(context, key, partition, one, upstream),
             )
-            context.log_event(event)
+            for key, partitions in made.items()
+            for partition, one in partitions.items()
+        ],
+    )
     # In memory only, and no longer than the outputs take to be stored: the run's own record
     # never bears the tag, and the next step's events are Dagster's business again.
     tags = cast("dict[str, str]", context.run.tags)

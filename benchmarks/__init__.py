@@ -1,4 +1,4 @@
-"""HOW FAST IT IS: each file of `engine/` and `store/` asks one question and holds its limits.
+"""HOW FAST IT IS: each file of a room asks one question and holds its limits.
 
 Here: timed comparisons in one process against a named rival, and the page made of them.
 Not here: whether results are right, which is what tests are for.

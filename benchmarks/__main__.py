@@ -21,6 +21,10 @@ QUESTIONS = {
     "stops": "engine",
     "save": "store",
     "load": "store",
+    "bookkeeping": "orchestration",
+    "main_job": "orchestration",
+    "thousand": "orchestration",
+    "imports": "orchestration",
 }
 """In the order of the page; each with its room, the folder of its file."""
 

@@ -4,12 +4,14 @@ import math
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from engine.errors import InvalidSettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Execution = Literal["next_open", "same_close"]
 Direction = Literal["long", "short", "both"]
@@ -99,7 +101,7 @@ class BacktestSettings:
         self, name: str, *, below: float, above: float = -math.inf, from_: float = -math.inf
     ) -> None:
         value = getattr(self, name)
-        if isinstance(value, int | np.integer | np.floating) and not isinstance(value, bool):
+        if isinstance(value, Real) and not isinstance(value, bool):
             # 10_000, 10_000.0 and NumPy's are the same terms, and are stored alike.
             value = float(value)
             object.__setattr__(self, name, value)
@@ -144,8 +146,10 @@ class Window:
             )
 
     @cached_property
-    def days(self) -> NDArray[np.datetime64]:
+    def days(self) -> "NDArray[np.datetime64]":
         """The first day, and the day after the last: ``datetime64[D]``, shape (2,)."""
+        import numpy as np
+
         both = np.array([self.start, self.end], dtype="datetime64[D]")
         return both + np.array([0, 1], dtype="timedelta64[D]")
 

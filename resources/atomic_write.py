@@ -3,16 +3,19 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from fsspec import AbstractFileSystem
-from fsspec.implementations.local import LocalFileSystem
+from resources.file_systems import is_local
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 # Object stores show an object when all of it is there, and show the old one until then.
 _PUT_IS_ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 
 
-def write_whole(fs: AbstractFileSystem, path: str, data: bytes) -> None:
+def write_whole(fs: "AbstractFileSystem", path: str, data: bytes) -> None:
     """Put `data` at `path` in one stroke; on an error nothing is left behind.
 
     The temporary name is hidden and its own, so readers pass over it and two writers of one
@@ -26,7 +29,7 @@ def write_whole(fs: AbstractFileSystem, path: str, data: bytes) -> None:
     temporary = f"{folder}/.{name}.{uuid4().hex}.tmp"
     fs.makedirs(folder, exist_ok=True)
     try:
-        if isinstance(fs, LocalFileSystem):
+        if is_local(fs):
             _write_synced(temporary, data)
             Path(temporary).replace(path)
         else:
@@ -39,13 +42,15 @@ def write_whole(fs: AbstractFileSystem, path: str, data: bytes) -> None:
         raise
 
 
-def _move(fs: AbstractFileSystem, source: str, target: str) -> None:
+def _move(fs: "AbstractFileSystem", source: str, target: str) -> None:
     """Move a file to exactly `target`.
 
     A file system with a rename of its own (SFTP, HDFS) is told to use it. The `mv` that all
     others inherit takes brackets in a path for a pattern, and moves into a folder that has the
     name of the target; copying and removing one file does neither.
     """
+    from fsspec import AbstractFileSystem
+
     if type(fs).mv is not AbstractFileSystem.mv:
         fs.mv(source, target)
         return

@@ -13,14 +13,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 import dagster as dg
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
+from resources.file_systems import file_system, is_local
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
     import polars as pl
+    from fsspec import AbstractFileSystem
 
     from resources.backtest_tables import BacktestTables
 
@@ -130,11 +130,11 @@ class BacktestFiles(dg.ConfigurableResource):
 
     def describe(self) -> str:
         """Return where the files are, for people to read."""
-        fs, root = fsspec.url_to_fs(self.root)
-        return root if isinstance(fs, LocalFileSystem) else str(fs.unstrip_protocol(root))
+        fs, root = file_system(self.root)
+        return root if is_local(fs) else str(fs.unstrip_protocol(root))
 
-    def _folder(self, run_id: str) -> tuple[fsspec.AbstractFileSystem, str]:
-        fs, root = fsspec.url_to_fs(self.root)
+    def _folder(self, run_id: str) -> "tuple[AbstractFileSystem, str]":
+        fs, root = file_system(self.root)
         folder = f"{root.rstrip('/')}/{run_id}"
         # Some buckets remember their listings, and another process may have written since.
         fs.invalidate_cache(folder)

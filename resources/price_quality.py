@@ -9,8 +9,6 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from resources.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -65,6 +63,8 @@ def suspicions(
 
 
 def _gaps(bars: "pl.DataFrame", allowed: float) -> str:
+    import numpy as np
+
     from resources.market_data.sessions import sessions_between
 
     dates = bars["date"].to_numpy().astype("datetime64[D]")
@@ -89,6 +89,8 @@ def _unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
     The open is compared with the close of the day before, both adjusted: a split that was
     applied leaves no trace there, whereas a day's own move does not come overnight.
     """
+    import numpy as np
+
     factor = bars["adjustment"].to_numpy()
     opens, closes = (bars[name].to_numpy() * factor for name in ("open", "close"))
     with np.errstate(divide="ignore"):

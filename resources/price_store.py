@@ -22,11 +22,11 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-import fsspec
 from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.atomic_write import write_whole
+from resources.file_systems import file_system
 from resources.price_versions import Revision, keep, kept_files, quarantine, revisions, url_of
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import GauntletError
@@ -250,7 +250,7 @@ class PriceStore(ConfigurableResource):
     def _folder(self, source: str) -> tuple[AbstractFileSystem, str]:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", source):
             raise PriceStoreError(f"{source[:40]!r} is not the name of a source.")
-        fs, root = fsspec.url_to_fs(self.root)
+        fs, root = file_system(self.root)
         folder = f"{root.rstrip('/')}/{source}"
         # Buckets remember their listings, and then say of what another process has written since
         # that it is not there: a symbol would be missing, and a write would not see what it merges

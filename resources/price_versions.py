@@ -13,9 +13,8 @@ from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from fsspec.implementations.local import LocalFileSystem
-
 from resources.atomic_write import write_whole
+from resources.file_systems import is_local
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -113,7 +112,7 @@ def revisions(fs: AbstractFileSystem, path: str, current: str | None) -> list[Re
 
 def url_of(fs: AbstractFileSystem, path: str) -> str:
     """Return a path as people write it: as it is if local, and otherwise as a URL."""
-    return path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path)
+    return path if is_local(fs) else fs.unstrip_protocol(path)
 
 
 def _recorded(path: str, data: bytes) -> Revision:

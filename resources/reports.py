@@ -1,10 +1,10 @@
 """Reports for people: files under one folder, each replaced whole by the next run's."""
 
 import dagster as dg
-import fsspec
 from pydantic import Field
 
 from resources.atomic_write import write_whole
+from resources.file_systems import file_system
 
 
 class Reports(dg.ConfigurableResource):
@@ -15,7 +15,7 @@ class Reports(dg.ConfigurableResource):
     def write(self, name: str, content: bytes) -> str:
         """Store a report and return where it is."""
         path = self.path_of(name)
-        fs, inner = fsspec.url_to_fs(path)
+        fs, inner = file_system(path)
         write_whole(fs, inner, content)
         return path
 

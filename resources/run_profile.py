@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psutil
-
 _MEGABYTE = 1024 * 1024
 _STATUS = Path("/proc/self/status")
 
@@ -73,6 +70,8 @@ class StageProfile:
 
 def resident_mb() -> float:
     """Return the resident set of this process in megabytes."""
+    import psutil
+
     return psutil.Process().memory_info().rss / _MEGABYTE
 
 
@@ -94,4 +93,6 @@ def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:
     """
     if len(resident) < LEAST_SAMPLES:
         return None
+    import numpy as np
+
     return float(np.polyfit(done, resident, 1)[0])

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
-from engine.backtest import VectorBTEngine
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings, Direction, Execution, Window
 from resources.universe import parse_day
 from strategies.base import Strategy
 from strategies.registry import get_strategy
+
+if TYPE_CHECKING:
+    from engine.backtest import VectorBTEngine
 
 PRICE_BASIS = "adjusted"
 """Backtests trade prices adjusted for splits and dividends; stored with each result."""
@@ -127,7 +129,7 @@ class RunSettings(dg.ConfigurableResource):
             take_profit=self.take_profit,
         )
 
-    def new_engine(self) -> VectorBTEngine:
+    def new_engine(self) -> "VectorBTEngine":
         """Return an engine on these terms; close it when it is done, for it may have processes.
 
         Raises
@@ -135,6 +137,8 @@ class RunSettings(dg.ConfigurableResource):
         InvalidSettingsError
             When a term is refused by the engine, or there is no worker.
         """
+        from engine.backtest import VectorBTEngine
+
         return VectorBTEngine(self.backtest_settings(), workers=self.workers)
 
     def strategy_of(self, strategy: type[Strategy]) -> Strategy:

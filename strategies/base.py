@@ -12,20 +12,27 @@ To add one, drop a file into this folder; the registry finds it and its asset ap
 """
 
 import dataclasses
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Self, get_type_hints
-
-import numpy as np
-from numpy.typing import NDArray
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
 
 from strategies.errors import InvalidCombinationError, InvalidParameterError, did_you_mean
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+else:
+    # What declares a strategy does without NumPy, which is imported by what computes: loading
+    # all strategies would take five times as long.
+    Floats = Bools = Any
 
 
 @dataclass(frozen=True)
@@ -157,8 +164,8 @@ def _types(cls: type[Strategy]) -> dict[str, type]:
 
 def _typed(strategy: str, name: str, kind: type, value: Any) -> int | float:
     """Return `value` as `kind`, refusing what would have to be rounded or guessed."""
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if is_number and np.isfinite(value) and (kind is float or float(value).is_integer()):
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and (kind is float or float(value).is_integer()):
         return kind(value)
     raise InvalidParameterError(
         f"{strategy} needs {name} to be {'a whole' if kind is int else 'a'} number, "

@@ -4,8 +4,6 @@ A comparison with NaN is False, so nothing crosses while an indicator warms up, 
 first bar, which has no bar before it.
 """
 
-import numpy as np
-
 from strategies.base import Bools, Floats
 
 
@@ -41,6 +39,8 @@ def rises_to(values: Floats, line: Floats) -> Bools:
 
 def _both(now: Bools, before: Bools) -> Bools:
     """Return where `now` holds on a bar and `before` held on the bar before it."""
+    import numpy as np
+
     crossed = np.zeros(len(now), dtype=np.bool_)
     crossed[1:] = now[1:] & before[:-1]
     return crossed

@@ -2,11 +2,9 @@
 
 Arrays are one symbol's float64 values, oldest first and without NaN; the answer has the same
 length and starts with NaN until the indicator has seen enough bars. TA-Lib is imported on
-first use: it imports pandas and polars, which would double the time that definitions take to
-load.
+first use: it imports NumPy, pandas and polars, which would double the time that definitions take
+to load.
 """
-
-import numpy as np
 
 from strategies.base import Floats
 from strategies.shared import shared
@@ -79,6 +77,8 @@ def lowest_before(values: Floats, period: int) -> Floats:
 
 
 def _previous(values: Floats) -> Floats:
+    import numpy as np
+
     shifted = np.empty_like(values)
     shifted[:1] = np.nan
     shifted[1:] = values[:-1]

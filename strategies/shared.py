@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
@@ -69,6 +67,8 @@ def shared(indicator: Callable[Parameters, Answer]) -> Callable[Parameters, Answ
         known = _known.get()
         if known is None:
             return indicator(*args, **kwargs)
+        import numpy as np
+
         given = (*args, *kwargs.values())
         if any(isinstance(one, np.ndarray) and one.flags.writeable for one in given):
             return indicator(*args, **kwargs)

@@ -24,6 +24,13 @@ LIMITS = {
         ALWAYS: ["times_orm=0", "times_executemany=0", "growth_mb=1e9"],
         NEVER: ["times_orm=1e9"],
     },
+    "bookkeeping": {ALWAYS: ["times_stock=1e9"], NEVER: ["times_stock=0"]},
+    "main_job": {
+        ALWAYS: ["times_empty=1e9", "times_stock_empty=1e9"],
+        NEVER: ["times_empty=0"],
+    },
+    "thousand": {ALWAYS: ["seconds=1e9", "memory_mb=1e9"], NEVER: ["seconds=0"]},
+    "imports": {ALWAYS: ["times_dagster=1e9"], NEVER: ["times_dagster=0"]},
     "load": {ALWAYS: ["times_scan=1e9", "growth_mb=1e9"], NEVER: ["times_scan=0"]},
 }
 JUDGED = sorted(LIMITS)

@@ -42,7 +42,7 @@ def _materialize(folder: Path, *partitions: str) -> subprocess.CompletedProcess[
 def _materialized(folder: Path, *path: str) -> set[str]:
     history = folder / ".data" / "dagster"
     with dg.DagsterInstance.local_temp(
-        str(folder),
+        str(history),  # where no dagster.yaml is: Dagster's own storage reads what ours wrote
         overrides={
             "storage": {"sqlite": {"base_dir": str(history)}},
             "telemetry": {"enabled": False},

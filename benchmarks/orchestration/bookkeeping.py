@@ -1,0 +1,77 @@
+"""What does Dagster's bookkeeping cost an asset and partition?
+
+12 assets that do nothing x 110 symbols in one run, from its creation to its end, on a new instance:
+planned events, materializations, and the steps' own. The default configuration, events in SQLite
+in batches, against Dagster's own SQLite storage, which is what one gets without any configuration.
+Beside it, and not judged: fewer symbols on an embedded PostgreSQL, in batches and by
+dagster-postgres.
+"""
+
+import sys
+
+from benchmarks.harness import Timings, interleave
+from benchmarks.orchestration.graphs import (
+    OURS,
+    OURS_POSTGRES,
+    STOCK,
+    STOCK_POSTGRES,
+    chain,
+    on,
+    scratch,
+)
+from benchmarks.question import Options, Question, main
+from benchmarks.report import Report, Table, Verdict
+from resources.result_store.embedded import start_embedded
+
+ASSETS = 12
+_MOST_ROUNDS = 3
+
+
+def ask(options: Options) -> Report:
+    """Run the graph on each storage in turn."""
+    partitions, fewer = (5, 2) if options.quick else (110, 22)
+    rounds = min(options.rounds, _MOST_ROUNDS)
+    graph = chain(ASSETS, partitions)
+    title = f"{ASSETS} assets x {partitions} partitions"
+    timings = interleave(title, {one: on(one, graph) for one in (OURS, STOCK)}, rounds)
+    verdict = Verdict(
+        f"Bookkeeping an asset and partition, times Dagster's own SQLite ({title})",
+        timings.ratio(OURS, STOCK),
+        "at most",
+        options.limits["times_stock"],
+        "x",
+        aim=0.1,
+    )
+    tables = [_table(title, timings, STOCK, partitions)]
+    tables.append(_postgres(fewer, rounds))
+    return Report([verdict], tables)
+
+
+def _postgres(partitions: int, rounds: int) -> Table:
+    url = start_embedded(scratch()).set(drivername="postgresql+psycopg2")
+    shown = url.render_as_string(hide_password=False)
+    graph = chain(ASSETS, partitions)
+    title = f"{ASSETS} assets x {partitions} partitions, events in PostgreSQL"
+    contenders = {one: on(one, graph, shown) for one in (OURS_POSTGRES, STOCK_POSTGRES)}
+    return _table(title, interleave(title, contenders, rounds), STOCK_POSTGRES, partitions)
+
+
+def _table(title: str, timings: Timings, rival: str, partitions: int) -> Table:
+    rows = [
+        [
+            name,
+            f"{timings.median(name):.2f}",
+            f"{1e3 * timings.median(name) / ASSETS / partitions:.2f}",
+            f"{timings.ratio(name, rival):.2f}",
+            f"{timings.spread(name):.0%}",
+        ]
+        for name in timings.seconds
+    ]
+    columns = ["Events in", "s", "ms an asset and partition", f"times {rival}", "spread"]
+    return Table(title, columns, rows)
+
+
+QUESTION = Question("bookkeeping", __doc__ or "", {"times_stock": 0.2}, ask, "orchestration")
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))

@@ -1,0 +1,56 @@
+"""What do the definitions add to the import of Dagster?
+
+A process that imports `pipelines.definitions`, which builds every asset and check of the 110
+symbols, against one that imports `dagster` alone. Webserver, daemon, code server and each run's
+process pay it. Bytecode is compiled beforehand, as an installation does.
+"""
+
+import compileall
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+from benchmarks.harness import interleave
+from benchmarks.question import Options, Question, main
+from benchmarks.report import Report, Table, Verdict
+
+DAGSTER, DEFINITIONS = "import dagster", "import pipelines.definitions"
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGES = ("pipelines", "assets", "resources", "engine", "strategies")
+_LEAST_ROUNDS = 15
+
+
+def ask(options: Options) -> Report:
+    """Start processes of each kind in turn."""
+    for package in _PACKAGES:
+        compileall.compile_dir(_ROOT / package, quiet=1)
+    # A third of a second on a busy machine: it takes many to tell.
+    rounds = options.rounds if options.quick else max(options.rounds, _LEAST_ROUNDS)
+    contenders = {program: partial(_run, program) for program in (DEFINITIONS, DAGSTER)}
+    timings = interleave("imports", contenders, rounds)
+    measured = timings.ratio(DEFINITIONS, DAGSTER)
+    limit = options.limits["times_dagster"]
+    rows = [
+        [
+            name,
+            f"{timings.median(name):.2f}",
+            f"{timings.ratio(name, DAGSTER):.2f}",
+            f"{timings.spread(name):.0%}",
+        ]
+        for name in timings.seconds
+    ]
+    what = "Time to import the definitions, times Dagster's"
+    table = Table("From start to end", ["Process", "s", "times dagster", "spread"], rows)
+    return Report([Verdict(what, measured, "at most", limit, "x")], [table])
+
+
+def _run(program: str) -> None:
+    subprocess.run([sys.executable, "-c", program], cwd=_ROOT, check=True)
+
+
+QUESTION = Question("imports", __doc__ or "", {"times_dagster": 1.3}, ask, "orchestration")
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))

@@ -1,0 +1,117 @@
+"""How much of the main job is work, and how much is bookkeeping?
+
+The main job (110 symbols x 9 strategies, synthetic prices, results in an embedded PostgreSQL, into
+new folders each time) against the same assets and checks with empty bodies, both on a new instance
+of the same storage. On Dagster's own SQLite storage nearly all of it is bookkeeping, and the work
+must not be seen beside it. In batches the bookkeeping is so little that the work is most of the
+job; there the whole job must be done while Dagster's own storage keeps the books of an empty one.
+"""
+
+import shutil
+import sys
+
+from benchmarks.harness import Timings, interleave
+from benchmarks.orchestration.graphs import (
+    OURS,
+    STOCK,
+    Graph,
+    counted,
+    emptied,
+    on,
+    ranged,
+    scratch,
+)
+from benchmarks.question import Options, Question, main
+from benchmarks.report import Report, Table, Verdict
+from pipelines.definitions import build_defs
+from resources.result_store.resource import ResultStore
+from resources.settings import Settings
+
+WORK, EMPTY = "main job", "empty bodies"
+_MOST_ROUNDS = 3
+
+
+def ask(options: Options) -> Report:
+    """Run both graphs on both storages in turn."""
+    symbols = [f"S{number:03}" for number in range(4 if options.quick else 110)]
+    home = scratch()
+    universe = home / "universe.csv"
+    universe.write_text("\n".join(["symbol", *symbols]) + "\n")
+    settings = Settings.from_environment(
+        {"GAUNTLET_HOME": str(home / "data"), "GAUNTLET_UNIVERSE": str(universe)}
+    )
+    # The server is in use already when the job begins, as it is where somebody works.
+    store = ResultStore(home=str(home / "store"))
+    store.check_reachable()
+    definitions = build_defs(settings, {"result_store": store})
+    empty = ranged(emptied(definitions), symbols)
+    work = _from_scratch(ranged(definitions, symbols), settings)
+    contenders = {
+        _name(what, storage): on(storage, graph)
+        for storage in (OURS, STOCK)
+        for what, graph in ((WORK, work), (EMPTY, empty))
+    }
+    timings = interleave(f"{len(symbols)} symbols", contenders, min(options.rounds, _MOST_ROUNDS))
+    size = f"{counted(definitions)['assets']} assets x {len(symbols)} symbols"
+    return Report(_verdicts(timings, options, size), [_table(timings, size)])
+
+
+def _from_scratch(graph: Graph, settings: Settings) -> Graph:
+    """Return the graph such that it finds neither prices nor backtests of an earlier run."""
+
+    def run(instance):
+        shutil.rmtree(settings.home, ignore_errors=True)
+        return graph(instance)
+
+    return run
+
+
+def _name(what: str, storage: str) -> str:
+    return f"{what}, {storage}"
+
+
+def _verdicts(timings: Timings, options: Options, size: str) -> list[Verdict]:
+    rival = _name(EMPTY, STOCK)
+    return [
+        Verdict(
+            f"Time of the main job, times that of empty bodies, both on {STOCK} ({size})",
+            timings.ratio(_name(WORK, STOCK), rival),
+            "at most",
+            options.limits["times_empty"],
+            "x",
+        ),
+        Verdict(
+            f"Time of the main job as it is configured, times that of empty bodies on {STOCK}",
+            timings.ratio(_name(WORK, OURS), rival),
+            "at most",
+            options.limits["times_stock_empty"],
+            "x",
+        ),
+    ]
+
+
+def _table(timings: Timings, size: str) -> Table:
+    rows = [
+        [
+            name,
+            f"{timings.median(name):.2f}",
+            f"{timings.ratio(name, _name(EMPTY, name.partition(', ')[2])):.2f}",
+            f"{timings.ratio(name, _name(EMPTY, STOCK)):.2f}",
+            f"{timings.spread(name):.0%}",
+        ]
+        for name in timings.seconds
+    ]
+    columns = ["Graph, events in", "s", "times empty, there", f"times empty, {STOCK}", "spread"]
+    return Table(size, columns, rows)
+
+
+QUESTION = Question(
+    "main_job",
+    __doc__ or "",
+    {"times_empty": 1.25, "times_stock_empty": 1.0},
+    ask,
+    "orchestration",
+)
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))
