@@ -24,6 +24,10 @@ LIMITS = {
         ALWAYS: ["times_orm=0", "times_executemany=0", "growth_mb=1e9"],
         NEVER: ["times_orm=1e9"],
     },
+    "passes": {
+        ALWAYS: ["times_cold=0", "times_forced=0", "times_joblib=0"],
+        NEVER: ["times_cold=1e9"],
+    },
     "load": {ALWAYS: ["times_scan=1e9", "growth_mb=1e9"], NEVER: ["times_scan=0"]},
 }
 JUDGED = sorted(LIMITS)
