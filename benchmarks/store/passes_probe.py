@@ -142,7 +142,8 @@ class _Clock:
             self.asking += time.perf_counter() - begun
             return answer
 
-        stage.BacktestStage.run, stage.upstream_of = timed_run, timed_asking
+        stage.BacktestStage.run = timed_run  # pyright: ignore[reportAttributeAccessIssue]
+        stage.upstream_of = timed_asking
         return self
 
     def __exit__(self, *_: object) -> None:
