@@ -55,65 +55,59 @@ def _probe(folder: str, symbols: int, name: str) -> dict[str, Any]:
 def _report(rounds: list[dict[str, Any]], options: Options) -> Report:
     passes = [one["passes"] for one in rounds]
     rival = median(one["joblib_computed"] / one["joblib_known"] for one in rounds)
-    limits, report = options.limits, Report()
-
-    def times(slow: str) -> float:
-        return median(one[slow]["seconds"] / one[AGAIN]["seconds"] for one in passes)
-
-    def rate(which: str) -> float:
-        hits = sum(one[which]["hits"] for one in passes)
-        return 100 * hits / sum(one[which]["hits"] + one[which]["misses"] for one in passes)
-
-    report.verdicts.extend(
-        [
-            Verdict(
-                "Speed of the second pass, times the first's",
-                times(COLD),
-                "at least",
-                limits["times_cold"],
-                "x",
-            ),
-            Verdict(
-                "Speed of a known pass, times a forced one's in a warm process",
-                times(FORCED),
-                "at least",
-                limits["times_forced"],
-                "x",
-                aim=20.0,
-            ),
-            Verdict(
-                "That speed-up, times joblib.Memory's",
-                times(FORCED) / rival,
-                "at least",
-                limits["times_joblib"],
-                "x",
-            ),
-            Verdict("Hit rate of the second pass", rate(AGAIN), "at least", 100.0, "%"),
-            Verdict("Hit rate with other parameters", rate(OTHER), "at most", 0.0, "%"),
-        ]
+    cold, forced = _times(passes, COLD), _times(passes, FORCED)
+    judged = (
+        ("Speed of the second pass, times the first's", cold, "times_cold", None),
+        (
+            "Speed of a known pass, times a forced one's in a warm process",
+            forced,
+            "times_forced",
+            20,
+        ),
+        ("That speed-up, times joblib.Memory's", forced / rival, "times_joblib", None),
     )
+    report = Report(tables=[_table_of_passes(passes), _table_of_rival(rounds, rival)])
+    for what, measured, limit, aim in judged:
+        verdict = Verdict(what, measured, "at least", options.limits[limit], "x", aim)
+        report.verdicts.append(verdict)
+    again, other = _hit_rate(passes, AGAIN), _hit_rate(passes, OTHER)
+    report.verdicts.append(Verdict("Hit rate of the second pass", again, "at least", 100.0, "%"))
+    report.verdicts.append(Verdict("Hit rate with other parameters", other, "at most", 0.0, "%"))
+    return report
+
+
+def _times(passes: list[dict[str, Any]], slow: str) -> float:
+    return median(one[slow]["seconds"] / one[AGAIN]["seconds"] for one in passes)
+
+
+def _hit_rate(passes: list[dict[str, Any]], which: str) -> float:
+    hits, misses = (sum(one[which][name] for one in passes) for name in ("hits", "misses"))
+    return 100 * hits / (hits + misses)
+
+
+def _table_of_passes(passes: list[dict[str, Any]]) -> Table:
     rows = [
         [
             name,
             f"{1e3 * median(one[name]['seconds'] for one in passes):.0f}",
             f"{1e3 * median(one[name]['asking'] for one in passes):.0f}",
-            f"{median(one[name]['seconds'] / one[AGAIN]['seconds'] for one in passes):.1f}",
+            f"{_times(passes, name):.1f}",
             f"{passes[0][name]['hits']}",
             f"{passes[0][name]['misses']}",
         ]
         for name in (COLD, AGAIN, OTHER, FORCED)
     ]
     columns = ["Pass", "ms", "ms of asking Dagster, beside", "times same again", "hits", "misses"]
-    report.tables.append(Table("Inside the step", columns, rows))
-    known = [
+    return Table("Inside the step", columns, rows)
+
+
+def _table_of_rival(rounds: list[dict[str, Any]], rival: float) -> Table:
+    contenders = {"joblib_computed": "run_batch and reading", "joblib_known": "the same, known"}
+    rows = [
         [label, f"{1e3 * median(one[key] for one in rounds):.0f}"]
-        for label, key in (
-            ("run_batch and reading it, computed", "joblib_computed"),
-            ("the same, known", "joblib_known"),
-        )
+        for key, label in contenders.items()
     ]
-    report.tables.append(Table(f"joblib.Memory: {rival:.1f} times as fast", ["Pass", "ms"], known))
-    return report
+    return Table(f"joblib.Memory, {rival:.1f} times as fast when known", ["Pass", "ms"], rows)
 
 
 QUESTION = Question(
