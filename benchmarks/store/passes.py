@@ -113,7 +113,7 @@ def _table_of_rival(rounds: list[dict[str, Any]], rival: float) -> Table:
 QUESTION = Question(
     "passes",
     __doc__ or "",
-    {"times_cold": 20.0, "times_forced": 8.0, "times_joblib": 1.0},
+    {"times_cold": 20.0, "times_forced": 5.0, "times_joblib": 1.0},
     ask,
     "store",
 )
