@@ -25,6 +25,7 @@ QUESTIONS = {
     "main_job": "orchestration",
     "thousand": "orchestration",
     "imports": "orchestration",
+    "passes": "store",
 }
 """In the order of the page; each with its room, the folder of its file."""
 

@@ -123,11 +123,8 @@ class KnownResults:
     ) -> None:
         """Keep references into a part that has been written, by key, and the digests of its files.
 
-        The part first: a reference without it would be one to nothing. Nothing is written where
-        there is nothing new.
+        The part first: a reference without it would be one to nothing.
         """
-        if not references:
-            return
         self._kept.put(_PART, {_name(*place): json.dumps(dict(digests)).encode()})
         self.update(references)
 

@@ -106,7 +106,10 @@ class RunCache:
                 "id", "symbol", "strategy", "data_version"
             ).iter_rows()
         }
-        self._results.remember(references, (run_id, part), digests)
+        # A step that is tried again may replace a part that results are known to be in.
+        replaced = any(one.run_id == run_id for _, one in found.references.values())
+        if references or replaced:
+            self._results.remember(references, (run_id, part), digests)
         return tables.results
 
     @property

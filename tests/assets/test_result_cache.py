@@ -172,7 +172,7 @@ def test_one_changed_bar_has_its_own_symbol_computed_again(cold: Ran):
 
 
 def test_a_changed_bar_outside_of_the_days_that_are_looked_at_changes_nothing(cold: Ran):
-    short = {"warmup_days": 60}
+    short: dict[str, Any] = {"warmup_days": 60}
     first = _run(cold.project, **short)
     assert first.known == {}
     _revise(cold.project, "S01", date(2022, 1, 5))

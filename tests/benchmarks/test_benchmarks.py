@@ -31,6 +31,10 @@ LIMITS = {
     },
     "thousand": {ALWAYS: ["seconds=1e9", "memory_mb=1e9"], NEVER: ["seconds=0"]},
     "imports": {ALWAYS: ["times_dagster=1e9"], NEVER: ["times_dagster=0"]},
+    "passes": {
+        ALWAYS: ["times_cold=0", "times_forced=0", "times_joblib=0"],
+        NEVER: ["times_cold=1e9"],
+    },
     "load": {ALWAYS: ["times_scan=1e9", "growth_mb=1e9"], NEVER: ["times_scan=0"]},
 }
 JUDGED = sorted(LIMITS)
