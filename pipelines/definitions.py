@@ -13,7 +13,7 @@ import dagster as dg
 from assets.backtests import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard
-from assets.prices import build_prices
+from assets.prices import build_prices, provider_pool
 from assets.summaries import build_summaries
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
@@ -37,7 +37,7 @@ def build_defs(
     names = list(strategies)
     return dg.Definitions(
         assets=[
-            build_prices(symbols, universe),
+            build_prices(symbols, universe, pool=provider_pool(settings.source)),
             build_backtests(symbols, universe, strategies),
             build_summaries(symbols, universe, names),
             build_leaderboard(universe.symbols, names),

@@ -152,4 +152,3 @@ def rate_of(requests_per_second: float) -> Rate:
 
     space = ceil(1000 / (requests_per_second * USED))
     return Rate(1, max(1, space - 1))
-

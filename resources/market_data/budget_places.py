@@ -68,10 +68,7 @@ def open_database_budget(
             f"The budget of '{provider}' is kept in {hidden(url)}, which can't be reached."
         ) from None
     bucket = PostgresBucket(pool, provider, [rate_of(requests_per_second)])
-    return SharedBudget(
-        provider, bucket, lambda: _advisory_lock(pool, provider), patience_seconds
-    )
-
+    return SharedBudget(provider, bucket, lambda: _advisory_lock(pool, provider), patience_seconds)
 
 
 @contextmanager
