@@ -1,7 +1,7 @@
 """Work done by several threads, its results taken in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _AHEAD = 2
-"""So many items for each thread are begun before they are asked for; more would only fill memory."""
+"""So many items a thread are begun before they are asked for; more would only fill memory."""
 
 
 def in_order(
     work: Callable[[Item], Answer], items: Sequence[Item], threads: int
-) -> Iterator[Callable[[], Answer]]:
+) -> Generator[Callable[[], Answer]]:
     """Yield for each item, in order, a function that returns what `work` does, or raises it.
 
     With one thread the work is done when the function is called, by who calls it.

@@ -21,6 +21,7 @@ QUESTIONS = {
     "stops": "engine",
     "save": "store",
     "load": "store",
+    "budget": "market_data",
 }
 """In the order of the page; each with its room, the folder of its file."""
 

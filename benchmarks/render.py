@@ -10,12 +10,12 @@ from benchmarks.report import Curve, Record, Table, Verdict
 _HEAD = """\
 # Benchmarks
 
-Made by `make bench`, which runs every question of `benchmarks/engine/` and `benchmarks/store/` and
-rewrites this page; edit those files, not this one. A contender is warmed up, then timed in turn
-with its rivals in one process, garbage collection off and one thread for linear algebra. A time is
-the median of the rounds; a ratio is taken within each round, and its median is what is judged.
-"Spread" is the distance between the quartiles as a share of the median: how far the machine let the
-figure be trusted. A missed limit makes the command exit with 1.
+Made by `make bench`, which runs every question of `benchmarks/engine/`, `benchmarks/store/` and
+`benchmarks/market_data/` and rewrites this page; edit those files, not this one. A contender is
+warmed up, then timed in turn with its rivals in one process, garbage collection off and one thread
+for linear algebra. A time is the median of the rounds; a ratio is taken within each round, and its
+median is what is judged. "Spread" is the distance between the quartiles as a share of the median:
+how far the machine let the figure be trusted. A missed limit makes the command exit with 1.
 """
 
 _QUICK = """

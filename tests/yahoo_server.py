@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import isnan
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
@@ -57,7 +58,8 @@ class YahooServer:
         self.queries: list[dict[str, str]] = []
         self.refused = 0
         self.limit: int | None = None
-        self._times: deque[float] = deque()
+        self.arrived: list[float] = []
+        self._within: deque[float] = deque()
         self._refuse_until = 0.0
         self._lock = threading.Lock()
         self._released = threading.Event()
@@ -106,10 +108,11 @@ class YahooServer:
     def _refusal(self) -> Answer | None:
         """Return a 429 if it is too early, or there were too many within the last second."""
         now = time.monotonic()
-        while self._times and now - self._times[0] >= 1:
-            self._times.popleft()
-        self._times.append(now)
-        if now < self._refuse_until or (self.limit and len(self._times) > self.limit):
+        self.arrived.append(now)
+        while self._within and now - self._within[0] >= 1:
+            self._within.popleft()
+        self._within.append(now)
+        if now < self._refuse_until or (self.limit and len(self._within) > self.limit):
             self.refused += 1
             return Answer(429, "Too Many Requests", {"Retry-After": "1"})
         return None
@@ -190,8 +193,8 @@ def chart(symbol: str, listed: Listed, query: Mapping[str, str]) -> dict[str, An
         events["splits"][str(stamp)] = {"date": stamp, "numerator": new, "denominator": old}
     for day, amount in listed.dividends.items():
         stamp = int(begins(day).timestamp())
-        amount /= _later(listed.splits, day)
-        events["dividends"][str(stamp)] = {"date": stamp, "amount": amount}
+        today = amount / _later(listed.splits, day)
+        events["dividends"][str(stamp)] = {"date": stamp, "amount": today}
     inside = {
         kind: {
             key: event
@@ -217,7 +220,7 @@ def _later(splits: Mapping[date, tuple[int, int]], day: date) -> float:
 
 
 def _known(value: float | None, times: float) -> float | None:
-    return None if value is None or value != value else value * times
+    return None if value is None or isnan(value) else value * times
 
 
 def _error(status: int, code: str, description: str) -> Answer:

@@ -31,7 +31,7 @@ class NoBarsError(MarketDataError):
 
 
 class SourceUnavailableError(MarketDataError):
-    """The source did not answer, or wants to be asked later: in `retry_after` seconds, if it said."""
+    """The source did not answer, or wants to be asked later: in `retry_after` seconds, if told."""
 
     transient = True
 

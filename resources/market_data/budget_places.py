@@ -50,6 +50,7 @@ def open_database_budget(
     SourceUnavailableError
         When the database can't be reached.
     """
+    from psycopg import Connection
     from psycopg_pool import ConnectionPool, PoolTimeout
     from pyrate_limiter import PostgresBucket
 
@@ -59,7 +60,9 @@ def open_database_budget(
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     # The bucket's column has no time zone: all who use it must mean the same one.
     options = {"options": "-c timezone=UTC"}
-    pool = ConnectionPool(plain, kwargs=options, min_size=2, max_size=8, open=False)
+    pool = ConnectionPool(
+        plain, connection_class=Connection, kwargs=options, min_size=2, max_size=8, open=False
+    )
     try:
         pool.open(wait=True, timeout=_CONNECT_SECONDS)
     except PoolTimeout:

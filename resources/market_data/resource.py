@@ -50,6 +50,11 @@ class MarketData(ConfigurableResource):
         le=1000,
         description="Budget of a provider, shared by all who ask it.",
     )
+    incremental: bool = Field(
+        default=True,
+        description="Whether a provider is asked only for what is new since the stored bars, and "
+        "a short overlap. False fetches all again, which finds what was revised long ago.",
+    )
     attempts: int = Field(
         default=4,
         ge=1,
@@ -112,6 +117,7 @@ class MarketData(ConfigurableResource):
             self.attempts,
             self.backoff_seconds,
             # As many as keep the budget busy when each answer takes half a second.
+            incremental=self.incremental,
             threads=min(_MOST_THREADS, ceil(self.requests_per_second * _SLOW_ANSWER_SECONDS)),
         )
 

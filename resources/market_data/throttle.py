@@ -34,7 +34,11 @@ class Provider(Protocol):
 
     name: str
     incremental: bool
-    requests: int
+
+    @property
+    def requests(self) -> int:
+        """Number of requests that were sent."""
+        ...
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """See `PriceSource.fetch`; asks once, and raises SourceUnavailableError for no answer."""
@@ -55,6 +59,8 @@ class ThrottledSource:
         much each time, up to 30 s. How much of it is chance, so that not all come back at once.
     threads
         How many may ask at once.
+    incremental
+        Whether stored bars may spare the provider from being asked for all.
     """
 
     def __init__(
@@ -65,9 +71,10 @@ class ThrottledSource:
         attempts: int,
         backoff_seconds: float,
         threads: int = 1,
+        incremental: bool = True,
     ) -> None:
         self.name = provider.name
-        self.incremental = provider.incremental
+        self.incremental = incremental and provider.incremental
         self.threads = threads
         self._provider = provider
         self._budget = budget

@@ -69,7 +69,7 @@ class YahooSource:
             raise NoBarsError(f"{symbol}: source '{self.name}' has no bars from {start} to {end}.")
         table, meta = self._ask(symbol, start)
         _check_whose(symbol, start, table, meta)
-        bars = bars_of(symbol, table, meta)
+        bars = bars_of(table, meta)
         return validate_bars(symbol, within(self.name, symbol, bars, start, end))
 
     def _ask(self, symbol: str, start: date) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -4,13 +4,15 @@ Yahoo gives open, high, low, close and volume adjusted for all splits until toda
 share of today, and both kinds of event. Of day t, with the splits (new shares for each old one) and
 dividends whose ex-date comes after t,
 
-    raw price  = price x product of splits
-    raw volume = volume / product of splits
-    adjustment = product of (1 - dividend / close of the bar before its ex-date) / product of splits
+    raw price  = price x splits
+    raw volume = volume / splits
+    adjustment = product of (1 - dividend / close of the bar before its ex-date) / splits
 
-which is how CRSP, and Yahoo, adjust for dividends. The capital gains that a fund pays out are in its
-dividends already, so they are not counted again. Yahoo's own "adjusted close" is not used: the same request gives other values of it each time, from the
-seventh digit on (yfinance issue 1871), and each fetch would look like a revision of all history.
+where splits is their product, which is how CRSP, and Yahoo, adjust for dividends. The capital gains
+that a fund pays out are in its dividends already, so they are not counted again. Yahoo's own
+"adjusted close" is not used: the same request gives other values of it each time, from the seventh
+digit on (yfinance issue 1871), and each fetch would look like a revision of all history.
+
 Products are taken from the newest bar back, so that a later start of the window changes no bit.
 """
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 _PRICES = {"open": "Open", "high": "High", "low": "Low", "close": "Close"}
 
 
-def bars_of(symbol: str, table: pd.DataFrame, meta: dict[str, Any]) -> pl.DataFrame:
+def bars_of(table: pd.DataFrame, meta: dict[str, Any]) -> pl.DataFrame:
     """Return bars, not validated yet, from a table of `yfinance`, oldest first.
 
     The session of a bar is its day in the time zone of the exchange. Rows without any price, which
@@ -65,11 +67,11 @@ def _dividends(table: pd.DataFrame, close: Floats) -> Floats:
     """Return by what each ex-date multiplies the prices before it, (n,); 1 where there is none."""
     paid = _floats(table, "Dividends")
     factor = np.ones(paid.size)
-    last = np.nan
+    last = None
     for row, (amount, price) in enumerate(zip(paid.tolist(), close.tolist(), strict=True)):
-        if amount and last == last:  # not NaN: before the first bar there is nothing to adjust
+        if amount and last is not None:  # before the first bar there is nothing to adjust
             factor[row] = 1 - amount / last
-        last = price if price == price else last
+        last = last if np.isnan(price) else price
     return factor
 
 

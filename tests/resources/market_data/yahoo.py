@@ -20,12 +20,13 @@ TIMEOUT_SECONDS = 20.0
 
 
 def yahoo_on(
-    server: YahooServer,
+    server: YahooServer | str,
     timeout_seconds: float = TIMEOUT_SECONDS,
     wait_for_turn: Callable[[], None] = lambda: None,
 ) -> YahooSource:
-    """Return the source without budget and without a second attempt."""
-    return YahooSource(YahooClient(server.url, wait_for_turn, timeout_seconds))
+    """Return the source on a server or its URL, without budget and without a second attempt."""
+    url = server if isinstance(server, str) else server.url
+    return YahooSource(YahooClient(url, wait_for_turn, timeout_seconds))
 
 
 def throttled_on(
