@@ -2,19 +2,24 @@
 
 It is told what was traded, and adjusts it as Yahoo does; it can answer badly, once or always; and
 it counts, and may refuse, by a sliding window as providers do.
+
+``python -m tests.yahoo_server 8090`` serves made-up bars of universe.csv's symbols, each with a
+split and a dividend, at http://127.0.0.1:8090 until it is interrupted.
 """
 
 import json
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import isnan
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
@@ -50,7 +55,7 @@ class Answer:
 class YahooServer:
     """The server: what it knows, how it will answer next, and what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.listed: dict[str, Listed] = {}
         self.instead: dict[str, deque[Answer]] = {}
         self.always: Answer | None = None
@@ -63,7 +68,7 @@ class YahooServer:
         self._refuse_until = 0.0
         self._lock = threading.Lock()
         self._released = threading.Event()
-        self._http = _Http(("127.0.0.1", 0), self._handler())
+        self._http = _Http(("127.0.0.1", port), self._handler())
         # More wait to be taken in than the five that are the default.
         self._http.socket.listen(128)
 
@@ -74,9 +79,9 @@ class YahooServer:
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator["YahooServer"]:
-        """Lend a server."""
-        server = cls()
+    def running(cls, port: int = 0) -> Iterator["YahooServer"]:
+        """Lend a server, on any free port."""
+        server = cls(port)
         thread = threading.Thread(target=server._http.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -232,3 +237,26 @@ def nothing_then(start: date) -> Answer:
     """Return what Yahoo says of a window in which a known symbol was not traded."""
     said = f"Data doesn't exist for startDate = {start}, endDate = {start + timedelta(days=1)}"
     return _error(400, "Bad Request", said)
+
+
+def _serve(port: int) -> None:
+    from resources.market_data.synthetic import SyntheticSource
+    from resources.universe import load_universe
+
+    source, yesterday = SyntheticSource(), datetime.now(UTC).date() - timedelta(days=1)
+    split, dividends = date(2022, 6, 6), {date(2022, 11, 4): 0.25}
+    by = pl.when(pl.col("date") < split).then(4.0).otherwise(1.0)
+    prices = [pl.col(name) * by for name in ("open", "high", "low", "close")]
+    with YahooServer.running(port) as server:
+        for symbol in load_universe(Path("universe.csv")).symbols:
+            bars = source.fetch(symbol, date(2015, 1, 1), yesterday)
+            traded = bars.with_columns(*prices, pl.col("volume") / by)
+            server.listed[symbol] = Listed(traded, {split: (4, 1)}, dividends)
+        sys.stdout.write(f"Answering as Yahoo does at {server.url}\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        _serve(int(sys.argv[1]))

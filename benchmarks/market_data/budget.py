@@ -33,7 +33,9 @@ from resources.result_store.resource import ResultStore
 from tests.yahoo_server import Listed, YahooServer
 
 A_SECOND = 20
-OURS = (FILE, DATABASE)
+USED_AT_LEAST = {FILE: "used", DATABASE: "used_database"}
+"""The limit of each of ours; a turn costs some round trips to the database, which a busy machine
+delays."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def ask(options: Options) -> Report:
             CONSOLE.print(f"{processes} processes, {symbols} symbols: {way}")
             place = _database() if way == DATABASE else folder
             seen[way] = _fetch(way, place, processes, symbols)
-    for way in OURS:
-        _judge(way, seen[way], options, report)
+    for way, least in USED_AT_LEAST.items():
+        _judge(way, seen[way], least, options, report)
     report.tables.append(_table(f"{processes} processes, {symbols} symbols", seen))
     return report
 
@@ -93,12 +95,12 @@ def _fetch(way: str, place: str, processes: int, symbols: int) -> Seen:
         return Seen(symbols, refused, server.arrived[-1] - server.arrived[0])
 
 
-def _judge(way: str, seen: Seen, options: Options, report: Report) -> None:
+def _judge(way: str, seen: Seen, least: str, options: Options, report: Report) -> None:
     limits = options.limits
     what = f"Requests refused, {way}"
     report.verdicts.append(Verdict(what, seen.refused, "at most", limits["refused"]))
     what = f"Share of the budget that is used, {way}"
-    report.verdicts.append(Verdict(what, seen.used, "at least", limits["used"]))
+    report.verdicts.append(Verdict(what, seen.used, "at least", limits[least]))
 
 
 def _table(title: str, seen: dict[str, Seen]) -> Table:
@@ -117,7 +119,9 @@ def _table(title: str, seen: dict[str, Seen]) -> Table:
     return Table(title, columns, rows)
 
 
-QUESTION = Question("budget", __doc__ or "", {"refused": 0, "used": 0.90}, ask, "market_data")
+QUESTION = Question(
+    "budget", __doc__ or "", {"refused": 0, "used": 0.90, "used_database": 0.80}, ask, "market_data"
+)
 
 if __name__ == "__main__":
     sys.exit(main(QUESTION))

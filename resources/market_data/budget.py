@@ -29,6 +29,9 @@ USED = 0.93
 """The share of a budget that is used; the rest is for requests that are late on their way."""
 
 _PAUSE = "pause"
+_LATE_MS = 1000 * (1 / USED - 1) / 2
+"""Half of what is left unused; the other half is for the way."""
+
 _MOST_LATE = 5
 """So many turns are given up by who wakes up too late for them, on a machine that is too busy."""
 
@@ -63,7 +66,6 @@ class SharedBudget:
         self._bucket = bucket
         self._locked = locked
         self._patience_ms = 1000 * patience_seconds
-        self._space_ms = bucket.rates[0].interval + 1
 
     def wait_for_turn(self) -> None:
         """Return when it is the caller's turn to send one request.
@@ -81,7 +83,7 @@ class SharedBudget:
                 turn = self._reserve()
                 self._sleep_until(turn)
             # Who sends now would come close to the next: better to lose this turn.
-            if self._now() - turn <= self._space_ms / 3:
+            if self._now() - turn <= _LATE_MS:
                 return
 
     def pause(self, seconds: float) -> None:

@@ -24,7 +24,10 @@ LIMITS = {
         ALWAYS: ["times_orm=0", "times_executemany=0", "growth_mb=1e9"],
         NEVER: ["times_orm=1e9"],
     },
-    "budget": {ALWAYS: ["refused=1e9", "used=0"], NEVER: ["used=1e9"]},
+    "budget": {
+        ALWAYS: ["refused=1e9", "used=0", "used_database=0"],
+        NEVER: ["used=1e9"],
+    },
     "load": {ALWAYS: ["times_scan=1e9", "growth_mb=1e9"], NEVER: ["times_scan=0"]},
 }
 JUDGED = sorted(LIMITS)
