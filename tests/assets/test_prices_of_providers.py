@@ -122,10 +122,11 @@ def test_a_provider_that_is_down_is_left_alone_soon(project: Project, yahoo: Yah
     yahoo.always = Answer(503)
     result, _ = _run(project, (SYMBOLS[0], SYMBOLS[-1]), attempts=2)
     assert not result.success
-    assert "S00: Yahoo failed (HTTP 503)" in project.why(result)
+    # Of its own, or as the reason why it was not asked again.
+    assert "Yahoo failed (HTTP 503)" in project.why(result)
     assert len(yahoo.asked) < 2 * len(SYMBOLS)
     classes = {row["error_class"] for row in project.manager.get_failures(result.run_id)}
-    assert classes == {"SourceUnavailableError", "CircuitOpenError"}
+    assert {"CircuitOpenError"} <= classes <= {"SourceUnavailableError", "CircuitOpenError"}
 
 
 def test_steps_that_ask_a_provider_are_in_its_pool_and_others_in_none(project: Project):
