@@ -23,6 +23,9 @@ endif
 ifdef END
 export GAUNTLET_END = $(END)
 endif
+ifdef RATE
+export GAUNTLET_RATE = $(RATE)
+endif
 # The certificates this machine trusts, as pip does: a company's proxy has its own.
 export UV_SYSTEM_CERTS ?= 1
 # Dagster reads dagster.yaml there, and wants the path absolute.
@@ -37,7 +40,7 @@ help:  ## list the verbs
 
 setup: .venv/.synced  ## make the virtual environment from requirements.lock
 
-run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= START= END= SYMBOL=)
+run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= START= END= RATE= SYMBOL=)
 	@$(BIN)/python -m pipelines.main_job $(if $(SYMBOL),--symbol $(SYMBOL))
 
 ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT=)
@@ -46,7 +49,7 @@ ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT
 test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-bench: .venv/.synced  ## the benchmarks, and docs/benchmarks.md from them (4 minutes; ARGS=)
+bench: .venv/.synced  ## the benchmarks, and docs/benchmarks.md from them (6 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: .venv/.synced  ## lint, format, types, import contracts, definitions

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.in_order import in_order
 from assets.partition_truth import Made, report_partitions
 from assets.progress import with_progress
 from assets.stages import PRICES, PRICES_KEY, close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
-from resources.market_data.base import PriceSource
+from resources.market_data.base import THROTTLED, PriceSource
+from resources.market_data.incremental import Fetched, Fetcher
 from resources.market_data.resource import MarketData
 from resources.price_quality import suspicions
 from resources.price_store import PriceStore, StoredBars
@@ -26,11 +28,23 @@ if TYPE_CHECKING:
     from resources.market_data.merge import Span
 
 
-def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.AssetsDefinition:
+def provider_pool(source: str) -> str | None:
+    """Return the pool of steps that ask a source's provider; None for sources that are near.
+
+    Its limit is in dagster.yaml. The provider is spared by its budget, whatever the limit: the pool
+    keeps runs that would but wait for each other's requests in the queue.
+    """
+    return f"provider_{source}" if source in THROTTLED else None
+
+
+def build_prices(
+    symbols: dg.PartitionsDefinition, universe: Universe, pool: str | None = None
+) -> dg.AssetsDefinition:
     """Return the asset for a universe; a symbol's bars are those of its listing."""
 
     @dg.asset(
         key=PRICES_KEY,
+        pool=pool,
         partitions_def=symbols,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="market_data",
@@ -50,7 +64,9 @@ def build_prices(symbols: dg.PartitionsDefinition, universe: Universe) -> dg.Ass
         # What makes no sense is refused here already, before anything is fetched.
         run_settings.check()
         days = run_settings.history_start(), run_settings.window().end
-        stage = _Stage(context, market_data.open_source(), price_store, thresholds)
+        source = market_data.open_source()
+        fetcher = Fetcher(source, price_store)
+        stage = _Stage(context, source, fetcher, price_store, thresholds)
         stage.run(universe, *days)
         run_log = RunLog(result_store, stage.source.name, run_settings.window(), universe)
         close_stage(context, run_log, PRICES, stage.summary(), stage.failures)
@@ -70,21 +86,26 @@ class _Stage:
 
     context: dg.AssetExecutionContext
     source: PriceSource
+    fetcher: Fetcher
     price_store: PriceStore
     thresholds: Thresholds
     profile: StageProfile = field(default_factory=StageProfile)
     stored: dict[str, StoredBars] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    # Of the source, and so of its budget.
-    requests: int = 0
     # By rule of quality and symbol, what is suspicious.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def run(self, universe: Universe, start: date, end: date) -> None:
-        for symbol in with_progress(self.context, self.context.partition_keys, "symbols fetched"):
+        def fetch(symbol: str) -> tuple["Span", Fetched]:
+            listed = universe.listed(symbol, start, end)
+            return listed, self.fetcher.fetch(symbol, listed)
+
+        symbols = self.context.partition_keys
+        # Fetched by several threads perhaps, and stored by this one, in the symbols' order.
+        answers = in_order(fetch, symbols, self.fetcher.threads)
+        for symbol in with_progress(self.context, symbols, "symbols fetched"):
             try:
-                listed = universe.listed(symbol, start, end)
-                self.stored[symbol] = self._store(symbol, listed)
+                self.stored[symbol] = self._store(symbol, *next(answers)())
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
             self.profile.sample()
@@ -93,15 +114,15 @@ class _Stage:
         counts = {
             "requested": len(self.context.partition_keys),
             "succeeded": len(self.stored),
-            "source_requests": self.requests,
+            "source_requests": self.fetcher.requests,
+            "source_bars_saved": self.fetcher.bars_saved,
+            "source_refetches": self.fetcher.refetched,
         }
         quality = {"symbols": len(self.stored), "offenders": self.offenders}
         return self.profile.summary(**counts) | {"quality": quality}
 
-    def _store(self, symbol: str, listed: "Span") -> StoredBars:
-        self.requests += 1
-        fetched = self.source.fetch(symbol, *listed)
-        stored = self.price_store.write(self.source.name, symbol, fetched, listed)
+    def _store(self, symbol: str, listed: "Span", fetched: Fetched) -> StoredBars:
+        stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.asked)
         for news in _news(symbol, stored):
             self.context.log.warning(news)
         # Read back: what is judged is what backtests will be given.

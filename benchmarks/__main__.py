@@ -26,6 +26,7 @@ QUESTIONS = {
     "thousand": "orchestration",
     "imports": "orchestration",
     "passes": "store",
+    "budget": "market_data",
 }
 """In the order of the page; each with its room, the folder of its file."""
 

@@ -10,8 +10,8 @@ from benchmarks.report import Curve, Record, Table, Verdict
 _HEAD = """\
 # Benchmarks
 
-Made by `make bench`, which runs every question of `benchmarks/engine/`, `benchmarks/store/` and
-`benchmarks/orchestration/` and rewrites this page; edit those files, not this one. A contender is
+Made by `make bench`, which runs every question of the folders in `benchmarks/` and rewrites this
+page; edit those files, not this one. A contender is
 warmed up, then timed in turn with its rivals in one process, garbage collection off and one thread
 for linear algebra. A time is the median of the rounds; a ratio is taken within each round, and its
 median is what is judged. "Spread" is the distance between the quartiles as a share of the median:

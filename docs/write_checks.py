@@ -49,9 +49,9 @@ _TITLES = {
     "prices": "Of `prices`",
     "backtests": "Of each `backtests/<strategy>`",
     "backtest_summaries": "Of `backtest_summaries`",
-    "backtest_requests": "Of `backtest_requests`\n\nJudged at the end of each request, of all that ran "
-    "at the same time. They stop nothing: what one\nanalyst was answered is not worth less for the "
-    "failures of another.",
+    "backtest_requests": "Of `backtest_requests`\n\n"
+    "Judged at the end of each request, of all that ran at the same time. They stop nothing: what\n"
+    "one analyst was answered is not worth less for the failures of another.",
 }
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 from assets.backtests import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard
-from assets.prices import build_prices
+from assets.prices import build_prices, provider_pool
 from assets.requests import build_request_spec
 from assets.summaries import build_summaries
 from pipelines.backtest_request import build_request_job
@@ -40,7 +40,7 @@ def build_defs(
     names = list(strategies)
     return dg.Definitions(
         assets=[
-            build_prices(symbols, universe),
+            build_prices(symbols, universe, pool=provider_pool(settings.source)),
             build_backtests(symbols, universe, strategies),
             build_summaries(symbols, universe, names),
             build_leaderboard(universe.symbols, names),

@@ -14,6 +14,7 @@ from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
 _LIMIT = "GAUNTLET_LIMIT_"
+_MOST_REQUESTS = 1000
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
@@ -34,6 +35,7 @@ class Settings:
         universe: the universe's CSV file; None stands for the sample source's own symbols.
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.
+        rate: requests a second that a provider far away is asked; None unless given.
         home: absolute folder in which data lives; it need not exist yet.
         limits: what GAUNTLET_LIMIT_ variables say, by field of `Thresholds`; its values are
             checked there.
@@ -45,6 +47,7 @@ class Settings:
     start: date
     end: date
     home: Path
+    rate: float | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -63,6 +66,7 @@ class Settings:
             start=start,
             end=end,
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
+            rate=_rate(given),
             limits=_limits(given),
         )
 
@@ -118,6 +122,19 @@ def _window(given: Mapping[str, str], source: str) -> tuple[date, date]:
             f"as in GAUNTLET_START={first} GAUNTLET_END={last}."
         )
     return start, end
+
+
+def _rate(given: Mapping[str, str]) -> float | None:
+    text = given.get("GAUNTLET_RATE")
+    if text is None:
+        return None
+    rate = _number("GAUNTLET_RATE", text)
+    if not 0 < rate <= _MOST_REQUESTS:
+        raise InvalidSettingError(
+            f"GAUNTLET_RATE={text} is out of range: it is the requests a second that a provider is "
+            f"asked, above 0 and up to {_MOST_REQUESTS}, as in GAUNTLET_RATE=2."
+        )
+    return rate
 
 
 def _limits(given: Mapping[str, str]) -> dict[str, float]:

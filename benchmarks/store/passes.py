@@ -90,14 +90,13 @@ def _table_of_passes(passes: list[dict[str, Any]]) -> Table:
         [
             name,
             f"{1e3 * median(one[name]['seconds'] for one in passes):.0f}",
-            f"{1e3 * median(one[name]['asking'] for one in passes):.0f}",
             f"{_times(passes, name):.1f}",
             f"{passes[0][name]['hits']}",
             f"{passes[0][name]['misses']}",
         ]
         for name in (COLD, AGAIN, OTHER, FORCED)
     ]
-    columns = ["Pass", "ms", "ms of asking Dagster, beside", "times same again", "hits", "misses"]
+    columns = ["Pass", "ms", "times same again", "hits", "misses"]
     return Table("Inside the step", columns, rows)
 
 

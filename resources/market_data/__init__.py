@@ -1,8 +1,10 @@
 """Market data: sources of daily bars behind one interface, and the one schema of a bars frame.
 
 Here: `base` (the interface and its errors), `bars` (schema, rules, data version, adjustment),
-one file a source (`synthetic`, `sample`, `files`), how bars are merged and written as Parquet,
-and `resource`, which chooses the source by configuration.
+one file a source (`synthetic`, `sample`, `files`, `yahoo` with its `yahoo_client` and
+`yahoo_bars`), how a provider far away is spared (`budget`, `breaker`, `throttle`, `incremental`),
+how bars are merged and written as Parquet, and `resource`, which chooses the source by
+configuration.
 Not here: where stored bars lie (resources.price_store), who asks for them (assets).
 
 Definitions import `base`, `sample` and `resource`: these load polars and whatever else is

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-SOURCES = ("synthetic", "sample", "files")
+SOURCES = ("synthetic", "sample", "files", "yahoo")
+
+THROTTLED = ("yahoo",)
+"""Sources that a provider far away answers: with a budget of requests, and fetched from bit by
+bit."""
 
 
 class MarketDataError(GauntletError):
@@ -27,9 +31,13 @@ class NoBarsError(MarketDataError):
 
 
 class SourceUnavailableError(MarketDataError):
-    """The source did not answer, or wants to be asked later."""
+    """The source did not answer, or wants to be asked later: in `retry_after` seconds, if told."""
 
     transient = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class PriceSource(Protocol):

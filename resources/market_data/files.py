@@ -9,12 +9,19 @@ it. Other columns are ignored. Bars inside the window must be valid; every cell 
 import io
 import re
 from datetime import date
+from typing import cast
 
 import fsspec
 import polars as pl
 
 from resources.market_data.bars import SCHEMA, BadBarsError, validate_bars
-from resources.market_data.base import MarketDataError, UnknownSymbolError, within
+from resources.market_data.base import (
+    MarketDataError,
+    SourceUnavailableError,
+    UnknownSymbolError,
+    within,
+)
+from resources.market_data.out_of_reach import is_out_of_reach
 from resources.market_data.parquet import UNREADABLE
 from resources.universe import SYMBOL_RULE, is_symbol
 
@@ -34,9 +41,15 @@ class FilesSource:
         try:
             self._fs, self._root = fsspec.url_to_fs(prices)
             found = self._fs.isdir(self._root)
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:
             reason = _without_secrets(str(error).replace(prices, self._shown))
-            raise MarketDataError(f"Folder {self._shown} cannot be opened: {reason}.") from error
+            if is_out_of_reach(error):
+                raise SourceUnavailableError(f"{self._shown} does not answer: {reason}.") from error
+            if isinstance(error, OSError | ValueError | ImportError):
+                raise MarketDataError(
+                    f"Folder {self._shown} cannot be opened: {reason}."
+                ) from error
+            raise
         if not found:
             raise MarketDataError(
                 f"Folder {self._shown} does not exist: source 'files' needs a folder or URL of "
@@ -52,26 +65,47 @@ class FilesSource:
 
     def _table(self, symbol: str) -> pl.DataFrame:
         names = [f"{symbol}.{suffix}" for suffix in FORMATS]
-        found = [name for name in names if self._fs.exists(f"{self._root}/{name}")]
+        contents = {name: self._content(symbol, name) for name in names}
+        found = [name for name, content in contents.items() if content is not None]
         if not found:
             where = f"{self._shown} has no {' and no '.join(names)}"
             raise UnknownSymbolError(f"{symbol}: no file; {where}.")
         if len(found) > 1:
             both = " and ".join(found)
             raise MarketDataError(f"{symbol}: {self._shown} has both {both}; keep one of them.")
-        return self._read(symbol, found[0])
+        return self._parsed(symbol, found[0], contents[found[0]] or b"")
 
-    def _read(self, symbol: str, name: str) -> pl.DataFrame:
+    def _content(self, symbol: str, name: str) -> bytes | None:
+        """Return what a file holds; None if there is none.
+
+        Not asked first whether it exists: a web server that does not answer would say no.
+        """
         try:
-            data = io.BytesIO(self._fs.cat_file(f"{self._root}/{name}"))
+            return cast("bytes", self._fs.cat_file(f"{self._root}/{name}"))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            reason = _without_secrets(str(error).partition("\n")[0])
+            if is_out_of_reach(error):
+                raise SourceUnavailableError(
+                    f"{symbol}: {self._shown} does not answer: {reason}."
+                ) from error
+            if isinstance(error, OSError):
+                raise self._unreadable(symbol, name, reason) from error
+            raise
+
+    def _parsed(self, symbol: str, name: str, content: bytes) -> pl.DataFrame:
+        try:
+            data = io.BytesIO(content)
             if name.endswith(".csv"):
                 return pl.read_csv(data, infer_schema=False)
             return pl.read_parquet(data)
-        except (OSError, *UNREADABLE) as error:
+        except UNREADABLE as error:
             reason = str(error).partition("\n")[0]
-            raise BadBarsError(
-                f"{symbol}: {name} in {self._shown} is not readable: {reason}."
-            ) from error
+            raise self._unreadable(symbol, name, reason) from error
+
+    def _unreadable(self, symbol: str, name: str, reason: str) -> BadBarsError:
+        return BadBarsError(f"{symbol}: {name} in {self._shown} is not readable: {reason}.")
 
 
 def _bars(symbol: str, table: pl.DataFrame) -> pl.DataFrame:

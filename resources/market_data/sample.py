@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from resources.market_data.base import UnknownSymbolError, within
+from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class SampleSource:
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """See `PriceSource.fetch`; symbols other than SAMPLE_SYMBOLS raise UnknownSymbolError."""
+        if not is_symbol(symbol):
+            raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
         if symbol not in SAMPLE_SYMBOLS:
             raise UnknownSymbolError(
                 f"{symbol}: not in source 'sample', which has {', '.join(SAMPLE_SYMBOLS)}."

@@ -35,6 +35,10 @@ LIMITS = {
         ALWAYS: ["times_cold=0", "times_forced=0", "times_joblib=0"],
         NEVER: ["times_cold=1e9"],
     },
+    "budget": {
+        ALWAYS: ["refused=1e9", "used=0", "used_database=0"],
+        NEVER: ["used=1e9"],
+    },
     "load": {ALWAYS: ["times_scan=1e9", "growth_mb=1e9"], NEVER: ["times_scan=0"]},
 }
 JUDGED = sorted(LIMITS)

@@ -18,6 +18,7 @@ HEAVY = [
     "alembic",
     "bokeh_sampledata",
     "dagster_postgres",
+    "curl_cffi",
     "exchange_calendars",
     "fsspec",
     "matplotlib",
@@ -29,9 +30,12 @@ HEAVY = [
     "psutil",
     "psycopg",
     "psycopg2",
+    "psycopg_pool",
+    "pyrate_limiter",
     "talib",
     "vectorbt",
     "vectorbt_rust",
+    "yfinance",
 ]
 
 

@@ -31,6 +31,7 @@ def test_every_variable_is_read():
         GAUNTLET_START="2019-02-28",
         GAUNTLET_END="2019-02-28",
         GAUNTLET_HOME="/srv/gauntlet",
+        GAUNTLET_RATE="0.5",
     )
     assert found == Settings(
         source="files",
@@ -39,11 +40,12 @@ def test_every_variable_is_read():
         start=date(2019, 2, 28),
         end=date(2019, 2, 28),
         home=Path("/srv/gauntlet"),
+        rate=0.5,
     )
 
 
 @pytest.mark.parametrize(
-    "name", ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME"], ids=str.lower
+    "name", ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE"], ids=str.lower
 )
 @pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])
 def test_a_blank_variable_counts_as_not_given(name: str, blank: str):
@@ -68,17 +70,28 @@ def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: P
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
+        *[
+            (
+                {"GAUNTLET_RATE": rate},
+                (
+                    f"GAUNTLET_RATE={rate} is out of range: it is the requests a second that a "
+                    "provider is asked, above 0 and up to 1000, as in GAUNTLET_RATE=2."
+                ),
+            )
+            for rate in ("0", "-1", "1001", "nan", "inf")
+        ],
+        ({"GAUNTLET_RATE": "fast"}, "GAUNTLET_RATE=fast is not a number."),
         (
             {"GAUNTLET_SOURCE": "synthetics"},
             (
-                "GAUNTLET_SOURCE=synthetics is unknown: use one of synthetic, sample, files. "
-                "Did you mean 'synthetic'?"
+                "GAUNTLET_SOURCE=synthetics is unknown: use one of synthetic, sample, files, "
+                "yahoo. Did you mean 'synthetic'?"
             ),
         ),
         (
             {"GAUNTLET_SOURCE": "FILES"},
             (
-                "GAUNTLET_SOURCE=FILES is unknown: use one of synthetic, sample, files. "
+                "GAUNTLET_SOURCE=FILES is unknown: use one of synthetic, sample, files, yahoo. "
                 "Did you mean 'files'?"
             ),
         ),

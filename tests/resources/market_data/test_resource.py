@@ -1,13 +1,20 @@
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from resources.market_data import MarketDataError
+from resources.market_data.base import UnknownSymbolError
 from resources.market_data.files import FilesSource
-from resources.market_data.resource import MarketData
+from resources.market_data.resource import MarketData, _budget
 from resources.market_data.sample import SampleSource
 from resources.market_data.synthetic import SyntheticSource
+from resources.market_data.throttle import ThrottledSource
+from resources.result_store.connection import parse_url
+from tests.yahoo_server import YahooServer
 
 
 def test_each_name_opens_its_source(tmp_path: Path):
@@ -24,7 +31,7 @@ def test_each_name_opens_its_source(tmp_path: Path):
         (
             {"source": "sampel"},
             (
-                "Source 'sampel' is unknown: use one of synthetic, sample, files. "
+                "Source 'sampel' is unknown: use one of synthetic, sample, files, yahoo. "
                 "Did you mean 'sample'?"
             ),
         ),
@@ -37,10 +44,44 @@ def test_each_name_opens_its_source(tmp_path: Path):
         ),
     ],
 )
-def test_what_cannot_be_opened_is_refused(config: dict[str, str], message: str):
+def test_what_cannot_be_opened_is_refused(config: dict[str, Any], message: str):
     with pytest.raises(MarketDataError) as refused:
         MarketData(**config).open_source()
     assert str(refused.value) == message
+
+
+def test_yahoo_opens_with_its_budget_under_home_and_the_threads_that_this_pays_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for rate, threads in [(0.2, 1), (2, 1), (5, 3), (500, 8)]:
+        market_data = MarketData(source="yahoo", home=str(tmp_path), requests_per_second=rate)
+        source = market_data.open_source()
+        assert isinstance(source, ThrottledSource)
+        assert (source.name, source.incremental, source.requests) == ("yahoo", True, 0)
+        assert source.threads == threads
+    assert (tmp_path / "budgets" / "yahoo.sqlite").exists()
+    given = MarketData(source="yahoo", home=str(tmp_path), incremental=False).open_source()
+    assert isinstance(given, ThrottledSource)
+    assert not given.incremental
+
+
+def test_with_a_database_the_budget_is_kept_there(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE_URL", database)
+    with YahooServer.running() as server:
+        monkeypatch.setenv("GAUNTLET_YAHOO_URL", server.url)
+        source = MarketData(source="yahoo", home=str(tmp_path)).open_source()
+        with pytest.raises(UnknownSymbolError, match="NOPE"):
+            source.fetch("NOPE", date(2021, 1, 1), date(2021, 1, 31))
+    with sa.create_engine(parse_url(database)).connect() as connection:
+        turns = connection.execute(sa.text("SELECT name FROM ratelimit___yahoo")).scalars().all()
+        connection.detach()
+        connection.close()
+    assert set(turns) == {"yahoo"}
+    assert not (tmp_path / "budgets").exists()
+    _budget.cache_clear()
 
 
 def test_run_config_overrides_the_configured_source():

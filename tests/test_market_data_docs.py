@@ -1,0 +1,45 @@
+"""What docs/market-data.md says is so: its settings, its numbers, its names, its links."""
+
+import re
+from pathlib import Path
+
+from assets.prices import provider_pool
+from resources.market_data import SOURCES
+from resources.market_data.budget import USED
+from resources.market_data.incremental import OVERLAP_BARS
+from resources.market_data.resource import YAHOO_VARIABLE, MarketData
+from resources.market_data.throttle import FAILURES, REST_SECONDS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGE = (DOCS / "market-data.md").read_text()
+PLAIN = " ".join(PAGE.split())
+
+
+def test_it_shows_every_source():
+    assert tuple(re.findall(r"^\*\*`([a-z]+)`\*\*", PAGE, re.MULTILINE)) == SOURCES
+
+
+def test_its_settings_are_the_fields_with_their_defaults():
+    rows = re.findall(r"^\| `([a-z_]+)` \|.*\| (?:`(.*?)` )?\|$", PAGE, re.MULTILINE)
+    shown = {name: default or "None" for name, default in rows}
+    fields = {name: str(field.default) for name, field in MarketData.model_fields.items()}
+    assert shown == fields | {"incremental": "true"}
+    assert f"| | `{YAHOO_VARIABLE}` |" in PAGE
+
+
+def test_its_numbers_are_those_of_the_code():
+    assert f"{1 - USED:.0%} of the budget is left unused".replace("%", " %") in PLAIN
+    assert f"the last {OVERLAP_BARS} stored ones again" in PLAIN
+    assert FAILURES == 10
+    assert f"leaves the provider alone for {REST_SECONDS:.0f} s" in PLAIN
+
+
+def test_its_pool_is_limited_as_it_says():
+    assert f"the pool `{provider_pool('yahoo')}`, two at a time" in PLAIN
+    assert re.search(r"pools:\n +default_limit: 2\n", (ROOT / "dagster.yaml").read_text())
+
+
+def test_its_links_lead_somewhere():
+    for path in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", PAGE):
+        assert (DOCS / path).exists(), path
