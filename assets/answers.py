@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
-from assets.backtest_stage import BacktestStage
 from engine.failure import Failure
+from resources.market_data.incremental import Fetcher
 from resources.market_data.resource import MarketData
 from resources.price_store import NoStoredBarsError, PriceStore
 from resources.result_store.resource import ResultStore
@@ -19,6 +19,7 @@ from strategies.errors import GauntletError, UnknownStrategyError, did_you_mean
 if TYPE_CHECKING:
     import polars as pl
 
+    from assets.backtest_stage import BacktestStage
     from resources.market_data.merge import Span
 
 _SHOWN = ("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
@@ -75,7 +76,7 @@ def checked(
 class Answer:
     """What a request has come to; `rows` are its results as the store has them."""
 
-    stage: BacktestStage
+    stage: "BacktestStage"
     requests: int = 0
     rows: "pl.DataFrame | None" = None
     identifiers: list[str] = field(default_factory=list)
@@ -114,16 +115,17 @@ def fetched(answer: Answer, market_data: MarketData) -> list[str]:
     stage = answer.stage
     start, end = stage.run_settings.history_start(), stage.run_settings.window().end
     source, ready = market_data.open_source(), []
+    fetcher = Fetcher(source, stage.price_store)
     for symbol in stage.requested:
         try:
             listed = stage.universe.listed(symbol, start, end)
             if not _is_stored(stage.price_store, source.name, symbol, listed):
-                answer.requests += 1
-                bars = source.fetch(symbol, *listed)
-                stage.price_store.write(source.name, symbol, bars, listed)
+                news = fetcher.fetch(symbol, listed)
+                stage.price_store.write(source.name, symbol, news.bars, news.asked)
             ready.append(symbol)
         except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
             stage.failures.append(Failure.of(symbol, error))
+    answer.requests = fetcher.requests
     return ready
 
 

@@ -11,7 +11,6 @@ import dagster as dg
 from pydantic import Field
 
 from assets.answers import Answer, checked, fetched, saved
-from assets.backtest_stage import BacktestStage
 from assets.checks.gates import evaluations
 from assets.checks.sessions import SESSIONS
 from assets.stages import REQUESTS, REQUESTS_KEY, close_stage, fail_if_nothing_was_made
@@ -75,6 +74,9 @@ def build_request_op(
         result_store: ResultStore,
         thresholds: Thresholds,
     ) -> None:
+        # Here, not above: it brings the whole engine along.
+        from assets.backtest_stage import BacktestStage
+
         strategy = checked(config, universe, strategies, run_settings)
         stage = BacktestStage(
             context,

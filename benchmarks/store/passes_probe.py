@@ -135,7 +135,7 @@ class _Clock:
             run(one, symbols)
             self.inside += time.perf_counter() - begun
 
-        BacktestStage.run = timed_run
+        BacktestStage.run = timed_run  # pyright: ignore[reportAttributeAccessIssue]
         return self
 
     def __exit__(self, *_: object) -> None:

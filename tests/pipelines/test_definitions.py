@@ -52,9 +52,8 @@ def _python(program: str, cwd: Path = ROOT) -> str:
 
 
 def test_the_assets_are_prices_backtests_summaries_and_the_leaderboard():
-    keys = {
-        key.to_user_string() for key in _definitions().resolve_asset_graph().get_all_asset_keys()
-    }
+    graph = _definitions().resolve_asset_graph()
+    keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     backtests = {f"backtests/{name}" for name in registered_strategies()}
     assert keys == {"prices", "backtest_summaries", "leaderboard"} | backtests
 
@@ -79,7 +78,7 @@ def test_the_sample_source_brings_its_own_universe():
 
 def test_every_asset_can_be_part_of_one_ranged_run():
     graph = _definitions().resolve_asset_graph()
-    for key in graph.get_all_asset_keys():
+    for key in graph.materializable_asset_keys:
         policy = graph.get(key).backfill_policy
         assert policy == dg.BackfillPolicy.single_run(), key
 
