@@ -69,6 +69,9 @@ def build_prices(
         stage = _Stage(context, source, fetcher, price_store, thresholds)
         stage.run(universe, *days)
         run_log = RunLog(result_store, stage.source.name, run_settings.window(), universe)
+        window = run_settings.window()
+        if survivors := universe.without_departures(window.start, window.end):
+            context.log.warning(survivors)
         close_stage(context, run_log, PRICES, stage.summary(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {

@@ -24,9 +24,11 @@ Resource = TypeVar("Resource", bound=dg.ConfigurableResource)
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by the name that assets ask for."""
     home = settings.home
-    rate = {} if settings.rate is None else {"requests_per_second": settings.rate}
+    given: dict[str, Any] = {"columns": dict(settings.columns)} if settings.columns else {}
+    if settings.rate is not None:
+        given["requests_per_second"] = settings.rate
     return {
-        "market_data": _preset(MarketData, source=settings.source, home=str(home), **rate),
+        "market_data": _preset(MarketData, source=settings.source, home=str(home), **given),
         "run_settings": _preset(
             RunSettings, start=settings.start.isoformat(), end=settings.end.isoformat()
         ),

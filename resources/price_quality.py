@@ -23,6 +23,7 @@ PRICE_RULES: Mapping[str, str] = {
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
     "accounted for",
     "volume_is_traded": "volume on most sessions",
+    "moves_are_usual": "no day on which the adjusted close moved further than is usual",
 }
 """What holds of good bars, by the name of its check."""
 
@@ -58,7 +59,10 @@ def suspicions(
         "bars_are_up_to_date": _staleness(bars, last_asked, thresholds.stale_sessions),
         "jumps_are_explained": _unexplained_jump(bars, thresholds.split_tolerance),
         "volume_is_traded": _silence(bars, thresholds.silent_sessions),
+        "moves_are_usual": _unusual_move(bars, thresholds.unusual_move),
     }
+    if found["jumps_are_explained"]:  # of what looks like a split, it is told once
+        found["moves_are_usual"] = ""
     return {rule: text for rule, text in found.items() if text}
 
 
@@ -105,6 +109,19 @@ def _unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
         f"the open of {bars['date'][night + 1]} is {1.0 / became[night]:.3f} of the close before: "
         "a split that is not in the adjustment?"
     )
+
+
+def _unusual_move(bars: "pl.DataFrame", allowed: float) -> str:
+    """Tell of the largest move from close to close, adjusted, if it is further than allowed."""
+    import numpy as np
+
+    closes = bars["close"].to_numpy() * bars["adjustment"].to_numpy()
+    moves = closes[1:] / closes[:-1] - 1.0
+    far = np.flatnonzero(np.abs(moves) >= allowed)
+    if not len(far):
+        return ""
+    day = int(far[np.abs(moves[far]).argmax()])
+    return f"{len(far)} unusual days, the largest {bars['date'][day + 1]} with {moves[day]:+.0%}"
 
 
 def _silence(bars: "pl.DataFrame", allowed: float) -> str:

@@ -35,6 +35,7 @@ class Settings:
         universe: the universe's CSV file; None stands for the sample source's own symbols.
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.
+        columns: how the files of the files source call their columns, by our names.
         rate: requests a second that a provider far away is asked; None unless given.
         home: absolute folder in which data lives; it need not exist yet.
         limits: what GAUNTLET_LIMIT_ variables say, by field of `Thresholds`; its values are
@@ -48,6 +49,7 @@ class Settings:
     end: date
     home: Path
     rate: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -67,6 +69,7 @@ class Settings:
             end=end,
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
             rate=_rate(given),
+            columns=_columns(given),
             limits=_limits(given),
         )
 
@@ -103,6 +106,19 @@ def _prices(given: Mapping[str, str], source: str) -> str | None:
             f"'{source}': set GAUNTLET_SOURCE=files, or leave GAUNTLET_PRICES out."
         )
     return prices
+
+
+def _columns(given: Mapping[str, str]) -> dict[str, str]:
+    """Return how files call their columns; what is no pair is refused, names are checked there."""
+    text = given.get("GAUNTLET_COLUMNS", "")
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    for name, equals, called in pairs:
+        if not (name.strip() and equals and called.strip()):
+            raise InvalidSettingError(
+                f"GAUNTLET_COLUMNS={text} is not understood: write pairs of our name and the "
+                "file's, as in GAUNTLET_COLUMNS=date=Day,close=PX_LAST."
+            )
+    return {name.strip(): called.strip() for name, _, called in pairs}
 
 
 def _universe(given: Mapping[str, str], source: str) -> Path | None:

@@ -63,6 +63,11 @@ class Thresholds(dg.ConfigurableResource):
     silent_sessions: float = Field(
         default=0.1, ge=0.0, le=1.0, description="Most sessions without volume, as a share."
     )
+    unusual_move: float = Field(
+        default=0.4,
+        gt=0.0,
+        description="Move of a day's adjusted close, as a fraction, from which it is flagged.",
+    )
     split_tolerance: float = Field(
         default=0.02,
         gt=0.0,

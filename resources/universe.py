@@ -16,15 +16,21 @@ from pathlib import Path
 from strategies.errors import GauntletError
 
 SYMBOL_RULE = (
-    "1 to 15 letters, digits and . - ^ = ; at least one letter or digit, no '...' inside "
-    "and no '.' at the end"
+    "1 to 15 letters, digits and . - ^ = ; at least one letter or digit, no '-' or '=' at the "
+    "beginning, no '...' inside and no '.' at the end"
 )
 MAX_BYTES = 16 * 2**20
 MAX_LINE = 4096
 
+LONG_YEARS = 5.0
+"""Of the 500 companies of an index some twenty leave in a year: in five, hardly none."""
+
 # Ranges of partition keys are written "A...B": neither "..." inside a symbol nor a "." at its
-# end, which would melt into those dots, can be told from the separator.
-_SYMBOL = re.compile(r"(?=[.^=-]*[A-Za-z0-9])(?!.*\.\.\.)[A-Za-z0-9.^=-]{0,14}[A-Za-z0-9^=-]")
+# end, which would melt into those dots, can be told from the separator. A "-" or "=" at the
+# beginning makes a formula of a cell, in whatever a result is exported to.
+_SYMBOL = re.compile(
+    r"(?![=-])(?=[.^=-]*[A-Za-z0-9])(?!.*\.\.\.)[A-Za-z0-9.^=-]{0,14}[A-Za-z0-9^=-]"
+)
 
 
 class UniverseError(GauntletError):
@@ -57,6 +63,22 @@ class Universe:
     def symbols(self) -> tuple[str, ...]:
         """The symbols in the order of the file."""
         return tuple(listing.symbol for listing in self.listings)
+
+    def without_departures(self, start: date, end: date) -> str:
+        """Return a warning if no symbol ever left in a long window, else "".
+
+        A universe of today's symbols alone is one of survivors: those that fell out of it are
+        missing from every result, and results look better than they could have been.
+        """
+        years = (end - start).days / 365.25
+        left = any(listing.listed_to and listing.listed_to < end for listing in self.listings)
+        if left or years < LONG_YEARS:
+            return ""
+        return (
+            f"None of the {len(self.listings)} symbols of the universe left it in {years:.0f} "
+            "years: its results are those of survivors. Add the symbols that left, with their "
+            "listed_to."
+        )
 
     def listed_within(self, start: date, end: date) -> tuple[str, ...]:
         """Return the symbols that were listed on some day from `start` to `end`, in their order."""

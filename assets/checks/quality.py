@@ -11,7 +11,10 @@ _LIMITS = {
     "bars_are_up_to_date": ["stale_sessions"],
     "jumps_are_explained": ["split_tolerance"],
     "volume_is_traded": ["silent_sessions"],
+    "moves_are_usual": ["unusual_move"],
 }
+_POSSIBLE = {"moves_are_usual"}
+"""Rules that good bars may break: of these a check warns, and stops nothing."""
 _WHAT_TO_DO = {
     "bars_are_valid": "The stored file was changed by other hands: materialize the prices again.",
     "sessions_are_complete": "Ask the source for the missing days; for a symbol that was not "
@@ -20,6 +23,8 @@ _WHAT_TO_DO = {
     "needs its listed_to in the universe.",
     "jumps_are_explained": "Compare with the symbol's splits. If one is missing from the feed's "
     "adjustment, mend the feed and materialize again; a night like that without a split stays.",
+    "moves_are_usual": "Nothing, if that is what happened on that day: the bars are kept. If it is "
+    "not, mend the feed and materialize again.",
     "volume_is_traded": "A symbol that hardly trades can't be filled at the open: leave it out of "
     "the universe, or judge its results with that in mind.",
 }
@@ -32,11 +37,12 @@ def _judge(rule: str) -> Callable[[Measured], Verdict]:
             return unmeasured("no symbol's bars could be looked at")
         symbols, offenders = quality["symbols"], quality["offenders"].get(rule, {})
         clean = symbols - len(offenders)
+        limit, warning = measured.thresholds.clean_rate, measured.thresholds.clean_rate_warning
         verdict = at_least(
             f"{clean} of {symbols} symbols are clean",
             clean / symbols,
-            measured.thresholds.clean_rate,
-            measured.thresholds.clean_rate_warning,
+            0.0 if rule in _POSSIBLE else limit,
+            warning,
         )
         return with_sample(verdict, offenders)
 
@@ -47,7 +53,7 @@ QUALITY = [
     Gate(
         rule,
         f"Share of the run's symbols with {text}.",
-        ["clean_rate", *_LIMITS.get(rule, [])],
+        [*([] if rule in _POSSIBLE else ["clean_rate"]), *_LIMITS.get(rule, [])],
         _WHAT_TO_DO[rule],
         _judge(rule),
     )

@@ -6,13 +6,15 @@ adjusted_close) becomes the adjustment, as does a column `adjustment` as the pri
 it. Other columns are ignored. Bars inside the window must be valid; every cell must be readable.
 """
 
-import io
 import re
+from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import cast
 
 import fsspec
 import polars as pl
+from fsspec.implementations.local import LocalFileSystem
 
 from resources.market_data.bars import SCHEMA, BadBarsError, validate_bars
 from resources.market_data.base import (
@@ -21,11 +23,19 @@ from resources.market_data.base import (
     UnknownSymbolError,
     within,
 )
+from resources.market_data.file_content import (
+    RefusedContentError,
+    csv_table,
+    parquet_table,
+    refuse_size,
+)
 from resources.market_data.out_of_reach import is_out_of_reach
 from resources.market_data.parquet import UNREADABLE
 from resources.universe import SYMBOL_RULE, is_symbol
+from strategies.errors import did_you_mean
 
 DATE_NAMES = ("date", "datetime", "timestamp")
+ADJUSTED = "adjusted_close"
 ADJUSTED_NAMES = ("adj close", "adj_close", "adjusted close", "adjusted_close")
 FORMATS = ("csv", "parquet")
 
@@ -35,8 +45,13 @@ class FilesSource:
 
     name = "files"
 
-    def __init__(self, prices: str) -> None:
-        """Open the folder; one that is missing or out of reach raises MarketDataError."""
+    def __init__(self, prices: str, columns: Mapping[str, str] | None = None) -> None:
+        """Open the folder; one that is missing or out of reach raises MarketDataError.
+
+        `columns` says how the files call a column, by the name it has here, as in
+        ``{"close": "PX_LAST"}``; an unknown name raises MarketDataError.
+        """
+        self._spellings = _spellings(columns or {})
         self._shown = _without_secrets(prices)
         try:
             self._fs, self._root = fsspec.url_to_fs(prices)
@@ -60,7 +75,7 @@ class FilesSource:
         """See `PriceSource.fetch`; a symbol without a file raises UnknownSymbolError."""
         if not is_symbol(symbol):  # and so never a path out of the folder
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-        bars = _bars(symbol, self._table(symbol))
+        bars = _bars(symbol, self._table(symbol), self._spellings)
         return validate_bars(symbol, within(self.name, symbol, bars, start, end))
 
     def _table(self, symbol: str) -> pl.DataFrame:
@@ -80,10 +95,15 @@ class FilesSource:
 
         Not asked first whether it exists: a web server that does not answer would say no.
         """
+        path = f"{self._root}/{name}"
         try:
-            return cast("bytes", self._fs.cat_file(f"{self._root}/{name}"))
+            if isinstance(self._fs, LocalFileSystem):
+                refuse_size(Path(path).stat().st_size)  # before it is in memory
+            return cast("bytes", self._fs.cat_file(path))
         except FileNotFoundError:
             return None
+        except RefusedContentError as error:
+            raise self._unreadable(symbol, name, str(error)) from error
         except Exception as error:
             reason = _without_secrets(str(error).partition("\n")[0])
             if is_out_of_reach(error):
@@ -96,27 +116,46 @@ class FilesSource:
 
     def _parsed(self, symbol: str, name: str, content: bytes) -> pl.DataFrame:
         try:
-            data = io.BytesIO(content)
             if name.endswith(".csv"):
-                return pl.read_csv(data, infer_schema=False)
-            return pl.read_parquet(data)
-        except UNREADABLE as error:
+                return csv_table(content)
+            return parquet_table(content, self._of_interest)
+        except (RefusedContentError, *UNREADABLE) as error:
             reason = str(error).partition("\n")[0]
             raise self._unreadable(symbol, name, reason) from error
+
+    def _of_interest(self, columns: Sequence[str]) -> list[str]:
+        known = {name for spellings in self._spellings.values() for name in spellings}
+        return [column for column in columns if column.strip().lower() in known]
 
     def _unreadable(self, symbol: str, name: str, reason: str) -> BadBarsError:
         return BadBarsError(f"{symbol}: {name} in {self._shown} is not readable: {reason}.")
 
 
-def _bars(symbol: str, table: pl.DataFrame) -> pl.DataFrame:
+def _spellings(columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return how each of our columns may be called in a file, in small letters."""
+    known: dict[str, tuple[str, ...]] = {name: (name,) for name in SCHEMA}
+    known |= {"date": DATE_NAMES, ADJUSTED: ADJUSTED_NAMES}
+    for name, called in columns.items():
+        if name not in known:
+            raise MarketDataError(
+                f"columns has no place for '{name}': use {', '.join(known)}."
+                + did_you_mean(name, known)
+            )
+        known[name] = (called.strip().lower(),)
+    return known
+
+
+def _bars(
+    symbol: str, table: pl.DataFrame, spellings: Mapping[str, tuple[str, ...]]
+) -> pl.DataFrame:
     """Return `table` in the schema of bars; missing cells become null, for the rules to find."""
-    names = _names(symbol, table)
+    names = _names(symbol, table, spellings)
     columns = {
         name: _numbers(symbol, name, table[column])
         for name, column in names.items()
         if name != "date"
     }
-    adjusted_close = columns.pop("adjusted_close", None)
+    adjusted_close = columns.pop(ADJUSTED, None)
     if adjusted_close is not None:
         columns["adjustment"] = adjusted_close / columns["close"]
     elif "adjustment" not in columns:
@@ -128,20 +167,20 @@ def _bars(symbol: str, table: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"date": dates, **columns}).select(*SCHEMA)
 
 
-def _names(symbol: str, table: pl.DataFrame) -> dict[str, str]:
+def _names(
+    symbol: str, table: pl.DataFrame, spellings: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
     """Return the table's column for the date, each number and, if there, the adjusted close."""
     lowered = [column.strip().lower() for column in table.columns]
-    wanted = {name: (name,) for name in SCHEMA}
-    wanted |= {"date": DATE_NAMES, "adjusted_close": ADJUSTED_NAMES}
     names = {}
-    for name, spellings in wanted.items():
-        found = [spelling for spelling in spellings if spelling in lowered]
+    for name, allowed in spellings.items():
+        found = [spelling for spelling in allowed if spelling in lowered]
         if found and lowered.count(found[0]) > 1:
             raise BadBarsError(f"{symbol}: column '{found[0]}' is twice in its file.")
         if found:
             names[name] = table.columns[lowered.index(found[0])]
-        elif name not in {"adjustment", "adjusted_close"}:
-            raise BadBarsError(f"{symbol}: its file has no column '{' or '.join(spellings)}'.")
+        elif name not in {"adjustment", ADJUSTED}:
+            raise BadBarsError(f"{symbol}: its file has no column '{' or '.join(allowed)}'.")
     return names
 
 

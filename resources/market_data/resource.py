@@ -39,6 +39,11 @@ class MarketData(ConfigurableResource):
         description="Folder or fsspec URL of one CSV or Parquet file a symbol, for source files; "
         "overrides GAUNTLET_PRICES. The UI shows it, so a URL with a password belongs there.",
     )
+    columns: dict[str, str] = Field(
+        default={},
+        description="How the files of source files call their columns, where it is not date, open, "
+        "high, low, close, volume, adjusted_close or adjustment, as in {close: PX_LAST}.",
+    )
     home: str = Field(
         default=".data",
         description="Folder in which the budget that all processes of this machine share is kept; "
@@ -90,7 +95,8 @@ class MarketData(ConfigurableResource):
 
             return SampleSource()
         if self.source == "files":
-            return _open_files(self.prices or os.environ.get(PRICES_VARIABLE, "").strip())
+            prices = self.prices or os.environ.get(PRICES_VARIABLE, "").strip()
+            return _open_files(prices, self.columns)
         if self.source == "yahoo":
             return self._open_yahoo()
         raise MarketDataError(
@@ -144,7 +150,7 @@ def _breaker(provider: str) -> "CircuitBreaker":
     return CircuitBreaker(provider, FAILURES, REST_SECONDS)
 
 
-def _open_files(prices: str) -> PriceSource:
+def _open_files(prices: str, columns: dict[str, str]) -> PriceSource:
     from resources.market_data.files import FilesSource
 
     if not prices:
@@ -152,4 +158,4 @@ def _open_files(prices: str) -> PriceSource:
             "Source 'files' needs 'prices' (GAUNTLET_PRICES): the folder or URL of one CSV or "
             "Parquet file a symbol."
         )
-    return FilesSource(prices)
+    return FilesSource(prices, columns)

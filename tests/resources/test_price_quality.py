@@ -33,7 +33,7 @@ def test_good_bars_are_not_suspicious():
 def test_a_split_that_was_not_applied_is_seen_however_it_went(ratio: float):
     split = _times(BARS, 1 / ratio, date(2022, 6, 1), *PRICES)
     if ratio == 20 / 3:  # in no usual proportion
-        assert _found(split) == {}
+        assert set(_found(split)) == {"moves_are_usual"}
         return
     found = _found(split, split_tolerance=0.03)
     assert set(found) == {"jumps_are_explained"}
@@ -53,7 +53,9 @@ def test_a_day_that_falls_by_half_while_it_is_traded_is_no_split():
         close=crash.then(pl.col("low") * 0.5).otherwise(pl.col("close")),
     )
     after = _times(fallen, 0.5, date(2022, 6, 2), *PRICES)
-    assert _found(after) == {}
+    told = _found(after)
+    assert told == {"moves_are_usual": "1 unusual days, the largest 2022-06-01 with -52%"}
+    assert _found(after, unusual_move=0.53) == {}
 
 
 def test_missing_sessions_are_counted_against_the_exchange_calendar():

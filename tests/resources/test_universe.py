@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.universe import Listing, UniverseError, is_symbol, load_universe
+from resources.universe import Listing, Universe, UniverseError, is_symbol, load_universe
 
 
 @pytest.fixture
@@ -103,7 +103,25 @@ def test_symbols_of_the_usual_feeds_are_allowed(symbol: str):
 
 @pytest.mark.parametrize(
     "symbol",
-    ["", ".", "..", "A...B", "A.", "../A", "A/B", "A\\B", "A,B", "A B", "Ä", "A\n", "-", "A" * 16],
+    [
+        "",
+        ".",
+        "..",
+        "=A1",
+        "-A1",
+        "=CMD",
+        "A...B",
+        "A.",
+        "../A",
+        "A/B",
+        "A\\B",
+        "A,B",
+        "A B",
+        "Ä",
+        "A\n",
+        "-",
+        "A" * 16,
+    ],
 )
 def test_what_breaks_partition_keys_or_paths_is_no_symbol(symbol: str):
     assert not is_symbol(symbol)
@@ -149,3 +167,20 @@ def test_a_symbol_is_within_days_when_it_was_listed_on_one_of_them(universe):
         else:
             with pytest.raises(UniverseError, match="on no day from 2021-01-01 to 2021-03-31"):
                 found.listed(symbol, date(2021, 1, 1), date(2021, 3, 31))
+
+
+@pytest.mark.parametrize(
+    ("years", "left", "warned"), [(5, None, True), (4, None, False), (9, date(2022, 5, 1), False)]
+)
+def test_a_long_window_that_nobody_left_is_one_of_survivors(
+    years: int, left: date | None, warned: bool
+):
+    universe = Universe((Listing("A"), Listing("B", listed_to=left)))
+    told = universe.without_departures(date(2024 - years, 1, 1), date(2024, 1, 5))
+    assert bool(told) is warned
+    assert not told or told.startswith("None of the 2 symbols of the universe left it in 5 years")
+
+
+def test_who_leaves_on_the_last_day_or_later_has_not_left():
+    universe = Universe((Listing("A", listed_to=date(2024, 1, 5)),))
+    assert universe.without_departures(date(2010, 1, 1), date(2024, 1, 5))
