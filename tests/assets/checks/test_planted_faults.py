@@ -325,6 +325,26 @@ def test_a_feed_that_is_suspicious_turns_its_own_rule_red(project: Project, chec
     assert not project.materialized("backtests", "rsi")
 
 
+def test_a_day_of_forty_percent_is_kept_and_flagged_and_stops_nothing(project: Project):
+    bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
+    day = pl.col("date") == date(2022, 9, 1)
+    # It rises while it is traded, and stays there: no split looks like that.
+    risen = pl.when(pl.col("date") > date(2022, 9, 1)).then(1.45).otherwise(1.0)
+    top = pl.max_horizontal("open", "close") * 1.45
+    moved = bars.with_columns(pl.col("open", "high", "low", "close") * risen).with_columns(
+        high=pl.when(day).then(top).otherwise("high"),
+        close=pl.when(day).then(top).otherwise("close"),
+    )
+    moved.drop("adjustment").write_csv(project.feed("S00"))
+    result = project.run("S00")
+    assert result.success
+    failed = red(project, result)
+    assert set(failed) == {"moves_are_usual"}
+    assert failed["moves_are_usual"].severity.value == "WARN"
+    assert "2022-09-01 with +4" in str(failed["moves_are_usual"].metadata["offenders"].value)
+    assert project.materialized("backtest_summaries") == {"S00"}
+
+
 def test_one_suspicious_symbol_of_many_is_kept_and_warned_of(project: Project):
     bars = SyntheticSource().fetch("S03", date(2022, 1, 3), END)
     _halve_from(bars).drop("adjustment").write_csv(project.feed("S03"))
