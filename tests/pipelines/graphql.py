@@ -1,5 +1,6 @@
 """What the Dagster page asks of its webserver and tells it: launch, terminate, and how it went."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ _ASSETS = """
     { assetNodes {
         assetKey { path }
         isPartitioned
+        isMaterializable
         assetPartitionStatuses { ... on DefaultPartitionStatuses {
             materializedPartitions failedPartitions unmaterializedPartitions } }
         assetMaterializations(limit: 1) { runId }
@@ -99,6 +101,15 @@ def _partitions(webserver: Webserver, which: str) -> dict[str, set[str]]:
     }
 
 
+def _selected(webserver: Webserver, names: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the nodes of the assets that can be materialized, all or some."""
+    return [
+        node
+        for name, node in assets(webserver).items()
+        if node["isMaterializable"] and (names is None or name in names)
+    ]
+
+
 def launch_run(
     webserver: Webserver,
     partitions: dict[str, str],
@@ -109,7 +120,7 @@ def launch_run(
 
     `partitions` are the tags that tell of which it is, `names` the selected assets, or all.
     """
-    nodes = [node for name, node in assets(webserver).items() if names is None or name in names]
+    nodes = _selected(webserver, names)
     checks = [
         {"assetKey": asset["assetKey"], "name": check["name"]}
         for asset in nodes
@@ -129,6 +140,24 @@ def launch_run(
         "executionMetadata": {
             "tags": [{"key": key, "value": value} for key, value in tags.items()]
         },
+    }
+    launched = webserver.query(_LAUNCH_RUN, params=params)["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return launched["run"]["id"]
+
+
+def launch_request(webserver: Webserver, user: str, symbols: Sequence[str], strategy: str) -> str:
+    """Launch what the launchpad of the job `backtest_request` does; return the run's id."""
+    asked = {"user": user, "symbols": list(symbols), "strategy": strategy}
+    params = {
+        "mode": "default",
+        "runConfigData": json.dumps({"ops": {"answer": {"config": asked}}}),
+        "selector": {
+            "repositoryLocationName": "gauntlet",
+            "repositoryName": "__repository__",
+            "pipelineName": "backtest_request",
+        },
+        "executionMetadata": {"tags": [{"key": "user", "value": user}]},
     }
     launched = webserver.query(_LAUNCH_RUN, params=params)["launchPipelineExecution"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
@@ -161,7 +190,7 @@ def launch_backfill(
     webserver: Webserver, symbols: Sequence[str], names: Sequence[str] | None = None
 ) -> str:
     """Launch what that dialog does for several partitions; return the backfill's id."""
-    nodes = [node for name, node in assets(webserver).items() if names is None or name in names]
+    nodes = _selected(webserver, names)
     params = {
         "assetSelection": [asset["assetKey"] for asset in nodes],
         "partitionNames": list(symbols),
