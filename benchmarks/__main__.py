@@ -25,6 +25,7 @@ QUESTIONS = {
     "main_job": "orchestration",
     "thousand": "orchestration",
     "imports": "orchestration",
+    "sessions": "orchestration",
     "passes": "store",
     "budget": "market_data",
 }

@@ -31,6 +31,10 @@ LIMITS = {
     },
     "thousand": {ALWAYS: ["seconds=1e9", "memory_mb=1e9"], NEVER: ["seconds=0"]},
     "imports": {ALWAYS: ["times_dagster=1e9"], NEVER: ["times_dagster=0"]},
+    "sessions": {
+        ALWAYS: ["seconds=1e9", "times_stock=0"],
+        NEVER: ["seconds=0"],
+    },
     "passes": {
         ALWAYS: ["times_cold=0", "times_forced=0", "times_joblib=0"],
         NEVER: ["times_cold=1e9"],

@@ -164,13 +164,13 @@ def launch_request(webserver: Webserver, user: str, symbols: Sequence[str], stra
     return launched["run"]["id"]
 
 
-def ended(webserver: Webserver, run_id: str) -> str:
+def ended(webserver: Webserver, run_id: str, within: float = RUN_WITHIN) -> str:
     """Wait until a run has ended; return its status."""
     return webserver.wait_until(
         f"run {run_id} has ended",
         lambda: webserver.query(_RUN_STATUS, id=run_id)["runOrError"]["status"],
         {"SUCCESS", "FAILURE", "CANCELED"}.__contains__,
-        RUN_WITHIN,
+        within,
     )
 
 
