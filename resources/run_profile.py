@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 _MEGABYTE = 1024 * 1024
 _STATUS = Path("/proc/self/status")
+_FORGET = Path("/proc/self/clear_refs")
 
 LEAST_SAMPLES = 11
 """Of memory, that a slope is fitted to; with fewer it says where the noise began and ended."""
@@ -18,9 +19,8 @@ class StageProfile:
     """A stopwatch and a memory gauge for one stage of a run; measuring starts on construction.
 
     Memory is the resident set of this process. Growth is the last sample less the first, so it
-    is what a stage leaves behind, not what it needs for a moment; that is the peak, which the
-    system knows between samples too if it is the highest in this process's life. The slope is what
-    each symbol leaves behind.
+    is what a stage leaves behind, not what it needs for a moment; that is the peak, which
+    Linux knows between the samples too. The slope is what each symbol leaves behind.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,7 @@ class StageProfile:
         self._database = 0.0
         self._resident = [resident_mb()]
         self._done = [0]
+        forget_highest()
         self._highest = highest_mb()
 
     def sample(self, symbols: int = 1) -> None:
@@ -75,8 +76,17 @@ def resident_mb() -> float:
     return psutil.Process().memory_info().rss / _MEGABYTE
 
 
+def forget_highest() -> None:
+    """Let the highest resident set be the present one, where the system allows it.
+
+    Otherwise it is known only of what needs more than anything before in this process's life.
+    """
+    with suppress(OSError):
+        _FORGET.write_text("5")
+
+
 def highest_mb() -> float:
-    """Return the highest resident set that this process has had, in megabytes.
+    """Return the highest resident set since it was forgotten, in megabytes.
 
     0 where the system does not tell, which Linux does.
     """

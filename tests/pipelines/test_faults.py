@@ -131,12 +131,7 @@ def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been
     tmp_path: Path,
 ):
     # Backtests compare themselves with the prices of the universe, which are there from then on.
-    webserver.wait_until(
-        "the backfill has fetched its prices",
-        lambda: materialized(webserver)["prices"],
-        (set(UNIVERSE) - BAD).issubset,
-        RETRIED_WITHIN,
-    )
+    backfill_has_its_prices(webserver)
     first, last = "JPM", "WFC"
     run_id, worker = held_amid_backtests(webserver, first, last)
     worker.send_signal(signal.SIGKILL)
@@ -158,6 +153,8 @@ def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been
 def test_what_is_turned_away_is_run_again_by_the_daemon(
     webserver: Webserver, store: BacktestPersistenceManager
 ):
+    # It would make them good otherwise, and then there is nothing to run again.
+    backfill_has_its_prices(webserver)
     turned_away = webserver.folder / "turned_away"
     turned_away.write_text("META")
     run_id = launch_run(webserver, tags_of("META", "META"), ["prices"])
@@ -202,6 +199,15 @@ def test_three_of_110_fail_alone_and_one_click_makes_them_good(
     assert of_few(materialized(webserver)) == each(set(UNIVERSE))
     ranked = assets(webserver)["leaderboard"]["assetMaterializations"]
     assert ranked[0]["runId"] in {run["id"] for run in again["runs"]}
+
+
+def backfill_has_its_prices(webserver: Webserver) -> None:
+    webserver.wait_until(
+        "the backfill has fetched its prices",
+        lambda: materialized(webserver)["prices"],
+        (set(UNIVERSE) - BAD).issubset,
+        RETRIED_WITHIN,
+    )
 
 
 def held_amid_backtests(webserver: Webserver, first: str, last: str) -> tuple[str, psutil.Process]:
