@@ -17,6 +17,7 @@ from assets.prices import build_prices, provider_pool
 from assets.requests import build_request_spec
 from assets.summaries import build_summaries
 from pipelines.backtest_request import build_request_job
+from pipelines.nightly import build_nightly_job, build_nightly_schedule
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
 from pipelines.retries import build_retry_job, build_retry_sensor
@@ -47,7 +48,8 @@ def build_defs(
             build_request_spec(),
         ],
         asset_checks=build_checks(names),
-        jobs=[build_request_job(universe, strategies), build_retry_job()],
+        jobs=[build_request_job(universe, strategies), build_retry_job(), build_nightly_job()],
+        schedules=[build_nightly_schedule(settings, universe.symbols)],
         sensors=[build_retry_sensor(universe.symbols)],
         resources=build_resources(settings) | dict(resource_overrides or {}),
         # Steps share one process: they are few, and each would import everything anew.
