@@ -16,11 +16,13 @@ from assets.leaderboard import build_leaderboard
 from assets.prices import build_prices, provider_pool
 from assets.requests import build_request_spec
 from assets.summaries import build_summaries
+from pipelines.automation import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
 from pipelines.nightly import build_nightly_job, build_nightly_schedule
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
 from pipelines.retries import build_retry_job, build_retry_sensor
+from pipelines.run_alerts import build_alert_sensors
 from resources.settings import Settings
 from strategies.registry import registered_strategies
 
@@ -48,9 +50,18 @@ def build_defs(
             build_request_spec(),
         ],
         asset_checks=build_checks(names),
-        jobs=[build_request_job(universe, strategies), build_retry_job(), build_nightly_job()],
+        jobs=[
+            build_request_job(universe, strategies),
+            build_retry_job(),
+            build_nightly_job(),
+            *build_automation_jobs(),
+        ],
         schedules=[build_nightly_schedule(settings, universe.symbols)],
-        sensors=[build_retry_sensor(universe.symbols)],
+        sensors=[
+            build_retry_sensor(universe.symbols),
+            *build_automation_sensors(universe.symbols),
+            *build_alert_sensors(),
+        ],
         resources=build_resources(settings) | dict(resource_overrides or {}),
         # Steps share one process: they are few, and each would import everything anew.
         executor=dg.in_process_executor,
