@@ -19,7 +19,7 @@ from assets.summaries import build_summaries
 from pipelines.automation import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
 from pipelines.nightly import build_nightly_job, build_nightly_schedule
-from pipelines.partitions import symbol_partitions
+from pipelines.partitions import backfill_policy, symbol_partitions
 from pipelines.resources import build_resources
 from pipelines.retries import build_retry_job, build_retry_sensor
 from pipelines.run_alerts import build_alert_sensors
@@ -41,11 +41,15 @@ def build_defs(
     symbols = symbol_partitions(universe.symbols)
     strategies = registered_strategies()
     names = list(strategies)
+    of_symbols = [
+        build_prices(symbols, universe, pool=provider_pool(settings.source)),
+        build_backtests(symbols, universe, strategies),
+        build_summaries(symbols, universe, names),
+    ]
+    policy = backfill_policy(settings.symbols_a_run)
     return dg.Definitions(
         assets=[
-            build_prices(symbols, universe, pool=provider_pool(settings.source)),
-            build_backtests(symbols, universe, strategies),
-            build_summaries(symbols, universe, names),
+            *(made.with_attributes(backfill_policy=policy) for made in of_symbols),
             build_leaderboard(universe.symbols, names),
             build_request_spec(),
         ],
@@ -56,7 +60,9 @@ def build_defs(
             build_nightly_job(),
             *build_automation_jobs(),
         ],
-        schedules=[build_nightly_schedule(settings, universe.symbols)],
+        schedules=[
+            build_nightly_schedule(settings, universe.symbols),
+        ],
         sensors=[
             build_retry_sensor(universe.symbols),
             *build_automation_sensors(universe.symbols),
