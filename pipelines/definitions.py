@@ -18,6 +18,7 @@ from assets.requests import build_request_spec
 from assets.summaries import build_summaries
 from pipelines.automation import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
+from pipelines.maintenance import build_maintenance_job, build_maintenance_schedule
 from pipelines.nightly import build_nightly_job, build_nightly_schedule
 from pipelines.partitions import backfill_policy, symbol_partitions
 from pipelines.resources import build_resources
@@ -59,9 +60,11 @@ def build_defs(
             build_retry_job(),
             build_nightly_job(),
             *build_automation_jobs(),
+            build_maintenance_job(),
         ],
         schedules=[
             build_nightly_schedule(settings, universe.symbols),
+            build_maintenance_schedule(),
         ],
         sensors=[
             build_retry_sensor(universe.symbols),
