@@ -16,10 +16,14 @@ from assets.leaderboard import build_leaderboard
 from assets.prices import build_prices, provider_pool
 from assets.requests import build_request_spec
 from assets.summaries import build_summaries
+from pipelines.automation import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
-from pipelines.partitions import symbol_partitions
+from pipelines.maintenance import build_maintenance_job, build_maintenance_schedule
+from pipelines.nightly import build_nightly_job, build_nightly_schedule
+from pipelines.partitions import backfill_policy, symbol_partitions
 from pipelines.resources import build_resources
 from pipelines.retries import build_retry_job, build_retry_sensor
+from pipelines.run_alerts import build_alert_sensors
 from resources.settings import Settings
 from strategies.registry import registered_strategies
 
@@ -38,17 +42,35 @@ def build_defs(
     symbols = symbol_partitions(universe.symbols)
     strategies = registered_strategies()
     names = list(strategies)
+    of_symbols = [
+        build_prices(symbols, universe, pool=provider_pool(settings.source)),
+        build_backtests(symbols, universe, strategies),
+        build_summaries(symbols, universe, names),
+    ]
+    policy = backfill_policy(settings.symbols_a_run)
     return dg.Definitions(
         assets=[
-            build_prices(symbols, universe, pool=provider_pool(settings.source)),
-            build_backtests(symbols, universe, strategies),
-            build_summaries(symbols, universe, names),
+            *(made.with_attributes(backfill_policy=policy) for made in of_symbols),
             build_leaderboard(universe.symbols, names),
             build_request_spec(),
         ],
         asset_checks=build_checks(names),
-        jobs=[build_request_job(universe, strategies), build_retry_job()],
-        sensors=[build_retry_sensor(universe.symbols)],
+        jobs=[
+            build_request_job(universe, strategies),
+            build_retry_job(),
+            build_nightly_job(),
+            *build_automation_jobs(),
+            build_maintenance_job(),
+        ],
+        schedules=[
+            build_nightly_schedule(settings, universe.symbols),
+            build_maintenance_schedule(),
+        ],
+        sensors=[
+            build_retry_sensor(universe.symbols),
+            *build_automation_sensors(universe.symbols),
+            *build_alert_sensors(),
+        ],
         resources=build_resources(settings) | dict(resource_overrides or {}),
         # Steps share one process: they are few, and each would import everything anew.
         executor=dg.in_process_executor,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster import DagsterEventType
+from dagster import AssetCheckEvaluation, DagsterEventType
 from dagster._core.execution.plan.objects import StepFailureData
 
 
@@ -17,14 +17,27 @@ def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> str:
     return next(_errors(instance, run_id), "the run failed without saying why")
 
 
+def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Return the checks that did not pass in a run, those that only warn too, as asset: check."""
+    return [
+        f"{check.asset_key.to_user_string()}: {check.check_name}"
+        for check in _evaluations(instance, run_id)
+        if not check.passed
+    ]
+
+
 def _broken_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
-        event = entry.dagster_event
-        check = event.asset_check_evaluation_data if event else None
-        error = check and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
-        if check and error and check.blocking:
+    for check in _evaluations(instance, run_id):
+        error = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+        if error and check.blocking:
             asset = check.asset_key.to_user_string()
             yield f"check {check.check_name} of {asset} failed. {check.description}"
+
+
+def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[AssetCheckEvaluation]:
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
+        if entry.dagster_event:
+            yield entry.dagster_event.asset_check_evaluation_data
 
 
 def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:

@@ -128,6 +128,12 @@ class BacktestFiles(dg.ConfigurableResource):
         ]
         return pl.concat([nothing, *parts])
 
+    def delete(self, run_id: str) -> None:
+        """Remove all that a run has stored; nothing for a run that has stored nothing."""
+        fs, folder = self._folder(run_id)
+        with suppress(FileNotFoundError):
+            fs.rm(folder, recursive=True)
+
     def describe(self) -> str:
         """Return where the files are, for people to read."""
         fs, root = file_system(self.root)

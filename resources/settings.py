@@ -15,6 +15,7 @@ from strategies.errors import GauntletError, did_you_mean
 
 _LIMIT = "GAUNTLET_LIMIT_"
 _MOST_REQUESTS = 1000
+_A_RUN = "GAUNTLET_SYMBOLS_A_RUN"
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
@@ -37,6 +38,7 @@ class Settings:
         end: last day of the window, inclusive, never before `start`.
         columns: how the files of the files source call their columns, by our names.
         rate: requests a second that a provider far away is asked; None unless given.
+        symbols_a_run: how many symbols a run of a backfill is of; None for all in one run.
         home: absolute folder in which data lives; it need not exist yet.
         limits: what GAUNTLET_LIMIT_ variables say, by field of `Thresholds`; its values are
             checked there.
@@ -50,6 +52,7 @@ class Settings:
     home: Path
     rate: float | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    symbols_a_run: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -70,6 +73,7 @@ class Settings:
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
             rate=_rate(given),
             columns=_columns(given),
+            symbols_a_run=_symbols_a_run(given),
             limits=_limits(given),
         )
 
@@ -151,6 +155,18 @@ def _rate(given: Mapping[str, str]) -> float | None:
             f"asked, above 0 and up to {_MOST_REQUESTS}, as in GAUNTLET_RATE=2."
         )
     return rate
+
+
+def _symbols_a_run(given: Mapping[str, str]) -> int | None:
+    text = given.get(_A_RUN)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidSettingError(
+            f"{_A_RUN}={text} is refused: it is the number of symbols in each run of a backfill, "
+            f"1 or more, as in {_A_RUN}=500; leave it out for one run of all."
+        )
+    return int(text)
 
 
 def _limits(given: Mapping[str, str]) -> dict[str, float]:

@@ -103,6 +103,10 @@ class BacktestPersistenceManager:
         """
         return reads.backtests_of_run(self.engine, arguments.run_id_of(run_id))
 
+    def run_ids(self) -> set[str]:
+        """Return the runs whose files hold the curves of a stored backtest."""
+        return reads.run_ids(self.engine)
+
     def get_backtests_by_ids(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
         return reads.backtests_by_ids(self.engine, arguments.uuids_of(identifiers))

@@ -95,6 +95,12 @@ def backtests_where(
     return rows(engine, matching.order_by(*_NEWEST_FIRST).limit(limit))
 
 
+def run_ids(engine: sa.Engine) -> set[str]:
+    """Return the runs that backtests name."""
+    named = sa.select(BACKTESTS.c.run_id).distinct().where(BACKTESTS.c.run_id.is_not(None))
+    return {row["run_id"] for row in rows(engine, named)}
+
+
 def backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
     """Return what a run saved, as it was given to be saved, by COPY.
 

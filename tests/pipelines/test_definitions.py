@@ -83,6 +83,14 @@ def test_every_asset_can_be_part_of_one_ranged_run():
         assert policy == dg.BackfillPolicy.single_run(), key
 
 
+def test_a_backfill_can_be_several_runs_of_so_many_symbols():
+    graph = _definitions(GAUNTLET_SYMBOLS_A_RUN="25").resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        one, many = dg.BackfillPolicy.single_run(), dg.BackfillPolicy.multi_run(25)
+        expected = many if graph.get(key).partitions_def else one
+        assert graph.get(key).backfill_policy == expected, key
+
+
 def test_every_check_blocks_what_is_downstream():
     graph = _definitions().resolve_asset_graph()
     checks = [graph.get(key) for key in graph.asset_check_keys]

@@ -32,6 +32,7 @@ def test_every_variable_is_read():
         GAUNTLET_END="2019-02-28",
         GAUNTLET_HOME="/srv/gauntlet",
         GAUNTLET_RATE="0.5",
+        GAUNTLET_SYMBOLS_A_RUN="500",
     )
     assert found == Settings(
         source="files",
@@ -41,11 +42,14 @@ def test_every_variable_is_read():
         end=date(2019, 2, 28),
         home=Path("/srv/gauntlet"),
         rate=0.5,
+        symbols_a_run=500,
     )
 
 
 @pytest.mark.parametrize(
-    "name", ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE"], ids=str.lower
+    "name",
+    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SYMBOLS_A_RUN"],
+    ids=str.lower,
 )
 @pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])
 def test_a_blank_variable_counts_as_not_given(name: str, blank: str):
@@ -79,6 +83,17 @@ def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: P
                 ),
             )
             for rate in ("0", "-1", "1001", "nan", "inf")
+        ],
+        *[
+            (
+                {"GAUNTLET_SYMBOLS_A_RUN": number},
+                (
+                    f"GAUNTLET_SYMBOLS_A_RUN={number} is refused: it is the number of symbols in "
+                    "each run of a backfill, 1 or more, as in GAUNTLET_SYMBOLS_A_RUN=500; leave "
+                    "it out for one run of all."
+                ),
+            )
+            for number in ("0", "-1", "2.5", "all")
         ],
         ({"GAUNTLET_RATE": "fast"}, "GAUNTLET_RATE=fast is not a number."),
         (
