@@ -59,7 +59,11 @@ def _chart_instance(environment: dict[str, str]) -> str:
         "event_log_storage": ("event_log", "PostgresEventLogStorage"),
     }
     chart = {
-        name: {"module": f"dagster_postgres.{module}", "class": kind, "config": {"postgres_db": place}}
+        name: {
+            "module": f"dagster_postgres.{module}",
+            "class": kind,
+            "config": {"postgres_db": place},
+        }
         for name, (module, kind) in own.items()
     }
     queue = VALUES["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
