@@ -1,4 +1,4 @@
-"""A real nginx with the configuration of deploy/, in front of servers that say what reached them."""
+"""A real nginx with the configuration of deploy/, before servers that say what reached them."""
 
 import json
 import re
