@@ -28,13 +28,13 @@ class _Echo(BaseHTTPRequestHandler):
             self.wfile.write(self.rfile.read(4))
             self.close_connection = True
             return
-        body = json.dumps({"server": self.server.server_port, **dict(self.headers)}).encode()
+        body = json.dumps({"server": self.server.server_address[1], **dict(self.headers)}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
         """Say nothing."""
 
 
@@ -80,7 +80,8 @@ def running(folder: Path, users: dict[str, str]) -> Iterator[Proxy]:
     _certify(folder)
     with ExitStack() as stack:
         webserver, viewer = (stack.enter_context(_echo()) for _ in range(2))
-        proxy = Proxy(folder, *_free_ports(2), webserver, viewer)
+        editing, viewing = _free_ports(2)
+        proxy = Proxy(folder, editing, viewing, webserver, viewer)
         path = folder / "nginx.conf"
         path.write_text(_placed(proxy))
         command = ["nginx", "-p", str(folder), "-c", str(path)]
