@@ -28,7 +28,9 @@ class _Echo(BaseHTTPRequestHandler):
             self.wfile.write(self.rfile.read(4))
             self.close_connection = True
             return
-        body = json.dumps({"server": self.server.server_address[1], **dict(self.headers)}).encode()
+        body = json.dumps(
+            {"server": self.connection.getsockname()[1], **dict(self.headers)}
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -99,8 +101,9 @@ def _placed(proxy: Proxy) -> str:
     """Return the configuration with places of this machine, and not a word else changed."""
     text = CONFIGURATION.read_text()
     for pattern, place in {
+        # First: the folder may be under it.
+        r"/tmp/": f"{proxy.folder}/",  # noqa: S108 - the container's own
         r"/run/secrets/": f"{proxy.folder}/",
-        r"/tmp/nginx.pid": f"{proxy.folder}/nginx.pid",  # noqa: S108 - the container's own
         r"error_log stderr": f"error_log {proxy.folder}/error.log",
         r"server webserver:3000": f"server 127.0.0.1:{proxy.webserver}",
         r"server viewer:3000": f"server 127.0.0.1:{proxy.viewer}",
