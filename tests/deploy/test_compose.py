@@ -1,0 +1,95 @@
+"""The compose file says who reaches what, keeps no secret, and names files that are there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+WEBSERVERS = ("webserver", "viewer")
+
+
+def _variables(text: str) -> set[str]:
+    return set(re.findall(r"\$\{([A-Z_]+)", text))
+
+
+def test_only_the_proxy_publishes_ports_and_on_loopback_by_default():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"proxy"}
+    assert all(port.startswith("${GAUNTLET_BIND:-127.0.0.1}:") for port in published["proxy"])
+    assert not any(service.get("network_mode") for service in SERVICES.values())
+
+
+def test_webservers_daemon_and_database_have_no_way_outside():
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    reaching = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
+    # Prices come from outside, and people do.
+    assert reaching == {"code-server", "proxy"}
+
+
+def test_viewers_are_served_by_a_webserver_that_is_read_only():
+    commands = {name: SERVICES[name]["command"] for name in WEBSERVERS}
+    assert commands["viewer"] == [*commands["webserver"], "--read-only"]
+
+
+def test_dagster_s_tables_are_made_before_anybody_opens_them():
+    assert SERVICES["migrate"]["command"] == ["dagster", "instance", "migrate"]
+    assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for name in ("code-server", "daemon", *WEBSERVERS):
+        needed = SERVICES[name]["depends_on"]["migrate"]
+        assert needed == {"condition": "service_completed_successfully"}, name
+
+
+@pytest.mark.parametrize("name", ["migrate", "code-server", "daemon", *WEBSERVERS])
+def test_every_process_of_dagster_has_the_storage_and_the_data(name: str):
+    service = SERVICES[name]
+    assert service["image"] == SERVICES["code-server"]["image"]
+    assert "DAGSTER_DATABASE_URL" in service["environment"]
+    assert service["volumes"] == ["data:/data"]
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_only_the_code_server_knows_the_result_store():
+    knowing = {name for name, service in SERVICES.items() if "DATABASE_URL" in _names(service)}
+    assert knowing == {"code-server"}
+
+
+def _names(service: dict[str, Any]) -> set[str]:
+    return set(service.get("environment", {}))
+
+
+def test_its_variables_are_those_of_the_example():
+    text = (DEPLOY / "docker-compose.yaml").read_text()
+    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", (DEPLOY / "env.example").read_text(), re.M))
+    assert _variables(text) == set(given)
+    # Without these it refuses to start, and what is to be kept secret is not in the example.
+    required = set(re.findall(r"\$\{([A-Z_]+):\?", text))
+    assert required == {"POSTGRES_PASSWORD", "DATABASE_URL", "DAGSTER_DATABASE_URL"}
+    assert {name for name, value in given.items() if not value} == required | {"GAUNTLET_PRICES"}
+
+
+def test_its_volumes_networks_secrets_and_files_exist():
+    for name, service in SERVICES.items():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            if source.startswith("."):
+                assert (DEPLOY / source).exists(), source
+            else:
+                assert source in COMPOSE["volumes"], name
+        assert set(service["networks"]) <= set(COMPOSE["networks"])
+        assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+        assert set(service.get("depends_on", [])) <= set(SERVICES)
+    build = SERVICES["migrate"]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_the_workspace_asks_the_code_server_where_the_image_serves():
+    (location,) = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"]
+    server = location["grpc_server"]
+    assert server["host"] in SERVICES
+    started = (DEPLOY / "Dockerfile").read_text().splitlines()[-1]
+    assert f'"-p", "{server["port"]}", "-m", "pipelines.definitions"' in started

@@ -1,0 +1,90 @@
+"""What all files of deploy/ have in common: no secret in them; and the image has the project."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+VALUES = yaml.safe_load((DEPLOY / "kubernetes/values.yaml").read_text())
+
+
+def _committed() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "deploy"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return [ROOT / line for line in listed.stdout.splitlines()] or FILES
+
+
+@pytest.mark.parametrize("path", _committed(), ids=lambda path: path.name)
+def test_no_file_has_a_secret(path: Path):
+    text = path.read_text()
+    # A password in a URL, or a value given to a name of a secret; `<password>` stands for one.
+    assert not re.search(r"://[^\s/:@]+:(?!<password>)[^\s/@]+@", text)
+    given = re.findall(
+        r"(?i)^\s*\w*(?:password|secret_key|token)\w*[ \t]*[:=][ \t]*(\S+)", text, re.M
+    )
+    assert all(value.startswith("${") or value == "false" for value in given), given
+    assert "PRIVATE KEY" not in text
+
+
+def test_secrets_that_are_made_beside_them_are_ignored_by_git_and_docker():
+    for ignoring in (".gitignore", ".dockerignore"):
+        lines = [line.rstrip("/") for line in (ROOT / ignoring).read_text().splitlines()]
+        assert {"deploy/.env", "deploy/secrets"} <= set(lines), ignoring
+
+
+def test_the_image_has_every_package_and_the_extras_of_production():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
+        assert f"COPY {package} {package}\n" in DOCKERFILE
+    (extras,) = re.findall(r'"\.\[([a-z0-9,]+)\]"', DOCKERFILE)
+    assert set(extras.split(",")) <= set(project["project"]["optional-dependencies"])
+    assert "postgres" in extras
+    copied = re.findall(r"^COPY ((?!--)\S.*) \S+$", DOCKERFILE, re.MULTILINE)
+    assert all((ROOT / name).exists() for line in copied for name in line.split())
+    assert re.search(r"^USER gauntlet$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_image_installs_with_the_uv_that_the_lock_was_made_with():
+    version = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.findall(r'"uv==([\d.]+)"', DOCKERFILE) == version
+
+
+def test_the_page_on_a_laptop_listens_on_loopback():
+    shown = subprocess.run(
+        ["make", "-n", "ui"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "dagster dev --host 127.0.0.1 --port 3000" in shown
+
+
+def test_on_kubernetes_nothing_is_published_and_viewers_have_a_read_only_page():
+    assert VALUES["ingress"] == {"enabled": False}
+    assert VALUES["dagsterWebserver"]["service"]["type"] == "ClusterIP"
+    assert VALUES["dagsterWebserver"]["enableReadOnly"] is True
+
+
+def test_on_kubernetes_all_run_one_image_and_know_dagster_s_database():
+    (code,) = VALUES["dagster-user-deployments"]["deployments"]
+    launcher = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+    for part in (code, VALUES["dagsterWebserver"], VALUES["dagsterDaemon"]):
+        assert part["image"] == code["image"]
+        assert part["podSecurityContext"]["runAsNonRoot"] is True
+    for part in (code, launcher, VALUES["dagsterWebserver"], VALUES["dagsterDaemon"]):
+        assert {"name": "gauntlet-dagster"} in part["envSecrets"]
+    # Runs are pods, and get the result store's URL with the code server's other variables.
+    assert code["includeConfigInLaunchedRuns"] == {"enabled": True}
+    assert {"name": "gauntlet-database"} in code["envSecrets"]
+
+
+def test_on_kubernetes_every_mount_has_its_volume():
+    (code,) = VALUES["dagster-user-deployments"]["deployments"]
+    for part in (code, VALUES["dagsterWebserver"]):
+        volumes = {volume["name"] for volume in part["volumes"]}
+        assert {mount["name"] for mount in part["volumeMounts"]} == volumes

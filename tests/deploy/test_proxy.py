@@ -1,0 +1,103 @@
+"""The reverse proxy asks for a password before anything reaches the webserver."""
+
+import base64
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.proxy import SWITCHED, Proxy, running
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("nginx") and shutil.which("openssl")),
+    reason="nginx or openssl is not installed (Debian: nginx-light, openssl)",
+)
+
+
+def _hashed(password: str) -> str:
+    # As docs/operations.md has it.
+    command = ["openssl", "passwd", "-6", "-stdin"]
+    return subprocess.run(
+        command, input=password, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _credentials(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+EDITOR = _credentials("ann", "a-word")
+VIEWER = _credentials("bob", "b-word")
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Proxy]:
+    """Lend a proxy which Ann may edit behind, and Bob view."""
+    # Its workers are another user, to whom pytest's own folders are closed.
+    folder = Path(tempfile.mkdtemp(prefix="gauntlet-proxy-"))
+    folder.chmod(0o755)
+    users = {"editors": f"ann:{_hashed('a-word')}\n", "viewers": f"bob:{_hashed('b-word')}\n"}
+    with running(folder, users) as started:
+        yield started
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("page", ["editing", "viewing"])
+@pytest.mark.parametrize("given", [{}, {"Authorization": _credentials("ann", "b-word")}])
+def test_without_the_right_password_there_is_no_page(
+    proxy: Proxy, page: str, given: dict[str, str]
+):
+    status, headers, body = proxy.get(getattr(proxy, page), **given)
+    assert status == 401
+    assert headers["WWW-Authenticate"].startswith("Basic")
+    assert "server" not in body.replace("nginx", "")
+
+
+def test_an_editor_reaches_the_webserver_and_a_viewer_the_read_only_one(proxy: Proxy):
+    for port, credentials, behind in (
+        (proxy.editing, EDITOR, proxy.webserver),
+        (proxy.viewing, VIEWER, proxy.viewer),
+    ):
+        status, headers, body = proxy.get(port, Authorization=credentials)
+        assert status == 200
+        assert json.loads(body)["server"] == behind
+        assert headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_viewer_is_no_editor(proxy: Proxy):
+    assert proxy.get(proxy.editing, Authorization=VIEWER)[0] == 401
+
+
+def test_the_webserver_learns_the_host_and_not_the_password(proxy: Proxy):
+    body = json.loads(proxy.get(proxy.editing, Authorization=EDITOR)[2])
+    assert body["Host"] == f"127.0.0.1:{proxy.editing}"
+    assert body["X-Forwarded-Proto"] == "https"
+    assert "Authorization" not in body
+
+
+def _websocket(proxy: Proxy, credentials: str | None) -> bytes:
+    lines = ["GET /graphql HTTP/1.1", "Host: gauntlet", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += [f"Authorization: {credentials}"] if credentials else ["Connection: close"]
+    return proxy.say(proxy.editing, "\r\n".join([*lines, "", ""]).encode() + b"ping")
+
+
+def test_a_websocket_is_passed_on(proxy: Proxy):
+    answer = _websocket(proxy, EDITOR)
+    assert answer.startswith(SWITCHED.split(b"\r\n", maxsplit=1)[0])
+    assert answer.endswith(b"ping")
+
+
+def test_a_websocket_wants_a_password_too(proxy: Proxy):
+    assert b" 401 " in _websocket(proxy, None).split(b"\r\n", maxsplit=1)[0]
+
+
+def test_what_is_not_encrypted_is_refused(proxy: Proxy):
+    import socket
+
+    with socket.create_connection(("127.0.0.1", proxy.editing), timeout=30) as plain:
+        plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert b" 400 " in plain.makefile("rb").readline()
