@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelines.partitions import tags_of
 from tests.pipelines.browser import CHROMIUM, browsing
+from tests.pipelines.graphql import ended, launch_run
 from tests.pipelines.webserver import Webserver, running_webserver
+from tests.project import FEW_ASSETS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -21,9 +25,19 @@ pytestmark = [
 RUN_WITHIN = 120.0
 
 
+SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META", "NVDA")
+REQUEST = "{ops: {answer: {config: {user: ann, symbols: [AAPL, META], strategy: rsi}}}}"
+
+
 @pytest.fixture(scope="module")
 def webserver() -> Iterator[Webserver]:
-    with running_webserver() as started:
+    def lay_out(folder: Path) -> dict[str, str]:
+        # One that can't be tested: it is listed after the window.
+        rows = ["symbol,listed_from", *(f"{symbol}," for symbol in SYMBOLS), "LATE,2030-01-01"]
+        (folder / "universe.csv").write_text("\n".join(rows) + "\n")
+        return {}
+
+    with running_webserver(lay_out) as started:
         yield started
 
 
@@ -53,8 +67,40 @@ def test_one_symbol_is_materialized_by_clicks_on_the_asset_graph(page: "Page"):
     expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=RUN_WITHIN * 1000)
 
     page.goto("/assets/prices?view=partitions&partition=META")
-    expect(page.get_by_text("Materialized (1)")).to_be_visible()
     expect(page.get_by_text("META.parquet")).to_be_visible()
+
+
+def test_after_a_partial_failure_the_page_says_which_symbols_and_shows_the_leaderboard(
+    webserver: Webserver, page: "Page"
+):
+    from playwright.sync_api import expect
+
+    run_id = launch_run(webserver, tags_of(SYMBOLS[0], "LATE"), FEW_ASSETS)
+    assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
+    page.goto("/assets/prices?view=partitions")
+    expect(page.get_by_text("Materialized (7)")).to_be_visible()
+    expect(page.get_by_text("Missing (1)")).to_be_visible()
+    page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
+    told = "7 of 8 symbols succeeded: 87.5%, limit 85%. Failed: LATE."
+    expect(page.get_by_text(told)).to_be_visible()
+    page.goto("/assets/leaderboard?view=overview")
+    expect(page.get_by_role("table").filter(has_text="median_sharpe_ratio").first).to_be_visible()
+    page.get_by_text("[Show Markdown]").click()
+    expect(page.get_by_role("dialog").get_by_role("img", name="leaderboard")).to_be_visible()
+
+
+def test_an_analyst_asks_in_the_launchpad_and_is_answered(webserver: Webserver, page: "Page"):
+    from playwright.sync_api import expect
+
+    page.goto("/locations/gauntlet/jobs/backtest_request/playground")
+    page.locator(".CodeMirror").first.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(REQUEST)
+    button(page, "Launch Run").click()
+    expect(page).to_have_url(re.compile(r"/runs/[0-9a-f-]{36}"))
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=RUN_WITHIN * 1000)
+    page.goto("/assets/backtest_requests")
+    expect(page.get_by_text("ann", exact=True).first).to_be_visible()
 
 
 def test_the_partitions_of_prices_are_the_symbols_of_the_universe(page: "Page"):
