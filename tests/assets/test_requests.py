@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from assets.stages import REQUESTS_KEY
+from resources.thresholds import Thresholds
 from tests.project import SYMBOLS, Project
 
 ASKED = {"user": "ann", "symbols": ["S03", "S01"], "strategy": "sma_cross"}
@@ -138,3 +139,42 @@ def test_a_window_that_makes_no_sense_is_refused(project: Project):
     result = ask(project, ASKED, start="2022-12-01", end="2022-06-01")
     assert not result.success
     assert "2022-12-01" in project.why(result)
+
+
+def verdict(project: Project, name: str) -> Any:
+    """Return what the newest evaluation of a check of requests said."""
+    (record,) = project.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
+    )
+    assert record.event is not None
+    return record.event.get_dagster_event().asset_check_evaluation_data
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "red", "told"),
+    [
+        ("sessions_inside_rate", 0.9, "symbols_inside_succeed", "symbols succeeded: 83.3%"),
+        ("sessions_inside_rate", 0.9, "sessions_succeed", "0 of 1 sessions succeeded: 0.0%"),
+        ("sessions_seconds", 1e-3, "sessions_are_quick", "1 sessions took"),
+    ],
+)
+def test_each_check_of_sessions_is_seen_to_fail(
+    project: Project, limit: str, value: float, red: str, told: str
+):
+    project.spoil("S03")
+    tight = Thresholds(**{limit: value})  # pyright: ignore[reportArgumentType]
+    job = project.definitions(thresholds=tight).resolve_job_def("backtest_request")
+    asked = {**ASKED, "symbols": list(SYMBOLS[:6])}
+    result = job.execute_in_process(
+        run_config={"ops": {"answer": {"config": asked}}},
+        instance=project.instance,
+        raise_on_error=False,
+    )
+    found = verdict(project, red)
+    assert not found.passed
+    assert found.severity.value == "ERROR"
+    assert told in str(found.description)
+    assert found.metadata["what_to_do"].value
+    # What was answered is kept, whatever the verdict; a request alone answers for its own symbols.
+    assert project.manager.get_backtests_by_run(result.run_id).height == 5
+    assert result.success is (limit == "sessions_seconds")
