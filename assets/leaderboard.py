@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -91,9 +91,13 @@ def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFile
 
     # A curve belongs to the run that its row names: join, or an older run's curve would stand in.
     rows = standing.select("run_id", "strategy", "symbol")
-    curves = files.equity(standing["run_id"].unique().sort())
-    equity = curves.join(rows, on=["run_id", "strategy", "symbol"], how="semi")
-    return leaderboard_plot(ranking, standing, equity)
+    runs = standing["run_id"].unique().sort()
+
+    def curves() -> "Iterator[pl.DataFrame]":
+        for part in files.equity_parts(runs):
+            yield part.join(rows, on=["run_id", "strategy", "symbol"], how="semi")
+
+    return leaderboard_plot(ranking, standing, curves)
 
 
 def _csv(ranking: "pl.DataFrame") -> bytes:

@@ -1,6 +1,7 @@
 """Plots of the leaderboard, as PNG. matplotlib without its global state: no window, no pyplot."""
 
 import io
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,13 +14,18 @@ _GREY = "#b9c0c7"
 _INK = "#2b2f33"
 
 
-def growth_of_one(equity: pl.DataFrame) -> pl.DataFrame:
+Curves = Callable[[], Iterable[pl.DataFrame]]
+"""Gives, as often as it is called, frames with the columns strategy, symbol, date and equity.
+
+All curves of a strategy and symbol are in one of the frames.
+"""
+
+
+def growth_of_one(curves: Curves) -> pl.DataFrame:
     """Return what one unit spread evenly over a strategy's symbols became, day by day.
 
-    Parameters
-    ----------
-    equity
-        Columns strategy, symbol, date, equity; a curve a strategy and symbol.
+    The frames are looked at one after the other, twice, so that memory does not grow with the
+    universe.
 
     Returns
     -------
@@ -27,9 +33,20 @@ def growth_of_one(equity: pl.DataFrame) -> pl.DataFrame:
         Columns strategy, date, growth. A symbol counts as cash before its first bar and as its
         last value after its last one, so that nobody enters or leaves the average.
     """
+    days = pl.concat([part.select("date").unique() for part in curves()]).unique()
+    sums = [
+        _sums(of_strategy, days)
+        for part in curves()
+        for of_strategy in part.partition_by("strategy")
+    ]
+    growth = pl.col("growth").sum() / pl.col("symbols").sum()
+    return pl.concat(sums).group_by("strategy", "date").agg(growth).sort("strategy", "date")
+
+
+def _sums(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """Return the growth of a strategy's symbols, added up, and how many they are, day by day."""
     capital = pl.col("equity").first().over("strategy", "symbol", order_by="date")
     relative = equity.with_columns((pl.col("equity") / capital).alias("growth"))
-    days = relative.select("date").unique()
     pairs = relative.select("strategy", "symbol").unique()
     filled = (
         pairs.join(days, how="cross")
@@ -37,10 +54,11 @@ def growth_of_one(equity: pl.DataFrame) -> pl.DataFrame:
         .sort("strategy", "symbol", "date")
         .with_columns(pl.col("growth").forward_fill().over("strategy", "symbol").fill_null(1.0))
     )
-    return filled.group_by("strategy", "date").agg(pl.col("growth").mean()).sort("strategy", "date")
+    each = pl.col("growth").sum(), pl.len().alias("symbols")
+    return filled.group_by("strategy", "date").agg(*each)
 
 
-def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, equity: pl.DataFrame) -> bytes:
+def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, curves: Curves) -> bytes:
     """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
     Parameters
@@ -49,15 +67,15 @@ def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, equity: pl.D
         The leaderboard, best strategy first.
     standing
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
-    equity
-        The curves, as `growth_of_one` takes them.
+    curves
+        As `growth_of_one` takes them.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
-    _draw_growth(left, growth_of_one(equity), order, ranking["rank"].count())
+    _draw_growth(left, growth_of_one(curves), order, ranking["rank"].count())
     _draw_spread(right, standing.filter("ranked"), order)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)

@@ -6,7 +6,7 @@ writes into another's: what a run did can be told from what an earlier one did, 
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -121,12 +121,15 @@ class BacktestFiles(dg.ConfigurableResource):
         from resources.backtest_tables import EQUITY_SCHEMA
 
         nothing = EQUITY_SCHEMA.to_frame().with_columns(run_id=pl.lit("", dtype=pl.String))
-        parts = [
-            self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
-            for run_id in run_ids
-            for part in self.parts(run_id)
-        ]
-        return pl.concat([nothing, *parts])
+        return pl.concat([nothing, *self.equity_parts(run_ids)])
+
+    def equity_parts(self, run_ids: Iterable[str]) -> "Iterator[pl.DataFrame]":
+        """Yield the same a part at a time: all curves of 1,000 symbols are 7 million rows."""
+        import polars as pl
+
+        for run_id in run_ids:
+            for part in self.parts(run_id):
+                yield self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
 
     def delete(self, run_id: str) -> None:
         """Remove all that a run has stored; nothing for a run that has stored nothing."""

@@ -120,7 +120,7 @@ def _table(title: str, seen: dict[str, Seen]) -> Table:
 
 
 QUESTION = Question(
-    "budget", __doc__ or "", {"refused": 0, "used": 0.90, "used_database": 0.80}, ask, "market_data"
+    "budget", __doc__ or "", {"refused": 0, "used": 0.90, "used_database": 0.90}, ask, "market_data"
 )
 
 if __name__ == "__main__":
