@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+
+from resources.result_store.resource import ResultStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,6 +70,25 @@ def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(f
     assert (folder / ".data/postgres").exists()
     messages = [line for line in ranged.stderr.splitlines() if " - dagster - " in line]
     assert len(messages) < 10, "the console shows messages, not the events of the bookkeeping"
+
+
+def test_a_request_is_answered_by_the_commands_that_the_readme_shows(folder: Path):
+    readme = (ROOT / "README.md").read_text()
+    (block,) = [one for one in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "-j " in one]
+    dagster = f"{sys.executable} -m dagster job"
+    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DAGSTER_HOME")}
+    done = subprocess.run(
+        ["sh", "-ec", block.replace("dagster job", dagster)],
+        cwd=folder,
+        env={**kept, "GAUNTLET_START": "2023-07-01"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    store = ResultStore(home=str(folder / ".data")).manager()
+    rows = store.get_backtests_by_strategy("rsi")
+    assert {(row["symbol"], row["run_user"]) for row in rows} == {("AAPL", "ann"), ("MSFT", "ann")}
 
 
 def test_an_unknown_partition_is_refused_by_name(folder: Path):
