@@ -5,11 +5,13 @@ from datetime import date
 from typing import Any
 
 import polars as pl
+import sqlalchemy as sa
 
 from engine.metrics import METRICS
 from resources.result_store.failures import SymbolFailure
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text
+from resources.result_store.manager import BacktestPersistenceManager
 
 START, END = date(2021, 1, 1), date(2023, 12, 31)
 
@@ -100,3 +102,15 @@ def failure(**changes: Any) -> SymbolFailure:
         "end_date": END,
     }
     return SymbolFailure(**{**values, **changes})
+
+
+def count(manager: BacktestPersistenceManager, table: Any) -> int | None:
+    """Return how many rows a table has."""
+    with manager.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+
+
+def record_run(manager: BacktestPersistenceManager, **changes: Any) -> None:
+    """Record a run as it is usual, but for the changes."""
+    run = {"run_id": "run-1", "source": "synthetic", "start_date": START, "end_date": END}
+    manager.record_run(**{**run, **changes})

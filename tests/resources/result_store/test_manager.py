@@ -1,14 +1,11 @@
 """What is saved is found again: by id, symbol, strategy and run; and ranked, compared, deleted."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import polars as pl
 import pytest
-import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
 from engine.metrics import METRICS
@@ -19,13 +16,12 @@ from resources.result_store.errors import (
 )
 from resources.result_store.frames import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.models import Failure, Run
-from resources.universe import Listing, Universe
 from tests.resources.result_store.rows import (
     END,
     START,
-    failure,
+    count,
     identifier,
+    record_run,
     result,
     results_frame,
     trade,
@@ -37,11 +33,6 @@ NO_TRADES = TRADES_SCHEMA.to_frame()
 
 def _save(manager: BacktestPersistenceManager, *rows: dict[str, Any]) -> None:
     manager.save_backtests(results_frame(rows), NO_TRADES)
-
-
-def _count(manager: BacktestPersistenceManager, table: Any) -> int | None:
-    with manager.engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
 
 
 def test_a_result_comes_back_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
@@ -74,7 +65,7 @@ def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersiste
     assert str(saved) == identifier(result())
     manager.save_backtests(results_frame([result()]), trades_frame((str(saved), trade())))
     assert len(manager.get_backtests_by_symbol("AAPL")) == 1
-    assert _count(manager, TRADES) == 1
+    assert count(manager, TRADES) == 1
 
 
 def test_run_user_universe_and_reasons_may_be_left_out(
@@ -265,57 +256,8 @@ def test_deleting_a_backtest_deletes_its_trades_and_no_others(
     assert manager.delete_backtest(str(gone)) is True
     assert manager.get_backtest_by_id(gone) is None
     assert manager.get_backtest_by_id(kept) is not None
-    assert _count(manager, TRADES) == 1
+    assert count(manager, TRADES) == 1
     assert manager.delete_backtest(gone) is False
-
-
-def test_a_run_is_recorded_once_and_updated(manager: BacktestPersistenceManager) -> None:
-    run = {"source": "synthetic", "start_date": START, "end_date": END}
-    manager.record_run("run-1", **run, run_user="ada")
-    manager.record_run("run-1", **run, run_user="ada", profile={"peak_mb": 512.5})
-    with manager.engine.connect() as connection:
-        stored = connection.execute(sa.select(sa.inspect(Run).local_table)).mappings().one()
-    assert stored["profile"] == {"peak_mb": 512.5}
-    assert stored["run_user"] == "ada"
-    assert stored["updated_at"] > stored["started_at"]
-
-
-def test_a_profile_with_nan_is_refused(manager: BacktestPersistenceManager) -> None:
-    run = {"source": "synthetic", "start_date": START, "end_date": END}
-    with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
-        manager.record_run("run-1", **run, profile={"peak_mb": float("nan")})
-
-
-def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenceManager) -> None:
-    both = [failure(), failure(stage="backtests", strategy="rsi")]
-    assert manager.record_failures("run-1", both) == 2
-    first = manager.get_failures("run-1")
-    assert (
-        manager.record_failures("run-1", [failure(message="again"), failure(message="last")]) == 1
-    )
-    found = manager.get_failures("run-1")
-    assert [(row["stage"], row["strategy"]) for row in found] == [
-        ("backtests", "rsi"),
-        ("prices", None),
-    ]
-    assert found[0] == first[0]
-    assert found[1]["message"] == "last"
-    assert found[1]["failed_at"] > first[1]["failed_at"]
-    assert manager.get_failures("run-2") == []
-
-
-def test_no_failures_are_fine(manager: BacktestPersistenceManager) -> None:
-    assert manager.record_failures("run-1", []) == 0
-    assert _count(manager, Failure) == 0
-
-
-def test_a_failure_s_message_is_stored_whatever_it_holds(
-    manager: BacktestPersistenceManager,
-) -> None:
-    manager.record_failures("run-1", [failure(message="bad byte \0 in feed " + "x" * 10_000)])
-    message = manager.get_failures("run-1")[0]["message"]
-    assert message.startswith("bad byte  in feed x")
-    assert len(message) == 4000
 
 
 def test_a_window_that_ends_before_it_begins_is_not_saved(
@@ -323,11 +265,6 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
 ) -> None:
     with pytest.raises(InvalidResultError, match="ck_backtests_window"):
         manager.save_backtest_result(result(end_date=START - timedelta(days=1)))
-
-
-def _record(manager: BacktestPersistenceManager, **changes: Any) -> None:
-    run = {"run_id": "run-1", "source": "synthetic", "start_date": START, "end_date": END}
-    manager.record_run(**{**run, **changes})
 
 
 @pytest.mark.parametrize(
@@ -357,11 +294,11 @@ def _record(manager: BacktestPersistenceManager, **changes: Any) -> None:
         (lambda m: m.record_failures(None, []), "run_id is None"),
         (lambda m: m.get_backtests_by_ids(5), "identifiers is 5"),
         (lambda m: m.count_trades(None), "identifiers is None"),
-        (lambda m: _record(m, run_id=5), "run_id is 5"),
-        (lambda m: _record(m, source=""), "source is ''"),
-        (lambda m: _record(m, end_date="2021-01-01"), "end is '2021-01-01'"),
-        (lambda m: _record(m, start_date=END, end_date=START), "is after end"),
-        (lambda m: _record(m, profile=["prices"]), "profile is ['prices']"),
+        (lambda m: record_run(m, run_id=5), "run_id is 5"),
+        (lambda m: record_run(m, source=""), "source is ''"),
+        (lambda m: record_run(m, end_date="2021-01-01"), "end is '2021-01-01'"),
+        (lambda m: record_run(m, start_date=END, end_date=START), "is after end"),
+        (lambda m: record_run(m, profile=["prices"]), "profile is ['prices']"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_is_allowed(
@@ -412,68 +349,3 @@ def test_the_days_of_a_period_are_both_in_it(manager: BacktestPersistenceManager
             connection.exec_driver_sql(f"UPDATE backtests SET updated_at = '{saved}'")
         found = manager.get_performance_summary(date(2021, 3, 1), date(2021, 3, 2))
         assert found["backtests"] == counted, saved
-
-
-UNIVERSE = Universe(
-    (
-        Listing("MSFT", "Technology", date(1986, 3, 13)),
-        Listing("AAPL"),
-        Listing("OLD", None, None, date(2019, 5, 1)),
-    )
-)
-
-
-def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
-    manager: BacktestPersistenceManager,
-) -> None:
-    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
-    for run in ("run-1", "run-2"):
-        manager.record_run(run, **window, universe=UNIVERSE)
-        manager.record_run(run, **window)  # a stage that does not know it forgets nothing
-    assert manager.get_universe("run-2") == [
-        {
-            "symbol": one.symbol,
-            "sector": one.sector,
-            "listed_from": one.listed_from,
-            "listed_to": one.listed_to,
-        }
-        for one in UNIVERSE.listings
-    ]
-    assert manager.get_universe("run-3") == []
-    with manager.engine.connect() as connection:
-        count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
-        assert count == 3
-    manager.record_run("run-3", **window, universe=Universe(UNIVERSE.listings[:1]))
-    assert [row["symbol"] for row in manager.get_universe("run-3")] == ["MSFT"]
-
-
-def test_runs_that_record_one_universe_at_once_keep_its_rows_once(
-    manager: BacktestPersistenceManager,
-) -> None:
-    runs, universe = 20, Universe(tuple(Listing(f"S{number:03}") for number in range(200)))
-    start = Barrier(runs)
-
-    def record(number: int) -> None:
-        start.wait()
-        _record(manager, run_id=f"run-{number}", universe=universe)
-
-    with ThreadPoolExecutor(runs) as pool:
-        list(pool.map(record, range(runs)))
-    for number in range(runs):
-        symbols = [row["symbol"] for row in manager.get_universe(f"run-{number}")]
-        assert symbols == list(universe.symbols)
-    with manager.engine.connect() as connection:
-        count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
-    assert count == len(universe.listings)
-
-
-def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceManager) -> None:
-    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
-    for number in range(4):
-        stage = "prices" if number == 2 else "backtests"
-        manager.record_run(f"run-{number}", **window, profile={stage: {"requested": number}})
-    found = manager.get_stage_history("backtests", limit=2)
-    assert [(row["run_id"], row["profile"]) for row in found] == [
-        ("run-3", {"requested": 3}),
-        ("run-1", {"requested": 1}),
-    ]

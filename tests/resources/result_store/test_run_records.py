@@ -1,0 +1,162 @@
+"""What is kept of runs: profile and universe, what failed in them, which results are theirs."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from threading import Barrier
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from resources.result_store.errors import InvalidResultError
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.models import Failure, Run
+from resources.universe import Listing, Universe
+from tests.resources.result_store.rows import (
+    END,
+    START,
+    count,
+    failure,
+    identifier,
+    record_run,
+    result,
+)
+
+
+def test_a_run_is_recorded_once_and_updated(manager: BacktestPersistenceManager) -> None:
+    run = {"source": "synthetic", "start_date": START, "end_date": END}
+    manager.record_run("run-1", **run, run_user="ada")
+    manager.record_run("run-1", **run, run_user="ada", profile={"peak_mb": 512.5})
+    with manager.engine.connect() as connection:
+        stored = connection.execute(sa.select(sa.inspect(Run).local_table)).mappings().one()
+    assert stored["profile"] == {"peak_mb": 512.5}
+    assert stored["run_user"] == "ada"
+    assert stored["updated_at"] > stored["started_at"]
+
+
+def test_a_profile_with_nan_is_refused(manager: BacktestPersistenceManager) -> None:
+    run = {"source": "synthetic", "start_date": START, "end_date": END}
+    with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
+        manager.record_run("run-1", **run, profile={"peak_mb": float("nan")})
+
+
+def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenceManager) -> None:
+    both = [failure(), failure(stage="backtests", strategy="rsi")]
+    assert manager.record_failures("run-1", both) == 2
+    first = manager.get_failures("run-1")
+    assert (
+        manager.record_failures("run-1", [failure(message="again"), failure(message="last")]) == 1
+    )
+    found = manager.get_failures("run-1")
+    assert [(row["stage"], row["strategy"]) for row in found] == [
+        ("backtests", "rsi"),
+        ("prices", None),
+    ]
+    assert found[0] == first[0]
+    assert found[1]["message"] == "last"
+    assert found[1]["failed_at"] > first[1]["failed_at"]
+    assert manager.get_failures("run-2") == []
+
+
+def test_no_failures_are_fine(manager: BacktestPersistenceManager) -> None:
+    assert manager.record_failures("run-1", []) == 0
+    assert count(manager, Failure) == 0
+
+
+def test_a_failure_s_message_is_stored_whatever_it_holds(
+    manager: BacktestPersistenceManager,
+) -> None:
+    manager.record_failures("run-1", [failure(message="bad byte \0 in feed " + "x" * 10_000)])
+    message = manager.get_failures("run-1")[0]["message"]
+    assert message.startswith("bad byte  in feed x")
+    assert len(message) == 4000
+
+
+UNIVERSE = Universe(
+    (
+        Listing("MSFT", "Technology", date(1986, 3, 13)),
+        Listing("AAPL"),
+        Listing("OLD", None, None, date(2019, 5, 1)),
+    )
+)
+
+
+def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
+    manager: BacktestPersistenceManager,
+) -> None:
+    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
+    for run in ("run-1", "run-2"):
+        manager.record_run(run, **window, universe=UNIVERSE)
+        manager.record_run(run, **window)  # a stage that does not know it forgets nothing
+    assert manager.get_universe("run-2") == [
+        {
+            "symbol": one.symbol,
+            "sector": one.sector,
+            "listed_from": one.listed_from,
+            "listed_to": one.listed_to,
+        }
+        for one in UNIVERSE.listings
+    ]
+    assert manager.get_universe("run-3") == []
+    with manager.engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
+        assert count == 3
+    manager.record_run("run-3", **window, universe=Universe(UNIVERSE.listings[:1]))
+    assert [row["symbol"] for row in manager.get_universe("run-3")] == ["MSFT"]
+
+
+def test_runs_that_record_one_universe_at_once_keep_its_rows_once(
+    manager: BacktestPersistenceManager,
+) -> None:
+    runs, universe = 20, Universe(tuple(Listing(f"S{number:03}") for number in range(200)))
+    start = Barrier(runs)
+
+    def record(number: int) -> None:
+        start.wait()
+        record_run(manager, run_id=f"run-{number}", universe=universe)
+
+    with ThreadPoolExecutor(runs) as pool:
+        list(pool.map(record, range(runs)))
+    for number in range(runs):
+        symbols = [row["symbol"] for row in manager.get_universe(f"run-{number}")]
+        assert symbols == list(universe.symbols)
+    with manager.engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
+    assert count == len(universe.listings)
+
+
+def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceManager) -> None:
+    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
+    for number in range(4):
+        stage = "prices" if number == 2 else "backtests"
+        manager.record_run(f"run-{number}", **window, profile={stage: {"requested": number}})
+    found = manager.get_stage_history("backtests", limit=2)
+    assert [(row["run_id"], row["profile"]) for row in found] == [
+        ("run-3", {"requested": 3}),
+        ("run-1", {"requested": 1}),
+    ]
+
+
+def test_of_several_runs_only_what_may_pass_is_told(manager: BacktestPersistenceManager) -> None:
+    manager.record_failures("run-1", [failure(transient=True), failure(symbol="IBM")])
+    manager.record_failures("run-2", [failure(symbol="MSFT", transient=True)])
+    manager.record_failures("run-3", [failure(symbol="GOOG", transient=True)])
+    found = manager.get_transient_failures(["run-2", "run-1", "run-4"])
+    assert [(row["run_id"], row["symbol"]) for row in found] == [
+        ("run-1", "AAPL"),
+        ("run-2", "MSFT"),
+    ]
+    assert manager.get_transient_failures([]) == []
+
+
+def test_a_run_that_names_its_results_has_them_whoever_saved_them_since(
+    manager: BacktestPersistenceManager,
+) -> None:
+    shared, own = result(run_id="run-1"), result(run_id="run-1", symbol="IBM")
+    for row in (shared, own):
+        manager.save_backtest_result(row)
+    named = {"requests": {"results": [identifier(shared), identifier(own)]}, "prices": {}}
+    record_run(manager, profile=named)
+    manager.save_backtest_result({**shared, "run_id": "run-2"})
+    assert manager.get_backtests_by_run("run-1")["symbol"].to_list() == ["AAPL", "IBM"]
+    assert manager.get_backtests_by_run("run-2")["symbol"].to_list() == ["AAPL"]
