@@ -20,6 +20,7 @@ from tests.resources.result_store.rows import (
     END,
     START,
     count,
+    failure,
     identifier,
     record_run,
     result,
