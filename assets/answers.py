@@ -1,6 +1,5 @@
 """How a request is answered: refused or checked, its bars fetched, its rows saved and shown."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,13 +13,15 @@ from resources.result_store.resource import ResultStore
 from resources.run_settings import RunSettings
 from resources.universe import Universe
 from strategies.base import Strategy
-from strategies.errors import GauntletError, UnknownStrategyError, did_you_mean
+from strategies.errors import GauntletError, did_you_mean
+from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
     import polars as pl
 
     from assets.backtest_stage import BacktestStage
     from resources.market_data.merge import Span
+    from resources.result_store.manager import BacktestPersistenceManager
 
 _SHOWN = ("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
 
@@ -38,13 +39,10 @@ class Asked(Protocol):
     parameters: dict[str, float]
 
 
-def checked(
-    asked: Asked,
-    universe: Universe,
-    strategies: Mapping[str, type[Strategy]],
-    run_settings: RunSettings,
-) -> Strategy:
+def checked(asked: Asked, universe: Universe, run_settings: RunSettings) -> Strategy:
     """Refuse what makes no sense before any work is done; return the strategy.
+
+    Its parameters are those that are asked for, and else those of `run_settings`.
 
     Raises
     ------
@@ -55,21 +53,19 @@ def checked(
         raise InvalidRequestError("user is empty; allowed: the name under which results are kept.")
     if not asked.symbols:
         raise InvalidRequestError("symbols is empty; allowed: one or more of the universe.")
+    known = universe.symbols
     for number, symbol in enumerate(asked.symbols):
-        if symbol not in universe.symbols:
+        if symbol not in known:
             raise InvalidRequestError(
-                f"'{symbol[:40]}' is not among the {len(universe.symbols)} symbols of the "
-                f"universe.{did_you_mean(symbol.upper(), universe.symbols)}"
+                f"'{symbol[:40]}' is not among the {len(known)} symbols of the "
+                f"universe.{did_you_mean(symbol.upper(), known)}"
             )
         if symbol in asked.symbols[:number]:
             raise InvalidRequestError(f"symbols has {symbol} twice; allowed: each once.")
     run_settings.check()
-    if asked.strategy not in strategies:
-        raise UnknownStrategyError(
-            f"There is no strategy '{asked.strategy[:40]}'."
-            f"{did_you_mean(asked.strategy, strategies)} Registered: {', '.join(strategies)}."
-        )
-    return strategies[asked.strategy].from_mapping(asked.parameters)
+    strategy = get_strategy(asked.strategy)
+    of_run = run_settings.parameters.get(strategy.name, {})
+    return strategy.from_mapping({**of_run, **asked.parameters})
 
 
 @dataclass
@@ -140,28 +136,40 @@ def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span") -> boo
 
 
 def saved(answer: Answer, result_store: ResultStore) -> None:
-    """Save the results, read them back, and count as failed what is not there as it was made."""
-    import polars as pl
+    """Save the results, read them back, and count as failed what is not there as it was made.
 
-    from resources.result_store.reconciliation import intact
+    A result that is stored already is left to whoever made it: it is the same to the bit.
+    """
+    import polars as pl
 
     stage, manager = answer.stage, result_store.manager()
     run_id = stage.context.run.run_id
     kept = []
     for part in stage.backtest_files.parts(run_id):
         tables = stage.backtest_files.read_part(run_id, part)
-        identifiers = tables.results["id"].to_list()
         with stage.profile.database():
-            manager.save_backtests(tables.results, tables.trades)
-            stored = manager.get_backtests_by_ids(identifiers)
-            counts = manager.count_trades(identifiers)
-        kept.append(intact(tables.results, stored, counts))
+            there = _intact(manager, tables.results)
+            new = tables.results.join(there, on="id", how="anti")
+            if not new.is_empty():
+                trades = tables.trades.join(new, left_on="backtest_id", right_on="id", how="semi")
+                manager.save_backtests(new, trades)
+                there = _intact(manager, tables.results)
+        kept.append(there)
         for symbol in set(tables.results["symbol"]) - set(kept[-1]["symbol"]):
             message = f"{symbol}: its result does not read back from the store as it was made."
             stage.failures.append(Failure(symbol, "UnreconciledRowsError", message))
     if kept:
         answer.rows = pl.concat(kept)
         answer.identifiers = answer.rows["id"].to_list()
+
+
+def _intact(manager: "BacktestPersistenceManager", results: "pl.DataFrame") -> "pl.DataFrame":
+    """Return those of the results that the store holds as they were made."""
+    from resources.result_store.reconciliation import intact
+
+    identifiers = results["id"].to_list()
+    stored = manager.get_backtests_by_ids(identifiers)
+    return intact(results, stored, manager.count_trades(identifiers))
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field
 from assets.answers import Answer, checked, fetched, saved
 from assets.checks.gates import evaluations
 from assets.checks.sessions import SESSIONS
-from assets.stages import REQUESTS, REQUESTS_KEY, close_stage, fail_if_nothing_was_made
+from assets.stages import REQUESTS, REQUESTS_KEY, close_stage, failure_of
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.price_store import PriceStore
@@ -24,7 +24,6 @@ from resources.run_settings import RunSettings
 from resources.sessions import measured_together
 from resources.thresholds import Thresholds
 from resources.universe import Universe
-from strategies.base import Strategy
 
 BACKTEST_REQUEST, ANSWER = "backtest_request", "answer"
 """The names of the job, and of its op."""
@@ -57,9 +56,7 @@ def build_request_spec() -> dg.AssetSpec:
     )
 
 
-def build_request_op(
-    universe: Universe, strategies: Mapping[str, type[Strategy]]
-) -> dg.OpDefinition:
+def build_request_op(universe: Universe) -> dg.OpDefinition:
     """Return the op that answers a request on a universe."""
 
     @dg.op(name=ANSWER, description="Answers a request, and saves the answer.")
@@ -77,11 +74,15 @@ def build_request_op(
         # Here, not above: it brings the whole engine along.
         from assets.backtest_stage import BacktestStage
 
-        strategy = checked(config, universe, strategies, run_settings)
+        strategy = checked(config, universe, run_settings)
+        window, user = run_settings.window(), config.user
+        run_log = RunLog(result_store, market_data.source, window, universe, user)
+        # Before there are rows: the leaderboard tells by it whose they are.
+        run_log.record(context.run, REQUESTS, {"requested": len(config.symbols)}, ())
         stage = BacktestStage(
             context,
             config.symbols,
-            config.user,
+            user,
             universe,
             market_data.source,
             price_store,
@@ -94,31 +95,29 @@ def build_request_op(
         stage.run(fetched(given, market_data))
         saved(given, result_store)
         profile = given.summary()
-        window = run_settings.window()
-        run_log = RunLog(result_store, market_data.source, window, universe, config.user)
-        # Recorded before it is looked at: the others of the same time count it in, too.
+        profile["together"] = _together(context, result_store, profile, thresholds)
         close_stage(context, run_log, REQUESTS, profile, stage.failures)
-        profile["together"] = _together(context, result_store, thresholds)
-        run_log.record(context.run, REQUESTS, profile, ())
         context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=given.metadata()))
         for evaluation in evaluations(REQUESTS_KEY, SESSIONS, profile, thresholds):
             # Dagster takes it, though its types do not say so; a test sees it on the page.
             context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
         if not _is_success(profile, thresholds):
-            fail_if_nothing_was_made(stage.failures, made=0)
+            raise failure_of(stage.failures)
 
     return answer
 
 
 def _together(
-    context: dg.OpExecutionContext, result_store: ResultStore, thresholds: Thresholds
+    context: dg.OpExecutionContext,
+    result_store: ResultStore,
+    profile: Mapping[str, Any],
+    thresholds: Thresholds,
 ) -> dict[str, Any]:
-    profiles = {
-        row["run_id"]: row["profile"]
-        for row in result_store.manager().get_stage_history(REQUESTS, _SESSIONS_ASKED)
-    }
-    inside = {run: one["succeeded"] / one["requested"] for run, one in profiles.items()}
-    succeeded = _is_success(profiles[context.run.run_id], thresholds)
+    history = result_store.manager().get_stage_history(REQUESTS, _SESSIONS_ASKED)
+    profiles = {row["run_id"]: row["profile"] for row in history} | {context.run.run_id: profile}
+    # Of one that has not come to an end, nothing is known to have succeeded.
+    inside = {run: one.get("succeeded", 0) / one["requested"] for run, one in profiles.items()}
+    succeeded = _is_success(profile, thresholds)
     return measured_together(context.instance, context.run, inside, succeeded).summary()
 
 

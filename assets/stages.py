@@ -72,8 +72,13 @@ def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
         return
     if not failures:
         raise dg.Failure("Nothing to work on: see what failed upstream.", allow_retries=False)
+    raise failure_of(failures)
+
+
+def failure_of(failures: Sequence[Failure]) -> dg.Failure:
+    """Return what ends a step for the sake of its symbols: the first one's reason."""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    raise dg.Failure(_line(failures[0]) + more, allow_retries=False)
+    return dg.Failure(_line(failures[0]) + more, allow_retries=False)
 
 
 def _line(failure: Failure) -> str:

@@ -1,19 +1,14 @@
 """The job by which an analyst asks for backtests, from the launchpad or through GraphQL."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 
 from assets.requests import BACKTEST_REQUEST, build_request_op
 from resources.universe import Universe
-from strategies.base import Strategy
 
 
-def build_request_job(
-    universe: Universe, strategies: Mapping[str, type[Strategy]]
-) -> dg.JobDefinition:
+def build_request_job(universe: Universe) -> dg.JobDefinition:
     """Return the job; each request is a run of it."""
-    answer = build_request_op(universe, strategies)
+    answer = build_request_op(universe)
 
     @dg.job(
         name=BACKTEST_REQUEST,

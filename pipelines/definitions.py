@@ -56,7 +56,7 @@ def build_defs(
         ],
         asset_checks=build_checks(names),
         jobs=[
-            build_request_job(universe, strategies),
+            build_request_job(universe),
             build_retry_job(),
             build_nightly_job(),
             *build_automation_jobs(),

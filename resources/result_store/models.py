@@ -220,6 +220,11 @@ class Run(Base):
     __table_args__ = (
         CheckConstraint("jsonb_typeof(profile) = 'object'", name="profile"),
         Index("ix_backtest_runs_started_at", "started_at"),
+        Index(
+            "ix_backtest_runs_requests",
+            "run_id",
+            postgresql_where=text("profile ? 'backtest_requests'"),
+        ),
     )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)

@@ -30,7 +30,8 @@ Found in an index, so that of the wide rows only the newest are read.
 _STANDING = """
 WITH comparison AS (
     SELECT source, start_date, end_date, settings
-    FROM backtests{within}
+    FROM backtests
+    WHERE {not_asked}{within}
     ORDER BY updated_at DESC, id DESC
     LIMIT 1
 ), pairs AS (
@@ -46,6 +47,7 @@ WITH comparison AS (
         WHERE symbol = pairs.symbol AND strategy = pairs.strategy
             AND source = comparison.source AND settings = comparison.settings
             AND start_date = comparison.start_date AND end_date = comparison.end_date
+            AND {not_asked}
         ORDER BY updated_at DESC, id DESC
         LIMIT 1
     ) AS newest_of_kind
@@ -65,6 +67,7 @@ WITH comparison AS (
             AND source = comparison.source AND settings = comparison.settings
             AND start_date = comparison.start_date AND end_date = comparison.end_date
             AND parameters = versions.parameters AND code_version = versions.code_version
+            AND {not_asked}
         ORDER BY updated_at DESC, id DESC
         LIMIT 1
     ) AS newest_of_version
@@ -75,7 +78,8 @@ WITH comparison AS (
     FROM newest
     WHERE NOT EXISTS (
         SELECT FROM failures
-        WHERE failures.symbol = newest.symbol
+        WHERE failures.stage <> 'backtest_requests'
+            AND failures.symbol = newest.symbol
             AND failures.source = newest.source
             AND failures.start_date = newest.start_date
             AND failures.end_date = newest.end_date
@@ -118,26 +122,32 @@ CROSS JOIN LATERAL (
 ORDER BY rank, strategy
 """
 
-_CHOSEN = """
-    WHERE symbol = ANY(:universe) AND strategy = ANY(:strategies)"""
+_NOT_ASKED = "run_id NOT IN (SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests')"
+"""Rows of the pipeline, and not what an analyst alone has asked for, on terms of their own."""
 
-_WITHIN_COMPARISON = (
-    _CHOSEN
-    + """ AND source = :source
+_CHOSEN = "symbol = ANY(:universe) AND strategy = ANY(:strategies)"
+
+_WITHIN_COMPARISON = f"""
+        AND {_CHOSEN} AND source = :source
         AND start_date = :start_date AND end_date = :end_date
         AND settings = CAST(:settings AS jsonb)"""
-)
 
 
 def _standing(within: str = "", chosen: str = "") -> str:
-    return _STANDING.format(within=within, chosen=chosen, minimum_trades=MINIMUM_TRADES)
+    return _STANDING.format(
+        within=within,
+        chosen=f"\n    WHERE {chosen}" if chosen else "",
+        not_asked=_NOT_ASKED,
+        minimum_trades=MINIMUM_TRADES,
+    )
 
 
 LEADERBOARD = _standing() + _RANKING
 """Strategies ranked over the universe, highest median Sharpe ratio first.
 
 Compared are only rows of one kind: same source, window and settings as the newest row of all,
-and of each strategy the parameters and the code version of its own newest row.
+and of each strategy the parameters and the code version of its own newest row. What only a request
+of an analyst has made, or failed at, counts nowhere.
 A row whose symbol has failed since, in the same source and window, is left out: a result of
 yesterday must not stand in for today's failure. Medians, and the mean win rate, are of the
 ranked rows (`MINIMUM_TRADES` closed trades and a Sharpe ratio); the worst drawdown, the trades
