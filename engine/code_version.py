@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from strategies.base import Strategy
-from strategies.registry import source_of
+from strategies.source import source_of
 
 _LIBRARIES = ("TA-Lib", "numpy")
 

@@ -9,7 +9,6 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -46,15 +45,6 @@ def get_strategy(name: str) -> type[Strategy]:
             f"Registered: {', '.join(known)}."
         )
     return known[name]
-
-
-def source_of(strategy: type[Strategy]) -> bytes:
-    """Return the source that decides a strategy's signals: its file and those it builds on."""
-    shared = [Path(__file__).with_name(f"{name}.py") for name in _SHARED]
-    return b"".join(path.read_bytes() for path in [Path(inspect.getfile(strategy)), *shared])
-
-
-_SHARED = ("base", "crossings", "indicators", "shared")
 
 
 def _defined_in(module: ModuleType) -> list[type[Strategy]]:

@@ -57,3 +57,40 @@ def test_an_edit_changes_what_it_touches(copy: Path, edited: str, stale: set[str
         file.write("# edited\n")
     after = _versions(copy)
     assert {name for name in before if before[name] != after[name]} == stale
+
+
+MINE = """
+from strategies.rsi import Rsi
+{imports}
+
+class Mine(Rsi):
+    name = "mine"
+"""
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from strategies.turns import turn",
+        "from strategies import turns",
+        "import strategies.turns",
+        "from .turns import turn",
+        "from . import turns",
+    ],
+)
+def test_what_a_strategy_builds_on_makes_it_stale_too(copy: Path, imports: str):
+    (copy / "strategies/mine.py").write_text(MINE.format(imports=imports))
+    (copy / "strategies/turns.py").write_text("from strategies.far import far\nturn = far\n")
+    (copy / "strategies/far.py").write_text("far = 1\n")
+    (copy / "strategies/alone.py").write_text("unused = 1\n")
+    for edited, stale in (
+        ("turns", {"mine"}),
+        ("far", {"mine"}),
+        ("rsi", {"rsi", "mine"}),
+        ("alone", set()),
+    ):
+        before = _versions(copy)
+        with (copy / f"strategies/{edited}.py").open("a") as file:
+            file.write("# edited\n")
+        after = _versions(copy)
+        assert {name for name in before if before[name] != after[name]} == stale, edited
