@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
+from assets.markdown import markdown_table
 from engine.failure import Failure
 from resources.market_data.incremental import Fetcher
 from resources.market_data.resource import MarketData
@@ -98,12 +99,12 @@ class Answer:
 
     def _table(self) -> str:
         """Return the results as a table, and what failed below it."""
-        rows = [] if self.rows is None else self.rows.select(_SHOWN).sort("symbol").rows()
-        cells = [[_cell(value) for value in row] for row in rows]
-        lines = [list(_SHOWN), ["---", *["---:"] * (len(_SHOWN) - 1)], *cells]
+        shown = (
+            [] if self.rows is None else [markdown_table(self.rows.select(_SHOWN).sort("symbol"))]
+        )
         failures = self.stage.failures
         failed = [f"- `{one.symbol}` {one.error_class}: {one.message}" for one in failures]
-        return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", *failed])
+        return "\n".join([*shown, "", *failed])
 
 
 def fetched(answer: Answer, market_data: MarketData) -> list[str]:
@@ -170,9 +171,3 @@ def _intact(manager: "BacktestPersistenceManager", results: "pl.DataFrame") -> "
     identifiers = results["id"].to_list()
     stored = manager.get_backtests_by_ids(identifiers)
     return intact(results, stored, manager.count_trades(identifiers))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

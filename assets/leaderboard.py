@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.markdown import markdown_table
 from assets.stages import LEADERBOARD_KEY, SUMMARIES_KEY
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
@@ -18,6 +19,10 @@ from resources.run_settings import RunSettings
 if TYPE_CHECKING:
     import polars as pl
 
+_SHOWN = (
+    "rank", "strategy", "symbols", "median_sharpe_ratio", "median_total_return",
+    "worst_max_drawdown", "total_trades", "beat_benchmark",
+)  # fmt: skip
 _TABLE_FILE = "leaderboard.csv"
 _PLOT_FILE = "leaderboard.png"
 
@@ -58,7 +63,7 @@ def build_leaderboard(universe: Sequence[str], strategies: Sequence[str]) -> dg.
                 "strategies": ranking.height,
                 "symbols": standing["symbol"].n_unique(),
                 "runs": standing["run_id"].n_unique(),
-                "ranking": dg.MetadataValue.md(_markdown(ranking)),
+                "ranking": dg.MetadataValue.md(markdown_table(ranking.select(_SHOWN))),
                 "plot": dg.MetadataValue.md(_embedded(plot)),
                 "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(ranking))),
                 "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
@@ -108,24 +113,3 @@ def _csv(ranking: "pl.DataFrame") -> bytes:
 
 def _embedded(png: bytes) -> str:
     return f"![leaderboard](data:image/png;base64,{base64.b64encode(png).decode()})"
-
-
-def _markdown(ranking: "pl.DataFrame") -> str:
-    import polars as pl
-
-    shown = ranking.select(
-        "rank", "strategy", "symbols", "median_sharpe_ratio", "median_total_return",
-        "worst_max_drawdown", "total_trades", "beat_benchmark",
-    )  # fmt: skip
-    with pl.Config(
-        tbl_formatting="ASCII_MARKDOWN",
-        tbl_hide_dataframe_shape=True,
-        tbl_hide_column_data_types=True,
-        tbl_rows=-1,
-        tbl_cols=-1,
-        tbl_width_chars=-1,
-        fmt_str_lengths=100,
-        float_precision=3,
-    ):
-        # An undefined value, such as the rank of a strategy that is not ranked, is a dash.
-        return str(shown).replace(" null ", "    - ")

@@ -60,7 +60,7 @@ def test_the_page_shows_the_answer_and_the_verdicts_on_the_session(project: Proj
     assert ask(project, ASKED).success
     shown = metadata(project)
     assert (shown["user"].value, shown["symbols"].value, shown["succeeded"].value) == ("ann", 2, 2)
-    assert "| S01 |" in str(shown["results"].value)
+    assert "|S01|" in str(shown["results"].value)
     records = {
         name: project.instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(REQUESTS_KEY, name), limit=1

@@ -4,7 +4,6 @@ import dagster as dg
 import pytest
 
 from assets.checks.catalogue import GATES
-from resources.thresholds import Thresholds
 from tests.project import SYMBOLS, Project
 
 EXPECTED = {
@@ -47,18 +46,6 @@ def test_a_tighter_limit_from_the_run_config_turns_the_check_red(project: Projec
     assert not result.success
     told = "19 of 20 symbols succeeded: 95.0%, limit 96%. Failed: S07."
     assert project.why(result).endswith(told)
-
-
-def test_memory_that_grows_past_its_limit_fails_the_run_and_stops_downstream(project: Project):
-    tight = Thresholds(memory_growth_many_mb=1e-9, memory_growth_many_mb_warning=1e-9)
-    result = project.run("S00", definitions=project.definitions(thresholds=tight))
-    assert not result.success
-    check = project.checks(result)["backtests/rsi", "memory_growth_below_threshold"]
-    assert check.severity.value == "ERROR"
-    assert "memory grew by" in str(check.description)
-    assert "batch_size" in str(check.metadata["what_to_do"].value)
-    assert project.materialized("backtests", "rsi") == {"S00"}
-    assert not project.materialized("backtest_summaries")
 
 
 ALONE = dg.AssetSelection.checks_for_assets("prices")

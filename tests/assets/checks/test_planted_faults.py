@@ -127,6 +127,7 @@ def test_a_strategy_that_leaks_turns_the_slope_of_memory_red(
     failed = red(project, result)
     assert set(failed) == {"memory_slope_below_threshold"}
     check = failed["memory_slope_below_threshold"]
+    assert check.severity.value == "ERROR"
     assert check.metadata["measured_mb"].value == pytest.approx(8.0, rel=0.2)
     assert check.metadata["limit_mb"].value == 5.0
     assert _downstream_did_not_run(project)
@@ -143,8 +144,12 @@ def test_what_a_leak_leaves_in_all_turns_the_growth_of_memory_red(
     failed = red(project, result)
     assert set(failed) == {"memory_growth_below_threshold"}
     check = failed["memory_growth_below_threshold"]
+    assert check.severity.value == "ERROR"
     assert check.metadata["limit_mb"].value == 60
+    assert "memory grew by" in str(check.description)
+    assert "batch_size" in str(check.metadata["what_to_do"].value)
     assert check.metadata["measured_mb"].value >= 12 * 8 * 0.8
+    assert project.materialized("backtests", "hoarding") == set(SYMBOLS[:12])
     assert _downstream_did_not_run(project)
 
 

@@ -1,0 +1,22 @@
+"""Tables as the Dagster page shows them."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def markdown_table(frame: "pl.DataFrame") -> str:
+    """Return a table in Markdown: floats with three digits, and a dash for what is undefined.
+
+    Cells are not padded: of more than 1,000 characters the page shows a link only.
+    """
+    aligned = ["--:" if dtype.is_numeric() else "---" for dtype in frame.dtypes]
+    cells = [[_cell(value) for value in row] for row in frame.rows()]
+    return "\n".join(f"|{'|'.join(line)}|" for line in [frame.columns, aligned, *cells])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

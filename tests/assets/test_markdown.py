@@ -1,0 +1,30 @@
+"""Tables as the Dagster page shows them."""
+
+import polars as pl
+
+from assets.leaderboard import _SHOWN
+from assets.markdown import markdown_table
+from strategies.registry import registered_strategies
+
+
+def test_floats_have_three_digits_and_what_is_undefined_is_a_dash():
+    frame = pl.DataFrame({"symbol": ["A", "B"], "trades": [7, 0], "sharpe_ratio": [1.23456, None]})
+    assert markdown_table(frame).splitlines() == [
+        "|symbol|trades|sharpe_ratio|",
+        "|---|--:|--:|",
+        "|A|7|1.235|",
+        "|B|0|-|",
+    ]
+
+
+def test_the_ranking_of_all_strategies_is_short_enough_for_the_page_to_show_it():
+    ranking = pl.DataFrame(
+        [
+            dict.fromkeys(_SHOWN, -10.125) | {"rank": 1, "strategy": name} | COUNTS
+            for name in registered_strategies()
+        ]
+    )
+    assert len(markdown_table(ranking)) < 1000
+
+
+COUNTS = {"symbols": 10_000, "total_trades": 1_000_000}
