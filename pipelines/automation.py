@@ -40,11 +40,13 @@ def build_automation_jobs() -> list[UnresolvedAssetJobDefinition]:
     """Return the jobs that the sensors launch."""
     return [
         dg.define_asset_job(
-            NEW_SYMBOL, selection="*", description="The whole graph for symbols that are new."
+            NEW_SYMBOL,
+            selection=dg.AssetSelection.all(),
+            description="The whole graph for symbols that are new.",
         ),
         dg.define_asset_job(
             STALE_RESULTS,
-            selection="*",
+            selection=dg.AssetSelection.all(),
             description="Assets whose code has changed, and what is downstream of them.",
         ),
     ]

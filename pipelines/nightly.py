@@ -30,7 +30,7 @@ def build_nightly_job() -> UnresolvedAssetJobDefinition:
     """Return the job; each of its runs is over all symbols."""
     return dg.define_asset_job(
         NIGHTLY,
-        selection="*",
+        selection=dg.AssetSelection.all(),
         description="The whole graph over the whole universe, in one run. The schedule of the "
         "same name launches it after each session.",
     )

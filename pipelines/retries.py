@@ -43,7 +43,7 @@ def build_retry_job() -> UnresolvedAssetJobDefinition:
     """Return the job whose runs repeat what failed."""
     return dg.define_asset_job(
         RETRY_FAILED,
-        selection="*",
+        selection=dg.AssetSelection.all(),
         description="Repeats what failed for reasons that pass. The sensor of the same name "
         "launches it, for no other symbols and assets than those concerned.",
     )

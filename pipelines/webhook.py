@@ -12,8 +12,6 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
-
 from strategies.errors import GauntletError
 
 VARIABLE = "GAUNTLET_WEBHOOK"
@@ -22,7 +20,7 @@ ATTEMPTS = 3
 _TIMEOUT_SECONDS = 5.0
 """All attempts together stay below the minute that Dagster gives a sensor."""
 
-_BACKOFF = wait_exponential(multiplier=1, max=4)
+_LONGEST_WAIT_SECONDS = 4.0
 _TOO_OFTEN, _SERVERS_FAULT = 429, 500
 
 
@@ -48,9 +46,11 @@ def post(url: str, report: Mapping[str, Any]) -> None:
     WebhookError
         When the URL is none of the web, or the last attempt fails.
     """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
     attempts = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
-        wait=_BACKOFF,
+        wait=wait_exponential(max=_LONGEST_WAIT_SECONDS),
         retry=retry_if_exception(lambda error: isinstance(error, WebhookError) and error.passes),
         reraise=True,
     )

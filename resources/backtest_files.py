@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
@@ -130,6 +131,18 @@ class BacktestFiles(dg.ConfigurableResource):
         for run_id in run_ids:
             for part in self.parts(run_id):
                 yield self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
+
+    def runs(self, before: datetime) -> list[str]:
+        """Return the runs whose files were all written before a time, sorted."""
+        fs, root = file_system(self.root)
+        root = root.rstrip("/")
+        fs.invalidate_cache(root)
+        newest: dict[str, datetime] = {}
+        for path in fs.find(root):
+            run_id = str(path).removeprefix(f"{root}/").partition("/")[0]
+            written = cast("datetime", fs.modified(path))
+            newest[run_id] = max(written, newest.get(run_id, written))
+        return sorted(run_id for run_id, written in newest.items() if written < before)
 
     def delete(self, run_id: str) -> None:
         """Remove all that a run has stored; nothing for a run that has stored nothing."""

@@ -15,7 +15,8 @@ found corrupt may have been healed since.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from resources.market_data.merge import Difference, Outcome, Span
     from resources.market_data.parquet import CorruptBarsError, Label, StoredFile
 
+
+_SOURCE = r"[a-z][a-z0-9_]*"
 
 # Held in memory together: at ten years a symbol, 10 MB.
 _FILES_AT_ONCE = 128
@@ -193,10 +196,29 @@ class PriceStore(ConfigurableResource):
         Raises CorruptBarsError for a kept file that can't be read; no other is lost by removing it.
         """
         fs, path = self._locate(source, symbol)
+        if not kept_files(fs, path):
+            return []
         data = _content(fs, path)
         stored = None if data is None else _decoded(path, data, source, symbol)
         current = None if stored is None or isinstance(stored, Exception) else stored.label
         return revisions(fs, path, current.data_version if current else None)
+
+    def remove(self, kept: Iterable[Revision]) -> None:
+        """Remove bars that others took the place of; what is gone already is no error."""
+        fs, _ = file_system(self.root)
+        for revision in kept:
+            with suppress(FileNotFoundError):
+                fs.rm_file(file_system(revision.path)[1])
+
+    def sources(self) -> list[str]:
+        """Return the sources of which anything is stored, sorted."""
+        fs, root = file_system(self.root)
+        fs.invalidate_cache(root)
+        try:
+            names = [PurePosixPath(str(entry)).name for entry in fs.ls(root, detail=False)]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if re.fullmatch(_SOURCE, name))
 
     def symbols(self, source: str) -> set[str]:
         """Return the symbols that have stored bars of a source, whatever their days.
@@ -248,7 +270,7 @@ class PriceStore(ConfigurableResource):
         return fs, _file(folder, symbol)
 
     def _folder(self, source: str) -> tuple[AbstractFileSystem, str]:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", source):
+        if not re.fullmatch(_SOURCE, source):
             raise PriceStoreError(f"{source[:40]!r} is not the name of a source.")
         fs, root = file_system(self.root)
         folder = f"{root.rstrip('/')}/{source}"

@@ -1,11 +1,13 @@
 """The cache of results as assets ask for it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
-from resources.result_cache.kept import Kept
+if TYPE_CHECKING:
+    from resources.result_cache.kept import Kept
 
 
 class ResultCache(dg.ConfigurableResource):
@@ -21,6 +23,8 @@ class ResultCache(dg.ConfigurableResource):
         description="Results that are remembered, some 500 bytes each; the oldest are forgotten.",
     )
 
-    def opened(self, ask: bool = True) -> Kept:
+    def opened(self, ask: bool = True) -> "Kept":
         """Return what is kept; close it. Without `ask` nothing is given out, only remembered."""
+        from resources.result_cache.kept import Kept
+
         return Kept(Path(self.root) / "results.sqlite", ask)

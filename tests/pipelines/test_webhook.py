@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
-from tenacity import wait_none
 
 from pipelines import webhook
 from pipelines.run_alerts import REPORT_FAILED_SYMBOLS, REPORT_FAILURES
@@ -18,7 +17,7 @@ PRICES = ["prices", "backtests/rsi"]
 
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookServer]:
-    monkeypatch.setattr(webhook, "_BACKOFF", wait_none())
+    monkeypatch.setattr(webhook, "_LONGEST_WAIT_SECONDS", 0.0)
     with running_webhook() as running:
         monkeypatch.setenv("GAUNTLET_WEBHOOK", running.url)
         yield running
@@ -178,7 +177,7 @@ def test_a_redirect_is_not_followed(hook: WebhookServer):
 def test_a_url_that_does_not_work_is_not_shown(
     url: str, told: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(webhook, "_BACKOFF", wait_none())
+    monkeypatch.setattr(webhook, "_LONGEST_WAIT_SECONDS", 0.0)
     with pytest.raises(WebhookError, match=told) as raised:
         post(url, {})
     assert SECRET not in str(raised.value)
