@@ -47,7 +47,7 @@ ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 bench: .venv/.synced  ## the benchmarks, and docs/benchmarks.md from them (6 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)

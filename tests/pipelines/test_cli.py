@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from resources.result_store.resource import ResultStore
+from tests.postgres import stop_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,8 +87,11 @@ def test_a_request_is_answered_by_the_commands_that_the_readme_shows(folder: Pat
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    store = ResultStore(home=str(folder / ".data")).manager()
-    rows = store.get_backtests_by_strategy("rsi")
+    try:
+        manager = ResultStore(home=str(folder / ".data")).manager()
+        rows = manager.get_backtests_by_strategy("rsi")
+    finally:
+        stop_server(folder / ".data")
     assert {(row["symbol"], row["run_user"]) for row in rows} == {("AAPL", "ann"), ("MSFT", "ann")}
 
 
