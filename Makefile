@@ -46,8 +46,9 @@ run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UN
 ui: .venv/.synced  ## the Dagster page and daemon on http://127.0.0.1:3000 (PORT=)
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
+# Files in their order: the few tests that wait for daemons would otherwise be left for the end.
 test: .venv/.synced  ## the tests: real PostgreSQL, real Dagster runs
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/.synced  ## the benchmarks, and docs/benchmarks.md from them (6 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -8,6 +8,7 @@ from assets.partition_truth import is_part_of_this_run, report_partitions, upstr
 from assets.stages import (
     BACKTESTS,
     PRICES_KEY,
+    RESEARCH,
     backtests_key,
     close_stage,
     fail_if_nothing_was_made,
@@ -91,6 +92,8 @@ def _spec(strategy: type[Strategy]) -> dg.AssetSpec:
         deps=[PRICES_KEY],
         group_name=BACKTESTS,
         kinds={"numpy"},
+        owners=[RESEARCH],
+        tags={"strategy": strategy.name},
         code_version=code_version(strategy),
         description=strategy.__doc__,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.markdown import markdown_table
-from assets.stages import LEADERBOARD_KEY, SUMMARIES_KEY
+from assets.stages import LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.reports import Reports
@@ -37,6 +37,7 @@ def build_leaderboard(universe: Sequence[str], strategies: Sequence[str]) -> dg.
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="results",
         kinds={"postgres", "matplotlib"},
+        owners=[RESEARCH],
         code_version="1",
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
         "of the universe, on the source, window and terms of this run.",

@@ -10,7 +10,13 @@ import dagster as dg
 from assets.in_order import in_order
 from assets.partition_truth import Made, report_partitions
 from assets.progress import with_progress
-from assets.stages import PRICES, PRICES_KEY, close_stage, fail_if_nothing_was_made
+from assets.stages import (
+    DATA_ENGINEERING,
+    PRICES,
+    PRICES_KEY,
+    close_stage,
+    fail_if_nothing_was_made,
+)
 from engine.failure import Failure
 from resources.market_data.base import THROTTLED, PriceSource
 from resources.market_data.incremental import Fetched, Fetcher
@@ -49,6 +55,7 @@ def build_prices(
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="market_data",
         kinds={"polars", "parquet"},
+        owners=[DATA_ENGINEERING],
         code_version="1",
         description="Daily bars of a symbol, raw and with their adjustment factor; the window "
         "and a warm-up before it. One Parquet file a symbol in the price store.",

@@ -13,7 +13,7 @@ from pydantic import Field
 from assets.answers import Answer, checked, fetched, saved
 from assets.checks.gates import evaluations
 from assets.checks.sessions import SESSIONS
-from assets.stages import REQUESTS, REQUESTS_KEY, close_stage, failure_of
+from assets.stages import REQUESTS, REQUESTS_KEY, RESEARCH, close_stage, failure_of
 from resources.backtest_files import BacktestFiles
 from resources.market_data.resource import MarketData
 from resources.price_store import PriceStore
@@ -51,6 +51,7 @@ def build_request_spec() -> dg.AssetSpec:
         REQUESTS_KEY,
         group_name="results",
         kinds={"postgres"},
+        owners=[RESEARCH],
         description="What analysts asked for, and how it was answered. Ask in the launchpad of "
         f"the job {BACKTEST_REQUEST}.",
     )

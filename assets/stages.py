@@ -22,6 +22,9 @@ SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
 LEADERBOARD_KEY = dg.AssetKey("leaderboard")
 
+DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"
+"""Owners: whom the page names for what is wrong with bars and rows, or with results."""
+
 _SHOWN = 5
 
 

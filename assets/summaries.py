@@ -16,6 +16,7 @@ from assets.partition_truth import (
     upstream_of,
 )
 from assets.stages import (
+    DATA_ENGINEERING,
     SUMMARIES,
     SUMMARIES_KEY,
     backtests_key,
@@ -50,6 +51,7 @@ def build_summaries(
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="results",
         kinds={"postgres"},
+        owners=[DATA_ENGINEERING],
         code_version="1",
         description="A symbol's results in PostgreSQL, one row a strategy with its trades, read "
         "back and compared with what was produced.",

@@ -1,32 +1,46 @@
-"""Shoots docs/checks.png: the checks of a real run in which three symbols failed.
+"""Shoots the pictures of docs/page.md: a real run in which three of 110 symbols failed.
 
-Run ``python -m docs.draw_page``; it needs Chromium, and a minute.
+Run ``python -m docs.draw_page``; it needs Chromium, and two minutes.
 """
 
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.partitions import tags_of
 from resources.universe import load_universe
 from tests.pipelines.browser import browsing
 from tests.pipelines.graphql import ended, launch_run
-from tests.pipelines.webserver import Webserver, running_webserver
-from tests.project import END, FEW_ASSETS, START, write_good, write_impossible
+from tests.pipelines.webserver import running_webserver
+from tests.project import END, START, write_good, write_impossible
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect, Page
 
 ROOT = Path(__file__).parents[1]
-PICTURE = Path(__file__).with_name("checks.png")
+REQUEST = """ops:
+  answer:
+    config:
+      user: ann
+      symbols: [AAPL, META]
+      strategy: sma_cross
+      parameters: {fast_period: 5}
+"""
 UNIVERSE = load_universe(ROOT / "universe.csv").symbols
 
 
 def main() -> None:
-    """Run the universe with three bad symbols, and take the picture."""
+    """Run the universe with three bad symbols, and take the pictures."""
     with running_webserver(_lay_out) as webserver:
-        run_id = launch_run(webserver, tags_of(UNIVERSE[0], UNIVERSE[-1]), FEW_ASSETS)
+        run_id = launch_run(webserver, tags_of(UNIVERSE[0], UNIVERSE[-1]))
         if ended(webserver, run_id) != "SUCCESS":
             raise SystemExit(webserver.log_tail())
-        _shoot(webserver)
-    sys.stdout.write(f"Drawn into {PICTURE}\n")
+        with browsing(webserver) as page:
+            for shoot in (_graph, _partitions, _checks, _leaderboard, _launchpad):
+                path = Path(__file__).with_name(f"page-{shoot.__name__.strip('_')}.png")
+                page.screenshot(path=path, clip=_top(shoot(page)))
+                sys.stdout.write(f"Drawn: {path.name}\n")
 
 
 def _lay_out(folder: Path) -> dict[str, str]:
@@ -46,12 +60,43 @@ def _lay_out(folder: Path) -> dict[str, str]:
     }
 
 
-def _shoot(webserver: Webserver) -> None:
-    with browsing(webserver) as page:
-        page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
-        page.get_by_text("107 of 110 symbols succeeded").wait_for()
-        # The figures, and not the plots below, which are of one run only.
-        page.screenshot(path=PICTURE, clip={"x": 0, "y": 0, "width": 1600, "height": 690})
+def _graph(page: "Page") -> int:
+    page.goto("/asset-groups", wait_until="networkidle")
+    page.get_by_text("107 partitions").first.wait_for()
+    return 900
+
+
+def _partitions(page: "Page") -> int:
+    page.goto("/assets/prices?view=partitions&partition=AAPL", wait_until="networkidle")
+    page.get_by_text("Missing (3)").wait_for()
+    return 800
+
+
+def _checks(page: "Page") -> int:
+    page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
+    page.get_by_text("107 of 110 symbols succeeded").wait_for()
+    # The figures, and not the plots below, which are of one run only.
+    return 690
+
+
+def _leaderboard(page: "Page") -> int:
+    page.goto("/assets/leaderboard?view=overview", wait_until="networkidle")
+    page.get_by_text("[Show Markdown]").click()
+    page.get_by_role("dialog").get_by_role("img", name="leaderboard").wait_for()
+    return 900
+
+
+def _launchpad(page: "Page") -> int:
+    page.goto("/locations/gauntlet/jobs/backtest_request/playground")
+    page.locator(".CodeMirror").first.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(REQUEST)
+    page.get_by_text("Errors Only").wait_for()
+    return 900
+
+
+def _top(height: int) -> "FloatRect":
+    return {"x": 0, "y": 0, "width": 1600, "height": height}
 
 
 if __name__ == "__main__":

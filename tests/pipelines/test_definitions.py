@@ -58,6 +58,16 @@ def test_the_assets_are_prices_backtests_summaries_and_the_leaderboard():
     assert keys == {"prices", "backtest_summaries", "leaderboard"} | backtests
 
 
+def test_every_asset_says_what_it_is_of_what_kind_and_whose():
+    graph = _definitions().resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        asset = graph.get(key)
+        assert asset.group_name in ("market_data", "backtests", "results"), key
+        assert len(asset.description or "") > 20, key
+        assert asset.kinds, key
+        assert len(asset.owners) == 1, key
+
+
 def test_the_partitions_are_the_symbols_of_the_universe_in_its_order():
     graph = _definitions().resolve_asset_graph()
     partitions = graph.get(dg.AssetKey("prices")).partitions_def
