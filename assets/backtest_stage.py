@@ -13,7 +13,7 @@ from assets.partition_truth import Made
 from assets.progress import with_progress
 from assets.stages import backtests_key
 from engine.backtest import VectorBTEngine
-from engine.code_version import code_version
+from engine.code_version import code_version, refuse_changed_code
 from engine.failure import Failure
 from engine.history import History
 from engine.results import BacktestResult
@@ -202,6 +202,7 @@ class BacktestStage:
     def _keep(self, part: int, cache: "RunCache", results: Sequence[BacktestResult]) -> None:
         from resources.backtest_tables import tables_of
 
+        refuse_changed_code(type(one) for one in self.strategies)
         which = [(result.symbol, result.strategy.name) for result in results]
         findings = {backtest: self.findings.pop(backtest) for backtest in which}
         rows = cache.write(part, tables_of(results, cache.made), findings)

@@ -10,6 +10,7 @@ module is the only one that knows it, and its tests run real runs.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 import dagster as dg
@@ -29,6 +30,9 @@ from assets.event_batch import log_materializations
 _REPORTED_BY_THE_STEP = "dagster/defer_asset_events"
 
 _PAGE = 1000
+
+# SQLite allows a statement some ten thousand parameters, old ones 999.
+_RECORDS_A_QUESTION = 500
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,18 @@ def _upstream(record: dg.EventLogRecord) -> Upstream:
     # A partition that somebody reported by hand has no version of ours.
     version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
     return Upstream(record.run_id, record.storage_id, version)
+
+
+def newest_by_partition(
+    instance: dg.DagsterInstance, key: dg.AssetKey
+) -> Iterator[dg.EventLogRecord]:
+    """Yield the newest materialization of each partition of an asset, however many came before."""
+    event = dg.DagsterEventType.ASSET_MATERIALIZATION
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(key, event)
+    places = iter(newest.values())
+    while some := list(islice(places, _RECORDS_A_QUESTION)):
+        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
+        yield from instance.fetch_materializations(wanted, limit=len(some)).records
 
 
 def materializations(

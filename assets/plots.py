@@ -21,6 +21,12 @@ All curves of a strategy and symbol are in one of the frames.
 """
 
 
+_NO_DAYS = pl.DataFrame(schema={"date": pl.Date})
+_NO_SUMS = pl.DataFrame(
+    schema={"strategy": pl.String, "date": pl.Date, "growth": pl.Float64, "symbols": pl.UInt32}
+)
+
+
 def growth_of_one(curves: Curves) -> pl.DataFrame:
     """Return what one unit spread evenly over a strategy's symbols became, day by day.
 
@@ -33,14 +39,19 @@ def growth_of_one(curves: Curves) -> pl.DataFrame:
         Columns strategy, date, growth. A symbol counts as cash before its first bar and as its
         last value after its last one, so that nobody enters or leaves the average.
     """
-    days = pl.concat([part.select("date").unique() for part in curves()]).unique()
+    days = pl.concat([_NO_DAYS, *(part.select("date").unique() for part in curves())]).unique()
     sums = [
         _sums(of_strategy, days)
         for part in curves()
         for of_strategy in part.partition_by("strategy")
     ]
     growth = pl.col("growth").sum() / pl.col("symbols").sum()
-    return pl.concat(sums).group_by("strategy", "date").agg(growth).sort("strategy", "date")
+    return (
+        pl.concat([_NO_SUMS, *sums])
+        .group_by("strategy", "date")
+        .agg(growth)
+        .sort("strategy", "date")
+    )
 
 
 def _sums(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:

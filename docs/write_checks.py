@@ -68,12 +68,15 @@ def _stages() -> Iterator[str]:
 
 
 def _section(gate: Gate) -> str:
-    limits = "; ".join(map(_limit, gate.limits)) or "none may break it; one is an ERROR"
+    severity = "it only warns" if gate.only_warns else "one is an ERROR"
+    limits = [_limit(name) for name in gate.limits] or ["none may break it"]
+    if gate.only_warns or not gate.limits:
+        limits.append(severity)
     return "\n".join(
         [
             f"### {gate.name}\n",
             f"{gate.description}\n",
-            f"- Limit: {limits}.",
+            f"- Limit: {'; '.join(limits)}.",
             f"- When it does not pass: {gate.what_to_do}\n",
         ]
     )

@@ -3,7 +3,8 @@
 Two sensors, stopped until somebody starts them. `new_symbol` requests the symbols of the universe
 that no run has ever tried, the whole graph for each; `stale_results` the symbols that an asset has
 from another version of its code, with what is downstream. Each asks once: what fails then is a
-matter of `retry_failed`, and of people.
+matter of `retry_failed`, and of people. What they request has the window and terms of the newest
+leaderboard, so that it takes its place there: after a `nightly`, a window that ends today.
 
 Dagster's own automation conditions do not know the difference between a symbol that is new and one
 that has failed in a run that went on: both are missing.
@@ -11,6 +12,7 @@ that has failed in a run that went on: both are missing.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
@@ -18,8 +20,8 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from assets.partition_truth import materializations
-from assets.stages import PRICES_KEY
+from assets.partition_truth import newest_by_partition
+from assets.stages import LEADERBOARD_KEY, PRICES_KEY
 from pipelines.partitions import partition_tags, tags_of, unbroken_ranges
 
 NEW_SYMBOL = "new_symbol"
@@ -68,7 +70,10 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         if not new:
             return dg.SensorResult(skip_reason="Every symbol of the universe has been tried.")
         ranges = unbroken_ranges(universe, new)
-        return dg.SensorResult([dg.RunRequest(tags=tags_of(*ends)) for ends in ranges])
+        terms = _terms(context.instance)
+        return dg.SensorResult(
+            [dg.RunRequest(tags=tags_of(*ends), run_config=terms) for ends in ranges]
+        )
 
     @dg.sensor(
         name=STALE_RESULTS,
@@ -100,6 +105,14 @@ def _untried(instance: dg.DagsterInstance, universe: Sequence[str]) -> set[str]:
     return set(universe) - tried
 
 
+def _terms(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """Return the run config of resources that the newest leaderboard was made with."""
+    made = instance.get_latest_materialization_event(LEADERBOARD_KEY)
+    run = instance.get_run_by_id(made.run_id) if made else None
+    resources = run.run_config.get("resources") if run else None
+    return {"resources": resources} if resources else {}
+
+
 def _renew(
     context: dg.SensorEvaluationContext, universe: Sequence[str], graph: AssetGraph
 ) -> dg.SensorResult:
@@ -115,7 +128,8 @@ def _renew(
         # It may be making what is stale, or with code of before.
         return dg.SensorResult(skip_reason=f"The code has changed; run {run_id} has to end first.")
     stale = {key: _stale(context.instance, key, current[key], universe) for key in changed}
-    requests = list(_requests(stale, universe, graph))
+    terms = _terms(context.instance)
+    requests = list(_requests(stale, universe, graph, terms))
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else "No result is of another version of the code.",
@@ -146,19 +160,20 @@ def _stale(
     instance: dg.DagsterInstance, key: dg.AssetKey, version: str, universe: Sequence[str]
 ) -> set[str]:
     """Return the symbols whose newest materialization is of another version of the code."""
-    newest: dict[str, str | None] = {}
-    for record in materializations(instance, dg.AssetRecordsFilter(asset_key=key)):
-        event = record.asset_materialization
-        if record.partition_key and event:
-            newest.setdefault(record.partition_key, (event.tags or {}).get(CODE_VERSION_TAG))
-        if newest.keys() >= set(universe):
-            break
+    newest = {
+        record.partition_key: (event.tags or {}).get(CODE_VERSION_TAG)
+        for record in newest_by_partition(instance, key)
+        if (event := record.asset_materialization)
+    }
     # What somebody has reported by hand has no version, and is left alone.
     return {symbol for symbol in universe if newest.get(symbol) not in (None, version)}
 
 
 def _requests(
-    stale: Mapping[dg.AssetKey, set[str]], universe: Sequence[str], graph: AssetGraph
+    stale: Mapping[dg.AssetKey, set[str]],
+    universe: Sequence[str],
+    graph: AssetGraph,
+    terms: Mapping[str, Any],
 ) -> Iterator[dg.RunRequest]:
     """Yield a run for each unbroken range of symbols of which the same assets are stale."""
     assets = {
@@ -169,4 +184,6 @@ def _requests(
         selection = dg.AssetSelection.assets(*keys).downstream().resolve(graph)
         symbols = {symbol for symbol in universe if assets[symbol] == keys}
         for ends in unbroken_ranges(universe, symbols):
-            yield dg.RunRequest(tags=tags_of(*ends), asset_selection=sorted(selection))
+            yield dg.RunRequest(
+                tags=tags_of(*ends), asset_selection=sorted(selection), run_config=terms
+            )

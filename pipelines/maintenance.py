@@ -8,12 +8,11 @@ them goes the way to make the results of their time again.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 import dagster as dg
-from dagster import DagsterEventType
 from pydantic import Field
 
+from assets.partition_truth import newest_by_partition
 from pipelines.nightly import TIMEZONE
 from resources.backtest_files import BacktestFiles
 from resources.price_store import PriceStore
@@ -28,9 +27,6 @@ _ENDED = [
     dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
 ]
-
-# SQLite allows a statement some ten thousand parameters, old ones 999.
-_RECORDS_A_QUESTION = 500
 
 
 class OldRuns(dg.Config):
@@ -134,15 +130,10 @@ def ended_before(instance: dg.DagsterInstance, before: datetime) -> list[str]:
 def referred_to(instance: dg.DagsterInstance) -> set[str]:
     """Return the runs that made the newest materialization of any asset or partition."""
     found: set[str] = set()
-    storage, event = instance.event_log_storage, DagsterEventType.ASSET_MATERIALIZATION
     for key in instance.all_asset_keys():
         newest = instance.get_latest_materialization_event(key)
         found |= {newest.run_id} if newest else set()
-        places = iter(storage.get_latest_storage_id_by_partition(key, event).values())
-        while some := list(islice(places, _RECORDS_A_QUESTION)):
-            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
-            page = instance.fetch_materializations(wanted, limit=len(some))
-            found |= {record.run_id for record in page.records}
+        found |= {record.run_id for record in newest_by_partition(instance, key)}
     return found
 
 
@@ -161,12 +152,13 @@ def remove(
 ) -> None:
     """Remove runs with their events and logs, and the backtest files of some.
 
-    The runs go last: what an interruption leaves is found by the next one.
+    A run itself goes last: what an interruption leaves is found by the next one.
     """
     for run_id in of_files:
         backtest_files.delete(run_id)
     for run_id in run_ids:
         instance.compute_log_manager.delete_logs(prefix=[run_id])
+        instance.event_log_storage.delete_events(run_id)
         instance.delete_run(run_id)
 
 

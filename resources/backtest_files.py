@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 from pydantic import Field
 
-from resources.file_systems import file_system, is_local
+from resources.file_systems import file_system
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from resources.backtest_tables import BacktestTables
 
+
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 TABLES = ("equity", "trades", "results")
 """The files of a part, in the order in which they are written."""
@@ -133,15 +135,22 @@ class BacktestFiles(dg.ConfigurableResource):
                 yield self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
 
     def runs(self, before: datetime) -> list[str]:
-        """Return the runs whose files were all written before a time, sorted."""
+        """Return the runs whose files were all written before a time, sorted.
+
+        What is called unlike a run is no run's, and left out.
+        """
         fs, root = file_system(self.root)
         root = root.rstrip("/")
         fs.invalidate_cache(root)
         newest: dict[str, datetime] = {}
         for path in fs.find(root):
             run_id = str(path).removeprefix(f"{root}/").partition("/")[0]
-            written = cast("datetime", fs.modified(path))
-            newest[run_id] = max(written, newest.get(run_id, written))
+            if not _RUN_ID.fullmatch(run_id):
+                continue
+            # A file that is being written loses its first name meanwhile.
+            with suppress(FileNotFoundError):
+                written = cast("datetime", fs.modified(path))
+                newest[run_id] = max(written, newest.get(run_id, written))
         return sorted(run_id for run_id, written in newest.items() if written < before)
 
     def delete(self, run_id: str) -> None:
@@ -149,11 +158,6 @@ class BacktestFiles(dg.ConfigurableResource):
         fs, folder = self._folder(run_id)
         with suppress(FileNotFoundError):
             fs.rm(folder, recursive=True)
-
-    def describe(self) -> str:
-        """Return where the files are, for people to read."""
-        fs, root = file_system(self.root)
-        return root if is_local(fs) else str(fs.unstrip_protocol(root))
 
     def _folder(self, run_id: str) -> "tuple[AbstractFileSystem, str]":
         fs, root = file_system(self.root)

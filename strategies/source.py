@@ -2,7 +2,8 @@
 
 import ast
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import strategies
@@ -10,8 +11,11 @@ from strategies.base import Strategy
 
 _SHARED = ("base", "crossings", "indicators", "shared")
 
-_NO_SIGNAL = ("registry", "errors", "source")
+_NO_SIGNAL = ("errors", "source")
 """Files that anybody may import and that decide no signal."""
+
+_ANY = "registry"
+"""Whoever imports it may ask for any strategy, by a name that is known when it runs only."""
 
 
 def source_of(strategy: type[Strategy]) -> bytes:
@@ -21,27 +25,43 @@ def source_of(strategy: type[Strategy]) -> bytes:
     to any must not leave results of before looking like today's.
     """
     own = Path(inspect.getfile(strategy))
+    package = own.parent.rglob("*.py") if own.name == "__init__.py" else []
     shared = [Path(__file__).with_name(f"{name}.py") for name in _SHARED]
-    return b"".join(path.read_bytes() for path in [own, *shared, *_built_on(own, shared)])
+    known = [own, *shared, *sorted(set(package) - {own})]
+    return b"".join(path.read_bytes() for path in [*known, *_built_on(known)])
 
 
-def _built_on(own: Path, known: Sequence[Path]) -> list[Path]:
-    """Return the other files of this package that a strategy's file imports, by their path."""
+def _built_on(known: Sequence[Path]) -> list[Path]:
+    """Return the other files of this package that some of its files import, by their path."""
     found: set[Path] = set()
-    waiting = [own]
+    waiting = list(known)
     while waiting:
-        names = _imported(ast.parse(waiting.pop().read_bytes())) - set(_NO_SIGNAL)
-        files = (Path(folder, f"{name}.py") for folder in strategies.__path__ for name in names)
-        new = {file for file in files if file.is_file()} - found - {own, *known}
+        names = _imported(waiting.pop().read_bytes()) - set(_NO_SIGNAL)
+        new = {file for name in names for file in _files(name)} - found - set(known)
         found |= new
         waiting += new
     return sorted(found)
 
 
-def _imported(module: ast.Module) -> set[str]:
-    """Return the names of this package's files that a module imports, wherever in it."""
+def _files(name: str) -> Iterator[Path]:
+    """Yield the files that importing `strategies.<name>` may run: one, a package's, or all."""
+    for folder in map(Path, strategies.__path__):
+        if name == _ANY:
+            yield from folder.rglob("*.py")
+        elif (folder / name).is_dir():
+            yield from (folder / name).rglob("*.py")
+        elif (file := folder / f"{name}.py").is_file():
+            yield file
+        elif (package := folder / "__init__.py").is_file():
+            # What `from strategies import x` takes from the package itself.
+            yield package
+
+
+@cache
+def _imported(source: bytes) -> frozenset[str]:
+    """Return the names in this package that a module imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(module):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -49,4 +69,4 @@ def _imported(module: ast.Module) -> set[str]:
             of = f"strategies.{of}" if node.level and node.module else of
             names |= {of} | {f"{of}.{alias.name}" for alias in node.names}
     parts = [name.split(".") for name in names]
-    return {part[1] for part in parts if part[0] == "strategies" and len(part) > 1}
+    return frozenset(part[1] for part in parts if part[0] == "strategies" and len(part) > 1)

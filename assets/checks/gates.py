@@ -6,7 +6,7 @@ so that what is downstream of a broken limit does not run; the partitions alread
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -62,6 +62,8 @@ class Gate:
         For the reader of a check that did not pass.
     judge
         From what was measured to the verdict.
+    only_warns
+        Whether it stops nothing, whatever it finds.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Gate:
     limits: Sequence[str]
     what_to_do: str
     judge: Callable[[Measured], Verdict]
+    only_warns: bool = False
 
 
 def build_gates(
@@ -98,7 +101,7 @@ def build_gates(
             if measurement:
                 gate, key = by_name[selected.name], selected.asset_key
                 measured = Measured(key, *measurement[:2], thresholds, measurement[2])
-                verdict = gate.judge(measured).advising(gate.what_to_do)
+                verdict = _judged(gate, measured)
             else:
                 verdict = NOT_MEASURED
             yield verdict.result(selected.asset_key, selected.name)
@@ -106,12 +109,19 @@ def build_gates(
     return check
 
 
+def _judged(gate: Gate, measured: Measured) -> Verdict:
+    verdict = gate.judge(measured).advising(gate.what_to_do)
+    if gate.only_warns and not verdict.passed:
+        return replace(verdict, severity=dg.AssetCheckSeverity.WARN)
+    return verdict
+
+
 def evaluations(
     key: dg.AssetKey, gates: Sequence[Gate], profile: Profile, thresholds: Thresholds
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the verdicts on what no step of checks can judge, for it is made outside the graph."""
     for gate in gates:
-        verdict = gate.judge(Measured(key, profile, (), thresholds)).advising(gate.what_to_do)
+        verdict = _judged(gate, Measured(key, profile, (), thresholds))
         yield dg.AssetCheckEvaluation(
             asset_key=key,
             check_name=gate.name,

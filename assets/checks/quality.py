@@ -16,7 +16,8 @@ _LIMITS = {
 _POSSIBLE = {"moves_are_usual"}
 """Rules that good bars may break: of these a check warns, and stops nothing."""
 _WHAT_TO_DO = {
-    "bars_are_valid": "The stored file was changed by other hands: materialize the prices again.",
+    "bars_are_valid": "Bars are looked at before they are stored, and a file that was changed "
+    "since is not read: it was this project that stored them so. Report it; materialize again.",
     "sessions_are_complete": "Ask the source for the missing days; for a symbol that was not "
     "listed then, say so in the universe's listed_from and listed_to.",
     "bars_are_up_to_date": "See whether the source has newer bars; a symbol that was delisted "
@@ -56,6 +57,7 @@ QUALITY = [
         [*([] if rule in _POSSIBLE else ["clean_rate"]), *_LIMITS.get(rule, [])],
         _WHAT_TO_DO[rule],
         _judge(rule),
+        only_warns=rule in _POSSIBLE,
     )
     for rule, text in PRICE_RULES.items()
 ]

@@ -1,6 +1,6 @@
-"""Lead without requests: what an analyst alone has asked for does not change the leaderboard.
+"""Lead without requests: what an analyst alone has asked for is neither latest nor leading.
 
-Revision 0007. As in every revision the view's SQL is written out.
+Revision 0007. As in every revision the views' SQL is written out.
 """
 
 import sqlalchemy as sa
@@ -105,7 +105,9 @@ _LEADERBOARD = """
 WITH comparison AS (
     SELECT source, start_date, end_date, settings
     FROM backtests
-    WHERE run_id NOT IN (SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests')
+    WHERE (run_id IS NULL OR run_id NOT IN (
+    SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests'
+))
     ORDER BY updated_at DESC, id DESC
     LIMIT 1
 ), pairs AS (
@@ -121,7 +123,9 @@ WITH comparison AS (
         WHERE symbol = pairs.symbol AND strategy = pairs.strategy
             AND source = comparison.source AND settings = comparison.settings
             AND start_date = comparison.start_date AND end_date = comparison.end_date
-            AND run_id NOT IN (SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests')
+            AND (run_id IS NULL OR run_id NOT IN (
+    SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests'
+))
         ORDER BY updated_at DESC, id DESC
         LIMIT 1
     ) AS newest_of_kind
@@ -141,7 +145,9 @@ WITH comparison AS (
             AND source = comparison.source AND settings = comparison.settings
             AND start_date = comparison.start_date AND end_date = comparison.end_date
             AND parameters = versions.parameters AND code_version = versions.code_version
-            AND run_id NOT IN (SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests')
+            AND (run_id IS NULL OR run_id NOT IN (
+    SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests'
+))
         ORDER BY updated_at DESC, id DESC
         LIMIT 1
     ) AS newest_of_version
@@ -195,17 +201,43 @@ CROSS JOIN LATERAL (
 ORDER BY rank, strategy
 """
 
+_LATEST_BACKTESTS_BEFORE = """
+SELECT backtests.*
+FROM backtests
+JOIN (
+    SELECT DISTINCT ON (symbol, strategy) id
+    FROM backtests
+    ORDER BY symbol, strategy, updated_at DESC, id DESC
+) AS newest USING (id)
+"""
+
+_LATEST_BACKTESTS = """
+SELECT newest.*
+FROM (SELECT DISTINCT symbol, strategy FROM backtests) AS pairs
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM backtests
+    WHERE symbol = pairs.symbol AND strategy = pairs.strategy AND (run_id IS NULL OR run_id NOT IN (
+    SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests'
+))
+    ORDER BY updated_at DESC, id DESC
+    LIMIT 1
+) AS newest
+"""
+
 _INDEX = "ix_backtest_runs_requests"
 
 
 def upgrade() -> None:
-    """Replace the view, and index the runs that it leaves out."""
+    """Replace the views, and index the runs that they leave out."""
     which = sa.text("profile ? 'backtest_requests'")
     op.create_index(_INDEX, "backtest_runs", ["run_id"], postgresql_where=which)
+    op.execute(f"CREATE OR REPLACE VIEW latest_backtests AS {_LATEST_BACKTESTS}")
     op.execute(f"CREATE OR REPLACE VIEW leaderboard AS {_LEADERBOARD}")
 
 
 def downgrade() -> None:
-    """Bring the view of 0005 back."""
+    """Bring the views of before back."""
+    op.execute(f"CREATE OR REPLACE VIEW latest_backtests AS {_LATEST_BACKTESTS_BEFORE}")
     op.execute(f"CREATE OR REPLACE VIEW leaderboard AS {_LEADERBOARD_BEFORE}")
     op.drop_index(_INDEX, "backtest_runs")

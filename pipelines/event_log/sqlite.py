@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
@@ -111,6 +112,25 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
             **options,
         )
+
+    def delete_events(self, run_id: str) -> None:
+        """Remove a run's events, and its file, which Dagster leaves at its full size."""
+        with self.index_connection() as index:
+            self.delete_events_for_run(index, run_id)
+        with self._busy:
+            self._initialized_dbs.discard(run_id)
+            file = self.path_for_shard(run_id)
+            for path in (file, f"{file}-wal", f"{file}-shm"):
+                Path(path).unlink(missing_ok=True)
+        if self.supports_global_concurrency_limits:
+            self.free_concurrency_slots_for_run(run_id)
+
+    def delete_events_for_run(self, conn: sa.Connection, run_id: str) -> None:
+        """Remove a run's events from a file: Dagster would name each, more than SQLite allows."""
+        events, tags = SqlEventLogStorageTable, AssetEventTagsTable
+        of_run = sa.select(events.c.id).where(events.c.run_id == run_id)
+        conn.execute(tags.delete().where(tags.c.event_id.in_(of_run)))
+        conn.execute(events.delete().where(events.c.run_id == run_id))
 
     def has_table(self, table_name: str) -> bool:
         """Return whether there is a table; one that is there stays."""

@@ -16,7 +16,7 @@ from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES
 from resources.result_store.identity import json_text
 from resources.result_store.models import Failure, Run, UniverseMember
 from resources.result_store.retry import retried
-from resources.result_store.views import LEADERBOARD_OF, STANDING_OF
+from resources.result_store.views import LEADERBOARD_OF, NOT_ASKED, STANDING_OF
 
 LOWER_IS_BETTER = frozenset(
     {
@@ -190,7 +190,8 @@ def _of_the_newest_kind() -> sa.ColumnElement[bool]:
     Two sources, or two windows, do not rank against each other.
     """
     kind = ("source", "start_date", "end_date", "settings")
-    newest = sa.select(*(BACKTESTS.c[name] for name in kind)).order_by(*_NEWEST_FIRST).limit(1)
+    newest = sa.select(*(BACKTESTS.c[name] for name in kind)).where(sa.text(NOT_ASKED))
+    newest = newest.order_by(*_NEWEST_FIRST).limit(1)
     return sa.tuple_(*(_LATEST.c[name] for name in kind)).in_(newest)
 
 

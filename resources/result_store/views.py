@@ -11,18 +11,26 @@ One or two lucky trades give the best Sharpe ratios of any universe; with five, 
 right every time in 3 % of cases (0.5 ** 5).
 """
 
-LATEST_BACKTESTS = """
-SELECT backtests.*
-FROM backtests
-JOIN (
-    SELECT DISTINCT ON (symbol, strategy) id
+NOT_ASKED = """(run_id IS NULL OR run_id NOT IN (
+    SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests'
+))"""
+"""Rows of the pipeline and of programs, and not what an analyst has asked for on own terms."""
+
+LATEST_BACKTESTS = f"""
+SELECT newest.*
+FROM (SELECT DISTINCT symbol, strategy FROM backtests) AS pairs
+CROSS JOIN LATERAL (
+    SELECT *
     FROM backtests
-    ORDER BY symbol, strategy, updated_at DESC, id DESC
-) AS newest USING (id)
-"""
+    WHERE symbol = pairs.symbol AND strategy = pairs.strategy AND {NOT_ASKED}
+    ORDER BY updated_at DESC, id DESC
+    LIMIT 1
+) AS newest
+"""  # noqa: S608 - our own text
 """One row a symbol and strategy: the newest, whatever its window and settings.
 
-Found in an index, so that of the wide rows only the newest are read.
+What only a request of an analyst has made is left out. Found in an index, so that of the wide rows
+only the newest are read.
 """
 
 # Every step goes by symbol and strategy, whose index is in the order of saving: each pair's newest
@@ -122,9 +130,6 @@ CROSS JOIN LATERAL (
 ORDER BY rank, strategy
 """
 
-_NOT_ASKED = "run_id NOT IN (SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests')"
-"""Rows of the pipeline, and not what an analyst alone has asked for, on terms of their own."""
-
 _CHOSEN = "symbol = ANY(:universe) AND strategy = ANY(:strategies)"
 
 _WITHIN_COMPARISON = f"""
@@ -137,7 +142,7 @@ def _standing(within: str = "", chosen: str = "") -> str:
     return _STANDING.format(
         within=within,
         chosen=f"\n    WHERE {chosen}" if chosen else "",
-        not_asked=_NOT_ASKED,
+        not_asked=NOT_ASKED,
         minimum_trades=MINIMUM_TRADES,
     )
 

@@ -10,6 +10,7 @@ from assets.backtests import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.prices import build_prices
 from assets.summaries import build_summaries
+from engine import code_version
 from pipelines.partitions import symbol_partitions
 from pipelines.resources import build_resources
 from resources.market_data.resource import MarketData
@@ -130,6 +131,21 @@ def test_a_strategy_that_always_fails_stops_what_is_downstream_but_not_the_other
     )
     assert project.materialized("backtests", "sma_cross") == set(SYMBOLS[:2])
     assert not project.materialized("backtest_summaries")
+
+
+def test_code_that_was_edited_while_it_was_used_leaves_no_result(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    assert project.run(selection=["prices"]).success
+    monkeypatch.setattr(code_version, "_read", lambda: b"edited")
+    result = project.run(selection=["backtests/rsi"])
+    assert not result.success
+    assert "The code of rsi was edited while this run used it" in project.why(result)
+    assert not project.materialized("backtests", "rsi")
+    monkeypatch.undo()
+    result = project.run(selection=["backtests/rsi"])
+    assert result.success
+    assert len(project.materialized("backtests", "rsi")) == len(SYMBOLS)
 
 
 def test_a_changed_file_of_a_strategy_has_another_code_version():

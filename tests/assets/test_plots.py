@@ -28,10 +28,15 @@ def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
     ]
 
 
-def test_the_plot_is_a_png_even_where_nothing_is_ranked():
+def test_of_no_curves_there_is_no_average():
+    assert growth_of_one(list).is_empty()
+
+
+def test_the_plot_is_a_png_even_where_nothing_is_ranked_and_no_curve_is_left():
     ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [None]})
     standing = pl.DataFrame(
         {"strategy": ["rsi", "rsi"], "sharpe_ratio": [None, 1.0], "ranked": [False, False]},
         schema={"strategy": pl.String, "sharpe_ratio": pl.Float64, "ranked": pl.Boolean},
     )
-    assert leaderboard_plot(ranking, standing, lambda: PARTS).startswith(b"\x89PNG")
+    for curves in (lambda: PARTS, list):
+        assert leaderboard_plot(ranking, standing, curves).startswith(b"\x89PNG")

@@ -94,3 +94,81 @@ def test_what_a_strategy_builds_on_makes_it_stale_too(copy: Path, imports: str):
             file.write("# edited\n")
         after = _versions(copy)
         assert {name for name in before if before[name] != after[name]} == stale, edited
+
+
+PLAIN = """
+from strategies.rsi import Rsi as _Rsi
+{imports}
+
+class Mine(_Rsi):
+    name = "mine"
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "imports", "edited"),
+    [
+        ("mine.py", "from strategies import WEIGHT", "__init__.py"),
+        ("mine.py", "from strategies.models.small import x", "models/small.py"),
+        ("mine.py", "import strategies.models", "models/small.py"),
+        ("mine.py", "from strategies.registry import get_strategy", "macd.py"),
+        ("mine/__init__.py", "from .part import x", "mine/part.py"),
+    ],
+)
+def test_packages_and_strategies_by_name_are_followed_too(
+    copy: Path, own: str, imports: str, edited: str
+):
+    strategies = copy / "strategies"
+    for file in ("models/__init__.py", "models/small.py", "mine/part.py"):
+        if not file.startswith("mine") or own.startswith("mine/"):
+            (strategies / file).parent.mkdir(exist_ok=True)
+            (strategies / file).write_text("x = 1\n")
+    with (strategies / "__init__.py").open("a") as file:
+        file.write("WEIGHT = 1\n")
+    (strategies / own).write_text(PLAIN.format(imports=imports))
+    before = _versions(copy)
+    with (strategies / edited).open("a") as file:
+        file.write("# edited\n")
+    after = _versions(copy)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"mine"} | ({"macd"} if edited == "macd.py" else set())
+
+
+def test_what_a_shared_file_builds_on_makes_all_stale(copy: Path):
+    (copy / "strategies/averages.py").write_text("x = 1\n")
+    with (copy / "strategies/indicators.py").open("a") as file:
+        file.write("from strategies.averages import x\n")
+    before = _versions(copy)
+    (copy / "strategies/averages.py").write_text("x = 2\n")
+    after = _versions(copy)
+    assert not [name for name in before if before[name] == after[name]]
+
+
+@pytest.mark.parametrize(
+    ("edited", "told"),
+    [
+        ("strategies/rsi.py", "rsi"),
+        ("engine/simulation.py", "macd, rsi"),
+        ("strategies/errors.py", ""),
+    ],
+)
+def test_code_that_is_edited_while_it_is_used_is_refused(copy: Path, edited: str, told: str):
+    program = f"""
+from engine.code_version import CodeChangedError, code_version, refuse_changed_code
+from strategies.registry import get_strategy
+used = [get_strategy("rsi"), get_strategy("macd")]
+versions = [code_version(one) for one in used]
+refuse_changed_code(used)
+with open({edited!r}, "a") as file:
+    file.write("# edited")
+assert versions == [code_version(one) for one in used]
+try:
+    refuse_changed_code(used)
+except CodeChangedError as error:
+    print(error)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=copy, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith(f"The code of {told} was edited" if told else "")
+    assert bool(shown.stdout) == bool(told)

@@ -46,7 +46,11 @@ class Desk:
         """Run what was requested, as the daemon does."""
         keys = dg.AssetSelection.assets(*(request.asset_selection or FEW_ASSETS))
         return self.project.run(
-            None, selection=keys, tags=request.tags, definitions=self.definitions
+            None,
+            selection=keys,
+            tags=request.tags,
+            run_config=request.run_config,
+            definitions=self.definitions,
         )
 
     def list(self, *symbols: str) -> None:
@@ -93,6 +97,25 @@ def test_new_symbols_are_requested_with_the_whole_graph_and_once(desk: Desk):
     assert desk.project.materialized_by(run.run_id, "prices") == new
     assert not desk.requests(NEW_SYMBOL), "the one that failed is not asked for again"
     assert not desk.requests(STALE_RESULTS)
+
+
+def test_what_is_requested_takes_its_place_in_the_newest_leaderboard(desk: Desk):
+    terms = {
+        "run_settings": {"config": {"end": "2022-06-30", "fees": 0.002}},
+        "thresholds": {"config": {"success_rate": 0.9}},
+    }
+    desk.list(*SYMBOLS[:5])
+    assert desk.project.run((SYMBOLS[0], SYMBOLS[4]), run_config={"resources": terms}).success
+    assert not desk.requests(STALE_RESULTS)
+    desk.list(*SYMBOLS[:6])
+    desk.version = "changed"
+    for sensor in (NEW_SYMBOL, STALE_RESULTS):
+        (request,) = desk.requests(sensor)
+        assert request.run_config == {"resources": terms}
+        run = desk.launch(request)
+        assert run.success
+        (leaderboard,) = run.asset_materializations_for_node("leaderboard")
+        assert leaderboard.metadata["symbols"].value == 6
 
 
 def test_symbols_that_stand_apart_are_a_run_each(desk: Desk):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -166,10 +167,17 @@ def test_a_root_is_never_taken_for_a_pattern(
     assert odd.equity(["run"]).height == first.equity.height
 
 
-def test_the_place_is_described_for_people(tmp_path: Path):
-    for root in (f"{tmp_path}", f"file://{tmp_path}"):
-        assert BacktestFiles(root=root).describe() == str(tmp_path)
-    assert BacktestFiles(root=BUCKET).describe() == "memory:///backtest-files"
+def test_old_runs_are_those_that_wrote_nothing_since_and_nothing_else_is_one(
+    files: BacktestFiles, first: BacktestTables
+):
+    old, young = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
+    for run_id in (old, young, "kept-by-hand"):
+        files.write(run_id, 0, first)
+    now = datetime.now(UTC)
+    assert files.runs(now - timedelta(days=1)) == []
+    assert files.runs(now + timedelta(days=1)) == [old, young]
+    files.delete(old)
+    assert files.runs(now + timedelta(days=1)) == [young]
 
 
 @pytest.mark.parametrize(

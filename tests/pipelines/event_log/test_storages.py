@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from pipelines.event_log import batches
 from pipelines.event_log.batches import BATCH_SIZE
@@ -100,3 +101,24 @@ def test_storages_import_nothing_but_dagster():
 )
 def test_a_url_without_a_driver_means_dagsters(url: str, meant: str):
     assert with_driver(url) == meant
+
+
+def test_a_run_that_is_deleted_leaves_neither_events_nor_a_file(tmp_path: Path):
+    with opened(tmp_path) as instance:
+        first, second = run(instance), run(instance)
+        storage = instance.event_log_storage
+        assert isinstance(storage, BatchedSqliteEventLogStorage)
+        file = Path(storage.path_for_shard(first.run_id))
+        kept = Path(storage.path_for_shard(second.run_id))
+        assert file.exists()
+        for _ in range(2):
+            storage.delete_events(first.run_id)
+        assert [path.name for path in file.parent.iterdir() if first.run_id in path.name] == []
+        assert kept.exists()
+        assert not instance.all_logs(first.run_id)
+        assert instance.all_logs(second.run_id)
+        made = instance.fetch_materializations(SOURCE, limit=100).records
+        assert {record.run_id for record in made} == {second.run_id}
+        with storage.index_connection() as index:
+            orphans = "FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)"
+            assert index.execute(sa.text(f"SELECT count(*) {orphans}")).scalar() == 0

@@ -150,11 +150,11 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
     ),
     "the best": (
         lambda m, _: m.get_best_performing_strategies(),
-        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at", "pk_backtests"},
+        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at"},
     ),
     "a comparison": (
         lambda m, _: m.compare_strategies(),
-        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at", "pk_backtests"},
+        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at"},
     ),
     "a comparison on a symbol": (
         lambda m, _: m.compare_strategies("S007", ["strategy_1"]),

@@ -13,7 +13,7 @@ from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reads import LEADERBOARD_SCHEMA
 from resources.result_store.views import MINIMUM_TRADES
-from tests.resources.result_store.rows import failure, identifier, result, results_frame
+from tests.resources.result_store.rows import failure, identifier, record_run, result, results_frame
 
 OTHER_KINDS = [
     {"source": "sample"},
@@ -58,6 +58,25 @@ def test_latest_backtests_has_one_row_a_symbol_and_strategy_the_newest(
             ("AAPL", "sma_cross", "code-2"),
             ("MSFT", "sma_cross", "code-1"),
         ]
+
+
+def test_what_an_analyst_asked_for_is_neither_latest_nor_decides_what_is_compared(
+    manager: BacktestPersistenceManager,
+) -> None:
+    plain = {"closed_trades": MINIMUM_TRADES}
+    _save(manager, result(run_id=None, **plain), result(symbol="MSFT", **plain))
+    record_run(manager, run_id="asked", profile={"backtest_requests": {}})
+    asked = {"run_id": "asked", "settings": {"fees": 0.0}, "sharpe_ratio": 99.0}
+    _save(manager, result(**asked, **plain), result(symbol="IBM", **asked))
+    query = sa.text("SELECT symbol, run_id FROM latest_backtests ORDER BY 1")
+    with manager.engine.connect() as connection:
+        latest = [tuple(row) for row in connection.execute(query)]
+    assert latest == [("AAPL", None), ("MSFT", "run-1")]
+    best = manager.get_best_performing_strategies("sharpe_ratio", minimum_trades=1)
+    assert {row["symbol"] for row in best} == {"AAPL", "MSFT"}
+    (compared,) = manager.compare_strategies()
+    assert compared["symbols"] == 2
+    assert _symbols(manager) == {"sma_cross": 2}, "rows that no run made stay, too"
 
 
 def test_saving_an_old_result_again_makes_it_the_newest(
