@@ -27,6 +27,8 @@ REQUEST = """ops:
       strategy: sma_cross
       parameters: {fast_period: 5}
 """
+_MOVING_MS = 3000
+"""What opens or unfolds has come to rest by then."""
 UNIVERSE = load_universe(ROOT / "universe.csv").symbols
 
 
@@ -37,9 +39,10 @@ def main() -> None:
         if ended(webserver, run_id) != "SUCCESS":
             raise SystemExit(webserver.log_tail())
         with browsing(webserver) as page:
-            for shoot in (_graph, _partitions, _checks, _leaderboard, _launchpad):
+            for shoot in (_partitions, _checks, _leaderboard, _launchpad, _graph):
                 path = Path(__file__).with_name(f"page-{shoot.__name__.strip('_')}.png")
-                page.screenshot(path=path, clip=_top(shoot(page)))
+                height = shoot(page)
+                page.screenshot(path=path, clip=_top(page, height))
                 sys.stdout.write(f"Drawn: {path.name}\n")
 
 
@@ -61,9 +64,17 @@ def _lay_out(folder: Path) -> dict[str, str]:
 
 
 def _graph(page: "Page") -> int:
+    # High enough for all strategies: the graph is fitted to the width.
+    page.set_viewport_size({"width": 2000, "height": 2000})
     page.goto("/asset-groups", wait_until="networkidle")
-    page.get_by_text("107 partitions").first.wait_for()
-    return 900
+    page.wait_for_timeout(_MOVING_MS)
+    page.get_by_text("Hide navigation").click()
+    # Groups are folded at first; unfolded they are part of the address.
+    page.keyboard.press("Alt+KeyE")
+    page.wait_for_timeout(_MOVING_MS)
+    page.goto(page.url, wait_until="networkidle")
+    page.wait_for_timeout(_MOVING_MS)
+    return 2000
 
 
 def _partitions(page: "Page") -> int:
@@ -83,6 +94,7 @@ def _leaderboard(page: "Page") -> int:
     page.goto("/assets/leaderboard?view=overview", wait_until="networkidle")
     page.get_by_text("[Show Markdown]").click()
     page.get_by_role("dialog").get_by_role("img", name="leaderboard").wait_for()
+    page.wait_for_timeout(_MOVING_MS)
     return 900
 
 
@@ -95,8 +107,9 @@ def _launchpad(page: "Page") -> int:
     return 900
 
 
-def _top(height: int) -> "FloatRect":
-    return {"x": 0, "y": 0, "width": 1600, "height": height}
+def _top(page: "Page", height: int) -> "FloatRect":
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    return {"x": 0, "y": 0, "width": width, "height": height}
 
 
 if __name__ == "__main__":

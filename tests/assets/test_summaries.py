@@ -127,6 +127,22 @@ def test_a_database_that_loses_too_many_rows_fails_the_gate_and_the_run(project:
     assert not result.asset_materializations_for_node("leaderboard")
 
 
+def test_results_whose_files_are_gone_are_missed_by_the_gate(project: Project):
+    half = ["prices", "backtests/rsi"]
+    first = project.run((SYMBOLS[0], SYMBOLS[9]), selection=half)
+    second = project.run((SYMBOLS[10], SYMBOLS[-1]), selection=half)
+    assert first.success
+    assert second.success
+    project.resource("backtest_files").delete(first.run_id)
+    result = project.run(selection=["backtest_summaries", "leaderboard"])
+    assert not result.success
+    check = project.checks(result)["backtest_summaries", "saved_rate_above_threshold"]
+    assert not check.passed
+    assert check.metadata["measured"].value == 0.5
+    assert project.materialized("backtest_summaries") == set(SYMBOLS[10:])
+    assert not result.asset_materializations_for_node("leaderboard")
+
+
 def test_an_unreachable_database_fails_the_run_with_one_line_and_no_password(project: Project):
     from resources.result_store.resource import ResultStore
 

@@ -1,0 +1,73 @@
+"""The values of the chart fit Kubernetes' own models, and the launcher takes its part of them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import kubernetes.client as k8s
+import pytest
+import yaml
+from dagster._config import process_config
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
+
+ROOT = Path(__file__).resolve().parents[2]
+VALUES = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text())
+LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+(CODE,) = VALUES["dagster-user-deployments"]["deployments"]
+PODS = {
+    "code": CODE,
+    "webserver": VALUES["dagsterWebserver"],
+    "daemon": VALUES["dagsterDaemon"],
+}
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def _fits(model: type, values: Mapping[str, Any]) -> bool:
+    """Return whether all of `values` are fields of a model; others raise."""
+    return isinstance(k8s_model_from_dict(model, k8s_snake_case_dict(model, values)), model)
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_what_is_said_of_a_pod_fits_the_models_of_kubernetes(name: str):
+    pod = PODS[name]
+    assert _fits(k8s.V1PodSecurityContext, pod["podSecurityContext"])
+    assert all(_fits(k8s.V1Volume, volume) for volume in pod.get("volumes", []))
+    assert all(_fits(k8s.V1VolumeMount, mount) for mount in pod.get("volumeMounts", []))
+    assert {mount["name"] for mount in pod.get("volumeMounts", [])} <= {
+        volume["name"] for volume in pod.get("volumes", [])
+    }
+    assert _fits(k8s.V1ResourceRequirements, pod.get("resources", {}))
+    assert all(_fits(k8s.V1EnvVar, variable) for variable in pod.get("env", []))
+
+
+def test_a_field_that_kubernetes_does_not_have_is_seen():
+    with pytest.raises(Exception, match="claim"):
+        _fits(k8s.V1Volume, {"name": "data", "persistentVolumeClaim": {"claim": "gauntlet-data"}})
+
+
+def test_the_launcher_takes_what_the_values_say_of_runs():
+    of_runs = {_snake(name): said for name, said in LAUNCHER["runK8sConfig"].items()}
+    models = {
+        "container_config": k8s.V1Container,
+        "pod_spec_config": k8s.V1PodSpec,
+        "job_spec_config": k8s.V1JobSpec,
+    }
+    assert set(of_runs) == set(models)
+    config = {
+        "image_pull_policy": LAUNCHER["imagePullPolicy"],
+        "env_secrets": [secret["name"] for secret in LAUNCHER["envSecrets"]],
+        # What the chart adds of its own.
+        "service_account_name": "dagster",
+        "instance_config_map": "dagster-instance",
+        "dagster_home": "/opt/dagster",
+        "run_k8s_config": {
+            name: k8s_snake_case_dict(models[name], said) for name, said in of_runs.items()
+        },
+    }
+    taken = process_config(K8sRunLauncher.config_type(), config)
+    assert taken.success, taken.errors
