@@ -89,7 +89,7 @@ def build_maintenance_job() -> dg.JobDefinition:
         before = datetime.now(UTC) - timedelta(days=config.keep_days)
         old = list(revised_before(context, price_store, before))
         if not config.dry_run:
-            price_store.remove(old)
+            price_store.remove_revisions(old)
         context.log.info(
             f"{len(old)} versions of prices, revised more than {config.keep_days} days ago, "
             f"{_were(config.dry_run)} removed."

@@ -203,7 +203,7 @@ class PriceStore(ConfigurableResource):
         current = None if stored is None or isinstance(stored, Exception) else stored.label
         return revisions(fs, path, current.data_version if current else None)
 
-    def remove(self, kept: Iterable[Revision]) -> None:
+    def remove_revisions(self, kept: Iterable[Revision]) -> None:
         """Remove bars that others took the place of; what is gone already is no error."""
         fs, _ = file_system(self.root)
         for revision in kept:

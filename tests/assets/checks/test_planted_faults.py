@@ -46,6 +46,12 @@ class Hoarding(_Planted):
         return Signals(bars.close > bars.open, bars.close < bars.open)
 
 
+class HoardingToo(Hoarding):
+    """Keeps as much again, in the same place."""
+
+    name = "hoarding_too"
+
+
 class Gulping(_Planted):
     """Needs 800 megabytes for a moment, once."""
 
@@ -106,11 +112,11 @@ def registered(monkeypatch: pytest.MonkeyPatch, *strategies: type[Strategy]) -> 
 def _run_planted(
     project: Project,
     monkeypatch: pytest.MonkeyPatch,
-    strategy: type[Strategy],
+    *strategies: type[Strategy],
     **thresholds: float,
 ) -> dg.ExecuteInProcessResult:
     config = {"resources": {"thresholds": {"config": thresholds}}} if thresholds else {}
-    with registered(monkeypatch, strategy):
+    with registered(monkeypatch, *strategies):
         return project.run(TWELVE, selection=["*"], run_config=config)
 
 
@@ -150,6 +156,26 @@ def test_what_a_leak_leaves_in_all_turns_the_growth_of_memory_red(
     assert "batch_size" in str(check.metadata["what_to_do"].value)
     assert check.metadata["measured_mb"].value >= 12 * 8 * 0.8
     assert project.materialized("backtests", "hoarding") == set(SYMBOLS[:12])
+    assert _downstream_did_not_run(project)
+
+
+def test_a_leak_of_several_strategies_is_held_to_the_limit_of_several(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    limits = {"memory_growth_many_mb": 60, "memory_growth_many_mb_warning": 50}
+    others = {"memory_slope_mb": 90, "memory_slope_mb_warning": 80}
+    result = _run_planted(project, monkeypatch, Hoarding, HoardingToo, **limits, **others)
+    Hoarding.kept.clear()
+    assert not result.success
+    checks = {key: check for key, check in project.checks(result).items() if not check.passed}
+    assert set(checks) == {
+        (f"backtests/{one.name}", "memory_growth_below_threshold")
+        for one in (Hoarding, HoardingToo)
+    }
+    for check in checks.values():
+        assert check.severity.value == "ERROR"
+        assert check.metadata["limit_mb"].value == 60
+        assert check.metadata["measured_mb"].value >= 2 * 12 * 8 * 0.8
     assert _downstream_did_not_run(project)
 
 
