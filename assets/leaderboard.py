@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.asset_keys import LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
 from assets.markdown import markdown_table
-from assets.stages import LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
-from resources.backtest_files import BacktestFiles
+from resources.config.run_settings import RunSettings
+from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
-from resources.reports import Reports
-from resources.result_store.comparison import Comparison
+from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.resource import ResultStore
-from resources.run_settings import RunSettings
+from resources.run_artifacts.backtest_files import BacktestFiles
 
 if TYPE_CHECKING:
     import polars as pl
 
 _SHOWN = (
     "rank", "strategy", "symbols", "median_sharpe_ratio", "median_total_return",
-    "worst_max_drawdown", "total_trades", "beat_benchmark",
+    "worst_max_drawdown", "total_trades", "share_beating_benchmark",
 )  # fmt: skip
 _TABLE_FILE = "leaderboard.csv"
 _PLOT_FILE = "leaderboard.png"
@@ -93,7 +93,7 @@ def compared(
 
 
 def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFiles) -> bytes:
-    from assets.plots import leaderboard_plot
+    from assets.leaderboard_plot import leaderboard_plot
 
     # A curve belongs to the run that its row names: join, or an older run's curve would stand in.
     rows = standing.select("run_id", "strategy", "symbol")

@@ -7,31 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.in_order import in_order
-from assets.partition_truth import Made, report_partitions
+from assets.asset_keys import DATA_ENGINEERING, PRICES, PRICES_KEY
+from assets.ordered_fetch import map_ordered
+from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
 from assets.progress import with_progress
-from assets.stages import (
-    DATA_ENGINEERING,
-    PRICES,
-    PRICES_KEY,
-    close_stage,
-    fail_if_nothing_was_made,
-)
+from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
-from resources.market_data.base import THROTTLED, PriceSource
-from resources.market_data.incremental import Fetched, Fetcher
+from research.audit.stage_profile import StageProfile
+from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
-from resources.price_quality import suspicions
-from resources.price_store import PriceStore, StoredBars
+from resources.market_data.source import THROTTLED, PriceSource
+from resources.price_store.incremental import Fetched, Fetcher
+from resources.price_store.price_quality import suspicions
+from resources.price_store.store import PriceStore, StoredBars
 from resources.result_store.resource import ResultStore
-from resources.run_log import RunLog
-from resources.run_profile import StageProfile
-from resources.run_settings import RunSettings
-from resources.thresholds import Thresholds
+from resources.result_store.run_records import RunLog
 from resources.universe import Universe
 
 if TYPE_CHECKING:
-    from resources.market_data.merge import Span
+    from resources.price_store.merge import Span
 
 
 def provider_pool(source: str) -> str | None:
@@ -82,7 +77,7 @@ def build_prices(
         close_stage(context, run_log, PRICES, stage.summary(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {
-            symbol: Made(bars.data_version, _metadata(bars))
+            symbol: MaterializedPartition(bars.data_version, _metadata(bars))
             for symbol, bars in stage.stored.items()
         }
         yield from report_partitions(context, {PRICES_KEY: made}, upstream={})
@@ -112,7 +107,7 @@ class _Stage:
 
         symbols = self.context.partition_keys
         # Fetched by several threads perhaps, and stored by this one, in the symbols' order.
-        answers = in_order(fetch, symbols, self.fetcher.threads)
+        answers = map_ordered(fetch, symbols, self.fetcher.threads)
         for symbol in with_progress(self.context, symbols, "symbols fetched"):
             try:
                 self.stored[symbol] = self._store(symbol, *next(answers)())

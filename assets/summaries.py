@@ -8,34 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.partition_truth import (
-    Made,
-    Upstream,
+from assets.asset_keys import DATA_ENGINEERING, SUMMARIES, SUMMARIES_KEY, backtests_key
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    UpstreamPartition,
     is_part_of_this_run,
     report_partitions,
     upstream_of,
 )
-from assets.stages import (
-    DATA_ENGINEERING,
-    SUMMARIES,
-    SUMMARIES_KEY,
-    backtests_key,
-    close_stage,
-    fail_if_nothing_was_made,
-)
+from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
-from resources.backtest_files import BacktestFiles
+from research.audit.stage_profile import StageProfile
+from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
-from resources.run_log import RunLog
-from resources.run_profile import StageProfile
-from resources.run_settings import RunSettings
+from resources.result_store.run_records import RunLog
+from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from resources.backtest_tables import BacktestTables
+    from resources.run_artifacts.backtest_tables import BacktestTables
 
 
 def build_summaries(
@@ -88,8 +82,8 @@ class _Stage:
     saved: Counter[str] = field(default_factory=Counter)
     retrieved: Counter[str] = field(default_factory=Counter)
     identifiers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    backtests: dict[dg.AssetKey, dict[str, Upstream]] = field(default_factory=dict)
-    made: dict[str, Made] = field(default_factory=dict)
+    backtests: dict[dg.AssetKey, dict[str, UpstreamPartition]] = field(default_factory=dict)
+    made: dict[str, MaterializedPartition] = field(default_factory=dict)
 
     def run(self, backtests: Sequence[dg.AssetKey]) -> None:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
@@ -158,7 +152,7 @@ class _Stage:
         if self.retrieved[symbol] == expected:
             rows = "\n".join(sorted(self.identifiers[symbol]))
             version = hashlib.sha256(rows.encode()).hexdigest()[:32]
-            self.made[symbol] = Made(version, {"rows": expected})
+            self.made[symbol] = MaterializedPartition(version, {"rows": expected})
             return
         message = (
             f"{symbol}: of {expected} results {self.produced[symbol]} were in the run's files, "

@@ -4,7 +4,7 @@ Here: timed comparisons in one process against a named rival, and the page made 
 Not here: whether results are right, which is what tests are for.
 
 `make bench` runs all of them and rewrites docs/benchmarks.md; one alone is run by
-``python -m benchmarks.engine.rival_vectorbt`` and the like, each with ``--help``.
+``python -m benchmarks.engine.vectorbt_baseline`` and the like, each with ``--help``.
 """
 
 import os

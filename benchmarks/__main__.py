@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.benchmark import MET, MISSED, add_common
 from benchmarks.harness import CONSOLE
-from benchmarks.question import MET, MISSED, add_common
 from benchmarks.render import write_page
 from benchmarks.report import Record
 

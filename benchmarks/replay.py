@@ -29,7 +29,7 @@ class Replay(Strategy):
         return cls(kept)
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """None is needed."""
         return 0
 

@@ -12,7 +12,7 @@ from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
 from resources.market_data.bars import adjusted
-from resources.market_data.sample import SampleSource
+from resources.market_data.sources.sample import SampleSource
 from strategies.base import Bars
 from strategies.bollinger import Bollinger
 

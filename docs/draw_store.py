@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from engine.metrics import METRICS
-from resources.result_store.identity import NATURAL_KEY
+from research.natural_key import NATURAL_KEY
 from resources.result_store.models import Base
 
 PAGE = Path(__file__).with_name("store.md")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from assets.checks.catalogue import GATES
-from assets.checks.gates import Gate
-from resources.thresholds import Thresholds
+from assets.checks.threshold_checks import Gate
+from resources.config.thresholds import Thresholds
 
 PAGE = Path(__file__).with_name("checks.md")
 

@@ -1,7 +1,7 @@
 """The front door of the engine: a strategy on a batch of symbols, or on one."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,15 +12,14 @@ from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBar
 from engine.failure import Failure
 from engine.history import History
 from engine.inputs import histories_of, require_universe, require_window, strategies_of
-from engine.memory import keep_memory
-from engine.portfolio import portfolio_of
+from engine.malloc import keep_memory
 from engine.results import BacktestResult, BatchOutcome
 from engine.settings import BacktestSettings, Window
-from engine.sweep import SweepOutcome, grid_of
+from engine.vectorbt_export import portfolio_of
 from engine.workers import Workers
 from strategies.base import Strategy
+from strategies.indicator_cache import Tally
 from strategies.registry import get_strategy
-from strategies.shared import Tally
 
 if TYPE_CHECKING:
     import vectorbt
@@ -164,32 +163,10 @@ class VectorBTEngine:
         keep_memory()
         return (_outcome(chunk, outcomes) for chunk, outcomes in self._run(work))
 
-    def sweep(
-        self,
-        histories: Iterable[History],
-        strategy_type: str,
-        window: Window,
-        ranges: Mapping[str, Sequence[Any]] | None = None,
-        universe: EqualWeight | None = None,
-    ) -> SweepOutcome:
-        """Return every symbol under every point of the strategy's ranges, or of those given.
-
-        An indicator that several points need is computed once a symbol. Points that break a rule
-        between parameters are skipped, and listed.
-
-        Raises
-        ------
-        UnknownStrategyError, InvalidParameterError
-            As `engine.sweep.grid_of`.
-        """
-        grid = grid_of(strategy_type, ranges)
-        outcome = self.run_batch(histories, grid.strategies, window, universe)
-        return SweepOutcome(outcome.results, outcome.failures, outcome.indicators, grid.skipped)
-
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
     ) -> "vectorbt.Portfolio":
-        """Return the same run as a vectorbt Portfolio; see `engine.portfolio.portfolio_of`.
+        """Return the same run as a vectorbt Portfolio; see `engine.vectorbt_export.portfolio_of`.
 
         Raises
         ------

@@ -14,14 +14,14 @@ from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.failure import Failure
 from engine.history import History, TradedHistory
+from engine.metrics.inputs import Sample
 from engine.metrics.measurement import Measurement, measure
-from engine.metrics.sample import Sample
 from engine.orders import orders_of
 from engine.positions import Ints
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, simulate
 from strategies.base import Floats, Strategy
-from strategies.shared import Tally, tallied
+from strategies.indicator_cache import Tally, tallied
 
 # What a backtest needs for each of its bars while it is simulated and measured: 13 arrays of
 # eight bytes at once, and signals. The budget is a guide; benchmarks/engine/memory.py is the bound.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strategies.base import Strategy
 from strategies.errors import GauntletError
-from strategies.source import source_of
+from strategies.source_hash import source_of
 
 _LIBRARIES = ("TA-Lib", "numpy")
 

@@ -14,7 +14,7 @@ from engine.history import TradedHistory
 from engine.settings import BacktestSettings
 from strategies.base import Bools, Floats, Signals, Strategy
 from strategies.errors import GauntletError
-from strategies.shared import sharing
+from strategies.indicator_cache import sharing
 
 _PRICES = ("open", "high", "low", "close")
 

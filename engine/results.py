@@ -15,7 +15,7 @@ from engine.positions import EXIT_REASONS
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, equity_curves
 from strategies.base import Floats, Strategy
-from strategies.shared import Tally
+from strategies.indicator_cache import Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class BacktestResult:
     @property
     def too_short(self) -> bool:
         """Whether the history ends before the strategy could enter for the first time."""
-        return self.warm_up + len(self.dates) <= self.strategy.look_back
+        return self.warm_up + len(self.dates) <= self.strategy.lookback_bars
 
     @property
     def metrics(self) -> dict[str, float | int | None]:
@@ -71,8 +71,8 @@ class BacktestResult:
     def _measured(self) -> tuple[dict[str, float | int | None], dict[str, str]]:
         no_trades = "no trades"
         if self.too_short:
-            bars, look_back = self.warm_up + len(self.dates), self.strategy.look_back
-            no_trades = f"no trades: {bars} bars are too few for a look-back of {look_back}"
+            bars, lookback_bars = self.warm_up + len(self.dates), self.strategy.lookback_bars
+            no_trades = f"no trades: {bars} bars are too few for a look-back of {lookback_bars}"
         return self.measurement.of(self.row, no_trades)
 
     @cached_property

@@ -38,7 +38,7 @@ class BacktestSettings:
         ``next_open``: a signal at the close of bar t is filled at the open of bar t+1.
         ``same_close``: at the close of bar t itself, which nobody could have traded on;
         results are labelled with it.
-    year_length
+    bars_per_year
         Bars a year, for annualization.
     direction
         ``long``: an entry signal buys, an exit signal sells. ``short``: an exit signal sells
@@ -62,7 +62,7 @@ class BacktestSettings:
     fees: float = 0.001
     slippage: float = 0.001
     execution: Execution = "next_open"
-    year_length: float = 252.0
+    bars_per_year: float = 252.0
     direction: Direction = "long"
     stop_loss: float | None = None
     trailing_stop: float | None = None
@@ -70,7 +70,7 @@ class BacktestSettings:
 
     def __post_init__(self) -> None:
         self._require("initial_capital", above=0.0, below=math.inf)
-        self._require("year_length", above=0.0, below=math.inf)
+        self._require("bars_per_year", above=0.0, below=math.inf)
         self._require("fees", from_=0.0, below=1.0)
         self._require("slippage", from_=0.0, below=1.0)
         self._require_one_of("execution", get_args(Execution))

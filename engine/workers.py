@@ -22,7 +22,7 @@ import numpy as np
 from engine.blocks import Block, BlockOutcome, Chunk, run_block
 from engine.errors import WorkersLostError
 from engine.history import TradedHistory
-from engine.memory import keep_memory
+from engine.malloc import keep_memory
 from engine.simulation import TRADE, Trades
 from strategies.base import Bars
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.requests import BACKTEST_REQUEST, build_request_op
+from assets.requests.op import BACKTEST_REQUEST, build_request_op
 from resources.universe import Universe
 
 

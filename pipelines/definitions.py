@@ -10,21 +10,21 @@ from typing import Any
 
 import dagster as dg
 
-from assets.backtests import build_backtests
+from assets.backtests.assets import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard
 from assets.prices import build_prices, provider_pool
-from assets.requests import build_request_spec
+from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
-from pipelines.automation import build_automation_jobs, build_automation_sensors
+from pipelines.automation.maintenance import build_maintenance_job, build_maintenance_schedule
+from pipelines.automation.nightly import build_nightly_job, build_nightly_schedule
+from pipelines.automation.retries import build_retry_job, build_retry_sensor
+from pipelines.automation.run_alerts import build_alert_sensors
+from pipelines.automation.staleness import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
-from pipelines.maintenance import build_maintenance_job, build_maintenance_schedule
-from pipelines.nightly import build_nightly_job, build_nightly_schedule
 from pipelines.partitions import backfill_policy, symbol_partitions
 from pipelines.resources import build_resources
-from pipelines.retries import build_retry_job, build_retry_sensor
-from pipelines.run_alerts import build_alert_sensors
-from resources.settings import Settings
+from resources.config.environment import Settings
 from strategies.registry import registered_strategies
 
 
@@ -47,7 +47,7 @@ def build_defs(
         build_backtests(symbols, universe, strategies),
         build_summaries(symbols, universe, names),
     ]
-    policy = backfill_policy(settings.symbols_a_run)
+    policy = backfill_policy(settings.symbols_per_run)
     return dg.Definitions(
         assets=[
             *(made.with_attributes(backfill_policy=policy) for made in of_symbols),

@@ -16,14 +16,14 @@ def symbol_partitions(universe: Sequence[str]) -> dg.StaticPartitionsDefinition:
     return dg.StaticPartitionsDefinition(list(universe))
 
 
-def backfill_policy(symbols_a_run: int | None) -> dg.BackfillPolicy:
+def backfill_policy(symbols_per_run: int | None) -> dg.BackfillPolicy:
     """Return the policy by which a backfill is one run, or runs of so many symbols each.
 
     `dagster asset materialize --partition-range` takes no other than that of one run.
     """
-    if symbols_a_run is None:
+    if symbols_per_run is None:
         return dg.BackfillPolicy.single_run()
-    return dg.BackfillPolicy.multi_run(symbols_a_run)
+    return dg.BackfillPolicy.multi_run(symbols_per_run)
 
 
 def whole_range(universe: Sequence[str]) -> str:

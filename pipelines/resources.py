@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 import dagster as dg
 from pydantic import ValidationError, create_model
 
-from resources.backtest_files import BacktestFiles
+from resources.config.environment import InvalidSettingError, Settings
+from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
+from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
-from resources.price_store import PriceStore
-from resources.reports import Reports
+from resources.price_store.store import PriceStore
 from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
-from resources.run_settings import RunSettings
-from resources.settings import InvalidSettingError, Settings
-from resources.thresholds import Thresholds
+from resources.run_artifacts.backtest_files import BacktestFiles
 from strategies.errors import did_you_mean
 
 Resource = TypeVar("Resource", bound=dg.ConfigurableResource)

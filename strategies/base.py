@@ -7,7 +7,7 @@ To add one, drop a file into this folder; the registry finds it and its asset ap
         fast_period: int = parameter(10, minimum=2, sweep=(5, 10, 15, 20))
         ...
         @property
-        def look_back(self) -> int: ...
+        def lookback_bars(self) -> int: ...
         def signals(self, bars: Bars) -> Signals: ...
 """
 
@@ -107,7 +107,7 @@ class Strategy(ABC):
 
     @property
     @abstractmethod
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """Bars needed before the first bar on which the strategy can enter."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ class Bollinger(Strategy):
     std_dev: float = parameter(2.0, minimum=0.1, maximum=10.0, sweep=(1.5, 2.0, 2.5, 3.0))
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The bands, and the bar before them to fall or rise from."""
         return self.period
 

@@ -18,7 +18,7 @@ class Breakout(Strategy):
     exit_lookback: int = parameter(10, minimum=2, sweep=(5, 10, 15, 20))
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The longer of the two channels."""
         return max(self.lookback, self.exit_lookback)
 

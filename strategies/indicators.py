@@ -7,7 +7,7 @@ to load.
 """
 
 from strategies.base import Floats
-from strategies.shared import shared
+from strategies.indicator_cache import shared
 
 
 @shared

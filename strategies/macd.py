@@ -20,7 +20,7 @@ class Macd(Strategy):
         self.require_less("fast_period", "slow_period")
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The slow average, then the signal line's average of that, then one bar to cross."""
         return self.slow_period + self.signal_period - 1
 

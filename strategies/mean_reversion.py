@@ -17,7 +17,7 @@ class MeanReversion(Strategy):
     exit_threshold: float = parameter(0.01, minimum=0.0, maximum=1.0, sweep=(0.0, 0.01, 0.02))
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The average."""
         return self.ma_period - 1
 

@@ -16,7 +16,7 @@ class Momentum(Strategy):
     )
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The bar that the return is measured from."""
         return self.lookback
 

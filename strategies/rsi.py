@@ -20,7 +20,7 @@ class Rsi(Strategy):
         self.require_less("oversold", "overbought")
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The first RSI needs `period` changes; crossing needs one bar more."""
         return self.period + 1
 

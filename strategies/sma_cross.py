@@ -19,7 +19,7 @@ class SmaCross(Strategy):
         self.require_less("fast_period", "slow_period")
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The slow average, and the bar before it to cross from."""
         return self.slow_period
 

@@ -25,7 +25,7 @@ class VolumeMomentum(Strategy):
     volume_multiplier: float = parameter(1.5, minimum=0.1, maximum=100.0, sweep=(1.2, 1.5, 2.0))
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         """The longer of the return and the average volume."""
         return max(self.momentum_period, self.volume_period - 1)
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines.automation.failure_reason import why_it_failed
 from pipelines.definitions import build_defs
 from pipelines.partitions import tags_of
 from pipelines.resources import build_resources
-from pipelines.run_outcome import why_it_failed
+from resources.config.environment import Settings
 from resources.market_data.resource import MarketData
-from resources.market_data.synthetic import SyntheticSource
+from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
-from resources.settings import Settings
 
 START, END = date(2022, 6, 1), date(2022, 12, 31)
 FEW_ASSETS = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries", "leaderboard")

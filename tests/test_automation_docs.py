@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from pipelines import run_alerts, webhook
+from pipelines.automation import run_alerts, webhook
 from pipelines.definitions import build_defs
-from resources.settings import Settings
+from resources.config.environment import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/automation.md").read_text()

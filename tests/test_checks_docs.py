@@ -6,8 +6,8 @@ import pytest
 
 from assets.checks.catalogue import GATES
 from docs.write_checks import PAGE, page
-from resources.settings import InvalidSettingError, Settings
-from resources.thresholds import Thresholds
+from resources.config.environment import InvalidSettingError, Settings
+from resources.config.thresholds import Thresholds
 from tests.project import Project
 
 TEXT = PAGE.read_text()

@@ -62,7 +62,7 @@ def test_it_gives_the_defaults_as_they_are():
     assert f"{settings.initial_capital:,.0f} at the start" in ENGINE
     assert f"`fees` ({settings.fees:.1%}) of the value".replace("%", " %") in ENGINE
     assert f"`slippage` ({settings.slippage:.1%}) worse".replace("%", " %") in ENGINE
-    assert f"{settings.year_length:.0f}\nbars a year" in ENGINE
+    assert f"{settings.bars_per_year:.0f}\nbars a year" in ENGINE
 
 
 def test_its_links_lead_somewhere():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from assets.prices import provider_pool
 from resources.market_data import SOURCES
-from resources.market_data.budget import USED
-from resources.market_data.incremental import OVERLAP_BARS
+from resources.market_data.provider.rate_limiter import USED
+from resources.market_data.provider.throttled_source import FAILURES, REST_SECONDS
 from resources.market_data.resource import YAHOO_VARIABLE, MarketData
-from resources.market_data.throttle import FAILURES, REST_SECONDS
+from resources.price_store.incremental import OVERLAP_BARS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

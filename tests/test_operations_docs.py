@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import yaml
 from sqlalchemy.exc import ProgrammingError
 
-from pipelines.retries import GAVE_UP_ON, WAITS
+from pipelines.automation.retries import GAVE_UP_ON, WAITS
 from resources.result_store.connection import create_engine_for, parse_url
 
 ROOT = Path(__file__).resolve().parents[1]

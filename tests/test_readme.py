@@ -69,7 +69,7 @@ def test_the_engine_runs_alone_as_it_shows():
 def test_its_settings_are_those_that_are_read():
     name = r"GAUNTLET_[A-Z]+(?:_[A-Z]+)*"
     shown = set(re.findall(rf"\| `({name})(?:_\*)?` \|", README))
-    read = set(re.findall(name, (ROOT / "resources/settings.py").read_text()))
+    read = set(re.findall(name, (ROOT / "resources/config/environment.py").read_text()))
     assert shown == read
 
 

@@ -240,7 +240,7 @@ def nothing_then(start: date) -> Answer:
 
 
 def _serve(port: int) -> None:
-    from resources.market_data.synthetic import SyntheticSource
+    from resources.market_data.sources.synthetic import SyntheticSource
     from resources.universe import load_universe
 
     source, yesterday = SyntheticSource(), datetime.now(UTC).date() - timedelta(days=1)

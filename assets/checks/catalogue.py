@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from assets.checks import cache, costs, integrity, quality, rates
-from assets.checks.gates import Gate, build_gates
-from assets.checks.sessions import SESSIONS
-from assets.stages import (
+from assets.asset_keys import (
     BACKTESTS,
     PRICES,
     PRICES_KEY,
@@ -17,21 +14,24 @@ from assets.stages import (
     SUMMARIES_KEY,
     backtests_key,
 )
+from assets.checks import cached_results, integrity, quality, rates, resource_usage
+from assets.checks.concurrent_requests import SESSIONS
+from assets.checks.threshold_checks import Gate, build_gates
 
 GATES: Mapping[str, Sequence[Gate]] = {
     PRICES: [rates.SUCCESS, *quality.QUALITY],
     BACKTESTS: [
         rates.SUCCESS_OF_STRATEGY,
-        costs.WALL_TIME,
-        costs.MEMORY_GROWTH,
-        costs.MEMORY_SLOPE,
-        costs.SCALING,
+        resource_usage.WALL_TIME,
+        resource_usage.MEMORY_GROWTH,
+        resource_usage.MEMORY_SLOPE,
+        resource_usage.SCALING,
         integrity.NO_LOOK_AHEAD,
         integrity.SIGNALS_FILLED,
         integrity.ACCOUNTS_BALANCE,
-        cache.KNOWN_RESULTS,
+        cached_results.KNOWN_RESULTS,
     ],
-    SUMMARIES: [rates.SAVED, rates.RETRIEVED, costs.DATABASE_TIME],
+    SUMMARIES: [rates.SAVED, rates.RETRIEVED, resource_usage.DATABASE_TIME],
     REQUESTS: SESSIONS,
 }
 """The gates of each stage; those of backtests hold for the asset of every strategy."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from assets.checks.gates import Gate, Measured
-from assets.checks.verdicts import Verdict, none_of, unmeasured, with_sample
+from assets.checks.check_outcomes import Verdict, none_of, unmeasured, with_sample
+from assets.checks.threshold_checks import Gate, Measured
 
 
 def _judge(rule: str, what: str) -> Callable[[Measured], Verdict]:

@@ -1,10 +1,10 @@
-"""Gates on prices: one for each rule of `resources.price_quality`."""
+"""Gates on prices: one for each rule of `resources.price_store.price_quality`."""
 
 from collections.abc import Callable
 
-from assets.checks.gates import Gate, Measured
-from assets.checks.verdicts import Verdict, at_least, unmeasured, with_sample
-from resources.price_quality import PRICE_RULES
+from assets.checks.check_outcomes import Verdict, at_least, unmeasured, with_sample
+from assets.checks.threshold_checks import Gate, Measured
+from resources.price_store.price_quality import PRICE_RULES
 
 _LIMITS = {
     "sessions_are_complete": ["missing_sessions"],

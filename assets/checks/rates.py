@@ -1,8 +1,8 @@
 """Gates on shares: of the symbols that succeeded, and of the rows that were kept."""
 
-from assets.checks.gates import Gate, Measured
-from assets.checks.verdicts import Verdict, at_least, with_offenders
-from assets.stages import SUMMARIES
+from assets.asset_keys import SUMMARIES
+from assets.checks.check_outcomes import Verdict, at_least, with_offenders
+from assets.checks.threshold_checks import Gate, Measured
 
 _FIX_AND_RERUN = (
     "Mend the cause that the offenders name, then materialize 'missing and failed' partitions."

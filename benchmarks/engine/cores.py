@@ -15,9 +15,9 @@ from statistics import median
 
 import psutil
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import CONSOLE, Timings, interleave, seconds_of
 from benchmarks.machine import cores
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import WINDOW, nine_strategies, universe
 from engine.backtest import VectorBTEngine

@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import Contender, interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Curve, Report, Table, Verdict
 from benchmarks.universe import WINDOW, nine_strategies, universe
 from engine.backtest import VectorBTEngine

@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import CONSOLE
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import WINDOW, history, nine_strategies
 from engine.backtest import VectorBTEngine
@@ -68,7 +68,7 @@ def ask(options: Options) -> Report:
 def _probe(symbols: int, bars: int) -> dict[str, float]:
     """Return what a fresh process says of itself; its progress goes to the screen."""
     CONSOLE.print(f"{symbols:,} x {bars:,} x 9 in a process of its own; this takes a while.")
-    command = [sys.executable, "-m", "benchmarks.memory_probe", str(symbols), str(bars)]
+    command = [sys.executable, "-m", "benchmarks.memory_worker", str(symbols), str(bars)]
     done = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 

@@ -13,15 +13,15 @@ from functools import partial
 from statistics import median
 from typing import TypeVar
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table
 from benchmarks.universe import WINDOW, nine_strategies, universe
 from engine.backtest import VectorBTEngine
 from engine.blocks import Terms, chunks
 from engine.history import History
+from engine.metrics.inputs import Sample
 from engine.metrics.measurement import measure
-from engine.metrics.sample import Sample
 from engine.orders import orders_of
 from engine.simulation import simulate
 

@@ -13,8 +13,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import Timings, interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 
 IMPORTS = "import polars, numpy, talib"

@@ -10,13 +10,13 @@ import sys
 from functools import partial
 from typing import Any
 
-from benchmarks.engine.rival_vectorbt import run
+from benchmarks.benchmark import Options, Question, main
+from benchmarks.engine.vectorbt_baseline import run
 from benchmarks.harness import Contender, Timings, interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.replay import Replay
 from benchmarks.report import Report, Table
-from benchmarks.rival import Frames, summary
 from benchmarks.universe import universe
+from benchmarks.vectorbt_baseline import Frames, summary
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings
 from strategies.sma_cross import SmaCross

@@ -7,14 +7,14 @@ other strategies' sweeps are shown beside their own plain batches, and are not j
 
 import sys
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import Timings, interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import NINE, WINDOW, universe
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.results import BatchOutcome
-from engine.sweep import grid_of
+from research.parameter_grid import grid_of, sweep
 from strategies.registry import get_strategy
 
 JUDGED = "sma_cross"
@@ -50,7 +50,7 @@ def _timings(name: str, histories: list[History], rounds: int) -> Timings:
     engine = VectorBTEngine()
     alone = get_strategy(name)()
     contenders = {
-        SWEEP: lambda: _read(engine.sweep(histories, name, WINDOW)),
+        SWEEP: lambda: _read(sweep(engine, histories, name, WINDOW)),
         BATCH: lambda: _read(engine.run_batch(histories, alone, WINDOW)),
     }
     return interleave(name, contenders, rounds)

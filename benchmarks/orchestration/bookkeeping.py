@@ -9,6 +9,7 @@ dagster-postgres.
 
 import sys
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.orchestration.graphs import (
     OURS,
@@ -19,7 +20,6 @@ from benchmarks.orchestration.graphs import (
     on,
     scratch,
 )
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 from resources.result_store.embedded import start_embedded
 

@@ -15,9 +15,9 @@ STOCK_POSTGRES, OURS_POSTGRES = "dagster-postgres", "this project's PostgreSQL"
 
 _CLASSES = {
     STOCK: ("dagster._core.storage.event_log", "SqliteEventLogStorage"),
-    OURS: ("pipelines.event_log.sqlite", "BatchedSqliteEventLogStorage"),
+    OURS: ("resources.dagster_event_log.sqlite", "BatchedSqliteEventLogStorage"),
     STOCK_POSTGRES: ("dagster_postgres", "PostgresEventLogStorage"),
-    OURS_POSTGRES: ("pipelines.event_log.postgres", "BatchedPostgresEventLogStorage"),
+    OURS_POSTGRES: ("resources.dagster_event_log.postgres", "BatchedPostgresEventLogStorage"),
 }
 _BATCHES = "DAGSTER_EVENT_BATCH_SIZE"
 

@@ -11,8 +11,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 
 DAGSTER, DEFINITIONS = "import dagster", "import pipelines.definitions"

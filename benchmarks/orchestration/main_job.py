@@ -10,6 +10,7 @@ job; there the whole job must be done while Dagster's own storage keeps the book
 import shutil
 import sys
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.orchestration.graphs import (
     OURS,
@@ -21,11 +22,10 @@ from benchmarks.orchestration.graphs import (
     ranged,
     scratch,
 )
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 from pipelines.definitions import build_defs
+from resources.config.environment import Settings
 from resources.result_store.resource import ResultStore
-from resources.settings import Settings
 
 WORK, EMPTY = "main job", "empty bodies"
 _MOST_ROUNDS = 3

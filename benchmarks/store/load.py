@@ -19,12 +19,12 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import CONSOLE, interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
-from resources.histories import LoadedHistory, load_histories
 from resources.market_data.bars import SCHEMA
-from resources.price_store import PriceStore
+from resources.price_store.history_loader import LoadedHistory, load_histories
+from resources.price_store.store import PriceStore
 
 OURS, SCAN = "load_histories", "scan_parquet, collect"
 SOURCE = "files"
@@ -105,7 +105,7 @@ def _memory(
     folder: str, symbols: int, bars: int, many: int, options: Options, report: Report
 ) -> None:
     CONSOLE.print(f"{many:,} symbols, one after the other")
-    command = [sys.executable, "-m", "benchmarks.store.load_probe", folder]
+    command = [sys.executable, "-m", "benchmarks.store.load_worker", folder]
     done = subprocess.run(
         [*command, str(symbols), str(bars), str(many)], check=True, capture_output=True, text=True
     )

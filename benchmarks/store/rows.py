@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from engine.metrics import METRICS
-from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
-from resources.result_store.identity import backtest_id, json_text
+from research.natural_key import backtest_id, json_text
+from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 
 _START, _END = date(2021, 1, 1), date(2023, 12, 31)
 _PARAMETERS = {"fast_period": 10, "slow_period": 20}
@@ -47,7 +47,7 @@ def _row(number: int) -> dict[str, object]:
         "ended_early": False,
         "price_basis": "adjusted",
         "execution": "next_open",
-        "year_length": 252.0,
+        "bars_per_year": 252.0,
         "vectorbt_version": "1.2.0",
         "gauntlet_version": "0.1.0",
         "universe_version": None,

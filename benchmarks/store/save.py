@@ -22,11 +22,11 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from benchmarks.benchmark import Options, Question, main
 from benchmarks.harness import CONSOLE, Timings, interleave
-from benchmarks.question import Options, Question, main
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.store.rows import results
-from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Backtest
 from resources.result_store.resource import ResultStore
@@ -70,7 +70,7 @@ def _speed(home: str, count: int, options: Options, report: Report) -> None:
 
 def _memory(home: str, backtests: int, each: int, options: Options, report: Report) -> None:
     CONSOLE.print(f"{backtests * each:,} trades in one call")
-    command = [sys.executable, "-m", "benchmarks.store.trades_probe", home]
+    command = [sys.executable, "-m", "benchmarks.store.trades_worker", home]
     done = subprocess.run(
         [*command, str(backtests), str(each)], check=True, capture_output=True, text=True
     )

@@ -4,7 +4,7 @@ Here: what is computed from an equity curve, its trades and its benchmarks.
 Not here: fills and costs (engine.simulation), rankings and statistics over many backtests.
 """
 
-from engine.metrics import equity, market, trades
+from engine.metrics import benchmark, equity, trades
 from engine.metrics.catalogue import METRICS, Metric
 
-__all__ = ["METRICS", "Metric", "equity", "market", "trades"]
+__all__ = ["METRICS", "Metric", "benchmark", "equity", "trades"]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from engine.metrics.sample import Sample
+from engine.metrics.inputs import Sample
 
 Kind = Literal["fraction", "ratio", "money", "count"]
 Needs = Literal["nothing", "closed trades", "market", "universe"]

@@ -7,7 +7,7 @@ are 0. "vectorbt" names the accessor whose value it is, asked with the run's yea
 import numpy as np
 
 from engine.metrics.catalogue import metric
-from engine.metrics.sample import Sample
+from engine.metrics.inputs import Sample
 from strategies.base import Floats
 
 _NO_VARIANCE = "the returns have no variance"
@@ -28,7 +28,9 @@ def annualized_return(sample: Sample) -> Floats:
     Source: vectorbt returns.annualized.
     """
     growth = final_value(sample) / sample.settings.initial_capital
-    return np.where(growth < 0, np.nan, growth) ** (sample.settings.year_length / sample.bars) - 1.0
+    return (
+        np.where(growth < 0, np.nan, growth) ** (sample.settings.bars_per_year / sample.bars) - 1.0
+    )
 
 
 @metric("fraction", of_returns=True)
@@ -37,7 +39,7 @@ def annualized_volatility(sample: Sample) -> Floats:
 
     Source: vectorbt returns.annualized_volatility.
     """
-    return sample.deviation * np.sqrt(sample.settings.year_length)
+    return sample.deviation * np.sqrt(sample.settings.bars_per_year)
 
 
 @metric("fraction", of_returns=True)
@@ -47,7 +49,7 @@ def downside_volatility(sample: Sample) -> Floats:
     Source: Sortino and Price (1994), "Performance Measurement in a Downside Risk Framework";
     vectorbt returns.downside_risk.
     """
-    return sample.downside_deviation * np.sqrt(sample.settings.year_length)
+    return sample.downside_deviation * np.sqrt(sample.settings.bars_per_year)
 
 
 @metric("ratio", _NO_VARIANCE, of_returns=True)
@@ -56,7 +58,7 @@ def sharpe_ratio(sample: Sample) -> Floats:
 
     Source: Sharpe (1994), "The Sharpe Ratio"; vectorbt returns.sharpe_ratio.
     """
-    return sample.mean / sample.deviation * np.sqrt(sample.settings.year_length)
+    return sample.mean / sample.deviation * np.sqrt(sample.settings.bars_per_year)
 
 
 @metric("ratio", _NO_LOSS, of_returns=True)
@@ -65,7 +67,7 @@ def sortino_ratio(sample: Sample) -> Floats:
 
     Source: Sortino and Price (1994); vectorbt returns.sortino_ratio.
     """
-    year = sample.settings.year_length
+    year = sample.settings.bars_per_year
     enough = np.nan if sample.bars == 1 else 1.0
     return enough * sample.mean * year / downside_volatility(sample)
 

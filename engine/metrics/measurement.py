@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.catalogue import METRICS, Metric
-from engine.metrics.sample import Sample
+from engine.metrics.inputs import Sample
 from strategies.base import Bools, Floats
 
 NO_UNIVERSE = "no equal-weight universe was given"

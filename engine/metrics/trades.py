@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.catalogue import metric
-from engine.metrics.sample import Sample
+from engine.metrics.inputs import Sample
 from strategies.base import Floats
 
 _NO_LOSER = "no closed trade lost"
@@ -145,7 +145,7 @@ def turnover(sample: Sample) -> Floats:
     trades = sample.trades
     exit_price = np.where(sample.closed, trades["exit_price"], 0.0)
     traded = sample.total(trades["size"] * (trades["entry_price"] + exit_price))
-    return traded / sample.equity.mean(axis=1) * (sample.settings.year_length / sample.bars)
+    return traded / sample.equity.mean(axis=1) * (sample.settings.bars_per_year / sample.bars)
 
 
 @metric("money")

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from resources.market_data.base import MarketDataError
+from resources.market_data.source import MarketDataError
 
 PRICES = ("open", "high", "low", "close")
 SCHEMA: Mapping[str, pl.DataType] = {

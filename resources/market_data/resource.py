@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.market_data.base import SOURCES, MarketDataError, PriceSource
+from resources.market_data.source import SOURCES, MarketDataError, PriceSource
 from strategies.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from resources.market_data.breaker import CircuitBreaker
-    from resources.market_data.budget import SharedBudget
+    from resources.market_data.provider.circuit_breaker import CircuitBreaker
+    from resources.market_data.provider.rate_limiter import SharedBudget
 
 PRICES_VARIABLE = "GAUNTLET_PRICES"
 YAHOO_VARIABLE = "GAUNTLET_YAHOO_URL"
@@ -87,11 +87,11 @@ class MarketData(ConfigurableResource):
         Raises MarketDataError for an unknown source, and for `files` without an existing folder.
         """
         if self.source == "synthetic":
-            from resources.market_data.synthetic import SyntheticSource
+            from resources.market_data.sources.synthetic import SyntheticSource
 
             return SyntheticSource()
         if self.source == "sample":
-            from resources.market_data.sample import SampleSource
+            from resources.market_data.sources.sample import SampleSource
 
             return SampleSource()
         if self.source == "files":
@@ -106,9 +106,9 @@ class MarketData(ConfigurableResource):
 
     def _open_yahoo(self) -> PriceSource:
         """Return Yahoo, or what GAUNTLET_YAHOO_URL says stands in its place."""
-        from resources.market_data.throttle import ThrottledSource
-        from resources.market_data.yahoo import BASE_URL, YahooSource
-        from resources.market_data.yahoo_client import YahooClient
+        from resources.market_data.provider.throttled_source import ThrottledSource
+        from resources.market_data.sources.yahoo import BASE_URL, YahooSource
+        from resources.market_data.sources.yahoo_client import YahooClient
 
         database = os.environ.get(DATABASE_VARIABLE, "").strip()
         budget = _budget(
@@ -133,7 +133,10 @@ def _budget(
     provider: str, requests_per_second: float, patience_seconds: float, home: str, database: str
 ) -> "SharedBudget":
     """Return the one budget of this process; its file or connections stay open."""
-    from resources.market_data.budget_places import open_database_budget, open_file_budget
+    from resources.market_data.provider.rate_limiter_backends import (
+        open_database_budget,
+        open_file_budget,
+    )
 
     terms = provider, requests_per_second, patience_seconds
     if database:
@@ -144,14 +147,14 @@ def _budget(
 @lru_cache
 def _breaker(provider: str) -> "CircuitBreaker":
     """Return the one circuit of this process: all its runs know that the provider is down."""
-    from resources.market_data.breaker import CircuitBreaker
-    from resources.market_data.throttle import FAILURES, REST_SECONDS
+    from resources.market_data.provider.circuit_breaker import CircuitBreaker
+    from resources.market_data.provider.throttled_source import FAILURES, REST_SECONDS
 
     return CircuitBreaker(provider, FAILURES, REST_SECONDS)
 
 
 def _open_files(prices: str, columns: dict[str, str]) -> PriceSource:
-    from resources.market_data.files import FilesSource
+    from resources.market_data.sources.files import FilesSource
 
     if not prices:
         raise MarketDataError(

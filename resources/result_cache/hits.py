@@ -14,11 +14,11 @@ from hashlib import sha256
 
 import polars as pl
 
-from resources.backtest_files import BacktestFiles
-from resources.backtest_tables import BacktestTables
 from resources.result_cache.kept import Kept
 from resources.result_cache.keys import probes
-from resources.result_store.frames import RESULTS_SCHEMA
+from resources.result_store.frame_schemas import RESULTS_SCHEMA
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.backtest_tables import BacktestTables
 
 Backtest = tuple[str, str]
 """A symbol, and the name of a strategy."""

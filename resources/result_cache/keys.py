@@ -12,14 +12,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resources.result_store.identity import canonical_json
+from research.natural_key import canonical_json
 from strategies.base import Strategy
 
-_ROOM = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 # Between the stored bars and the stored rows, beside the engine, which has a version of its own.
-_MAKERS = ("backtest_tables.py", "histories.py", "market_data/bars.py", "result_store/identity.py")
-_PROBES = ("integrity.py", "run_probe.py", "scaling.py")
+_MAKERS = (
+    "resources/run_artifacts/backtest_tables.py",
+    "resources/price_store/history_loader.py",
+    "resources/market_data/bars.py",
+    "research/natural_key.py",
+)
+_PROBES = (
+    "research/audit/integrity.py",
+    "research/audit/backtest_audit.py",
+    "research/audit/scaling.py",
+)
 _LIBRARIES = ("vectorbt", "polars", "numpy")
 
 
@@ -55,8 +64,8 @@ def joint_key(what: str, parts: Iterable[Any]) -> str:
 @cache
 def makers() -> str:
     """Return a fingerprint of the code and the libraries that turn bars into rows."""
-    from resources.backtest_tables import EQUITY_SCHEMA, gauntlet_version
-    from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
+    from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
+    from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, gauntlet_version
 
     versions = [gauntlet_version(), *map(version, _LIBRARIES)]
     columns = [str(schema) for schema in (RESULTS_SCHEMA, TRADES_SCHEMA, EQUITY_SCHEMA)]
@@ -70,4 +79,4 @@ def probes() -> str:
 
 
 def _content(names: Iterable[str]) -> bytes:
-    return b"".join((_ROOM / name).read_bytes() for name in names)
+    return b"".join((_ROOT / name).read_bytes() for name in names)

@@ -15,13 +15,13 @@ from engine.code_version import engine_version
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import Window
-from resources.price_store import PriceStore
+from resources.price_store.store import PriceStore
 from resources.result_cache.kept import Kept
 from resources.result_cache.keys import joint_key, makers
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
-    from resources.histories import Loaded, Wanted
+    from resources.price_store.history_loader import Loaded, Wanted
 
 _BARS, _UNIVERSE = "bars", "universe"
 _MOST_UNIVERSES = 1000
@@ -81,7 +81,7 @@ class KnownPrices:
 
     def load(self, wanted: Iterable["Wanted"]) -> Iterator[tuple[str, "Loaded"]]:
         """Yield what `load_histories` yields, and remember the versions."""
-        from resources.histories import load_histories
+        from resources.price_store.history_loader import load_histories
 
         taken: deque[Wanted] = deque()
         versions: dict[str, bytes] = {}

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from engine.backtest import VectorBTEngine
 from engine.history import History
+from research.audit.backtest_audit import RunProbe
 from resources.result_cache.run import RunCache
-from resources.run_probe import RunProbe
 
 
 def complete(probe: RunProbe, cache: RunCache, engine: VectorBTEngine) -> None:

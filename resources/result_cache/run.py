@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.settings import Window
-from resources.backtest_files import BacktestFiles
-from resources.backtest_tables import BacktestTables, Provenance
+from research.audit.scaling import MOST_SYMBOLS
 from resources.result_cache.hits import Backtest, Findings, Found, KnownResults, Reference, together
 from resources.result_cache.kept import Kept
 from resources.result_cache.keys import joint_key, probes, result_key, terms_key
 from resources.result_cache.prices import KnownPrices
-from resources.scaling import MOST_SYMBOLS
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.backtest_tables import BacktestTables, Provenance
 from strategies.base import Strategy
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from resources.histories import Wanted
+    from resources.price_store.history_loader import Wanted
 
 _SCALING = "scaling"
 _MOST_SCALINGS = 1000

@@ -11,13 +11,13 @@ and polars, which loading the definitions must not wait for.
 
 from typing import TYPE_CHECKING
 
+from research.errors import InvalidResultError
 from resources.result_store.errors import (
     DatabaseFullError,
     DatabaseUnreachableError,
     EmbeddedPostgresError,
     InvalidArgumentError,
     InvalidDatabaseUrlError,
-    InvalidResultError,
     ResultStoreError,
     SchemaMismatchError,
     UnknownMetricError,

@@ -15,9 +15,9 @@ from psycopg import sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
+from research.errors import InvalidResultError
 from resources.result_store.connection import reachable
-from resources.result_store.errors import InvalidResultError
-from resources.result_store.frames import (
+from resources.result_store.frame_schemas import (
     BACKTESTS,
     RESULTS_SCHEMA,
     TRADES,

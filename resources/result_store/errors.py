@@ -37,10 +37,6 @@ class SchemaMismatchError(ResultStoreError):
     """The database's schema is of a version that this code does not know."""
 
 
-class InvalidResultError(ResultStoreError):
-    """A result, a trade, a run or a failure is not fit to be stored; nothing was written."""
-
-
 class InvalidArgumentError(ResultStoreError):
     """The store was asked for something that makes no sense."""
 

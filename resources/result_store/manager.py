@@ -8,9 +8,9 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
-from resources.result_store import arguments, bulk, reads, summary, writes
-from resources.result_store.comparison import Comparison
+from resources.result_store import bulk, performance_summary, queries, validation, writes
 from resources.result_store.failures import SymbolFailure
+from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.retry import PATIENCE_SECONDS, patient
 from resources.result_store.views import MINIMUM_TRADES
 from resources.universe import Universe
@@ -75,22 +75,22 @@ class BacktestPersistenceManager:
         self, identifier: UUID | str, with_trades: bool = True
     ) -> dict[str, Any] | None:
         """Return a backtest, its trades under ``trades``, or None if there is none of that id."""
-        known = arguments.uuid_of(identifier)
-        return reads.backtest(self.engine, known, with_trades) if known else None
+        known = validation.uuid_of(identifier)
+        return queries.backtest(self.engine, known, with_trades) if known else None
 
     def get_backtests_by_symbol(
         self, symbol: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a symbol, newest first, without their trades."""
-        known = arguments.words("symbol", symbol)
-        return reads.backtests_where(self.engine, "symbol", known, arguments.limit_of(limit))
+        known = validation.words("symbol", symbol)
+        return queries.backtests_where(self.engine, "symbol", known, validation.limit_of(limit))
 
     def get_backtests_by_strategy(
         self, strategy: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a strategy, newest first, without their trades."""
-        known = arguments.words("strategy", strategy)
-        return reads.backtests_where(self.engine, "strategy", known, arguments.limit_of(limit))
+        known = validation.words("strategy", strategy)
+        return queries.backtests_where(self.engine, "strategy", known, validation.limit_of(limit))
 
     def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
         """Return what a run saved last, by strategy and symbol, with `frames.RESULTS_SCHEMA`.
@@ -101,19 +101,19 @@ class BacktestPersistenceManager:
         The JSON columns come back as PostgreSQL writes JSONB: equal in meaning to what was
         saved, not letter by letter.
         """
-        return reads.backtests_of_run(self.engine, arguments.run_id_of(run_id))
+        return queries.backtests_of_run(self.engine, validation.run_id_of(run_id))
 
     def run_ids(self) -> set[str]:
         """Return the runs whose files hold the curves of a stored backtest."""
-        return reads.run_ids(self.engine)
+        return queries.run_ids(self.engine)
 
     def get_backtests_by_ids(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
-        return reads.backtests_by_ids(self.engine, arguments.uuids_of(identifiers))
+        return queries.backtests_by_ids(self.engine, validation.uuids_of(identifiers))
 
     def count_trades(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return ``backtest_id`` and ``trades``, the number stored, of backtests that have any."""
-        return reads.count_trades(self.engine, arguments.uuids_of(identifiers))
+        return queries.count_trades(self.engine, validation.uuids_of(identifiers))
 
     def get_best_performing_strategies(
         self,
@@ -125,7 +125,7 @@ class BacktestPersistenceManager:
 
         Only those on the newest backtest's source, window and terms are compared.
 
-        Best is highest, but lowest for `reads.LOWER_IS_BETTER`. Backtests with fewer than
+        Best is highest, but lowest for `queries.LOWER_IS_BETTER`. Backtests with fewer than
         `minimum_trades` closed trades are left out; undefined values come last.
 
         Raises
@@ -133,11 +133,11 @@ class BacktestPersistenceManager:
         UnknownMetricError
             When `metric` is not in `engine.metrics.METRICS`.
         """
-        return reads.best(
+        return queries.best(
             self.engine,
-            arguments.metric_of(metric),
-            arguments.whole("minimum_trades", minimum_trades, 0),
-            arguments.whole("limit", limit, 1),
+            validation.metric_of(metric),
+            validation.whole("minimum_trades", minimum_trades, 0),
+            validation.whole("limit", limit, 1),
         )
 
     def compare_strategies(
@@ -160,9 +160,9 @@ class BacktestPersistenceManager:
             Only these; None for all.
         """
         if symbol is not None:
-            arguments.words("symbol", symbol)
-        names = arguments.words_of("strategies", strategies)
-        return reads.comparison(self.engine, symbol, names)
+            validation.words("symbol", symbol)
+        names = validation.words_of("strategies", strategies)
+        return queries.comparison(self.engine, symbol, names)
 
     def get_performance_summary(self, start: date, end: date) -> dict[str, Any]:
         """Return what was saved from `start` to `end`, both days inclusive, in UTC.
@@ -174,11 +174,11 @@ class BacktestPersistenceManager:
         `views.MINIMUM_TRADES` closed trades). A backtest counts on the day it was saved last.
         Undefined values are left out of an aggregate, and an aggregate of nothing is None.
         """
-        return summary.performance(self.engine, *arguments.period(start, end))
+        return performance_summary.performance(self.engine, *validation.period(start, end))
 
     def delete_backtest(self, identifier: UUID | str) -> bool:
         """Delete a backtest with its trades; tell whether there was one."""
-        known = arguments.uuid_of(identifier)
+        known = validation.uuid_of(identifier)
         return writes.delete(self.engine, known) if known else False
 
     def record_run(
@@ -198,55 +198,55 @@ class BacktestPersistenceManager:
         stage of a run adds its own. `universe` is kept with the run, its rows once for all runs
         of the same universe.
         """
-        first, last = arguments.period(start_date, end_date)
+        first, last = validation.period(start_date, end_date)
         row = {
-            "run_id": arguments.words("run_id", run_id),
+            "run_id": validation.words("run_id", run_id),
             "run_user": run_user,
-            "source": arguments.words("source", source),
+            "source": validation.words("source", source),
             "start_date": first,
             "end_date": last,
-            "profile": arguments.json_object("profile", profile),
+            "profile": validation.json_object("profile", profile),
         }
         writes.record_run(self.engine, row, universe)
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
         """Return what was recorded of a run, its profile as a dict; None if nothing was."""
-        return reads.run(self.engine, arguments.run_id_of(run_id))
+        return queries.run(self.engine, validation.run_id_of(run_id))
 
     def get_stage_history(self, stage: str, limit: int = 20) -> list[dict[str, Any]]:
         """Return run_id, started_at and profile of the newest runs of a stage, newest first."""
-        known = arguments.words("stage", stage)
-        return reads.stage_history(self.engine, known, arguments.whole("limit", limit, 1))
+        known = validation.words("stage", stage)
+        return queries.stage_history(self.engine, known, validation.whole("limit", limit, 1))
 
     def get_universe(self, run_id: str) -> list[dict[str, Any]]:
         """Return the universe that a run was of: symbol, sector, listed_from, listed_to.
 
         In the order of its file; empty for a run of which nothing is known.
         """
-        return reads.universe(self.engine, arguments.run_id_of(run_id))
+        return queries.universe(self.engine, validation.run_id_of(run_id))
 
     def record_failures(self, run_id: str, failures: Iterable[SymbolFailure]) -> int:
         """Record the failures of a run; return how many. Reported twice, one is one."""
-        known = arguments.words("run_id", run_id)
+        known = validation.words("run_id", run_id)
         return writes.record_failures(self.engine, known, failures)
 
     def get_failures(self, run_id: str) -> list[dict[str, Any]]:
         """Return the failures of a run, by stage, symbol and strategy."""
-        return reads.failures(self.engine, arguments.run_id_of(run_id))
+        return queries.failures(self.engine, validation.run_id_of(run_id))
 
     def get_transient_failures(self, run_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return the failures of several runs that may be gone at the next try, in that order."""
-        known = [arguments.run_id_of(run_id) for run_id in run_ids]
-        return reads.transient_failures(self.engine, known)
+        known = [validation.run_id_of(run_id) for run_id in run_ids]
+        return queries.transient_failures(self.engine, known)
 
     def leaderboard(self, comparison: Comparison | None = None) -> pl.DataFrame:
-        """Return the strategies ranked over the universe, with `reads.LEADERBOARD_SCHEMA`.
+        """Return the strategies ranked over the universe, with `queries.LEADERBOARD_SCHEMA`.
 
         What is compared with what is told at `views.LEADERBOARD`: results like the newest of
         all, or those of `comparison`.
         """
-        return reads.leaderboard(self.engine, comparison)
+        return queries.leaderboard(self.engine, comparison)
 
     def standing(self, comparison: Comparison) -> pl.DataFrame:
-        """Return the rows that the leaderboard of `comparison` ranks: `reads.STANDING_SCHEMA`."""
-        return reads.standing(self.engine, comparison)
+        """Return the rows that the leaderboard of `comparison` ranks: `queries.STANDING_SCHEMA`."""
+        return queries.standing(self.engine, comparison)

@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from engine.metrics import METRICS
 from engine.positions import EXIT_REASONS
-from resources.result_store.identity import NATURAL_KEY
+from research.natural_key import NATURAL_KEY
 
 
 class Base(DeclarativeBase):
@@ -115,7 +115,7 @@ class Backtest(Base):
     ended_early: Mapped[bool]
     price_basis: Mapped[str]
     execution: Mapped[str]
-    year_length: Mapped[float]
+    bars_per_year: Mapped[float]
     vectorbt_version: Mapped[str]
     gauntlet_version: Mapped[str]
     universe_version: Mapped[str | None]

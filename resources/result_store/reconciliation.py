@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 import polars as pl
 
 from engine.metrics import METRICS
-from resources.result_store.identity import canonical_json
+from research.natural_key import canonical_json
 
 _JSON_COLUMNS = ("parameters", "settings", "undefined", "seeds")
 # Who saved a row last: another run may save the same result between a save and its reading back.

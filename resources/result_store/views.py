@@ -111,7 +111,7 @@ _RANKING = """), ranking AS (
         min(max_drawdown) AS worst_max_drawdown,
         avg(win_rate) FILTER (WHERE ranked) AS mean_win_rate,
         sum(total_trades) AS total_trades,
-        avg((total_return > benchmark_return)::int)::float8 AS beat_benchmark,
+        avg((total_return > benchmark_return)::int)::float8 AS share_beating_benchmark,
         start_date,
         end_date,
         source

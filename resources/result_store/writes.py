@@ -12,12 +12,12 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from research.errors import InvalidResultError
+from research.natural_key import NATURAL_KEY, backtest_id, json_text
 from resources.result_store import bulk
 from resources.result_store.connection import reachable
-from resources.result_store.errors import InvalidResultError
 from resources.result_store.failures import SymbolFailure
-from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
-from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text
+from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
 from resources.result_store.models import Failure, Run, UniverseMember
 from resources.result_store.retry import retried
 from resources.universe import Universe

@@ -10,9 +10,9 @@ import pytest
 
 from assets.prices import provider_pool
 from pipelines.definitions import build_defs
+from resources.config.environment import Settings
 from resources.market_data.resource import _breaker
-from resources.market_data.synthetic import SyntheticSource
-from resources.settings import Settings
+from resources.market_data.sources.synthetic import SyntheticSource
 from tests.project import END, SYMBOLS, Project
 from tests.yahoo_server import Answer, Listed, YahooServer
 

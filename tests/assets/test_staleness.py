@@ -8,9 +8,9 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-import assets.backtests
+import assets.backtests.assets
 from engine.code_version import code_version
-from resources.market_data.synthetic import SyntheticSource
+from resources.market_data.sources.synthetic import SyntheticSource
 from strategies.base import Strategy
 from tests.project import END, SYMBOLS, Project
 
@@ -84,7 +84,7 @@ def test_a_changed_strategy_makes_its_own_results_stale_alone(
     def changed(strategy: type[Strategy]) -> str:
         return code_version(strategy) + ("changed" if strategy.name == "rsi" else "")
 
-    monkeypatch.setattr(assets.backtests, "code_version", changed)
+    monkeypatch.setattr(assets.backtests.assets, "code_version", changed)
     definitions = project.definitions()
     assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
 

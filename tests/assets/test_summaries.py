@@ -70,7 +70,7 @@ def test_a_row_says_what_it_takes_to_make_it_again(project: Project):
         assert row["source"] == "files"
         assert row["price_basis"] == "adjusted"
         assert row["execution"] == "next_open"
-        assert row["year_length"] == 252
+        assert row["bars_per_year"] == 252
         assert row["data_version"]
         assert row["code_version"]
         assert row["settings"]["fees"] == 0.001
@@ -160,7 +160,7 @@ def test_an_unreachable_database_fails_the_run_with_one_line_and_no_password(pro
 def test_results_are_those_of_the_engine_alone(project: Project):
     """The orchestration adds nothing to the numbers: read the bars, run the engine, compare."""
     from engine.backtest import VectorBTEngine
-    from resources.histories import load_history
+    from resources.price_store.history_loader import load_history
     from strategies.rsi import Rsi
     from tests.project import END, START
 

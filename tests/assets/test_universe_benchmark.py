@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from engine.metrics import METRICS
-from resources.run_log import recorded_profile
+from resources.result_store.run_records import recorded_profile
 from tests.project import SYMBOLS, Project
 
 SELECTION = ["prices", "backtests/rsi", "backtest_summaries"]

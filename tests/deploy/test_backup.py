@@ -15,13 +15,13 @@ from polars.testing import assert_frame_equal
 from psycopg import sql
 
 from assets.leaderboard import compared
-from resources.backtest_files import BacktestFiles
-from resources.price_store import PriceStore
+from resources.price_store.store import PriceStore
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.embedded import data_folder, start_embedded
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
 from resources.result_store.schema import HEAD_REVISION, VERSION_TABLE, upgrade
+from resources.run_artifacts.backtest_files import BacktestFiles
 from tests.postgres import fresh_database, stop_server
 from tests.project import SYMBOLS, Project
 

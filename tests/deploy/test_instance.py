@@ -13,7 +13,7 @@ import yaml
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
-from pipelines.event_log.postgres import BatchedPostgresEventLogStorage
+from resources.dagster_event_log.postgres import BatchedPostgresEventLogStorage
 from resources.result_store.connection import parse_url
 from tests.postgres import fresh_database
 

@@ -45,9 +45,9 @@ def portfolio_from_signals(
     )
 
 
-def metrics_of(portfolio: Any, year_length: float) -> dict[str, float]:
+def metrics_of(portfolio: Any, bars_per_year: float) -> dict[str, float]:
     """Return the metrics by Portfolio's own accessors, which it adds to itself at run time."""
-    year = {"year_freq": f"{year_length:g}D"}
+    year = {"year_freq": f"{bars_per_year:g}D"}
     closed = portfolio.trades.closed
     day = pd.Timedelta(days=1)
     return {
@@ -88,7 +88,7 @@ def metrics_of(portfolio: Any, year_length: float) -> dict[str, float]:
 
 def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
     """Hold every metric that vectorbt has, every trade and the whole equity curve against it."""
-    for metric, expected in metrics_of(portfolio, result.settings.year_length).items():
+    for metric, expected in metrics_of(portfolio, result.settings.bars_per_year).items():
         value = result.metrics[metric]
         if value is None:
             assert not np.isfinite(expected), metric

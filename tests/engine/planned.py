@@ -16,7 +16,7 @@ class Planned(Strategy):
         object.__setattr__(self, "plan", (tuple(entries), tuple(exits)))
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         return 0
 
     def signals(self, bars: Bars) -> Signals:

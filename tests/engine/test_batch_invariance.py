@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings
+from research.parameter_grid import sweep
 from tests.engine.pool import (
     BUDGETS,
     POOL,
@@ -62,7 +63,7 @@ def test_every_budget_gives_the_same_outcome_in_the_same_order():
 def test_the_points_of_a_sweep_give_the_bits_of_a_run_of_their_own():
     engine = VectorBTEngine()
     for name in ("sma_cross", "breakout"):
-        results = engine.sweep(POOL[5:7], name, WINDOW).results
+        results = sweep(engine, POOL[5:7], name, WINDOW).results
         for result in results[::5]:
             (history,) = [one for one in POOL if one.symbol == result.symbol]
             (alone,) = engine.run_batch([history], result.strategy, WINDOW).results

@@ -4,7 +4,7 @@ import pytest
 
 from engine.failure import Failure
 from resources.market_data.bars import BadBarsError
-from resources.market_data.base import SourceUnavailableError
+from resources.market_data.source import SourceUnavailableError
 from resources.result_store.errors import DatabaseUnreachableError
 
 

@@ -47,7 +47,7 @@ def test_the_oracle_notices_a_fill_at_the_wrong_price():
 
 def test_other_terms_agree_with_vectorbt_too():
     settings = settings_of(
-        "long", "next_open", fees=0.003, slippage=0.0005, initial_capital=777, year_length=365
+        "long", "next_open", fees=0.003, slippage=0.0005, initial_capital=777, bars_per_year=365
     )
     strategy, history = registered_strategies()["macd"](), real_history("AAPL")
     (result,) = VectorBTEngine(settings).run_batch([history], strategy, WINDOW).results

@@ -14,7 +14,7 @@ def test_the_defaults_are_the_documented_ones():
         "fees": 0.001,
         "slippage": 0.001,
         "execution": "next_open",
-        "year_length": 252.0,
+        "bars_per_year": 252.0,
         "direction": "long",
         "stop_loss": None,
         "trailing_stop": None,
@@ -31,7 +31,7 @@ def test_the_defaults_are_the_documented_ones():
         ({"slippage": 1.0}, "slippage is 1.0; allowed: from 0, below 1."),
         ({"fees": float("nan")}, "fees is nan"),
         ({"execution": "magic"}, "execution is 'magic'; allowed: next_open, same_close."),
-        ({"year_length": -252.0}, "year_length is -252.0"),
+        ({"bars_per_year": -252.0}, "bars_per_year is -252.0"),
         ({"fees": "0.1"}, "fees is '0.1'; allowed: from 0, below 1."),
         ({"fees": True}, "fees is True"),
         ({"initial_capital": None}, "initial_capital is None"),
@@ -57,7 +57,7 @@ def test_a_bad_term_is_refused_with_what_is_allowed(given, message):
 
 
 def test_whole_numbers_are_the_same_terms():
-    assert BacktestSettings(initial_capital=10_000, year_length=252) == BacktestSettings()
+    assert BacktestSettings(initial_capital=10_000, bars_per_year=252) == BacktestSettings()
     assert isinstance(BacktestSettings(initial_capital=10_000).initial_capital, float)
 
 

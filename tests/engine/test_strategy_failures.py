@@ -20,7 +20,7 @@ class Normalizing(Strategy):
     """Divides the bars it was given by their first close, in place."""
 
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         return 0
 
     def signals(self, bars: Bars) -> Signals:

@@ -11,10 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines import retries
+from pipelines.automation import retries
 from pipelines.definitions import build_defs
-from resources.backtest_files import BacktestFiles
-from resources.settings import Settings
+from resources.config.environment import Settings
+from resources.run_artifacts.backtest_files import BacktestFiles
 from tests.pipelines.overloaded import Overloaded
 
 _write = BacktestFiles.write

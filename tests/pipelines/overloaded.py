@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from resources.market_data.base import PriceSource, SourceUnavailableError
 from resources.market_data.resource import MarketData
+from resources.market_data.source import PriceSource, SourceUnavailableError
 
 
 class Overloaded(MarketData):

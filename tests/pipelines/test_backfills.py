@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui")]
 
 @pytest.fixture(scope="module")
 def webserver() -> Iterator[Webserver]:
-    with running_webserver(lambda _: {"GAUNTLET_SYMBOLS_A_RUN": "4"}) as started:
+    with running_webserver(lambda _: {"GAUNTLET_SYMBOLS_PER_RUN": "4"}) as started:
         yield started
 
 

@@ -10,7 +10,7 @@ import pytest
 from assets.checks.catalogue import GATES
 from pipelines.definitions import build_defs
 from pipelines.partitions import whole_range
-from resources.settings import Settings
+from resources.config.environment import Settings
 from strategies.registry import registered_strategies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,7 +94,7 @@ def test_every_asset_can_be_part_of_one_ranged_run():
 
 
 def test_a_backfill_can_be_several_runs_of_so_many_symbols():
-    graph = _definitions(GAUNTLET_SYMBOLS_A_RUN="25").resolve_asset_graph()
+    graph = _definitions(GAUNTLET_SYMBOLS_PER_RUN="25").resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         one, many = dg.BackfillPolicy.single_run(), dg.BackfillPolicy.multi_run(25)
         expected = many if graph.get(key).partitions_def else one

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from pipelines.partitions import tags_of
-from resources.price_store import PriceStore
+from resources.price_store.store import PriceStore
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
 from resources.universe import load_universe

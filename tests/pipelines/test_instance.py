@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.event_log.sqlite import BatchedSqliteEventLogStorage
+from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 
 ROOT = Path(__file__).resolve().parents[2]
 

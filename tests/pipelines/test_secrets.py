@@ -55,7 +55,7 @@ def test_a_whole_run_tells_no_password(tmp_path: Path, database: str, prices: st
         "GAUNTLET_HOME": str(tmp_path / "home"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.main_job"],
+        [sys.executable, "-m", "pipelines.cli.main_job"],
         cwd=tmp_path,
         env=os.environ | environment,
         capture_output=True,

@@ -147,8 +147,8 @@ def test_what_csv_writes_is_read_back(tmp_path_factory, symbols: list[str]):
 def test_settings_universe_and_resources_load_without_the_heavy_libraries():
     heavy = ["polars", "pandas", "pyarrow", "exchange_calendars", "bokeh_sampledata"]
     code = (
-        "import sys; import resources.settings, resources.market_data.resource, "
-        f"resources.price_store; print([name for name in {heavy} if name in sys.modules])"
+        "import sys; import resources.config.environment, resources.market_data.resource, "
+        f"resources.price_store.store; print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

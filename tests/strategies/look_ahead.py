@@ -72,7 +72,7 @@ def assert_later_bars_change_nothing(
 @dataclass(frozen=True)
 class _Planted(Strategy):
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         return 1
 
 

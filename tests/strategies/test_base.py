@@ -73,7 +73,7 @@ def test_a_strategy_without_signals_cannot_be_built():
         period: int = parameter(5, minimum=2, sweep=(5,))
 
         @property
-        def look_back(self) -> int:
+        def lookback_bars(self) -> int:
             return self.period
 
     with pytest.raises(TypeError, match="signals"):

@@ -73,7 +73,7 @@ def test_a_dropped_file_is_a_strategy(tmp_path: Path):
             @dataclass(frozen=True)
             class AlwaysIn(Strategy):
                 """In on every bar."""
-                look_back = 0
+                lookback_bars = 0
                 def signals(self, bars: Bars) -> Signals:
                     return Signals(np.ones(len(bars), bool), np.zeros(len(bars), bool))
         ''')

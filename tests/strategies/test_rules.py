@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.sweep import grid_of
+from research.parameter_grid import grid_of
 from strategies.base import Signals
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
@@ -154,7 +154,7 @@ def test_the_signals_follow_the_rule_at_every_point_of_the_sweep(name: str):
 @pytest.mark.parametrize("seed", range(5))
 def test_no_entry_comes_before_the_look_back_is_full(name: str, seed: int):
     strategy = registered_strategies()[name]()
-    assert not strategy.signals(random_bars(60, seed)).entries[: strategy.look_back].any()
+    assert not strategy.signals(random_bars(60, seed)).entries[: strategy.lookback_bars].any()
 
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))

@@ -17,8 +17,8 @@ from engine.orders import Orders
 from engine.positions import Positions, positions_of
 from engine.simulation import equity_curves
 from pipelines import definitions
-from resources.market_data.synthetic import SyntheticSource
-from resources.price_store import PriceStore
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.store import PriceStore
 from strategies.base import Bars, Signals, Strategy
 from strategies.macd import Macd
 from strategies.rsi import Rsi
@@ -31,7 +31,7 @@ TWELVE = (SYMBOLS[0], SYMBOLS[11])
 @dataclass(frozen=True)
 class _Planted(Strategy):
     @property
-    def look_back(self) -> int:
+    def lookback_bars(self) -> int:
         return 1
 
 

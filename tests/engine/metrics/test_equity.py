@@ -43,7 +43,7 @@ def test_ten_bars(metric: str, expected: float):
 
 def test_another_year_changes_what_is_annualized():
     metrics = run(
-        bars_of(PRICES, PRICES), [0], [], BacktestSettings(fees=0, slippage=0, year_length=365)
+        bars_of(PRICES, PRICES), [0], [], BacktestSettings(fees=0, slippage=0, bars_per_year=365)
     ).metrics
     usual = run(bars_of(PRICES, PRICES), [0], [], FREE).metrics
     for name in ("annualized_volatility", "sharpe_ratio", "sortino_ratio", "downside_volatility"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.resources.market_data.yahoo import BARS
+from tests.resources.market_data.sources.yahoo import BARS
 from tests.yahoo_server import Listed, YahooServer
 
 

@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from resources.market_data import MarketDataError
-from resources.market_data.base import UnknownSymbolError
-from resources.market_data.files import FilesSource
+from resources.market_data.provider.throttled_source import ThrottledSource
 from resources.market_data.resource import MarketData, _budget
-from resources.market_data.sample import SampleSource
-from resources.market_data.synthetic import SyntheticSource
-from resources.market_data.throttle import ThrottledSource
+from resources.market_data.source import UnknownSymbolError
+from resources.market_data.sources.files import FilesSource
+from resources.market_data.sources.sample import SampleSource
+from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.connection import parse_url
 from tests.yahoo_server import YahooServer
 

@@ -52,4 +52,4 @@ def test_the_code_that_makes_rows_is_in_it(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("name", [*keys._MAKERS, *keys._PROBES])
 def test_every_file_that_is_fingerprinted_is_there(name: str):
-    assert (keys._ROOM / name).stat().st_size > 0
+    assert (keys._ROOT / name).stat().st_size > 0

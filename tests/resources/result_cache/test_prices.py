@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-import resources.histories
+import resources.price_store.history_loader
 from engine.equal_weight import EqualWeight
 from engine.settings import Window
-from resources.histories import load_histories, load_history
-from resources.market_data.synthetic import SyntheticSource
-from resources.price_store import PriceStore
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.history_loader import load_histories, load_history
+from resources.price_store.store import PriceStore
 from resources.result_cache.kept import Kept
 from resources.result_cache.prices import KnownPrices
 
@@ -47,7 +47,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             loaded.append(symbol)
             yield symbol, one
 
-    monkeypatch.setattr(resources.histories, "load_histories", watched)
+    monkeypatch.setattr(resources.price_store.history_loader, "load_histories", watched)
     return loaded
 
 
@@ -150,7 +150,7 @@ def test_a_universe_of_files_that_change_meanwhile_is_not_remembered(
 
     before = store.digests("synthetic", ["B"])
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(resources.histories, "load_histories", disturbed)
+        meanwhile.setattr(resources.price_store.history_loader, "load_histories", disturbed)
         _known(kept, store).equal_weight(WANTED, WINDOW)
     assert (store.digests("synthetic", ["B"]) == before) == (what == "unreadable")
     if what == "changed":

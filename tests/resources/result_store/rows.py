@@ -8,9 +8,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from engine.metrics import METRICS
+from research.natural_key import NATURAL_KEY, backtest_id, json_text
 from resources.result_store.failures import SymbolFailure
-from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
-from resources.result_store.identity import NATURAL_KEY, backtest_id, json_text
+from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 
 START, END = date(2021, 1, 1), date(2023, 12, 31)
@@ -35,7 +35,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "ended_early": False,
         "price_basis": "adjusted",
         "execution": "next_open",
-        "year_length": 252.0,
+        "bars_per_year": 252.0,
         "vectorbt_version": "1.2.0",
         "gauntlet_version": "0.1.0",
         "universe_version": "universe-1",

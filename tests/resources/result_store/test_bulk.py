@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from research.errors import InvalidResultError
 from resources.result_store import bulk
-from resources.result_store.errors import DatabaseUnreachableError, InvalidResultError
-from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
+from resources.result_store.errors import DatabaseUnreachableError
+from resources.result_store.frame_schemas import BACKTESTS, RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
 from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
 
 NO_TRADES = TRADES_SCHEMA.to_frame()

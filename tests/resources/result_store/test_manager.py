@@ -9,12 +9,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engine.metrics import METRICS
-from resources.result_store.errors import (
-    InvalidArgumentError,
-    InvalidResultError,
-    UnknownMetricError,
-)
-from resources.result_store.frames import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
+from research.errors import InvalidResultError
+from resources.result_store.errors import InvalidArgumentError, UnknownMetricError
+from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import (
     END,

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 import migrations
 from engine.metrics import METRICS
 from engine.positions import EXIT_REASONS
-from resources.result_store.frames import BACKTESTS, TRADES
-from resources.result_store.identity import json_text
+from research.natural_key import json_text
+from resources.result_store.frame_schemas import BACKTESTS, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
 from resources.result_store.schema import HEAD_REVISION, VERSION_TABLE, upgrade

@@ -6,8 +6,8 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.metrics import METRICS
 from engine.positions import EXIT_REASONS
-from resources.result_store.errors import InvalidResultError
-from resources.result_store.frames import BACKTESTS, TRADES
+from research.errors import InvalidResultError
+from resources.result_store.frame_schemas import BACKTESTS, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import result, trade
 

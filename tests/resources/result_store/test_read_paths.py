@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from resources.result_store.comparison import Comparison
-from resources.result_store.frames import BACKTESTS
+from resources.result_store.frame_schemas import BACKTESTS
+from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import END, START, result, trade
 

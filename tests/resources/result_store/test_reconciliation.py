@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.metrics import METRICS
-from resources.result_store.frames import BACKTESTS, RESULTS_SCHEMA, TRADES
+from resources.result_store.frame_schemas import BACKTESTS, RESULTS_SCHEMA, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reconciliation import intact
 from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import polars as pl
 import pytest
 
-from resources.result_store.frames import RESULTS_SCHEMA, TRADES_SCHEMA
+from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import (
     END,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from resources.result_store.errors import InvalidResultError
+from research.errors import InvalidResultError
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Failure, Run
 from resources.universe import Listing, Universe

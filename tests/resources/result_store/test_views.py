@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from resources.result_store.comparison import Comparison
-from resources.result_store.frames import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.reads import LEADERBOARD_SCHEMA
+from resources.result_store.queries import LEADERBOARD_SCHEMA
 from resources.result_store.views import MINIMUM_TRADES
 from tests.resources.result_store.rows import failure, identifier, record_run, result, results_frame
 
@@ -169,7 +169,7 @@ def test_trades_are_summed_and_the_benchmark_is_compared_with_over_all_rows(
     ]
     _save(manager, *rows)
     board = manager.leaderboard()
-    assert board.select("total_trades", "beat_benchmark").row(0) == (28, 0.5)
+    assert board.select("total_trades", "share_beating_benchmark").row(0) == (28, 0.5)
     assert board.select("start_date", "end_date", "source").row(0) == (
         date(2021, 1, 1),
         date(2023, 12, 31),

@@ -1,0 +1,21 @@
+"""The assets: their names, their keys, and who owns them."""
+
+import dagster as dg
+
+PRICES = "prices"
+BACKTESTS = "backtests"
+SUMMARIES = "backtest_summaries"
+REQUESTS = "backtest_requests"
+
+PRICES_KEY = dg.AssetKey(PRICES)
+SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
+REQUESTS_KEY = dg.AssetKey(REQUESTS)
+LEADERBOARD_KEY = dg.AssetKey("leaderboard")
+
+DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"
+"""Owners: whom the page names for what is wrong with bars and rows, or with results."""
+
+
+def backtests_key(strategy: str) -> dg.AssetKey:
+    """Return the asset of one strategy's backtests."""
+    return dg.AssetKey([BACKTESTS, strategy])

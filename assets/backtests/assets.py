@@ -1,0 +1,97 @@
+"""Backtests: one asset a strategy, one partition a symbol, all strategies in one step."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
+from assets.partitions.partition_reporting import (
+    is_part_of_this_run,
+    report_partitions,
+    upstream_of,
+)
+from assets.stage_reporting import close_stage, fail_if_nothing_was_made
+from engine.code_version import code_version
+from engine.failure import Failure
+from resources.config.run_settings import RunSettings
+from resources.market_data.resource import MarketData
+from resources.price_store.store import PriceStore
+from resources.result_cache.resource import ResultCache
+from resources.result_store.resource import ResultStore
+from resources.result_store.run_records import RunLog
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.universe import Universe
+from strategies.base import Strategy
+
+
+def build_backtests(
+    symbols: dg.PartitionsDefinition,
+    universe: Universe,
+    strategies: Mapping[str, type[Strategy]],
+) -> dg.AssetsDefinition:
+    """Return the assets of a universe, one for each of `strategies` by name."""
+
+    @dg.multi_asset(
+        name=BACKTESTS,
+        specs=[_spec(strategy) for strategy in strategies.values()],
+        partitions_def=symbols,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+    )
+    def backtests(
+        context: dg.AssetExecutionContext,
+        market_data: MarketData,
+        price_store: PriceStore,
+        backtest_files: BacktestFiles,
+        run_settings: RunSettings,
+        result_cache: ResultCache,
+        result_store: ResultStore,
+    ):
+        # Here, not above: it brings the whole engine along.
+        from assets.backtests.stage import BacktestStage
+
+        # Without prices in the run, nobody has looked at its settings yet.
+        run_settings.check()
+        names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
+        selected = [run_settings.strategy_of(strategies[name]) for name in names]
+        requested = context.partition_keys
+        prices = upstream_of(context, PRICES_KEY, requested)
+        stage = BacktestStage(
+            context,
+            requested,
+            context.run.tags.get("user"),
+            universe,
+            market_data.source,
+            price_store,
+            backtest_files,
+            run_settings,
+            result_cache,
+            selected,
+        )
+        if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
+            stage.failures += [_without_prices(one) for one in requested if one not in prices]
+        stage.run([symbol for symbol in requested if symbol in prices])
+        run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
+        close_stage(context, run_log, BACKTESTS, stage.summary(), stage.failures)
+        fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
+        yield from report_partitions(context, stage.made, {PRICES_KEY: prices})
+
+    return backtests
+
+
+def _without_prices(symbol: str) -> Failure:
+    message = f"{symbol} has no prices: materialize prices/{symbol} first."
+    return Failure(symbol, "MissingPricesError", message)
+
+
+def _spec(strategy: type[Strategy]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        backtests_key(strategy.name),
+        deps=[PRICES_KEY],
+        group_name=BACKTESTS,
+        kinds={"numpy"},
+        owners=[RESEARCH],
+        tags={"strategy": strategy.name},
+        code_version=code_version(strategy),
+        description=strategy.__doc__,
+    )

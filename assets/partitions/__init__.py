@@ -1,0 +1,1 @@
+"""Which partitions a step materialized, as it reports them to Dagster."""

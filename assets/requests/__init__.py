@@ -1,0 +1,1 @@
+"""Requests of analysts: the op that serves one, and how concurrent ones fare."""

@@ -1,0 +1,127 @@
+"""What analysts ask for: one strategy on a few symbols, on terms of their own, at once.
+
+A request is a run of its own, without partitions. Its results are rows of the result store, under
+its user and run; the asset `backtest_requests` is where the UI shows what was asked and answered.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.asset_keys import REQUESTS, REQUESTS_KEY, RESEARCH
+from assets.checks.concurrent_requests import SESSIONS
+from assets.checks.threshold_checks import evaluations
+from assets.requests.concurrency import measured_together
+from assets.requests.handler import Answer, checked, fetched, saved
+from assets.stage_reporting import close_stage, failure_of
+from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
+from resources.market_data.resource import MarketData
+from resources.price_store.store import PriceStore
+from resources.result_cache.resource import ResultCache
+from resources.result_store.resource import ResultStore
+from resources.result_store.run_records import RunLog
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.universe import Universe
+
+BACKTEST_REQUEST, ANSWER = "backtest_request", "answer"
+"""The names of the job, and of its op."""
+
+
+_SESSIONS_ASKED = 500
+
+
+class BacktestRequest(dg.Config):
+    """What is asked for; window, execution, costs and stops are those of `run_settings`."""
+
+    user: str = Field(description="Who asks; stored with each result.")
+    symbols: list[str] = Field(description="Symbols of the universe, each once.")
+    strategy: str = Field(description="Name of a strategy, as in strategies/.")
+    parameters: dict[str, float] = Field(
+        default={},
+        description="Parameters of the strategy, as in {fast_period: 5}; what is left out keeps "
+        "its default.",
+    )
+
+
+def build_request_spec() -> dg.AssetSpec:
+    """Return the asset that requests materialize; nothing else does."""
+    return dg.AssetSpec(
+        REQUESTS_KEY,
+        group_name="results",
+        kinds={"postgres"},
+        owners=[RESEARCH],
+        description="What analysts asked for, and how it was answered. Ask in the launchpad of "
+        f"the job {BACKTEST_REQUEST}.",
+    )
+
+
+def build_request_op(universe: Universe) -> dg.OpDefinition:
+    """Return the op that answers a request on a universe."""
+
+    @dg.op(name=ANSWER, description="Answers a request, and saves the answer.")
+    def answer(
+        context: dg.OpExecutionContext,
+        config: BacktestRequest,
+        market_data: MarketData,
+        price_store: PriceStore,
+        backtest_files: BacktestFiles,
+        run_settings: RunSettings,
+        result_cache: ResultCache,
+        result_store: ResultStore,
+        thresholds: Thresholds,
+    ) -> None:
+        # Here, not above: it brings the whole engine along.
+        from assets.backtests.stage import BacktestStage
+
+        strategy = checked(config, universe, run_settings)
+        window, user = run_settings.window(), config.user
+        run_log = RunLog(result_store, market_data.source, window, universe, user)
+        # Before there are rows: the leaderboard tells by it whose they are.
+        run_log.record(context.run, REQUESTS, {"requested": len(config.symbols)}, ())
+        stage = BacktestStage(
+            context,
+            config.symbols,
+            user,
+            universe,
+            market_data.source,
+            price_store,
+            backtest_files,
+            run_settings,
+            result_cache,
+            [strategy],
+        )
+        given = Answer(stage)
+        stage.run(fetched(given, market_data))
+        saved(given, result_store)
+        profile = given.summary()
+        profile["together"] = _together(context, result_store, profile, thresholds)
+        close_stage(context, run_log, REQUESTS, profile, stage.failures)
+        context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=given.metadata()))
+        for evaluation in evaluations(REQUESTS_KEY, SESSIONS, profile, thresholds):
+            # Dagster takes it, though its types do not say so; a test sees it on the page.
+            context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
+        if not _is_success(profile, thresholds):
+            raise failure_of(stage.failures)
+
+    return answer
+
+
+def _together(
+    context: dg.OpExecutionContext,
+    result_store: ResultStore,
+    profile: Mapping[str, Any],
+    thresholds: Thresholds,
+) -> dict[str, Any]:
+    history = result_store.manager().get_stage_history(REQUESTS, _SESSIONS_ASKED)
+    profiles = {row["run_id"]: row["profile"] for row in history} | {context.run.run_id: profile}
+    # Of one that has not come to an end, nothing is known to have succeeded.
+    inside = {run: one.get("succeeded", 0) / one["requested"] for run, one in profiles.items()}
+    succeeded = _is_success(profile, thresholds)
+    return measured_together(context.instance, context.run, inside, succeeded).summary()
+
+
+def _is_success(profile: Mapping[str, Any], thresholds: Thresholds) -> bool:
+    return profile["succeeded"] >= thresholds.sessions_inside_rate * profile["requested"]

@@ -1,0 +1,107 @@
+"""How much faster than vectorbt's own front door is the engine?
+
+The same columns, the same ready-made signals, fees and slippage. vectorbt simulates with
+`Portfolio.from_signals(engine="rust")` and answers with its accessors, for every metric that both
+have, and with its trade records. It is asked for all symbols at once and, for the larger universe,
+in parts of 200 columns, which fit its caches better; the faster of the two is the rival. The
+engine runs `run_batch`, and every result's metrics (all of them, more than vectorbt has) and
+trades are read. Before anything is timed, metrics and trades are compared, to 1e-9.
+"""
+
+import sys
+from functools import partial
+
+from benchmarks.benchmark import Options, Question, main
+from benchmarks.harness import Timings, interleave
+from benchmarks.replay import Replay
+from benchmarks.report import Report, Table, Verdict
+from benchmarks.universe import WINDOW, universe
+from benchmarks.vectorbt_baseline import Frames, require_agreement, summary
+from engine.backtest import VectorBTEngine
+from engine.history import History
+from engine.results import BacktestResult
+from strategies.base import Strategy
+from strategies.sma_cross import SmaCross
+
+AIM = 6.0
+
+OWN = "engine"
+OWN_SIGNALS = "engine, signals computed too"
+AT_ONCE = "vectorbt, one call"
+IN_PARTS = "vectorbt, 200 columns a call"
+
+_PART = 200
+
+
+def ask(options: Options) -> Report:
+    """Compare on a small and on a large universe."""
+    sizes = [(20, 252), (40, 252)] if options.quick else [(100, 756), (1000, 2520)]
+    report = Report()
+    for symbols, bars in sizes:
+        metrics, timings = _timings(symbols, bars, options)
+        rival = timings.fastest(*(name for name in (AT_ONCE, IN_PARTS) if name in timings.seconds))
+        report.tables.append(_table(symbols, bars, timings, rival))
+        report.verdicts.append(
+            Verdict(
+                f"Backtests a second, times vectorbt's ({symbols:,} x {bars:,}, {metrics} metrics)",
+                timings.times_as_fast(OWN, rival),
+                "at least",
+                options.limits["times_vectorbt"],
+                "x",
+                aim=AIM,
+            )
+        )
+    return report
+
+
+def run(
+    histories: list[History], strategy: Strategy, engine: VectorBTEngine
+) -> list[BacktestResult]:
+    """Run a batch and read all that a caller would."""
+    results = engine.run_batch(histories, strategy, WINDOW).results
+    for result in results:
+        _ = result.metrics, result.trades
+    return results
+
+
+def _timings(symbols: int, bars: int, options: Options) -> tuple[int, Timings]:
+    histories, engine = universe(symbols, bars), VectorBTEngine()
+    replay = Replay.of(SmaCross(), histories)
+    frames = Frames.of(histories, SmaCross())
+    metrics = require_agreement(frames, run(histories, replay, engine))
+    contenders = {
+        OWN: partial(run, histories, replay, engine),
+        AT_ONCE: partial(summary, frames),
+        OWN_SIGNALS: partial(run, histories, SmaCross(), engine),
+    }
+    if symbols > _PART:
+        contenders[IN_PARTS] = partial(_in_parts, frames)
+    # A tenth of a second is soon disturbed.
+    rounds = options.rounds if symbols > _PART else 3 * options.rounds
+    return metrics, interleave(f"{symbols:,} x {bars:,}", contenders, rounds)
+
+
+def _in_parts(frames: Frames) -> list[object]:
+    return [summary(part) for part in frames.columns(_PART)]
+
+
+def _table(symbols: int, bars: int, timings: Timings, rival: str) -> Table:
+    rows = [
+        [
+            name,
+            f"{timings.median(name) * 1e3:,.1f}",
+            f"{timings.median(name) / symbols * 1e6:,.0f}",
+            f"{symbols / timings.median(name):,.0f}",
+            f"{timings.times_as_fast(name, rival):.2f}",
+            f"{timings.spread(name):.0%}",
+        ]
+        for name in timings.seconds
+    ]
+    columns = ["Contender", "ms", "us a backtest", "backtests/s", f"times {rival}", "spread"]
+    return Table(f"{symbols:,} symbols x {bars:,} bars, sma_cross", columns, rows)
+
+
+QUESTION = Question("rival_vectorbt", __doc__ or "", {"times_vectorbt": 3.0}, ask)
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))

@@ -1,0 +1,99 @@
+"""How long does a universe of a thousand symbols take, end to end?
+
+1,000 symbols x 9 strategies, three years, synthetic prices: the command behind `make run`, in a
+folder of its own with the project's dagster.yaml, from its start to its end: the embedded
+PostgreSQL is created and the leaderboard printed meanwhile. Memory is the sum, over the processes
+that the command starts, of the highest that was ever resident in each; the server of PostgreSQL is
+not among them. Once, since there is no rival.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from benchmarks.benchmark import Options, Question, main
+from benchmarks.harness import CONSOLE
+from benchmarks.machine import cores
+from benchmarks.orchestration.graphs import scratch
+from benchmarks.report import Report, Table, Verdict
+
+_ROOT = Path(__file__).parents[2]
+_BETWEEN_LOOKS = 0.02
+_OURS = ("GAUNTLET_", "DAGSTER_", "DATABASE_URL")
+
+
+def ask(options: Options) -> Report:
+    """Run the command once, and look at its processes meanwhile."""
+    symbols = 20 if options.quick else 1000
+    folder = scratch()
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(_ROOT / name, folder)
+    names = [f"S{number:05}" for number in range(symbols)]
+    (folder / "universe.csv").write_text("\n".join(["symbol", *names]) + "\n")
+    CONSOLE.print(f"{symbols:,} x 9 by the command behind `make run`; this takes a while.")
+    seconds, peaks = _run(folder)
+    size = f"{symbols:,} symbols x 9 strategies"
+    found = {"seconds": (seconds, "s"), "memory_mb": (sum(peaks.values()), "MB")}
+    what = {"seconds": f"Time, {size}, end to end", "memory_mb": f"Memory, {size}, end to end"}
+    rows = [["Time", f"{seconds:.1f} s"], ["Cores", str(cores())]]
+    rows += [[f"Peak of {name}", f"{peak:.0f} MB"] for name, peak in peaks.items()]
+    return Report(
+        [
+            Verdict(what[name], value, "below", options.limits[name], unit)
+            for name, (value, unit) in found.items()
+        ],
+        [Table(size, ["", "Value"], rows)],
+    )
+
+
+def _run(folder: Path) -> tuple[float, dict[str, float]]:
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli.main_job"],
+        cwd=folder,
+        env=inherited | {"PYTHONWARNINGS": "ignore"},
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        peaks: dict[int, tuple[str, float]] = {}
+        while process.poll() is None:
+            _look(process.pid, peaks)
+            time.sleep(_BETWEEN_LOOKS)
+    seconds = time.perf_counter() - begun
+    if process.returncode:
+        raise SystemExit(f"The run failed with {process.returncode}; its log is in {folder}.")
+    return seconds, {f"{name}, process {n}": mb for n, (name, mb) in enumerate(peaks.values(), 1)}
+
+
+def _look(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
+    """Note the peak of the command and of all that it started and that is Python."""
+    with suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        for one in [parent, *parent.children(recursive=True)]:
+            with suppress(psutil.Error, OSError):
+                if "python" in one.name():
+                    # Of one that has ended and is not yet gone, nothing is left to see.
+                    _, before = peaks.get(one.pid, ("", 0.0))
+                    peaks[one.pid] = one.name(), max(before, _peak_mb(one))
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    """Return the highest that was ever resident; where Linux does not say so, what is now."""
+    status = Path(f"/proc/{process.pid}/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) / 1024 if found else process.memory_info().rss / 2**20
+
+
+QUESTION = Question(
+    "thousand", __doc__ or "", {"seconds": 120.0, "memory_mb": 1500.0}, ask, "orchestration"
+)
+
+if __name__ == "__main__":
+    sys.exit(main(QUESTION))

@@ -1,0 +1,173 @@
+"""One round of `benchmarks.store.result_cache`: real runs, each pass timed inside its step.
+
+`python -m benchmarks.store.result_cache_worker FOLDER SYMBOLS NAME` leaves FOLDER/NAME.json. The
+name "prepare" fetches the prices of the universe, for all rounds.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.backtests.stage import BacktestStage
+from benchmarks.universe import NINE, nine_strategies
+from pipelines.definitions import build_defs
+from resources.config.environment import Settings
+from resources.result_store.run_records import recorded_profile
+from strategies.registry import STRATEGY_TEMPLATES
+
+_UNIVERSE = 110
+_LEAST = 20
+
+
+class Round:
+    """A process's runs on the folder's prices, with a cache of its own."""
+
+    def __init__(self, folder: Path, symbols: int, name: str) -> None:
+        self._folder, self._name, self._symbols = folder, name, symbols
+        listed = [f"S{number:03}" for number in range(_UNIVERSE if symbols >= _LEAST else symbols)]
+        (folder / "universe.csv").write_text("symbol\n" + "\n".join(listed) + "\n")
+        self._listed = listed
+        self._settings = Settings.from_environment(
+            {
+                "GAUNTLET_HOME": str(folder / "home"),
+                "GAUNTLET_UNIVERSE": str(folder / "universe.csv"),
+            }
+        )
+        self._definitions = build_defs(self._settings)
+        (folder / "dagster").mkdir(exist_ok=True)
+        self._instance = dg.DagsterInstance.local_temp(
+            str(folder / "dagster"), overrides={"telemetry": {"enabled": False}}
+        )
+
+    def run(self, keys: Sequence[str], last: str, **settings: Any) -> str:
+        """Run assets without their checks, from the universe's first symbol to `last`."""
+        selection = dg.AssetSelection.from_coercible(list(keys)).without_checks()
+        job = dg.define_asset_job("passes", selection)
+        cache = str(self._folder / "caches" / self._name)
+        done = (
+            dg.Definitions.merge(self._definitions, dg.Definitions(jobs=[job]))
+            .resolve_job_def("passes")
+            .execute_in_process(
+                instance=self._instance,
+                tags={
+                    "dagster/asset_partition_range_start": self._listed[0],
+                    "dagster/asset_partition_range_end": last,
+                },
+                run_config={
+                    "resources": {
+                        "run_settings": {"config": settings},
+                        "result_cache": {"config": {"root": cache}},
+                    }
+                }
+                if settings or "prices" not in keys
+                else {},
+            )
+        )
+        return done.run_id
+
+    def prepare(self) -> None:
+        """Fetch all prices."""
+        self.run(["prices"], self._listed[-1])
+
+    def timed(self, **settings: Any) -> dict[str, Any]:
+        """Return what a pass took, and what it knew."""
+        backtests = [f"backtests/{name}" for name in NINE]
+        with _Clock() as clock:
+            run_id = self.run(backtests, self._listed[self._symbols - 1], **settings)
+        store = self._definitions.resources["result_store"] if self._definitions.resources else None
+        profile = recorded_profile(store, run_id, "backtests") or {}  # pyright: ignore[reportArgumentType]
+        return {
+            "seconds": clock.inside,
+            "hits": profile["cache_hits"],
+            "misses": profile["cache_misses"],
+        }
+
+    def joblib(self) -> dict[str, float]:
+        """Return what `joblib.Memory` around the engine takes, computed and known."""
+        from joblib import Memory
+
+        from engine.backtest import VectorBTEngine
+        from resources.config.run_settings import RunSettings
+        from resources.price_store.history_loader import LoadedHistory, load_histories
+        from resources.price_store.store import PriceStore
+
+        start, end = self._settings.start.isoformat(), self._settings.end.isoformat()
+        terms = RunSettings(start=start, end=end)
+        store = PriceStore(root=str(self._folder / "home" / "prices"))
+        window, first = terms.window(), terms.history_start()
+        wanted = [(one, first, window.end) for one in self._listed[: self._symbols]]
+
+        def computed(histories: Any, strategies: Any) -> list[Any]:
+            results = VectorBTEngine().run_batch(histories, strategies, window).results
+            return [(one.metrics, one.undefined, one.trades, one.equity) for one in results]
+
+        remembered = Memory(self._folder / "joblib" / self._name, verbose=0).cache(computed)
+
+        def one_pass() -> float:
+            begun = time.perf_counter()
+            every = [one for _, one in load_histories(store, "synthetic", wanted)]
+            remembered(
+                [o.history for o in every if isinstance(o, LoadedHistory)], nine_strategies()
+            )
+            return time.perf_counter() - begun
+
+        return {"joblib_computed": one_pass(), "joblib_known": one_pass()}
+
+
+class _Clock:
+    """Times the step, from when it knows which prices there are."""
+
+    def __init__(self) -> None:
+        self.inside = 0.0
+        self._run = BacktestStage.run
+
+    def __enter__(self) -> "_Clock":
+        run = self._run
+
+        def timed_run(one: BacktestStage, symbols: Sequence[str]) -> None:
+            begun = time.perf_counter()
+            run(one, symbols)
+            self.inside += time.perf_counter() - begun
+
+        BacktestStage.run = timed_run  # pyright: ignore[reportAttributeAccessIssue]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        BacktestStage.run = self._run
+
+
+def other_parameters() -> dict[str, dict[str, float]]:
+    """Return another allowed value of the first parameter of each of the nine strategies."""
+    found: dict[str, dict[str, float]] = {}
+    for name in NINE:
+        template = STRATEGY_TEMPLATES[name]
+        parameter = next(iter(template["ranges"]))
+        default = template["parameters"][parameter]
+        found[name] = {parameter: next(v for v in template["ranges"][parameter] if v != default)}
+    return found
+
+
+def main() -> None:
+    """Run a round, or prepare all."""
+    logging.disable(logging.CRITICAL)
+    folder, symbols, name = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    one = Round(folder, symbols, name)
+    answer: dict[str, Any] = {}
+    if name == "prepare":
+        one.prepare()
+    else:
+        passes = {"cold": one.timed(), "same again": one.timed()}
+        passes["other parameters"] = one.timed(parameters=other_parameters())
+        passes["same, by force"] = one.timed(force=True)
+        answer = {"passes": passes} | one.joblib()
+    (folder / f"{name}.json").write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What launches runs, retries them, reports them and removes old ones."""

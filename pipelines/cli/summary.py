@@ -1,0 +1,85 @@
+"""What the main job prints at its end: failures, the leaderboard, and where everything is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_FAILURES_SHOWN = 5
+
+# Headings as short as the values: the table fits eighty columns.
+_COLUMNS = {
+    "rank": ("#", "{:d}"),
+    "strategy": ("strategy", "{}"),
+    "symbols": ("symbols", "{:d}"),
+    "ranked_symbols": ("ranked", "{:d}"),
+    "median_sharpe_ratio": ("Sharpe", "{:.2f}"),
+    "median_total_return": ("return", "{:+.1%}"),
+    "median_annualized_return": ("yearly", "{:+.1%}"),
+    "worst_max_drawdown": ("worst", "{:.0%}"),
+    "total_trades": ("trades", "{:d}"),
+    "share_beating_benchmark": ("beats", "{:.0%}"),
+}
+
+
+def print_leaderboard(console: Console, ranking: "pl.DataFrame") -> None:
+    """Print the leaderboard as a table; a value that is undefined is a dash."""
+    table = Table(
+        title="Leaderboard",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    for name, (heading, _) in _COLUMNS.items():
+        table.add_column(heading, justify="left" if name == "strategy" else "right", no_wrap=True)
+    for row in ranking.iter_rows(named=True):
+        table.add_row(*(_cell(row[name], form) for name, (_, form) in _COLUMNS.items()))
+    console.print()
+    console.print(table)
+    console.print(
+        "ranked: symbols with enough closed trades; Sharpe, return and yearly are medians over "
+        "them. worst: deepest drawdown. beats: share of symbols on which the strategy beat buying "
+        "and holding. No rank: fewer than half of the symbols are ranked.",
+        style="dim",
+    )
+
+
+def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> None:
+    """Print how many failures there were, and the first few."""
+    if not failures:
+        return
+    symbols = {failure["symbol"] for failure in failures}
+    console.print(f"\n{len(symbols)} symbols failed:", style="yellow")
+    for failure in failures[:_FAILURES_SHOWN]:
+        told = f"  {failure['stage']}: {failure['message']}"
+        console.print(told, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if len(failures) > _FAILURES_SHOWN:
+        rest = len(failures) - _FAILURES_SHOWN
+        console.print(f"  and {rest} more, in the table failures", style="yellow")
+
+
+def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> None:
+    """Print where the run's data is; what is below the current folder, relative to it."""
+    reports = resources["reports"]
+    places = {
+        "results": resources["result_store"].describe(),
+        "prices": resources["price_store"].root,
+        "equity curves": resources["backtest_files"].root,
+        "leaderboard": f"{reports.path_of('leaderboard.csv')}, .png",
+        "log": str(log),
+    }
+    console.print()
+    for what, where in places.items():
+        shown = where.replace(f"{Path.cwd()}/", "")
+        console.print(f"{what:<14} {shown}", markup=False, highlight=False, soft_wrap=True)
+    console.print("\nSee it: [bold]make ui[/bold], then http://127.0.0.1:3000")
+
+
+def _cell(value: float | str | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

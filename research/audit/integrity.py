@@ -1,0 +1,124 @@
+"""Whether backtests are what they say: no look into the future, no money or signal lost.
+
+Asked of the real bars of each run, after the fact and by other means than the engine's own: what
+a test suite held of made-up bars may not hold of these.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.history import History
+from engine.results import BacktestResult
+from engine.settings import BacktestSettings
+from strategies.base import Bars, Bools, Signals, Strategy
+
+_CUTS = 8
+_LEAST_BARS = 10
+
+# Sums of some thousand products are off by some 1e-13 of what they add up to.
+_ROUNDING = 1e-9
+
+
+def first_look_ahead(strategy: Strategy, history: History) -> int | None:
+    """Return the bar whose signal depends on a later one; None if there is no such bar.
+
+    Signals on the first bars alone must equal those on all bars, as far as they go. Tried at
+    eight cuts spread over the history, and before the last bar. The bar is an index into the
+    history.
+    """
+    bars = history.bars
+    whole = strategy.signals(bars)
+    last = len(bars) - 1
+    # Before the look-back there is nothing to see, and a strategy may not stand so few bars.
+    first = max(1, min(max(strategy.lookback_bars + 1, _LEAST_BARS), last))
+    for stop in dict.fromkeys(np.linspace(first, last, _CUTS + 1, dtype=int).tolist()):
+        part = strategy.signals(_until(bars, stop))
+        other = (part.entries != whole.entries[:stop]) | (part.exits != whole.exits[:stop])
+        if other.any():
+            return int(other.argmax())
+    return None
+
+
+def imbalance(result: BacktestResult) -> float:
+    """Return final value - (capital + profit of closed and open trades), as a fraction of capital.
+
+    0.0 where it is no more than the rounding of what was added. NaN where the final value is
+    undefined.
+    """
+    capital = result.settings.initial_capital
+    final = result.metrics["final_value"]
+    if final is None:
+        return float("nan")
+    profits = float(result.trades["pnl"].sum())
+    off = final - (capital + profits)
+    added = capital + float(np.abs(result.trades["pnl"]).sum())
+    return 0.0 if abs(off) < _ROUNDING * added else off / capital
+
+
+def dropped_signals(result: BacktestResult, history: History) -> int:
+    """Return how many signals inside the window were not acted on.
+
+    A signal to enter has to find, at its fill, a position on its side; a signal to leave none
+    that was held before and after it. Signals that cancel out, and those of the last bar where
+    the fill would be on the next, are not acted on by contract. What lost all its capital cannot
+    act: 0.
+
+    Parameters
+    ----------
+    history
+        The bars that the result was made of.
+    """
+    if "the capital was lost" in result.undefined.values():
+        return 0
+    delay = 1 if result.settings.execution == "next_open" else 0
+    signals = _in_window(result, history)
+    fills = len(result.dates) - delay
+    entries = (signals.entries & ~signals.exits)[:fills]
+    exits = (signals.exits & ~signals.entries)[:fills]
+    dropped = 0
+    for side, (opening, closing) in _sides(result.settings, entries, exits).items():
+        held, through = _held(result, side)
+        dropped += int((opening & ~held[delay:]).sum() + (closing & through[delay:]).sum())
+    return dropped
+
+
+def _sides(
+    settings: BacktestSettings, entries: Bools, exits: Bools
+) -> dict[int, tuple[Bools, Bools]]:
+    """Return what opens and what closes a position, by its direction's code."""
+    sides = {0: (entries, exits), 1: (exits, entries)}
+    traded = {"long": (0,), "short": (1,), "both": (0, 1)}[settings.direction]
+    return {side: sides[side] for side in traded}
+
+
+def _held(result: BacktestResult, side: int) -> tuple[Bools, Bools]:
+    """Return on which bars a position of a side was held at the fill, and from before to after.
+
+    Filled at the open, a position is held on its first bar and on its last; filled at the close,
+    on its last bar it is so no more.
+    """
+    at_close = result.settings.execution == "same_close"
+    bars = len(result.dates)
+    held, through = (np.zeros(bars, dtype=bool) for _ in range(2))
+    for trade in result.trades[result.trades["direction"] == side]:
+        first, last = int(trade["entry_idx"]), int(trade["exit_idx"])
+        # One that is open at the end outlived its last bar.
+        outlived = last if trade["status"] else last + 1
+        held[first : outlived if at_close else last + 1] = True
+        through[first + 1 : outlived] = True
+    return held, through
+
+
+def _in_window(result: BacktestResult, history: History) -> Signals:
+    stop = result.warm_up + len(result.dates)
+    signals = result.strategy.signals(_until(history.bars, stop))
+    return Signals(signals.entries[result.warm_up :], signals.exits[result.warm_up :])
+
+
+def _until(bars: Bars, stop: int) -> Bars:
+    """Return copies of the first bars: a strategy may not keep what it knew of longer ones."""
+
+    def part(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values[:stop].copy()
+
+    return Bars(*(part(getattr(bars, name)) for name in Bars.__dataclass_fields__))

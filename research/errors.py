@@ -1,0 +1,7 @@
+"""What research refuses, each with a text of one line."""
+
+from strategies.errors import GauntletError
+
+
+class InvalidResultError(GauntletError):
+    """A result, a trade, a run or a failure is not fit to be stored; nothing was written."""

@@ -1,0 +1,87 @@
+"""What makes two backtests the same one: the natural key, and the identifier derived from it.
+
+The identifier is computed, not drawn, so that a re-run finds the row it wrote before, from any
+process and without asking the database.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+from research.errors import InvalidResultError
+
+NATURAL_KEY = (
+    "symbol",
+    "strategy",
+    "parameters",
+    "start_date",
+    "end_date",
+    "settings",
+    "data_version",
+    "code_version",
+)
+"""The columns that identify a backtest. The same key gives the same result, but for what depends
+on the other symbols' prices: `universe_version` and the metrics of the universe."""
+
+_NAMESPACE = UUID("5b0f5a0e-6f0c-5d0e-9a52-0c4b8f1c7e11")
+
+
+def backtest_id(
+    *,
+    symbol: str,
+    strategy: str,
+    parameters: Mapping[str, Any],
+    start_date: date,
+    end_date: date,
+    settings: Mapping[str, Any],
+    data_version: str,
+    code_version: str,
+) -> UUID:
+    """Return the identifier of the backtest with this natural key.
+
+    Raises
+    ------
+    InvalidResultError
+        When parameters or settings hold NaN, an infinity or a value that JSON has no type for.
+    """
+    key = [symbol, strategy, parameters, start_date.isoformat(), end_date.isoformat()]
+    return uuid5(_NAMESPACE, canonical_json([*key, settings, data_version, code_version]))
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one text of `value`: keys sorted, no whitespace, a number written one way.
+
+    ``2`` and ``2.0`` are the same number to a reader, to Python and to JSONB's equality, so they
+    are the same here; other floats are written by `repr`, which loses no bit.
+    """
+    return json_text(_one_spelling(value))
+
+
+def json_text(value: Any) -> str:
+    """Return compact JSON with sorted keys that keeps ``2.0`` a float; for storing.
+
+    Raises
+    ------
+    InvalidResultError
+        For NaN, an infinity or a value that JSON has no type for.
+    """
+    try:
+        return json.dumps(
+            value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidResultError(f"{value!r} can't be stored as JSON: {error}.") from None
+
+
+def _one_spelling(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _one_spelling(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_one_spelling(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        # By way of its shortest text: JSONB is given 1e+23 and reads it as exactly 10**23.
+        return int(Decimal(repr(value)))
+    return value

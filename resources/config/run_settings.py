@@ -1,0 +1,197 @@
+"""The terms of a run: its window, its warm-up, its costs, and how much it holds at once."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from engine.errors import InvalidSettingsError
+from engine.settings import BacktestSettings, Direction, Execution, Window
+from resources.universe import parse_day
+from strategies.base import Strategy
+from strategies.registry import get_strategy
+
+if TYPE_CHECKING:
+    from engine.backtest import VectorBTEngine
+
+PRICE_BASIS = "adjusted"
+"""Backtests trade prices adjusted for splits and dividends; stored with each result."""
+
+
+class RunSettings(dg.ConfigurableResource):
+    """The terms every backtest of a run shares; run config overrides the environment."""
+
+    start: str = Field(description="First day of the window, YYYY-MM-DD, inclusive.")
+    end: str = Field(description="Last day of the window, YYYY-MM-DD, inclusive.")
+    # A year of bars warms the longest look-back of the sweeps (100) and lets the exponential
+    # averages forget how they began: of the slowest (50 bars) 0.004 % is left after 252 bars.
+    warmup_days: int = Field(
+        default=365,
+        description="Calendar days of earlier history for indicators; never traded.",
+    )
+    initial_capital: float = Field(default=10_000.0, description="Cash of each backtest.")
+    fees: float = Field(default=0.001, description="Fraction of the value, each side.")
+    slippage: float = Field(default=0.001, description="Fraction against you, each fill.")
+    execution: str = Field(
+        default="next_open",
+        description="next_open: filled at the next bar's open. same_close: at the signal's own "
+        "close, which nobody could have traded on.",
+    )
+    bars_per_year: float = Field(default=252.0, description="Bars a year, for annualization.")
+    direction: str = Field(
+        default="long",
+        description="long: an entry signal buys, an exit signal sells. short: an exit signal "
+        "sells short, an entry signal covers. both: always on the side of the last signal.",
+    )
+    stop_loss: float | None = Field(
+        default=None,
+        description="Leave a position when the price has moved this fraction of the entry's fill "
+        "price against it: 0.05 is 5 %. Above 0, below 1; null for no stop.",
+    )
+    trailing_stop: float | None = Field(
+        default=None,
+        description="The same, measured from the best price since the entry; beside stop_loss "
+        "the nearer of the two counts. Above 0, below 1; null for no stop.",
+    )
+    take_profit: float | None = Field(
+        default=None,
+        description="Leave a position when the price has moved this fraction of the entry's fill "
+        "price in its favour. Above 0, and below 1 unless direction is long; null for no target.",
+    )
+    universe_benchmark: bool = Field(
+        default=True,
+        description="Compare every backtest with the equal-weight universe, for which the stored "
+        "prices of all its symbols are read, however few the run is of. Without it the metrics "
+        "universe_* are NULL.",
+    )
+    parameters: dict[str, dict[str, float]] = Field(
+        default={},
+        description="Parameters of strategies, by strategy and name, as in {sma_cross: "
+        "{fast_period: 5}}; what is left out keeps its default.",
+    )
+    force: bool = Field(
+        default=False,
+        description="Compute every backtest anew, whether or not its result is known already.",
+    )
+    batch_size: int = Field(
+        default=200,
+        description="Symbols whose results are held in memory at once, and written as one file; "
+        "1 or more. 200 symbols x 9 strategies x 750 bars need about 125 MB.",
+    )
+    workers: int = Field(
+        default=1,
+        description="Processes that compute the backtests; 1 or more. More than one pays from "
+        "some thousand symbols on; results do not depend on it.",
+    )
+
+    def window(self, last_session: date | None = None) -> Window:
+        """Return the window.
+
+        Raises
+        ------
+        InvalidSettingsError
+            When a day is not a date, or the start is after the end.
+        """
+        return Window(_day("start", self.start), _day("end", self.end), last_session)
+
+    def history_start(self) -> date:
+        """Return the first day of history that a backtest may look at.
+
+        Raises
+        ------
+        InvalidSettingsError
+            As `window`, and when the warm-up is negative or begins before the calendar does.
+        """
+        start = self.window().start
+        longest = (start - date.min).days
+        if not 0 <= self.warmup_days <= longest:
+            raise InvalidSettingsError(
+                f"warmup_days is {self.warmup_days}; allowed: 0 to {longest}. The default of 365 "
+                "warms every indicator of the sweeps."
+            )
+        return start - timedelta(days=self.warmup_days)
+
+    def backtest_settings(self) -> BacktestSettings:
+        """Return the engine's terms, validated by it."""
+        execution: Execution = self.execution  # pyright: ignore[reportAssignmentType]
+        direction: Direction = self.direction  # pyright: ignore[reportAssignmentType]
+        return BacktestSettings(
+            initial_capital=self.initial_capital,
+            fees=self.fees,
+            slippage=self.slippage,
+            execution=execution,
+            bars_per_year=self.bars_per_year,
+            direction=direction,
+            stop_loss=self.stop_loss,
+            trailing_stop=self.trailing_stop,
+            take_profit=self.take_profit,
+        )
+
+    def new_engine(self) -> "VectorBTEngine":
+        """Return an engine on these terms; close it when it is done, for it may have processes.
+
+        Raises
+        ------
+        InvalidSettingsError
+            When a term is refused by the engine, or there is no worker.
+        """
+        from engine.backtest import VectorBTEngine
+
+        return VectorBTEngine(self.backtest_settings(), workers=self.workers)
+
+    def strategy_of(self, strategy: type[Strategy]) -> Strategy:
+        """Return a strategy with the parameters that the run gives it.
+
+        Raises
+        ------
+        InvalidParameterError
+            When it has no such parameter, or does not allow the value.
+        """
+        return strategy.from_mapping(self.parameters.get(strategy.name))
+
+    def check(self) -> None:
+        """Refuse what makes no sense before any work is done.
+
+        Raises
+        ------
+        InvalidSettingsError
+            With the first setting that is refused, and what is allowed.
+        UnknownStrategyError, InvalidParameterError
+            When parameters are given to no strategy, or that it does not take.
+        """
+        self.history_start()
+        self.batches([])
+        self.new_engine().close()
+        for name in self.parameters:
+            self.strategy_of(get_strategy(name))
+
+    def stored_settings(self) -> dict[str, Any]:
+        """Return the terms as they are stored with a result, and compared by."""
+        return stored_settings(self.backtest_settings(), self.warmup_days)
+
+    def batches(self, symbols: Sequence[str]) -> list[Sequence[str]]:
+        """Return the symbols in batches of at most `batch_size`, in their order.
+
+        Raises
+        ------
+        InvalidSettingsError
+            When the batch size is not positive.
+        """
+        size = self.batch_size
+        if size < 1:
+            raise InvalidSettingsError(f"batch_size is {size}; allowed: 1 or more.")
+        return [symbols[start : start + size] for start in range(0, len(symbols), size)]
+
+
+def stored_settings(settings: BacktestSettings, warmup_days: int) -> dict[str, Any]:
+    """Return the terms of a backtest that its numbers depend on, its parameters aside."""
+    return settings.as_dict() | {"price_basis": PRICE_BASIS, "warmup_days": warmup_days}
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return parse_day(text)
+    except ValueError:
+        raise InvalidSettingsError(f"{name} is '{text}'; write a day as 2023-12-31.") from None

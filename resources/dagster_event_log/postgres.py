@@ -1,0 +1,90 @@
+"""Dagster's events in PostgreSQL, a batch of them in one statement.
+
+The tables are those of dagster-postgres (the extra ``postgres``), whose storage batches
+materializations only, and opens a connection for each event. Its own way is kept in one thing:
+events are committed at once, and what is derived from them in a second transaction. A reader that
+goes by identifiers would miss events that are committed long after they got theirs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.utils import (
+    create_pg_engine,
+    get_token_provider_from_config,
+    pg_url_from_config,
+)
+
+from resources.dagster_event_log.batches import collect_batches, store_indexed
+
+_HELD = 1
+_MORE = 9
+"""Connections that a process holds, and those that its threads may open for a moment."""
+
+
+class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
+    """What a dagster.yaml names as `event_log_storage`; configured as dagster-postgres's own."""
+
+    def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(with_driver(postgres_url), *arguments, **options)
+        # A connection costs ten times what an event does. One that a restart of the server has
+        # cut is replaced unseen.
+        self._engine = create_pg_engine(
+            self.postgres_url,
+            self._token_provider,
+            isolation_level="AUTOCOMMIT",
+            pool_size=_HELD,
+            max_overflow=_MORE,
+            pool_pre_ping=True,
+        )
+        collect_batches()
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "BatchedPostgresEventLogStorage":
+        """Return the storage that dagster.yaml describes."""
+        return cls(
+            pg_url_from_config(config_value),
+            should_autocreate_tables=config_value.get("should_autocreate_tables", True),
+            inst_data=inst_data,
+            token_provider=get_token_provider_from_config(config_value),
+        )
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store one event."""
+        self.store_event_batch([event])
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events in their order."""
+        numbers = self._insert([self._event_to_row(event) for event in events])
+        with self.index_transaction() as connection:
+            store_indexed(self, connection, list(zip(numbers, events, strict=True)))
+
+    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+        statement = SqlEventLogStorageTable.insert().returning(
+            SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+        )
+        with self._connect() as connection:
+            return connection.execute(statement, rows).scalars().all()
+
+    def dispose(self) -> None:
+        """Close the connections; they are opened again when they are needed."""
+        super().dispose()
+        self._engine.dispose()
+
+
+def with_driver(url: str) -> str:
+    """Return a URL that says psycopg2, which dagster-postgres is written for.
+
+    Of a URL that names no driver SQLAlchemy 2.1 takes psycopg 3.
+    """
+    parsed = sa.make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    return parsed.render_as_string(hide_password=False)

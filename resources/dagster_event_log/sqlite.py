@@ -1,0 +1,166 @@
+"""Dagster's events in SQLite, a batch of them in one transaction.
+
+The files are those of Dagster's own storage: one a run, and ``index.db`` which repeats what is
+asked across runs. Dagster opens, commits and closes a file three times an event, and each close
+moves the file's log into it, which costs more than the event. Here a batch takes one transaction a
+file, and `index.db` stays open. The files of runs do not: the page learns of a run's news by the
+change that closing makes to its file.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+)
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+
+from resources.dagster_event_log.batches import (
+    collect_batches,
+    is_of_asset,
+    is_of_check,
+    is_of_run_status,
+    store_indexed,
+)
+
+
+class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """What dagster.yaml names as `event_log_storage`.
+
+    Parameters
+    ----------
+    base_dir
+        The folder of the files; ``<base_dir>/history/runs`` of Dagster's `storage: sqlite`.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        # Of one thread at a time, which may ask for a file that it has open already.
+        self._busy = threading.RLock()
+        self._open: dict[str, sa.Connection] = {}
+        self._index: sa.Engine | None = None
+        self._tables: set[str] = set()
+        self._indexes: set[str] = set()
+        super().__init__(base_dir, inst_data)
+        collect_batches()
+
+    @classmethod
+    def from_config_value(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "BatchedSqliteEventLogStorage":
+        """Return the storage that dagster.yaml describes."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store one event."""
+        self._store(event.run_id, [event])
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events in their order: all of a run's, or none."""
+        for run_id, of_run in groupby(events, key=lambda event: event.run_id):
+            self._store(run_id, list(of_run))
+
+    def _store(self, run_id: str, events: Sequence[dg.EventLogEntry]) -> None:
+        rows = [self._event_to_row(event) for event in events]
+        repeated = [number for number, event in enumerate(events) if _is_repeated(event)]
+        # The inner transaction is committed first: the index never knows more than the run's file.
+        indexed = self.index_connection() if repeated else nullcontext()
+        with indexed as index, self.run_connection(run_id) as run:
+            run.execute(SqlEventLogStorageTable.insert(), rows)
+            if index is not None:
+                numbers = _insert(index, [rows[number] for number in repeated])
+                told = [events[number] for number in repeated]
+                store_indexed(self, index, list(zip(numbers, told, strict=True)))
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[sa.Connection]:
+        """Lend a connection to a file, in a transaction; within another, that one."""
+        with self._busy:
+            if shard in self._open:
+                yield self._open[shard]
+                return
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                self._open[shard] = connection
+                try:
+                    yield connection
+                finally:
+                    del self._open[shard]
+
+    def _engine(self, shard: str) -> sa.Engine:
+        if shard != INDEX_SHARD_NAME:
+            return self._new_engine(shard, sa.NullPool)
+        if self._index is None:
+            self._index = self._new_engine(shard, sa.QueuePool, pool_size=1, max_overflow=0)
+        return self._index
+
+    def _new_engine(self, shard: str, pool: type[sa.Pool], **options: Any) -> sa.Engine:
+        return sa.create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=pool,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+            **options,
+        )
+
+    def delete_events(self, run_id: str) -> None:
+        """Remove a run's events, and its file, which Dagster leaves at its full size."""
+        with self.index_connection() as index:
+            self.delete_events_for_run(index, run_id)
+        with self._busy:
+            self._initialized_dbs.discard(run_id)
+            file = self.path_for_shard(run_id)
+            for path in (file, f"{file}-wal", f"{file}-shm"):
+                Path(path).unlink(missing_ok=True)
+        if self.supports_global_concurrency_limits:
+            self.free_concurrency_slots_for_run(run_id)
+
+    def delete_events_for_run(self, conn: sa.Connection, run_id: str) -> None:
+        """Remove a run's events from a file: Dagster would name each, more than SQLite allows."""
+        events, tags = SqlEventLogStorageTable, AssetEventTagsTable
+        of_run = sa.select(events.c.id).where(events.c.run_id == run_id)
+        conn.execute(tags.delete().where(tags.c.event_id.in_(of_run)))
+        conn.execute(events.delete().where(events.c.run_id == run_id))
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether there is a table; one that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def has_secondary_index(self, name: str) -> bool:
+        """Return whether a migration of data is done; one that is done stays so."""
+        if name not in self._indexes and super().has_secondary_index(name):
+            self._indexes.add(name)
+        return name in self._indexes
+
+    def dispose(self) -> None:
+        """Close the index; it is opened again when it is needed."""
+        super().dispose()
+        if self._index is not None:
+            self._index.dispose()
+
+
+def _is_repeated(event: dg.EventLogEntry) -> bool:
+    """Return whether Dagster keeps an event in the index, too."""
+    return is_of_asset(event) or is_of_check(event) or is_of_run_status(event)
+
+
+def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> range:
+    """Insert events and return their identifiers.
+
+    The file has one writer at a time, so that identifiers follow one another.
+    """
+    connection.execute(SqlEventLogStorageTable.insert(), rows)
+    last = connection.execute(sa.text("SELECT last_insert_rowid()")).scalar_one()
+    return range(last - len(rows) + 1, last + 1)

@@ -1,0 +1,1 @@
+"""Files on any fsspec file system, written whole or not at all."""

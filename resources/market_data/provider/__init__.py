@@ -1,0 +1,1 @@
+"""How a remote provider is asked: rate limiter, retries, circuit breaker."""

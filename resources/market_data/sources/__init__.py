@@ -1,0 +1,1 @@
+"""The sources of bars, one module per source."""

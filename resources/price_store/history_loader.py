@@ -1,0 +1,123 @@
+"""From the price store into the engine: adjusted histories of symbols, and their versions."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import polars as pl
+
+from engine.history import History
+from engine.malloc import keep_memory
+from resources.market_data.bars import data_version
+from resources.price_store.parquet import StoredFile
+from resources.price_store.store import PriceStore, window_of
+from strategies.base import Bars, Floats
+
+Wanted = tuple[str, date, date]
+"""A symbol, and the first and the last day of the history that is wanted, both inclusive."""
+
+# Files that are read and decoded together: at ten years a symbol, 18 MB.
+_BATCH = 128
+
+
+@dataclass(frozen=True)
+class LoadedHistory:
+    """A history, and the content hash of the stored bars that it was made of.
+
+    `digest` is that of the whole file where one was asked for, otherwise empty.
+    """
+
+    history: History
+    data_version: str
+    digest: str = ""
+
+
+Loaded = LoadedHistory | Exception
+
+
+def load_history(
+    store: PriceStore, source: str, symbol: str, start: date, end: date
+) -> LoadedHistory:
+    """Return the history of `symbol` from `start` to `end`, inclusive.
+
+    The arrays are read-only. Bars before `start` are cut off even if they are stored, so that a
+    result does not depend on what earlier runs have fetched; the version is that of the bars
+    that remain.
+
+    Raises
+    ------
+    NoStoredBarsError
+        When none are stored in that window.
+    CorruptBarsError
+        When the file is not what was written.
+    """
+    ((_, loaded),) = load_histories(store, source, [(symbol, start, end)])
+    if isinstance(loaded, Exception):
+        raise loaded
+    return loaded
+
+
+def load_histories(
+    store: PriceStore, source: str, wanted: Iterable[Wanted], digests: bool = False
+) -> Iterator[tuple[str, Loaded]]:
+    """Yield each symbol with its history, or with what `load_history` would raise for it.
+
+    In the order of `wanted`, which is taken as it is needed: the files of some symbols are read
+    and decoded together, while those before them are used, and no more of them. With `digests`,
+    each has that of its file.
+    """
+    keep_memory()
+    read = partial(_read, store, source, digests)
+    rest = iter(wanted)
+    batch = list(islice(rest, _BATCH))
+    found = read(batch)
+    with ThreadPoolExecutor(1) as reader:
+        while batch:
+            following = list(islice(rest, _BATCH))
+            # Read and decoded outside of the interpreter's lock, while these are used.
+            ahead = reader.submit(read, following) if following else None
+            for stored, (symbol, start, end) in zip(found, batch, strict=True):
+                yield symbol, _loaded(stored, start, end)
+            batch, found = following, ahead.result() if ahead else []
+
+
+def _read(
+    store: PriceStore, source: str, digests: bool, batch: Sequence[Wanted]
+) -> list[StoredFile | Exception]:
+    symbols = [symbol for symbol, _, _ in batch]
+    # Asked for by name only where it is wanted: it is the exception.
+    return store.read_many(source, symbols, **({"digests": True} if digests else {}))
+
+
+def _loaded(stored: StoredFile | Exception, start: date, end: date) -> Loaded:
+    if isinstance(stored, Exception):
+        return stored
+    try:
+        window = window_of(stored.verified(), start, end)
+    except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
+        return error
+    # The version of all that is stored has just been computed.
+    whole = window is stored.bars
+    version = stored.label.data_version if whole else data_version(window)
+    return LoadedHistory(_history(stored.label.symbol, window), version, stored.digest)
+
+
+def _history(symbol: str, window: pl.DataFrame) -> History:
+    """Return bars with their prices adjusted: all four by the row's one factor.
+
+    A bar that was valid stays valid. Volume stays as it was traded: the factor mixes splits with
+    dividends, and volume knows only the former.
+    """
+    date, *numbers = window.get_columns()
+    *prices, volume, factor = (column.to_numpy() for column in numbers)
+    adjusted: list[Floats] = [values * factor for values in prices]
+    dates = date.to_numpy().astype("datetime64[D]")
+    opens, highs, lows, closes = adjusted
+    bars = Bars(opens, highs, lows, closes, np.ascontiguousarray(volume))
+    for values in (*adjusted, bars.volume, dates):
+        values.setflags(write=False)
+    return History(symbol, dates, bars)

@@ -1,0 +1,131 @@
+"""Whether a symbol's stored bars can be trusted: complete, up to date, split, traded.
+
+What is impossible is refused before it is stored (`resources.market_data.bars`); here are rules
+for what is possible and suspicious. A symbol that breaks one is kept, and named.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from resources.config.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PRICE_RULES: Mapping[str, str] = {
+    "bars_are_valid": "each session once and in order, open and close within low and high, "
+    "positive prices, no value missing",
+    "sessions_are_complete": "a bar for each session of the New York Stock Exchange, from the "
+    "symbol's first bar to its last",
+    "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
+    "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
+    "accounted for",
+    "volume_is_traded": "volume on most sessions",
+    "moves_are_usual": "no day on which the adjusted close moved further than is usual",
+}
+"""What holds of good bars, by the name of its check."""
+
+SPLITS = tuple(
+    sorted({float(Fraction(new, old)) for new in range(1, 11) for old in (1, 2, 3, 4, 5, 10)})
+)
+"""What one share becomes in usual splits: 2 for 2-for-1, 1.5 for 3-for-2, 0.1 for 1-for-10."""
+
+# A night that moves a price by less than this is a night; splits smaller than 4-for-3 are rare.
+_LEAST_SPLIT = 1.3
+
+
+def suspicions(
+    symbol: str, bars: "pl.DataFrame", last_asked: date, thresholds: Thresholds
+) -> dict[str, str]:
+    """Return what is suspicious about stored bars, by rule; empty for good ones.
+
+    Parameters
+    ----------
+    bars
+        At least one bar, in the schema of bars.
+    last_asked
+        The last day that was asked for, within the symbol's listing.
+    """
+    from resources.market_data.bars import BadBarsError, validate_bars
+
+    try:
+        validate_bars(symbol, bars)
+    except BadBarsError as error:
+        return {"bars_are_valid": str(error)}
+    found = {
+        "sessions_are_complete": _gaps(bars, thresholds.missing_sessions),
+        "bars_are_up_to_date": _staleness(bars, last_asked, thresholds.stale_sessions),
+        "jumps_are_explained": _unexplained_jump(bars, thresholds.split_tolerance),
+        "volume_is_traded": _silence(bars, thresholds.silent_sessions),
+        "moves_are_usual": _unusual_move(bars, thresholds.unusual_move),
+    }
+    if found["jumps_are_explained"]:  # of what looks like a split, it is told once
+        found["moves_are_usual"] = ""
+    return {rule: text for rule, text in found.items() if text}
+
+
+def _gaps(bars: "pl.DataFrame", allowed: float) -> str:
+    import numpy as np
+
+    from resources.market_data.exchange_calendar import sessions_between
+
+    dates = bars["date"].to_numpy().astype("datetime64[D]")
+    expected = sessions_between(bars["date"][0], bars["date"][-1])
+    missing = np.setdiff1d(expected, dates)
+    if len(missing) <= allowed * len(expected):
+        return ""
+    return f"{len(missing)} of {len(expected)} sessions have no bar, the first on {missing[0]}"
+
+
+def _staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str:
+    from resources.market_data.exchange_calendar import sessions_between
+
+    last = bars["date"][-1]
+    behind = len(sessions_between(last, last_asked)) - 1
+    return f"the last bar is of {last}, {behind} sessions behind" if behind > allowed else ""
+
+
+def _unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
+    """Tell of the first night on which the price moved by the ratio of a usual split.
+
+    The open is compared with the close of the day before, both adjusted: a split that was
+    applied leaves no trace there, whereas a day's own move does not come overnight.
+    """
+    import numpy as np
+
+    factor = bars["adjustment"].to_numpy()
+    opens, closes = (bars[name].to_numpy() * factor for name in ("open", "close"))
+    with np.errstate(divide="ignore"):
+        became = closes[:-1] / opens[1:]
+    large = np.maximum(became, 1.0 / became) >= _LEAST_SPLIT
+    near = np.abs(became[:, np.newaxis] / np.array(SPLITS) - 1.0).min(axis=1) <= tolerance
+    at = np.flatnonzero(large & near)
+    if not len(at):
+        return ""
+    night = int(at[0])
+    return (
+        f"the open of {bars['date'][night + 1]} is {1.0 / became[night]:.3f} of the close before: "
+        "a split that is not in the adjustment?"
+    )
+
+
+def _unusual_move(bars: "pl.DataFrame", allowed: float) -> str:
+    """Tell of the largest move from close to close, adjusted, if it is further than allowed."""
+    import numpy as np
+
+    closes = bars["close"].to_numpy() * bars["adjustment"].to_numpy()
+    moves = closes[1:] / closes[:-1] - 1.0
+    far = np.flatnonzero(np.abs(moves) >= allowed)
+    if not len(far):
+        return ""
+    day = int(far[np.abs(moves[far]).argmax()])
+    return f"{len(far)} unusual days, the largest {bars['date'][day + 1]} with {moves[day]:+.0%}"
+
+
+def _silence(bars: "pl.DataFrame", allowed: float) -> str:
+    silent = int((bars["volume"] == 0.0).sum())
+    if silent <= allowed * bars.height:
+        return ""
+    return f"{silent} of {bars.height} sessions have no volume"

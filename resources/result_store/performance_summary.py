@@ -1,0 +1,67 @@
+"""What was saved in a period, in one answer."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from resources.result_store import queries
+from resources.result_store.frame_schemas import BACKTESTS
+from resources.result_store.models import Failure, Run
+from resources.result_store.views import MINIMUM_TRADES
+
+
+def performance(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
+    """Return the counts of a period, and an aggregate a strategy; days are those of UTC."""
+    runs, failures = (sa.inspect(model).local_table for model in (Run, Failure))
+    saved = _within(BACKTESTS.c.updated_at, start, end)
+    counted = sa.select(
+        sa.select(sa.func.count()).where(_within(runs.c.started_at, start, end))
+        .scalar_subquery().label("runs"),
+        sa.func.count().label("backtests"),
+        sa.func.count(sa.distinct(BACKTESTS.c.symbol)).label("symbols"),
+        sa.func.coalesce(sa.func.sum(BACKTESTS.c.total_trades), 0).label("trades"),
+        sa.select(sa.func.count()).where(_within(failures.c.failed_at, start, end))
+        .scalar_subquery().label("failures"),
+    ).where(saved)  # fmt: skip
+    (counts,) = queries.rows(engine, counted)
+    by_strategy = queries.rows(engine, _by_strategy(saved))
+    return {"start": start, "end": end, **counts, "strategies": by_strategy}
+
+
+def _by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
+    column = BACKTESTS.c
+    statement = (
+        sa.select(
+            column.strategy,
+            sa.func.count().label("backtests"),
+            sa.func.count(sa.distinct(column.symbol)).label("symbols"),
+            queries.median(column.sharpe_ratio),
+            queries.median(column.total_return),
+            sa.func.min(column.max_drawdown).label("worst_max_drawdown"),
+            sa.func.avg(column.win_rate).label("mean_win_rate"),
+            sa.func.sum(column.total_trades).label("total_trades"),
+            _first_symbol(column.sharpe_ratio.desc()).label("best_symbol"),
+            _first_symbol(column.sharpe_ratio.asc()).label("worst_symbol"),
+        )
+        .where(saved)
+        .group_by(column.strategy)
+    )
+    return statement.order_by(sa.desc("median_sharpe_ratio").nulls_last(), column.strategy)
+
+
+def _first_symbol(order: sa.ColumnElement) -> sa.ColumnElement:
+    """Return the symbol that comes first, of the backtests that may be ranked."""
+    column = BACKTESTS.c
+    ranked = sa.and_(column.sharpe_ratio.is_not(None), column.closed_trades >= MINIMUM_TRADES)
+    symbols = sa.func.array_agg(aggregate_order_by(
+        column.symbol, order, column.symbol
+    ))  # fmt: skip
+    return sa.type_coerce(symbols.filter(ranked), sa.ARRAY(sa.Text))[1]
+
+
+def _within(instant: sa.ColumnElement, start: date, end: date) -> sa.ColumnElement[bool]:
+    # To the last microsecond, the finest that PostgreSQL keeps: the last date has no day after.
+    first, last = datetime.combine(start, time(), UTC), datetime.combine(end, time.max, UTC)
+    return instant.between(first, last)

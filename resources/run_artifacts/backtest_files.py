@@ -1,0 +1,180 @@
+"""The Parquet files a run's backtests leave: results, trades and equity curves.
+
+A run writes into a folder of its own, a part at a time (one batch of symbols), and no run ever
+writes into another's: what a run did can be told from what an earlier one did, for good.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
+from pydantic import Field
+
+from resources.files.file_systems import file_system
+from strategies.errors import GauntletError
+
+if TYPE_CHECKING:
+    import polars as pl
+    from fsspec import AbstractFileSystem
+
+    from resources.run_artifacts.backtest_tables import BacktestTables
+
+
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+TABLES = ("equity", "trades", "results")
+"""The files of a part, in the order in which they are written."""
+
+
+class OutdatedBacktestsError(GauntletError):
+    """The files of a run do not have the columns that the result store keeps."""
+
+
+class BacktestFiles(dg.ConfigurableResource):
+    """Backtest tables under one root, a folder a run."""
+
+    root: str = Field(description="Folder or fsspec URL under which backtests are stored.")
+
+    def write(
+        self,
+        run_id: str,
+        part: int,
+        tables: "BacktestTables",
+        encoded: Mapping[str, bytes] | None = None,
+    ) -> dict[str, str]:
+        """Store a part of a run's backtests, replacing the same part of an earlier attempt.
+
+        The results are removed first and written last: a part without them is not there, so
+        nobody meets results of one attempt beside trades of another.
+
+        Parameters
+        ----------
+        encoded
+            Files that are there already, by table: they are stored in place of those of `tables`.
+
+        Returns
+        -------
+        The SHA-256 of each file, by table.
+        """
+        from resources.files.atomic_write import write_whole
+
+        fs, folder = self._folder(run_id)
+        with suppress(FileNotFoundError):
+            fs.rm_file(f"{folder}/results-{part:05}.parquet")
+        digests: dict[str, str] = {}
+        for name in TABLES:
+            content = (encoded or {}).get(name) or _parquet(getattr(tables, name))
+            write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
+            digests[name] = sha256(content).hexdigest()
+        return digests
+
+    def contents(self, run_id: str, part: int) -> dict[str, bytes]:
+        """Return the bytes of a part's files, by table.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the run has no such part, or not any more.
+        """
+        fs, folder = self._folder(run_id)
+        paths = {name: f"{folder}/{name}-{part:05}.parquet" for name in TABLES}
+        # str only for file systems that decode text
+        return {name: cast("bytes", fs.cat_file(path)) for name, path in paths.items()}
+
+    def parts(self, run_id: str) -> list[int]:
+        """Return the parts that a run has stored, in order."""
+        fs, folder = self._folder(run_id)
+        try:
+            # Listed, not globbed: brackets in the root would be read as a pattern.
+            names = [PurePosixPath(str(path)).name for path in fs.ls(folder, detail=False)]
+        except FileNotFoundError:
+            return []
+        found = (re.fullmatch(r"results-(\d+)\.parquet", name) for name in names)
+        return sorted(int(match[1]) for match in found if match)
+
+    def read_part(self, run_id: str, part: int) -> "BacktestTables":
+        """Return the results and trades of a part, and no curves.
+
+        Raises
+        ------
+        OutdatedBacktestsError
+            When an earlier version of this project, which measured less, wrote them.
+        """
+        from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
+        from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
+
+        results, trades = (self._read(name, run_id, part) for name in ("results", "trades"))
+        if (results.schema, trades.schema) != (RESULTS_SCHEMA, TRADES_SCHEMA):
+            raise OutdatedBacktestsError(
+                f"The backtests of run {run_id} were made by another version of this project: "
+                "materialize backtests again."
+            )
+        return BacktestTables(results, trades, EQUITY_SCHEMA.to_frame())
+
+    def equity(self, run_ids: Iterable[str]) -> "pl.DataFrame":
+        """Return the equity curves of some runs, each row with its ``run_id``."""
+        import polars as pl
+
+        from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA
+
+        nothing = EQUITY_SCHEMA.to_frame().with_columns(run_id=pl.lit("", dtype=pl.String))
+        return pl.concat([nothing, *self.equity_parts(run_ids)])
+
+    def equity_parts(self, run_ids: Iterable[str]) -> "Iterator[pl.DataFrame]":
+        """Yield the same a part at a time: all curves of 1,000 symbols are 7 million rows."""
+        import polars as pl
+
+        for run_id in run_ids:
+            for part in self.parts(run_id):
+                yield self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
+
+    def runs(self, before: datetime) -> list[str]:
+        """Return the runs whose files were all written before a time, sorted.
+
+        What is called unlike a run is no run's, and left out.
+        """
+        fs, root = file_system(self.root)
+        root = root.rstrip("/")
+        fs.invalidate_cache(root)
+        newest: dict[str, datetime] = {}
+        for path in fs.find(root):
+            run_id = str(path).removeprefix(f"{root}/").partition("/")[0]
+            if not _RUN_ID.fullmatch(run_id):
+                continue
+            # A file that is being written loses its first name meanwhile.
+            with suppress(FileNotFoundError):
+                written = cast("datetime", fs.modified(path))
+                newest[run_id] = max(written, newest.get(run_id, written))
+        return sorted(run_id for run_id, written in newest.items() if written < before)
+
+    def delete(self, run_id: str) -> None:
+        """Remove all that a run has stored; nothing for a run that has stored nothing."""
+        fs, folder = self._folder(run_id)
+        with suppress(FileNotFoundError):
+            fs.rm(folder, recursive=True)
+
+    def _folder(self, run_id: str) -> "tuple[AbstractFileSystem, str]":
+        fs, root = file_system(self.root)
+        folder = f"{root.rstrip('/')}/{run_id}"
+        # Some buckets remember their listings, and another process may have written since.
+        fs.invalidate_cache(folder)
+        return fs, folder
+
+    def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
+        import polars as pl
+
+        fs, folder = self._folder(run_id)
+        content = fs.cat_file(f"{folder}/{name}-{part:05}.parquet")
+        return pl.read_parquet(io.BytesIO(content))  # pyright: ignore[reportArgumentType]
+
+
+def _parquet(table: "pl.DataFrame") -> bytes:
+    content = io.BytesIO()
+    table.write_parquet(content)
+    return content.getvalue()

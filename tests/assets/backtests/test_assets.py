@@ -1,0 +1,220 @@
+"""Backtests: which prices they use, what they leave, and what one bad strategy does."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.backtests.assets import build_backtests
+from assets.checks.catalogue import build_checks
+from assets.prices import build_prices
+from assets.summaries import build_summaries
+from engine import code_version
+from pipelines.partitions import symbol_partitions
+from pipelines.resources import build_resources
+from resources.market_data.resource import MarketData
+from resources.universe import Universe
+from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.rsi import Rsi
+from strategies.sma_cross import SmaCross
+from tests.project import END, START, SYMBOLS, Project
+
+RSI = ["backtests/rsi"]
+
+
+@dataclass(frozen=True)
+class Fragile(Strategy):
+    """Cannot stand a close above some price."""
+
+    ceiling: float = parameter(1000.0, minimum=0.0, sweep=(1000.0,))
+
+    @property
+    def lookback_bars(self) -> int:
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        if bars.close.max() > self.ceiling:
+            raise OverflowError(f"a close of {bars.close.max():.2f} is too high for me")
+        return Signals(bars.close > bars.open, bars.close < bars.open)
+
+
+def test_without_prices_a_backtest_says_to_make_them_first(project: Project):
+    result = project.run("S00", selection=RSI)
+    assert not result.success
+    assert project.why(result) == (
+        "backtests: MissingPricesError: S00 has no prices: materialize prices/S00 first."
+    )
+
+
+def test_prices_of_an_earlier_run_serve_when_prices_are_not_part_of_this_one(project: Project):
+    assert project.run("S00", selection=["prices"]).success
+    assert project.run("S00", selection=RSI).success
+    assert project.materialized("backtests", "rsi") == {"S00"}
+    assert not project.materialized("backtests", "macd")
+
+
+def test_results_trades_and_curves_are_left_in_the_runs_own_files(project: Project):
+    result = project.run((SYMBOLS[0], SYMBOLS[2]))
+    files = project.resource("backtest_files")
+    tables = files.read_part(result.run_id, 0)
+    assert tables.results.height == 3 * 2
+    equity = files.equity([result.run_id])
+    assert equity["strategy"].unique().sort().to_list() == ["macd", "rsi"]
+    window = equity.select(pl.col("date").min().alias("a"), pl.col("date").max().alias("b"))
+    assert START <= window["a"][0] <= window["b"][0] <= END
+    points = equity.filter(strategy="rsi", symbol="S00").height
+    assert points == tables.results["data_points"][0]
+
+
+def test_each_strategys_rows_have_the_code_version_of_its_own_asset(project: Project):
+    result = project.run("S00", selection=["prices", *RSI, "backtests/macd"])
+    rows = project.resource("backtest_files").read_part(result.run_id, 0).results
+    versions = dict(rows.select("strategy", "code_version").iter_rows())
+    graph = project.definitions().resolve_asset_graph()
+    assert versions == {
+        name: graph.get(dg.AssetKey(["backtests", name])).code_version for name in ("rsi", "macd")
+    }
+    assert versions["rsi"] != versions["macd"]
+
+
+def test_a_small_batch_size_gives_the_same_rows_in_more_parts(project: Project):
+    whole = project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices", *RSI])
+    config = {"resources": {"run_settings": {"config": {"batch_size": 2}}}}
+    parts = project.run((SYMBOLS[0], SYMBOLS[4]), selection=RSI, run_config=config)
+    files = project.resource("backtest_files")
+    assert files.parts(parts.run_id) == [0, 1, 2]
+    split = pl.concat([files.read_part(parts.run_id, part).results for part in range(3)])
+    assert split.drop("run_id").equals(files.read_part(whole.run_id, 0).results.drop("run_id"))
+
+
+def test_a_strategy_that_fails_on_a_symbol_spoils_neither_the_others_nor_the_symbol(
+    project: Project,
+):
+    assert project.run((SYMBOLS[0], SYMBOLS[7]), selection=["prices"]).success
+    store = project.resource("price_store")
+    highest = {symbol: store.read("files", symbol)["close"].max() for symbol in SYMBOLS[:8]}
+    worst = max(highest, key=highest.__getitem__)
+    second = sorted(highest.values())[-2]
+
+    @dataclass(frozen=True)
+    class Touchy(Fragile):
+        ceiling: float = parameter(second, minimum=0.0, sweep=(1.0,))
+
+    Touchy.name = "touchy"
+    definitions = _definitions(project, {"touchy": Touchy, "rsi": Rsi})
+    result = project.run((SYMBOLS[0], SYMBOLS[7]), selection=["*"], definitions=definitions)
+    assert result.success, project.why(result)
+    others = set(SYMBOLS[:8]) - {worst}
+    assert project.materialized("backtests", "touchy") == others
+    assert project.materialized("backtests", "rsi") == set(SYMBOLS[:8])
+    assert project.materialized("backtest_summaries") == others
+    (failure,) = project.manager.get_failures(result.run_id)
+    assert (failure["symbol"], failure["strategy"]) == (worst, "touchy")
+    assert failure["error_class"] == "OverflowError"
+    assert "too high for me" in failure["message"]
+
+
+def test_a_strategy_that_always_fails_stops_what_is_downstream_but_not_the_other(
+    project: Project,
+):
+    @dataclass(frozen=True)
+    class Broken(Fragile):
+        ceiling: float = parameter(0.0, minimum=0.0, sweep=(1.0,))
+
+    Broken.name = "broken"
+    definitions = _definitions(project, {"broken": Broken, "sma_cross": SmaCross})
+    result = project.run((SYMBOLS[0], SYMBOLS[1]), selection=["*"], definitions=definitions)
+    assert not result.success
+    assert project.why(result).startswith(
+        "check success_rate_above_threshold of backtests/broken failed. 0 of 2 symbols"
+    )
+    assert project.materialized("backtests", "sma_cross") == set(SYMBOLS[:2])
+    assert not project.materialized("backtest_summaries")
+
+
+def test_code_that_was_edited_while_it_was_used_leaves_no_result(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    assert project.run(selection=["prices"]).success
+    monkeypatch.setattr(code_version, "_read", lambda: b"edited")
+    result = project.run(selection=["backtests/rsi"])
+    assert not result.success
+    assert "The code of rsi was edited while this run used it" in project.why(result)
+    assert not project.materialized("backtests", "rsi")
+    monkeypatch.undo()
+    result = project.run(selection=["backtests/rsi"])
+    assert result.success
+    assert len(project.materialized("backtests", "rsi")) == len(SYMBOLS)
+
+
+def test_a_changed_file_of_a_strategy_has_another_code_version():
+    specs = {
+        spec.key.path[-1]: spec.code_version
+        for spec in build_backtests(
+            symbol_partitions(SYMBOLS), Universe(()), {"rsi": Rsi, "sma_cross": SmaCross}
+        ).specs
+    }
+    assert specs["rsi"] != specs["sma_cross"]
+
+
+def test_a_symbol_is_traded_only_while_it_was_listed(project: Project):
+    listed = "symbol,listed_from,listed_to\nS00,2022-08-01,2022-09-30\nS01,,2021-05-05\n"
+    (project.folder / "universe.csv").write_text(listed)
+    result = project.run(("S00", "S01"), selection=["prices"])
+    assert not result.success
+    (failure,) = project.manager.get_failures(result.run_id)
+    assert failure["message"] == (
+        "S01 was listed from the beginning to 2021-05-05, on no day from 2021-06-01 to 2022-12-31."
+    )
+    assert project.run("S00", selection=["prices", *RSI, "backtest_summaries"]).success
+    (row,) = project.manager.get_backtests_by_symbol("S00")
+    assert row["first_session"].isoformat() == "2022-08-01"
+    assert row["last_session"].isoformat() == "2022-09-30"
+    assert row["ended_early"]
+
+
+def test_a_window_that_was_not_fetched_is_refused(project: Project):
+    assert project.run("S00", selection=["prices"]).success
+    config = {"resources": {"run_settings": {"config": {"start": "2021-06-01"}}}}
+    result = project.run("S00", selection=RSI, run_config=config)
+    assert not result.success
+    assert "materialize prices for this window first" in project.why(result)
+
+
+def test_a_symbol_without_bars_in_the_window_is_one_failure_not_one_a_strategy(project: Project):
+    config = {
+        "resources": {"run_settings": {"config": {"start": "2022-12-31", "end": "2022-12-31"}}}
+    }
+    result = project.run((SYMBOLS[0], SYMBOLS[1]), run_config=config)
+    assert not result.success
+    failures = project.manager.get_failures(result.run_id)
+    assert [(row["symbol"], row["strategy"]) for row in failures] == [("S00", None), ("S01", None)]
+
+
+@pytest.mark.parametrize("execution", ["same_close", "next_open"])
+def test_the_execution_is_stored_with_the_result(project: Project, execution: str):
+    config = {"resources": {"run_settings": {"config": {"execution": execution}}}}
+    selection = ["prices", *RSI, "backtest_summaries"]
+    result = project.run("S00", selection=selection, run_config=config)
+    assert result.success, project.why(result)
+    (row,) = project.manager.get_backtests_by_symbol("S00")
+    assert row["execution"] == row["settings"]["execution"] == execution
+
+
+def _definitions(project: Project, strategies: dict[str, type[Strategy]]) -> dg.Definitions:
+    symbols, universe = symbol_partitions(SYMBOLS), project.settings.load_universe()
+    resources = build_resources(project.settings) | {
+        "result_store": project.result_store,
+        "market_data": MarketData(source="files", prices=str(project.feed("S00").parent)),
+    }
+    return dg.Definitions(
+        assets=[
+            build_prices(symbols, universe),
+            build_backtests(symbols, universe, strategies),
+            build_summaries(symbols, universe, list(strategies)),
+        ],
+        asset_checks=build_checks(list(strategies)),
+        resources=resources,
+        executor=dg.in_process_executor,
+    )

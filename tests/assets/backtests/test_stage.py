@@ -1,0 +1,251 @@
+"""How the step works through its symbols: once each, in batches, on one process or several."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+import pytest
+
+import resources.price_store.history_loader
+from assets.backtests.stage import in_batches
+from engine.backtest import VectorBTEngine
+from engine.results import BacktestResult
+from engine.workers import Workers
+from strategies.registry import registered_strategies
+from tests.project import START, SYMBOLS, Project
+
+ALL = ["prices", *(f"backtests/{name}" for name in registered_strategies()), "backtest_summaries"]
+
+
+@dataclass
+class _Result:
+    symbol: str
+
+
+def _in_batches(symbols: str, *batches: str) -> list[str]:
+    results = cast("Iterator[BacktestResult]", iter([_Result(symbol) for symbol in symbols]))
+    found = in_batches(results, [list(batch) for batch in batches])
+    return ["".join(result.symbol for result in batch) for batch in found]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "batches", "found"),
+    [
+        ("AABBCC", ("AB", "C"), ["AABB", "CC"]),
+        ("CC", ("AB", "C"), ["", "CC"]),
+        ("AA", ("AB", "C", "D"), ["AA", "", ""]),
+        ("AD", ("A", "B", "C", "D"), ["A", "", "", "D"]),
+        ("", ("AB", "C"), ["", ""]),
+        ("", (), []),
+    ],
+)
+def test_each_batch_has_its_results_and_one_without_any_has_none(
+    symbols: str, batches: tuple[str, ...], found: list[str]
+):
+    assert _in_batches(symbols, *batches) == found
+
+
+def test_no_more_is_computed_than_the_first_result_of_the_next_batch():
+    computed: list[str] = []
+
+    def results() -> Iterator[BacktestResult]:
+        for symbol in "AABBCC":
+            computed.append(symbol)
+            yield cast("BacktestResult", _Result(symbol))
+
+    batches = in_batches(results(), ["A", "B", "C"])
+    next(batches)
+    assert computed == ["A", "A", "B"]
+    next(batches)
+    assert computed == ["A", "A", "B", "B", "C"]
+    assert len(list(batches)) == 1
+    assert computed == list("AABBCC")
+
+
+def _config(**settings: Any) -> dict[str, Any]:
+    return {"resources": {"run_settings": {"config": settings}}}
+
+
+def test_prices_are_loaded_once_for_all_strategies_and_the_engine_is_called_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    assert project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices"]).success
+    loads: Counter[str] = Counter()
+    calls: list[int] = []
+    load, run = resources.price_store.history_loader.load_histories, VectorBTEngine.run_batches
+
+    def counted_load(*args: Any) -> Any:
+        for symbol, loaded in load(*args):
+            loads[symbol] += 1
+            yield symbol, loaded
+
+    def counted_run(self: Any, histories: Any, strategies: Any, *rest: Any) -> Any:
+        if rest[0].start == START:  # and not the probe, which has windows of its own
+            calls.append(len(strategies))
+        return run(self, histories, strategies, *rest)
+
+    monkeypatch.setattr(resources.price_store.history_loader, "load_histories", counted_load)
+    monkeypatch.setattr(VectorBTEngine, "run_batches", counted_run)
+    config = _config(universe_benchmark=False, batch_size=2)
+    backtests = ALL[1:-1]
+    result = project.run((SYMBOLS[0], SYMBOLS[4]), selection=backtests, run_config=config)
+    assert result.success, project.why(result)
+    assert loads == dict.fromkeys(SYMBOLS[:5], 1)
+    assert calls == [len(registered_strategies())]
+
+
+def _tables(project: Project, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    files = project.resource("backtest_files")
+    parts = [files.read_part(run_id, part) for part in files.parts(run_id)]
+    results = pl.concat([part.results for part in parts]).drop("run_id")
+    trades = pl.concat([part.trades for part in parts])
+    return results, trades, files.equity([run_id]).drop("run_id")
+
+
+def test_workers_and_batches_change_no_byte_of_what_is_made(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    some, backtests = (SYMBOLS[0], SYMBOLS[6]), ["backtests/rsi", "backtests/breakout"]
+    plain = project.run(some, selection=["prices", *backtests])
+    assert plain.success, project.why(plain)
+    monkeypatch.setattr("engine.backtest._WORTH_A_START", 0)
+    config = _config(workers=2, batch_size=3)
+    on_two = project.run(some, selection=backtests, run_config=config)
+    assert on_two.success, project.why(on_two)
+    assert project.resource("backtest_files").parts(on_two.run_id) == [0, 1, 2]
+    for one, other in zip(
+        _tables(project, plain.run_id), _tables(project, on_two.run_id), strict=True
+    ):
+        assert one.equals(other)
+
+
+def test_the_workers_end_with_the_step(project: Project, monkeypatch: pytest.MonkeyPatch):
+    started: list[Workers] = []
+    close = Workers.close
+
+    def watched(self: Workers) -> None:
+        if self.started:
+            started.append(self)
+        close(self)
+
+    monkeypatch.setattr(Workers, "close", watched)
+    monkeypatch.setattr("engine.backtest._WORTH_A_START", 0)
+    config = _config(workers=2)
+    result = project.run("S00", selection=["prices", "backtests/rsi"], run_config=config)
+    assert result.success, project.why(result)
+    assert len(started) == 1
+    assert not started[0].started
+
+
+def test_a_batch_in_which_all_failed_leaves_an_empty_part(project: Project):
+    assert project.run((SYMBOLS[0], SYMBOLS[5]), selection=["prices"]).success
+    store = project.resource("price_store")
+    for symbol in SYMBOLS[2:4]:
+        Path(store.path_of("files", symbol)).write_bytes(b"damaged")
+    config = _config(batch_size=2)
+    result = project.run((SYMBOLS[0], SYMBOLS[5]), selection=["backtests/rsi"], run_config=config)
+    files = project.resource("backtest_files")
+    assert files.parts(result.run_id) == [0, 1, 2]
+    made = [set(files.read_part(result.run_id, part).results["symbol"]) for part in range(3)]
+    assert made == [{"S00", "S01"}, set(), {"S04", "S05"}]
+    failures = project.manager.get_failures(result.run_id)
+    assert [(row["symbol"], row["error_class"]) for row in failures] == [
+        ("S02", "CorruptBarsError"),
+        ("S03", "CorruptBarsError"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "stored"),
+    [
+        ("direction", "short", "short"),
+        ("direction", "both", "both"),
+        ("stop_loss", 0.02, 0.02),
+        ("trailing_stop", 0.03, 0.03),
+        ("take_profit", 0.04, 0.04),
+        ("stop_loss", None, None),
+        ("trailing_stop", None, None),
+        ("take_profit", None, None),
+    ],
+)
+def test_run_config_may_set_one_term_and_leave_the_others(
+    project: Project, setting: str, value: Any, stored: Any
+):
+    selection = ["prices", "backtests/momentum", "backtest_summaries"]
+    config = _config(**{setting: value})
+    result = project.run((SYMBOLS[0], SYMBOLS[1]), selection=selection, run_config=config)
+    assert result.success, project.why(result)
+    rows = project.manager.get_backtests_by_strategy("momentum")
+    defaults = {"direction": "long", "stop_loss": None, "trailing_stop": None, "take_profit": None}
+    for row in rows:
+        assert {name: row["settings"][name] for name in defaults} == defaults | {setting: stored}
+    trades = [
+        trade
+        for row in rows
+        for trade in (project.manager.get_backtest_by_id(row["id"]) or {})["trades"]
+    ]
+    ways = {trade["direction"] for trade in trades}
+    assert ways == {"short": {"short"}, "both": {"long", "short"}}.get(str(stored), {"long"})
+    ends = {trade["exit_reason"] for trade in trades}
+    allowed = {"open", "signal"} | ({setting} if isinstance(stored, float) else set())
+    assert ends <= allowed
+    assert not isinstance(stored, float) or setting in ends
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"workers": 0}, "workers is 0; allowed: 1 or more, whole."),
+        ({"batch_size": 0}, "batch_size is 0; allowed: 1 or more."),
+        ({"direction": "up"}, "direction is 'up'; allowed: long, short, both."),
+        ({"stop_loss": 1.5}, "stop_loss is 1.5; allowed: above 0, below 1."),
+        (
+            {"parameters": {"rsi": {"overbougt": 80}}},
+            (
+                "rsi has no parameter 'overbougt'. Did you mean 'overbought'? "
+                "Allowed: period, oversold, overbought."
+            ),
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_prices_are_fetched(
+    project: Project, settings: dict[str, Any], message: str
+):
+    result = project.run("S00", selection=ALL, run_config=_config(**settings))
+    assert not result.success
+    error = "InvalidParameterError" if "parameters" in settings else "InvalidSettingsError"
+    assert project.why(result) == f"prices: {error}: {message}"
+    assert not project.materialized("prices")
+
+
+def test_run_config_may_set_a_parameter_of_a_strategy(project: Project):
+    selection = ["prices", "backtests/rsi", "backtests/macd", "backtest_summaries"]
+    config = _config(parameters={"rsi": {"period": 7}})
+    result = project.run("S00", selection=selection, run_config=config)
+    assert result.success, project.why(result)
+    (rsi,), (macd,) = map(project.manager.get_backtests_by_strategy, ("rsi", "macd"))
+    assert rsi["parameters"] == {"period": 7, "oversold": 30, "overbought": 70}
+    assert macd["parameters"]["fast_period"] == 12
+
+
+def test_without_prices_in_the_run_parameters_are_checked_all_the_same(project: Project):
+    config = _config(parameters={"rsi": {"period": 1}})
+    result = project.run("S00", selection=["backtests/macd"], run_config=config)
+    assert project.why(result).startswith("backtests: InvalidParameterError: rsi needs period of 2")
+
+
+def test_a_run_remembers_its_requests_and_what_sharing_indicators_saved(project: Project):
+    project.spoil("S01")
+    result = project.run((SYMBOLS[0], SYMBOLS[6]), selection=ALL)
+    run = project.manager.get_run(result.run_id)
+    assert run is not None
+    assert run["profile"]["prices"]["source_requests"] == 7
+    backtests = run["profile"]["backtests"]
+    # Of nine strategies some look at the same averages of a symbol.
+    assert backtests["indicator_hits"] > 0
+    assert backtests["indicator_misses"] > 0
+    assert run["profile"]["backtest_summaries"]["database_seconds"] > 0
+    assert [row["symbol"] for row in project.manager.get_universe(result.run_id)] == list(SYMBOLS)

@@ -1,0 +1,172 @@
+"""What a step says of its partitions, and what the next one believes: toy assets, real runs."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    report_partitions,
+    upstream_of,
+)
+
+KEYS = dg.StaticPartitionsDefinition(["A", "B", "C"])
+UPSTREAM = dg.AssetKey("upstream")
+POLICY = dg.BackfillPolicy.single_run()
+RANGE = {
+    "dagster/asset_partition_range_start": "A",
+    "dagster/asset_partition_range_end": "C",
+}
+
+
+class Script(dg.ConfigurableResource):
+    """What the toy assets shall do; files, because a re-execution is another process's view."""
+
+    folder: str
+
+    def has(self, name: str) -> bool:
+        return (Path(self.folder) / name).exists()
+
+
+@dg.asset(partitions_def=KEYS, backfill_policy=POLICY, code_version="7")
+def upstream(context: dg.AssetExecutionContext, script: Script):
+    if script.has("somebody_else_reports_b"):
+        context.instance.report_runless_asset_event(
+            dg.AssetMaterialization(UPSTREAM, partition="B")
+        )
+    if script.has("break_upstream"):
+        raise dg.Failure("told to break", allow_retries=False)
+    made = {
+        key: MaterializedPartition(f"version of {key}", {"of": key})
+        for key in context.partition_keys
+        if not script.has(f"fail_{key}")
+    }
+    yield from report_partitions(context, {UPSTREAM: made}, upstream={})
+
+
+@dg.asset(deps=[UPSTREAM], partitions_def=KEYS, backfill_policy=POLICY)
+def downstream(context: dg.AssetExecutionContext, script: Script) -> dg.MaterializeResult:
+    if script.has("fail_downstream"):
+        raise dg.Failure("told to fail", allow_retries=False)
+    found = upstream_of(context, UPSTREAM, context.partition_keys)
+    return dg.MaterializeResult(metadata={"runs": {key: one.run_id for key, one in found.items()}})
+
+
+JOB = dg.define_asset_job("everything", dg.AssetSelection.all())
+ALONE = dg.define_asset_job("alone", dg.AssetSelection.assets(downstream))
+
+
+def _definitions(folder: str) -> dg.Definitions:
+    return dg.Definitions(
+        assets=[upstream, downstream],
+        jobs=[JOB, ALONE],
+        resources={"script": Script(folder=folder)},
+        executor=dg.in_process_executor,
+    )
+
+
+@pytest.fixture
+def instance(tmp_path: Path):
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    quiet = {"telemetry": {"enabled": False}}
+    with dg.DagsterInstance.local_temp(str(folder), overrides=quiet) as opened:
+        yield opened
+
+
+def _run(instance: dg.DagsterInstance, folder: Path, job: str = "everything"):
+    definition = _definitions(str(folder)).resolve_job_def(job)
+    return definition.execute_in_process(instance=instance, tags=RANGE, raise_on_error=False)
+
+
+def _seen(result: dg.ExecuteInProcessResult) -> object:
+    return result.asset_materializations_for_node("downstream")[0].metadata["runs"].value
+
+
+def _order(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).touch()
+
+
+def test_all_partitions_are_marked_with_their_own_metadata(instance, tmp_path: Path):
+    result = _run(instance, tmp_path)
+    events = result.asset_materializations_for_node("upstream")
+    assert {event.partition: event.metadata["of"].value for event in events} == {
+        "A": "A",
+        "B": "B",
+        "C": "C",
+    }
+    assert _seen(result) == dict.fromkeys("ABC", result.run_id)
+
+
+def test_some_partitions_are_marked_and_downstream_knows_which(instance, tmp_path: Path):
+    _order(tmp_path, "fail_B")
+    result = _run(instance, tmp_path)
+    assert result.success
+    assert instance.get_materialized_partitions(UPSTREAM) == {"A", "C"}
+    assert _seen(result) == dict.fromkeys("AC", result.run_id)
+
+
+def test_what_somebody_else_reports_meanwhile_is_not_this_runs(instance, tmp_path: Path):
+    _order(tmp_path, "fail_B", "somebody_else_reports_b")
+    result = _run(instance, tmp_path)
+    assert instance.get_materialized_partitions(UPSTREAM) == {"A", "B", "C"}
+    assert _seen(result) == dict.fromkeys("AC", result.run_id)
+
+
+def test_what_an_earlier_run_made_is_not_this_runs(instance, tmp_path: Path):
+    _run(instance, tmp_path)
+    _order(tmp_path, "fail_B")
+    result = _run(instance, tmp_path)
+    assert _seen(result) == dict.fromkeys("AC", result.run_id)
+
+
+def test_downstream_alone_takes_the_newest_of_each_partition(instance, tmp_path: Path):
+    first = _run(instance, tmp_path)
+    _order(tmp_path, "fail_B")
+    second = _run(instance, tmp_path)
+    assert _seen(_run(instance, tmp_path, "alone")) == {
+        "A": second.run_id,
+        "B": first.run_id,
+        "C": second.run_id,
+    }
+
+
+def reexecuted_job() -> dg.JobDefinition:
+    return _definitions(str(_FOLDER[0])).resolve_job_def("everything")
+
+
+_FOLDER: list[Path] = []
+
+
+def _reexecute(instance: dg.DagsterInstance, run_id: str, succeeds: bool) -> str:
+    options = dg.ReexecutionOptions.from_failure(run_id, instance)
+    job = dg.reconstructable(reexecuted_job)
+    with dg.execute_job(
+        job,
+        instance=instance,
+        tags=RANGE,
+        reexecution_options=options,
+        raise_on_error=False,
+    ) as again:
+        assert again.success == succeeds
+    return again.run_id
+
+
+def test_a_re_execution_believes_the_runs_that_it_repeats_however_many(instance, tmp_path: Path):
+    _FOLDER[:] = [tmp_path]
+    _order(tmp_path, "fail_A", "fail_B", "fail_C", "break_upstream", "fail_downstream")
+    job = dg.reconstructable(reexecuted_job)
+    with dg.execute_job(job, instance=instance, tags=RANGE, raise_on_error=False) as first:
+        assert not first.success
+    for name in ("fail_A", "fail_C", "break_upstream"):
+        (tmp_path / name).unlink()
+    made_it = _reexecute(instance, first.run_id, succeeds=False)
+    again = _reexecute(instance, made_it, succeeds=False)
+    (tmp_path / "fail_downstream").unlink()
+    _reexecute(instance, again, succeeds=True)
+    record = instance.fetch_materializations(dg.AssetKey("downstream"), limit=1).records[0]
+    assert record.asset_materialization is not None
+    seen = record.asset_materialization.metadata["runs"].value
+    assert seen == dict.fromkeys("AC", made_it)

@@ -1,0 +1,196 @@
+"""What an analyst asks for is checked, computed, saved under its user and run, and shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.asset_keys import REQUESTS_KEY
+from resources.config.thresholds import Thresholds
+from tests.project import SYMBOLS, Project
+
+ASKED = {"user": "ann", "symbols": ["S03", "S01"], "strategy": "sma_cross"}
+
+
+def ask(project: Project, asked: Mapping[str, Any], **terms: Any) -> dg.ExecuteInProcessResult:
+    """Ask, on terms other than the usual ones."""
+    config = {
+        "ops": {"answer": {"config": dict(asked)}},
+        "resources": {"run_settings": {"config": terms}} if terms else {},
+    }
+    job = project.definitions().resolve_job_def("backtest_request")
+    return job.execute_in_process(
+        run_config=config, instance=project.instance, raise_on_error=False
+    )
+
+
+def metadata(project: Project) -> Mapping[str, Any]:
+    event = project.instance.get_latest_materialization_event(REQUESTS_KEY)
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization.metadata
+
+
+def test_the_results_are_rows_under_the_user_and_the_run(project: Project):
+    result = ask(project, {**ASKED, "parameters": {"fast_period": 5}}, fees=0.0)
+    assert result.success
+    rows = project.manager.get_backtests_by_run(result.run_id)
+    assert rows["symbol"].to_list() == ["S01", "S03"]
+    assert set(rows["run_user"]) == {"ann"}
+    assert all('"fast_period": 5' in text for text in rows["parameters"])
+    assert all('"fees": 0' in text for text in rows["settings"])
+    run = project.manager.get_run(result.run_id)
+    assert run is not None
+    assert run["run_user"] == "ann"
+
+
+def test_the_numbers_are_those_of_the_main_job(project: Project):
+    assert project.run(selection=["*"]).success
+    rows = {row["symbol"]: row for row in project.manager.get_backtests_by_strategy("sma_cross")}
+    asked = ask(project, {**ASKED, "parameters": {}})
+    assert asked.success
+    assert project.manager.get_backtests_by_run(asked.run_id)["symbol"].to_list() == ["S01", "S03"]
+    again = {row["symbol"]: row for row in project.manager.get_backtests_by_strategy("sma_cross")}
+    # What is stored already stays as it is, whose it is included.
+    assert again == rows
+
+
+def test_the_page_shows_the_answer_and_the_verdicts_on_the_session(project: Project):
+    assert ask(project, ASKED).success
+    shown = metadata(project)
+    assert (shown["user"].value, shown["symbols"].value, shown["succeeded"].value) == ("ann", 2, 2)
+    assert "|S01|" in str(shown["results"].value)
+    records = {
+        name: project.instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
+        )
+        for name in ("sessions_succeed", "symbols_inside_succeed", "sessions_are_quick")
+    }
+    for name, (record,) in records.items():
+        assert record.status.value == "SUCCEEDED", name
+    event = records["sessions_succeed"][0].event
+    assert event is not None
+    told = event.get_dagster_event().asset_check_evaluation_data.description
+    assert told == "1 of 1 sessions succeeded: 100.0%, limit 80%."
+
+
+def test_bars_that_are_not_stored_are_fetched_once(project: Project):
+    first = ask(project, ASKED)
+    second = ask(project, ASKED)
+    counts = [
+        project.manager.get_run(run.run_id)["profile"]["backtest_requests"]["source_requests"]  # pyright: ignore[reportOptionalSubscript]
+        for run in (first, second)
+    ]
+    assert counts == [2, 0]
+
+
+def test_two_who_ask_for_the_same_both_have_it(project: Project):
+    first, second = ask(project, ASKED), ask(project, {**ASKED, "user": "bob"})
+    for result in (first, second):
+        rows = project.manager.get_backtests_by_run(result.run_id)
+        assert rows["symbol"].to_list() == ["S01", "S03"]
+
+
+def test_a_symbol_that_fails_is_recorded_and_the_others_are_answered(project: Project):
+    project.spoil("S03")
+    symbols = list(SYMBOLS[:6])
+    result = ask(project, {**ASKED, "symbols": symbols})
+    assert result.success
+    (failure,) = project.manager.get_failures(result.run_id)
+    assert (failure["stage"], failure["symbol"]) == ("backtest_requests", "S03")
+    rows = project.manager.get_backtests_by_run(result.run_id)
+    assert set(rows["symbol"]) == set(symbols) - {"S03"}
+    assert "- `S03` BadBarsError" in str(metadata(project)["results"].value)
+
+
+def test_below_the_share_that_must_succeed_it_fails_with_the_reason(project: Project):
+    project.spoil("S03")
+    result = ask(project, ASKED)
+    assert not result.success
+    assert "S03: bad bar on 2022-12-30: high is below low" in project.why(result)
+    rows = project.manager.get_backtests_by_run(result.run_id)
+    assert rows["symbol"].to_list() == ["S01"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"user": " "}, "user is empty"),
+        ({"symbols": []}, "symbols is empty"),
+        ({"symbols": ["s03"]}, "'s03' is not among the 20 symbols of the universe. Did you mean"),
+        ({"symbols": ["S03", "S03"]}, "symbols has S03 twice"),
+        ({"strategy": "sma_cros"}, "Did you mean 'sma_cross'?"),
+        ({"parameters": {"fast_perid": 5}}, "Did you mean 'fast_period'?"),
+        ({"parameters": {"fast_period": 50}}, "fast_period"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_left(
+    project: Project, change: Mapping[str, Any], told: str
+):
+    result = ask(project, {**ASKED, **change})
+    assert not result.success
+    assert told in project.why(result)
+    assert project.manager.get_run(result.run_id) is None
+
+
+def test_a_window_that_makes_no_sense_is_refused(project: Project):
+    result = ask(project, ASKED, start="2022-12-01", end="2022-06-01")
+    assert not result.success
+    assert "2022-12-01" in project.why(result)
+
+
+def verdict(project: Project, name: str) -> Any:
+    """Return what the newest evaluation of a check of requests said."""
+    (record,) = project.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
+    )
+    assert record.event is not None
+    return record.event.get_dagster_event().asset_check_evaluation_data
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "red", "told"),
+    [
+        ("sessions_inside_rate", 0.9, "symbols_inside_succeed", "symbols succeeded: 83.3%"),
+        ("sessions_inside_rate", 0.9, "sessions_succeed", "0 of 1 sessions succeeded: 0.0%"),
+        ("sessions_seconds", 1e-3, "sessions_are_quick", "1 sessions took"),
+    ],
+)
+def test_each_check_of_sessions_is_seen_to_fail(
+    project: Project, limit: str, value: float, red: str, told: str
+):
+    project.spoil("S03")
+    tight = Thresholds(**{limit: value})  # pyright: ignore[reportArgumentType]
+    job = project.definitions(thresholds=tight).resolve_job_def("backtest_request")
+    asked = {**ASKED, "symbols": list(SYMBOLS[:6])}
+    result = job.execute_in_process(
+        run_config={"ops": {"answer": {"config": asked}}},
+        instance=project.instance,
+        raise_on_error=False,
+    )
+    found = verdict(project, red)
+    assert not found.passed
+    assert found.severity.value == "ERROR"
+    assert told in str(found.description)
+    assert found.metadata["what_to_do"].value
+    # What was answered is kept, whatever the verdict; a request alone answers for its own symbols.
+    assert project.manager.get_backtests_by_run(result.run_id).height == 5
+    assert result.success is (limit == "sessions_seconds")
+
+
+def test_what_an_analyst_asks_for_leaves_the_leaderboard_as_it_was(project: Project):
+    assert project.run(selection=["*"]).success
+    before = project.manager.leaderboard()
+    # On the run's terms with other parameters, on other terms, and in vain.
+    assert ask(project, {**ASKED, "parameters": {"fast_period": 5}}).success
+    assert ask(project, ASKED, fees=0.0).success
+    project.feed("S01").unlink()
+    assert not ask(project, ASKED, warmup_days=400).success
+    assert project.manager.leaderboard().equals(before)
+    assert project.run("S05", selection=["leaderboard"]).success
+    shown = project.instance.get_latest_materialization_event(dg.AssetKey("leaderboard"))
+    assert shown is not None
+    assert shown.asset_materialization is not None
+    assert shown.asset_materialization.metadata["symbols"].value == len(SYMBOLS)
+    assert project.manager.leaderboard().equals(before)

@@ -1,0 +1,59 @@
+"""The vectorbt Portfolio that is handed over made the same fills: value, trades and metrics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import vectorbt as vbt
+
+from engine.backtest import VectorBTEngine
+from engine.errors import UnusableBarsError
+from engine.settings import BacktestSettings, Window
+from engine.vectorbt_export import portfolio_of
+from strategies.registry import registered_strategies
+from tests.bars import history, ohlc
+from tests.engine.cases import FREE, day, fills, run
+from tests.engine.oracle import assert_agrees, settings_of
+from tests.engine.planned import Planned
+from tests.engine.real import WINDOW, real_history
+
+STOPS = {"stop_loss": 0.05, "trailing_stop": 0.08, "take_profit": 0.1}
+
+
+@pytest.mark.parametrize("direction", ["long", "short", "both"])
+@pytest.mark.parametrize("execution", ["next_open", "same_close"])
+@pytest.mark.parametrize("stops", [{}, STOPS])
+def test_it_agrees_with_the_result(direction: str, execution: str, stops: dict[str, float]):
+    engine = VectorBTEngine(settings_of(direction, execution, **stops))
+    strategy = registered_strategies()["mean_reversion"]()
+    (result,) = engine.run_batch([real_history("FB")], strategy, WINDOW).results
+    assert len(result.trades) > 3
+    portfolio = engine.portfolio(real_history("FB"), strategy, WINDOW)
+    assert isinstance(portfolio, vbt.Portfolio)
+    assert_agrees(result, portfolio)
+
+
+def test_two_trades_and_a_stop_within_one_bar_are_kept_apart():
+    quiet = (100.0, 105.0, 95.0, 100.0)
+    bars = ohlc(quiet, quiet, (100, 111, 99, 101), (100, 101, 89, 99), quiet)
+    # Turned short at the open of bar 2 and stopped there; long at the open of bar 3, stopped too.
+    settings = replace(FREE, direction="both", stop_loss=0.1)
+    result = run(bars, [0, 2], [1], settings)
+    assert [(entry, exit_) for entry, _, exit_, *_ in fills(result)] == [(1, 2), (2, 2), (3, 3)]
+    portfolio = portfolio_of(result)
+    np.testing.assert_allclose(portfolio.value().to_numpy(), result.equity, rtol=1e-12)
+    assert len(portfolio.get_trades().values) == 3
+
+
+def test_without_a_trade_it_is_the_cash():
+    engine = VectorBTEngine(BacktestSettings(initial_capital=500))
+    bars = history(ohlc((1, 2, 0.5, 1), (1, 2, 0.5, 2)))
+    portfolio = engine.portfolio(bars, Planned([], []), Window(day(0), day(1)))
+    assert portfolio.value().tolist() == [500.0, 500.0]
+    assert portfolio.close.name == "TEST"
+
+
+def test_bars_that_cannot_be_simulated_are_refused():
+    bars = history(ohlc((1, 2, 0.5, -1)))
+    with pytest.raises(UnusableBarsError, match="TEST has the close"):
+        VectorBTEngine().portfolio(bars, Planned([], []), Window(day(0), day(1)))

@@ -1,0 +1,143 @@
+"""The schedule requests one run a session, after its close: a year of ticks, and a real run."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+from pipelines.automation.nightly import NIGHTLY
+from pipelines.definitions import build_defs
+from resources.config.environment import Settings
+from resources.market_data.exchange_calendar import sessions_between
+from tests.project import SYMBOLS, Project
+
+NEW_YORK = ZoneInfo("America/New_York")
+ROOT = Path(__file__).resolve().parents[3]
+
+HALF_DAYS = {date(2026, 11, 27), date(2026, 12, 24)}
+CLOCKS_CHANGE = {date(2026, 3, 9), date(2026, 11, 2)}
+"""The sessions after New York's clocks have changed, in spring and in autumn."""
+
+
+def _repository(**environ: str) -> dg.RepositoryDefinition:
+    settings = {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv"), **environ}
+    return build_defs(Settings.from_environment(settings)).get_repository_def()
+
+
+def _evaluate(
+    repository: dg.RepositoryDefinition,
+    at: datetime,
+    instance: dg.DagsterInstance | None = None,
+) -> dg.RunRequest | str:
+    """Evaluate a tick as the daemon does; return what it requests, or why nothing."""
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=repository
+    )
+    data = repository.get_schedule_def(NIGHTLY).evaluate_tick(context)
+    if data.skip_message:
+        return data.skip_message
+    (request,) = data.run_requests or []
+    return request
+
+
+def _ticks(schedule: dg.ScheduleDefinition, year: int) -> Iterator[datetime]:
+    begin = datetime(year, 1, 1, tzinfo=NEW_YORK)
+    ticks = schedule_execution_time_iterator(
+        begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone, ascending=True
+    )
+    for tick in ticks:
+        if tick.astimezone(NEW_YORK).year > year:
+            return
+        yield tick
+
+
+@pytest.fixture(scope="module")
+def repository() -> dg.RepositoryDefinition:
+    return _repository()
+
+
+def test_a_year_of_ticks_requests_every_session_once_after_its_close(
+    repository: dg.RepositoryDefinition,
+):
+    schedule = repository.get_schedule_def(NIGHTLY)
+    requested: dict[date, datetime] = {}
+    for tick in _ticks(schedule, 2026):
+        asked = _evaluate(repository, tick)
+        if isinstance(asked, dg.RunRequest):
+            day = date.fromisoformat(str(asked.run_key))
+            assert day not in requested
+            requested[day] = tick
+    sessions = sessions_between(date(2026, 1, 1), date(2026, 12, 31))
+    assert list(requested) == [day.astype(date) for day in sessions]
+    assert not {date(2026, 11, 26), date(2026, 12, 25)} & requested.keys()
+    for day, tick in requested.items():
+        local = tick.astimezone(NEW_YORK)
+        expected = "13:30" if day in HALF_DAYS else "16:30"
+        assert (local.date(), f"{local:%H:%M}") == (day, expected)
+    assert requested.keys() >= CLOCKS_CHANGE
+    hours = {requested[day].astimezone(UTC).hour for day in (date(2026, 3, 6), date(2026, 3, 9))}
+    assert hours == {20, 21}, "the exchange keeps its hour, and UTC does not"
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        ("2026-11-26 16:30", "2026-11-26 is no session of the NYSE."),
+        ("2026-12-25 13:30", "2026-12-25 is no session of the NYSE."),
+        ("2026-11-28 16:30", "2026-11-28 is no session of the NYSE."),
+        ("2026-11-25 13:30", "The session of 2026-11-25 closes at 16:00: it is run at 16:30."),
+        (
+            "2026-11-27 16:30",
+            "The session of 2026-11-27 closed at 13:00, and was run at 13:30.",
+        ),
+    ],
+)
+def test_it_says_why_it_skips(repository: dg.RepositoryDefinition, at: str, reason: str):
+    assert _evaluate(repository, datetime.fromisoformat(at).replace(tzinfo=NEW_YORK)) == reason
+
+
+def test_no_run_is_requested_of_prices_that_have_ended_or_before_the_window():
+    at = datetime(2026, 11, 25, 16, 30, tzinfo=NEW_YORK)
+    assert "'sample' ends in 2013" in str(_evaluate(_repository(GAUNTLET_SOURCE="sample"), at))
+    later = _repository(GAUNTLET_START="2026-11-26", GAUNTLET_END="2026-12-31")
+    assert "The window begins on 2026-11-26" in str(_evaluate(later, at))
+
+
+def test_it_is_stopped_until_somebody_starts_it(repository: dg.RepositoryDefinition):
+    schedule = repository.get_schedule_def(NIGHTLY)
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def test_what_it_requests_is_one_run_of_the_universe_up_to_the_session(project: Project):
+    repository = project.definitions().get_repository_def()
+    at = datetime(2022, 12, 30, 16, 30, tzinfo=NEW_YORK)
+    request = _evaluate(repository, at, project.instance)
+    assert isinstance(request, dg.RunRequest)
+    run = repository.get_job(NIGHTLY).execute_in_process(
+        instance=project.instance,
+        run_config=request.run_config,
+        tags=request.tags,
+        raise_on_error=False,
+    )
+    assert run.success, project.why(run)
+    assert project.materialized_by(run.run_id, "backtest_summaries") == set(SYMBOLS)
+    assert project.materialized_by(run.run_id, "leaderboard") == {"None"}
+    rows = project.manager.get_backtests_by_symbol(SYMBOLS[0])
+    assert {(row["start_date"], row["end_date"]) for row in rows} == {
+        (project.settings.start, at.date())
+    }
+
+
+def test_ticks_that_were_missed_ask_for_their_own_session(repository: dg.RepositoryDefinition):
+    at = datetime(2026, 11, 23, 16, 30, tzinfo=NEW_YORK)
+    requests = [_evaluate(repository, at + timedelta(days=days)) for days in (0, 1)]
+    ends = [
+        request.run_config["resources"]["run_settings"]["config"]
+        for request in requests
+        if isinstance(request, dg.RunRequest)
+    ]
+    assert ends == [{"end": "2026-11-23"}, {"end": "2026-11-24"}]

@@ -1,0 +1,191 @@
+"""Failures are reported to a webhook: real runs, the real sensors, a real hook."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from pipelines.automation import webhook
+from pipelines.automation.run_alerts import REPORT_FAILED_SYMBOLS, REPORT_FAILURES
+from pipelines.automation.webhook import ATTEMPTS, WebhookError, post
+from tests.pipelines.webhook_server import SECRET, WebhookServer, running_webhook
+from tests.project import SYMBOLS, Project
+
+PRICES = ["prices", "backtests/rsi"]
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookServer]:
+    monkeypatch.setattr(webhook, "_LONGEST_WAIT_SECONDS", 0.0)
+    with running_webhook() as running:
+        monkeypatch.setenv("GAUNTLET_WEBHOOK", running.url)
+        yield running
+
+
+class Watch:
+    """A sensor of a project, evaluated as the daemon does; it sees what ends from now on."""
+
+    def __init__(self, project: Project, sensor: str) -> None:
+        self._project, self._sensor = project, sensor
+        self._cursor: str | None = None
+        self.look()
+
+    def look(self) -> SensorExecutionData:
+        repository = self._project.definitions().get_repository_def()
+        context = dg.build_sensor_context(
+            self._project.instance,
+            repository_def=repository,
+            cursor=self._cursor,
+            resources={"result_store": self._project.result_store},
+        )
+        # A run in this process has no repository; and no more has the sensor, to be of the same.
+        context._repository_name = None
+        seen = repository.get_sensor_def(self._sensor).evaluate_tick(context)
+        self._cursor = seen.cursor
+        return seen
+
+
+def _error(seen: SensorExecutionData) -> str:
+    (reaction,) = seen.dagster_run_reactions or []
+    return str(reaction.error) if reaction.error else ""
+
+
+def _spoil(project: Project, count: int) -> None:
+    for symbol in SYMBOLS[:count]:
+        project.spoil(symbol)
+
+
+def test_a_run_that_fails_is_reported(
+    project: Project, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GAUNTLET_URL", "https://dagster.example/")
+    watch = Watch(project, REPORT_FAILURES)
+    _spoil(project, 4)
+    run = project.run(selection=PRICES, tags={"user": "ann"})
+    assert not run.success
+    assert _error(watch.look()) == ""
+    (report,) = hook.reports
+    reason = project.why(run)
+    assert reason.startswith("check success_rate_above_threshold of prices failed.")
+    assert report == {
+        "text": f"Run {run.run_id} of test_job failed: {reason}",
+        "event": "run_failed",
+        "run_id": run.run_id,
+        "job": "test_job",
+        "user": "ann",
+        "attempt": 0,
+        "reason": reason,
+        "symbols_failed": 4,
+        "symbols": list(SYMBOLS[:4]),
+        "checks": report["checks"],
+        "url": f"https://dagster.example/runs/{run.run_id}",
+    }
+    assert "prices: success_rate_above_threshold" in report["checks"]
+    watch.look()
+    assert len(hook.reports) == 1, "reported once"
+
+
+def test_without_a_webhook_it_says_so_and_does_nothing(
+    project: Project, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("GAUNTLET_WEBHOOK")
+    watch = Watch(project, REPORT_FAILURES)
+    _spoil(project, 4)
+    run = project.run(selection=PRICES)
+    told = watch.look().skip_message
+    assert told == f"GAUNTLET_WEBHOOK is not set: run {run.run_id} is reported to nobody."
+    assert not hook.reports
+
+
+def test_a_run_without_some_symbols_is_reported_by_a_sensor_of_its_own(
+    project: Project, hook: WebhookServer
+):
+    failures, symbols = Watch(project, REPORT_FAILURES), Watch(project, REPORT_FAILED_SYMBOLS)
+    _spoil(project, 1)
+    assert project.run(selection=PRICES).success
+    failures.look()
+    assert not hook.reports
+    symbols.look()
+    (report,) = hook.reports
+    assert (report["event"], report["symbols"]) == ("symbols_failed", ["S00"])
+    assert report["url"] is None
+    project.mend("S00")
+    assert project.run("S00", selection=PRICES).success
+    assert "No symbol failed" in str(symbols.look().skip_message)
+    assert len(hook.reports) == 1
+
+
+def test_a_server_that_refuses_is_said_without_the_secret_and_the_next_run_is_reported(
+    project: Project, hook: WebhookServer, capfd: pytest.CaptureFixture[str]
+):
+    watch = Watch(project, REPORT_FAILURES)
+    hook.answers = [403]
+    _spoil(project, 4)
+    assert not project.run(selection=["prices"]).success
+    seen = watch.look()
+    told = "GAUNTLET_WEBHOOK answered 403: the report was not taken."
+    assert told in _error(seen)
+    assert len(hook.reports) == 1, "what is refused is not sent again"
+    assert not project.run(selection=["prices"]).success
+    watch.look()
+    assert len(hook.reports) == 2
+    assert SECRET not in repr(seen) + "".join(capfd.readouterr())
+
+
+def test_a_store_that_is_away_keeps_no_report_back(project: Project, hook: WebhookServer):
+    watch = Watch(project, REPORT_FAILURES)
+    _spoil(project, 4)
+    assert not project.run(selection=["prices"]).success
+    project.result_store = type(project.result_store)(
+        database_url="postgresql://nobody@127.0.0.1:1/none",
+        home=str(project.folder),
+        patience_seconds=0,
+    )
+    watch.look()
+    (report,) = hook.reports
+    assert (report["symbols_failed"], report["symbols"]) == (None, None)
+
+
+def test_what_passes_is_tried_again_a_bounded_number_of_times(hook: WebhookServer):
+    hook.answers = [503, 429]
+    post(hook.url, {"n": 1})
+    assert hook.reports == [{"n": 1}] * 3
+    hook.answers = [500] * 10
+    with pytest.raises(WebhookError, match="answered 500"):
+        post(hook.url, {"n": 2})
+    assert hook.reports.count({"n": 2}) == ATTEMPTS
+
+
+def test_a_redirect_is_not_followed(hook: WebhookServer):
+    hook.answers = [302]
+    with pytest.raises(WebhookError, match="answered 302"):
+        post(hook.url, {})
+    assert len(hook.paths) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (f"http://127.0.0.1:1/{SECRET}", "was not reached"),
+        (f"file:///etc/{SECRET}", "is no URL that begins with"),
+        (f"http://[{SECRET}", "is no URL that begins with"),
+        (f"http://127.0.0.1:{SECRET}/", "was not reached"),
+        (f"http://127.0.0.1:1/{SECRET} and a space", "was not reached"),
+    ],
+)
+def test_a_url_that_does_not_work_is_not_shown(
+    url: str, told: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(webhook, "_LONGEST_WAIT_SECONDS", 0.0)
+    with pytest.raises(WebhookError, match=told) as raised:
+        post(url, {})
+    assert SECRET not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__context__ is None or raised.value.__suppress_context__
+
+
+def test_what_the_definitions_show_has_no_secret(hook: WebhookServer, project: Project):
+    repository = project.definitions().get_repository_def()
+    shown = [vars(repository.get_sensor_def(n)) for n in (REPORT_FAILURES, REPORT_FAILED_SYMBOLS)]
+    assert SECRET not in repr(shown)

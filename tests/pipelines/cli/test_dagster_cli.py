@@ -1,0 +1,102 @@
+"""`dagster asset materialize` as the README shows it, with the embedded PostgreSQL."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from resources.result_store.resource import ResultStore
+from tests.postgres import stop_server
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Lend a project's folder where the embedded server may live (not pytest's, see postgres)."""
+    folder = Path(tempfile.mkdtemp(prefix="gauntlet-cli-"))
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "universe.csv").write_text("symbol\nAAPL\nMSFT\nGOOGL\nAMZN\n")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _materialize(folder: Path, *partitions: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DAGSTER_HOME")}
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
+    return subprocess.run(
+        [*command, *partitions, "-m", "pipelines.definitions"],
+        cwd=folder,
+        env={**inherited, "GAUNTLET_START": "2023-07-01"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _materialized(folder: Path, *path: str) -> set[str]:
+    history = folder / ".data" / "dagster"
+    with dg.DagsterInstance.local_temp(
+        str(history),  # where no dagster.yaml is: Dagster's own storage reads what ours wrote
+        overrides={
+            "storage": {"sqlite": {"base_dir": str(history)}},
+            "telemetry": {"enabled": False},
+        },
+    ) as instance:
+        return instance.get_materialized_partitions(dg.AssetKey(path))
+
+
+def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(folder: Path):
+    one = _materialize(folder, "--partition", "AAPL")
+    assert one.returncode == 0, one.stderr
+    assert _materialized(folder, "backtests", "rsi") == {"AAPL"}
+    assert "equal-weight universe: 1 of 4 symbols have prices; at least 4" in one.stderr
+    terms = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
+    config = json.dumps({"resources": {"run_settings": {"config": terms}}})
+    ranged = _materialize(folder, "--partition-range", "MSFT...AMZN", "--config-json", config)
+    assert ranged.returncode == 0, ranged.stderr
+    assert "equal-weight universe: 4 of 4 symbols" in ranged.stderr
+    everything = {"AAPL", "MSFT", "GOOGL", "AMZN"}
+    assert _materialized(folder, "prices") == everything
+    assert _materialized(folder, "backtest_summaries") == everything
+    assert (folder / ".data/postgres").exists()
+    messages = [line for line in ranged.stderr.splitlines() if " - dagster - " in line]
+    assert len(messages) < 10, "the console shows messages, not the events of the bookkeeping"
+
+
+def test_a_request_is_answered_by_the_commands_that_the_readme_shows(folder: Path):
+    readme = (ROOT / "README.md").read_text()
+    (block,) = [one for one in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "-j " in one]
+    dagster = f"{sys.executable} -m dagster job"
+    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DAGSTER_HOME")}
+    done = subprocess.run(
+        ["sh", "-ec", block.replace("dagster job", dagster)],
+        cwd=folder,
+        env={**kept, "GAUNTLET_START": "2023-07-01"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    try:
+        manager = ResultStore(home=str(folder / ".data")).manager()
+        rows = manager.get_backtests_by_strategy("rsi")
+    finally:
+        stop_server(folder / ".data")
+    assert {(row["symbol"], row["run_user"]) for row in rows} == {("AAPL", "ann"), ("MSFT", "ann")}
+
+
+def test_an_unknown_partition_is_refused_by_name(folder: Path):
+    done = _materialize(folder, "--partition", "NOPE")
+    assert done.returncode != 0
+    assert "`NOPE`" in done.stderr.splitlines()[-1]
+    assert not (folder / ".data/prices").exists()

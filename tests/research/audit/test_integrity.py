@@ -1,0 +1,92 @@
+"""Integrity is judged by other means than the engine's: good results pass, doctored ones do not."""
+
+from dataclasses import replace
+from datetime import date
+from itertools import product
+
+import numpy as np
+import pytest
+
+from engine.backtest import VectorBTEngine
+from engine.results import BacktestResult
+from engine.settings import BacktestSettings, Window
+from research.audit.integrity import dropped_signals, first_look_ahead, imbalance
+from strategies.registry import registered_strategies
+from strategies.rsi import Rsi
+from strategies.sma_cross import SmaCross
+from tests.bars import random_history
+from tests.engine.oracle import settings_of
+from tests.strategies.look_ahead import PEEKING
+
+WINDOW = Window(date(2021, 6, 1), date(2022, 12, 1))
+HISTORIES = {f"S{seed}": random_history(f"S{seed}", 700, seed) for seed in range(3)}
+STRATEGIES = [strategy() for strategy in registered_strategies().values()]
+TERMS = [
+    settings_of(direction, execution, **stops)
+    for execution, direction, stops in product(
+        ["next_open", "same_close"],
+        ["long", "short", "both"],
+        [{}, {"stop_loss": 0.03, "trailing_stop": 0.04, "take_profit": 0.05}],
+    )
+]
+
+
+def _results(settings: BacktestSettings) -> list[BacktestResult]:
+    outcome = VectorBTEngine(settings).run_batch(HISTORIES.values(), STRATEGIES, WINDOW)
+    assert not outcome.failures
+    return outcome.results
+
+
+@pytest.mark.parametrize("settings", TERMS, ids=str)
+def test_what_the_engine_gives_drops_no_signal_and_balances(settings: BacktestSettings):
+    for result in _results(settings):
+        assert dropped_signals(result, HISTORIES[result.symbol]) == 0, result.strategy
+        assert imbalance(result) == 0.0, result.strategy
+
+
+@pytest.mark.parametrize("settings", TERMS, ids=str)
+def test_a_trade_that_is_taken_out_is_a_dropped_signal_and_missing_money(
+    settings: BacktestSettings,
+):
+    for result in _results(settings):
+        closed = np.flatnonzero(result.trades["exit_reason"] == 1)
+        if len(closed) == 0:
+            continue
+        doctored = replace(result, trades=np.delete(result.trades, closed[0]))
+        assert dropped_signals(doctored, HISTORIES[result.symbol]) > 0, result.strategy
+        assert imbalance(doctored) != 0.0, result.strategy
+
+
+def test_an_exit_that_comes_late_is_a_dropped_signal():
+    result = _results(BacktestSettings())[0]
+    late = result.trades.copy()
+    first = np.flatnonzero(late["status"] == 1)[0]
+    late["exit_idx"][first] += 1
+    doctored = replace(result, trades=late)
+    assert dropped_signals(doctored, HISTORIES[result.symbol]) > 0
+
+
+def test_an_imbalance_is_a_fraction_of_the_capital():
+    result = _results(BacktestSettings())[0]
+    richer = result.trades.copy()
+    richer["pnl"][0] -= 100.0
+    assert imbalance(replace(result, trades=richer)) == pytest.approx(100.0 / 10_000.0)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
+def test_the_registered_strategies_do_not_look_ahead(strategy):
+    for history in HISTORIES.values():
+        assert first_look_ahead(strategy, history) is None
+
+
+@pytest.mark.parametrize("strategy", PEEKING)
+def test_a_strategy_that_peeks_is_caught_with_the_bar(strategy):
+    bar = first_look_ahead(strategy(), HISTORIES["S0"])
+    assert bar is not None
+    assert 0 <= bar < 700
+
+
+@pytest.mark.parametrize("bars", [1, 2, 3, 9])
+def test_a_few_bars_are_enough_to_ask(bars: int):
+    for strategy in (Rsi(), SmaCross()):
+        assert first_look_ahead(strategy, random_history("S", bars, 1)) is None

@@ -1,0 +1,140 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from resources.config.environment import InvalidSettingError, Settings
+
+
+def settings(**variables: str) -> Settings:
+    return Settings.from_environment(variables)
+
+
+def test_an_empty_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    found = settings()
+    assert found == Settings(
+        source="synthetic",
+        prices=None,
+        universe=Path("universe.csv"),
+        start=date(2021, 1, 1),
+        end=date(2023, 12, 31),
+        home=tmp_path / ".data",
+    )
+
+
+def test_every_variable_is_read():
+    found = settings(
+        GAUNTLET_SOURCE="files",
+        GAUNTLET_PRICES="s3://bucket/prices",
+        GAUNTLET_UNIVERSE="mine.csv",
+        GAUNTLET_START="2019-02-28",
+        GAUNTLET_END="2019-02-28",
+        GAUNTLET_HOME="/srv/gauntlet",
+        GAUNTLET_RATE="0.5",
+        GAUNTLET_SYMBOLS_PER_RUN="500",
+    )
+    assert found == Settings(
+        source="files",
+        prices="s3://bucket/prices",
+        universe=Path("mine.csv"),
+        start=date(2019, 2, 28),
+        end=date(2019, 2, 28),
+        home=Path("/srv/gauntlet"),
+        rate=0.5,
+        symbols_per_run=500,
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SYMBOLS_A_RUN"],
+    ids=str.lower,
+)
+@pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])
+def test_a_blank_variable_counts_as_not_given(name: str, blank: str):
+    assert settings(**{f"GAUNTLET_{name}": blank}) == settings()
+
+
+def test_the_sample_source_brings_its_own_universe_and_window():
+    found = settings(GAUNTLET_SOURCE="sample")
+    assert (found.start, found.end) == (date(2000, 3, 1), date(2013, 3, 1))
+    universe = found.load_universe()
+    assert universe.symbols == ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+    assert universe.listings[1].listed_from == date(2012, 5, 18)
+
+
+def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: Path):
+    path = tmp_path / "two.csv"
+    path.write_text("symbol\nIBM\nMSFT\n")
+    found = settings(GAUNTLET_SOURCE="sample", GAUNTLET_UNIVERSE=str(path))
+    assert found.load_universe().symbols == ("IBM", "MSFT")
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        *[
+            (
+                {"GAUNTLET_RATE": rate},
+                (
+                    f"GAUNTLET_RATE={rate} is out of range: it is the requests a second that a "
+                    "provider is asked, above 0 and up to 1000, as in GAUNTLET_RATE=2."
+                ),
+            )
+            for rate in ("0", "-1", "1001", "nan", "inf")
+        ],
+        *[
+            (
+                {"GAUNTLET_SYMBOLS_PER_RUN": number},
+                (
+                    f"GAUNTLET_SYMBOLS_PER_RUN={number} is refused: it is the number of symbols in "
+                    "each run of a backfill, 1 or more, as in GAUNTLET_SYMBOLS_PER_RUN=500; leave "
+                    "it out for one run of all."
+                ),
+            )
+            for number in ("0", "-1", "2.5", "all")
+        ],
+        ({"GAUNTLET_RATE": "fast"}, "GAUNTLET_RATE=fast is not a number."),
+        (
+            {"GAUNTLET_SOURCE": "synthetics"},
+            (
+                "GAUNTLET_SOURCE=synthetics is unknown: use one of synthetic, sample, files, "
+                "yahoo. Did you mean 'synthetic'?"
+            ),
+        ),
+        (
+            {"GAUNTLET_SOURCE": "FILES"},
+            (
+                "GAUNTLET_SOURCE=FILES is unknown: use one of synthetic, sample, files, yahoo. "
+                "Did you mean 'files'?"
+            ),
+        ),
+        (
+            {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": ""},
+            (
+                "GAUNTLET_PRICES is not set, and GAUNTLET_SOURCE=files needs it: the folder or URL "
+                "of one CSV or Parquet file a symbol, as in GAUNTLET_PRICES=data/prices."
+            ),
+        ),
+        (
+            {"GAUNTLET_START": "2022-02-30"},
+            "GAUNTLET_START=2022-02-30 is not a date: write it like GAUNTLET_START=2021-01-01.",
+        ),
+        (
+            {"GAUNTLET_END": "20220228"},
+            "GAUNTLET_END=20220228 is not a date: write it like GAUNTLET_END=2023-12-31.",
+        ),
+        (
+            {"GAUNTLET_START": "2024-01-01"},
+            (
+                "GAUNTLET_START=2024-01-01 is after GAUNTLET_END=2023-12-31: the window is empty; "
+                "set both, as in GAUNTLET_START=2021-01-01 GAUNTLET_END=2023-12-31."
+            ),
+        ),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(variables: dict[str, str], message: str):
+    with pytest.raises(InvalidSettingError) as refused:
+        Settings.from_environment(variables)
+    assert str(refused.value) == message

@@ -1,0 +1,159 @@
+"""A small graph whose runs make events of every kind, and instances that keep them.
+
+It runs in this process or, as `python -m tests.resources.dagster_event_log.graph FOLDER CLASS`, in
+one of its own, which can be killed.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.loader import LoadingContextForTest
+from dagster._core.storage.partition_status_cache import get_partition_subsets
+from pydantic import Field
+
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    report_partitions,
+    upstream_of,
+)
+
+OURS = {"module": "resources.dagster_event_log.sqlite", "class": "BatchedSqliteEventLogStorage"}
+STOCK = {"module": "dagster._core.storage.event_log", "class": "SqliteEventLogStorage"}
+
+KEYS = dg.StaticPartitionsDefinition(["A", "B", "C", "D"])
+RANGE = {"dagster/asset_partition_range_start": "A", "dagster/asset_partition_range_end": "D"}
+SOURCE, DERIVED, BROKEN, WHOLE = map(dg.AssetKey, ("source", "derived", "broken", "whole"))
+PARTITIONED = (SOURCE, DERIVED, BROKEN)
+
+Statuses = dict[str, dict[str, set[str]]]
+
+
+class Script(dg.ConfigurableResource):
+    """What the assets shall do."""
+
+    bad: list[str] = Field(default=[])
+    stop: bool = False
+
+
+SEEN: list[Statuses] = []
+"""What the page would have shown while `derived` was at work, one entry a run."""
+
+
+@dg.asset(partitions_def=KEYS, backfill_policy=dg.BackfillPolicy.single_run(), code_version="7")
+def source(context: dg.AssetExecutionContext, script: Script):
+    made = {
+        key: MaterializedPartition(f"version of {key}", {"of": key})
+        for key in context.partition_keys
+        if key not in script.bad
+    }
+    yield from report_partitions(context, {SOURCE: made}, upstream={})
+
+
+@dg.asset_check(asset=source)
+def rows_are_there() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True, metadata={"rows": 3})
+
+
+@dg.asset_check(asset=source)
+def rows_are_many() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN)
+
+
+@dg.asset(deps=[source], partitions_def=KEYS, backfill_policy=dg.BackfillPolicy.single_run())
+def derived(context: dg.AssetExecutionContext, script: Script) -> None:
+    SEEN.append(statuses(context.instance))
+    context.log_event(
+        dg.AssetObservation(SOURCE, partition="A", tags={"dagster/data_version": "1"})
+    )
+    context.log.info("a message, which is no event of Dagster's")
+    if script.stop:
+        sys.stdout.write("stopped\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+    upstream_of(context, SOURCE, list(context.partition_keys))
+
+
+@dg.asset(deps=[derived], backfill_policy=dg.BackfillPolicy.single_run())
+def whole() -> None:
+    pass
+
+
+@dg.asset(deps=[derived], partitions_def=KEYS, backfill_policy=dg.BackfillPolicy.single_run())
+def broken() -> None:
+    raise dg.Failure("told to fail", allow_retries=False)
+
+
+def run(
+    instance: dg.DagsterInstance, *, tags: dict[str, str] | None = None, **script: Any
+) -> dg.ExecuteInProcessResult:
+    """Run the graph over all partitions; it fails, since `broken` does."""
+    definitions = dg.Definitions(
+        assets=[source, derived, whole, broken],
+        asset_checks=[rows_are_there, rows_are_many],
+        jobs=[dg.define_asset_job("everything", dg.AssetSelection.all())],
+        resources={"script": Script(**script)},
+        executor=dg.in_process_executor,
+    )
+    job = definitions.resolve_job_def("everything")
+    return job.execute_in_process(instance=instance, tags=tags or RANGE, raise_on_error=False)
+
+
+def statuses(instance: dg.DagsterInstance) -> Statuses:
+    """Return which partitions of each asset the page shows as what."""
+    shown: Statuses = {}
+    for key in PARTITIONED:
+        subsets = asyncio.run(
+            get_partition_subsets(instance, LoadingContextForTest(instance), key, instance, KEYS)
+        )
+        names = ("materialized", "failed", "in progress")
+        shown[key.to_user_string()] = {
+            name: set(subset.get_partition_keys()) if subset else set()
+            for name, subset in zip(names, subsets, strict=True)
+        }
+    return shown
+
+
+def opened(folder: Path, storage: dict[str, str] = OURS, **config: Any) -> dg.DagsterInstance:
+    """Open the instance in a folder, its events kept by a class; those of SQLite by default."""
+    folder.mkdir(parents=True, exist_ok=True)
+    history = folder / "history"
+    kept = config or {"base_dir": str(history / "runs")}
+    return dg.DagsterInstance.local_temp(
+        str(folder),
+        overrides={
+            "telemetry": {"enabled": False},
+            "event_log_storage": {**storage, "config": kept},
+            "run_storage": _of_dagster("runs", "SqliteRunStorage", history),
+            "schedule_storage": _of_dagster(
+                "schedules", "SqliteScheduleStorage", folder / "schedules"
+            ),
+        },
+    )
+
+
+def _of_dagster(module: str, name: str, folder: Path) -> dict[str, Any]:
+    return {
+        "module": f"dagster._core.storage.{module}",
+        "class": name,
+        "config": {"base_dir": str(folder)},
+    }
+
+
+@contextmanager
+def batches_of(size: int) -> Iterator[None]:
+    """Have Dagster hand over so many events at once; 0: each by itself."""
+    import pytest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_EVENT_BATCH_SIZE", str(size))
+        yield
+
+
+if __name__ == "__main__":
+    with opened(Path(sys.argv[1])) as here:
+        run(here, stop="stop" in sys.argv)

@@ -1,0 +1,274 @@
+"""What the page shows of real runs: in progress, at their end, killed, and several at once."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.events import DagsterEventBatchMetadata
+
+from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
+from tests.resources.dagster_event_log import graph
+from tests.resources.dagster_event_log.graph import (
+    BROKEN,
+    DERIVED,
+    SEEN,
+    SOURCE,
+    STOCK,
+    batches_of,
+    opened,
+    run,
+    statuses,
+)
+
+ROOT = Path(__file__).parents[3]
+POSTGRES = {
+    "module": "resources.dagster_event_log.postgres",
+    "class": "BatchedPostgresEventLogStorage",
+}
+ALL, NONE = set("ABCD"), set[str]()
+
+PATIENCE = 60.0
+
+
+@contextmanager
+def _sqlite(folder: Path, _: str) -> Iterator[dg.DagsterInstance]:
+    with opened(folder) as instance:
+        yield instance
+
+
+@contextmanager
+def _postgres(folder: Path, database: str) -> Iterator[dg.DagsterInstance]:
+    url = database.replace("+psycopg:", ":")
+    with opened(folder, POSTGRES, postgres_url=url) as instance:
+        yield instance
+
+
+@pytest.fixture(params=[_sqlite, _postgres])
+def instance(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str
+) -> Iterator[dg.DagsterInstance]:
+    """Lend an instance on each of the storages, which collects batches by itself."""
+    with request.param(tmp_path, database) as one:
+        yield one
+
+
+def _is(materialized: set[str], failed: set[str], in_progress: set[str]) -> dict[str, set[str]]:
+    return {"materialized": materialized, "failed": failed, "in progress": in_progress}
+
+
+def test_partitions_are_in_progress_while_they_are_and_then_what_became_of_them(
+    instance: dg.DagsterInstance,
+):
+    SEEN.clear()
+    assert not run(instance, bad=["C"]).success
+    assert [
+        {
+            "source": _is(set("ABD"), NONE, set("C")),
+            "derived": _is(NONE, NONE, ALL),
+            "broken": _is(NONE, NONE, ALL),
+        }
+    ] == SEEN
+    # The run failed, so that what it planned and did not make has failed.
+    assert statuses(instance) == {
+        "source": _is(set("ABD"), set("C"), NONE),
+        "derived": _is(ALL, NONE, NONE),
+        "broken": _is(NONE, ALL, NONE),
+    }
+    assert instance.get_materialized_partitions(SOURCE) == set("ABD")
+
+
+def test_a_later_run_is_what_counts_of_its_partitions(instance: dg.DagsterInstance):
+    run(instance, bad=["A", "C"])
+    later = run(instance, tags={"dagster/partition": "C"})
+    assert statuses(instance)["source"] == _is(set("BCD"), set("A"), NONE)
+    (record,) = instance.get_asset_records([SOURCE])
+    newest = record.asset_entry.last_materialization_record
+    assert newest is not None
+    assert (newest.run_id, newest.partition_key) == (later.run_id, "C")
+    assert record.asset_entry.last_run_id == later.run_id
+
+
+def test_checks_are_planned_and_then_what_they_found(instance: dg.DagsterInstance):
+    result = run(instance)
+    found = {
+        name: instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(SOURCE, name), limit=5
+        )
+        for name in ("rows_are_there", "rows_are_many")
+    }
+    told = {name: [(one.run_id, one.status.value) for one in of] for name, of in found.items()}
+    assert told == {
+        "rows_are_there": [(result.run_id, "SUCCEEDED")],
+        "rows_are_many": [(result.run_id, "FAILED")],
+    }
+
+
+def test_identifiers_rise_and_pages_of_events_miss_none(instance: dg.DagsterInstance):
+    for _ in range(2):
+        run(instance)
+    seen, cursor, more = [], None, True
+    while more:
+        page = instance.fetch_materializations(SOURCE, limit=3, cursor=cursor, ascending=True)
+        seen += [
+            (record.storage_id, record.run_id, record.partition_key) for record in page.records
+        ]
+        cursor, more = page.cursor, page.has_more
+    assert len(seen) == 2 * len(ALL)
+    assert seen == sorted(set(seen), key=lambda one: one[0])
+
+
+def _replaced(text: str, ids: dict[str, str]) -> str:
+    for run_id, name in ids.items():
+        text = text.replace(run_id, name)
+    # Process numbers, durations and folders differ from run to run.
+    return re.sub(r"/\S+|\d+(\.\d+)?(ms|s)\b|pid: \d+", "*", text)
+
+
+def _log(instance: dg.DagsterInstance) -> list[tuple[Any, ...]]:
+    result = run(instance, bad=["C"])
+    ids = {result.run_id: "the run"}
+    return [
+        (
+            entry.dagster_event_type if entry.is_dagster_event else None,
+            entry.step_key,
+            entry.dagster_event.partition if entry.dagster_event else None,
+            _replaced(entry.user_message or entry.message, ids),
+        )
+        for entry in instance.all_logs(result.run_id)
+    ]
+
+
+def test_a_run_logs_the_same_in_the_same_order_as_with_dagsters_own(
+    instance: dg.DagsterInstance, tmp_path: Path
+):
+    with batches_of(0), opened(tmp_path / "stock", STOCK) as stock:
+        expected = _log(stock)
+    with batches_of(1000):
+        assert _log(instance) == expected
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_events_are_the_same_whatever_the_size_of_batches(
+    instance: dg.DagsterInstance, tmp_path: Path, size: int
+):
+    with batches_of(size):
+        run(instance, bad=["C"])
+        assert statuses(instance)["source"] == _is(set("ABD"), set("C"), NONE)
+
+
+def _started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", graph.__name__, str(folder), *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _stopped_within(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "stopped\n"
+
+
+def test_a_killed_run_has_made_what_it_had_stored_and_nothing_else(tmp_path: Path):
+    with _started(tmp_path, "stop") as process:
+        _stopped_within(process)
+        process.send_signal(signal.SIGKILL)
+    with opened(tmp_path) as instance:
+        assert statuses(instance)["source"] == _is(ALL, NONE, NONE)
+        assert statuses(instance)["derived"] == _is(NONE, NONE, ALL)
+        (killed,) = instance.get_runs()
+        instance.report_run_failed(killed)
+        assert statuses(instance)["derived"] == _is(NONE, ALL, NONE)
+        run(instance)
+        assert statuses(instance)["derived"] == _is(ALL, NONE, NONE)
+
+
+def test_events_that_were_collected_and_never_stored_claim_nothing(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    """What is lost with a process is what its batches held: here the last event never comes."""
+
+    def unfinished(batch: str, _: bool) -> DagsterEventBatchMetadata:
+        return DagsterEventBatchMetadata(batch, is_end=False)
+
+    monkeypatch.setattr("assets.partitions.event_batch.DagsterEventBatchMetadata", unfinished)
+    run(instance)
+    assert instance.get_materialized_partitions(SOURCE) == NONE
+    assert statuses(instance)["source"] == _is(NONE, ALL, NONE)
+
+
+def test_runs_at_once_keep_all_their_events_apart(tmp_path: Path):
+    with opened(tmp_path):
+        pass  # The first to open an instance makes its tables.
+    together = [_started(tmp_path) for _ in range(3)]
+    for process in together:
+        process.communicate(timeout=PATIENCE)
+    assert [process.returncode for process in together] == [0, 0, 0]
+    with opened(tmp_path) as instance:
+        runs = instance.get_runs()
+        assert len(runs) == 3
+        for one in runs:
+            counts = instance.event_log_storage.get_asset_partitions_for_run(one.run_id)
+            assert counts[SOURCE] == ALL
+            materialized = instance.fetch_materializations(DERIVED, limit=100).records
+            assert sum(record.run_id == one.run_id for record in materialized) == len(ALL)
+        assert statuses(instance)["broken"] == _is(NONE, ALL, NONE)
+        assert instance.get_materialized_partitions(BROKEN) == NONE
+
+
+def test_who_watches_a_run_of_another_process_sees_it_to_its_end(tmp_path: Path):
+    with opened(tmp_path) as instance, _started(tmp_path, "stop") as process:
+        _stopped_within(process)
+        (running,) = instance.get_runs()
+        ended = threading.Event()
+        kinds: list[str] = []
+
+        def see(entry: dg.EventLogEntry, _cursor: str) -> None:
+            if entry.is_dagster_event:
+                kinds.append(entry.get_dagster_event().event_type_value)
+            if kinds[-1:] == ["PIPELINE_FAILURE"]:
+                ended.set()
+
+        instance.watch_event_logs(running.run_id, None, see)
+        process.communicate("go on\n", timeout=PATIENCE)
+        assert ended.wait(PATIENCE), kinds
+        expected = [
+            entry.get_dagster_event().event_type_value
+            for entry in instance.all_logs(running.run_id)
+            if entry.is_dagster_event
+        ]
+        assert kinds == expected[: len(kinds)]
+
+
+def test_history_of_dagsters_own_storage_is_read_and_continued_and_read_by_it_again(
+    tmp_path: Path,
+):
+    with batches_of(0), opened(tmp_path, STOCK) as before:
+        old = run(before).run_id
+        logged = before.all_logs(old)
+    with opened(tmp_path) as instance:
+        assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
+        assert instance.all_logs(old) == logged
+        assert instance.get_materialized_partitions(SOURCE) == ALL
+        new = run(instance, bad=["B"]).run_id
+        shown, continued = statuses(instance), instance.all_logs(new)
+    with opened(tmp_path, STOCK) as after:
+        assert statuses(after) == shown
+        assert after.all_logs(new) == continued
+
+
+def test_runs_leave_no_open_logs_of_sqlite_behind(tmp_path: Path):
+    with opened(tmp_path) as instance:
+        run(instance)
+    assert {path.suffix for path in (tmp_path / "history" / "runs").iterdir()} == {".db"}

@@ -1,0 +1,124 @@
+"""How the storages are opened, and what becomes of a batch that cannot be stored."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from resources.dagster_event_log import batches
+from resources.dagster_event_log.batches import BATCH_SIZE
+from resources.dagster_event_log.postgres import with_driver
+from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
+from tests.resources.dagster_event_log.graph import SOURCE, opened, run
+
+VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
+
+
+@pytest.fixture(autouse=True)
+def _restored(monkeypatch: pytest.MonkeyPatch):
+    # What a storage sets as it is opened is taken back after the test.
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.delenv(VARIABLE)
+    yield
+    os.environ.pop(VARIABLE, None)
+
+
+def _sizes(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many events come at once, of those that come in batches."""
+    sizes: list[int] = []
+    store = BatchedSqliteEventLogStorage.store_event_batch
+
+    def counted(self: Any, events: Any) -> None:
+        sizes.append(len(events))
+        store(self, events)
+
+    monkeypatch.setattr(BatchedSqliteEventLogStorage, "store_event_batch", counted)
+    run(instance)
+    return sizes
+
+
+def test_opening_the_storage_is_enough_for_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with opened(tmp_path) as instance:
+        assert os.environ[VARIABLE] == str(BATCH_SIZE)
+        # 13 planned materializations and 2 planned checks; 4 of source, then 4 of derived.
+        assert _sizes(instance, monkeypatch) == [15, 4, 4]
+
+
+def test_a_size_that_somebody_has_set_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(VARIABLE, "0")
+    with opened(tmp_path) as instance:
+        assert os.environ[VARIABLE] == "0"
+        assert _sizes(instance, monkeypatch) == []
+
+
+def test_a_batch_that_fails_leaves_nothing_and_its_events_are_stored_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    store = batches.store_indexed
+
+    def refused(storage: Any, connection: Any, stored: Any) -> None:
+        store(storage, connection, stored)
+        if len(stored) > 1:
+            raise RuntimeError("told to fail after everything was written")
+
+    monkeypatch.setattr("resources.dagster_event_log.sqlite.store_indexed", refused)
+    with opened(tmp_path) as instance:
+        run_id = run(instance).run_id
+        assert "told to fail after everything was written" in capsys.readouterr().err
+        for of_type, times in (("ASSET_MATERIALIZATION_PLANNED", 13), ("ASSET_MATERIALIZATION", 9)):
+            kind = dg.DagsterEventType(of_type)
+            assert len(instance.all_logs(run_id, of_type=kind)) == times
+        assert len(instance.fetch_materializations(SOURCE, limit=100).records) == 4
+
+
+def test_storages_import_nothing_but_dagster():
+    program = (
+        "import sys, resources.dagster_event_log.sqlite\n"
+        "ours = {'pandas', 'numpy', 'polars', 'psycopg', 'psycopg2', 'dagster_postgres', 'assets',"
+        " 'resources', 'engine', 'strategies', 'pipelines.definitions'}\n"
+        "print(sorted(ours & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("postgresql://me:secret@db/x", "postgresql+psycopg2://me:secret@db/x"),
+        (
+            "postgresql+psycopg2://db/x?sslmode=require",
+            "postgresql+psycopg2://db/x?sslmode=require",
+        ),
+    ],
+)
+def test_a_url_without_a_driver_means_dagsters(url: str, meant: str):
+    assert with_driver(url) == meant
+
+
+def test_a_run_that_is_deleted_leaves_neither_events_nor_a_file(tmp_path: Path):
+    with opened(tmp_path) as instance:
+        first, second = run(instance), run(instance)
+        storage = instance.event_log_storage
+        assert isinstance(storage, BatchedSqliteEventLogStorage)
+        file = Path(storage.path_for_shard(first.run_id))
+        kept = Path(storage.path_for_shard(second.run_id))
+        assert file.exists()
+        for _ in range(2):
+            storage.delete_events(first.run_id)
+        assert [path.name for path in file.parent.iterdir() if first.run_id in path.name] == []
+        assert kept.exists()
+        assert not instance.all_logs(first.run_id)
+        assert instance.all_logs(second.run_id)
+        made = instance.fetch_materializations(SOURCE, limit=100).records
+        assert {record.run_id for record in made} == {second.run_id}
+        with storage.index_connection() as index:
+            orphans = "FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)"
+            assert index.execute(sa.text(f"SELECT count(*) {orphans}")).scalar() == 0

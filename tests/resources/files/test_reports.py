@@ -1,0 +1,36 @@
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from resources.files.reports import Reports
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_report_is_where_it_is_said_to_be_and_is_replaced(tmp_path: Path, ending: str):
+    reports = Reports(root=f"{tmp_path}/reports{ending}")
+    for content in (b"old", b"new"):
+        path = reports.write("leaderboard.csv", content)
+        assert path == reports.path_of("leaderboard.csv") == f"{tmp_path}/reports/leaderboard.csv"
+        assert Path(path).read_bytes() == content
+    assert [found.name for found in (tmp_path / "reports").iterdir()] == ["leaderboard.csv"]
+
+
+@pytest.mark.parametrize("root", ["memory://", "memory://reports", "memory://reports/"])
+def test_a_report_in_a_bucket_is_found_under_its_url(root: str):
+    url = Reports(root=root).write("leaderboard.csv", b"rank")
+    assert url == f"{root.removesuffix('/')}/leaderboard.csv"
+    fs, path = fsspec.url_to_fs(url)
+    assert fs.cat_file(path) == b"rank"
+    fs.rm_file(path)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
+    reports = Reports(root=str(tmp_path))
+    kept = reports.write("leaderboard.csv", b"old")
+    text: Any = "not bytes"
+    with pytest.raises(TypeError):
+        reports.write("leaderboard.csv", text)
+    assert Path(kept).read_bytes() == b"old"
+    assert [found.name for found in tmp_path.iterdir()] == ["leaderboard.csv"]

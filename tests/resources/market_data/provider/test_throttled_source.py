@@ -1,0 +1,101 @@
+"""A provider is asked again, but not for ever, and left alone when it says so or keeps failing."""
+
+from pathlib import Path
+
+import pytest
+
+from resources.market_data import MarketDataError
+from resources.market_data.provider.circuit_breaker import CircuitOpenError
+from resources.market_data.provider.rate_limiter import BudgetTakenError
+from resources.market_data.source import SourceUnavailableError, UnknownSymbolError
+from tests.resources.market_data.sources.yahoo import BARS, END, START, throttled_on
+from tests.yahoo_server import Answer, Listed, YahooServer
+
+DOWN, TOO_MANY = Answer(503), Answer(429)
+
+
+def test_a_symbol_is_asked_for_again_until_there_is_an_answer(yahoo: YahooServer, tmp_path: Path):
+    yahoo.next("AAPL", DOWN, TOO_MANY)
+    source = throttled_on(yahoo, tmp_path, attempts=3)
+    assert source.fetch("AAPL", START, END).equals(BARS)
+    assert source.requests == len(yahoo.asked) == 3
+
+
+def test_no_symbol_is_asked_for_more_often_than_that(yahoo: YahooServer, tmp_path: Path):
+    yahoo.always = DOWN
+    source = throttled_on(yahoo, tmp_path, attempts=3)
+    with pytest.raises(SourceUnavailableError, match=r"^AAPL: Yahoo failed \(HTTP 503\)\.$"):
+        source.fetch("AAPL", START, END)
+    assert source.requests == len(yahoo.asked) == 3
+
+
+def test_an_answer_that_is_no_bars_is_not_asked_for_again(yahoo: YahooServer, tmp_path: Path):
+    source = throttled_on(yahoo, tmp_path)
+    yahoo.next("AAPL", Answer(body="{"))
+    with pytest.raises(UnknownSymbolError, match="NOPE"):
+        source.fetch("NOPE", START, END)
+    with pytest.raises(MarketDataError, match="AAPL: Yahoo's answer is broken"):
+        source.fetch("AAPL", START, END)
+    assert yahoo.asked == ["NOPE", "AAPL"]
+
+
+def test_who_is_told_to_ask_later_asks_no_earlier_and_nor_does_anybody_else(
+    yahoo: YahooServer, tmp_path: Path
+):
+    yahoo.listed["MSFT"] = Listed(BARS)
+    yahoo.refuse_for(1.0)
+    # The server counts who comes while it refuses: each of these asks once in that time.
+    first, second = throttled_on(yahoo, tmp_path), throttled_on(yahoo, tmp_path)
+    assert first.fetch("AAPL", START, END).height == BARS.height
+    assert yahoo.refused == 1
+    yahoo.next("AAPL", Answer(429, headers={"Retry-After": "1"}))
+    with pytest.raises(SourceUnavailableError):
+        throttled_on(yahoo, tmp_path, attempts=1).fetch("AAPL", START, END)
+    yahoo.refuse_for(0.9)
+    assert second.fetch("MSFT", START, END).height == BARS.height
+    assert yahoo.refused == 1
+
+
+def test_who_is_told_to_ask_tomorrow_does_not_wait_for_it(yahoo: YahooServer, tmp_path: Path):
+    yahoo.next("AAPL", Answer(429, headers={"Retry-After": "86400"}))
+    source = throttled_on(yahoo, tmp_path, patience_seconds=60)
+    with pytest.raises(BudgetTakenError, match="AAPL: The budget of 'yahoo' is taken for the next"):
+        source.fetch("AAPL", START, END)
+    with pytest.raises(BudgetTakenError, match="no turn is waited for longer than 60 s"):
+        source.fetch("MSFT", START, END)
+    assert yahoo.asked == ["AAPL"]
+
+
+def test_a_provider_that_keeps_failing_is_left_alone(yahoo: YahooServer, tmp_path: Path):
+    yahoo.always = DOWN
+    source = throttled_on(yahoo, tmp_path, attempts=3, failures=5)
+    with pytest.raises(SourceUnavailableError, match="AAPL: Yahoo failed"):
+        source.fetch("AAPL", START, END)
+    for symbol in ["MSFT", "IBM", "GOOG"]:
+        with pytest.raises(CircuitOpenError, match=f"^{symbol}: 'yahoo' was not asked: .*503"):
+            source.fetch(symbol, START, END)
+    assert yahoo.asked == ["AAPL"] * 3 + ["MSFT"] * 2
+
+
+def test_and_asked_once_when_its_rest_is_over_which_may_close_the_circuit(
+    yahoo: YahooServer, tmp_path: Path
+):
+    yahoo.always = DOWN
+    source = throttled_on(yahoo, tmp_path, attempts=1, failures=2, rest_seconds=0)
+    for _ in range(3):
+        with pytest.raises(SourceUnavailableError):
+            source.fetch("AAPL", START, END)
+    yahoo.always = None
+    assert source.fetch("AAPL", START, END).equals(BARS)
+    yahoo.next("AAPL", DOWN)
+    with pytest.raises(SourceUnavailableError, match="Yahoo failed"):
+        source.fetch("AAPL", START, END)  # one failure alone does not open it again
+    assert source.fetch("AAPL", START, END).equals(BARS)
+
+
+def test_answers_about_unknown_symbols_are_answers(yahoo: YahooServer, tmp_path: Path):
+    source = throttled_on(yahoo, tmp_path, attempts=1, failures=2)
+    for _ in range(5):
+        with pytest.raises(UnknownSymbolError):
+            source.fetch("NOPE", START, END)
+    assert source.fetch("AAPL", START, END).equals(BARS)

@@ -1,0 +1,25 @@
+"""NYSE sessions: holidays, weekends, and the last session of a window."""
+
+from datetime import date
+
+from resources.market_data.exchange_calendar import last_session, sessions_between
+
+
+def test_holidays_and_weekends_are_no_sessions():
+    days = sessions_between(date(2023, 12, 22), date(2024, 1, 2)).astype(str).tolist()
+    assert days == [
+        "2023-12-22",
+        "2023-12-26",
+        "2023-12-27",
+        "2023-12-28",
+        "2023-12-29",
+        "2024-01-02",
+    ]
+
+
+def test_the_default_window_ends_on_a_friday():
+    assert last_session(date(2021, 1, 1), date(2023, 12, 31)) == date(2023, 12, 29)
+
+
+def test_a_weekend_has_no_last_session():
+    assert last_session(date(2023, 12, 30), date(2023, 12, 31)) is None

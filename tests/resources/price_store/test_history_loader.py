@@ -1,0 +1,220 @@
+"""Histories as the price store gives them: adjusted, cut to what was asked for, unshared."""
+
+import gc
+import weakref
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.backtest import VectorBTEngine
+from engine.settings import Window
+from resources.market_data.sources.sample import SampleSource
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.history_loader import _BATCH, LoadedHistory, load_histories, load_history
+from resources.price_store.parquet import CorruptBarsError, StoredFile
+from resources.price_store.store import NoStoredBarsError, PriceStore, PriceStoreError
+from strategies.registry import registered_strategies
+
+START, END = date(2020, 1, 1), date(2021, 12, 31)
+BARS = SyntheticSource().fetch("AAPL", date(2019, 1, 1), date(2022, 6, 30))
+FIELDS = ("open", "high", "low", "close", "volume")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PriceStore:
+    store = PriceStore(root=str(tmp_path))
+    store.write("synthetic", "AAPL", BARS)
+    return store
+
+
+def _load(store: PriceStore, start: date = START, end: date = END) -> LoadedHistory:
+    return load_history(store, "synthetic", "AAPL", start, end)
+
+
+def test_the_history_is_the_stored_bars_of_the_days_asked_for_both_included(store: PriceStore):
+    first, last = date(2020, 1, 2), date(2020, 6, 30)
+    history = _load(store, first, last).history
+    stored = BARS.filter(pl.col("date").is_between(first, last))
+    assert (history.symbol, len(history.dates)) == ("AAPL", stored.height)
+    assert (history.dates[0], history.dates[-1]) == (np.datetime64(first), np.datetime64(last))
+    assert history.dates.dtype == "datetime64[D]"
+    for name in FIELDS:
+        assert getattr(history.bars, name).tobytes() == stored[name].to_numpy().tobytes()
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_arrays_are_contiguous_float64_and_nobody_can_write_into_the_store(
+    store: PriceStore, name: str
+):
+    array = getattr(_load(store).history.bars, name)
+    assert array.dtype == np.float64
+    assert array.flags.c_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1.0
+
+
+def test_what_earlier_runs_have_stored_changes_neither_bars_nor_version(tmp_path: Path):
+    narrow = PriceStore(root=str(tmp_path / "narrow"))
+    narrow.write(
+        "synthetic", "AAPL", BARS.filter(pl.col("date").is_between(START, END)), (START, END)
+    )
+    wide = PriceStore(root=str(tmp_path / "wide"))
+    for frame in (BARS[:400], BARS[350:]):  # in two writes, so in several chunks
+        wide.write("synthetic", "AAPL", frame)
+    seen, seen_in_wide = _load(narrow), _load(wide)
+    assert seen.data_version == seen_in_wide.data_version
+    assert seen.history.dates.tobytes() == seen_in_wide.history.dates.tobytes()
+    for name in FIELDS:
+        bits = [getattr(one.history.bars, name).tobytes() for one in (seen, seen_in_wide)]
+        assert bits[0] == bits[1]
+
+
+def test_other_days_and_revised_bars_have_another_version(store: PriceStore):
+    versions = [_load(store).data_version, _load(store, START + timedelta(days=7)).data_version]
+    store.write("synthetic", "AAPL", BARS.with_columns(volume=pl.col("volume") + 1))
+    versions.append(_load(store).data_version)
+    assert len(set(versions)) == 3
+
+
+@pytest.mark.parametrize("name", registered_strategies())
+def test_every_strategy_runs_on_a_loaded_history(store: PriceStore, name: str):
+    history = _load(store).history
+    window = Window(date(2021, 1, 1), END)
+    outcome = VectorBTEngine().run_batch([history], registered_strategies()[name](), window)
+    assert outcome.failures == []
+    assert outcome.results[0].first_session == date(2021, 1, 4)
+
+
+def test_prices_are_adjusted_across_a_split_and_volume_is_as_traded(tmp_path: Path):
+    before, after = date(2005, 2, 25), date(2005, 2, 28)  # Apple, two for one
+    raw = SampleSource().fetch("AAPL", date(2005, 1, 3), date(2005, 3, 31))
+    store = PriceStore(root=str(tmp_path))
+    store.write("sample", "AAPL", raw)
+    history = load_history(store, "sample", "AAPL", before, after).history
+    traded = raw.filter(pl.col("date").is_in([before, after]))
+    assert traded["close"][1] / traded["close"][0] == pytest.approx(0.5, abs=0.02)
+    assert history.bars.close[1] / history.bars.close[0] == pytest.approx(1.0, abs=0.02)
+    for name in ("open", "high", "low", "close"):
+        adjusted = traded[name] * traded["adjustment"]
+        assert getattr(history.bars, name).tolist() == adjusted.to_list()
+    assert history.bars.volume.tolist() == traded["volume"].to_list()
+
+
+def test_days_without_stored_bars_are_an_error_that_says_what_to_do(store: PriceStore):
+    with pytest.raises(NoStoredBarsError, match="materialize prices for this window first"):
+        _load(store, date(2023, 1, 1), date(2023, 2, 1))
+
+
+def _universe(store: PriceStore, count: int) -> list[str]:
+    symbols = [f"S{number:03}" for number in range(count)]
+    for number, symbol in enumerate(symbols):
+        store.write("synthetic", symbol, BARS.slice(number, 100))
+    return symbols
+
+
+def test_many_are_loaded_in_their_order_each_as_it_is_alone(store: PriceStore):
+    symbols = _universe(store, 200)
+    first, last = BARS["date"][199], BARS["date"][99]
+    wanted = [(symbol, BARS["date"][n], BARS["date"][n + 99]) for n, symbol in enumerate(symbols)]
+    assert first > last  # ragged: no day is in all of them
+    loaded = list(load_histories(store, "synthetic", wanted))
+    assert [symbol for symbol, _ in loaded] == symbols
+    for asked, (_, one) in zip(wanted, loaded, strict=True):
+        alone = load_history(store, "synthetic", *asked)
+        assert isinstance(one, LoadedHistory)
+        assert one.data_version == alone.data_version
+        assert one.history.symbol == alone.history.symbol
+        for name in FIELDS:
+            mine, its = (getattr(each.history.bars, name) for each in (one, alone))
+            assert mine.tobytes() == its.tobytes()
+            assert not mine.flags.writeable
+
+
+def test_a_symbol_that_cannot_be_loaded_spoils_no_other_of_its_batch(store: PriceStore):
+    symbols = _universe(store, 6)
+    corrupt = Path(store.path_of("synthetic", symbols[1]))
+    corrupt.write_bytes(corrupt.read_bytes()[:-30])
+    Path(store.path_of("synthetic", symbols[3])).unlink()
+    Path(store.path_of("synthetic", symbols[4])).unlink()
+    Path(store.path_of("synthetic", symbols[4])).mkdir()
+    days = {s: (BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)}
+    days[symbols[5]] = (date(2001, 1, 1), date(2001, 2, 1))
+    days["../S000"] = days[symbols[0]]
+    loaded = dict(load_histories(store, "synthetic", [(s, *days[s]) for s in days]))
+    assert [type(one) for one in loaded.values()] == [
+        LoadedHistory,
+        CorruptBarsError,
+        LoadedHistory,
+        NoStoredBarsError,
+        IsADirectoryError,
+        NoStoredBarsError,
+        PriceStoreError,
+    ]
+    assert f"{corrupt} is corrupt" in str(loaded[symbols[1]])
+
+
+def test_a_root_with_brackets_is_never_taken_for_a_pattern(request: pytest.FixtureRequest):
+    store, fs = PriceStore(root="memory://run[1]/prices"), fsspec.filesystem("memory")
+    request.addfinalizer(lambda: [fs.rm_file(file) for file in fs.find("/run[1]")])
+    symbols = _universe(store, 3)
+    wanted = [(s, BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)]
+    loaded = [one for _, one in load_histories(store, "synthetic", [*wanted, *wanted])]
+    assert [one.history.symbol for one in loaded if isinstance(one, LoadedHistory)] == symbols * 2
+
+
+def test_of_a_large_universe_only_some_batches_are_held_at_once(
+    store: PriceStore, monkeypatch: pytest.MonkeyPatch
+):
+    """What has been read is let go, whatever the number of symbols: counted, file by file."""
+    symbols = _universe(store, 130)
+    wanted = [(s, BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)] * 16
+    held: list[weakref.ref[pl.DataFrame]] = []
+    histories: list[weakref.ref[LoadedHistory]] = []
+    most, read_many = 0, PriceStore.read_many
+
+    def counted(self: PriceStore, source: str, batch: list[str]) -> list[StoredFile | Exception]:
+        found = read_many(self, source, batch)
+        held.extend(weakref.ref(one.bars) for one in found if isinstance(one, StoredFile))
+        return found
+
+    monkeypatch.setattr(PriceStore, "read_many", counted)
+    for number, (_, loaded) in enumerate(load_histories(store, "synthetic", wanted)):
+        assert isinstance(loaded, LoadedHistory)
+        histories.append(weakref.ref(loaded))
+        if number % 100 == 0:
+            gc.collect()
+            most = max(most, _alive(held))
+            assert _alive(histories) <= 2
+    assert len(held) == len(wanted)
+    assert most <= 3 * _BATCH
+
+
+def _alive(references: Sequence[weakref.ref[Any]]) -> int:
+    return sum(reference() is not None for reference in references)
+
+
+def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
+    symbols = _universe(store, 3)
+    asked: list[int] = []
+
+    def wanted():
+        for number in range(100_000):
+            asked.append(number)
+            place = number % 3
+            yield symbols[place], BARS["date"][place], BARS["date"][place + 99]
+
+    loaded = load_histories(store, "synthetic", wanted())
+    for _ in range(500):
+        next(loaded)
+    assert len(asked) <= 500 + 2 * _BATCH
+    loaded.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_nothing_wanted_is_nothing_loaded(store: PriceStore):
+    assert list(load_histories(store, "synthetic", [])) == []

@@ -1,0 +1,128 @@
+import io
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import polars as pl
+import pytest
+
+from resources.market_data.bars import data_version
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.merge import span_of
+from resources.price_store.parquet import (
+    CorruptBarsError,
+    Label,
+    StoredFile,
+    decode,
+    decode_many,
+    encode,
+    label_of,
+)
+
+BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
+LABEL = label_of("files", "AAPL", BARS, span_of(BARS))
+GOOD = encode(BARS, LABEL)
+
+
+def _read(data: bytes, path: str = "store/AAPL.parquet") -> StoredFile:
+    return decode(path, data, "files", "AAPL")
+
+
+def _labelled(bars: pl.DataFrame = BARS, **changes: str | None) -> bytes:
+    """Return a file whose metadata is that of good bars, but for changes; None leaves one out."""
+    metadata = dict(pl.read_parquet_metadata(io.BytesIO(GOOD)))
+    for name, text in changes.items():
+        metadata.pop(f"gauntlet.{name}")
+        if text is not None:
+            metadata[f"gauntlet.{name}"] = text
+    own = {name: text for name, text in metadata.items() if name.startswith("gauntlet.")}
+    buffer = io.BytesIO()
+    bars.write_parquet(buffer, metadata=own)
+    return buffer.getvalue()
+
+
+def test_bars_come_back_as_they_were_and_the_file_says_what_it_is():
+    asked = (date(2020, 6, 1), date(2022, 6, 1))
+    found = _read(encode(BARS, label_of("files", "AAPL", BARS, asked)))
+    assert found.bars.equals(BARS)
+    label = found.label
+    assert (label.source, label.symbol, label.covers) == ("files", "AAPL", asked)
+    assert (label.data_version, label.rows) == (data_version(BARS), BARS.height)
+    assert timedelta() <= datetime.now(UTC) - label.fetched_at < timedelta(minutes=5)
+
+
+def test_when_they_were_fetched_is_no_part_of_the_version():
+    earlier = Label(**{**_fields(LABEL), "fetched_at": datetime(2020, 1, 1, tzinfo=UTC)})
+    found = _read(encode(BARS, earlier))
+    assert found.label.fetched_at == datetime(2020, 1, 1, tzinfo=UTC)
+    assert found.label.data_version == LABEL.data_version
+
+
+def _fields(label: Label) -> dict:
+    return {name: getattr(label, name) for name in label.__dataclass_fields__}
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda: b"", "parquet: File out of specification"),
+        (lambda: b"garbage" * 9, "parquet: File out of specification"),
+        (lambda: GOOD[:-40], "parquet: File out of specification"),
+        (lambda: _labelled(BARS[1:]), "its bars are not those of its data version"),
+        (lambda: _labelled(data_version="0" * 32), "its bars are not those of its data version"),
+        *(
+            (partial(_labelled, BARS, **{name: None}), f"it does not say its {name}")
+            for name in ("source", "symbol", "covers", "fetched_at", "data_version", "rows")
+        ),
+        (lambda: _labelled(covers="yesterday"), "what it says of itself makes no sense"),
+        (lambda: _labelled(rows="many"), "what it says of itself makes no sense"),
+        (lambda: _labelled(BARS.drop("volume")), "its columns are not those of bars"),
+        (lambda: _labelled(symbol="MSFT"), "it holds MSFT of source 'files'"),
+        (lambda: _labelled(source="sample"), "it holds AAPL of source 'sample'"),
+    ],
+)
+def test_a_file_that_is_not_what_was_written_is_refused_by_name(
+    made: Callable[[], bytes], reason: str
+):
+    with pytest.raises(CorruptBarsError) as refused:
+        _read(made())
+    text = str(refused.value)
+    assert text.startswith(f"store/AAPL.parquet is corrupt ({reason}")
+    assert text.endswith("materialize its symbol's prices again.")
+
+
+def _unverified(file: StoredFile) -> Exception:
+    try:
+        file.verified()
+    except CorruptBarsError as error:
+        return error
+    return AssertionError("the file is said to be good")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [b"garbage" * 9, _labelled(BARS[1:]), _labelled(symbol="MSFT")],
+    ids=["garbage", "other bars", "another symbol's"],
+)
+def test_one_bad_file_of_several_is_told_alone(bad: bytes):
+    other = encode(BARS[:9], label_of("files", "AAPL", BARS[:9], span_of(BARS)))
+    found = decode_many([("a", GOOD), ("b", bad), ("c", other)], "files", ["AAPL", "AAPL", "AAPL"])
+    first, wrong, last = found
+    assert isinstance(first, StoredFile)
+    assert first.bars.equals(BARS)
+    with pytest.raises(CorruptBarsError, match="b is corrupt"):
+        raise wrong if isinstance(wrong, CorruptBarsError) else _unverified(wrong)
+    assert isinstance(last, StoredFile)
+    assert last.bars.equals(BARS[:9])
+
+
+def test_no_flipped_byte_goes_unnoticed_as_other_bars():
+    data = GOOD
+    for position in range(0, len(data), 101):
+        flipped = bytearray(data)
+        flipped[position] ^= 0x55
+        try:
+            found = _read(bytes(flipped)).bars
+        except CorruptBarsError:
+            continue
+        assert found.equals(BARS)

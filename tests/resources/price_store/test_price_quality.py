@@ -1,0 +1,93 @@
+"""Suspicious bars are told by rule, day and figure; the rules' edges are where they are said."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from resources.config.thresholds import Thresholds
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.price_quality import PRICE_RULES, suspicions
+
+END = date(2022, 12, 30)
+BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 4), END)
+PRICES = ("open", "high", "low", "close")
+
+
+def _found(bars: pl.DataFrame, last_asked: date = END, **limits: float) -> dict[str, str]:
+    found = suspicions("AAPL", bars, last_asked, Thresholds(**limits))  # pyright: ignore[reportArgumentType]
+    assert set(found) <= set(PRICE_RULES)
+    return found
+
+
+def _times(bars: pl.DataFrame, factor: float, first: date, *columns: str) -> pl.DataFrame:
+    later = pl.when(pl.col("date") >= first).then(factor).otherwise(1.0)
+    return bars.with_columns(pl.col(*columns) * later)
+
+
+def test_good_bars_are_not_suspicious():
+    assert _found(BARS) == {}
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 1.5, 4, 7, 10, 20 / 3, 1 / 2, 1 / 10, 4 / 3])
+def test_a_split_that_was_not_applied_is_seen_however_it_went(ratio: float):
+    split = _times(BARS, 1 / ratio, date(2022, 6, 1), *PRICES)
+    if ratio == 20 / 3:  # in no usual proportion
+        assert set(_found(split)) == {"moves_are_usual"}
+        return
+    found = _found(split, split_tolerance=0.03)
+    assert set(found) == {"jumps_are_explained"}
+    assert "the open of 2022-06-01 is" in found["jumps_are_explained"]
+
+
+def test_a_split_that_is_in_the_adjustment_is_explained():
+    raw = _times(BARS, 0.5, date(2022, 6, 1), *PRICES)
+    explained = _times(raw, 2.0, date(2022, 6, 1), "adjustment")
+    assert _found(explained) == {}
+
+
+def test_a_day_that_falls_by_half_while_it_is_traded_is_no_split():
+    crash = pl.when(pl.col("date") == date(2022, 6, 1))
+    fallen = BARS.with_columns(
+        low=crash.then(pl.col("low") * 0.5).otherwise(pl.col("low")),
+        close=crash.then(pl.col("low") * 0.5).otherwise(pl.col("close")),
+    )
+    after = _times(fallen, 0.5, date(2022, 6, 2), *PRICES)
+    told = _found(after)
+    assert told == {"moves_are_usual": "1 unusual days, the largest 2022-06-01 with -52%"}
+    assert _found(after, unusual_move=0.53) == {}
+
+
+def test_missing_sessions_are_counted_against_the_exchange_calendar():
+    gone = BARS.filter(~pl.col("date").is_between(date(2022, 3, 1), date(2022, 3, 31)))
+    assert _found(gone) == {
+        "sessions_are_complete": "23 of 503 sessions have no bar, the first on 2022-03-01"
+    }
+    assert _found(gone, missing_sessions=23 / 503) == {}
+
+
+def test_a_history_may_begin_late_and_is_stale_when_it_ends_early():
+    assert _found(BARS.filter(pl.col("date") > date(2022, 1, 1))) == {}
+    short = BARS.filter(pl.col("date") <= date(2022, 12, 23))
+    told = "the last bar is of 2022-12-23, 4 sessions behind"
+    assert _found(short) == {"bars_are_up_to_date": told}
+    assert _found(short, stale_sessions=4) == {}
+    assert _found(short, last_asked=date(2022, 12, 27)) == {}
+
+
+def test_sessions_without_volume_are_counted():
+    silent = BARS.with_columns(
+        volume=pl.when(pl.int_range(pl.len()) < 60).then(0.0).otherwise(pl.col("volume"))
+    )
+    assert _found(silent) == {"volume_is_traded": "60 of 503 sessions have no volume"}
+    assert _found(silent, silent_sessions=0.2) == {}
+
+
+def test_what_should_never_have_been_stored_is_told_alone():
+    bad = BARS.with_columns(high=pl.col("low") / 2)
+    assert set(_found(bad)) == {"bars_are_valid"}
+    assert "high is below low" in _found(bad)["bars_are_valid"]
+
+
+def test_one_bar_is_enough_to_ask():
+    assert _found(BARS[-1:]) == {}

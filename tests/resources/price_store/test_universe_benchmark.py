@@ -1,0 +1,177 @@
+"""The equal-weight universe of a run: of all its symbols, on the backtests' own terms, or none."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import resources.price_store.history_loader
+from engine.equal_weight import EqualWeight
+from resources.config.run_settings import RunSettings
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store import universe_benchmark as module
+from resources.price_store.history_loader import load_histories, load_history
+from resources.price_store.store import PriceStore
+from resources.price_store.universe_benchmark import (
+    LEAST_SHARE,
+    UniverseBenchmark,
+    universe_benchmark,
+)
+from resources.universe import Listing, Universe
+
+START, END = date(2021, 1, 1), date(2021, 3, 31)
+ASKED = (date(2020, 1, 2), END)  # the window and a year of warm-up before it
+SYMBOLS = [f"S{number:02}" for number in range(20)]
+UNIVERSE = Universe(tuple(Listing(symbol) for symbol in SYMBOLS))
+BARS = {symbol: SyntheticSource().fetch(symbol, *ASKED) for symbol in SYMBOLS}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PriceStore:
+    """Return a store that holds the bars of the whole universe."""
+    store = PriceStore(root=str(tmp_path))
+    for symbol in SYMBOLS:
+        store.write("synthetic", symbol, BARS[symbol], ASKED)
+    return store
+
+
+def _settings(**changes: Any) -> RunSettings:
+    return RunSettings(**{"start": START.isoformat(), "end": END.isoformat(), **changes})
+
+
+def _benchmark(
+    store: PriceStore, universe: Universe = UNIVERSE, **changes: Any
+) -> UniverseBenchmark:
+    return universe_benchmark(universe, store, "synthetic", _settings(**changes))
+
+
+def _remove(store: PriceStore, *symbols: str) -> None:
+    for symbol in symbols:
+        Path(store.path_of("synthetic", symbol)).unlink()
+
+
+def test_it_is_the_engines_of_all_symbols_in_the_universes_order(store: PriceStore) -> None:
+    histories = [load_history(store, "synthetic", symbol, *ASKED).history for symbol in SYMBOLS]
+    expected = EqualWeight.of(histories, _settings().window())
+    benchmark = _benchmark(store)
+    assert benchmark.equal_weight is not None
+    assert benchmark.equal_weight.level.tobytes() == expected.level.tobytes()
+    assert not benchmark.missing
+    assert benchmark.summary() == {
+        "universe_benchmark": "equal-weight universe: 20 of 20 symbols",
+        "universe_symbols": 20,
+        "universe_version": expected.version,
+    }
+
+
+def test_other_prices_of_one_symbol_are_another_version(store: PriceStore) -> None:
+    before = _benchmark(store).version
+    assert _benchmark(store).version == before
+    revised = BARS["S07"].with_columns(
+        adjustment=pl.when(pl.col("date") < date(2021, 2, 1)).then(0.5).otherwise(1.0)
+    )
+    store.write("synthetic", "S07", revised, ASKED)
+    assert _benchmark(store).version != before
+
+
+@pytest.mark.parametrize(("missing", "given"), [(1, True), (3, True), (4, False), (19, False)])
+def test_it_needs_the_least_share_of_its_symbols(
+    store: PriceStore, missing: int, given: bool
+) -> None:
+    _remove(store, *SYMBOLS[:missing])
+    benchmark = _benchmark(store)
+    assert benchmark.missing is not given
+    assert (benchmark.equal_weight is not None) is given
+    there = 20 - missing
+    why = "" if given else " have prices; at least 17 are needed"
+    assert benchmark.sentence == f"equal-weight universe: {there} of 20 symbols{why}"
+    if not given:
+        assert benchmark.summary()["universe_symbols"] is None
+        assert benchmark.version is None
+
+
+def test_the_share_is_counted_exactly(tmp_path: Path) -> None:
+    universe = Universe(tuple(Listing(f"S{number}") for number in range(110)))
+    sentence = _benchmark(PriceStore(root=str(tmp_path)), universe).sentence
+    assert sentence == (
+        "equal-weight universe: 0 of 110 symbols have prices; at least 94 are needed"
+    )
+    assert LEAST_SHARE * 20 == 17  # a binary 0.85 would make some of these 18 of 20
+
+
+def test_stored_bars_that_the_window_cannot_use_do_not_count(store: PriceStore) -> None:
+    for symbol in SYMBOLS[:2]:
+        Path(store.path_of("synthetic", symbol)).write_bytes(b"no parquet")
+    for symbol in SYMBOLS[2:4]:
+        _remove(store, symbol)
+        store.write("synthetic", symbol, BARS[symbol][:200])  # nothing of the window was fetched
+    benchmark = _benchmark(store)
+    assert benchmark.equal_weight is None
+    assert benchmark.sentence == (
+        "equal-weight universe: 16 of 20 symbols have usable prices for 2021-01-01 to "
+        "2021-03-31; at least 17 are needed"
+    )
+    store.write("synthetic", "S03", BARS["S03"], ASKED)
+    assert _benchmark(store).sentence == "equal-weight universe: 17 of 20 symbols"
+
+
+def test_only_the_days_on_which_a_symbol_was_listed_count(store: PriceStore) -> None:
+    first, last = date(2021, 2, 1), date(2021, 2, 26)
+    listed = Universe((Listing("S00", None, first, last), *UNIVERSE.listings[1:]))
+    cut = load_history(store, "synthetic", "S00", first, last).history
+    rest = [load_history(store, "synthetic", one, *ASKED).history for one in SYMBOLS[1:]]
+    expected = EqualWeight.of([cut, *rest], _settings().window())
+    assert _benchmark(store, listed).version == expected.version != _benchmark(store).version
+
+
+def test_symbols_that_were_not_listed_in_the_window_are_not_missed(store: PriceStore) -> None:
+    gone = tuple(Listing(f"G{number}", None, None, date(2010, 1, 1)) for number in range(80))
+    benchmark = _benchmark(store, Universe((*gone, *UNIVERSE.listings)))
+    assert benchmark.sentence == "equal-weight universe: 20 of 20 symbols"
+    nobody = _benchmark(store, Universe(gone))
+    assert nobody.sentence.endswith("0 of 0 symbols have prices; at least 1 are needed")
+
+
+def test_bars_of_another_source_do_not_count(store: PriceStore) -> None:
+    benchmark = universe_benchmark(UNIVERSE, store, "sample", _settings())
+    assert benchmark.equal_weight is None
+    assert benchmark.missing
+
+
+def test_turned_off_it_reads_nothing_and_is_not_missed(
+    store: PriceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_histories", None)
+    monkeypatch.setattr(PriceStore, "symbols", None)
+    benchmark = _benchmark(store, universe_benchmark=False)
+    assert (benchmark.equal_weight, benchmark.missing) == (None, False)
+    assert benchmark.sentence == "equal-weight universe: turned off in run_settings"
+
+
+def test_too_few_files_are_told_by_one_listing_without_reading_any(
+    store: PriceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _remove(store, *SYMBOLS[1:])
+    monkeypatch.setattr(module, "_histories", None)
+    assert _benchmark(store).sentence.endswith(
+        "1 of 20 symbols have prices; at least 17 are needed"
+    )
+
+
+def test_histories_are_read_in_the_universes_order(
+    store: PriceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sums run in one order, whoever asks."""
+    order: list[str] = []
+    shuffled = Universe(UNIVERSE.listings[::3] + UNIVERSE.listings[1::3] + UNIVERSE.listings[2::3])
+
+    def noted(*args: Any) -> Any:
+        for symbol, loaded in load_histories(*args):
+            order.append(symbol)
+            yield symbol, loaded
+
+    monkeypatch.setattr(resources.price_store.history_loader, "load_histories", noted)
+    assert _benchmark(store, shuffled).equal_weight is not None
+    assert order == list(shuffled.symbols)

@@ -1,0 +1,111 @@
+"""What the stages of a run did, in a real PostgreSQL."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+
+from engine.failure import Failure
+from engine.settings import Window
+from research.errors import InvalidResultError
+from resources.result_store.resource import ResultStore
+from resources.result_store.run_records import RunLog, recorded_profile
+
+WINDOW = Window(date(2021, 1, 1), date(2023, 12, 31))
+PRICES = {"requested": 3, "succeeded": 2, "wall_seconds": 0.25}
+BACKTESTS = {"requested": 2, "succeeded": 2, "succeeded_by_strategy": {"rsi": 2}}
+BAD_BARS = Failure("AAPL", "BadBarsError", "AAPL 2021-03-01: high below low")
+
+
+@pytest.fixture
+def store(database: str, tmp_path: Path) -> Iterator[ResultStore]:
+    store = ResultStore(database_url=database, home=str(tmp_path))
+    yield store
+    store.manager().engine.dispose()
+
+
+@pytest.fixture
+def run_log(store: ResultStore) -> RunLog:
+    return RunLog(store, "synthetic", WINDOW)
+
+
+def _run(**tags: str) -> dg.DagsterRun:
+    return dg.DagsterRun(job_name="everything", run_id=str(uuid4()), tags=tags)
+
+
+def test_the_profiles_of_a_run_s_stages_stand_side_by_side(run_log: RunLog, store: ResultStore):
+    run = _run(user="ada")
+    run_log.record(run, "prices", PRICES, [])
+    run_log.record(run, "backtests", BACKTESTS, [])
+    assert recorded_profile(store, run.run_id, "prices") == PRICES
+    assert recorded_profile(store, run.run_id, "backtests") == BACKTESTS
+    recorded = store.manager().get_run(run.run_id)
+    assert recorded is not None
+    assert recorded["profile"] == {"prices": PRICES, "backtests": BACKTESTS}
+    assert (recorded["run_user"], recorded["source"]) == ("ada", "synthetic")
+    assert (recorded["start_date"], recorded["end_date"]) == (WINDOW.start, WINDOW.end)
+
+
+def test_a_stage_that_is_tried_again_replaces_its_own_profile_only(
+    run_log: RunLog, store: ResultStore
+):
+    run = _run()
+    run_log.record(run, "prices", PRICES, [])
+    run_log.record(run, "backtests", {"requested": 2, "succeeded": 0, "note": "first"}, [])
+    run_log.record(run, "backtests", BACKTESTS, [])
+    assert recorded_profile(store, run.run_id, "backtests") == BACKTESTS
+    assert recorded_profile(store, run.run_id, "prices") == PRICES
+
+
+def test_runs_do_not_see_each_other(run_log: RunLog, store: ResultStore):
+    first, second = _run(), _run()
+    run_log.record(first, "prices", PRICES, [BAD_BARS])
+    run_log.record(second, "backtests", BACKTESTS, [])
+    assert recorded_profile(store, second.run_id, "prices") is None
+    assert store.manager().get_failures(second.run_id) == []
+
+
+def test_an_unknown_run_or_stage_has_no_profile(run_log: RunLog, store: ResultStore):
+    run = _run()
+    assert recorded_profile(store, run.run_id, "prices") is None
+    run_log.record(run, "prices", PRICES, [])
+    assert recorded_profile(store, run.run_id, "backtests") is None
+
+
+def test_an_empty_profile_is_a_profile(run_log: RunLog, store: ResultStore):
+    run = _run()
+    run_log.record(run, "prices", {}, [])
+    assert recorded_profile(store, run.run_id, "prices") == {}
+
+
+def test_failures_are_recorded_with_what_was_attempted(run_log: RunLog, store: ResultStore):
+    run = _run()
+    no_prices = Failure("IBM", "UnusableBarsError", "IBM has no bars", "rsi")
+    run_log.record(run, "prices", PRICES, [BAD_BARS])
+    run_log.record(run, "backtests", BACKTESTS, [no_prices])
+    shown = ["stage", "symbol", "strategy", "error_class", "message"]
+    attempted = ["source", "start_date", "end_date"]
+    found = store.manager().get_failures(run.run_id)
+    assert [[row[name] for name in shown] for row in found] == [
+        ["backtests", "IBM", "rsi", "UnusableBarsError", "IBM has no bars"],
+        ["prices", "AAPL", None, "BadBarsError", "AAPL 2021-03-01: high below low"],
+    ]
+    for row in found:
+        assert [row[name] for name in attempted] == ["synthetic", WINDOW.start, WINDOW.end]
+
+
+def test_a_failure_that_a_stage_reports_again_is_one_failure(run_log: RunLog, store: ResultStore):
+    run = _run()
+    for _ in range(2):
+        run_log.record(run, "prices", PRICES, [BAD_BARS, BAD_BARS])
+    assert len(store.manager().get_failures(run.run_id)) == 1
+
+
+def test_a_profile_that_is_no_json_is_refused(run_log: RunLog, store: ResultStore):
+    run = _run()
+    with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
+        run_log.record(run, "prices", {"wall_seconds": float("nan")}, [BAD_BARS])
+    assert recorded_profile(store, run.run_id, "prices") is None
