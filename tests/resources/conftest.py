@@ -1,4 +1,4 @@
-"""What stands on the server of `tests/conftest.py`: one database a test, or one a module."""
+"""Databases on the server of `tests/conftest.py`, and a server that answers as Yahoo does."""
 
 import shutil
 import tempfile
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.postgres import fresh_database
+from tests.resources.market_data.sources.yahoo import BARS
+from tests.yahoo_server import Listed, YahooServer
 
 
 @pytest.fixture
@@ -58,3 +60,11 @@ def shared_manager(server: str) -> Iterator[BacktestPersistenceManager]:
     with fresh_database(server) as url:
         for engine in _engine(url):
             yield BacktestPersistenceManager(engine)
+
+
+@pytest.fixture
+def yahoo() -> Iterator[YahooServer]:
+    """Lend a server that lists AAPL over 2021, without events."""
+    with YahooServer.running() as running:
+        running.listed["AAPL"] = Listed(BARS)
+        yield running
