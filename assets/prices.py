@@ -26,7 +26,7 @@ from resources.result_store.run_records import RunLog
 from resources.universe import Universe
 
 if TYPE_CHECKING:
-    from resources.price_store.merge import Span
+    from resources.price_store.spans import Span
 
 
 def provider_pool(source: str) -> str | None:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.backtest import VectorBTEngine
-from engine.history import History
 from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
-from resources.market_data.bars import adjusted
 from resources.market_data.sources.sample import SampleSource
-from strategies.base import Bars
+from resources.price_store.history_loader import to_history
 from strategies.bollinger import Bollinger
 
 if TYPE_CHECKING:
@@ -28,10 +26,8 @@ def main() -> None:
     """Draw, and say where."""
     from matplotlib.figure import Figure
 
-    frame = adjusted(SampleSource().fetch("IBM", date(2006, 1, 1), WINDOW.end)).rechunk()
-    names = ("open", "high", "low", "close", "volume")
-    days = frame["date"].to_numpy().astype("datetime64[D]")
-    history = History("IBM", days, Bars(*(frame[name].to_numpy() for name in names)))
+    bars = SampleSource().fetch("IBM", date(2006, 1, 1), WINDOW.end)
+    history = to_history("IBM", bars.rechunk())
     engine = VectorBTEngine(BacktestSettings(stop_loss=0.08))
     (result,) = engine.run_batch([history], Bollinger(), WINDOW).results
     figure = Figure(figsize=(10, 5.6), layout="constrained")

@@ -21,8 +21,9 @@ from engine.settings import Window
 from research.audit.backtest_audit import RunProbe
 from research.audit.stage_profile import StageProfile
 from resources.config.run_settings import RunSettings
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
-from resources.price_store.universe_benchmark import UniverseBenchmark, universe_benchmark
+from resources.price_store.universe_benchmark import UniverseBenchmark, load_universe_benchmark
 from resources.result_cache.resource import ResultCache
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe, UniverseError
@@ -30,7 +31,6 @@ from strategies.base import Strategy
 from strategies.indicator_cache import Tally
 
 if TYPE_CHECKING:
-    from resources.price_store.history_loader import Wanted
     from resources.result_cache.kept import Kept
     from resources.result_cache.prices import KnownPrices
     from resources.result_cache.run import RunCache
@@ -133,8 +133,14 @@ class BacktestStage:
         return RunCache(kept, prices, files, self.strategies, window, settings, made)
 
     def _universe_benchmark(self, prices: "KnownPrices") -> UniverseBenchmark:
-        benchmark = universe_benchmark(
-            self.universe, self.price_store, self.source, self.run_settings, prices
+        benchmark = load_universe_benchmark(
+            self.universe,
+            self.price_store,
+            self.source,
+            self._window,
+            self.run_settings.history_start(),
+            enabled=self.run_settings.universe_benchmark,
+            known=prices,
         )
         say = self.context.log.warning if benchmark.missing else self.context.log.info
         say(benchmark.sentence)
@@ -156,7 +162,7 @@ class BacktestStage:
 
     def _missing(
         self, cache: "RunCache", batches: Sequence[Sequence[str]]
-    ) -> Iterator[tuple["Wanted", tuple[str, ...]]]:
+    ) -> Iterator[tuple[HistorySpec, tuple[str, ...]]]:
         """Yield each symbol with the strategies whose results are not known."""
         for part, batch in enumerate(batches):
             wanted = list(self._listed(batch))
@@ -181,7 +187,7 @@ class BacktestStage:
             done = [*outcome.results, *outcome.failures]
             self.profile.sample(len({one.symbol for one in done}))
 
-    def _histories(self, cache: "RunCache", wanted: Iterable["Wanted"]) -> Iterator[History]:
+    def _histories(self, cache: "RunCache", wanted: Iterable[HistorySpec]) -> Iterator[History]:
         for symbol, loaded in cache.prices.load(wanted):
             if isinstance(loaded, Exception):
                 self.failures.append(Failure.of(symbol, loaded))
@@ -190,12 +196,12 @@ class BacktestStage:
             self.probe.keep(loaded.history)
             yield loaded.history
 
-    def _listed(self, symbols: Sequence[str]) -> Iterator["Wanted"]:
+    def _listed(self, symbols: Sequence[str]) -> Iterator[HistorySpec]:
         """Yield each symbol with the days on which it was listed; note those that never were."""
         start, end = self.run_settings.history_start(), self.run_settings.window().end
         for symbol in symbols:
             try:
-                yield symbol, *self.universe.listed(symbol, start, end)
+                yield HistorySpec(symbol, *self.universe.listed(symbol, start, end))
             except UniverseError as error:
                 self.failures.append(Failure.of(symbol, error))
 

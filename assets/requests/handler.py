@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from assets.backtests.stage import BacktestStage
-    from resources.price_store.merge import Span
+    from resources.price_store.spans import Span
     from resources.result_store.manager import BacktestPersistenceManager
 
 _SHOWN = ("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")

@@ -24,6 +24,7 @@ from benchmarks.harness import CONSOLE, interleave
 from benchmarks.report import Report, Table, Verdict
 from resources.market_data.bars import SCHEMA
 from resources.price_store.history_loader import LoadedHistory, load_histories
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 
 OURS, SCAN = "load_histories", "scan_parquet, collect"
@@ -55,10 +56,10 @@ def fill(store: PriceStore, symbols: int, bars: int) -> None:
         store.write(SOURCE, _symbol(number), frame.select(list(SCHEMA)))
 
 
-def wanted(symbols: int, bars: int, repeated: int = 1) -> list[tuple[str, date, date]]:
+def wanted(symbols: int, bars: int, repeated: int = 1) -> list[HistorySpec]:
     """Return what to load: all days of each symbol, all symbols over again."""
     last = _FIRST_DAY + timedelta(days=bars - 1)
-    return [(_symbol(number), _FIRST_DAY, last) for number in range(symbols)] * repeated
+    return [HistorySpec(_symbol(number), _FIRST_DAY, last) for number in range(symbols)] * repeated
 
 
 def _symbol(number: int) -> str:

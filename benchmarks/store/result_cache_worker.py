@@ -18,6 +18,7 @@ from assets.backtests.stage import BacktestStage
 from benchmarks.universe import NINE, nine_strategies
 from pipelines.definitions import build_defs
 from resources.config.environment import Settings
+from resources.price_store.spans import HistorySpec
 from resources.result_store.run_records import recorded_profile
 from strategies.registry import STRATEGY_TEMPLATES
 
@@ -101,7 +102,7 @@ class Round:
         terms = RunSettings(start=start, end=end)
         store = PriceStore(root=str(self._folder / "home" / "prices"))
         window, first = terms.window(), terms.history_start()
-        wanted = [(one, first, window.end) for one in self._listed[: self._symbols]]
+        wanted = [HistorySpec(one, first, window.end) for one in self._listed[: self._symbols]]
 
         def computed(histories: Any, strategies: Any) -> list[Any]:
             results = VectorBTEngine().run_batch(histories, strategies, window).results

@@ -1,4 +1,4 @@
-"""The one schema of a frame of daily bars, its rules, its version and its adjustment.
+"""The one schema of a frame of daily bars, its rules and its version.
 
 A bars frame has one row a session, oldest first:
 
@@ -106,14 +106,3 @@ def data_version(frame: pl.DataFrame) -> str:
     # In one piece: hashing lets go of the interpreter's lock, and takes it back for each.
     digest = hashlib.sha256(np.concatenate(blocks).data)
     return digest.hexdigest()[:32]
-
-
-def adjusted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return date, open, high, low, close, volume with the prices adjusted.
-
-    The four prices are multiplied by the row's factor; a bar that was valid stays valid. Volume
-    stays as it was traded: the factor mixes splits with dividends, and volume knows only the
-    former.
-    """
-    factor = pl.col("adjustment")
-    return frame.select("date", *(pl.col(name) * factor for name in PRICES), "volume")

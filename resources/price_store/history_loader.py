@@ -14,11 +14,9 @@ from engine.history import History
 from engine.malloc import keep_memory
 from resources.market_data.bars import data_version
 from resources.price_store.parquet import StoredFile
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore, window_of
 from strategies.base import Bars, Floats
-
-Wanted = tuple[str, date, date]
-"""A symbol, and the first and the last day of the history that is wanted, both inclusive."""
 
 # Files that are read and decoded together: at ten years a symbol, 18 MB.
 _BATCH = 128
@@ -36,43 +34,23 @@ class LoadedHistory:
     digest: str = ""
 
 
-Loaded = LoadedHistory | Exception
-
-
-def load_history(
-    store: PriceStore, source: str, symbol: str, start: date, end: date
-) -> LoadedHistory:
-    """Return the history of `symbol` from `start` to `end`, inclusive.
-
-    The arrays are read-only. Bars before `start` are cut off even if they are stored, so that a
-    result does not depend on what earlier runs have fetched; the version is that of the bars
-    that remain.
-
-    Raises
-    ------
-    NoStoredBarsError
-        When none are stored in that window.
-    CorruptBarsError
-        When the file is not what was written.
-    """
-    ((_, loaded),) = load_histories(store, source, [(symbol, start, end)])
-    if isinstance(loaded, Exception):
-        raise loaded
-    return loaded
-
-
 def load_histories(
-    store: PriceStore, source: str, wanted: Iterable[Wanted], digests: bool = False
-) -> Iterator[tuple[str, Loaded]]:
-    """Yield each symbol with its history, or with what `load_history` would raise for it.
+    store: PriceStore, source: str, specs: Iterable[HistorySpec], digests: bool = False
+) -> Iterator[tuple[str, LoadedHistory | Exception]]:
+    """Yield each symbol with its history, or with the error that stands in its place.
 
-    In the order of `wanted`, which is taken as it is needed: the files of some symbols are read
+    NoStoredBarsError if no bars are stored for the window, CorruptBarsError for a file that is not
+    what was written. The arrays are read-only. Bars before the start are cut off even if they are
+    stored, so that a result does not depend on what earlier runs have fetched; the version is that
+    of the bars that remain.
+
+    In the order of `specs`, which are taken as they are needed: the files of some symbols are read
     and decoded together, while those before them are used, and no more of them. With `digests`,
     each has that of its file.
     """
     keep_memory()
     read = partial(_read, store, source, digests)
-    rest = iter(wanted)
+    rest = iter(specs)
     batch = list(islice(rest, _BATCH))
     found = read(batch)
     with ThreadPoolExecutor(1) as reader:
@@ -86,14 +64,14 @@ def load_histories(
 
 
 def _read(
-    store: PriceStore, source: str, digests: bool, batch: Sequence[Wanted]
+    store: PriceStore, source: str, digests: bool, batch: Sequence[HistorySpec]
 ) -> list[StoredFile | Exception]:
     symbols = [symbol for symbol, _, _ in batch]
     # Asked for by name only where it is wanted: it is the exception.
     return store.read_many(source, symbols, **({"digests": True} if digests else {}))
 
 
-def _loaded(stored: StoredFile | Exception, start: date, end: date) -> Loaded:
+def _loaded(stored: StoredFile | Exception, start: date, end: date) -> LoadedHistory | Exception:
     if isinstance(stored, Exception):
         return stored
     try:
@@ -103,10 +81,10 @@ def _loaded(stored: StoredFile | Exception, start: date, end: date) -> Loaded:
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
-    return LoadedHistory(_history(stored.label.symbol, window), version, stored.digest)
+    return LoadedHistory(to_history(stored.label.symbol, window), version, stored.digest)
 
 
-def _history(symbol: str, window: pl.DataFrame) -> History:
+def to_history(symbol: str, window: pl.DataFrame) -> History:
     """Return bars with their prices adjusted: all four by the row's one factor.
 
     A bar that was valid stays valid. Volume stays as it was traded: the factor mixes splits with

@@ -17,8 +17,8 @@ from resources.market_data.source import NoBarsError, PriceSource
 if TYPE_CHECKING:
     import polars as pl
 
-    from resources.price_store.merge import Span
     from resources.price_store.parquet import StoredFile
+    from resources.price_store.spans import Span
     from resources.price_store.store import PriceStore
 
 OVERLAP_BARS = 10

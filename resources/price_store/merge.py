@@ -6,12 +6,11 @@ from typing import Literal
 
 import polars as pl
 
+from resources.price_store.spans import Span
+
 Outcome = Literal["created", "unchanged", "extended", "revised", "replaced", "recovered"]
 """What a write did: there were no bars; none is new; some are new; some differ from those stored;
 none is shared, so that all were exchanged; what was stored could not be read."""
-
-Span = tuple[date, date]
-"""A first and a last day, both inclusive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,10 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
+from resources.files.unreadable import UNREADABLE
 from resources.market_data.bars import SCHEMA, data_version
 from resources.market_data.source import MarketDataError
-from resources.price_store.merge import Span
-
-# polars panics at some damaged pages, with an exception that no `except Exception` stops.
-UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+from resources.price_store.spans import Span
 
 _SCHEMA = pl.Schema(SCHEMA)
 _PREFIX = "gauntlet."

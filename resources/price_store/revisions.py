@@ -117,7 +117,8 @@ def url_of(fs: AbstractFileSystem, path: str) -> str:
 
 def _recorded(path: str, data: bytes) -> Revision:
     """Return the record that `keep` has written into the file at `path`."""
-    from resources.price_store.parquet import UNREADABLE, CorruptBarsError, told
+    from resources.files.unreadable import UNREADABLE
+    from resources.price_store.parquet import CorruptBarsError, told
 
     try:
         said = told(data)

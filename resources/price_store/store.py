@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     import polars as pl
     from fsspec import AbstractFileSystem
 
-    from resources.price_store.merge import Difference, Outcome, Span
+    from resources.price_store.merge import Difference, Outcome
     from resources.price_store.parquet import CorruptBarsError, Label, StoredFile
-
+    from resources.price_store.spans import Span
 
 _SOURCE = r"[a-z][a-z0-9_]*"
 

@@ -5,21 +5,19 @@ is measured against the same market as in a run of everything.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.history import History
-from resources.config.run_settings import RunSettings
+from engine.settings import Window
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.universe import Universe
-
-if TYPE_CHECKING:
-    from resources.price_store.history_loader import Wanted
-    from resources.result_cache.prices import KnownPrices
 
 LEAST_SHARE = Fraction(85, 100)
 """Of the universe's symbols, those that need usable prices for it to be the universe.
@@ -61,36 +59,47 @@ class UniverseBenchmark:
         }
 
 
-def universe_benchmark(
+class EqualWeightSource(Protocol):
+    """What may know the equal-weight universe of some histories without reading them."""
+
+    def equal_weight(self, specs: Sequence[HistorySpec], window: Window) -> EqualWeight:
+        """Return the equal-weight universe of histories, summed up in their order."""
+        ...
+
+
+def load_universe_benchmark(
     universe: Universe,
     store: PriceStore,
     source: str,
-    settings: RunSettings,
-    known: "KnownPrices | None" = None,
+    window: Window,
+    history_start: date,
+    *,
+    enabled: bool = True,
+    known: EqualWeightSource | None = None,
 ) -> UniverseBenchmark:
     """Return the benchmark of a run: every symbol that was listed in its window, equally weighted.
 
-    Histories are those that the backtests get, read one after the other in the universe's own
-    order, so that memory does not grow with it. A symbol that cannot be read or tested is left
-    out, up to `LEAST_SHARE`. With what is `known` of the prices, they are read only if one of them
-    has changed.
+    Histories are those that the backtests get, from `history_start` on, read one after the other
+    in the universe's own order, so that memory does not grow with it. A symbol that cannot be read
+    or tested is left out, up to `LEAST_SHARE`. Without `known`, all of them are read.
     """
-    if not settings.universe_benchmark:
+    if not enabled:
         return UniverseBenchmark(None, "equal-weight universe: turned off in run_settings")
-    window = settings.window()
     listed = universe.listed_within(window.start, window.end)
     needed = max(1, math.ceil(LEAST_SHARE * len(listed)))
-    at_hand = store.symbols(source)
-    stored = [symbol for symbol in listed if symbol in at_hand]
+    available = store.symbols(source)
+    stored = [symbol for symbol in listed if symbol in available]
     if len(stored) < needed:
         return _missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
-    first, last = settings.history_start(), window.end
-    wanted = [(symbol, *universe.listed(symbol, first, last)) for symbol in stored]
+    specs = [
+        HistorySpec(symbol, *universe.listed(symbol, history_start, window.end))
+        for symbol in stored
+    ]
     try:
         if known is None:
-            equal_weight = EqualWeight.of(_histories(wanted, store, source), window)
+            equal_weight = EqualWeight.of(_load(specs, store, source), window)
         else:
-            equal_weight = known.equal_weight(wanted, window)
+            equal_weight = known.equal_weight(specs, window)
     except UnusableBarsError as error:
         return _missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"
@@ -105,10 +114,10 @@ def _missing(why: str, needed: int) -> UniverseBenchmark:
     return UniverseBenchmark(None, sentence, missing=True)
 
 
-def _histories(wanted: Iterable["Wanted"], store: PriceStore, source: str) -> Iterator[History]:
+def _load(specs: Iterable[HistorySpec], store: PriceStore, source: str) -> Iterator[History]:
     from resources.price_store.history_loader import load_histories
 
-    for _, loaded in load_histories(store, source, wanted):
-        # What could not be read, the symbol's own backtest says.
+    for _, loaded in load_histories(store, source, specs):
+        # The symbol's own backtest reports what could not be read.
         if not isinstance(loaded, Exception):
             yield loaded.history

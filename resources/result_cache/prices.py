@@ -21,7 +21,8 @@ from resources.result_cache.keys import joint_key, makers
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
-    from resources.price_store.history_loader import Loaded, Wanted
+    from resources.price_store.history_loader import LoadedHistory
+    from resources.price_store.spans import HistorySpec
 
 _BARS, _UNIVERSE = "bars", "universe"
 _MOST_UNIVERSES = 1000
@@ -37,8 +38,8 @@ class KnownPrices:
         self._kept, self._store, self._source = kept, store, source
         self._digests: dict[str, str] = {}
 
-    def versions(self, wanted: Sequence["Wanted"]) -> dict[str, str]:
-        """Return the data version of what `load_history` would load, by symbol.
+    def versions(self, wanted: Sequence["HistorySpec"]) -> dict[str, str]:
+        """Return the data version of what `load_histories` would load, by symbol.
 
         Symbols that can't be loaded, and those that were never loaded before, are left out: they
         have to be loaded anyway. A file that has changed is decoded, since the change may be
@@ -56,37 +57,39 @@ class KnownPrices:
                 found[symbol] = loaded.data_version
         return found
 
-    def equal_weight(self, wanted: Sequence["Wanted"], window: Window) -> EqualWeight:
-        """Return the equal-weight universe of what is wanted, in that order.
+    def equal_weight(self, specs: Sequence["HistorySpec"], window: Window) -> EqualWeight:
+        """Return the equal-weight universe of histories, in that order.
 
         Raises
         ------
         UnusableBarsError
             As `EqualWeight.of`.
         """
-        symbols = [symbol for symbol, _, _ in wanted]
+        symbols = [symbol for symbol, _, _ in specs]
         self._digest(symbols)
         before = {symbol: self._digests.get(symbol, "") for symbol in symbols}
-        files = [self._key(one, before[one[0]]) for one in wanted]
+        files = [self._key(one, before[one[0]]) for one in specs]
         days = [window.start.isoformat(), window.end.isoformat()]
         key = joint_key(_UNIVERSE, [engine_version(), days, files])
         known = self._kept.get(_UNIVERSE, [key]).get(key)
         if known is not None:
             return _decoded(known)
         failed: dict[str, Exception] = {}
-        made = EqualWeight.of(self._usable(wanted, failed), window)
+        made = EqualWeight.of(self._usable(specs, failed), window)
         if self._were_these(before, failed):
             self._kept.put(_UNIVERSE, {key: _encoded(made)})
         return made
 
-    def load(self, wanted: Iterable["Wanted"]) -> Iterator[tuple[str, "Loaded"]]:
+    def load(
+        self, wanted: Iterable["HistorySpec"]
+    ) -> Iterator[tuple[str, "LoadedHistory | Exception"]]:
         """Yield what `load_histories` yields, and remember the versions."""
         from resources.price_store.history_loader import load_histories
 
-        taken: deque[Wanted] = deque()
+        taken: deque[HistorySpec] = deque()
         versions: dict[str, bytes] = {}
 
-        def taking() -> Iterator["Wanted"]:
+        def taking() -> Iterator["HistorySpec"]:
             for one in wanted:
                 taken.append(one)
                 yield one
@@ -111,7 +114,7 @@ class KnownPrices:
             self._digests |= self._store.digests(self._source, new)
 
     def _usable(
-        self, wanted: Sequence["Wanted"], failed: dict[str, Exception]
+        self, wanted: Sequence["HistorySpec"], failed: dict[str, Exception]
     ) -> Iterator[History]:
         for symbol, loaded in self.load(wanted):
             if isinstance(loaded, Exception):
@@ -132,7 +135,7 @@ class KnownPrices:
         now = {symbol: again.get(symbol, "") for symbol in failed}
         return before == {symbol: self._digests.get(symbol, "") for symbol in before} | now
 
-    def _key(self, wanted: "Wanted", digest: str = "") -> str:
+    def _key(self, wanted: "HistorySpec", digest: str = "") -> str:
         symbol, start, end = wanted
         return f"{makers()[:16]} {self._source} {symbol} {start} {end} {digest}"
 

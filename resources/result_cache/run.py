@@ -19,7 +19,7 @@ from strategies.base import Strategy
 if TYPE_CHECKING:
     import polars as pl
 
-    from resources.price_store.history_loader import Wanted
+    from resources.price_store.spans import HistorySpec
 
 _SCALING = "scaling"
 _MOST_SCALINGS = 1000
@@ -51,7 +51,7 @@ class RunCache:
     misses: Counter[str] = field(default_factory=Counter)
     _found: dict[int, tuple[list[Backtest], Found]] = field(default_factory=dict)
     _terms: dict[str, str] = field(default_factory=dict)
-    _first: list["Wanted"] = field(default_factory=list)
+    _first: list["HistorySpec"] = field(default_factory=list)
     _references: dict[Backtest, tuple[str, Reference]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class RunCache:
             self._terms[one.name] = terms_key(one, code, common)
         self._results = KnownResults(self.kept, self.files)
 
-    def find(self, part: int, wanted: Sequence["Wanted"]) -> dict[str, tuple[str, ...]]:
+    def find(self, part: int, wanted: Sequence["HistorySpec"]) -> dict[str, tuple[str, ...]]:
         """Return which strategies have to be computed, by symbol; () for a symbol that has all."""
         order = [(symbol, one.name) for symbol, _, _ in wanted for one in self.strategies]
         versions = self.prices.versions(wanted) if self.kept.ask else {}
@@ -113,7 +113,7 @@ class RunCache:
         return tables.results
 
     @property
-    def first_hits(self) -> list["Wanted"]:
+    def first_hits(self) -> list["HistorySpec"]:
         """The first symbols of the run of which a result was known, as many as a probe looks at."""
         return list(self._first)
 
@@ -162,7 +162,7 @@ class RunCache:
         """What was not as it should be, a sentence each."""
         return [*self.kept.troubles, *self._results.troubles]
 
-    def _keep_first(self, wanted: Sequence["Wanted"], found: Found) -> None:
+    def _keep_first(self, wanted: Sequence["HistorySpec"], found: Found) -> None:
         """Keep what a probe may want to look at again."""
         known = {symbol for symbol, _ in found.references}
         room = MOST_SYMBOLS - len(self._first)

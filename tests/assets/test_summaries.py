@@ -160,8 +160,8 @@ def test_an_unreachable_database_fails_the_run_with_one_line_and_no_password(pro
 def test_results_are_those_of_the_engine_alone(project: Project):
     """The orchestration adds nothing to the numbers: read the bars, run the engine, compare."""
     from engine.backtest import VectorBTEngine
-    from resources.price_store.history_loader import load_history
     from strategies.rsi import Rsi
+    from tests.histories import load_history
     from tests.project import END, START
 
     project.run("S01")

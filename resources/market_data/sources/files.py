@@ -16,6 +16,7 @@ import fsspec
 import polars as pl
 from fsspec.implementations.local import LocalFileSystem
 
+from resources.files.unreadable import UNREADABLE
 from resources.market_data.bars import SCHEMA, BadBarsError, validate_bars
 from resources.market_data.source import (
     MarketDataError,
@@ -30,7 +31,6 @@ from resources.market_data.sources.file_reader import (
     refuse_size,
 )
 from resources.market_data.sources.transient_errors import is_out_of_reach
-from resources.price_store.parquet import UNREADABLE
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import did_you_mean
 

@@ -15,6 +15,7 @@ from resources.market_data.bars import data_version
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.history_loader import LoadedHistory, load_histories
 from resources.price_store.parquet import CorruptBarsError, encode, label_of
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import NoStoredBarsError, PriceStore
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.backtest_tables import Provenance, tables_of
@@ -150,7 +151,9 @@ def test_many_symbols_are_loaded_together_and_one_that_is_bad_alone(bucket: str)
         store.write("files", symbol, BARS)
     _another_process().pipe_file(f"{bucket}/prices/files/S05.parquet", b"garbage")
     _another_process().rm_file(f"{bucket}/prices/files/S06.parquet")
-    loaded = dict(load_histories(store, "files", [(symbol, *DAYS) for symbol in symbols]))
+    loaded = dict(
+        load_histories(store, "files", [HistorySpec(symbol, *DAYS) for symbol in symbols])
+    )
     assert list(loaded) == symbols
     assert isinstance(loaded["S05"], CorruptBarsError)
     assert isinstance(loaded["S06"], NoStoredBarsError)
@@ -178,7 +181,7 @@ def test_the_files_of_a_batch_are_fetched_side_by_side(
             under_way -= 1
 
     monkeypatch.setattr(s3fs.S3FileSystem, "_cat_file", counted)
-    wanted = [(symbol, BARS["date"][0], BARS["date"][4]) for symbol in symbols]
+    wanted = [HistorySpec(symbol, BARS["date"][0], BARS["date"][4]) for symbol in symbols]
     loaded = dict(load_histories(store, "files", wanted))
     assert all(isinstance(one, LoadedHistory) for one in loaded.values())
     assert most == len(symbols)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.market_data.bars import SCHEMA, BadBarsError, adjusted, data_version, validate_bars
+from resources.market_data.bars import SCHEMA, BadBarsError, data_version, validate_bars
 
 START = date(2021, 1, 4)
 
@@ -125,17 +125,3 @@ def test_the_data_version_changes_with_the_last_bit_of_any_column(column: str):
 def test_the_data_version_does_not_tell_minus_zero_from_zero():
     zero, minus = with_cell("volume", 1, 0.0), with_cell("volume", 1, -0.0)
     assert data_version(zero) == data_version(minus)
-
-
-def test_adjusting_halves_prices_keeps_volume_and_drops_the_factor():
-    first = adjusted(bars()).row(0)
-    assert first == (START, 49.75, 50.5, 49.5, 50.0, 1000.0)
-
-
-@settings(deadline=None)
-@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
-def test_an_adjusted_bar_stays_valid(factor: float, price: float):
-    frame = bars(1).with_columns(
-        open=price, close=price, low=price, high=np.nextafter(price, np.inf), adjustment=factor
-    )
-    validate_bars("AAPL", adjusted(frame).with_columns(adjustment=1.0))

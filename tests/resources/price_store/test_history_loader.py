@@ -11,15 +11,20 @@ import fsspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
+from resources.market_data.bars import SCHEMA
 from resources.market_data.sources.sample import SampleSource
 from resources.market_data.sources.synthetic import SyntheticSource
-from resources.price_store.history_loader import _BATCH, LoadedHistory, load_histories, load_history
+from resources.price_store.history_loader import _BATCH, LoadedHistory, load_histories, to_history
 from resources.price_store.parquet import CorruptBarsError, StoredFile
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import NoStoredBarsError, PriceStore, PriceStoreError
 from strategies.registry import registered_strategies
+from tests.histories import load_history
 
 START, END = date(2020, 1, 1), date(2021, 12, 31)
 BARS = SyntheticSource().fetch("AAPL", date(2019, 1, 1), date(2022, 6, 30))
@@ -106,6 +111,17 @@ def test_prices_are_adjusted_across_a_split_and_volume_is_as_traded(tmp_path: Pa
     assert history.bars.volume.tolist() == traded["volume"].to_list()
 
 
+@settings(deadline=None)
+@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
+def test_an_adjusted_bar_stays_valid(factor: float, price: float):
+    above = float(np.nextafter(price, np.inf))
+    numbers = (price, above, price, price, 1000.0, factor)
+    bars = pl.DataFrame([(START, *numbers)], schema=dict(SCHEMA), orient="row")
+    adjusted = to_history("AAPL", bars).bars
+    assert adjusted.low[0] <= adjusted.open[0] == adjusted.close[0] <= adjusted.high[0]
+    assert adjusted.volume[0] == 1000.0
+
+
 def test_days_without_stored_bars_are_an_error_that_says_what_to_do(store: PriceStore):
     with pytest.raises(NoStoredBarsError, match="materialize prices for this window first"):
         _load(store, date(2023, 1, 1), date(2023, 2, 1))
@@ -118,10 +134,16 @@ def _universe(store: PriceStore, count: int) -> list[str]:
     return symbols
 
 
+def _specs(symbols: list[str]) -> list[HistorySpec]:
+    """Return the days that `_universe` stores of each symbol."""
+    dates = BARS["date"]
+    return [HistorySpec(symbol, dates[n], dates[n + 99]) for n, symbol in enumerate(symbols)]
+
+
 def test_many_are_loaded_in_their_order_each_as_it_is_alone(store: PriceStore):
     symbols = _universe(store, 200)
     first, last = BARS["date"][199], BARS["date"][99]
-    wanted = [(symbol, BARS["date"][n], BARS["date"][n + 99]) for n, symbol in enumerate(symbols)]
+    wanted = _specs(symbols)
     assert first > last  # ragged: no day is in all of them
     loaded = list(load_histories(store, "synthetic", wanted))
     assert [symbol for symbol, _ in loaded] == symbols
@@ -146,7 +168,7 @@ def test_a_symbol_that_cannot_be_loaded_spoils_no_other_of_its_batch(store: Pric
     days = {s: (BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)}
     days[symbols[5]] = (date(2001, 1, 1), date(2001, 2, 1))
     days["../S000"] = days[symbols[0]]
-    loaded = dict(load_histories(store, "synthetic", [(s, *days[s]) for s in days]))
+    loaded = dict(load_histories(store, "synthetic", [HistorySpec(s, *days[s]) for s in days]))
     assert [type(one) for one in loaded.values()] == [
         LoadedHistory,
         CorruptBarsError,
@@ -163,7 +185,7 @@ def test_a_root_with_brackets_is_never_taken_for_a_pattern(request: pytest.Fixtu
     store, fs = PriceStore(root="memory://run[1]/prices"), fsspec.filesystem("memory")
     request.addfinalizer(lambda: [fs.rm_file(file) for file in fs.find("/run[1]")])
     symbols = _universe(store, 3)
-    wanted = [(s, BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)]
+    wanted = _specs(symbols)
     loaded = [one for _, one in load_histories(store, "synthetic", [*wanted, *wanted])]
     assert [one.history.symbol for one in loaded if isinstance(one, LoadedHistory)] == symbols * 2
 
@@ -173,7 +195,7 @@ def test_of_a_large_universe_only_some_batches_are_held_at_once(
 ):
     """What has been read is let go, whatever the number of symbols: counted, file by file."""
     symbols = _universe(store, 130)
-    wanted = [(s, BARS["date"][n], BARS["date"][n + 99]) for n, s in enumerate(symbols)] * 16
+    wanted = _specs(symbols) * 16
     held: list[weakref.ref[pl.DataFrame]] = []
     histories: list[weakref.ref[LoadedHistory]] = []
     most, read_many = 0, PriceStore.read_many
@@ -207,7 +229,7 @@ def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
         for number in range(100_000):
             asked.append(number)
             place = number % 3
-            yield symbols[place], BARS["date"][place], BARS["date"][place + 99]
+            yield HistorySpec(symbols[place], BARS["date"][place], BARS["date"][place + 99])
 
     loaded = load_histories(store, "synthetic", wanted())
     for _ in range(500):

@@ -9,20 +9,22 @@ import pytest
 
 import resources.price_store.history_loader
 from engine.equal_weight import EqualWeight
-from resources.config.run_settings import RunSettings
+from engine.settings import Window
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store import universe_benchmark as module
-from resources.price_store.history_loader import load_histories, load_history
+from resources.price_store.history_loader import load_histories
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import (
     LEAST_SHARE,
     UniverseBenchmark,
-    universe_benchmark,
+    load_universe_benchmark,
 )
 from resources.universe import Listing, Universe
+from tests.histories import load_history
 
-START, END = date(2021, 1, 1), date(2021, 3, 31)
-ASKED = (date(2020, 1, 2), END)  # the window and a year of warm-up before it
+WINDOW = Window(date(2021, 1, 1), date(2021, 3, 31))
+HISTORY_START = date(2020, 1, 2)  # a year of warm-up before the window
+ASKED = (HISTORY_START, WINDOW.end)
 SYMBOLS = [f"S{number:02}" for number in range(20)]
 UNIVERSE = Universe(tuple(Listing(symbol) for symbol in SYMBOLS))
 BARS = {symbol: SyntheticSource().fetch(symbol, *ASKED) for symbol in SYMBOLS}
@@ -37,14 +39,12 @@ def store(tmp_path: Path) -> PriceStore:
     return store
 
 
-def _settings(**changes: Any) -> RunSettings:
-    return RunSettings(**{"start": START.isoformat(), "end": END.isoformat(), **changes})
-
-
 def _benchmark(
-    store: PriceStore, universe: Universe = UNIVERSE, **changes: Any
+    store: PriceStore, universe: Universe = UNIVERSE, *, enabled: bool = True
 ) -> UniverseBenchmark:
-    return universe_benchmark(universe, store, "synthetic", _settings(**changes))
+    return load_universe_benchmark(
+        universe, store, "synthetic", WINDOW, HISTORY_START, enabled=enabled
+    )
 
 
 def _remove(store: PriceStore, *symbols: str) -> None:
@@ -54,7 +54,7 @@ def _remove(store: PriceStore, *symbols: str) -> None:
 
 def test_it_is_the_engines_of_all_symbols_in_the_universes_order(store: PriceStore) -> None:
     histories = [load_history(store, "synthetic", symbol, *ASKED).history for symbol in SYMBOLS]
-    expected = EqualWeight.of(histories, _settings().window())
+    expected = EqualWeight.of(histories, WINDOW)
     benchmark = _benchmark(store)
     assert benchmark.equal_weight is not None
     assert benchmark.equal_weight.level.tobytes() == expected.level.tobytes()
@@ -122,7 +122,7 @@ def test_only_the_days_on_which_a_symbol_was_listed_count(store: PriceStore) -> 
     listed = Universe((Listing("S00", None, first, last), *UNIVERSE.listings[1:]))
     cut = load_history(store, "synthetic", "S00", first, last).history
     rest = [load_history(store, "synthetic", one, *ASKED).history for one in SYMBOLS[1:]]
-    expected = EqualWeight.of([cut, *rest], _settings().window())
+    expected = EqualWeight.of([cut, *rest], WINDOW)
     assert _benchmark(store, listed).version == expected.version != _benchmark(store).version
 
 
@@ -135,7 +135,7 @@ def test_symbols_that_were_not_listed_in_the_window_are_not_missed(store: PriceS
 
 
 def test_bars_of_another_source_do_not_count(store: PriceStore) -> None:
-    benchmark = universe_benchmark(UNIVERSE, store, "sample", _settings())
+    benchmark = load_universe_benchmark(UNIVERSE, store, "sample", WINDOW, HISTORY_START)
     assert benchmark.equal_weight is None
     assert benchmark.missing
 
@@ -143,9 +143,9 @@ def test_bars_of_another_source_do_not_count(store: PriceStore) -> None:
 def test_turned_off_it_reads_nothing_and_is_not_missed(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_histories", None)
+    monkeypatch.setattr(module, "_load", None)
     monkeypatch.setattr(PriceStore, "symbols", None)
-    benchmark = _benchmark(store, universe_benchmark=False)
+    benchmark = _benchmark(store, enabled=False)
     assert (benchmark.equal_weight, benchmark.missing) == (None, False)
     assert benchmark.sentence == "equal-weight universe: turned off in run_settings"
 
@@ -154,7 +154,7 @@ def test_too_few_files_are_told_by_one_listing_without_reading_any(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _remove(store, *SYMBOLS[1:])
-    monkeypatch.setattr(module, "_histories", None)
+    monkeypatch.setattr(module, "_load", None)
     assert _benchmark(store).sentence.endswith(
         "1 of 20 symbols have prices; at least 17 are needed"
     )

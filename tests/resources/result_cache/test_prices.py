@@ -12,15 +12,17 @@ import resources.price_store.history_loader
 from engine.equal_weight import EqualWeight
 from engine.settings import Window
 from resources.market_data.sources.synthetic import SyntheticSource
-from resources.price_store.history_loader import load_histories, load_history
+from resources.price_store.history_loader import load_histories
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.result_cache.kept import Kept
 from resources.result_cache.prices import KnownPrices
+from tests.histories import load_history
 
 DAYS = date(2021, 1, 4), date(2021, 6, 30)
 WINDOW = Window(date(2021, 3, 1), DAYS[1])
 SYMBOLS = ["A", "B", "C"]
-WANTED = [(symbol, *DAYS) for symbol in SYMBOLS]
+WANTED = [HistorySpec(symbol, *DAYS) for symbol in SYMBOLS]
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_a_version_is_known_once_its_bars_were_loaded(
 
 def test_other_days_of_the_same_file_are_another_version(kept: Kept, store: PriceStore):
     list(_known(kept, store).load(WANTED))
-    assert _known(kept, store).versions([("A", DAYS[0], date(2021, 5, 31))]) == {}
+    assert _known(kept, store).versions([HistorySpec("A", DAYS[0], date(2021, 5, 31))]) == {}
 
 
 def test_a_universe_is_computed_once_and_has_the_same_bits(

@@ -1,0 +1,15 @@
+"""Which days of a symbol: a span, and the history that a backtest asks for. Loads nothing heavy."""
+
+from datetime import date
+from typing import NamedTuple
+
+Span = tuple[date, date]
+"""A first and a last day, both inclusive."""
+
+
+class HistorySpec(NamedTuple):
+    """A symbol, and the first and the last day of its history, both inclusive."""
+
+    symbol: str
+    start: date
+    end: date
