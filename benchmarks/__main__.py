@@ -10,8 +10,8 @@ from benchmarks.harness import CONSOLE
 from benchmarks.render import write_page
 from benchmarks.report import Record
 
-QUESTIONS = {
-    "rival_vectorbt": "engine",
+BENCHMARKS = {
+    "vectorbt_baseline": "engine",
     "start": "engine",
     "growth": "engine",
     "memory": "engine",
@@ -23,13 +23,13 @@ QUESTIONS = {
     "load": "store",
     "bookkeeping": "orchestration",
     "main_job": "orchestration",
-    "thousand": "orchestration",
+    "thousand_symbols": "orchestration",
     "imports": "orchestration",
-    "sessions": "orchestration",
-    "passes": "store",
-    "budget": "market_data",
+    "concurrent_requests": "orchestration",
+    "result_cache": "store",
+    "rate_limiter": "market_data",
 }
-"""In the order of the page; each with its room, the folder of its file."""
+"""In the order of the page; each with its group, which is the folder of its file."""
 
 PAGE = Path("docs/benchmarks.md")
 
@@ -37,8 +37,8 @@ PAGE = Path("docs/benchmarks.md")
 def main(arguments: list[str] | None = None) -> int:
     """Run all in processes of their own; return 1 when a limit is missed or one broke."""
     given = _parser().parse_args(arguments)
-    failed = [name for name in given.questions if _run(name, given)]
-    kept = [given.results / f"{name}.json" for name in given.questions]
+    failed = [name for name in given.benchmarks if _run(name, given)]
+    kept = [given.results / f"{name}.json" for name in given.benchmarks]
     broken = [path.stem for path in kept if not path.exists()]
     if broken:
         CONSOLE.print(f"Broken: {', '.join(broken)}; no page is written.", style="bold red")
@@ -58,7 +58,7 @@ def _run(name: str, given: argparse.Namespace) -> int:
     command = [
         sys.executable,
         "-m",
-        f"benchmarks.{QUESTIONS[name]}.{name}",
+        f"benchmarks.{BENCHMARKS[name]}.{name}",
         "--results",
         str(given.results),
     ]
@@ -77,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the page to write (default {PAGE}; with --quick, beside the results)",
     )
     parser.add_argument(
-        "questions", nargs="*", default=list(QUESTIONS), metavar="NAME", help=", ".join(QUESTIONS)
+        "benchmarks",
+        nargs="*",
+        default=list(BENCHMARKS),
+        metavar="NAME",
+        help=", ".join(BENCHMARKS),
     )
     return parser
 

@@ -37,7 +37,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Question:
+class Benchmark:
     """One benchmark.
 
     Parameters
@@ -48,28 +48,28 @@ class Question:
         The docstring of its file: the first line is its heading.
     limits
         What it holds, by name.
-    ask
+    run
         Measures and judges.
-    room
+    group
         The folder of its file.
     """
 
     name: str
     text: str
     limits: Mapping[str, float]
-    ask: Callable[[Options], Report]
-    room: str = "engine"
+    run: Callable[[Options], Report]
+    group: str = "engine"
 
 
-def main(question: Question, arguments: list[str] | None = None) -> int:
+def main(benchmark: Benchmark, arguments: list[str] | None = None) -> int:
     """Run a benchmark from the command line; return 1 when a limit is missed, otherwise 0."""
-    given = _parser(question).parse_args(arguments)
+    given = _parser(benchmark).parse_args(arguments)
     rounds = given.rounds or (2 if given.quick else 7)
-    options = Options(given.quick, rounds, {**question.limits, **dict(given.limit)})
-    CONSOLE.rule(question.text.splitlines()[0])
-    report = question.ask(options)
+    options = Options(given.quick, rounds, {**benchmark.limits, **dict(given.limit)})
+    CONSOLE.rule(benchmark.text.splitlines()[0])
+    report = benchmark.run(options)
     show(report)
-    record = Record(question.name, question.text, given.quick, machine(), report, question.room)
+    record = Record(benchmark.name, benchmark.text, given.quick, machine(), report, benchmark.group)
     CONSOLE.print(f"Written to {record.write(given.results)}", style="dim")
     return MISSED if report.missed else MET
 
@@ -99,21 +99,21 @@ def _print(title: str, columns: list[str], rows: list[list[str]]) -> None:
     CONSOLE.print(screen)
 
 
-def _parser(question: Question) -> argparse.ArgumentParser:
+def _parser(benchmark: Benchmark) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{question.room}.{question.name}",
-        description=question.text,
+        prog=f"python -m benchmarks.{benchmark.group}.{benchmark.name}",
+        description=benchmark.text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_common(parser)
     parser.add_argument(
         "--limit",
         metavar="NAME=VALUE",
-        type=_named(question.limits),
+        type=_named(benchmark.limits),
         action="append",
         default=[],
         help="judge by another limit; there are: "
-        + (", ".join(f"{name}={value:g}" for name, value in question.limits.items()) or "none"),
+        + (", ".join(f"{name}={value:g}" for name, value in benchmark.limits.items()) or "none"),
     )
     return parser
 

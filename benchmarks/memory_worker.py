@@ -23,7 +23,7 @@ _MEGABYTE = 2**20
 _WARM_UP_SYMBOLS = 20
 
 
-def probe(symbols: int, bars: int) -> dict[str, float]:
+def measure(symbols: int, bars: int) -> dict[str, float]:
     """Return resident memory before, at its peak and after, in MB, and how much was done."""
     engine, strategies = VectorBTEngine(), nine_strategies()
     _run(engine, strategies, (history(number, bars) for number in range(_WARM_UP_SYMBOLS)))
@@ -76,4 +76,4 @@ def _shown(symbols: int, bars: int) -> Iterator[History]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(probe(int(sys.argv[1]), int(sys.argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(measure(int(sys.argv[1]), int(sys.argv[2]))) + "\n")

@@ -78,7 +78,7 @@ def _outcome(verdict: Verdict) -> str:
 def _section(record: Record, plot: Path | None) -> str:
     heading, _, text = inspect.cleandoc(record.text).partition("\n")
     parts = [f"\n## {heading.rstrip('.')}\n", text.strip(), ""]
-    parts += [f"`python -m benchmarks.{record.room}.{record.name}`\n"]
+    parts += [f"`python -m benchmarks.{record.group}.{record.name}`\n"]
     if plot is not None:
         parts += [f"![Time over size, both axes logarithmic]({plot.name})\n"]
     for table in record.report.tables:

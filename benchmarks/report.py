@@ -104,7 +104,7 @@ class Record:
     quick: bool
     machine: dict[str, str]
     report: Report
-    room: str = "engine"
+    group: str = "engine"
 
     def write(self, folder: Path) -> Path:
         """Write the record as JSON into the folder, and return its path."""

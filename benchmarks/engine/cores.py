@@ -15,7 +15,7 @@ from statistics import median
 
 import psutil
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE, Timings, interleave, seconds_of
 from benchmarks.machine import cores
 from benchmarks.report import Report, Table, Verdict
@@ -34,7 +34,7 @@ _MOST_ROUNDS = 5
 _MORE = 3
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Judge the large universe and the small one."""
     large, small = ((30, 252), (5, 252)) if options.quick else ((1000, 2520), (110, 252))
     report = Report()
@@ -139,9 +139,9 @@ def _table(title: str, timings: Timings, runs: Mapping[str, _Run]) -> Table:
     return Table(title, columns, rows)
 
 
-QUESTION = Question(
-    "cores", __doc__ or "", {"times_one": 1.7, "times_small": 1.1, "small_processes": 0.0}, ask
+BENCHMARK = Benchmark(
+    "cores", __doc__ or "", {"times_one": 1.7, "times_small": 1.1, "small_processes": 0.0}, run
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

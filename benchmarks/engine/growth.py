@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import Contender, interleave
 from benchmarks.report import Curve, Report, Table, Verdict
 from benchmarks.universe import WINDOW, nine_strategies, universe
@@ -23,7 +23,7 @@ from engine.history import History
 _MOST_ROUNDS = 5
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Fit both exponents."""
     bars = (252, 504, 756) if options.quick else (252, 756, 2520, 5040)
     symbols = (10, 20, 40) if options.quick else (100, 300, 1000, 3000, 10_000)
@@ -85,7 +85,7 @@ def _pairs(sizes: Sequence[int]) -> range:
     return range(len(sizes) - 1)
 
 
-QUESTION = Question("growth", __doc__ or "", {"exponent": 1.05}, ask)
+BENCHMARK = Benchmark("growth", __doc__ or "", {"exponent": 1.05}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import WINDOW, history, nine_strategies
@@ -23,10 +23,10 @@ BUDGETS = (100_000, 32_000_000, 1_000_000_000)
 _ROOT = Path(__file__).parents[2]
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Run the large universe in a process of its own, and a small one under each budget."""
     symbols, bars = (100, 504) if options.quick else (10_000, 2520)
-    found = _probe(symbols, bars)
+    found = _run_worker(symbols, bars)
     digests = {budget: _digest(budget, 10 if options.quick else 60) for budget in BUDGETS}
     return Report(
         [
@@ -65,7 +65,7 @@ def ask(options: Options) -> Report:
     )
 
 
-def _probe(symbols: int, bars: int) -> dict[str, float]:
+def _run_worker(symbols: int, bars: int) -> dict[str, float]:
     """Return what a fresh process says of itself; its progress goes to the screen."""
     CONSOLE.print(f"{symbols:,} x {bars:,} x 9 in a process of its own; this takes a while.")
     command = [sys.executable, "-m", "benchmarks.memory_worker", str(symbols), str(bars)]
@@ -84,7 +84,7 @@ def _digest(budget: int, symbols: int) -> str:
     return digest.hexdigest()
 
 
-QUESTION = Question("memory", __doc__ or "", {"growth_mb": 500.0, "digests": 1.0}, ask)
+BENCHMARK = Benchmark("memory", __doc__ or "", {"growth_mb": 500.0, "digests": 1.0}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

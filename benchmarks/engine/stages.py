@@ -13,7 +13,7 @@ from functools import partial
 from statistics import median
 from typing import TypeVar
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import interleave
 from benchmarks.report import Report, Table
 from benchmarks.universe import WINDOW, nine_strategies, universe
@@ -33,7 +33,7 @@ STAGED = "stage by stage"
 Answer = TypeVar("Answer")
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Time the stages on short and on long histories."""
     sizes = [(5, 252)] if options.quick else [(110, 252), (100, 756), (100, 2520)]
     rows = [_row(symbols, bars, options.rounds) for symbols, bars in sizes]
@@ -91,7 +91,7 @@ class _Pass:
         return answer
 
 
-QUESTION = Question("stages", __doc__ or "", {}, ask)
+BENCHMARK = Benchmark("stages", __doc__ or "", {}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

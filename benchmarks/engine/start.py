@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.report import Report, Table, Verdict
 
@@ -60,7 +60,7 @@ for result in outcome.results:
 """
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Start processes of each kind in turn."""
     symbols, bars = (10, 252) if options.quick else (100, 756)
     for package in ("engine", "strategies"):
@@ -100,7 +100,7 @@ def _table(timings: Timings) -> Table:
     return Table("From process start to its end", ["Process", "s", "times imports", "spread"], rows)
 
 
-QUESTION = Question("start", __doc__ or "", {"times_imports": 2.0}, ask)
+BENCHMARK = Benchmark("start", __doc__ or "", {"times_imports": 2.0}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

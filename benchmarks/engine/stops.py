@@ -10,13 +10,13 @@ import sys
 from functools import partial
 from typing import Any
 
-from benchmarks.benchmark import Options, Question, main
-from benchmarks.engine.vectorbt_baseline import run
+from benchmarks.benchmark import Benchmark, Options, main
+from benchmarks.engine.vectorbt_baseline import run_and_read
 from benchmarks.harness import Contender, Timings, interleave
 from benchmarks.replay import Replay
 from benchmarks.report import Report, Table
 from benchmarks.universe import universe
-from benchmarks.vectorbt_baseline import Frames, summary
+from benchmarks.vectorbt_portfolio import Frames, summary
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings
 from strategies.sma_cross import SmaCross
@@ -32,7 +32,7 @@ LEVELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 """The levels as `BacktestSettings` names them, and as vectorbt does."""
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Compare levels and libraries in the same rounds."""
     symbols, bars = (20, 252) if options.quick else (100, 756)
     timings = interleave(f"{symbols} x {bars}", _contenders(symbols, bars), options.rounds)
@@ -47,7 +47,7 @@ def _contenders(symbols: int, bars: int) -> dict[str, Contender]:
     contenders: dict[str, Contender] = {}
     for level, (own, theirs) in LEVELS.items():
         engine = VectorBTEngine(BacktestSettings(**own))
-        contenders[f"engine, {level}"] = partial(run, histories, replay, engine)
+        contenders[f"engine, {level}"] = partial(run_and_read, histories, replay, engine)
         contenders[f"vectorbt, {level}"] = partial(summary, frames, **theirs)
     return contenders
 
@@ -62,7 +62,7 @@ def _row(level: str, timings: Timings, symbols: int) -> list[str]:
     ]
 
 
-QUESTION = Question("stops", __doc__ or "", {}, ask)
+BENCHMARK = Benchmark("stops", __doc__ or "", {}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

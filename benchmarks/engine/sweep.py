@@ -7,7 +7,7 @@ other strategies' sweeps are shown beside their own plain batches, and are not j
 
 import sys
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import NINE, WINDOW, universe
@@ -23,7 +23,7 @@ SWEEP = "sweep"
 BATCH = "batch"
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Judge the sweep of sma_cross, and show the others."""
     symbols, bars = (4, 252) if options.quick else (110, 756)
     histories = universe(symbols, bars)
@@ -81,7 +81,7 @@ def _row(name: str, timings: Timings, symbols: int) -> list[str]:
     ]
 
 
-QUESTION = Question("sweep", __doc__ or "", {"times_batch": 0.8}, ask)
+BENCHMARK = Benchmark("sweep", __doc__ or "", {"times_batch": 0.8}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

@@ -11,12 +11,12 @@ trades are read. Before anything is timed, metrics and trades are compared, to 1
 import sys
 from functools import partial
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.replay import Replay
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import WINDOW, universe
-from benchmarks.vectorbt_baseline import Frames, require_agreement, summary
+from benchmarks.vectorbt_portfolio import Frames, require_agreement, summary
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.results import BacktestResult
@@ -33,7 +33,7 @@ IN_PARTS = "vectorbt, 200 columns a call"
 _PART = 200
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Compare on a small and on a large universe."""
     sizes = [(20, 252), (40, 252)] if options.quick else [(100, 756), (1000, 2520)]
     report = Report()
@@ -54,7 +54,7 @@ def ask(options: Options) -> Report:
     return report
 
 
-def run(
+def run_and_read(
     histories: list[History], strategy: Strategy, engine: VectorBTEngine
 ) -> list[BacktestResult]:
     """Run a batch and read all that a caller would."""
@@ -68,11 +68,11 @@ def _timings(symbols: int, bars: int, options: Options) -> tuple[int, Timings]:
     histories, engine = universe(symbols, bars), VectorBTEngine()
     replay = Replay.of(SmaCross(), histories)
     frames = Frames.of(histories, SmaCross())
-    metrics = require_agreement(frames, run(histories, replay, engine))
+    metrics = require_agreement(frames, run_and_read(histories, replay, engine))
     contenders = {
-        OWN: partial(run, histories, replay, engine),
+        OWN: partial(run_and_read, histories, replay, engine),
         AT_ONCE: partial(summary, frames),
-        OWN_SIGNALS: partial(run, histories, SmaCross(), engine),
+        OWN_SIGNALS: partial(run_and_read, histories, SmaCross(), engine),
     }
     if symbols > _PART:
         contenders[IN_PARTS] = partial(_in_parts, frames)
@@ -101,7 +101,7 @@ def _table(symbols: int, bars: int, timings: Timings, rival: str) -> Table:
     return Table(f"{symbols:,} symbols x {bars:,} bars, sma_cross", columns, rows)
 
 
-QUESTION = Question("rival_vectorbt", __doc__ or "", {"times_vectorbt": 3.0}, ask)
+BENCHMARK = Benchmark("vectorbt_baseline", __doc__ or "", {"times_vectorbt": 3.0}, run)
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE
 from benchmarks.market_data.rate_limiter_worker import (
     ALONE,
@@ -52,7 +52,7 @@ class Seen:
         return (self.requests - 1) / self.seconds / A_SECOND
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Judge how many were refused, and how much of the budget was used."""
     processes, symbols = (2, 20) if options.quick else (8, 400)
     report = Report()
@@ -119,9 +119,13 @@ def _table(title: str, seen: dict[str, Seen]) -> Table:
     return Table(title, columns, rows)
 
 
-QUESTION = Question(
-    "budget", __doc__ or "", {"refused": 0, "used": 0.90, "used_database": 0.90}, ask, "market_data"
+BENCHMARK = Benchmark(
+    "rate_limiter",
+    __doc__ or "",
+    {"refused": 0, "used": 0.90, "used_database": 0.90},
+    run,
+    "market_data",
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

@@ -9,7 +9,7 @@ dagster-postgres.
 
 import sys
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.orchestration.graphs import (
     OURS,
@@ -27,7 +27,7 @@ ASSETS = 12
 _MOST_ROUNDS = 3
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Run the graph on each storage in turn."""
     partitions, fewer = (5, 2) if options.quick else (110, 22)
     rounds = min(options.rounds, _MOST_ROUNDS)
@@ -71,7 +71,7 @@ def _table(title: str, timings: Timings, rival: str, partitions: int) -> Table:
     return Table(title, columns, rows)
 
 
-QUESTION = Question("bookkeeping", __doc__ or "", {"times_stock": 0.2}, ask, "orchestration")
+BENCHMARK = Benchmark("bookkeeping", __doc__ or "", {"times_stock": 0.2}, run, "orchestration")
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

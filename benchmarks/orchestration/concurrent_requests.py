@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE
 from benchmarks.report import Report, Table, Verdict
 from pipelines.partitions import tags_of
@@ -51,7 +51,7 @@ class Rush:
     mixed_up: int
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Let the users ask on either instance, in turn."""
     sessions = drawn(4 if options.quick else 20)
     rushes: dict[str, list[Rush]] = {OURS: [], STOCK: []}
@@ -141,9 +141,13 @@ def _report(rushes: Mapping[str, list[Rush]], options: Options) -> Report:
     )
 
 
-QUESTION = Question(
-    "sessions", __doc__ or "", {"seconds": 600.0, "times_stock": 0.8}, ask, "orchestration"
+BENCHMARK = Benchmark(
+    "concurrent_requests",
+    __doc__ or "",
+    {"seconds": 600.0, "times_stock": 0.8},
+    run,
+    "orchestration",
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

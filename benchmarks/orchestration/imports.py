@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import interleave
 from benchmarks.report import Report, Table, Verdict
 
@@ -22,7 +22,7 @@ _PACKAGES = ("pipelines", "assets", "resources", "engine", "strategies")
 _LEAST_ROUNDS = 15
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Start processes of each kind in turn."""
     for package in _PACKAGES:
         compileall.compile_dir(_ROOT / package, quiet=1)
@@ -50,7 +50,7 @@ def _run(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=_ROOT, check=True)
 
 
-QUESTION = Question("imports", __doc__ or "", {"times_dagster": 1.3}, ask, "orchestration")
+BENCHMARK = Benchmark("imports", __doc__ or "", {"times_dagster": 1.3}, run, "orchestration")
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

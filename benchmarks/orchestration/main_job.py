@@ -10,7 +10,7 @@ job; there the whole job must be done while Dagster's own storage keeps the book
 import shutil
 import sys
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import Timings, interleave
 from benchmarks.orchestration.graphs import (
     OURS,
@@ -31,7 +31,7 @@ WORK, EMPTY = "main job", "empty bodies"
 _MOST_ROUNDS = 3
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Run both graphs on both storages in turn."""
     symbols = [f"S{number:03}" for number in range(4 if options.quick else 110)]
     home = scratch()
@@ -105,13 +105,13 @@ def _table(timings: Timings, size: str) -> Table:
     return Table(size, columns, rows)
 
 
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "main_job",
     __doc__ or "",
     {"times_empty": 1.25, "times_stock_empty": 1.0},
-    ask,
+    run,
     "orchestration",
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

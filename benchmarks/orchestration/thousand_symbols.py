@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE
 from benchmarks.machine import cores
 from benchmarks.orchestration.graphs import scratch
@@ -29,7 +29,7 @@ _BETWEEN_LOOKS = 0.02
 _OURS = ("GAUNTLET_", "DAGSTER_", "DATABASE_URL")
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Run the command once, and look at its processes meanwhile."""
     symbols = 20 if options.quick else 1000
     folder = scratch()
@@ -91,9 +91,9 @@ def _peak_mb(process: psutil.Process) -> float:
     return int(found[1]) / 1024 if found else process.memory_info().rss / 2**20
 
 
-QUESTION = Question(
-    "thousand", __doc__ or "", {"seconds": 120.0, "memory_mb": 1500.0}, ask, "orchestration"
+BENCHMARK = Benchmark(
+    "thousand_symbols", __doc__ or "", {"seconds": 120.0, "memory_mb": 1500.0}, run, "orchestration"
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

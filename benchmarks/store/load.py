@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE, interleave
 from benchmarks.report import Report, Table, Verdict
 from resources.market_data.bars import SCHEMA
@@ -33,7 +33,7 @@ SOURCE = "files"
 _FIRST_DAY = date(2014, 1, 1)
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Judge time and memory."""
     symbols, bars, many = (20, 252, 60) if options.quick else (1000, 2520, 10_000)
     report = Report()
@@ -123,7 +123,7 @@ def _memory(
     report.tables.append(Table(f"{many:,} symbols, let go one by one", ["", "Value"], rows))
 
 
-QUESTION = Question("load", __doc__ or "", {"times_scan": 2.0, "growth_mb": 100.0}, ask, "store")
+BENCHMARK = Benchmark("load", __doc__ or "", {"times_scan": 2.0, "growth_mb": 100.0}, run, "store")
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

@@ -17,7 +17,7 @@ from resources.price_store.store import PriceStore
 _MEGABYTE = 2**20
 
 
-def probe(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
+def measure(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
     """Load so many symbols and let go of each; return what it took."""
     store = PriceStore(root=root)
     for _ in load_histories(store, SOURCE, wanted(stored, bars)):
@@ -36,4 +36,4 @@ def probe(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     root, *numbers = sys.argv[1:]
-    sys.stdout.write(json.dumps(probe(root, *map(int, numbers))) + "\n")
+    sys.stdout.write(json.dumps(measure(root, *map(int, numbers))) + "\n")

@@ -23,27 +23,27 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE
 from benchmarks.report import Report, Table, Verdict
 
 COLD, AGAIN, OTHER, FORCED = "cold", "same again", "other parameters", "same, by force"
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Judge the speed-up and the hit rates."""
     # Not removed by a block: the database's server lives until this process ends.
     folder = tempfile.mkdtemp(prefix="gauntlet-benchmark-")
     symbols = 4 if options.quick else 20
-    _probe(folder, symbols, "prepare")
+    _run_worker(folder, symbols, "prepare")
     rounds: list[dict[str, Any]] = []
     for number in range(options.rounds):
         CONSOLE.print(f"round {number + 1} of {options.rounds}", style="dim")
-        rounds.append(_probe(folder, symbols, f"round-{number}"))
+        rounds.append(_run_worker(folder, symbols, f"round-{number}"))
     return _report(rounds, options)
 
 
-def _probe(folder: str, symbols: int, name: str) -> dict[str, Any]:
+def _run_worker(folder: str, symbols: int, name: str) -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",
@@ -54,7 +54,7 @@ def _probe(folder: str, symbols: int, name: str) -> dict[str, Any]:
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"the probe failed: {done.stderr[-2000:]}")
+        raise RuntimeError(f"the worker failed: {done.stderr[-2000:]}")
     answer = Path(folder) / f"{name}.json"
     return json.loads(answer.read_text())
 
@@ -116,13 +116,13 @@ def _table_of_rival(rounds: list[dict[str, Any]], rival: float) -> Table:
     return Table(f"joblib.Memory, {rival:.1f} times as fast when known", ["Pass", "ms"], rows)
 
 
-QUESTION = Question(
-    "passes",
+BENCHMARK = Benchmark(
+    "result_cache",
     __doc__ or "",
     {"times_cold": 20.0, "times_forced": 5.0, "times_joblib": 1.0},
-    ask,
+    run,
     "store",
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

@@ -22,7 +22,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from benchmarks.benchmark import Options, Question, main
+from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE, Timings, interleave
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.store.rows import results
@@ -37,7 +37,7 @@ _JSON = ("parameters", "settings", "undefined", "seeds")
 _MOST_ROUNDS = 5
 
 
-def ask(options: Options) -> Report:
+def run(options: Options) -> Report:
     """Judge speed and memory."""
     rows, backtests, each = (200, 20, 50) if options.quick else (10_000, 10_000, 100)
     report = Report()
@@ -141,13 +141,13 @@ def _table(title: str, timings: Timings, rows: dict[str, int]) -> Table:
     return Table(title, ["Way", "Rows", "s", "us a row", "rows/s", "spread"], body)
 
 
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "save",
     __doc__ or "",
     {"times_orm": 30.0, "times_executemany": 3.0, "growth_mb": 300.0},
-    ask,
+    run,
     "store",
 )
 
 if __name__ == "__main__":
-    sys.exit(main(QUESTION))
+    sys.exit(main(BENCHMARK))

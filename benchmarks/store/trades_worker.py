@@ -18,7 +18,7 @@ _MEGABYTE = 1_000_000
 _BETWEEN_SAMPLES = 0.005
 
 
-def probe(home: str, backtests: int, each: int) -> dict[str, Any]:
+def measure(home: str, backtests: int, each: int) -> dict[str, Any]:
     """Save so many backtests with so many trades each under `home`; return what it took."""
     manager = ResultStore(home=home).manager()
     frame = results(backtests)
@@ -50,4 +50,4 @@ def probe(home: str, backtests: int, each: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(probe(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))) + "\n")
+    sys.stdout.write(json.dumps(measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))) + "\n")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.replay import Replay
 from benchmarks.universe import WINDOW, universe
-from benchmarks.vectorbt_baseline import DisagreementError, Frames, require_agreement
+from benchmarks.vectorbt_portfolio import DisagreementError, Frames, require_agreement
 from engine.backtest import VectorBTEngine
 from engine.metrics import METRICS
 from engine.settings import BacktestSettings
