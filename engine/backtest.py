@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
-from engine.blocks import Block, BlockOutcome, Chunk, Terms, chunks, run_block
+from engine.batches import Batch, BatchSpec, assemble, split_batches
+from engine.blocks import BlockOutcome, run_block
 from engine.data_provider import DataProvider, fetch_history
 from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
@@ -18,7 +19,7 @@ from engine.settings import BacktestSettings, Window
 from engine.vectorbt_export import portfolio_of
 from engine.workers import Workers
 from strategies.base import Strategy
-from strategies.indicator_cache import Tally
+from strategies.indicator_cache import CacheStats
 from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
@@ -129,12 +130,11 @@ class VectorBTEngine:
         """
         results: list[BacktestResult] = []
         failures: list[Failure] = []
-        indicators = Tally()
+        indicators = CacheStats()
         for outcome in self.run_batches(histories, strategies, window, universe):
             results += outcome.results
             failures += outcome.failures
-            indicators.hits += outcome.indicators.hits
-            indicators.misses += outcome.indicators.misses
+            indicators.add(outcome.indicators)
         return BatchOutcome(results, failures, indicators)
 
     def run_batches(
@@ -158,10 +158,10 @@ class VectorBTEngine:
         """
         require_window(window)
         require_universe(universe)
-        terms = Terms(strategies_of(strategies), window, self.settings, universe)
-        work = chunks(histories_of(histories), terms, self.memory_budget)
+        spec = BatchSpec(strategies_of(strategies), window, self.settings, universe)
+        batches = split_batches(histories_of(histories), spec, self.memory_budget)
         keep_memory()
-        return (_outcome(chunk, outcomes) for chunk, outcomes in self._run(work))
+        return (assemble(batch, outcomes) for batch, outcomes in self._run(batches))
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
@@ -189,9 +189,9 @@ class VectorBTEngine:
         # Here and not by `run_batch`: one backtest gains nothing from other processes, and many
         # may be asked for at once.
         require_window(window)
-        terms = Terms(strategies_of(strategy), window, self.settings)
-        (chunk,) = chunks(histories_of([history]), terms, self.memory_budget)
-        outcome = _outcome(chunk, [run_block(block) for _, _, block in chunk.blocks])
+        spec = BatchSpec(strategies_of(strategy), window, self.settings)
+        (batch,) = split_batches(histories_of([history]), spec, self.memory_budget)
+        outcome = assemble(batch, _run_here(batch))
         for failure in outcome.failures:
             if failure.strategy is None:
                 raise UnusableBarsError(failure.message)
@@ -201,56 +201,25 @@ class VectorBTEngine:
             )
         return outcome.results[0]
 
-    def _run(self, work: Iterator[Chunk]) -> Iterator[tuple[Chunk, list[BlockOutcome]]]:
-        """Yield each chunk with what its blocks gave.
+    def _run(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, list[BlockOutcome]]]:
+        """Yield each batch with what its blocks gave.
 
-        Starting processes costs as much as a few seconds of one core's work saves: without
-        them at hand, a batch first has to prove that it is not a small one.
+        Starting processes costs as much as a few seconds of one core's work saves: until they
+        run, a large batch first has to prove that it is one.
         """
         done = 0
         if self._workers.count > 1:
             while not self._workers.started and done < _WORTH_A_START:
-                chunk = next(work, None)
-                if chunk is None:
+                batch = next(batches, None)
+                if batch is None:
                     return
-                yield chunk, [run_block(block) for _, _, block in chunk.blocks]
-                done += sum(block.size for _, _, block in chunk.blocks)
-            yield from self._workers.run(work)
+                yield batch, _run_here(batch)
+                done += sum(block.size for block in batch.blocks)
+            yield from self._workers.run(batches)
             return
-        for chunk in work:
-            yield chunk, [run_block(block) for _, _, block in chunk.blocks]
+        for batch in batches:
+            yield batch, _run_here(batch)
 
 
-def _outcome(chunk: Chunk, outcomes: list[BlockOutcome]) -> BatchOutcome:
-    """Return a chunk's results in the order of its symbols and strategies."""
-    placed = []
-    failures = list(chunk.failures)
-    for (first_strategy, places, block), outcome in zip(chunk.blocks, outcomes, strict=True):
-        # A symbol whose strategies are spread over blocks fails in each of them.
-        failures += [failure for failure in outcome.failures if failure not in failures]
-        for row, (symbol, number) in enumerate(outcome.made):
-            place = (places[symbol], first_strategy + number)
-            placed.append((place, _result(block, outcome, row)))
-    placed.sort(key=lambda one: one[0])
-    indicators = Tally(
-        sum(outcome.indicators.hits for outcome in outcomes),
-        sum(outcome.indicators.misses for outcome in outcomes),
-    )
-    return BatchOutcome([result for _, result in placed], failures, indicators)
-
-
-def _result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
-    symbol, number = outcome.made[row]
-    history = block.histories[symbol]
-    return BacktestResult(
-        symbol=history.symbol,
-        strategy=block.strategies[number],
-        window=block.window,
-        settings=block.settings,
-        dates=history.dates[history.first :],
-        close=history.bars.close[history.first :],
-        warm_up=history.first,
-        trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
-        measurement=outcome.measurement,
-        row=row,
-    )
+def _run_here(batch: Batch) -> list[BlockOutcome]:
+    return [run_block(block) for block in batch.blocks]

@@ -1,14 +1,26 @@
-"""The version of the code behind a result: it changes when a number could."""
+"""The version of the code behind a result: it changes when a number could, and only then."""
 
 import hashlib
+import inspect
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
+import engine
+import strategies
+from engine.import_closure import import_closure
 from strategies.base import Strategy
 from strategies.errors import GauntletError
-from strategies.source_hash import source_of
+
+_COMPUTES = "engine.batches"
+"""The module that computes results. It is not imported here: that takes 0.1 s, and whoever only
+loads definitions computes nothing."""
+
+_WORDING = ("engine.errors", "strategies.errors")
+"""Modules that everybody imports and that decide no number: they word what is refused."""
 
 _LIBRARIES = ("TA-Lib", "numpy")
 
@@ -19,19 +31,19 @@ class CodeChangedError(GauntletError):
 
 @cache
 def code_version(strategy: type[Strategy]) -> str:
-    """Return a fingerprint of the strategy's source, the engine's, and their libraries' versions.
+    """Return a fingerprint of the source that decides a strategy's results, and of its libraries.
 
-    An edit to one strategy makes its own results stale; an edit to the engine, or another
-    version of a library that computes, all of them. It is that of the files as they were when
-    this process first asked, which is when the definitions load.
+    The source is the import closure of the engine's computation and of the strategy's own module,
+    with the files as they were when this process first read them: when the definitions load. An
+    edit to a strategy, or to what it alone imports, makes its results stale and no others.
     """
-    return _version(strategy, _engine())
+    return _first_read().version(strategy)
 
 
 @cache
 def engine_version() -> str:
-    """Return a fingerprint of the engine's source and its libraries' versions."""
-    return hashlib.sha256(_engine()).hexdigest()
+    """Return a fingerprint of the engine's computation alone, and of its libraries."""
+    return _first_read().version(None)
 
 
 def refuse_changed_code(strategies: Iterable[type[Strategy]]) -> None:
@@ -40,8 +52,8 @@ def refuse_changed_code(strategies: Iterable[type[Strategy]]) -> None:
     Python reads a file when it is imported, and other processes read it later: what was made
     meanwhile may be of either edition.
     """
-    engine = _read()
-    changed = sorted(one.name for one in strategies if _version(one, engine) != code_version(one))
+    now = _Edition()
+    changed = sorted(one.name for one in strategies if now.version(one) != code_version(one))
     if changed:
         raise CodeChangedError(
             f"The code of {', '.join(changed)} was edited while this run used it, so that its "
@@ -49,16 +61,47 @@ def refuse_changed_code(strategies: Iterable[type[Strategy]]) -> None:
         )
 
 
-def _version(strategy: type[Strategy], engine: bytes) -> str:
-    return hashlib.sha256(source_of(strategy) + engine).hexdigest()[:12]
+class _Edition:
+    """The source as it was at one time: each file is read once."""
+
+    def __init__(self) -> None:
+        self._read = cache(_read)
+        self._engine = import_closure([_file_of(_COMPUTES)], [engine, strategies], self._read)
+
+    def version(self, strategy: type[Strategy] | None) -> str:
+        """Return a fingerprint of what files say, not of where they lie: a copy has the same."""
+        sources = self._engine | (self._closure(strategy) if strategy else {})
+        for module in _WORDING:
+            sources.pop(_file_of(module), None)
+        parts = sorted(hashlib.sha256(source).digest() for source in sources.values())
+        return hashlib.sha256(_libraries() + b"".join(parts)).hexdigest()[:12]
+
+    def _closure(self, strategy: type[Strategy]) -> dict[Path, bytes]:
+        packages = {engine, strategies}
+        own = sys.modules.get(strategy.__module__.partition(".")[0])
+        if own is not None and hasattr(own, "__path__"):
+            packages.add(own)
+        return import_closure([Path(inspect.getfile(strategy))], packages, self._read)
 
 
 @cache
-def _engine() -> bytes:
-    return _read()
+def _first_read() -> _Edition:
+    return _Edition()
 
 
-def _read() -> bytes:
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    versions = " ".join(f"{name}=={version(name)}" for name in _LIBRARIES)
-    return versions.encode() + b"".join(path.read_bytes() for path in files)
+@cache
+def _libraries() -> bytes:
+    return " ".join(f"{name}=={version(name)}" for name in _LIBRARIES).encode()
+
+
+@cache
+def _file_of(module: str) -> Path:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"There is no module {module}; code versions begin with it.")
+    return Path(spec.origin).absolute()
+
+
+def _read(file: Path) -> bytes:
+    """Return the source of a file; of one that was removed, what no file says."""
+    return file.read_bytes() if file.is_file() else b"removed = True"

@@ -14,7 +14,7 @@ from engine.history import TradedHistory
 from engine.settings import BacktestSettings
 from strategies.base import Bools, Floats, Signals, Strategy
 from strategies.errors import GauntletError
-from strategies.indicator_cache import sharing
+from strategies.indicator_cache import CacheStats, indicator_cache
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -54,6 +54,7 @@ def orders_of(
     histories: Sequence[TradedHistory],
     strategies: Sequence[Strategy],
     settings: BacktestSettings,
+    indicators: CacheStats | None = None,
 ) -> tuple[Orders, list[tuple[int, int]], list[Failure]]:
     """Return a block's orders, the (history, strategy) of each backtest, and what failed.
 
@@ -73,7 +74,7 @@ def orders_of(
         except UnusableBarsError as error:
             failures.append(Failure.of(history.symbol, error))
             continue
-        with sharing():
+        with indicator_cache(indicators):
             for number, strategy in enumerate(strategies):
                 try:
                     signals = _signals(strategy, history)

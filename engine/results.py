@@ -15,7 +15,7 @@ from engine.positions import EXIT_REASONS
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, equity_curves
 from strategies.base import Floats, Strategy
-from strategies.indicator_cache import Tally
+from strategies.indicator_cache import CacheStats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +157,7 @@ class BatchOutcome:
 
     results: list[BacktestResult]
     failures: list[Failure]
-    indicators: Tally = field(default_factory=Tally)
+    indicators: CacheStats = field(default_factory=CacheStats)
 
     def table(self) -> "pd.DataFrame":
         """Return a row a result: symbol, strategy, its parameters, its labels and every metric.

@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from engine.blocks import Block, BlockOutcome, Chunk, run_block
+from engine.batches import Batch
+from engine.blocks import Block, BlockOutcome, run_block
 from engine.errors import WorkersLostError
 from engine.history import TradedHistory
 from engine.malloc import keep_memory
@@ -34,7 +35,7 @@ _WAITING = 6
 # What has become of a block that was sent.
 _WAITS, _BEGUN, _TAKEN_BACK = 0.0, 1.0, 2.0
 
-# Chunks that may be done before the one that comes first; more would only fill memory.
+# Batches that may be done before the one that comes first; more would only fill memory.
 _AHEAD = 32
 
 
@@ -54,8 +55,8 @@ class Workers:
         """Whether the processes are there, so that using them costs no start."""
         return self._pool is not None
 
-    def run(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[BlockOutcome]]]:
-        """Yield each chunk with what its blocks gave, in the order given.
+    def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[BlockOutcome]]]:
+        """Yield each batch with what its blocks gave, in the order given.
 
         Raises
         ------
@@ -67,8 +68,8 @@ class Workers:
         pool = self._pool
         ahead: deque[_Ahead] = deque()
         try:
-            for chunk in chunks:
-                ahead.append((chunk, [pool.give_or_run(block) for _, _, block in chunk.blocks]))
+            for batch in batches:
+                ahead.append((batch, [pool.give_or_run(block) for block in batch.blocks]))
                 while ahead and (len(ahead) > _AHEAD or all(map(_is_done, ahead[0][1]))):
                     first, several = ahead.popleft()
                     yield first, [pool.take(one) for one in several]
@@ -280,8 +281,8 @@ class _Place:
         return numbers[self.start : stop].reshape(-1, self.bars)
 
 
-_Ahead = tuple[Chunk, list[_Sent | BlockOutcome]]
-"""A chunk, and each of its blocks: done, or on its way."""
+_Ahead = tuple[Batch, list[_Sent | BlockOutcome]]
+"""A batch, and each of its blocks: done, or on its way."""
 
 _Answer = tuple[BlockOutcome, int | None]
 """What a block gave; its trades are in the slab, so many of them, unless that is None."""

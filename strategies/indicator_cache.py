@@ -1,7 +1,7 @@
 """Indicators computed once for all strategies and parameters that look at one symbol.
 
-The four fast averages of a sweep meet the same four slow ones: 32 of them are computed anew for
-16 combinations that differ in 8. While `sharing` is on, each is computed once.
+The four fast averages of a sweep meet the same four slow ones: 16 combinations need 32 averages
+that differ in 8. Inside `indicator_cache` each is computed once.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,88 +12,76 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
-Answer = TypeVar("Answer")
-
-_known: ContextVar[dict[tuple[Any, ...], tuple[Any, Any]] | None] = ContextVar(
-    "known indicators", default=None
-)
+Indicator = TypeVar("Indicator")
 
 
 @dataclass
-class Tally:
-    """How often a shared indicator was at hand, and how often it had to be computed."""
+class CacheStats:
+    """How many indicators were taken from the cache (hits), and how many computed (misses)."""
 
     hits: int = 0
     misses: int = 0
 
+    def add(self, other: "CacheStats") -> None:
+        """Count what another cache counted."""
+        self.hits += other.hits
+        self.misses += other.misses
 
-_tally: ContextVar[Tally | None] = ContextVar("tally of shared indicators", default=None)
+
+@dataclass(frozen=True)
+class _Cache:
+    stats: CacheStats
+    # The arguments, so that they live as long as their identities are keys, and the indicator.
+    known: dict[tuple[Any, ...], tuple[Any, Any]]
+
+
+_cache: ContextVar[_Cache | None] = ContextVar("indicator cache", default=None)
 
 
 @contextmanager
-def tallied() -> Iterator[Tally]:
-    """Count what `sharing` saves until the end of the block."""
-    tally = Tally()
-    token = _tally.set(tally)
-    try:
-        yield tally
-    finally:
-        _tally.reset(token)
+def indicator_cache(stats: CacheStats | None = None) -> Iterator[None]:
+    """Compute each indicator once per series and parameters until the end of the ``with`` block.
 
-
-@contextmanager
-def sharing() -> Iterator[None]:
-    """Compute each shared indicator once a series and parameters, until the end of the block.
-
-    Meant for one symbol at a time: what was computed is let go at the end.
+    Meant for one symbol at a time: what was computed is dropped at the end. `stats` is counted up.
     """
-    token = _known.set({})
+    token = _cache.set(_Cache(stats or CacheStats(), {}))
     try:
         yield
     finally:
-        _known.reset(token)
+        _cache.reset(token)
 
 
-def shared(indicator: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
-    """Make an indicator one that `sharing` computes once; its arrays become read-only then.
+def cached_indicator(compute: Callable[Parameters, Indicator]) -> Callable[Parameters, Indicator]:
+    """Let `indicator_cache` compute the decorated indicator once; its arrays are read-only then.
 
-    A series is told from another by identity, not by content: comparing would cost as much as
-    computing. It is kept alive as long as its answer, so that no other can take its identity. One
-    that may still be written to is not remembered: bars are read-only, and so are answers.
+    Two series are told apart by identity, not by content: comparing would cost as much as
+    computing. A series is kept alive as long as its indicator, so that no other can take its
+    identity. One that can still be written to is never remembered; bars and indicators cannot.
     """
 
-    @wraps(indicator)
-    def remembered(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
-        known = _known.get()
-        if known is None:
-            return indicator(*args, **kwargs)
+    @wraps(compute)
+    def look_up(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Indicator:
+        cache = _cache.get()
+        if cache is None:
+            return compute(*args, **kwargs)
         import numpy as np
 
         given = (*args, *kwargs.values())
         if any(isinstance(one, np.ndarray) and one.flags.writeable for one in given):
-            return indicator(*args, **kwargs)
-        key = (
-            indicator,
-            *kwargs,
-            *(id(one) if isinstance(one, np.ndarray) else one for one in given),
-        )
-        there = key in known
-        if not there:
-            known[key] = (given, _read_only(indicator(*args, **kwargs)))
-        _count(there)
-        return known[key][1]
+            return compute(*args, **kwargs)
+        identities = (id(one) if isinstance(one, np.ndarray) else one for one in given)
+        key = (compute, *kwargs, *identities)
+        if key in cache.known:
+            cache.stats.hits += 1
+        else:
+            cache.stats.misses += 1
+            cache.known[key] = (given, _read_only(compute(*args, **kwargs)))
+        return cache.known[key][1]
 
-    return remembered
+    return look_up
 
 
-def _count(hit: bool) -> None:
-    tally = _tally.get()
-    if tally is not None:
-        tally.hits += hit
-        tally.misses += not hit
-
-
-def _read_only(answer: Any) -> Any:
-    for array in answer if isinstance(answer, tuple) else (answer,):
+def _read_only(indicator: Any) -> Any:
+    for array in indicator if isinstance(indicator, tuple) else (indicator,):
         array.setflags(write=False)
-    return answer
+    return indicator

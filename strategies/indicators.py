@@ -7,10 +7,10 @@ to load.
 """
 
 from strategies.base import Floats
-from strategies.indicator_cache import shared
+from strategies.indicator_cache import cached_indicator
 
 
-@shared
+@cached_indicator
 def sma(values: Floats, period: int) -> Floats:
     """Return the simple moving average (TA-Lib SMA)."""
     import talib
@@ -18,7 +18,7 @@ def sma(values: Floats, period: int) -> Floats:
     return talib.SMA(values, period)
 
 
-@shared
+@cached_indicator
 def ema(values: Floats, period: int) -> Floats:
     """Return the exponential moving average, seeded by the SMA of the first period (TA-Lib EMA)."""
     import talib
@@ -26,7 +26,7 @@ def ema(values: Floats, period: int) -> Floats:
     return talib.EMA(values, period)
 
 
-@shared
+@cached_indicator
 def rsi(close: Floats, period: int) -> Floats:
     """Return Wilder's relative strength index, 0 to 100 (TA-Lib RSI)."""
     import talib
@@ -34,7 +34,7 @@ def rsi(close: Floats, period: int) -> Floats:
     return talib.RSI(close, period)
 
 
-@shared
+@cached_indicator
 def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats]:
     """Return the MACD line and its signal line, both by EMA (TA-Lib MACD)."""
     import talib
@@ -43,7 +43,7 @@ def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floa
     return line, signal_line
 
 
-@shared
+@cached_indicator
 def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats, Floats]:
     """Return the lower and upper band: SMA -/+ population deviations (TA-Lib BBANDS)."""
     import talib
@@ -52,7 +52,7 @@ def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats,
     return lower, upper
 
 
-@shared
+@cached_indicator
 def rate_of_change(close: Floats, period: int) -> Floats:
     """Return close[t] / close[t - period] - 1 (TA-Lib ROCP)."""
     import talib
@@ -60,7 +60,7 @@ def rate_of_change(close: Floats, period: int) -> Floats:
     return talib.ROCP(close, period)
 
 
-@shared
+@cached_indicator
 def highest_before(values: Floats, period: int) -> Floats:
     """Return the highest of the `period` values before each bar, its own excluded (TA-Lib MAX)."""
     import talib
@@ -68,7 +68,7 @@ def highest_before(values: Floats, period: int) -> Floats:
     return _previous(talib.MAX(values, period))
 
 
-@shared
+@cached_indicator
 def lowest_before(values: Floats, period: int) -> Floats:
     """Return the lowest of the `period` values before each bar, its own excluded (TA-Lib MIN)."""
     import talib

@@ -28,7 +28,7 @@ from resources.result_cache.resource import ResultCache
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe, UniverseError
 from strategies.base import Strategy
-from strategies.indicator_cache import Tally
+from strategies.indicator_cache import CacheStats
 
 if TYPE_CHECKING:
     from resources.result_cache.kept import Kept
@@ -68,7 +68,7 @@ class BacktestStage:
     data_versions: dict[str, str] = field(default_factory=dict)
     benchmark: UniverseBenchmark | None = None
     probe: RunProbe = field(default_factory=RunProbe)
-    indicators: Tally = field(default_factory=Tally)
+    indicators: CacheStats = field(default_factory=CacheStats)
     cache: "RunCache | None" = None
     findings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
@@ -179,8 +179,7 @@ class BacktestStage:
         against = self.benchmark.equal_weight if self.benchmark else None
         for outcome in engine.run_batches(histories, strategies, self._window, against):
             self.failures.extend(outcome.failures)
-            self.indicators.hits += outcome.indicators.hits
-            self.indicators.misses += outcome.indicators.misses
+            self.indicators.add(outcome.indicators)
             for result in outcome.results:
                 self.findings[result.symbol, result.strategy.name] = self.probe.look_at(result)
                 yield result

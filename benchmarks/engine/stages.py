@@ -18,7 +18,7 @@ from benchmarks.harness import interleave
 from benchmarks.report import Report, Table
 from benchmarks.universe import WINDOW, nine_strategies, universe
 from engine.backtest import VectorBTEngine
-from engine.blocks import Terms, chunks
+from engine.batches import BatchSpec, split_batches
 from engine.history import History
 from engine.metrics.inputs import Sample
 from engine.metrics.measurement import measure
@@ -65,11 +65,11 @@ def _run(engine: VectorBTEngine, histories: Sequence[History]) -> None:
 
 def _staged(engine: VectorBTEngine, histories: Sequence[History]) -> "_Pass":
     """Go through the stages that `engine.blocks.run_block` goes through."""
-    terms = Terms(nine_strategies(), WINDOW, engine.settings)
+    spec = BatchSpec(nine_strategies(), WINDOW, engine.settings)
     clock = _Pass()
-    work = chunks(histories, terms, engine.memory_budget)
-    while chunk := clock.during("histories", lambda: next(work, None)):
-        for _, _, block in chunk.blocks:
+    batches = split_batches(histories, spec, engine.memory_budget)
+    while batch := clock.during("histories", lambda: next(batches, None)):
+        for block in batch.blocks:
             given = (block.histories, block.strategies, block.settings)
             orders, _, _ = clock.during("signals", partial(orders_of, *given))
             simulation = clock.during("simulation", partial(simulate, orders))

@@ -1,174 +1,265 @@
 """The code version follows every file that could change a number, and no other."""
 
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from engine.code_version import code_version
+from engine.code_version import code_version, engine_version
 from strategies.registry import registered_strategies
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = """
-from engine.code_version import code_version
+ALL = set(registered_strategies())
+
+REGISTERED = """
 from strategies.registry import registered_strategies
-print({name: code_version(cls) for name, cls in registered_strategies().items()})
+classes = registered_strategies()
+"""
+
+EDITING = """
+import json, sys
+from pathlib import Path
+from engine import code_version
+
+def versions():
+    edition = code_version._Edition()
+    return {name: edition.version(cls) for name, cls in classes.items()}
+
+before, changed = versions(), {}
+for file in map(Path, sys.argv[1:]):
+    source = file.read_text() if file.exists() else None
+    file.write_text((source or "") + "# edited")
+    changed[str(file)] = [name for name, now in versions().items() if now != before[name]]
+    file.unlink() if source is None else file.write_text(source)
+print(json.dumps([before, changed]))
 """
 
 
-def _versions(folder: Path) -> dict[str, str]:
-    shown = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return eval(shown.stdout)  # noqa: S307 - what the program above printed
+def _run(folder: Path, program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _edit(
+    folder: Path, *files: str, classes: str = REGISTERED
+) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Return the versions, and which of them an edit to each of the files changes."""
+    before, changed = json.loads(_run(folder, classes + EDITING, *files))
+    return before, {file: set(names) for file, names in changed.items()}
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for package in ("strategies", "engine"):
+    for package in ("strategies", "engine", "research"):
         shutil.copytree(ROOT / package, tmp_path / package)
     return tmp_path
 
 
-def test_each_strategy_has_its_own():
-    versions = {code_version(cls) for cls in registered_strategies().values()}
-    assert len(versions) == len(registered_strategies())
+def _modules(package: str, *names: str) -> list[str]:
+    return [f"{package}/{name}.py" for name in names]
 
 
-def test_a_copy_of_the_same_code_has_the_same(copy: Path):
-    here = {name: code_version(cls) for name, cls in registered_strategies().items()}
-    assert _versions(copy) == here
+COMPUTE = [
+    *_modules("engine", "batches", "blocks", "equal_weight", "history", "orders", "positions"),
+    *_modules("engine", "results", "settings", "simulation", "stops", "__init__"),
+    *_modules("engine/metrics", "__init__", "benchmark", "equity", "inputs", "trades"),
+    *_modules("strategies", "base", "indicator_cache", "indicators", "__init__"),
+]
+COMPUTE_NOTHING = [
+    *_modules("engine", "backtest", "code_version", "data_provider", "errors", "import_closure"),
+    *_modules("engine", "inputs", "malloc", "vectorbt_export", "workers"),
+    *_modules("strategies", "errors", "registry"),
+    *("engine/added.py", "engine/metrics/added.py", "research/added.py"),
+]
 
 
-@pytest.mark.parametrize(
-    ("edited", "stale"),
-    [
-        ("strategies/rsi.py", {"rsi"}),
-        ("strategies/indicators.py", set(registered_strategies())),
-        ("engine/simulation.py", set(registered_strategies())),
-        ("strategies/errors.py", set()),
-    ],
-)
-def test_an_edit_changes_what_it_touches(copy: Path, edited: str, stale: set[str]):
-    before = _versions(copy)
-    with (copy / edited).open("a") as file:
-        file.write("# edited\n")
-    after = _versions(copy)
-    assert {name for name in before if before[name] != after[name]} == stale
+def test_an_edit_changes_the_versions_of_what_it_decides(copy: Path):
+    (copy / "engine/rooms").mkdir()
+    files = [*COMPUTE, *COMPUTE_NOTHING, "strategies/rsi.py", "engine/rooms/added.py"]
+    versions, changed = _edit(copy, *files, "strategies/crossings.py")
+    assert {file for file in COMPUTE if changed[file] != ALL} == set()
+    assert {file for file in COMPUTE_NOTHING if changed[file]} == set()
+    assert changed["strategies/rsi.py"] == {"rsi"}
+    assert changed["engine/rooms/added.py"] == set()
+    assert changed["strategies/crossings.py"] == ALL - {
+        *("breakout", "mean_reversion", "momentum", "volume_momentum")
+    }
+    # A copy of the same code has the same versions, and each strategy its own.
+    assert versions == {name: code_version(cls) for name, cls in registered_strategies().items()}
+    assert len({*versions.values(), engine_version()}) == len(ALL) + 1
 
 
-MINE = """
-from strategies.rsi import Rsi
-{imports}
-
-class Mine(Rsi):
-    name = "mine"
-"""
-
-
-@pytest.mark.parametrize(
-    "imports",
-    [
-        "from strategies.turns import turn",
-        "from strategies import turns",
-        "import strategies.turns",
-        "from .turns import turn",
-        "from . import turns",
-    ],
-)
-def test_what_a_strategy_builds_on_makes_it_stale_too(copy: Path, imports: str):
-    (copy / "strategies/mine.py").write_text(MINE.format(imports=imports))
-    (copy / "strategies/turns.py").write_text("from strategies.far import far\nturn = far\n")
-    (copy / "strategies/far.py").write_text("far = 1\n")
-    (copy / "strategies/alone.py").write_text("unused = 1\n")
-    for edited, stale in (
-        ("turns", {"mine"}),
-        ("far", {"mine"}),
-        ("rsi", {"rsi", "mine"}),
-        ("alone", set()),
-    ):
-        before = _versions(copy)
-        with (copy / f"strategies/{edited}.py").open("a") as file:
-            file.write("# edited\n")
-        after = _versions(copy)
-        assert {name for name in before if before[name] != after[name]} == stale, edited
-
-
-PLAIN = """
+STRATEGY = """
 from strategies.rsi import Rsi as _Rsi
 {imports}
 
 class Mine(_Rsi):
-    name = "mine"
+    name = "{name}"
 """
 
 
-@pytest.mark.parametrize(
-    ("own", "imports", "edited"),
-    [
-        ("mine.py", "from strategies import WEIGHT", "__init__.py"),
-        ("mine.py", "from strategies.models.small import x", "models/small.py"),
-        ("mine.py", "import strategies.models", "models/small.py"),
-        ("mine.py", "from strategies.registry import get_strategy", "macd.py"),
-        ("mine/__init__.py", "from .part import x", "mine/part.py"),
-    ],
-)
-def test_packages_and_strategies_by_name_are_followed_too(
-    copy: Path, own: str, imports: str, edited: str
-):
-    strategies = copy / "strategies"
-    for file in ("models/__init__.py", "models/small.py", "mine/part.py"):
-        if not file.startswith("mine") or own.startswith("mine/"):
-            (strategies / file).parent.mkdir(exist_ok=True)
-            (strategies / file).write_text("x = 1\n")
-    with (strategies / "__init__.py").open("a") as file:
-        file.write("WEIGHT = 1\n")
-    (strategies / own).write_text(PLAIN.format(imports=imports))
-    before = _versions(copy)
-    with (strategies / edited).open("a") as file:
-        file.write("# edited\n")
-    after = _versions(copy)
-    changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"mine"} | ({"macd"} if edited == "macd.py" else set())
+def _add(folder: Path, imports: Mapping[str, str]) -> None:
+    """Add strategies like RSI, each with an import of its own; a name may end in a package's."""
+    for name, text in imports.items():
+        file = folder / "strategies" / (f"{name}.py" if "/" not in name else name)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(STRATEGY.format(imports=text, name=name.partition("/")[0]))
 
 
-def test_what_a_shared_file_builds_on_makes_all_stale(copy: Path):
+def test_an_edit_to_a_helper_changes_only_the_strategies_that_import_it(copy: Path):
+    turning = {
+        "from_": "from strategies.turns import turn",
+        "package": "from strategies import turns",
+        "plain": "import strategies.turns",
+        "near": "from .turns import turn",
+        "beside": "from . import turns",
+        "inside": "def late():\n    from strategies.turns import turn",
+    }
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import strategies.turns"
+    by_name = "from strategies.registry import get_strategy"
+    others = {"typed": typed, "any": by_name, "whole/__init__.py": "from .part import x"}
+    (copy / "strategies/turns.py").write_text("from strategies.far import far\nturn = far\n")
+    (copy / "strategies/far.py").write_text("far = 1\n")
+    (copy / "strategies/alone.py").write_text("unused = 1\n")
+    _add(copy, turning | others)
+    (copy / "strategies/whole/part.py").write_text("x = 1\n")
+    helpers = _modules("strategies", "turns", "far", "rsi", "alone", "macd", "whole/part")
+    _, changed = _edit(copy, *helpers)
+    assert changed["strategies/turns.py"] == {*turning, "any"}
+    assert changed["strategies/far.py"] == {*turning, "any"}
+    assert changed["strategies/rsi.py"] == {"rsi", "any", "typed", "whole", *turning}
+    # By its name a strategy may ask for any other; what it gets is known when it runs only.
+    assert changed["strategies/alone.py"] == {"any"}
+    assert changed["strategies/macd.py"] == {"macd", "any"}
+    assert changed["strategies/whole/part.py"] == {"whole", "any"}
+
+
+def test_an_edit_to_what_a_shared_file_imports_changes_all(copy: Path):
     (copy / "strategies/averages.py").write_text("x = 1\n")
-    with (copy / "strategies/indicators.py").open("a") as file:
-        file.write("from strategies.averages import x\n")
-    before = _versions(copy)
-    (copy / "strategies/averages.py").write_text("x = 2\n")
-    after = _versions(copy)
-    assert not [name for name in before if before[name] == after[name]]
+    (copy / "engine/rates.py").write_text("x = 1\n")
+    for file, line in (
+        ("strategies/indicators", "from strategies.averages import x\n"),
+        ("engine/stops", "def late():\n    from engine import rates\n"),
+    ):
+        with (copy / f"{file}.py").open("a") as opened:
+            opened.write(line)
+    _, changed = _edit(copy, "strategies/averages.py", "engine/rates.py")
+    assert list(changed.values()) == [ALL, ALL]
 
 
-@pytest.mark.parametrize(
-    ("edited", "told"),
-    [
-        ("strategies/rsi.py", "rsi"),
-        ("engine/simulation.py", "macd, rsi"),
-        ("strategies/errors.py", ""),
-    ],
-)
-def test_code_that_is_edited_while_it_is_used_is_refused(copy: Path, edited: str, told: str):
-    program = f"""
+OUTSIDE = """
+import sys
+sys.path.append("home")
+import strategies
+strategies.__path__.append("home/dropped")
+import alone, mine.rule
+from strategies.registry import get_strategy
+classes = {"alone": alone.Mine, "rule": mine.rule.Mine, "dropped": get_strategy("dropped")}
+"""
+
+
+def test_a_strategy_outside_the_package_is_followed_into_its_own(copy: Path):
+    home = copy / "home"
+    for folder in ("mine", "dropped"):
+        (home / folder).mkdir(parents=True)
+    for file, imports in {
+        "alone": "from strategies.macd import Macd as _Macd",
+        "mine/rule": "from mine.tool import x\nfrom .near import x",
+        "dropped/dropped": "from strategies.helper import x",
+    }.items():
+        text = STRATEGY.format(imports=imports, name=file.rpartition("/")[2])
+        (home / f"{file}.py").write_text(text)
+    for file in ("mine/__init__", "mine/tool", "mine/near", "mine/unused", "dropped/helper"):
+        (home / f"{file}.py").write_text("x = 1\n")
+    stale = {
+        "home/alone.py": {"alone"},
+        "strategies/macd.py": {"alone"},
+        "home/mine/rule.py": {"rule"},
+        "home/mine/tool.py": {"rule"},
+        "home/mine/near.py": {"rule"},
+        "home/mine/unused.py": set(),
+        "home/dropped/helper.py": {"dropped"},
+        "strategies/rsi.py": {"alone", "rule", "dropped"},
+    }
+    versions, changed = _edit(copy, *stale, classes=OUTSIDE)
+    assert changed == stale
+    assert len(set(versions.values())) == 3
+
+
+LOADED = """
+import sys
+from datetime import date
+from pathlib import Path
+from strategies.registry import registered_strategies
+strategies = [cls() for cls in registered_strategies().values()]
+sys.modules.pop("strategies.registry")
+from engine.batches import BatchSpec, assemble, split_batches
+from engine.blocks import run_block
+from engine.equal_weight import EqualWeight
+from engine.settings import BacktestSettings, Window
+from tests.bars import random_history
+window = Window(date(2021, 1, 1), date(2021, 12, 31))
+histories = [random_history(f"S{n}", 200, n) for n in range(3)]
+settings = BacktestSettings(direction="both", stop_loss=0.05)
+spec = BatchSpec(strategies, window, settings, EqualWeight.of(histories, window))
+for batch in split_batches(histories, spec, 10**9):
+    results = assemble(batch, [run_block(block) for block in batch.blocks]).results
+assert sum(result.metrics["total_trades"] for result in results) > 100
+loaded = {
+    Path(module.__file__) for name, module in sys.modules.items()
+    if name.partition(".")[0] in ("engine", "strategies")
+}
+from engine import code_version
+edition = code_version._Edition()
+known = set(edition._engine).union(*(edition._closure(type(one)) for one in strategies))
+print(len(loaded), sorted(map(str, loaded - known)))
+"""
+
+
+def test_python_loads_no_other_file_to_compute_a_result():
+    loaded, _, unknown = _run(ROOT, LOADED).strip().partition(" ")
+    assert unknown == "[]"
+    assert int(loaded) > len(ALL) + len(COMPUTE) // 2
+
+
+REFUSING = """
+import os, sys
 from engine.code_version import CodeChangedError, code_version, refuse_changed_code
 from strategies.registry import get_strategy
 used = [get_strategy("rsi"), get_strategy("macd")]
 versions = [code_version(one) for one in used]
-refuse_changed_code(used)
-with open({edited!r}, "a") as file:
-    file.write("# edited")
-assert versions == [code_version(one) for one in used]
-try:
-    refuse_changed_code(used)
-except CodeChangedError as error:
-    print(error)
+for change in sys.argv[1:]:
+    what, file = change.split()
+    if what == "edit":
+        with open(file, "a") as opened:
+            opened.write("# edited")
+    else:
+        os.rename(file, f"{file}.away")
+    assert versions == [code_version(one) for one in used]
+    try:
+        refuse_changed_code(used)
+        print("allowed")
+    except CodeChangedError as error:
+        print(error)
+    if what == "remove":
+        os.rename(f"{file}.away", file)
 """
-    shown = subprocess.run(
-        [sys.executable, "-c", program], cwd=copy, capture_output=True, text=True, check=True
-    )
-    assert shown.stdout.startswith(f"The code of {told} was edited" if told else "")
-    assert bool(shown.stdout) == bool(told)
+
+
+def test_code_that_is_edited_while_it_is_used_is_refused(copy: Path):
+    told = {
+        "edit engine/workers.py": "allowed",
+        "edit strategies/errors.py": "allowed",
+        "remove strategies/crossings.py": "The code of macd, rsi was edited while this run used it",
+        "edit strategies/rsi.py": "The code of rsi was edited while this run used it",
+        "edit engine/orders.py": "The code of macd, rsi was edited while this run used it",
+    }
+    answers = _run(copy, REFUSING, *told).splitlines()
+    for answer, start in zip(answers, told.values(), strict=True):
+        assert answer.startswith(start)

@@ -12,7 +12,8 @@ import pytest
 
 from engine import backtest
 from engine.backtest import VectorBTEngine
-from engine.blocks import Block, BlockOutcome, Terms, chunks
+from engine.batches import BatchSpec, split_batches
+from engine.blocks import Block, BlockOutcome
 from engine.errors import WorkersLostError
 from engine.settings import BacktestSettings, Window
 from engine.workers import _Pool, _Sent
@@ -137,8 +138,8 @@ def test_the_work_goes_on_in_processes_once_it_has_proved_large(
 
 
 def test_a_block_that_no_process_has_begun_is_taken_back_and_run_here():
-    chunk = next(chunks(HISTORIES, Terms(STRATEGIES, WINDOW, BacktestSettings()), 1))
-    _, _, block = chunk.blocks[0]
+    spec = BatchSpec(STRATEGIES, WINDOW, BacktestSettings())
+    block = next(split_batches(HISTORIES, spec, 1)).blocks[0]
     pool = _Pool(1)
     waiting, begun = (_Sent(Future(), pool._slab(1), block) for _ in range(2))
     assert begun.slab.begin()

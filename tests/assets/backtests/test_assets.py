@@ -137,7 +137,7 @@ def test_code_that_was_edited_while_it_was_used_leaves_no_result(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     assert project.run(selection=["prices"]).success
-    monkeypatch.setattr(code_version, "_read", lambda: b"edited")
+    monkeypatch.setattr(code_version, "_read", lambda _: b"edited = True")
     result = project.run(selection=["backtests/rsi"])
     assert not result.success
     assert "The code of rsi was edited while this run used it" in project.why(result)

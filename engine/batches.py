@@ -1,0 +1,137 @@
+"""How work is divided, with two words for its pieces.
+
+- A *batch* is some symbols that follow one another, under all strategies. Results are handed over
+  batch by batch.
+- A *block* is what is simulated and measured as one matrix: the symbols of a batch that have the
+  same number of bars in the window, under all strategies or some of them (`engine.blocks`).
+
+Their sizes follow from a memory budget, never from the size of the universe, and no result depends
+on them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.blocks import Block, BlockOutcome
+from engine.equal_weight import EqualWeight
+from engine.errors import UnusableBarsError
+from engine.failure import Failure
+from engine.history import History, TradedHistory
+from engine.results import BacktestResult, BatchOutcome
+from engine.settings import BacktestSettings, Window
+from strategies.base import Floats, Strategy
+from strategies.indicator_cache import CacheStats
+
+# What a backtest needs for each of its bars while it is simulated and measured: 13 arrays of
+# eight bytes at once, and signals. The budget is a guide; benchmarks/engine/memory.py is the bound.
+_BYTES_PER_BAR = 128
+
+
+@dataclass(frozen=True)
+class BatchSpec:
+    """What all backtests of a run share."""
+
+    strategies: Sequence[Strategy]
+    window: Window
+    settings: BacktestSettings
+    universe: EqualWeight | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some symbols that follow one another, as the blocks they are run in.
+
+    Parameters
+    ----------
+    blocks
+        Each with the places of its symbols in this batch.
+    failures
+        The symbols without bars in the window.
+    """
+
+    blocks: list[Block]
+    failures: list[Failure]
+
+
+def split_batches(
+    histories: Iterable[History], spec: BatchSpec, memory_budget: int
+) -> Iterator[Batch]:
+    """Yield batches whose blocks need about `memory_budget` bytes, in the order of the histories.
+
+    Histories are taken as they are needed: those of a later batch need not be in memory yet.
+    """
+    usable: list[TradedHistory] = []
+    failures: list[Failure] = []
+    size = 0
+    for history in histories:
+        try:
+            cut = history.up_to_end_of(spec.window)
+        except UnusableBarsError as error:
+            failures.append(Failure.of(history.symbol, error))
+            continue
+        need = cut.traded_bars * len(spec.strategies) * _BYTES_PER_BAR
+        if usable and size + need > memory_budget:
+            yield Batch(list(_split_blocks(usable, spec, memory_budget)), failures)
+            usable, failures, size = [], [], 0
+        usable.append(cut)
+        size += need
+    if usable or failures:
+        yield Batch(list(_split_blocks(usable, spec, memory_budget)), failures)
+
+
+def assemble(batch: Batch, outcomes: Sequence[BlockOutcome]) -> BatchOutcome:
+    """Return what the blocks of a batch gave, in the order of its symbols and strategies."""
+    placed: list[tuple[tuple[int, int], BacktestResult]] = []
+    failures = list(batch.failures)
+    indicators = CacheStats()
+    for block, outcome in zip(batch.blocks, outcomes, strict=True):
+        # A symbol whose strategies are spread over blocks fails in each of them.
+        failures += [failure for failure in outcome.failures if failure not in failures]
+        indicators.add(outcome.indicators)
+        for row, (symbol, strategy) in enumerate(outcome.made):
+            place = (block.places[symbol], block.first_strategy + strategy)
+            placed.append((place, _result(block, outcome, row)))
+    placed.sort(key=lambda one: one[0])
+    return BatchOutcome([result for _, result in placed], failures, indicators)
+
+
+def _split_blocks(
+    histories: Sequence[TradedHistory], spec: BatchSpec, memory_budget: int
+) -> Iterator[Block]:
+    by_bars: dict[int, list[int]] = {}
+    for place, history in enumerate(histories):
+        by_bars.setdefault(history.traded_bars, []).append(place)
+    for bars, places in by_bars.items():
+        alike = [histories[place] for place in places]
+        universe = _universe_returns(alike, spec)
+        # Only a sweep on one symbol can be too much for the budget still.
+        step = max(1, memory_budget // (bars * len(places) * _BYTES_PER_BAR))
+        for first in range(0, len(spec.strategies), step):
+            some = spec.strategies[first : first + step]
+            yield Block(alike, some, spec.window, spec.settings, universe, places, first)
+
+
+def _universe_returns(histories: Sequence[TradedHistory], spec: BatchSpec) -> Floats | None:
+    universe = spec.universe
+    if universe is None:
+        return None
+    return np.stack([universe.returns_on(history.dates[history.first :]) for history in histories])
+
+
+def _result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
+    symbol, strategy = outcome.made[row]
+    history = block.histories[symbol]
+    return BacktestResult(
+        symbol=history.symbol,
+        strategy=block.strategies[strategy],
+        window=block.window,
+        settings=block.settings,
+        dates=history.dates[history.first :],
+        close=history.bars.close[history.first :],
+        warm_up=history.first,
+        trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
+        measurement=outcome.measurement,
+        row=row,
+    )

@@ -1,0 +1,83 @@
+"""The import closure holds what importing a module runs, and nothing else."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from engine.import_closure import import_closure
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> ModuleType:
+    """Lend a package `shop` whose modules each hold one line."""
+    module = ModuleType("shop")
+    module.__path__ = [str(tmp_path / "shop")]
+    for file in ("__init__", "root", "tool", "far", "alone", "sub/__init__", "sub/deep"):
+        path = tmp_path / f"shop/{file}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x = 1\n")
+    return module
+
+
+def _closure(package: ModuleType, root: str) -> set[str]:
+    folder = Path(package.__path__[0])
+    (folder / "root.py").write_text(root)
+    found = import_closure([folder / "root.py"], [package])
+    assert all(source == file.read_bytes() for file, source in found.items())
+    return {str(file.relative_to(folder).with_suffix("")) for file in found}
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("import shop.tool", {"tool"}),
+        ("import shop.tool as t, os", {"tool"}),
+        ("from shop.tool import x", {"tool"}),
+        ("from shop import tool, far", {"tool", "far"}),
+        ("from shop import x", set()),
+        ("from .tool import x", {"tool"}),
+        ("from . import tool", {"tool"}),
+        ("from shop.sub.deep import x", {"sub/__init__", "sub/deep"}),
+        ("from .sub import deep", {"sub/__init__", "sub/deep"}),
+        ("import shop.sub", {"sub/__init__"}),
+        ("def f():\n    if f:\n        from shop.tool import x", {"tool"}),
+        ("try:\n    import a\nexcept ImportError:\n    import shop.tool", {"tool"}),
+        ("match 1:\n    case 1:\n        import shop.tool", {"tool"}),
+        ("if TYPE_CHECKING:\n    import shop.tool\nelse:\n    import shop.far", {"far"}),
+        ("if typing.TYPE_CHECKING:\n    import shop.tool", set()),
+        ("if not TYPE_CHECKING:\n    import shop.tool", {"tool"}),
+        ("import json, shopping.tool", set()),
+        ("from importlib.metadata import version", set()),
+    ],
+)
+def test_an_import_is_followed_if_it_runs(package: ModuleType, statement: str, found: set[str]):
+    assert _closure(package, statement) == {"root", "__init__"} | found
+
+
+def test_imports_of_imports_are_followed_round_a_cycle(package: ModuleType):
+    folder = Path(package.__path__[0])
+    (folder / "__init__.py").write_text("import shop.far\n")
+    (folder / "sub/deep.py").write_text("from .. import tool\nfrom ..root import y\n")
+    assert _closure(package, "import shop.sub.deep") == {
+        *("root", "__init__", "far", "tool", "sub/__init__", "sub/deep")
+    }
+
+
+def test_who_loads_modules_by_name_may_load_all_of_its_package(package: ModuleType):
+    assert len(_closure(package, "import importlib")) == 7
+
+
+def test_a_package_in_two_folders_is_searched_in_both(package: ModuleType, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/root.py").write_text("from shop.tool import x\nfrom .near import x\n")
+    (tmp_path / "mine/near.py").write_text("import shop.far\n")
+    package.__path__.append(str(tmp_path / "mine"))
+    found = import_closure([tmp_path / "mine/root.py"], [package])
+    assert {file.stem for file in found} == {"root", "near", "tool", "far", "__init__"}
+
+
+def test_a_module_outside_all_packages_is_followed_into_them(package: ModuleType, tmp_path: Path):
+    (tmp_path / "notebook.py").write_text("import importlib\nfrom shop.tool import x\n")
+    found = import_closure([tmp_path / "notebook.py"], [package])
+    assert {file.stem for file in found} == {"notebook", "tool", "__init__"}
