@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from functools import cache
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -11,15 +9,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from pipelines.partitions import tags_of
 from resources.config.environment import Settings
-
-if TYPE_CHECKING:
-    from exchange_calendars import ExchangeCalendar
+from resources.market_data.exchange_calendar import TIMEZONE, session_close
 
 NIGHTLY = "nightly"
 """The name of the job and of its schedule."""
-
-TIMEZONE = "America/New_York"
-"""The exchange's: its closing bell keeps its hour there, whatever the clocks do elsewhere."""
 
 # Half an hour after the close of a half day (13:00) and of any other (16:00); by then a provider
 # has the day's bar. Which of the two it is, the calendar says.
@@ -64,7 +57,7 @@ def _why_not(settings: Settings, tick: datetime) -> str | None:
         return "The source 'sample' ends in 2013: no session adds to it."
     if day < settings.start:
         return f"The window begins on {settings.start}, after the session of {day}."
-    close = _close(day)
+    close = session_close(day)
     if close is None:
         return f"{day} is no session of the NYSE."
     at = min(when for when in _TICKS if when >= close)
@@ -83,30 +76,3 @@ def _request(universe: Sequence[str], session: date) -> dg.RunRequest:
         tags=tags_of(universe[0], universe[-1]),
         run_config={"resources": {"run_settings": {"config": end}}},
     )
-
-
-def _close(day: date) -> time | None:
-    """Return when the exchange closes, by its own clock; None if it does not open."""
-    calendar = _calendar(day.year)
-    if not calendar.is_session(day.isoformat()):
-        return None
-    close = calendar.session_close(day.isoformat())
-    return close.tz_convert(TIMEZONE).time()
-
-
-@cache
-def _calendar(year: int) -> "ExchangeCalendar":
-    """Return a year of the exchange, built in a third of a second.
-
-    A little more than the year: it answers only for days between its first and last session.
-    """
-    import warnings
-
-    import exchange_calendars
-
-    with warnings.catch_warnings():
-        # exchange_calendars 4.13 on pandas 3.1, which is no news to a user.
-        warnings.filterwarnings("ignore", message="Series.values returning an ndarray")
-        return exchange_calendars.get_calendar(
-            "XNYS", start=date(year - 1, 12, 15).isoformat(), end=date(year + 1, 1, 15).isoformat()
-        )

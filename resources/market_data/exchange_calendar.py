@@ -1,13 +1,21 @@
-"""The sessions of the New York Stock Exchange, by exchange_calendars."""
+"""The sessions of the New York Stock Exchange, by exchange_calendars. Loads nothing heavy."""
 
-from datetime import date
+from __future__ import annotations
+
+from datetime import date, time
 from functools import cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from exchange_calendars import ExchangeCalendar
+    from numpy.typing import NDArray
 
 FIRST_DAY = date(2000, 1, 3)  # a Monday, the first session of 2000
 LAST_DAY = date(2099, 12, 31)
+
+TIMEZONE = "America/New_York"
+"""The exchange's: its closing bell keeps its hour there, whatever the clocks do elsewhere."""
 
 
 def sessions_between(start: date, end: date) -> NDArray[np.datetime64]:
@@ -15,6 +23,8 @@ def sessions_between(start: date, end: date) -> NDArray[np.datetime64]:
 
     Only those from `FIRST_DAY` to `LAST_DAY` are known.
     """
+    import numpy as np
+
     sessions = _sessions()
     first = np.searchsorted(sessions, np.datetime64(start, "D"), side="left")
     stop = np.searchsorted(sessions, np.datetime64(end, "D"), side="right")
@@ -27,12 +37,24 @@ def last_session(start: date, end: date) -> date | None:
     return sessions[-1].astype(date) if len(sessions) else None
 
 
+def session_close(day: date) -> time | None:
+    """Return when the exchange closes on `day`, in New York's time; None if it does not open."""
+    if not len(sessions_between(day, day)):
+        return None
+    return _calendar().session_close(day.isoformat()).tz_convert(TIMEZONE).time()
+
+
 @cache
 def _sessions() -> NDArray[np.datetime64]:
-    """Return every session from the first day to the last.
+    return _calendar().sessions.to_numpy().astype("datetime64[D]")
 
-    Built once a process, in 0.3 s, hardly less for fewer years. The calendar of 4.13 trips over
-    a deprecation of pandas 3.1 while it is built, which is no news to a user.
+
+@cache
+def _calendar() -> ExchangeCalendar:
+    """Return the calendar from the first day to the last.
+
+    Built once per process, in 0.3 s, hardly less for fewer years. exchange_calendars 4.13 triggers
+    a deprecation warning of pandas 3.1 while it is built, which is no news to a user.
     """
     import warnings
 
@@ -40,5 +62,4 @@ def _sessions() -> NDArray[np.datetime64]:
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Series.values returning an ndarray")
-        calendar = exchange_calendars.get_calendar("XNYS", start=FIRST_DAY, end=LAST_DAY)
-    return calendar.sessions.to_numpy().astype("datetime64[D]")
+        return exchange_calendars.get_calendar("XNYS", start=FIRST_DAY, end=LAST_DAY)

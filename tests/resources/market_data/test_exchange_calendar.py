@@ -1,8 +1,10 @@
 """NYSE sessions: holidays, weekends, and the last session of a window."""
 
-from datetime import date
+from datetime import date, time
 
-from resources.market_data.exchange_calendar import last_session, sessions_between
+import pytest
+
+from resources.market_data.exchange_calendar import last_session, session_close, sessions_between
 
 
 def test_holidays_and_weekends_are_no_sessions():
@@ -23,3 +25,18 @@ def test_the_default_window_ends_on_a_friday():
 
 def test_a_weekend_has_no_last_session():
     assert last_session(date(2023, 12, 30), date(2023, 12, 31)) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "close"),
+    [
+        (date(2026, 11, 25), time(16)),
+        (date(2026, 11, 26), None),  # Thanksgiving
+        (date(2026, 11, 27), time(13)),  # the half day after it
+        (date(2026, 3, 6), time(16)),
+        (date(2026, 3, 9), time(16)),  # the clocks have changed
+        (date(1999, 12, 31), None),  # before the calendar begins
+    ],
+)
+def test_a_session_closes_by_the_clocks_of_new_york(day: date, close: time | None):
+    assert session_close(day) == close
