@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, and the page made of them: what `make bench` runs."""
+"""All benchmarks, one after the other, and the page made from them: what `make bench` runs."""
 
 import argparse
 import subprocess
@@ -29,21 +29,21 @@ BENCHMARKS = {
     "result_cache": "store",
     "rate_limiter": "market_data",
 }
-"""In the order of the page; each with its group, which is the folder of its file."""
+"""In the order of the page: the name of each benchmark and its group, the folder of its file."""
 
 PAGE = Path("docs/benchmarks.md")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run all in processes of their own; return 1 when a limit is missed or one broke."""
+    """Run each in its own process; return 1 if a limit is missed or a benchmark breaks."""
     given = _parser().parse_args(arguments)
     failed = [name for name in given.benchmarks if _run(name, given)]
-    kept = [given.results / f"{name}.json" for name in given.benchmarks]
-    broken = [path.stem for path in kept if not path.exists()]
+    saved = [given.results / f"{name}.json" for name in given.benchmarks]
+    broken = [path.stem for path in saved if not path.exists()]
     if broken:
-        CONSOLE.print(f"Broken: {', '.join(broken)}; no page is written.", style="bold red")
+        CONSOLE.print(f"Broken: {', '.join(broken)}; the page is not written.", style="bold red")
         return MISSED
-    records = [Record.read(path) for path in kept]
+    records = [Record.read(path) for path in saved]
     page = given.page or (given.results / PAGE.name if given.quick else PAGE)
     write_page(records, page)
     CONSOLE.print(f"Written to {page}")
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(name: str, given: argparse.Namespace) -> int:
-    """Run one; a record of an earlier run does not stand in for one that breaks."""
+    """Run one, after removing its earlier record, which must not stand in for a broken run."""
     (given.results / f"{name}.json").unlink(missing_ok=True)
     command = [
         sys.executable,

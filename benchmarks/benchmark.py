@@ -1,4 +1,4 @@
-"""A benchmark as a command: its options, its limits, what it prints, and how it exits."""
+"""A benchmark as a command: its options, its limits, its output and its exit code."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -24,11 +24,11 @@ class Options:
     Parameters
     ----------
     quick
-        Whether sizes are small: to see that it works, not to learn how fast it is.
+        Whether sizes are small: enough to see that it works, not how fast it is.
     rounds
         How many times each contender is timed.
     limits
-        By name; those of the benchmark, unless the command line says otherwise.
+        By name; those of the benchmark, unless the command line overrides them.
     """
 
     quick: bool
@@ -47,9 +47,9 @@ class Benchmark:
     text
         The docstring of its file: the first line is its heading.
     limits
-        What it holds, by name.
+        What it is held to, by name.
     run
-        Measures and judges.
+        Measures, and compares what it measured with the limits.
     group
         The folder of its file.
     """
@@ -62,7 +62,7 @@ class Benchmark:
 
 
 def main(benchmark: Benchmark, arguments: list[str] | None = None) -> int:
-    """Run a benchmark from the command line; return 1 when a limit is missed, otherwise 0."""
+    """Run a benchmark from the command line; return 1 if a limit is missed, otherwise 0."""
     given = _parser(benchmark).parse_args(arguments)
     rounds = given.rounds or (2 if given.quick else 7)
     options = Options(given.quick, rounds, {**benchmark.limits, **dict(given.limit)})
@@ -75,7 +75,7 @@ def main(benchmark: Benchmark, arguments: list[str] | None = None) -> int:
 
 
 def show(report: Report) -> None:
-    """Print the tables, then how each limit was kept."""
+    """Print the tables, then the verdict on each limit."""
     for table in report.tables:
         _print(table.title, table.columns, table.rows)
     for remark in report.remarks:
@@ -112,22 +112,22 @@ def _parser(benchmark: Benchmark) -> argparse.ArgumentParser:
         type=_named(benchmark.limits),
         action="append",
         default=[],
-        help="judge by another limit; there are: "
+        help="override a limit; the limits are: "
         + (", ".join(f"{name}={value:g}" for name, value in benchmark.limits.items()) or "none"),
     )
     return parser
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that one benchmark and all of them share."""
+    """Add the options that are the same for one benchmark and for all of them."""
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--rounds", type=int, help="times that each contender is timed (default 7)")
+    parser.add_argument("--rounds", type=int, help="timings of each contender (default 7)")
     parser.add_argument(
         "--results",
         type=Path,
         default=RESULTS,
         metavar="FOLDER",
-        help="where results are kept as JSON (default %(default)s)",
+        help="where results are saved as JSON (default %(default)s)",
     )
 
 
@@ -136,7 +136,7 @@ def _named(limits: Mapping[str, float]) -> Callable[[str], tuple[str, float]]:
         name, _, value = text.partition("=")
         if name not in limits:
             raise argparse.ArgumentTypeError(
-                f"there is no limit '{name}'; there are: {', '.join(limits) or 'none'}"
+                f"there is no limit '{name}'; the limits are: {', '.join(limits) or 'none'}"
             )
         return name, float(value)
 

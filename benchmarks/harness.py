@@ -1,8 +1,8 @@
 """Timing: contenders in one process, one after the other, round by round.
 
-A machine that is busy for a while is busy for all contenders: a ratio is taken within each round,
-and the median over the rounds is what counts. Timing itself is `time.perf_counter`: what libraries
-for it offer (pyperf, asv) runs each contender in processes of its own, apart from its rival.
+When the machine is busy for a while, it is busy for all contenders: a ratio is taken within each
+round, and the median over the rounds counts. The clock is `time.perf_counter`: the libraries for
+benchmarks (pyperf, asv) run each contender in its own processes, apart from its baseline.
 """
 
 import gc
@@ -28,7 +28,7 @@ class Timings:
     Parameters
     ----------
     seconds
-        Of each round, by contender; rounds stand in the same order for all.
+        Of each round, by contender; the rounds are in the same order for all.
     """
 
     seconds: Mapping[str, list[float]]
@@ -43,31 +43,31 @@ class Timings:
         return median(self.seconds[contender])
 
     def spread(self, contender: str) -> float:
-        """Return the distance between its quartiles as a fraction of its median; 0 if alone."""
-        several = self.seconds[contender]
-        if len(several) == 1:
+        """Return the interquartile range as a fraction of the median; 0 after one round."""
+        seconds = self.seconds[contender]
+        if len(seconds) == 1:
             return 0.0
-        low, _, high = quantiles(several, method="inclusive")
-        return (high - low) / median(several)
+        low, _, high = quantiles(seconds, method="inclusive")
+        return (high - low) / median(seconds)
 
-    def ratio(self, contender: str, rival: str) -> float:
-        """Return how many times the rival's time the contender takes, median of the rounds."""
-        pairs = zip(self.seconds[contender], self.seconds[rival], strict=True)
+    def ratio(self, contender: str, baseline: str) -> float:
+        """Return the contender's time as a multiple of the baseline's, median of the rounds."""
+        pairs = zip(self.seconds[contender], self.seconds[baseline], strict=True)
         return median(own / others for own, others in pairs)
 
-    def times_as_fast(self, contender: str, rival: str) -> float:
-        """Return how many times the rival's speed the contender has, median of the rounds."""
-        return self.ratio(rival, contender)
+    def times_as_fast(self, contender: str, baseline: str) -> float:
+        """Return the contender's speed as a multiple of the baseline's, median of the rounds."""
+        return self.ratio(baseline, contender)
 
     def fastest(self, *contenders: str) -> str:
-        """Return which of them has the lowest median."""
+        """Return the one with the lowest median."""
         return min(contenders, key=self.median)
 
 
 def interleave(title: str, contenders: Mapping[str, Contender], rounds: int) -> Timings:
-    """Run every contender once to warm up, then once a round, with a bar that shows how far it is.
+    """Run every contender once to warm up, then once per round, with a progress bar.
 
-    The first of a round is the last of the next, so that none has the better place.
+    The first contender of a round is the last of the next, so that none has a better position.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     names = list(contenders)
@@ -84,19 +84,19 @@ def interleave(title: str, contenders: Mapping[str, Contender], rounds: int) -> 
 
 
 def seconds_of(contender: Contender) -> float:
-    """Return how long one run takes, without garbage collection meanwhile.
+    """Return how long one run takes, with garbage collection off.
 
-    What the run returns is let go after the clock has stopped.
+    What the run returns is released after the clock has stopped.
     """
     gc.collect()
     gc.disable()
     try:
         start = time.perf_counter()
-        answer = contender()
+        returned = contender()
         seconds = time.perf_counter() - start
     finally:
         gc.enable()
-    del answer
+    del returned
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""The machine that the figures are from."""
+"""The machine that the figures come from."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ _LIBRARIES = ("numpy", "TA-Lib", "pandas", "polars", "vectorbt", "vectorbt-rust"
 
 
 def machine() -> dict[str, str]:
-    """Return what a reader needs to judge the figures by, by its heading."""
+    """Return what a reader needs to judge the figures, by heading."""
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     memory = psutil.virtual_memory().total / 2**30
     return {

@@ -1,4 +1,4 @@
-"""A process that runs a large universe and tells how its memory grew, as JSON on its last line.
+"""A process that runs a large universe and prints, as JSON, how its memory grew.
 
 ``python -m benchmarks.memory_worker SYMBOLS BARS``
 """
@@ -24,11 +24,11 @@ _WARM_UP_SYMBOLS = 20
 
 
 def measure(symbols: int, bars: int) -> dict[str, float]:
-    """Return resident memory before, at its peak and after, in MB, and how much was done."""
+    """Return resident memory before, at its peak and after, in MB, and how much work was done."""
     engine, strategies = VectorBTEngine(), nine_strategies()
     _run(engine, strategies, (history(number, bars) for number in range(_WARM_UP_SYMBOLS)))
     start_mb, start = resident_mb(), time.perf_counter()
-    backtests = _run(engine, strategies, _shown(symbols, bars))
+    backtests = _run(engine, strategies, _histories(symbols, bars))
     return {
         "start_mb": start_mb,
         "peak_mb": peak_mb(),
@@ -39,14 +39,14 @@ def measure(symbols: int, bars: int) -> dict[str, float]:
 
 
 def resident_mb() -> float:
-    """Return what is resident now."""
+    """Return the resident memory now, in MB."""
     return psutil.Process().memory_info().rss / _MEGABYTE
 
 
 def peak_mb() -> float:
-    """Return the highest that was ever resident.
+    """Return the peak resident memory of this process, in MB.
 
-    Linux's `ru_maxrss` is no use here: a process is born with that of the one that started it.
+    Linux's `ru_maxrss` is of no use here: a process inherits that of its parent.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -68,8 +68,8 @@ def _run(engine: VectorBTEngine, strategies: list, histories: Iterator[History])
     return backtests
 
 
-def _shown(symbols: int, bars: int) -> Iterator[History]:
-    """Yield one history at a time, with a bar on the screen (standard error)."""
+def _histories(symbols: int, bars: int) -> Iterator[History]:
+    """Yield one history at a time, with a progress bar on standard error."""
     screen = Console(stderr=True)
     for number in track(range(symbols), "Symbols", console=screen, transient=True):
         yield history(number, bars)

@@ -1,4 +1,4 @@
-"""A strategy that replays ready-made signals, so that rivals are timed on the same ones."""
+"""A strategy that replays precomputed signals, so that contenders are timed on the same ones."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ from strategies.base import Bars, Signals, Strategy
 
 @dataclass(frozen=True)
 class Replay(Strategy):
-    """Answers each symbol's bars with the signals kept for it.
+    """Returns the signals stored for each symbol's bars.
 
-    A strategy is shown bars and no name: random walks are told apart by their first close.
+    A strategy gets bars and no symbol: the random walks are identified by their first close.
     """
 
-    def __init__(self, kept: Mapping[float, Signals]) -> None:
-        object.__setattr__(self, "kept", kept)
+    def __init__(self, stored: Mapping[float, Signals]) -> None:
+        object.__setattr__(self, "stored", stored)
 
     @classmethod
     def of(cls, strategy: Strategy, histories: Iterable[History]) -> "Replay":
-        """Return the replay of what a strategy says to each history."""
-        kept: dict[float, Signals] = {}
+        """Return the replay of a strategy's signals for each history."""
+        stored: dict[float, Signals] = {}
         for history in histories:
             first = history.bars.close[0]
-            if first in kept:
+            if first in stored:
                 raise ValueError(f"{history.symbol} begins with the close of another symbol.")
-            kept[first] = strategy.signals(history.bars)
-        return cls(kept)
+            stored[first] = strategy.signals(history.bars)
+        return cls(stored)
 
     @property
     def lookback_bars(self) -> int:
-        """None is needed."""
+        """No earlier bar is needed."""
         return 0
 
     def signals(self, bars: Bars) -> Signals:
-        """Return what was kept."""
-        return self.__dict__["kept"][bars.close[0]]
+        """Return the stored signals."""
+        return self.__dict__["stored"][bars.close[0]]

@@ -1,4 +1,4 @@
-"""What a benchmark finds: verdicts on its limits, tables, and curves to draw."""
+"""What a benchmark reports: verdicts on its limits, tables, and curves to plot."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ class Verdict:
     Parameters
     ----------
     what
-        What the figure is, for a table.
+        What the figure is, as text for a table.
     measured
         The figure; None where it could not be measured.
     sense, limit
@@ -25,7 +25,7 @@ class Verdict:
     unit
         Of both, such as "x" or "MB".
     aim
-        What is wished for beyond the limit; missing it is shown, and is no failure.
+        A target beyond the limit; missing it is shown, and is not a failure.
     why_not
         Why it was not measured.
     """
@@ -63,7 +63,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows for people; figures are text already, rounded to what they are worth."""
+    """Rows for readers; figures are text already, rounded to their precision."""
 
     title: str
     columns: list[str]
@@ -72,7 +72,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Curve:
-    """Medians over a growing size, and the exponent that fits them."""
+    """Medians over growing sizes, and the exponent that fits them."""
 
     size: str
     sizes: list[int]
@@ -82,7 +82,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one benchmark found."""
+    """All that one benchmark measured."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
@@ -91,13 +91,13 @@ class Report:
 
     @property
     def missed(self) -> list[Verdict]:
-        """The verdicts whose limit does not hold."""
+        """The verdicts whose limit is missed."""
         return [verdict for verdict in self.verdicts if verdict.status == "missed"]
 
 
 @dataclass(frozen=True)
 class Record:
-    """A report as it is kept: with what was asked, when, and on what machine."""
+    """A report as it is saved: with the name and text of its benchmark, and the machine."""
 
     name: str
     text: str
@@ -116,14 +116,14 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> "Record":
         """Return the record that `write` made."""
-        kept = json.loads(path.read_text())
-        return cls(**{**kept, "report": _report(kept["report"])})
+        saved = json.loads(path.read_text())
+        return cls(**{**saved, "report": _report(saved["report"])})
 
 
-def _report(kept: dict[str, Any]) -> Report:
+def _report(saved: dict[str, Any]) -> Report:
     return Report(
-        verdicts=[Verdict(**one) for one in kept["verdicts"]],
-        tables=[Table(**one) for one in kept["tables"]],
-        curves=[Curve(**one) for one in kept["curves"]],
-        remarks=kept["remarks"],
+        verdicts=[Verdict(**one) for one in saved["verdicts"]],
+        tables=[Table(**one) for one in saved["tables"]],
+        curves=[Curve(**one) for one in saved["curves"]],
+        remarks=saved["remarks"],
     )

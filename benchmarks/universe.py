@@ -1,4 +1,4 @@
-"""The universe that is timed: random walks in place of prices, the same on every machine."""
+"""The universe for timing: random walks instead of prices, the same on every machine."""
 
 from datetime import date
 
@@ -9,7 +9,7 @@ from engine.settings import Window
 from strategies.base import Bars, Strategy
 from strategies.registry import registered_strategies
 
-# Those that compute indicators: one that fits a model first would drown the engine in its time.
+# Those that compute indicators: a strategy that fits a model would hide the engine's own time.
 NINE = (
     "sma_cross",
     "rsi",
@@ -25,7 +25,7 @@ NINE = (
 _FIRST_DAY = np.datetime64("2000-01-03")
 
 WINDOW = Window(date(2000, 1, 1), date(2099, 12, 31))
-"""From before the first bar until after the last of any history here."""
+"""From before the first bar to after the last bar of any history here."""
 
 
 def nine_strategies() -> list[Strategy]:
@@ -34,14 +34,14 @@ def nine_strategies() -> list[Strategy]:
 
 
 def universe(symbols: int, bars: int) -> list[History]:
-    """Return that many symbols, each with that many daily bars."""
+    """Return `symbols` histories of `bars` daily bars each."""
     return [history(number, bars) for number in range(symbols)]
 
 
 def history(number: int, bars: int) -> History:
-    """Return one symbol's bars, which depend on its number and their count alone.
+    """Return one symbol's bars, which depend only on its number and on their count.
 
-    Daily returns of N(0.0005, 0.02), and consistent opens, highs and lows.
+    Daily returns are N(0.0005, 0.02); opens, highs and lows are consistent with the closes.
     """
     random = np.random.default_rng([number, bars])
     close = 100.0 * np.exp(np.cumsum(random.normal(0.0005, 0.02, bars)))

@@ -1,8 +1,8 @@
-"""The rival: vectorbt's public API, used as fast as it can be used.
+"""The baseline: vectorbt's public API, used as fast as it can be.
 
-All symbols are columns of one call; frames lie in memory column by column, as its kernels walk;
-its accessor of returns is made once and asked for every metric; and it is told how many orders
-there can be at most, which spares it the room for one a bar.
+All symbols are columns of one call. Frames are stored column by column, as its kernels read them.
+Its returns accessor is made once and used for every metric. It is told the largest possible number
+of orders, so that it doesn't allocate one per bar.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from strategies.base import Signals, Strategy
 
 _YEAR = {"year_freq": "252D"}
 
-# What both sides name alike in a trade record.
+# Fields of a trade record that have the same name on both sides.
 _TRADE_FIELDS = (
     "direction",
     "status",
@@ -37,12 +37,12 @@ _TOLERANCE = 1e-9
 
 
 class DisagreementError(Exception):
-    """Two contenders did not compute the same, so that their times cannot be compared."""
+    """Two contenders computed different results, so their times cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Prices and signals as pandas frames of one column a symbol, signals on the bar they fill."""
+    """Prices and signals as pandas frames, one column per symbol, signals on the bar they fill."""
 
     open: Any
     high: Any
@@ -60,14 +60,16 @@ class Frames:
             _frame(histories, [getattr(history.bars, name) for history in histories])
             for name in ("open", "high", "low", "close")
         )
-        moved = [
+        shifted = [
             _frame(histories, [_on_the_next_bar(signal, name) for signal in signals])
             for name in ("entries", "exits")
         ]
-        return cls(*prices, *moved, most_orders=max(1, sum(int(f.to_numpy().sum()) for f in moved)))
+        return cls(
+            *prices, *shifted, most_orders=max(1, sum(int(f.to_numpy().sum()) for f in shifted))
+        )
 
     def columns(self, size: int) -> list["Frames"]:
-        """Return the same symbols in parts of `size`."""
+        """Return the same symbols in parts of `size` columns."""
         return [self._part(slice(first, first + size)) for first in range(0, self.count, size)]
 
     @property
@@ -81,7 +83,7 @@ class Frames:
 
 
 def summary(frames: Frames, **stops: Any) -> tuple[dict[str, Any], np.ndarray]:
-    """Return every metric that vectorbt and the engine both have, by its name here, and trades.
+    """Return every metric that both vectorbt and the engine have, by its name here, and the trades.
 
     Metrics are those of `engine.metrics.METRICS` whose docstring names vectorbt as their source.
     """
@@ -98,7 +100,7 @@ def require_agreement(frames: Frames, results: Sequence[BacktestResult]) -> int:
     Raises
     ------
     DisagreementError
-        With the first that differs by more than 1e-9, in parts of its size from 1 on.
+        With the first that differs by more than 1e-9 (relative to its size above 1).
     """
     metrics, trades = summary(frames)
     for name, column in metrics.items():
@@ -113,7 +115,7 @@ def require_agreement(frames: Frames, results: Sequence[BacktestResult]) -> int:
 def _require_same_metric(name: str, theirs: np.ndarray, results: Sequence[BacktestResult]) -> None:
     for result, other in zip(results, theirs, strict=True):
         own = result.metrics[name]
-        # vectorbt answers with NaN, or with infinity, where a metric is undefined here.
+        # vectorbt returns NaN or infinity where a metric is undefined here.
         same = (
             not np.isfinite(other)
             if own is None
@@ -124,7 +126,7 @@ def _require_same_metric(name: str, theirs: np.ndarray, results: Sequence[Backte
 
 
 def _numbers(column: Any) -> np.ndarray:
-    """Return a column of a summary as numbers; durations as bars, which are of a day here."""
+    """Return a column of a summary as numbers; durations in bars, which are days here."""
     values = column.to_numpy()
     if values.dtype.kind == "m":
         return values / np.timedelta64(1, "D")
@@ -134,7 +136,7 @@ def _numbers(column: Any) -> np.ndarray:
 def _portfolio(frames: Frames, stops: dict[str, Any]) -> Any:
     import vectorbt as vbt
 
-    terms = BacktestSettings()
+    settings = BacktestSettings()
     if stops:
         stops = {"open": frames.open, "high": frames.high, "low": frames.low, **stops}
     return vbt.Portfolio.from_signals(
@@ -142,9 +144,9 @@ def _portfolio(frames: Frames, stops: dict[str, Any]) -> Any:
         frames.entries,
         frames.exits,
         price=frames.open,
-        fees=terms.fees,
-        slippage=terms.slippage,
-        init_cash=terms.initial_capital,
+        fees=settings.fees,
+        slippage=settings.slippage,
+        init_cash=settings.initial_capital,
         freq="1D",
         # A stop may add an exit to every entry.
         max_orders=frames.most_orders * (2 if stops else 1),
@@ -154,7 +156,7 @@ def _portfolio(frames: Frames, stops: dict[str, Any]) -> Any:
 
 
 def _metrics(portfolio: Any) -> dict[str, Callable[[], Any]]:
-    """Return the accessors by the engine's names; vectorbt caches what they have in common."""
+    """Return the accessors by the engine's names; vectorbt caches what they share."""
     returns = portfolio.get_returns_acc(**_YEAR)
     trades, closed = portfolio.trades, portfolio.trades.closed
     return {
@@ -196,7 +198,7 @@ def _metrics(portfolio: Any) -> dict[str, Callable[[], Any]]:
 def _frame(histories: Sequence[History], columns: Sequence[np.ndarray]) -> Any:
     import pandas as pd
 
-    # A symbol's values lie side by side in memory: the transpose of rows is Fortran's order.
+    # A symbol's values are contiguous in memory: the transpose of rows is in Fortran order.
     return pd.DataFrame(
         np.stack(columns).T,
         index=pd.DatetimeIndex(histories[0].dates),
@@ -207,6 +209,6 @@ def _frame(histories: Sequence[History], columns: Sequence[np.ndarray]) -> Any:
 
 def _on_the_next_bar(signals: Signals, name: str) -> np.ndarray:
     given = getattr(signals, name)
-    moved = np.zeros_like(given)
-    moved[1:] = given[:-1]
-    return moved
+    shifted = np.zeros_like(given)
+    shifted[1:] = given[:-1]
+    return shifted

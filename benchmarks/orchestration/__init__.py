@@ -1,4 +1,4 @@
-"""HOW MUCH DAGSTER COSTS: bookkeeping, the main job, a large universe, the start of a process.
+"""WHAT DAGSTER COSTS: bookkeeping, the main job, a large universe, process start, requests.
 
-Here also: `graphs`, the graphs and instances that are compared. Not here: the engine's own speed.
+`graphs` has the graphs and instances that are compared. Not here: the engine's own speed.
 """

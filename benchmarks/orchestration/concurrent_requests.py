@@ -1,12 +1,13 @@
-"""How long do twenty users take who ask at the same time, ten of them served at once?
+"""How long do the requests of twenty concurrent users take, ten of them at a time?
 
-Each asks for one of five strategies on five symbols of 50, drawn at random with a fixed seed: 20
-runs of the job `backtest_request`, launched through GraphQL on a real webserver with its daemon,
-queue and code server, all at once; two years of daily bars, whose prices were fetched before. Timed
-from the first launch to the end of the last run, most of which is the start of 20 processes. Every
-session has to succeed, and to hold the rows of its own symbols, strategy and user.
+Each request is for one of five strategies on five symbols of 50, drawn at random with a fixed seed:
+20 runs of the job `backtest_request`, launched at once through GraphQL on a real webserver with its
+daemon, queue and code server, on two years of daily bars whose prices were fetched before. The time
+is from the first launch to the end of the last run; most of it is the start of 20 processes. Every
+request must succeed, and its run must hold exactly the rows of its symbols, strategy and user.
 
-The rival is Dagster as it comes: the same runs on an instance without this project's dagster.yaml.
+The baseline is Dagster's defaults: the same runs on an instance without this project's
+dagster.yaml.
 """
 
 import random
@@ -33,8 +34,8 @@ _EACH = 5
 
 
 @dataclass(frozen=True)
-class Session:
-    """What a user asks for."""
+class Request:
+    """What one user requests."""
 
     user: str
     symbols: tuple[str, ...]
@@ -42,51 +43,51 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Rush:
-    """How the sessions of one rush went."""
+class Burst:
+    """The outcome of one burst of requests."""
 
     seconds: float
-    sessions: int
+    requests: int
     succeeded: int
     mixed_up: int
 
 
 def run(options: Options) -> Report:
-    """Let the users ask on either instance, in turn."""
-    sessions = drawn(4 if options.quick else 20)
-    rushes: dict[str, list[Rush]] = {OURS: [], STOCK: []}
+    """Launch the requests on each instance in turn."""
+    requests = draw_requests(4 if options.quick else 20)
+    bursts: dict[str, list[Burst]] = {OURS: [], STOCK: []}
     for number in range(1 if options.quick else min(options.rounds, 2)):
         for name in (OURS, STOCK):
-            CONSOLE.print(f"round {number + 1}: {len(sessions)} sessions, {name}", style="dim")
-            rushes[name].append(_rush(name, sessions))
-    return _report(rushes, options)
+            CONSOLE.print(f"round {number + 1}: {len(requests)} requests, {name}", style="dim")
+            bursts[name].append(_burst(name, requests))
+    return _report(bursts, options)
 
 
-def drawn(users: int) -> list[Session]:
-    """Return what so many users ask for: the same at each call."""
-    rng = random.Random(20)  # noqa: S311 - no secret, but a scenario
+def draw_requests(users: int) -> list[Request]:
+    """Return the requests of so many users: the same at each call."""
+    rng = random.Random(20)  # noqa: S311 - a scenario, not a secret
     return [
-        Session(f"user{number:02}", tuple(rng.sample(SYMBOLS, _EACH)), rng.choice(STRATEGIES))
+        Request(f"user{number:02}", tuple(rng.sample(SYMBOLS, _EACH)), rng.choice(STRATEGIES))
         for number in range(users)
     ]
 
 
-def _rush(name: str, sessions: list[Session]) -> Rush:
+def _burst(name: str, requests: list[Request]) -> Burst:
     with running_webserver(_lay_out_stock if name == STOCK else _lay_out) as webserver:
         fetched = launch_run(webserver, tags_of(SYMBOLS[0], SYMBOLS[-1]), ["prices"])
         if ended(webserver, fetched) != "SUCCESS":
             raise SystemExit(f"The prices could not be fetched:\n{webserver.log_tail()}")
         begun = time.perf_counter()
         runs = {
-            one: launch_request(webserver, one.user, one.symbols, one.strategy) for one in sessions
+            one: launch_request(webserver, one.user, one.symbols, one.strategy) for one in requests
         }
         statuses = [ended(webserver, run_id, _WITHIN) for run_id in runs.values()]
         seconds = time.perf_counter() - begun
-        return Rush(seconds, len(runs), statuses.count("SUCCESS"), _mixed_up(webserver, runs))
+        return Burst(seconds, len(runs), statuses.count("SUCCESS"), _mixed_up(webserver, runs))
 
 
-def _mixed_up(webserver: Webserver, runs: Mapping[Session, str]) -> int:
-    """Return how many sessions do not hold what they asked for, and nothing else."""
+def _mixed_up(webserver: Webserver, runs: Mapping[Request, str]) -> int:
+    """Return how many runs hold other rows than those of their request."""
     store = ResultStore(home=str(webserver.folder / ".data")).manager()
     wrong = 0
     for one, run_id in runs.items():
@@ -106,23 +107,23 @@ def _lay_out_stock(folder: Path) -> dict[str, str]:
     return _lay_out(folder)
 
 
-def _report(rushes: Mapping[str, list[Rush]], options: Options) -> Report:
-    ours = rushes[OURS]
+def _report(bursts: Mapping[str, list[Burst]], options: Options) -> Report:
+    ours = bursts[OURS]
     seconds = max(one.seconds for one in ours)
-    succeeded = sum(one.succeeded for one in ours) / sum(one.sessions for one in ours)
+    succeeded = sum(one.succeeded for one in ours) / sum(one.requests for one in ours)
     faster = sorted(
-        stock.seconds / own.seconds for own, stock in zip(ours, rushes[STOCK], strict=True)
+        stock.seconds / own.seconds for own, stock in zip(ours, bursts[STOCK], strict=True)
     )
     rows = [
-        [name, f"{one.seconds:.1f} s", f"{one.succeeded} of {one.sessions}", str(one.mixed_up)]
-        for name, ones in rushes.items()
+        [name, f"{one.seconds:.1f} s", f"{one.succeeded} of {one.requests}", str(one.mixed_up)]
+        for name, ones in bursts.items()
         for one in ones
     ]
     return Report(
         [
-            Verdict("Time of all sessions", seconds, "below", options.limits["seconds"], "s"),
-            Verdict("Sessions that succeed", 100 * succeeded, "at least", 100.0, "%"),
-            Verdict("Sessions mixed up", sum(one.mixed_up for one in ours), "at most", 0.0),
+            Verdict("Time of all requests", seconds, "below", options.limits["seconds"], "s"),
+            Verdict("Requests that succeed", 100 * succeeded, "at least", 100.0, "%"),
+            Verdict("Requests mixed up", sum(one.mixed_up for one in ours), "at most", 0.0),
             Verdict(
                 "Time on Dagster's defaults, times ours",
                 faster[len(faster) // 2],
@@ -133,7 +134,7 @@ def _report(rushes: Mapping[str, list[Rush]], options: Options) -> Report:
         ],
         [
             Table(
-                "Rushes",
+                "Bursts of requests",
                 ["Instance", "From first launch to last end", "Succeeded", "Mixed up"],
                 rows,
             )

@@ -1,4 +1,4 @@
-"""Graphs without work in them, and instances that keep their events in one way or another."""
+"""Graphs of empty assets, and instances that store their events in different ways."""
 
 import os
 import tempfile
@@ -21,18 +21,18 @@ _CLASSES = {
 }
 _BATCHES = "DAGSTER_EVENT_BATCH_SIZE"
 
-# As where the definitions are made: Dagster says of each asset that policies are in beta.
+# As in pipelines.definitions: Dagster warns for each asset that backfill policies are in beta.
 warnings.simplefilter("ignore", dg.BetaWarning)
 
 Graph = Callable[[dg.DagsterInstance], dg.ExecuteInProcessResult]
 
 
 def on(storage: str, graph: Graph, postgres: str | None = None) -> Callable[[], None]:
-    """Return a contender: the graph's run on a new instance whose events a storage keeps."""
+    """Return a contender that runs the graph on a new instance with the named event storage."""
 
     def contender() -> None:
         with _instance(storage, postgres) as instance:
-            assert graph(instance).success  # noqa: S101 - a run that fails is no figure
+            assert graph(instance).success  # noqa: S101 - a failed run must not be timed
 
     return contender
 
@@ -45,8 +45,8 @@ def _instance(storage: str, postgres: str | None) -> Iterator[dg.DagsterInstance
         where = {"postgres_url": postgres} if postgres else {"base_dir": f"{folder}/history/runs"}
         settings = {
             "event_log_storage": {"module": module, "class": name, "config": where},
-            "run_storage": _dagsters("runs", "SqliteRunStorage", f"{folder}/history"),
-            "schedule_storage": _dagsters("schedules", "SqliteScheduleStorage", folder),
+            "run_storage": _dagster_storage("runs", "SqliteRunStorage", f"{folder}/history"),
+            "schedule_storage": _dagster_storage("schedules", "SqliteScheduleStorage", folder),
             "telemetry": {"enabled": False},
             "python_logs": {"python_log_level": "ERROR"},
         }
@@ -54,22 +54,22 @@ def _instance(storage: str, postgres: str | None) -> Iterator[dg.DagsterInstance
             with dg.DagsterInstance.local_temp(folder, overrides=settings) as instance:
                 yield instance
         finally:
-            # Set by a storage as it was opened: the next one must not find it.
+            # A storage sets it when it opens: the next one must not see it.
             os.environ.pop(_BATCHES, None)
             if given is not None:
                 os.environ[_BATCHES] = given
 
 
-def _dagsters(room: str, name: str, folder: str) -> dict[str, Any]:
+def _dagster_storage(kind: str, name: str, folder: str) -> dict[str, Any]:
     return {
-        "module": f"dagster._core.storage.{room}",
+        "module": f"dagster._core.storage.{kind}",
         "class": name,
         "config": {"base_dir": folder},
     }
 
 
 def ranged(definitions: dg.Definitions, partitions: Sequence[str]) -> Graph:
-    """Return how to run all assets of the definitions for all partitions in one run."""
+    """Return a graph: all assets of the definitions, for all partitions, in one run."""
     job = dg.define_asset_job("benchmark", dg.AssetSelection.all())
     resolved = dg.Definitions.merge(definitions, dg.Definitions(jobs=[job])).resolve_job_def(
         "benchmark"
@@ -84,7 +84,7 @@ def ranged(definitions: dg.Definitions, partitions: Sequence[str]) -> Graph:
 
 
 def chain(assets: int, partitions: int) -> Graph:
-    """Return a graph of assets that do nothing, one after the other."""
+    """Return a graph of empty assets, each downstream of the one before."""
     keys = [f"S{number:05}" for number in range(partitions)]
     symbols = dg.StaticPartitionsDefinition(keys)
     made = [_nothing(number, symbols) for number in range(assets)]
@@ -105,7 +105,7 @@ def _nothing(number: int, symbols: dg.PartitionsDefinition) -> dg.AssetsDefiniti
 
 
 def emptied(definitions: dg.Definitions) -> dg.Definitions:
-    """Return definitions of the same assets and checks, whose bodies do nothing."""
+    """Return definitions with the same assets and checks, whose bodies do nothing."""
     assets = [one for one in definitions.assets or [] if isinstance(one, dg.AssetsDefinition)]
     checks = [one for one in definitions.asset_checks or [] if one.check_specs]
     return dg.Definitions(
@@ -140,11 +140,11 @@ def _empty_checks(original: Any) -> dg.AssetChecksDefinition:
 
 
 def counted(definitions: dg.Definitions) -> Mapping[str, int]:
-    """Return how many assets and checks there are."""
+    """Return the number of assets and checks."""
     graph = definitions.resolve_asset_graph()
     return {"assets": len(graph.get_all_asset_keys()), "checks": len(graph.asset_check_keys)}
 
 
 def scratch() -> Path:
-    """Return a new folder that outlives its use: a server in it stops as this process ends."""
+    """Return a new folder, which is not removed: a server in it runs until this process ends."""
     return Path(tempfile.mkdtemp(prefix="gauntlet-benchmark-"))

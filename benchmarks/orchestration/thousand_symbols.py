@@ -1,10 +1,10 @@
 """How long does a universe of a thousand symbols take, end to end?
 
-1,000 symbols x 9 strategies, three years, synthetic prices: the command behind `make run`, in a
-folder of its own with the project's dagster.yaml, from its start to its end: the embedded
-PostgreSQL is created and the leaderboard printed meanwhile. Memory is the sum, over the processes
-that the command starts, of the highest that was ever resident in each; the server of PostgreSQL is
-not among them. Once, since there is no rival.
+1,000 symbols x 9 strategies, three years, synthetic prices: the command behind `make run`, in a new
+folder with the project's dagster.yaml, from its start to its end, including the creation of the
+embedded PostgreSQL and the printing of the leaderboard. Memory is the sum of the peak resident
+memory of each process that the command starts, without the PostgreSQL server. It runs once, since
+there is no baseline.
 """
 
 import os
@@ -25,12 +25,12 @@ from benchmarks.orchestration.graphs import scratch
 from benchmarks.report import Report, Table, Verdict
 
 _ROOT = Path(__file__).parents[2]
-_BETWEEN_LOOKS = 0.02
+_SECONDS_BETWEEN_SAMPLES = 0.02
 _OURS = ("GAUNTLET_", "DAGSTER_", "DATABASE_URL")
 
 
 def run(options: Options) -> Report:
-    """Run the command once, and look at its processes meanwhile."""
+    """Run the command once, and sample the memory of its processes."""
     symbols = 20 if options.quick else 1000
     folder = scratch()
     for name in ("dagster.yaml", "workspace.yaml"):
@@ -64,28 +64,28 @@ def _run(folder: Path) -> tuple[float, dict[str, float]]:
     ) as process:
         peaks: dict[int, tuple[str, float]] = {}
         while process.poll() is None:
-            _look(process.pid, peaks)
-            time.sleep(_BETWEEN_LOOKS)
+            _sample(process.pid, peaks)
+            time.sleep(_SECONDS_BETWEEN_SAMPLES)
     seconds = time.perf_counter() - begun
     if process.returncode:
         raise SystemExit(f"The run failed with {process.returncode}; its log is in {folder}.")
     return seconds, {f"{name}, process {n}": mb for n, (name, mb) in enumerate(peaks.values(), 1)}
 
 
-def _look(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
-    """Note the peak of the command and of all that it started and that is Python."""
+def _sample(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
+    """Record the peak of the command and of each Python process that it started."""
     with suppress(psutil.Error):
         parent = psutil.Process(pid)
         for one in [parent, *parent.children(recursive=True)]:
             with suppress(psutil.Error, OSError):
                 if "python" in one.name():
-                    # Of one that has ended and is not yet gone, nothing is left to see.
+                    # A process that has ended and is still listed has no memory left to read.
                     _, before = peaks.get(one.pid, ("", 0.0))
                     peaks[one.pid] = one.name(), max(before, _peak_mb(one))
 
 
 def _peak_mb(process: psutil.Process) -> float:
-    """Return the highest that was ever resident; where Linux does not say so, what is now."""
+    """Return the peak resident memory; the current one where the system has no peak."""
     status = Path(f"/proc/{process.pid}/status")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
     return int(found[1]) / 1024 if found else process.memory_info().rss / 2**20

@@ -1,4 +1,4 @@
-"""Each benchmark as a command, on tiny sizes: no test here depends on how fast anything is."""
+"""Each benchmark as a command, on tiny sizes: no test here depends on speed."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from benchmarks.report import Record
 
 ROOT = Path(__file__).parents[2]
 
-# Of each benchmark that judges: a limit that nothing can keep, and others that anything does.
-NEVER = {
+# For each benchmark with limits: one that nothing can meet, and others that anything meets.
+IMPOSSIBLE = {
     "vectorbt_baseline": "times_vectorbt=1e9",
     "start": "times_imports=0",
     "growth": "exponent=-1e9",
@@ -29,7 +29,7 @@ NEVER = {
     "result_cache": "times_cold=1e9",
     "rate_limiter": "used=1e9",
 }
-ALWAYS = {
+TRIVIAL = {
     "sweep": ["times_batch=0"],
     "save": ["times_executemany=0", "growth_mb=1e9"],
     "load": ["growth_mb=1e9"],
@@ -39,8 +39,8 @@ ALWAYS = {
     "result_cache": ["times_forced=0", "times_joblib=0"],
     "rate_limiter": ["refused=1e9", "used_database=0"],
 }
-JUDGED = sorted(NEVER)
-TOLD = sorted(set(BENCHMARKS) - set(NEVER))
+LIMITED = sorted(IMPOSSIBLE)
+UNLIMITED = sorted(set(BENCHMARKS) - set(IMPOSSIBLE))
 
 
 def _run(name: str, results: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -65,36 +65,36 @@ def _limits(*limits: str) -> list[str]:
     return [part for limit in limits for part in ("--limit", limit)]
 
 
-@pytest.mark.parametrize("name", ["sweep", *TOLD])
-def test_a_benchmark_that_misses_no_limit_reports_and_exits_with_0(name: str, tmp_path: Path):
-    done = _run(name, tmp_path, *_limits(*ALWAYS.get(name, [])))
+@pytest.mark.parametrize("name", ["sweep", *UNLIMITED])
+def test_a_benchmark_that_meets_its_limits_exits_with_0(name: str, tmp_path: Path):
+    done = _run(name, tmp_path, *_limits(*TRIVIAL.get(name, [])))
     assert done.returncode == 0, done.stdout + done.stderr
     record = Record.read(tmp_path / f"{name}.json")
     assert record.report.tables
     assert {verdict.status for verdict in record.report.verdicts} <= {"met"}
-    assert bool(record.report.verdicts) == (name in JUDGED)
+    assert bool(record.report.verdicts) == (name in LIMITED)
     assert record.machine["Cores"]
 
 
-@pytest.mark.parametrize("name", JUDGED)
-def test_a_benchmark_that_misses_a_limit_reports_and_exits_with_1(name: str, tmp_path: Path):
-    done = _run(name, tmp_path, *_limits(*ALWAYS.get(name, []), NEVER[name]))
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_benchmark_that_misses_a_limit_exits_with_1(name: str, tmp_path: Path):
+    done = _run(name, tmp_path, *_limits(*TRIVIAL.get(name, []), IMPOSSIBLE[name]))
     assert done.returncode == 1, done.stdout + done.stderr
     assert "MISSED" in done.stdout
     report = Record.read(tmp_path / f"{name}.json").report
     assert all(row for table in report.tables for row in table.rows)
     missed = [verdict.limit for verdict in report.verdicts if verdict.status == "missed"]
     assert missed
-    assert set(missed) == {float(NEVER[name].partition("=")[2])}
+    assert set(missed) == {float(IMPOSSIBLE[name].partition("=")[2])}
 
 
-def test_a_limit_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path):
+def test_an_unknown_limit_is_refused_with_the_known_ones(tmp_path: Path):
     done = _run("sweep", tmp_path, "--limit", "speed=1")
     assert done.returncode == 2
-    assert "there is no limit 'speed'; there are: times_batch" in done.stderr
+    assert "there is no limit 'speed'; the limits are: times_batch" in done.stderr
 
 
-def test_all_of_them_make_a_page_and_it_is_not_the_one_in_docs(tmp_path: Path):
+def test_a_quick_run_writes_a_page_of_its_own(tmp_path: Path):
     before = (ROOT / "docs" / "benchmarks.md").read_bytes()
     command = [sys.executable, "-m", "benchmarks", "stages", "--quick", "--rounds", "1"]
     subprocess.run([*command, "--results", str(tmp_path)], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""Verdicts, how they are kept, and the page made of them."""
+"""Verdicts, how they are saved, and the page made from them."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def test_a_verdict_says_whether_its_limit_holds(sense: Any, measured: Any, statu
     assert Verdict("speed", measured, sense, 3.0).status == status
 
 
-def test_an_aim_that_is_not_reached_is_no_failure():
+def test_a_missed_aim_is_not_a_failure():
     verdict = Verdict("speed", 4.0, "at least", 3.0, aim=6.0)
     assert (verdict.status, verdict.aim_reached) == ("met", False)
     assert Report([verdict]).missed == []
@@ -46,12 +46,12 @@ def _record(*verdicts: Verdict, quick: bool = False) -> Record:
     return Record("growth", "Does it grow?\n\nAt length.\n", quick, MACHINE, report)
 
 
-def test_a_record_is_read_as_it_was_written(tmp_path: Path):
+def test_a_record_reads_back_as_written(tmp_path: Path):
     record = _record(Verdict("speed", None, "at least", 3.0, "x", why_not="one core"))
     assert Record.read(record.write(tmp_path / "results")) == record
 
 
-def test_the_page_has_the_machine_the_verdicts_the_tables_and_the_plot(tmp_path: Path):
+def test_the_page_has_machine_verdicts_tables_and_plot(tmp_path: Path):
     page = tmp_path / "docs" / "benchmarks.md"
     good = Verdict("speed", 4.0, "at least", 3.0, "x", aim=6.0)
     bad = Verdict("memory", 600.4, "below", 500.0, "MB")
@@ -71,10 +71,10 @@ def test_the_page_has_the_machine_the_verdicts_the_tables_and_the_plot(tmp_path:
     assert "--quick" not in text
 
 
-def test_a_page_of_small_sizes_says_so(tmp_path: Path):
+def test_a_page_of_quick_figures_says_so(tmp_path: Path):
     write_page([_record(quick=True)], tmp_path / "page.md")
     assert "from `--quick`" in (tmp_path / "page.md").read_text()
 
 
-def test_the_exponent_is_that_of_a_power():
+def test_the_exponent_of_a_power_is_found():
     assert exponent([1, 10, 100], [2.0, 2.0 * 10**1.5, 2.0 * 10**3]) == pytest.approx(1.5)

@@ -1,4 +1,4 @@
-"""The rival is asked for the same: a difference is found before anything is timed."""
+"""The baseline computes the same: a difference is found before anything is timed."""
 
 from dataclasses import replace
 
@@ -16,21 +16,21 @@ from strategies.sma_cross import SmaCross
 HISTORIES = universe(3, 300)
 
 
-def test_every_metric_whose_source_is_vectorbt_is_compared():
+def test_every_metric_of_vectorbt_is_compared():
     results = VectorBTEngine().run_batch(HISTORIES, SmaCross(), WINDOW).results
     named = {name for name, metric in METRICS.items() if "vectorbt" in metric.description}
     # vectorbt has no payoff ratio, and the docstring says so.
     assert require_agreement(Frames.of(HISTORIES, SmaCross()), results) == len(named) - 1
 
 
-def test_other_costs_are_a_disagreement():
+def test_different_costs_are_a_disagreement():
     engine = VectorBTEngine(BacktestSettings(fees=0.0011))
     results = engine.run_batch(HISTORIES, SmaCross(), WINDOW).results
     with pytest.raises(DisagreementError, match="total_return of S00000"):
         require_agreement(Frames.of(HISTORIES, SmaCross()), results)
 
 
-def test_a_replay_gives_each_symbol_its_own_signals():
+def test_a_replay_returns_each_symbol_its_own_signals():
     replay = Replay.of(SmaCross(), HISTORIES)
     for history in HISTORIES:
         given, expected = replay.signals(history.bars), SmaCross().signals(history.bars)
@@ -38,6 +38,6 @@ def test_a_replay_gives_each_symbol_its_own_signals():
         np.testing.assert_array_equal(given.exits, expected.exits)
 
 
-def test_symbols_that_cannot_be_told_apart_are_refused():
+def test_histories_with_the_same_first_close_are_refused():
     with pytest.raises(ValueError, match="begins with the close of another"):
         Replay.of(SmaCross(), [HISTORIES[0], replace(HISTORIES[0], symbol="TWIN")])
