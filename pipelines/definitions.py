@@ -24,12 +24,12 @@ from pipelines.automation.staleness import build_automation_jobs, build_automati
 from pipelines.backtest_request import build_request_job
 from pipelines.partitions import backfill_policy, symbol_partitions
 from pipelines.resources import build_resources
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from strategies.registry import registered_strategies
 
 
 def build_defs(
-    settings: Settings, resource_overrides: Mapping[str, Any] | None = None
+    settings: EnvironmentSettings, resource_overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
     """Return the definitions for some settings; tests override resources.
 
@@ -80,4 +80,4 @@ def build_defs(
 with warnings.catch_warnings():
     # Backfill policies are what makes a universe one run; Dagster says that they are in beta.
     warnings.simplefilter("ignore", dg.BetaWarning)
-    defs = build_defs(Settings.from_environment(os.environ))
+    defs = build_defs(EnvironmentSettings.from_environment(os.environ))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import dagster as dg
 from pydantic import ValidationError, create_model
 
-from resources.config.environment import InvalidSettingError, Settings
+from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.files.reports import Reports
@@ -21,7 +21,7 @@ from strategies.errors import did_you_mean
 Resource = TypeVar("Resource", bound=dg.ConfigurableResource)
 
 
-def build_resources(settings: Settings) -> dict[str, Any]:
+def build_resources(settings: EnvironmentSettings) -> dict[str, Any]:
     """Return every resource by the name that assets ask for."""
     home = settings.home
     given: dict[str, Any] = {"columns": dict(settings.columns)} if settings.columns else {}
@@ -46,12 +46,12 @@ def _thresholds(limits: Mapping[str, float]) -> Thresholds:
 
     Raises
     ------
-    InvalidSettingError
+    InvalidEnvironmentError
         When there is no limit of that name, or its value makes no sense.
     """
     for name in limits:
         if name not in Thresholds.model_fields:
-            raise InvalidSettingError(
+            raise InvalidEnvironmentError(
                 f"GAUNTLET_LIMIT_{name.upper()} is no limit."
                 + did_you_mean(name, Thresholds.model_fields)
             )
@@ -60,7 +60,9 @@ def _thresholds(limits: Mapping[str, float]) -> Thresholds:
     except ValidationError as error:
         reason = error.errors()[0]
         named = f"GAUNTLET_LIMIT_{str(reason['loc'][0]).upper()}: " if reason["loc"] else ""
-        raise InvalidSettingError(f"{named}{reason['msg'].removeprefix('Value error, ')}") from None
+        raise InvalidEnvironmentError(
+            f"{named}{reason['msg'].removeprefix('Value error, ')}"
+        ) from None
     return _preset(Thresholds, **{name: getattr(checked, name) for name in limits})
 
 

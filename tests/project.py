@@ -16,7 +16,7 @@ from pipelines.automation.failure_reason import why_it_failed
 from pipelines.definitions import build_defs
 from pipelines.partitions import tags_of
 from pipelines.resources import build_resources
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.market_data.resource import MarketData
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.manager import BacktestPersistenceManager
@@ -53,9 +53,9 @@ class Project:
             yield project
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> EnvironmentSettings:
         """The settings, as the environment would give them."""
-        return Settings.from_environment(
+        return EnvironmentSettings.from_environment(
             {
                 "GAUNTLET_SOURCE": "files",
                 "GAUNTLET_PRICES": str(self.folder / "prices"),

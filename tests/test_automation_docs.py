@@ -5,14 +5,16 @@ from pathlib import Path
 
 from pipelines.automation import run_alerts, webhook
 from pipelines.definitions import build_defs
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/automation.md").read_text()
 
 
 def test_it_lists_every_schedule_and_sensor_and_whether_it_runs():
-    settings = Settings.from_environment({"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv")})
+    settings = EnvironmentSettings.from_environment(
+        {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv")}
+    )
     repository = build_defs(settings).get_repository_def()
     there = {(each.name, "sensor", each.default_status.value) for each in repository.sensor_defs}
     there |= {

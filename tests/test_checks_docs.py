@@ -6,7 +6,7 @@ import pytest
 
 from assets.checks.catalogue import GATES
 from docs.write_checks import PAGE, page
-from resources.config.environment import InvalidSettingError, Settings
+from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
 from resources.config.thresholds import Thresholds
 from tests.project import Project
 
@@ -43,7 +43,7 @@ def test_its_environment_variable_reaches_the_checks():
     ],
 )
 def test_a_limit_that_makes_no_sense_is_refused(variable: dict[str, str], told: str):
-    with pytest.raises(InvalidSettingError) as refused:
+    with pytest.raises(InvalidEnvironmentError) as refused:
         _thresholds(variable)
     assert told in str(refused.value)
 
@@ -51,7 +51,7 @@ def test_a_limit_that_makes_no_sense_is_refused(variable: dict[str, str], told: 
 def _thresholds(environment: dict[str, str]) -> Thresholds:
     from pipelines.resources import build_resources
 
-    return build_resources(Settings.from_environment(environment))["thresholds"]
+    return build_resources(EnvironmentSettings.from_environment(environment))["thresholds"]
 
 
 def test_a_limit_of_the_environment_and_one_of_run_config_hold_together(project: Project):

@@ -24,7 +24,7 @@ from benchmarks.orchestration.graphs import (
 )
 from benchmarks.report import Report, Table, Verdict
 from pipelines.definitions import build_defs
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.result_store.resource import ResultStore
 
 WORK, EMPTY = "main job", "empty bodies"
@@ -37,7 +37,7 @@ def run(options: Options) -> Report:
     home = scratch()
     universe = home / "universe.csv"
     universe.write_text("\n".join(["symbol", *symbols]) + "\n")
-    settings = Settings.from_environment(
+    settings = EnvironmentSettings.from_environment(
         {"GAUNTLET_HOME": str(home / "data"), "GAUNTLET_UNIVERSE": str(universe)}
     )
     # The server is running when the job starts, as it is on a machine in use.
@@ -56,7 +56,7 @@ def run(options: Options) -> Report:
     return Report(_verdicts(timings, options, size), [_table(timings, size)])
 
 
-def _from_scratch(graph: Graph, settings: Settings) -> Graph:
+def _from_scratch(graph: Graph, settings: EnvironmentSettings) -> Graph:
     """Return the graph, run without the prices and backtests of an earlier run."""
 
     def run(instance):

@@ -17,7 +17,7 @@ import dagster as dg
 from assets.backtests.stage import BacktestStage
 from benchmarks.universe import NINE, nine_strategies
 from pipelines.definitions import build_defs
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.price_store.spans import HistorySpec
 from resources.result_store.run_records import recorded_profile
 from strategies.registry import STRATEGY_TEMPLATES
@@ -34,7 +34,7 @@ class Round:
         listed = [f"S{number:03}" for number in range(_UNIVERSE if symbols >= _LEAST else symbols)]
         (folder / "universe.csv").write_text("symbol\n" + "\n".join(listed) + "\n")
         self._listed = listed
-        self._settings = Settings.from_environment(
+        self._settings = EnvironmentSettings.from_environment(
             {
                 "GAUNTLET_HOME": str(folder / "home"),
                 "GAUNTLET_UNIVERSE": str(folder / "universe.csv"),

@@ -8,7 +8,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.partitions import tags_of
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.market_data.exchange_calendar import TIMEZONE, session_close
 
 NIGHTLY = "nightly"
@@ -29,7 +29,9 @@ def build_nightly_job() -> UnresolvedAssetJobDefinition:
     )
 
 
-def build_nightly_schedule(settings: Settings, universe: Sequence[str]) -> dg.ScheduleDefinition:
+def build_nightly_schedule(
+    settings: EnvironmentSettings, universe: Sequence[str]
+) -> dg.ScheduleDefinition:
     """Return the schedule that launches the job for a universe."""
 
     @dg.schedule(
@@ -50,7 +52,7 @@ def build_nightly_schedule(settings: Settings, universe: Sequence[str]) -> dg.Sc
     return nightly
 
 
-def _why_not(settings: Settings, tick: datetime) -> str | None:
+def _why_not(settings: EnvironmentSettings, tick: datetime) -> str | None:
     """Return why a tick requests no run; None when it does."""
     day = tick.date()
     if settings.source == "sample":

@@ -20,7 +20,7 @@ from pipelines.cli.log_parser import RunOutput
 from pipelines.cli.summary import print_failures, print_leaderboard, print_places
 from pipelines.partitions import whole_range
 from pipelines.resources import build_resources
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.universe import UniverseError
 from strategies.errors import GauntletError, did_you_mean
 from strategies.registry import registered_strategies
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     console, errors = Console(), Console(stderr=True)
     try:
-        return _run(Settings.from_environment(os.environ), asked.symbol, console, errors)
+        return _run(EnvironmentSettings.from_environment(os.environ), asked.symbol, console, errors)
     except GauntletError as error:
         errors.print(f"Refused: {error}", style="red", markup=False, soft_wrap=True)
         return _REFUSED
@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(settings: Settings, symbol: str | None, console: Console, errors: Console) -> int:
+def _run(
+    settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
+) -> int:
     universe = settings.load_universe().symbols
     partitions = _partitions(universe, symbol)
     resources = build_resources(settings)
@@ -96,7 +98,7 @@ def _partitions(universe: Sequence[str], symbol: str | None) -> list[str]:
     return ["--partition", symbol]
 
 
-def _print_heading(console: Console, settings: Settings, symbols: int) -> None:
+def _print_heading(console: Console, settings: EnvironmentSettings, symbols: int) -> None:
     console.print(
         f"[bold]{symbols} symbols x {len(registered_strategies())} strategies[/bold], "
         f"source {settings.source}, {settings.start} to {settings.end}"

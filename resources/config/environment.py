@@ -1,6 +1,6 @@
-"""Settings from the environment: which prices, which universe, which window, where data lives.
+"""Settings from environment variables: prices, universe, window, where data lives.
 
-Imported when definitions load: standard library only, apart from the cheap constants below.
+Imported when definitions load: standard library only, apart from cheap constants.
 """
 
 from collections.abc import Mapping
@@ -14,34 +14,34 @@ from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
 _LIMIT = "GAUNTLET_LIMIT_"
-_MOST_REQUESTS = 1000
-_A_RUN = "GAUNTLET_SYMBOLS_PER_RUN"
+_MAX_RATE = 1000
+_SYMBOLS_PER_RUN = "GAUNTLET_SYMBOLS_PER_RUN"
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
 
-class InvalidSettingError(GauntletError):
-    """An environment variable is missing or refused; the text names it and what is allowed."""
+class InvalidEnvironmentError(GauntletError):
+    """An environment variable is missing or invalid; the text names it and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the environment says, checked.
+class EnvironmentSettings:
+    """The settings of the environment, validated.
 
     Attributes
     ----------
         source: one of `SOURCES`.
-        prices: folder or URL of the files source; None unless given. Checked here only: it may
+        prices: folder or URL of the source `files`; None unless given. Validated here only: it may
             hold a password, so `MarketData` reads the variable itself when it opens the source.
-        universe: the universe's CSV file; None stands for the sample source's own symbols.
+        universe: CSV file of the universe; None stands for the symbols of the source `sample`.
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.
-        columns: how the files of the files source call their columns, by our names.
-        rate: requests a second that a provider far away is asked; None unless given.
-        symbols_per_run: how many symbols a run of a backfill is of; None for all in one run.
+        columns: column names in the files of the source `files`, by our names.
+        rate: requests per second to a remote provider; None unless given.
+        symbols_per_run: number of symbols in each run of a backfill; None for all in one run.
         home: absolute folder in which data lives; it need not exist yet.
-        limits: what GAUNTLET_LIMIT_ variables say, by field of `Thresholds`; its values are
-            checked there.
+        limits: values of the GAUNTLET_LIMIT_ variables, by field of `Thresholds`, which
+            validates them.
     """
 
     source: str
@@ -56,10 +56,10 @@ class Settings:
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the GAUNTLET_ variables of `environ`; a blank one counts as not given.
+    def from_environment(cls, environ: Mapping[str, str]) -> "EnvironmentSettings":
+        """Read the GAUNTLET_ variables of `environ`; a blank one counts as unset.
 
-        Relative paths are relative to the current directory. Raises InvalidSettingError.
+        Relative paths are resolved against the current directory. Raises InvalidEnvironmentError.
         """
         given = {name: text.strip() for name, text in environ.items() if text.strip()}
         source = _source(given.get("GAUNTLET_SOURCE", "synthetic"))
@@ -73,12 +73,12 @@ class Settings:
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
             rate=_rate(given),
             columns=_columns(given),
-            symbols_per_run=_symbols_a_run(given),
+            symbols_per_run=_symbols_per_run(given),
             limits=_limits(given),
         )
 
     def load_universe(self) -> Universe:
-        """Return the universe these settings stand for; raises UniverseError."""
+        """Return the universe of these settings; raises UniverseError."""
         if self.universe is not None:
             return load_universe(self.universe)
         return Universe(
@@ -90,7 +90,7 @@ class Settings:
 
 def _source(text: str) -> str:
     if text not in SOURCES:
-        raise InvalidSettingError(
+        raise InvalidEnvironmentError(
             f"GAUNTLET_SOURCE={text} is unknown: use one of {', '.join(SOURCES)}."
             + did_you_mean(text.lower(), SOURCES)
         )
@@ -100,12 +100,12 @@ def _source(text: str) -> str:
 def _prices(given: Mapping[str, str], source: str) -> str | None:
     prices = given.get("GAUNTLET_PRICES")
     if source == "files" and prices is None:
-        raise InvalidSettingError(
+        raise InvalidEnvironmentError(
             "GAUNTLET_PRICES is not set, and GAUNTLET_SOURCE=files needs it: the folder or URL "
-            "of one CSV or Parquet file a symbol, as in GAUNTLET_PRICES=data/prices."
+            "of one CSV or Parquet file per symbol, as in GAUNTLET_PRICES=data/prices."
         )
     if source != "files" and prices is not None:
-        raise InvalidSettingError(
+        raise InvalidEnvironmentError(
             "GAUNTLET_PRICES is read by the source 'files' only, but GAUNTLET_SOURCE is "
             f"'{source}': set GAUNTLET_SOURCE=files, or leave GAUNTLET_PRICES out."
         )
@@ -113,16 +113,16 @@ def _prices(given: Mapping[str, str], source: str) -> str | None:
 
 
 def _columns(given: Mapping[str, str]) -> dict[str, str]:
-    """Return how files call their columns; what is no pair is refused, names are checked there."""
+    """Return column names by our names; the source validates ours."""
     text = given.get("GAUNTLET_COLUMNS", "")
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-    for name, equals, called in pairs:
-        if not (name.strip() and equals and called.strip()):
-            raise InvalidSettingError(
-                f"GAUNTLET_COLUMNS={text} is not understood: write pairs of our name and the "
+    for name, equals, column in pairs:
+        if not (name.strip() and equals and column.strip()):
+            raise InvalidEnvironmentError(
+                f"GAUNTLET_COLUMNS={text} is invalid: write pairs of our name and the "
                 "file's, as in GAUNTLET_COLUMNS=date=Day,close=PX_LAST."
             )
-    return {name.strip(): called.strip() for name, _, called in pairs}
+    return {name.strip(): column.strip() for name, _, column in pairs}
 
 
 def _universe(given: Mapping[str, str], source: str) -> Path | None:
@@ -137,7 +137,7 @@ def _window(given: Mapping[str, str], source: str) -> tuple[date, date]:
     start = _day(given, "GAUNTLET_START", first)
     end = _day(given, "GAUNTLET_END", last)
     if start > end:
-        raise InvalidSettingError(
+        raise InvalidEnvironmentError(
             f"GAUNTLET_START={start} is after GAUNTLET_END={end}: the window is empty; set both, "
             f"as in GAUNTLET_START={first} GAUNTLET_END={last}."
         )
@@ -149,22 +149,22 @@ def _rate(given: Mapping[str, str]) -> float | None:
     if text is None:
         return None
     rate = _number("GAUNTLET_RATE", text)
-    if not 0 < rate <= _MOST_REQUESTS:
-        raise InvalidSettingError(
-            f"GAUNTLET_RATE={text} is out of range: it is the requests a second that a provider is "
-            f"asked, above 0 and up to {_MOST_REQUESTS}, as in GAUNTLET_RATE=2."
+    if not 0 < rate <= _MAX_RATE:
+        raise InvalidEnvironmentError(
+            f"GAUNTLET_RATE={text} is out of range: requests per second to a provider must be "
+            f"above 0 and at most {_MAX_RATE}, as in GAUNTLET_RATE=2."
         )
     return rate
 
 
-def _symbols_a_run(given: Mapping[str, str]) -> int | None:
-    text = given.get(_A_RUN)
+def _symbols_per_run(given: Mapping[str, str]) -> int | None:
+    text = given.get(_SYMBOLS_PER_RUN)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise InvalidSettingError(
-            f"{_A_RUN}={text} is refused: it is the number of symbols in each run of a backfill, "
-            f"1 or more, as in {_A_RUN}=500; leave it out for one run of all."
+        raise InvalidEnvironmentError(
+            f"{_SYMBOLS_PER_RUN}={text} is invalid: the number of symbols per run of a backfill "
+            f"must be 1 or more, as in {_SYMBOLS_PER_RUN}=500; leave it out for one run of all."
         )
     return int(text)
 
@@ -181,7 +181,7 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise InvalidSettingError(f"{name}={text} is not a number.") from None
+        raise InvalidEnvironmentError(f"{name}={text} is not a number.") from None
 
 
 def _day(given: Mapping[str, str], name: str, default: date) -> date:
@@ -190,4 +190,4 @@ def _day(given: Mapping[str, str], name: str, default: date) -> date:
         return parse_day(text) if text else default
     except ValueError as error:
         message = f"{name}={text} is not a date: write it like {name}={default}."
-        raise InvalidSettingError(message) from error
+        raise InvalidEnvironmentError(message) from error

@@ -10,7 +10,7 @@ import pytest
 
 from assets.prices import provider_pool
 from pipelines.definitions import build_defs
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.market_data.resource import _breaker
 from resources.market_data.sources.synthetic import SyntheticSource
 from tests.project import END, SYMBOLS, Project
@@ -43,7 +43,7 @@ def _definitions(project: Project) -> dg.Definitions:
         "GAUNTLET_HOME": str(project.folder / "home"),
     }
     overrides = {"result_store": project.result_store}
-    return build_defs(Settings.from_environment(variables), overrides)
+    return build_defs(EnvironmentSettings.from_environment(variables), overrides)
 
 
 def _run(

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.automation import retries
 from pipelines.definitions import build_defs
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.run_artifacts.backtest_files import BacktestFiles
 from tests.pipelines.overloaded import Overloaded
 
@@ -32,6 +32,6 @@ def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> dict[str, s
 
 BacktestFiles.write = _write_and_hold  # pyright: ignore[reportAttributeAccessIssue]
 retries.WAITS = (timedelta(0),)
-_settings = Settings.from_environment(os.environ)
+_settings = EnvironmentSettings.from_environment(os.environ)
 _source = Overloaded(source=_settings.source, turned_away="turned_away")
 defs = build_defs(_settings, {"market_data": _source})

@@ -10,7 +10,7 @@ import pytest
 from assets.checks.catalogue import GATES
 from pipelines.definitions import build_defs
 from pipelines.partitions import whole_range
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from strategies.registry import registered_strategies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ HEAVY = [
 
 def _definitions(**environ: str) -> dg.Definitions:
     settings = {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv"), **environ}
-    return build_defs(Settings.from_environment(settings))
+    return build_defs(EnvironmentSettings.from_environment(settings))
 
 
 def _python(program: str, cwd: Path = ROOT) -> str:

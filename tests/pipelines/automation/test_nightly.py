@@ -11,7 +11,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from pipelines.automation.nightly import NIGHTLY
 from pipelines.definitions import build_defs
-from resources.config.environment import Settings
+from resources.config.environment import EnvironmentSettings
 from resources.market_data.exchange_calendar import sessions_between
 from tests.project import SYMBOLS, Project
 
@@ -25,7 +25,7 @@ CLOCKS_CHANGE = {date(2026, 3, 9), date(2026, 11, 2)}
 
 def _repository(**environ: str) -> dg.RepositoryDefinition:
     settings = {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv"), **environ}
-    return build_defs(Settings.from_environment(settings)).get_repository_def()
+    return build_defs(EnvironmentSettings.from_environment(settings)).get_repository_def()
 
 
 def _evaluate(

@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from resources.config.environment import InvalidSettingError, Settings
+from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
 
 
-def settings(**variables: str) -> Settings:
-    return Settings.from_environment(variables)
+def settings(**variables: str) -> EnvironmentSettings:
+    return EnvironmentSettings.from_environment(variables)
 
 
 def test_an_empty_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     found = settings()
-    assert found == Settings(
+    assert found == EnvironmentSettings(
         source="synthetic",
         prices=None,
         universe=Path("universe.csv"),
@@ -34,7 +34,7 @@ def test_every_variable_is_read():
         GAUNTLET_RATE="0.5",
         GAUNTLET_SYMBOLS_PER_RUN="500",
     )
-    assert found == Settings(
+    assert found == EnvironmentSettings(
         source="files",
         prices="s3://bucket/prices",
         universe=Path("mine.csv"),
@@ -48,11 +48,11 @@ def test_every_variable_is_read():
 
 @pytest.mark.parametrize(
     "name",
-    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SYMBOLS_A_RUN"],
+    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SYMBOLS_PER_RUN"],
     ids=str.lower,
 )
 @pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])
-def test_a_blank_variable_counts_as_not_given(name: str, blank: str):
+def test_a_blank_variable_counts_as_unset(name: str, blank: str):
     assert settings(**{f"GAUNTLET_{name}": blank}) == settings()
 
 
@@ -64,7 +64,7 @@ def test_the_sample_source_brings_its_own_universe_and_window():
     assert universe.listings[1].listed_from == date(2012, 5, 18)
 
 
-def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: Path):
+def test_a_given_universe_overrides_that_of_the_sample_source(tmp_path: Path):
     path = tmp_path / "two.csv"
     path.write_text("symbol\nIBM\nMSFT\n")
     found = settings(GAUNTLET_SOURCE="sample", GAUNTLET_UNIVERSE=str(path))
@@ -78,8 +78,8 @@ def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: P
             (
                 {"GAUNTLET_RATE": rate},
                 (
-                    f"GAUNTLET_RATE={rate} is out of range: it is the requests a second that a "
-                    "provider is asked, above 0 and up to 1000, as in GAUNTLET_RATE=2."
+                    f"GAUNTLET_RATE={rate} is out of range: requests per second to a provider must "
+                    "be above 0 and at most 1000, as in GAUNTLET_RATE=2."
                 ),
             )
             for rate in ("0", "-1", "1001", "nan", "inf")
@@ -88,8 +88,8 @@ def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: P
             (
                 {"GAUNTLET_SYMBOLS_PER_RUN": number},
                 (
-                    f"GAUNTLET_SYMBOLS_PER_RUN={number} is refused: it is the number of symbols in "
-                    "each run of a backfill, 1 or more, as in GAUNTLET_SYMBOLS_PER_RUN=500; leave "
+                    f"GAUNTLET_SYMBOLS_PER_RUN={number} is invalid: the number of symbols per run "
+                    "of a backfill must be 1 or more, as in GAUNTLET_SYMBOLS_PER_RUN=500; leave "
                     "it out for one run of all."
                 ),
             )
@@ -114,7 +114,7 @@ def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: P
             {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": ""},
             (
                 "GAUNTLET_PRICES is not set, and GAUNTLET_SOURCE=files needs it: the folder or URL "
-                "of one CSV or Parquet file a symbol, as in GAUNTLET_PRICES=data/prices."
+                "of one CSV or Parquet file per symbol, as in GAUNTLET_PRICES=data/prices."
             ),
         ),
         (
@@ -134,7 +134,7 @@ def test_a_universe_that_is_given_is_used_with_the_sample_source_too(tmp_path: P
         ),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name(variables: dict[str, str], message: str):
-    with pytest.raises(InvalidSettingError) as refused:
-        Settings.from_environment(variables)
+def test_an_invalid_variable_is_refused_by_name(variables: dict[str, str], message: str):
+    with pytest.raises(InvalidEnvironmentError) as refused:
+        EnvironmentSettings.from_environment(variables)
     assert str(refused.value) == message
