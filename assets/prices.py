@@ -13,7 +13,8 @@ from assets.partitions.partition_reporting import MaterializedPartition, report_
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
-from research.audit.stage_profile import StageProfile
+from research.audit.stage_meter import StageMeter
+from research.audit.stage_profile import PriceQuality, PricesProfile
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
@@ -74,7 +75,7 @@ def build_prices(
         window = run_settings.window()
         if survivors := universe.without_departures(window.start, window.end):
             context.log.warning(survivors)
-        close_stage(context, run_log, PRICES, stage.summary(), stage.failures)
+        close_stage(context, run_log, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {
             symbol: MaterializedPartition(bars.data_version, _metadata(bars))
@@ -94,7 +95,7 @@ class _Stage:
     fetcher: Fetcher
     price_store: PriceStore
     thresholds: Thresholds
-    profile: StageProfile = field(default_factory=StageProfile)
+    meter: StageMeter = field(default_factory=StageMeter)
     stored: dict[str, StoredBars] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     # By rule of quality and symbol, what is suspicious.
@@ -113,18 +114,18 @@ class _Stage:
                 self.stored[symbol] = self._store(symbol, *next(answers)())
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
-            self.profile.sample()
+            self.meter.sample()
 
-    def summary(self) -> dict[str, Any]:
-        counts = {
-            "requested": len(self.context.partition_keys),
-            "succeeded": len(self.stored),
-            "source_requests": self.fetcher.requests,
-            "source_bars_saved": self.fetcher.bars_saved,
-            "source_refetches": self.fetcher.refetched,
-        }
-        quality = {"symbols": len(self.stored), "offenders": self.offenders}
-        return self.profile.summary(**counts) | {"quality": quality}
+    def profile(self) -> PricesProfile:
+        return PricesProfile(
+            **self.meter.read(),
+            requested=len(self.context.partition_keys),
+            succeeded=len(self.stored),
+            source_requests=self.fetcher.requests,
+            source_bars_saved=self.fetcher.bars_saved,
+            source_refetches=self.fetcher.refetched,
+            quality=PriceQuality(symbols=len(self.stored), offenders=self.offenders),
+        )
 
     def _store(self, symbol: str, listed: "Span", fetched: Fetched) -> StoredBars:
         stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.asked)

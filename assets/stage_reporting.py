@@ -4,12 +4,12 @@ A stage is an asset that works through a run's symbols: prices, backtests, summa
 for each of them; its profile is the measurement that the checks judge.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import dagster as dg
 
 from engine.failure import Failure
+from research.audit.stage_profile import BacktestsProfile, StageProfile
 from resources.result_store.run_records import RunLog
 
 _SHOWN = 5
@@ -19,30 +19,28 @@ def close_stage(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     run_log: RunLog,
     stage: str,
-    profile: dict[str, Any],
+    profile: StageProfile,
     failures: Sequence[Failure],
 ) -> None:
-    """Record the stage in the run log and say in Dagster's log how it went.
-
-    `profile` holds at least ``requested`` and ``succeeded``, numbers of symbols.
-    """
+    """Record the stage in the run log and say in Dagster's log how it went."""
     run_log.record(context.run, stage, profile, failures)
     for failure in failures[:_SHOWN]:
         context.log.warning(_line(failure))
     if len(failures) > _SHOWN:
         context.log.warning(f"... and {len(failures) - _SHOWN} more failures of {stage}")
     context.log.info(
-        f"{profile['succeeded']} of {profile['requested']} symbols "
-        f"in {profile['wall_seconds']:.1f} s{_of_cache(profile)}"
+        f"{profile.succeeded} of {profile.requested} symbols "
+        f"in {profile.wall_seconds:.1f} s{_describe_cache(profile)}"
     )
 
 
-def _of_cache(profile: Mapping[str, Any]) -> str:
-    if "cache_hits" not in profile:
+def _describe_cache(profile: StageProfile) -> str:
+    if not isinstance(profile, BacktestsProfile) or profile.cached_results is None:
         return ""
-    hits, misses = profile["cache_hits"], profile["cache_misses"]
-    forced = ", by force" if profile["cache_forced"] else ""
-    return f"; {hits} of {hits + misses} results were known, {misses} computed{forced}"
+    cached = profile.cached_results
+    ignored = ", by force" if cached.ignored else ""
+    asked = cached.hits + cached.misses
+    return f"; {cached.hits} of {asked} results were known, {cached.misses} computed{ignored}"
 
 
 def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:

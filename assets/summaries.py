@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,7 +18,8 @@ from assets.partitions.partition_reporting import (
 )
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
-from research.audit.stage_profile import StageProfile
+from research.audit.stage_meter import StageMeter
+from research.audit.stage_profile import SummariesProfile
 from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
@@ -60,7 +61,7 @@ def build_summaries(
         stage = _Stage(context, backtest_files, result_store)
         stage.run(backtests)
         run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
-        close_stage(context, run_log, SUMMARIES, stage.summary(), stage.failures)
+        close_stage(context, run_log, SUMMARIES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
         yield from report_partitions(context, {SUMMARIES_KEY: stage.made}, stage.backtests)
 
@@ -74,7 +75,7 @@ class _Stage:
     context: dg.AssetExecutionContext
     backtest_files: BacktestFiles
     result_store: ResultStore
-    profile: StageProfile = field(default_factory=StageProfile)
+    meter: StageMeter = field(default_factory=StageMeter)
     failures: list[Failure] = field(default_factory=list)
     # Rows by symbol: to be had, produced, found in the store, and there equal to the produced.
     expected: Counter[str] = field(default_factory=Counter)
@@ -90,13 +91,14 @@ class _Stage:
         for run_id, wanted in self._wanted(in_this_run or backtests).items():
             for part in self.backtest_files.parts(run_id):
                 self._save_and_read_back(self.backtest_files.read_part(run_id, part), wanted)
-                self.profile.sample()
+                self.meter.sample()
         complete = len(in_this_run) or None
         for symbol in self.context.partition_keys:
             self._account(symbol, complete)
 
-    def summary(self) -> dict[str, Any]:
-        return self.profile.summary(
+    def profile(self) -> SummariesProfile:
+        return SummariesProfile(
+            **self.meter.read(),
             requested=len(self.context.partition_keys),
             succeeded=len(self.made),
             # What was materialized upstream was produced, whether or not its files are there.
@@ -125,7 +127,7 @@ class _Stage:
         trades = tables.trades.join(results, left_on="backtest_id", right_on="id", how="semi")
         manager = self.result_store.manager()
         identifiers = results["id"].to_list()
-        with self.profile.database():
+        with self.meter.database():
             manager.save_backtests(results, trades)
             stored = manager.get_backtests_by_ids(identifiers)
             trade_counts = manager.count_trades(identifiers)

@@ -72,7 +72,7 @@ def build_backtests(
             stage.failures += [_without_prices(one) for one in requested if one not in prices]
         stage.run([symbol for symbol in requested if symbol in prices])
         run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
-        close_stage(context, run_log, BACKTESTS, stage.summary(), stage.failures)
+        close_stage(context, run_log, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
         yield from report_partitions(context, stage.made, {PRICES_KEY: prices})
 

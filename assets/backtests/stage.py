@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,8 +18,9 @@ from engine.failure import Failure
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import Window
-from research.audit.backtest_audit import RunProbe
-from research.audit.stage_profile import StageProfile
+from research.audit.backtest_audit import BacktestAudit
+from research.audit.stage_meter import StageMeter
+from research.audit.stage_profile import BacktestsProfile
 from resources.config.run_settings import RunSettings
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
@@ -62,18 +63,18 @@ class BacktestStage:
     run_settings: RunSettings
     result_cache: ResultCache
     strategies: Sequence[Strategy]
-    profile: StageProfile = field(default_factory=StageProfile)
+    meter: StageMeter = field(default_factory=StageMeter)
     made: dict[dg.AssetKey, dict[str, MaterializedPartition]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     data_versions: dict[str, str] = field(default_factory=dict)
     benchmark: UniverseBenchmark | None = None
-    probe: RunProbe = field(default_factory=RunProbe)
+    audit: BacktestAudit = field(default_factory=BacktestAudit)
     indicators: CacheStats = field(default_factory=CacheStats)
     cache: "RunCache | None" = None
     findings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def run(self, symbols: Sequence[str]) -> None:
-        """Work through symbols; `made`, `failures` and `summary` say what came of it.
+        """Work through symbols; `made`, `failures` and `profile` say what came of it.
 
         Parameters
         ----------
@@ -86,23 +87,23 @@ class BacktestStage:
         place = {symbol: number for number, symbol in enumerate(self.requested)}
         self.failures.sort(key=lambda failure: place[failure.symbol])
 
-    def summary(self) -> dict[str, Any]:
+    def profile(self) -> BacktestsProfile:
         """Return the stage's profile; a symbol succeeded when all its strategies did."""
-        by_strategy = {key.path[-1]: len(symbols) for key, symbols in self.made.items()}
         complete = set.intersection(*(set(symbols) for symbols in self.made.values()))
-        of_universe = self.benchmark.summary() if self.benchmark else {}
-        of_cache = self.cache.summary() if self.cache else {}
-        return (
-            self.profile.summary(
-                requested=len(self.requested),
-                succeeded=len(complete),
-                indicator_hits=self.indicators.hits,
-                indicator_misses=self.indicators.misses,
-            )
-            | {"succeeded_by_strategy": by_strategy}
-            | of_universe
-            | of_cache
-            | self.probe.summary()
+        universe = self.benchmark
+        return BacktestsProfile(
+            **self.meter.read(),
+            requested=len(self.requested),
+            succeeded=len(complete),
+            succeeded_by_strategy={key.path[-1]: len(one) for key, one in self.made.items()},
+            indicator_hits=self.indicators.hits,
+            indicator_misses=self.indicators.misses,
+            universe_benchmark=universe.sentence if universe else None,
+            universe_symbols=universe.symbols if universe else None,
+            universe_version=universe.version if universe else None,
+            cached_results=self.cache.summary() if self.cache else None,
+            scaling=self.audit.scaling,
+            integrity=self.audit.findings(),
         )
 
     def _run_batches(self, symbols: Sequence[str]) -> None:
@@ -116,7 +117,7 @@ class BacktestStage:
             progress = with_progress(self.context, batches, "batches tested")
             for part, (_, results) in enumerate(zip(progress, tested, strict=True)):
                 self._keep(part, cache, results)
-            complete(self.probe, cache, engine)
+            complete(self.audit, cache, engine)
             if cache.misses:
                 cache.prune(self.result_cache.most_results)
         for trouble in cache.troubles:
@@ -168,23 +169,23 @@ class BacktestStage:
             wanted = list(self._listed(batch))
             missing = cache.find(part, wanted)
             for (symbol, strategy), found in cache.findings(part).items():
-                self.probe.take_over(symbol, strategy, found)
+                self.audit.take_over(symbol, strategy, found)
             for one in wanted:
                 yield one, missing[one[0]]
 
     def _computed(
         self, engine: VectorBTEngine, histories: Iterator[History], strategies: Sequence[Strategy]
     ) -> Iterator[BacktestResult]:
-        """Yield what the engine gives, and note what fails and what the probe finds."""
+        """Yield what the engine gives, and note what fails and what the audit finds."""
         against = self.benchmark.equal_weight if self.benchmark else None
         for outcome in engine.run_batches(histories, strategies, self._window, against):
             self.failures.extend(outcome.failures)
             self.indicators.add(outcome.indicators)
             for result in outcome.results:
-                self.findings[result.symbol, result.strategy.name] = self.probe.look_at(result)
+                self.findings[result.symbol, result.strategy.name] = self.audit.audit(result)
                 yield result
             done = [*outcome.results, *outcome.failures]
-            self.profile.sample(len({one.symbol for one in done}))
+            self.meter.sample(len({one.symbol for one in done}))
 
     def _histories(self, cache: "RunCache", wanted: Iterable[HistorySpec]) -> Iterator[History]:
         for symbol, loaded in cache.prices.load(wanted):
@@ -192,7 +193,7 @@ class BacktestStage:
                 self.failures.append(Failure.of(symbol, loaded))
                 continue
             self.data_versions[symbol] = loaded.data_version
-            self.probe.keep(loaded.history)
+            self.audit.keep_history(loaded.history)
             yield loaded.history
 
     def _listed(self, symbols: Sequence[str]) -> Iterator[HistorySpec]:
@@ -214,7 +215,7 @@ class BacktestStage:
         for key, symbol, made in partitions_of(rows):
             self.made[key][symbol] = made
         if not results:
-            self.profile.sample(rows["symbol"].n_unique())
+            self.meter.sample(rows["symbol"].n_unique())
 
     def _provenance(self) -> "Provenance":
         from resources.run_artifacts.backtest_tables import Provenance

@@ -5,41 +5,40 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.checks.check_outcomes import Verdict, unmeasured
-from assets.checks.threshold_checks import Gate, Measured, Profile
+from assets.checks.threshold_checks import Gate, Measured
+from research.audit.stage_profile import BacktestsProfile
 
 
-def known_results(measured: Measured) -> Verdict:
+def known_results(measured: Measured[BacktestsProfile]) -> Verdict:
     """Say how many results were known, and whether any was damaged."""
-    profile, strategy = measured.profile, measured.key.path[-1]
-    if "cache_hits" not in profile:
+    cached, strategy = measured.profile.cached_results, measured.key.path[-1]
+    if cached is None:
         return unmeasured("the run asked for no results")
-    hits = profile["cache_hits_by_strategy"].get(strategy, 0)
-    asked = hits + profile["cache_misses_by_strategy"].get(strategy, 0)
+    hits = cached.hits_by_strategy.get(strategy, 0)
+    asked = hits + cached.misses_by_strategy.get(strategy, 0)
     if not asked:
         return unmeasured(f"no result of {strategy} was asked for")
-    damaged = profile["cache_damaged"]
-    forced = " All were computed anew, by force." if profile["cache_forced"] else ""
+    forced = " All were computed anew, by force." if cached.ignored else ""
     verdict = Verdict(
-        passed=not damaged,
+        passed=not cached.damaged,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{hits} of {asked} results were known already ({hits / asked:.1%}), and "
-        f"{damaged} of the run's were damaged, limit 0.{forced}",
-        metadata={"measured": damaged, "limit": 0, "hits": hits, "misses": asked - hits},
+        f"{cached.damaged} of the run's were damaged, limit 0.{forced}",
+        metadata={"measured": cached.damaged, "limit": 0, "hits": hits, "misses": asked - hits},
     )
-    run_hits = profile["cache_hits"]
-    rate = run_hits / (run_hits + profile["cache_misses"])
-    speed_up = _speed_up(profile, measured.history)
+    rate = cached.hits / (cached.hits + cached.misses)
+    speed_up = _speed_up(measured.profile, measured.history)
     told = {} if speed_up is None else {"times_as_fast_as_computed": round(speed_up, 1)}
     return verdict.showing(hit_rate=hits / asked, hit_rate_of_run=rate, **told)
 
 
-def _speed_up(profile: Profile, history: Sequence[Profile]) -> float | None:
+def _speed_up(profile: BacktestsProfile, history: Sequence[BacktestsProfile]) -> float | None:
     """Return how many times as fast the stage was as the newest run that computed all of it."""
-    same = profile["requested"], profile["succeeded_by_strategy"]
+    same = profile.requested, profile.succeeded_by_strategy
     for other in history:
-        computed = other.get("cache_hits") == 0
-        if computed and (other["requested"], other["succeeded_by_strategy"]) == same:
-            return other["wall_seconds"] / max(profile["wall_seconds"], 1e-3)
+        computed = other.cached_results is not None and not other.cached_results.hits
+        if computed and (other.requested, other.succeeded_by_strategy) == same:
+            return other.wall_seconds / max(profile.wall_seconds, 1e-3)
     return None
 
 

@@ -1,6 +1,7 @@
 """Which gates each stage has."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -17,8 +18,15 @@ from assets.asset_keys import (
 from assets.checks import cached_results, integrity, quality, rates, resource_usage
 from assets.checks.concurrent_requests import SESSIONS
 from assets.checks.threshold_checks import Gate, build_gates
+from research.audit.stage_profile import (
+    BacktestsProfile,
+    PricesProfile,
+    RequestProfile,
+    StageProfile,
+    SummariesProfile,
+)
 
-GATES: Mapping[str, Sequence[Gate]] = {
+GATES: Mapping[str, Sequence[Gate[Any]]] = {
     PRICES: [rates.SUCCESS, *quality.QUALITY],
     BACKTESTS: [
         rates.SUCCESS_OF_STRATEGY,
@@ -36,6 +44,14 @@ GATES: Mapping[str, Sequence[Gate]] = {
 }
 """The gates of each stage; those of backtests hold for the asset of every strategy."""
 
+PROFILES: Mapping[str, type[StageProfile]] = {
+    PRICES: PricesProfile,
+    BACKTESTS: BacktestsProfile,
+    SUMMARIES: SummariesProfile,
+    REQUESTS: RequestProfile,
+}
+"""What the gates of each stage judge."""
+
 
 def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
     """Return the checks of all stages."""
@@ -45,4 +61,6 @@ def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         SUMMARIES: [SUMMARIES_KEY],
         REQUESTS: [REQUESTS_KEY],
     }
-    return [build_gates(stage, keys[stage], gates) for stage, gates in GATES.items()]
+    return [
+        build_gates(stage, PROFILES[stage], keys[stage], gates) for stage, gates in GATES.items()
+    ]

@@ -1,46 +1,54 @@
 """Gates on requests that run at the same time: that they succeed, and how long all of them take."""
 
-from assets.checks.check_outcomes import Verdict, at_least, below
+from assets.checks.check_outcomes import Verdict, at_least, below, unmeasured
 from assets.checks.threshold_checks import Gate, Measured
+from research.audit.stage_profile import RequestProfile
 
 _SEE_THE_RUNS = (
     "See the first error of the failed runs: symbols and windows without bars, or a database or "
     "provider that is overloaded."
 )
+_UNMEASURED = unmeasured("no request has come to an end")
 
 
-def sessions_succeed(measured: Measured) -> Verdict:
-    """Judge how many of the sessions succeeded."""
-    together = measured.profile["together"]
-    good = together["ended"] - len(together["failed"])
+def sessions_succeed(measured: Measured[RequestProfile]) -> Verdict:
+    """Judge how many of the requests succeeded."""
+    requests = measured.profile.concurrent_requests
+    if requests is None:
+        return _UNMEASURED
+    good = requests.ended - len(requests.failed_runs)
     verdict = at_least(
-        f"{good} of {together['ended']} sessions succeeded",
-        together["succeeded"],
+        f"{good} of {requests.ended} sessions succeeded",
+        requests.success_rate,
         measured.thresholds.sessions_rate,
         measured.thresholds.sessions_rate_warning,
     )
-    failed = ", ".join(run_id[:8] for run_id in together["failed"])
+    failed = ", ".join(run_id[:8] for run_id in requests.failed_runs)
     shown = {"failed_runs": failed} if failed else {}
-    return verdict.showing(sessions=together["sessions"], **shown)
+    return verdict.showing(sessions=requests.requests, **shown)
 
 
-def symbols_inside_succeed(measured: Measured) -> Verdict:
-    """Judge how much of what sessions asked for they got, on average."""
-    together = measured.profile["together"]
+def symbols_inside_succeed(measured: Measured[RequestProfile]) -> Verdict:
+    """Judge how much of what requests asked for they got, on average."""
+    requests = measured.profile.concurrent_requests
+    if requests is None:
+        return _UNMEASURED
     return at_least(
-        f"Inside {together['ended']} sessions, on average, symbols succeeded",
-        together["inside"],
+        f"Inside {requests.ended} sessions, on average, symbols succeeded",
+        requests.symbol_success_rate,
         measured.thresholds.sessions_inside_rate,
         measured.thresholds.sessions_inside_rate_warning,
     )
 
 
-def sessions_are_quick(measured: Measured) -> Verdict:
-    """Judge how long the sessions took, from the first launch to the last end."""
-    together = measured.profile["together"]
+def sessions_are_quick(measured: Measured[RequestProfile]) -> Verdict:
+    """Judge how long the requests took, from the first launch to the last end."""
+    requests = measured.profile.concurrent_requests
+    if requests is None:
+        return _UNMEASURED
     return below(
-        f"{together['sessions']} sessions took",
-        together["wall_seconds"],
+        f"{requests.requests} sessions took",
+        requests.wall_seconds,
         measured.thresholds.sessions_seconds,
         measured.thresholds.sessions_seconds_warning,
         "s",

@@ -1,19 +1,21 @@
 """Gates on what backtests are worth: nothing known too early, no money and no signal lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from assets.checks.check_outcomes import Verdict, none_of, unmeasured, with_sample
 from assets.checks.threshold_checks import Gate, Measured
+from research.audit.stage_profile import BacktestsProfile, IntegrityFindings, RuleFindings
 
 
-def _judge(rule: str, what: str) -> Callable[[Measured], Verdict]:
-    def judge(measured: Measured) -> Verdict:
+def _judge(
+    rule: Callable[[IntegrityFindings], Mapping[str, RuleFindings]], what: str
+) -> Callable[[Measured[BacktestsProfile]], Verdict]:
+    def judge(measured: Measured[BacktestsProfile]) -> Verdict:
         strategy = measured.key.path[-1]
-        found = measured.profile.get("integrity", {}).get(rule, {}).get(strategy)
+        found = rule(measured.profile.integrity).get(strategy)
         if found is None:
             return unmeasured(f"{strategy} gave no result to look at")
-        offenders = found["offenders"]
-        return with_sample(none_of(what, offenders, found["symbols"]), offenders)
+        return with_sample(none_of(what, found.offenders, found.symbols), found.offenders)
 
     return judge
 
@@ -25,14 +27,14 @@ NO_LOOK_AHEAD = Gate(
     [],
     "The strategy knows the future: no result of it can be believed. Mend it so that the signal "
     "of a bar rests on that bar and earlier ones.",
-    _judge("look_ahead", "Signals depend on later bars"),
+    _judge(lambda findings: findings.look_ahead, "Signals depend on later bars"),
 )
 SIGNALS_FILLED = Gate(
     "signals_are_filled",
     "Whether every signal of up to five of the run's symbols was acted on as the contract says.",
     [],
     "The engine dropped a signal. Keep the run's id and its prices, and report it.",
-    _judge("dropped_signals", "Signals were dropped"),
+    _judge(lambda findings: findings.dropped_signals, "Signals were dropped"),
 )
 ACCOUNTS_BALANCE = Gate(
     "accounts_balance",
@@ -40,5 +42,5 @@ ACCOUNTS_BALANCE = Gate(
     [],
     "The engine made or lost money that no trade did. Keep the run's id and its prices, and "
     "report it.",
-    _judge("imbalance", "Money is missing or too much"),
+    _judge(lambda findings: findings.imbalance, "Money is missing or too much"),
 )

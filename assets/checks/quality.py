@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from assets.checks.check_outcomes import Verdict, at_least, unmeasured, with_sample
 from assets.checks.threshold_checks import Gate, Measured
+from research.audit.stage_profile import PricesProfile
 from resources.price_store.price_quality import PRICE_RULES
 
 _LIMITS = {
@@ -31,12 +32,12 @@ _WHAT_TO_DO = {
 }
 
 
-def _judge(rule: str) -> Callable[[Measured], Verdict]:
-    def judge(measured: Measured) -> Verdict:
-        quality = measured.profile.get("quality")
-        if not quality or not quality["symbols"]:
+def _judge(rule: str) -> Callable[[Measured[PricesProfile]], Verdict]:
+    def judge(measured: Measured[PricesProfile]) -> Verdict:
+        quality = measured.profile.quality
+        if not quality.symbols:
             return unmeasured("no symbol's bars could be looked at")
-        symbols, offenders = quality["symbols"], quality["offenders"].get(rule, {})
+        symbols, offenders = quality.symbols, quality.offenders.get(rule, {})
         clean = symbols - len(offenders)
         limit, warning = measured.thresholds.clean_rate, measured.thresholds.clean_rate_warning
         verdict = at_least(

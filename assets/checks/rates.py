@@ -2,7 +2,8 @@
 
 from assets.asset_keys import SUMMARIES
 from assets.checks.check_outcomes import Verdict, at_least, with_offenders
-from assets.checks.threshold_checks import Gate, Measured
+from assets.checks.threshold_checks import Failures, Gate, Measured
+from research.audit.stage_profile import BacktestsProfile, StageProfile, SummariesProfile
 
 _FIX_AND_RERUN = (
     "Mend the cause that the offenders name, then materialize 'missing and failed' partitions."
@@ -13,24 +14,23 @@ _LOOK_FOR_WRITERS = (
 )
 
 
-def success_rate(measured: Measured) -> Verdict:
+def success_rate(measured: Measured[StageProfile]) -> Verdict:
     """Judge how many of a stage's symbols succeeded."""
-    stage = measured.key.path[0]
-    of_stage = [failure for failure in measured.failures if failure["stage"] == stage]
-    return _of_symbols(measured.profile["succeeded"], measured, of_stage)
+    failures = _failures_of(measured.key.path[0], measured)
+    return _of_symbols(measured.profile.succeeded, measured, failures)
 
 
-def success_rate_of_strategy(measured: Measured) -> Verdict:
+def success_rate_of_strategy(measured: Measured[BacktestsProfile]) -> Verdict:
     """Judge on how many symbols a strategy succeeded."""
     strategy = measured.key.path[-1]
     # A symbol whose prices failed could not be tested either: it is an offender here too.
     concerned = [one for one in measured.failures if one["strategy"] in (None, strategy)]
-    succeeded = measured.profile["succeeded_by_strategy"].get(strategy, 0)
+    succeeded = measured.profile.succeeded_by_strategy.get(strategy, 0)
     return _of_symbols(succeeded, measured, concerned)
 
 
-def _of_symbols(succeeded: int, measured: Measured, failures: list) -> Verdict:
-    requested, thresholds = measured.profile["requested"], measured.thresholds
+def _of_symbols(succeeded: int, measured: Measured[StageProfile], failures: Failures) -> Verdict:
+    requested, thresholds = measured.profile.requested, measured.thresholds
     verdict = at_least(
         f"{succeeded} of {requested} symbols succeeded",
         succeeded / requested,
@@ -40,28 +40,32 @@ def _of_symbols(succeeded: int, measured: Measured, failures: list) -> Verdict:
     return with_offenders(verdict, failures)
 
 
-def saved_rate(measured: Measured) -> Verdict:
+def saved_rate(measured: Measured[SummariesProfile]) -> Verdict:
     """Judge how many of the produced rows are in the result store."""
-    limits = measured.thresholds.saved_rate, measured.thresholds.saved_rate_warning
-    return _of_rows("saved", "produced", measured, *limits)
-
-
-def retrieved_rate(measured: Measured) -> Verdict:
-    """Judge how many of the saved rows read back as they were produced."""
-    limits = measured.thresholds.retrieved_rate, measured.thresholds.retrieved_rate_warning
-    return _of_rows("retrieved", "saved", measured, *limits)
-
-
-def _of_rows(part: str, whole: str, measured: Measured, limit: float, warning: float) -> Verdict:
-    profile = measured.profile
-    numerator, denominator = profile[f"{part}_rows"], profile[f"{whole}_rows"]
+    profile, thresholds = measured.profile, measured.thresholds
     verdict = at_least(
-        f"{numerator} of {denominator} {whole} rows were {part}",
-        numerator / denominator if denominator else 0.0,
-        limit,
-        warning,
+        f"{profile.saved_rows} of {profile.produced_rows} produced rows were saved",
+        profile.saved_rows / profile.produced_rows if profile.produced_rows else 0.0,
+        thresholds.saved_rate,
+        thresholds.saved_rate_warning,
     )
-    return with_offenders(verdict, [one for one in measured.failures if one["stage"] == SUMMARIES])
+    return with_offenders(verdict, _failures_of(SUMMARIES, measured))
+
+
+def retrieved_rate(measured: Measured[SummariesProfile]) -> Verdict:
+    """Judge how many of the saved rows read back as they were produced."""
+    profile, thresholds = measured.profile, measured.thresholds
+    verdict = at_least(
+        f"{profile.retrieved_rows} of {profile.saved_rows} saved rows were retrieved",
+        profile.retrieved_rows / profile.saved_rows if profile.saved_rows else 0.0,
+        thresholds.retrieved_rate,
+        thresholds.retrieved_rate_warning,
+    )
+    return with_offenders(verdict, _failures_of(SUMMARIES, measured))
+
+
+def _failures_of(stage: str, measured: Measured[StageProfile]) -> Failures:
+    return [failure for failure in measured.failures if failure["stage"] == stage]
 
 
 SUCCESS = Gate(

@@ -3,14 +3,15 @@
 from assets.checks.check_outcomes import Verdict, below, unmeasured, worse
 from assets.checks.threshold_checks import Gate, Measured
 from assets.checks.trend import trend
-from research.audit.stage_profile import LEAST_SAMPLES
+from research.audit.stage_meter import LEAST_SAMPLES
+from research.audit.stage_profile import BacktestsProfile, StageProfile
 
 
-def wall_time(measured: Measured) -> Verdict:
+def wall_time(measured: Measured[BacktestsProfile]) -> Verdict:
     """Judge how long the stage took."""
     verdict = below(
         "The run's backtests took",
-        measured.profile["wall_seconds"],
+        measured.profile.wall_seconds,
         measured.thresholds.wall_seconds,
         measured.thresholds.wall_seconds_warning,
         "s",
@@ -19,19 +20,19 @@ def wall_time(measured: Measured) -> Verdict:
     return verdict.showing(**trend(measured.history))
 
 
-def memory_growth(measured: Measured) -> Verdict:
+def memory_growth(measured: Measured[BacktestsProfile]) -> Verdict:
     """Judge what the stage has left in memory, and what it needed for a moment."""
     profile, thresholds = measured.profile, measured.thresholds
-    many = len(profile["succeeded_by_strategy"]) > 1
+    many = len(profile.succeeded_by_strategy) > 1
     limit = "memory_growth_many_mb" if many else "memory_growth_mb"
     growth = below(
-        f"From {profile['memory_start_mb']:,.0f} MB memory grew by",
-        profile["memory_growth_mb"],
+        f"From {profile.memory_start_mb:,.0f} MB memory grew by",
+        profile.memory_growth_mb,
         getattr(thresholds, limit),
         getattr(thresholds, f"{limit}_warning"),
         "MB",
     )
-    above = profile["memory_peak_mb"] - profile["memory_start_mb"]
+    above = profile.memory_peak_mb - profile.memory_start_mb
     peak = below(
         "At its peak it was higher by",
         above,
@@ -42,10 +43,10 @@ def memory_growth(measured: Measured) -> Verdict:
     return worse(growth, peak).showing(peak_above_start_mb=above, **trend(measured.history))
 
 
-def memory_slope(measured: Measured) -> Verdict:
+def memory_slope(measured: Measured[BacktestsProfile]) -> Verdict:
     """Judge what each iteration leaves in memory."""
-    profile = measured.profile
-    of_run, of_probe = profile["memory_slope_mb"], profile.get("probe_memory_slope_mb")
+    of_run, probe = measured.profile.memory_slope_mb, measured.profile.scaling
+    of_probe = probe.memory_slope_mb if probe else None
     slope = of_probe if of_run is None else of_run
     if slope is None:
         return unmeasured(f"memory was looked at fewer than {LEAST_SAMPLES} times")
@@ -59,45 +60,45 @@ def memory_slope(measured: Measured) -> Verdict:
     )
 
 
-def scaling(measured: Measured) -> Verdict:
+def scaling(measured: Measured[BacktestsProfile]) -> Verdict:
     """Judge how time grows with the number of bars."""
-    probe, thresholds = measured.profile.get("scaling"), measured.thresholds
+    probe, thresholds = measured.profile.scaling, measured.thresholds
     if probe is None:
         return unmeasured("no symbol could be run over growing windows")
     ratio = below(
         "Three years took, times one,",
-        probe["ratio"],
+        probe.ratio,
         thresholds.scaling_ratio,
         thresholds.scaling_ratio_warning,
         digits=2,
     )
     exponent = below(
         "Time grows with the bars to the power of",
-        probe["exponent"],
+        probe.exponent,
         thresholds.scaling_exponent,
         thresholds.scaling_exponent_warning,
         digits=2,
     )
     milliseconds = {
         f"years_{years}_ms": round(1000 * seconds, 3)
-        for years, seconds in zip(probe["years"], probe["seconds"], strict=True)
+        for years, seconds in zip(probe.years, probe.seconds, strict=True)
     }
     verdict = worse(ratio, exponent)
-    by_run = {"measured_by_run": probe["measured_by"]} if "measured_by" in probe else {}
+    by_run = {"measured_by_run": probe.measured_by} if probe.measured_by else {}
     return verdict.showing(
-        ratio=probe["ratio"],
-        exponent=probe["exponent"],
-        symbols=probe["symbols"],
+        ratio=probe.ratio,
+        exponent=probe.exponent,
+        symbols=probe.symbols,
         **milliseconds,
         **by_run,
     )
 
 
-def database_time(measured: Measured) -> Verdict:
+def database_time(measured: Measured[StageProfile]) -> Verdict:
     """Judge how long the database took."""
     return below(
         "The database took",
-        measured.profile["database_seconds"],
+        measured.profile.database_seconds,
         measured.thresholds.database_seconds,
         measured.thresholds.database_seconds_warning,
         "s",

@@ -7,22 +7,25 @@ so that what is downstream of a broken limit does not run; the partitions alread
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import dagster as dg
 
 from assets.checks.check_outcomes import NOT_MEASURED, Verdict
 from assets.partitions.partition_reporting import is_part_of_this_run, lineage
+from research.audit.stage_profile import StageProfile
 from resources.config.thresholds import Thresholds
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import recent_profiles, recorded_profile
 
-Profile = Mapping[str, Any]
+P = TypeVar("P", bound=StageProfile)
+P_co = TypeVar("P_co", bound=StageProfile, covariant=True)
+P_contra = TypeVar("P_contra", bound=StageProfile, contravariant=True)
 Failures = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Generic[P_co]):
     """What a gate judges.
 
     Parameters
@@ -40,14 +43,14 @@ class Measured:
     """
 
     key: dg.AssetKey
-    profile: Profile
+    profile: P_co
     failures: Failures
     thresholds: Thresholds
-    history: Sequence[Profile] = ()
+    history: Sequence[P_co] = ()
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(Generic[P_contra]):
     """One check of one or more assets of a stage.
 
     Parameters
@@ -70,12 +73,12 @@ class Gate:
     description: str
     limits: Sequence[str]
     what_to_do: str
-    judge: Callable[[Measured], Verdict]
+    judge: Callable[[Measured[P_contra]], Verdict]
     only_warns: bool = False
 
 
 def build_gates(
-    stage: str, keys: Sequence[dg.AssetKey], gates: Sequence[Gate]
+    stage: str, kind: type[P], keys: Sequence[dg.AssetKey], gates: Sequence[Gate[P]]
 ) -> dg.AssetChecksDefinition:
     """Return the checks of a stage: every gate on every one of its assets."""
     by_name = {gate.name: gate for gate in gates}
@@ -94,7 +97,7 @@ def build_gates(
     def check(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
-        measurement_of = functools.cache(lambda runs: _measurement(result_store, runs, stage))
+        measurement_of = functools.cache(lambda runs: _measurement(result_store, runs, stage, kind))
         selection = context.selected_asset_check_keys
         for selected in sorted(selection, key=lambda one: (one.asset_key, place[one.name])):
             measurement = measurement_of(_judged_runs(context, selected.asset_key))
@@ -109,7 +112,7 @@ def build_gates(
     return check
 
 
-def _judged(gate: Gate, measured: Measured) -> Verdict:
+def _judged(gate: Gate[P], measured: Measured[P]) -> Verdict:
     verdict = gate.judge(measured).advising(gate.what_to_do)
     if gate.only_warns and not verdict.passed:
         return replace(verdict, severity=dg.AssetCheckSeverity.WARN)
@@ -117,7 +120,7 @@ def _judged(gate: Gate, measured: Measured) -> Verdict:
 
 
 def evaluations(
-    key: dg.AssetKey, gates: Sequence[Gate], profile: Profile, thresholds: Thresholds
+    key: dg.AssetKey, gates: Sequence[Gate[P]], profile: P, thresholds: Thresholds
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the verdicts on what no step of checks can judge, for it is made outside the graph."""
     for gate in gates:
@@ -133,14 +136,14 @@ def evaluations(
 
 
 def _measurement(
-    store: ResultStore, runs: Sequence[str], stage: str
-) -> tuple[Profile, Failures, Sequence[Profile]] | None:
+    store: ResultStore, runs: Sequence[str], stage: str, kind: type[P]
+) -> tuple[P, Failures, Sequence[P]] | None:
     """Return the profile and the failures of the first of `runs` that measured the stage."""
     for run_id in runs:
-        profile = recorded_profile(store, run_id, stage)
+        profile = recorded_profile(store, run_id, stage, kind)
         if profile is not None:
-            manager = store.manager()
-            return profile, manager.get_failures(run_id), recent_profiles(store, stage)
+            history = list(recent_profiles(store, stage, kind).values())
+            return profile, store.manager().get_failures(run_id), history
     return None
 
 

@@ -3,10 +3,12 @@
 import base64
 import functools
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+from research.audit.stage_profile import StageProfile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 _INK, _LINE = "#2b2f33", "#0b6e99"
 
 
-def trend(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def trend(history: Sequence[StageProfile]) -> dict[str, Any]:
     """Return metadata with a plot of memory and throughput; none where there is one run only.
 
     Parameters
@@ -22,11 +24,11 @@ def trend(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     history
         Profiles of a stage, newest first.
     """
-    runs = [profile for profile in reversed(history) if profile["wall_seconds"]]
+    runs = [profile for profile in reversed(history) if profile.wall_seconds]
     if len(runs) < 2:  # noqa: PLR2004 - one point is no trend
         return {}
-    growth = tuple(float(profile["memory_growth_mb"]) for profile in runs)
-    rate = tuple(profile["succeeded"] / profile["wall_seconds"] for profile in runs)
+    growth = tuple(profile.memory_growth_mb for profile in runs)
+    rate = tuple(profile.succeeded / profile.wall_seconds for profile in runs)
     return {"last_runs": dg.MetadataValue.md(_embedded(growth, rate))}
 
 

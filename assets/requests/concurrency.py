@@ -1,29 +1,28 @@
-"""Sessions: requests of analysts that run at the same time, and how they fare together."""
+"""Requests of analysts that run at the same time, and how they fare together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import dagster as dg
+
+from research.audit.stage_profile import ConcurrentRequests
 
 _LOOKS_BACK = timedelta(hours=2)
 _MOST = 500
 
 
 @dataclass(frozen=True)
-class Session:
-    """One request.
+class RequestRun:
+    """The run of one request.
 
     Parameters
     ----------
-    run_id
-        Of the run that served it.
     began, ended
         When it was launched, and when it ended; an open one has no end yet.
     succeeded
-        Whether its run did; None for an open one.
-    inside
+        Whether it did; None for an open one.
+    symbol_success_rate
         Share of its symbols that succeeded; None for an open one.
     """
 
@@ -31,120 +30,92 @@ class Session:
     began: datetime
     ended: datetime | None
     succeeded: bool | None
-    inside: float | None
+    symbol_success_rate: float | None
 
 
-@dataclass(frozen=True)
-class Together:
-    """Sessions of one rush, each of which overlaps with another.
-
-    Parameters
-    ----------
-    sessions, ended
-        How many there are, and how many of them have ended.
-    succeeded
-        Share of the ended ones that succeeded.
-    inside
-        Mean share of symbols that succeeded inside the ended ones.
-    wall_seconds
-        From the first launch to the last end.
-    failed
-        The runs that did not succeed.
-    """
-
-    sessions: int
-    ended: int
-    succeeded: float
-    inside: float
-    wall_seconds: float
-    failed: Sequence[str]
-
-    def summary(self) -> dict[str, Any]:
-        """Return it as a JSON object, for the profile of the run that measured it."""
-        return asdict(self)
-
-
-def measured_together(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, inside: Mapping[str, float], succeeded: bool
-) -> Together:
-    """Return how the sessions fare that run together with `run`, which is about to end.
+def measure_concurrent(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, rates: Mapping[str, float], succeeded: bool
+) -> ConcurrentRequests:
+    """Return how the requests fare that run at the same time as `run`, which is about to end.
 
     Parameters
     ----------
-    inside
+    rates
         Share of symbols that succeeded, by run, `run` included.
     succeeded
         Whether `run` has.
     """
     now = datetime.now(UTC)
-    sessions = [
-        replace(one, ended=now, succeeded=succeeded, inside=inside[run.run_id])
+    runs = [
+        replace(one, ended=now, succeeded=succeeded, symbol_success_rate=rates[run.run_id])
         if one.run_id == run.run_id
         else one
-        for one in recent_sessions(instance, run.job_name, inside)
+        for one in recent_requests(instance, run.job_name, rates)
     ]
-    return together_with(run.run_id, sessions, now)
+    return summarize_overlapping(run.run_id, runs, now)
 
 
-def recent_sessions(
-    instance: dg.DagsterInstance, job_name: str, inside: Mapping[str, float]
-) -> list[Session]:
-    """Return the sessions launched lately, oldest first.
+def recent_requests(
+    instance: dg.DagsterInstance, job_name: str, rates: Mapping[str, float]
+) -> list[RequestRun]:
+    """Return the requests launched lately, oldest first.
 
     Parameters
     ----------
-    inside
+    rates
         Share of symbols that succeeded, by run; that of a run that failed before it could tell is
         missing, and counts as 0.
     """
     wanted = dg.RunsFilter(job_name=job_name, created_after=datetime.now(UTC) - _LOOKS_BACK)
     records = instance.get_run_records(wanted, limit=_MOST)
-    return sorted((_session(record, inside) for record in records), key=lambda one: one.began)
+    return sorted((_request_run(record, rates) for record in records), key=lambda one: one.began)
 
 
-def _session(record: dg.RunRecord, inside: Mapping[str, float]) -> Session:
+def _request_run(record: dg.RunRecord, rates: Mapping[str, float]) -> RequestRun:
     run = record.dagster_run
     if not run.is_finished:
-        return Session(run.run_id, record.create_timestamp, None, None, None)
+        return RequestRun(run.run_id, record.create_timestamp, None, None, None)
     ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None
-    return Session(
+    return RequestRun(
         run_id=run.run_id,
         began=record.create_timestamp,
         ended=ended or record.create_timestamp,
         succeeded=run.is_success,
-        inside=inside.get(run.run_id, 0.0),
+        symbol_success_rate=rates.get(run.run_id, 0.0),
     )
 
 
-def together_with(run_id: str, sessions: Sequence[Session], now: datetime) -> Together:
-    """Return the rush that a session is part of: those that overlap, directly or by others.
+def summarize_overlapping(
+    run_id: str, runs: Sequence[RequestRun], now: datetime
+) -> ConcurrentRequests:
+    """Return how those fare that overlap with a request in time, directly or by others.
 
     Parameters
     ----------
-    sessions
+    runs
         By their beginning; `run_id` is among them, and has ended.
     """
-    rush = _rush(run_id, sessions, now)
-    ended = [one for one in rush if one.ended is not None]
-    last = max(one.ended or now for one in rush)
-    return Together(
-        sessions=len(rush),
+    overlapping = _overlapping(run_id, runs, now)
+    ended = [one for one in overlapping if one.ended is not None]
+    last = max(one.ended or now for one in overlapping)
+    return ConcurrentRequests(
+        requests=len(overlapping),
         ended=len(ended),
-        succeeded=sum(bool(one.succeeded) for one in ended) / len(ended),
-        inside=sum(one.inside or 0.0 for one in ended) / len(ended),
-        wall_seconds=(last - rush[0].began).total_seconds(),
-        failed=[one.run_id for one in ended if not one.succeeded],
+        success_rate=sum(bool(one.succeeded) for one in ended) / len(ended),
+        symbol_success_rate=sum(one.symbol_success_rate or 0.0 for one in ended) / len(ended),
+        wall_seconds=(last - overlapping[0].began).total_seconds(),
+        failed_runs=tuple(one.run_id for one in ended if not one.succeeded),
     )
 
 
-def _rush(run_id: str, sessions: Sequence[Session], now: datetime) -> list[Session]:
-    rush: list[Session] = []
+def _overlapping(run_id: str, runs: Sequence[RequestRun], now: datetime) -> list[RequestRun]:
+    overlapping: list[RequestRun] = []
     until: datetime | None = None
-    for one in sessions:
+    for one in runs:
         if until is not None and one.began > until:
-            if any(member.run_id == run_id for member in rush):
+            if any(other.run_id == run_id for other in overlapping):
                 break
-            rush, until = [], None
-        rush.append(one)
+            overlapping, until = [], None
+        overlapping.append(one)
         until = max(until or one.began, one.ended or now)
-    return rush
+    return overlapping

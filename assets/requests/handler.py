@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.markdown import markdown_table
 from engine.failure import Failure
+from research.audit.stage_profile import RequestProfile
 from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.price_store.incremental import Fetcher
@@ -78,10 +79,12 @@ class Answer:
     rows: "pl.DataFrame | None" = None
     identifiers: list[str] = field(default_factory=list)
 
-    def summary(self) -> dict[str, Any]:
+    def profile(self) -> RequestProfile:
         """Return the profile of the request's stage."""
-        counts = {"succeeded": len(self.identifiers), "source_requests": self.requests}
-        return self.stage.summary() | counts | {"results": self.identifiers}
+        backtests = self.stage.profile().model_copy(update={"succeeded": len(self.identifiers)})
+        return RequestProfile(
+            **dict(backtests), source_requests=self.requests, results=tuple(self.identifiers)
+        )
 
     def metadata(self) -> dict[str, Any]:
         """Return what the UI shows of the answer."""
@@ -148,7 +151,7 @@ def saved(answer: Answer, result_store: ResultStore) -> None:
     kept = []
     for part in stage.backtest_files.parts(run_id):
         tables = stage.backtest_files.read_part(run_id, part)
-        with stage.profile.database():
+        with stage.meter.database():
             there = _intact(manager, tables.results)
             new = tables.results.join(there, on="id", how="anti")
             if not new.is_empty():

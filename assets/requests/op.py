@@ -4,25 +4,23 @@ A request is a run of its own, without partitions. Its results are rows of the r
 its user and run; the asset `backtest_requests` is where the UI shows what was asked and answered.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
 from pydantic import Field
 
 from assets.asset_keys import REQUESTS, REQUESTS_KEY, RESEARCH
 from assets.checks.concurrent_requests import SESSIONS
 from assets.checks.threshold_checks import evaluations
-from assets.requests.concurrency import measured_together
+from assets.requests.concurrency import measure_concurrent
 from assets.requests.handler import Answer, checked, fetched, saved
 from assets.stage_reporting import close_stage, failure_of
+from research.audit.stage_profile import ConcurrentRequests, RequestProfile
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
 from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunLog
+from resources.result_store.run_records import RunLog, recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 
@@ -30,7 +28,7 @@ BACKTEST_REQUEST, ANSWER = "backtest_request", "answer"
 """The names of the job, and of its op."""
 
 
-_SESSIONS_ASKED = 500
+_REQUESTS_READ = 500
 
 
 class BacktestRequest(dg.Config):
@@ -80,7 +78,7 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         window, user = run_settings.window(), config.user
         run_log = RunLog(result_store, market_data.source, window, universe, user)
         # Before there are rows: the leaderboard tells by it whose they are.
-        run_log.record(context.run, REQUESTS, {"requested": len(config.symbols)}, ())
+        run_log.record(context.run, REQUESTS, None, ())
         stage = BacktestStage(
             context,
             config.symbols,
@@ -96,8 +94,9 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         given = Answer(stage)
         stage.run(fetched(given, market_data))
         saved(given, result_store)
-        profile = given.summary()
-        profile["together"] = _together(context, result_store, profile, thresholds)
+        profile = given.profile()
+        beside = _concurrent(context, result_store, profile, thresholds)
+        profile = profile.model_copy(update={"concurrent_requests": beside})
         close_stage(context, run_log, REQUESTS, profile, stage.failures)
         context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=given.metadata()))
         for evaluation in evaluations(REQUESTS_KEY, SESSIONS, profile, thresholds):
@@ -109,19 +108,21 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
     return answer
 
 
-def _together(
+def _concurrent(
     context: dg.OpExecutionContext,
     result_store: ResultStore,
-    profile: Mapping[str, Any],
+    profile: RequestProfile,
     thresholds: Thresholds,
-) -> dict[str, Any]:
-    history = result_store.manager().get_stage_history(REQUESTS, _SESSIONS_ASKED)
-    profiles = {row["run_id"]: row["profile"] for row in history} | {context.run.run_id: profile}
+) -> ConcurrentRequests:
+    recent = recent_profiles(result_store, REQUESTS, RequestProfile, _REQUESTS_READ)
     # Of one that has not come to an end, nothing is known to have succeeded.
-    inside = {run: one.get("succeeded", 0) / one["requested"] for run, one in profiles.items()}
+    rates = {
+        run: one.succeeded / one.requested
+        for run, one in [*recent.items(), (context.run.run_id, profile)]
+    }
     succeeded = _is_success(profile, thresholds)
-    return measured_together(context.instance, context.run, inside, succeeded).summary()
+    return measure_concurrent(context.instance, context.run, rates, succeeded)
 
 
-def _is_success(profile: Mapping[str, Any], thresholds: Thresholds) -> bool:
-    return profile["succeeded"] >= thresholds.sessions_inside_rate * profile["requested"]
+def _is_success(profile: RequestProfile, thresholds: Thresholds) -> bool:
+    return profile.succeeded >= thresholds.sessions_inside_rate * profile.requested

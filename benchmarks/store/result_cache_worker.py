@@ -17,6 +17,7 @@ import dagster as dg
 from assets.backtests.stage import BacktestStage
 from benchmarks.universe import NINE, nine_strategies
 from pipelines.definitions import build_defs
+from research.audit.stage_profile import BacktestsProfile
 from resources.config.environment import EnvironmentSettings
 from resources.price_store.spans import HistorySpec
 from resources.result_store.run_records import recorded_profile
@@ -82,11 +83,12 @@ class Round:
         with _Clock() as clock:
             run_id = self.run(backtests, self._listed[self._symbols - 1], **settings)
         store = self._definitions.resources["result_store"] if self._definitions.resources else None
-        profile = recorded_profile(store, run_id, "backtests") or {}  # pyright: ignore[reportArgumentType]
+        profile = recorded_profile(store, run_id, "backtests", BacktestsProfile)  # pyright: ignore[reportArgumentType]
+        cached = profile.cached_results if profile else None
         return {
             "seconds": clock.inside,
-            "hits": profile["cache_hits"],
-            "misses": profile["cache_misses"],
+            "hits": cached.hits if cached else 0,
+            "misses": cached.misses if cached else 0,
         }
 
     def joblib(self) -> dict[str, float]:

@@ -1,107 +1,115 @@
-"""What a run finds out about its own backtests, on a few of its symbols: scaling and integrity."""
+"""What a run finds out about its own backtests, closely on a few of its symbols."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
 from research.audit.integrity import dropped_signals, first_look_ahead, imbalance
-from research.audit.scaling import MOST_SYMBOLS, probe
-from research.audit.stage_profile import resident_mb, slope_of
+from research.audit.scaling import MOST_SYMBOLS, measure_scaling
+from research.audit.stage_profile import IntegrityFindings, RuleFindings, Scaling
 from strategies.base import Strategy
 
-_RULES = ("look_ahead", "dropped_signals", "imbalance")
+LOOK_AHEAD, DROPPED_SIGNALS, IMBALANCE = "look_ahead", "dropped_signals", "imbalance"
+"""The rules, as `IntegrityFindings` names them."""
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What a rule says of one result: a sentence, empty where nothing is wrong."""
+
+    rule: str
+    strategy: str
+    symbol: str
+    parameters: str
+    wrong: str
 
 
 @dataclass
-class RunProbe:
-    """Looks at results as they come, closely at those of the first few symbols."""
+class BacktestAudit:
+    """Audits results one by one as they come: all balance, and few are looked at closely.
 
+    Attributes
+    ----------
+    scaling
+        What `measure_scaling` measured; None as long as it was not, or could not be.
+    """
+
+    scaling: Scaling | None = None
     _histories: dict[str, History] = field(default_factory=dict)
-    _tested: set[str] = field(default_factory=set)
-    # By rule, strategy and symbol: what is wrong, or nothing.
-    _findings: dict[str, dict[str, dict[str, str]]] = field(
-        default_factory=lambda: {rule: {} for rule in _RULES}
-    )
-    _scaling: dict[str, Any] | None = None
-    _slope: float | None = None
-    _resident: list[float] = field(default_factory=list)
-    _done: list[int] = field(default_factory=list)
+    _symbols: set[str] = field(default_factory=set)
+    _findings: list[_Finding] = field(default_factory=list)
 
-    def keep(self, history: History) -> None:
-        """Keep a history to look at closely, if it is one of the first."""
+    def keep_history(self, history: History) -> None:
+        """Keep a history if it is one of the first: its results are then looked at closely."""
         if len(self._histories) < MOST_SYMBOLS:
             self._histories[history.symbol] = history
 
-    def look_at(self, result: BacktestResult) -> dict[str, str]:
-        """Note what is wrong with a result, and return it: a sentence a rule, empty for nothing."""
+    def audit(self, result: BacktestResult) -> dict[str, str]:
+        """Note what is wrong with a result; return it by rule, empty where nothing is."""
         off = imbalance(result)
-        found = {"imbalance": f"is off by {off:.3g} of the capital" if off else ""}
+        found = {IMBALANCE: f"is off by {off:.3g} of the capital" if off else ""}
         history = self._histories.get(result.symbol)
         if history is not None:
             dropped = dropped_signals(result, history)
-            found["dropped_signals"] = f"dropped {dropped} signals" if dropped else ""
-            found["look_ahead"] = _look_ahead(result.strategy, history)
-        self.take_over(result.symbol, result.strategy.name, found)
+            found[DROPPED_SIGNALS] = f"dropped {dropped} signals" if dropped else ""
+            found[LOOK_AHEAD] = _look_ahead(result.strategy, history)
+        parameters = ", ".join(f"{k}={v}" for k, v in result.strategy.parameters().items())
+        self.take_over(result.symbol, result.strategy.name, found, parameters)
         return found
 
-    def take_over(self, symbol: str, strategy: str, found: Mapping[str, str]) -> None:
-        """Note what an earlier look at the same result found."""
-        self._tested.add(symbol)
-        for rule, wrong in found.items():
-            self._findings[rule].setdefault(strategy, {})[symbol] = wrong
+    def take_over(
+        self, symbol: str, strategy: str, found: Mapping[str, str], parameters: str = ""
+    ) -> None:
+        """Note what an earlier audit of the same result found."""
+        self._symbols.add(symbol)
+        self._findings += [
+            _Finding(rule, strategy, symbol, parameters, wrong) for rule, wrong in found.items()
+        ]
 
     def not_looked_at(self, strategies: Sequence[Strategy]) -> list[Strategy]:
-        """Return those of which no result was looked at by every rule."""
-        by_rule = self._findings.values()
-        return [one for one in strategies if not all(found.get(one.name) for found in by_rule)]
+        """Return those of which no result was looked at closely."""
+        seen = {one.strategy for one in self._findings if one.rule == LOOK_AHEAD}
+        return [one for one in strategies if one.name not in seen]
 
     @property
     def has_bars(self) -> bool:
         """Whether it has the bars of a symbol that gave a result."""
-        return bool(self._tested.intersection(self._histories))
+        return bool(self._symbols.intersection(self._histories))
 
     def measure_scaling(self, strategies: Sequence[Strategy], settings: BacktestSettings) -> None:
         """Time the strategies over growing windows of the histories kept that gave a result."""
-        tested = [one for symbol, one in self._histories.items() if symbol in self._tested]
+        tested = [one for symbol, one in self._histories.items() if symbol in self._symbols]
         if tested:
-            self._scaling = probe(tested, strategies, settings, self._sample).summary()
-            slope = slope_of(self._done, self._resident)
-            self._slope = None if slope is None else round(slope, 3)
+            self.scaling = measure_scaling(tested, strategies, settings)
 
-    @property
-    def measured(self) -> dict[str, Any] | None:
-        """The scaling and the slope of memory that were measured, as a JSON object."""
-        if self._scaling is None:
-            return None
-        return {"scaling": self._scaling, "probe_memory_slope_mb": self._slope}
+    def findings(self) -> IntegrityFindings:
+        """Return what was found so far, by rule and strategy."""
+        by_rule = {rule: defaultdict(list) for rule in IntegrityFindings.model_fields}
+        for one in self._findings:
+            by_rule[one.rule][one.strategy].append(one)
+        return IntegrityFindings.model_validate(
+            {
+                rule: {strategy: _summarize(found) for strategy, found in by_strategy.items()}
+                for rule, by_strategy in by_rule.items()
+            }
+        )
 
-    def take_over_scaling(self, measured: Mapping[str, Any]) -> None:
-        """Use what an earlier run measured of the same strategies and code; see `measured`."""
-        self._scaling, self._slope = measured["scaling"], measured["probe_memory_slope_mb"]
 
-    def summary(self) -> dict[str, Any]:
-        """Return what was found as a JSON object, for the profile of the stage."""
-        return {
-            "scaling": self._scaling,
-            "probe_memory_slope_mb": self._slope,
-            "integrity": {
-                rule: {
-                    strategy: {
-                        "symbols": len(found),
-                        "offenders": {symbol: wrong for symbol, wrong in found.items() if wrong},
-                    }
-                    for strategy, found in by_strategy.items()
-                }
-                for rule, by_strategy in self._findings.items()
-            },
-        }
-
-    def _sample(self, symbols: int) -> None:
-        self._resident.append(resident_mb())
-        self._done.append(symbols + (self._done[-1] if self._done else 0))
+def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
+    """Return what is wrong by symbol; with its parameters, where a strategy has several sets."""
+    several = len({one.parameters for one in findings}) > 1
+    offenders: dict[str, dict[str, None]] = defaultdict(dict)
+    for one in findings:
+        if one.wrong:
+            named = f"({one.parameters}) {one.wrong}" if several else one.wrong
+            offenders[one.symbol][named] = None
+    return RuleFindings(
+        symbols=len({one.symbol for one in findings}),
+        offenders={symbol: "; ".join(wrongs) for symbol, wrongs in offenders.items()},
+    )
 
 
 def _look_ahead(strategy: Strategy, history: History) -> str:

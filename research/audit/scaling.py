@@ -1,17 +1,17 @@
 """How a run's own strategies scale: time over 1, 2, 3 and 5 years, measured on its own bars."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from statistics import median
-from typing import Any
 
 import numpy as np
 
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.settings import BacktestSettings, Window
+from research.audit.stage_meter import resident_mb, slope_of
+from research.audit.stage_profile import Scaling
 from strategies.base import Bars, Strategy
 
 YEARS = (1, 2, 3, 5)
@@ -27,46 +27,8 @@ _FIRST_DAY = np.datetime64("2000-01-03")
 _WINDOW = Window(date(2000, 1, 1), date(2099, 12, 31))
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """What a probe has measured.
-
-    Parameters
-    ----------
-    seconds
-        Processor time for each of `YEARS`, medians of the rounds.
-    ratio
-        Time for three years over time for one, median of the ratios within each round.
-    exponent
-        Of the power of the number of bars that fits the times best, by least squares of the
-        logarithms; 1 is proportional.
-    symbols, rounds
-        How many symbols were run, how many times.
-    """
-
-    seconds: tuple[float, ...]
-    ratio: float
-    exponent: float
-    symbols: int
-    rounds: int
-
-    def summary(self) -> dict[str, Any]:
-        """Return the probe as a JSON object."""
-        return {
-            "years": list(YEARS),
-            "seconds": [round(seconds, 6) for seconds in self.seconds],
-            "ratio": round(self.ratio, 3),
-            "exponent": round(self.exponent, 3),
-            "symbols": self.symbols,
-            "rounds": self.rounds,
-        }
-
-
-def probe(
-    histories: Sequence[History],
-    strategies: Sequence[Strategy],
-    settings: BacktestSettings,
-    after_each: Callable[[int], None],
+def measure_scaling(
+    histories: Sequence[History], strategies: Sequence[Strategy], settings: BacktestSettings
 ) -> Scaling:
     """Run the strategies over growing windows, round by round, and return how time grows.
 
@@ -78,43 +40,49 @@ def probe(
     histories
         At least one; of more than `MOST_SYMBOLS`, the first. Where one has fewer bars than five
         years, its bars are repeated: how long they take does not depend on what they say.
-    after_each
-        Called after every single run with its number of symbols, to sample memory by.
     """
     engine = VectorBTEngine(settings)
     chosen = histories[:MOST_SYMBOLS]
     windows = [[_repeated(history, years * BARS_A_YEAR) for history in chosen] for years in YEARS]
     for window in windows:
-        engine.run_batch(window, strategies, _WINDOW)
+        _time_batch(engine, window, strategies)
     rounds: list[list[float]] = []
+    resident: list[float] = []
     begun = time.monotonic()
     while len(rounds) < _LEAST_ROUNDS or (
         len(rounds) < _MOST_ROUNDS and time.monotonic() - begun < _SECONDS_FOR_MORE
     ):
-        rounds.append([_seconds(engine, window, strategies, after_each) for window in windows])
-    seconds = tuple(median(times) for times in zip(*rounds, strict=True))
+        rounds.append([])
+        for window in windows:
+            rounds[-1].append(_time_batch(engine, window, strategies))
+            resident.append(resident_mb())
+    return _fit(rounds, resident, len(chosen))
+
+
+def _fit(rounds: Sequence[Sequence[float]], resident: Sequence[float], symbols: int) -> Scaling:
+    seconds = [median(times) for times in zip(*rounds, strict=True)]
     one, three = YEARS.index(1), YEARS.index(3)
+    ratio = median(times[three] / times[one] for times in rounds)
+    exponent = float(np.polyfit(np.log(YEARS), np.log(seconds), 1)[0])
+    slope = slope_of([symbols * (number + 1) for number in range(len(resident))], resident)
     return Scaling(
-        seconds=seconds,
-        ratio=median(times[three] / times[one] for times in rounds),
-        exponent=float(np.polyfit(np.log(YEARS), np.log(seconds), 1)[0]),
-        symbols=len(chosen),
+        years=YEARS,
+        seconds=tuple(round(one, 6) for one in seconds),
+        ratio=round(ratio, 3),
+        exponent=round(exponent, 3),
+        symbols=symbols,
         rounds=len(rounds),
+        memory_slope_mb=None if slope is None else round(slope, 3),
     )
 
 
-def _seconds(
-    engine: VectorBTEngine,
-    histories: Sequence[History],
-    strategies: Sequence[Strategy],
-    after_each: Callable[[int], None],
+def _time_batch(
+    engine: VectorBTEngine, histories: Sequence[History], strategies: Sequence[Strategy]
 ) -> float:
     begun = time.thread_time()
     for result in engine.run_batch(histories, strategies, _WINDOW).results:
         _ = result.metrics
-    seconds = time.thread_time() - begun
-    after_each(len(histories))
-    return max(seconds, 1e-9)
+    return max(time.thread_time() - begun, 1e-9)
 
 
 def _repeated(history: History, bars: int) -> History:

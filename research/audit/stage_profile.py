@@ -1,108 +1,224 @@
-"""What a stage of a run cost: time and memory, measured where they are spent."""
+"""What each stage of a run records of itself: one typed record per stage.
 
-import re
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+Stored as JSON in `backtest_runs.profile` under the stage's name, and judged by its checks. A
+profile of another version of this project is read as far as it goes: fields it has too many are
+ignored, and one that lacks a field counts as not measured. Light to import: the checks need the
+records when definitions load, and not the engine.
+"""
 
-_MEGABYTE = 1024 * 1024
-_STATUS = Path("/proc/self/status")
-_FORGET = Path("/proc/self/clear_refs")
+from collections.abc import Mapping
+from typing import Any, Self
 
-LEAST_SAMPLES = 11
-"""Of memory, that a slope is fitted to; with fewer it says where the noise began and ended."""
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
-class StageProfile:
-    """A stopwatch and a memory gauge for one stage of a run; measuring starts on construction.
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    Memory is the resident set of this process. Growth is the last sample less the first, so it
-    is what a stage leaves behind, not what it needs for a moment; that is the peak, which
-    Linux knows between the samples too. The slope is what each symbol leaves behind.
+
+class StageProfile(_Record):
+    """What every stage records; what it cost is read from its `StageMeter`.
+
+    Parameters
+    ----------
+    requested, succeeded
+        Numbers of symbols.
+    wall_seconds, cpu_seconds, database_seconds
+        Of the stage; processor time is this process's, the database's as far as it was waited for.
+    memory_start_mb, memory_peak_mb, memory_growth_mb
+        Resident memory: at the start, at its highest, and at the end less at the start.
+    memory_slope_mb
+        What each symbol left behind; None where there are too few samples.
+    memory_samples
+        How often memory was looked at.
     """
 
-    def __init__(self) -> None:
-        self._wall = time.perf_counter()
-        self._cpu = time.process_time()
-        self._database = 0.0
-        self._resident = [resident_mb()]
-        self._done = [0]
-        forget_highest()
-        self._highest = highest_mb()
+    requested: int
+    succeeded: int
+    wall_seconds: float
+    cpu_seconds: float
+    database_seconds: float
+    memory_start_mb: float
+    memory_peak_mb: float
+    memory_growth_mb: float
+    memory_slope_mb: float | None
+    memory_samples: int
 
-    def sample(self, symbols: int = 1) -> None:
-        """Take a memory sample, after the work on so many more symbols."""
-        self._resident.append(resident_mb())
-        self._done.append(self._done[-1] + symbols)
-
-    @contextmanager
-    def database(self) -> Iterator[None]:
-        """Count the time within as time that the database took."""
-        begun = time.perf_counter()
+    @classmethod
+    def from_stored(cls, stored: object) -> Self | None:
+        """Return a stored profile; None if there is none, or it lacks what this one has."""
         try:
-            yield
-        finally:
-            self._database += time.perf_counter() - begun
+            return cls.model_validate(stored)
+        except ValidationError:
+            return None
 
-    def summary(self, **counts: float) -> dict[str, Any]:
-        """Return the profile as a JSON object: `counts`, seconds, and megabytes of memory.
-
-        ``memory_slope_mb`` is None where there are too few samples.
-        """
-        slope = slope_of(self._done[1:], self._resident[1:])
-        self.sample(0)
-        first, last = self._resident[0], self._resident[-1]
-        highest = highest_mb()
-        peak = max(*self._resident, highest if highest > self._highest else 0.0)
-        return {
-            **counts,
-            "wall_seconds": round(time.perf_counter() - self._wall, 3),
-            "cpu_seconds": round(time.process_time() - self._cpu, 3),
-            "database_seconds": round(self._database, 3),
-            "memory_start_mb": round(first, 1),
-            "memory_peak_mb": round(peak, 1),
-            "memory_growth_mb": round(last - first, 1),
-            "memory_slope_mb": None if slope is None else round(slope, 3),
-            "memory_samples": len(self._resident),
-        }
+    def to_json(self) -> dict[str, Any]:
+        """Return the profile as it is stored."""
+        return self.model_dump(mode="json")
 
 
-def resident_mb() -> float:
-    """Return the resident set of this process in megabytes."""
-    import psutil
+class PriceQuality(_Record):
+    """How many symbols were inspected; what is suspicious, by rule and then symbol."""
 
-    return psutil.Process().memory_info().rss / _MEGABYTE
+    symbols: int
+    offenders: Mapping[str, Mapping[str, str]]
 
 
-def forget_highest() -> None:
-    """Let the highest resident set be the present one, where the system allows it.
+class PricesProfile(StageProfile):
+    """Of prices: requests made to the source, and what incremental fetching saved of them.
 
-    Otherwise it is known only of what needs more than anything before in this process's life.
+    Parameters
+    ----------
+    source_bars_saved
+        Stored bars of the window that were not fetched again.
+    source_refetches
+        Symbols that were fetched whole because they were revised.
     """
-    with suppress(OSError):
-        _FORGET.write_text("5")
+
+    source_requests: int
+    source_bars_saved: int
+    source_refetches: int
+    quality: PriceQuality
 
 
-def highest_mb() -> float:
-    """Return the highest resident set since it was forgotten, in megabytes.
+class CachedResults(_Record):
+    """How many results were stored before, and how many had to be computed, by strategy.
 
-    0 where the system does not tell, which Linux does.
+    Parameters
+    ----------
+    damaged
+        Stored results that were not as they were written; computed again.
+    ignored
+        Whether the run was told not to use any.
     """
-    if not _STATUS.exists():
-        return 0.0
-    found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
-    return int(found[1]) / 1024 if found else 0.0
+
+    hits_by_strategy: Mapping[str, int]
+    misses_by_strategy: Mapping[str, int]
+    damaged: int = 0
+    ignored: bool = False
+
+    @property
+    def hits(self) -> int:
+        """Of all strategies."""
+        return sum(self.hits_by_strategy.values())
+
+    @property
+    def misses(self) -> int:
+        """Of all strategies."""
+        return sum(self.misses_by_strategy.values())
 
 
-def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:
-    """Return by how many megabytes memory grows with each symbol; None for too few samples.
+class Scaling(_Record):
+    """How the strategies of a run scale with the number of bars.
 
-    Least squares over what was `resident` after so many symbols were `done`.
+    Parameters
+    ----------
+    years, seconds
+        Processor time for so many years of bars, medians of the rounds.
+    ratio
+        Time for three years over time for one, median of the ratios within each round.
+    exponent
+        Of the power of the number of bars that fits the times best, by least squares of the
+        logarithms; 1 is proportional.
+    symbols, rounds
+        How many symbols were run, how many times.
+    memory_slope_mb
+        What each symbol of each iteration left in memory.
+    measured_by
+        The run that measured it, where it was an earlier one.
     """
-    if len(resident) < LEAST_SAMPLES:
-        return None
-    import numpy as np
 
-    return float(np.polyfit(done, resident, 1)[0])
+    years: tuple[int, ...]
+    seconds: tuple[float, ...]
+    ratio: float
+    exponent: float
+    symbols: int
+    rounds: int
+    memory_slope_mb: float | None = None
+    measured_by: str | None = None
+
+
+class RuleFindings(_Record):
+    """How many symbols of a strategy were looked at by a rule; what is wrong, by symbol."""
+
+    symbols: int
+    offenders: Mapping[str, str]
+
+
+class IntegrityFindings(_Record):
+    """What breaks a rule of `research.audit.integrity`, by strategy."""
+
+    look_ahead: Mapping[str, RuleFindings]
+    dropped_signals: Mapping[str, RuleFindings]
+    imbalance: Mapping[str, RuleFindings]
+
+
+class BacktestsProfile(StageProfile):
+    """Of backtests; a symbol succeeded when all strategies of the run did.
+
+    Parameters
+    ----------
+    indicator_hits, indicator_misses
+        How often an indicator of a symbol was available, and how often it was computed.
+    universe_benchmark
+        Of how many symbols the equal-weight universe is made, or why there is none; None where
+        there was nothing to test.
+    cached_results
+        None where there was nothing to test.
+    scaling
+        None where no symbol could be run over growing windows.
+    scaling_key
+        Equal if and only if scaling would be measured of the same code, parameters and settings.
+    """
+
+    succeeded_by_strategy: Mapping[str, int]
+    indicator_hits: int
+    indicator_misses: int
+    universe_benchmark: str | None
+    universe_symbols: int | None
+    universe_version: str | None
+    cached_results: CachedResults | None
+    scaling: Scaling | None
+    scaling_key: str | None = None
+    integrity: IntegrityFindings
+
+
+class SummariesProfile(StageProfile):
+    """Of summaries: rows produced upstream, found in the store, and there equal to the produced."""
+
+    produced_rows: int
+    saved_rows: int
+    retrieved_rows: int
+
+
+class ConcurrentRequests(_Record):
+    """Requests that overlap with each other in time, directly or by others.
+
+    Parameters
+    ----------
+    requests, ended
+        How many there are, and how many of them have ended.
+    success_rate
+        Share of the ended ones that succeeded.
+    symbol_success_rate
+        Mean share of symbols that succeeded in the ended ones.
+    wall_seconds
+        From the first launch to the last end.
+    failed_runs
+        The runs that did not succeed.
+    """
+
+    requests: int
+    ended: int
+    success_rate: float
+    symbol_success_rate: float
+    wall_seconds: float
+    failed_runs: tuple[str, ...]
+
+
+class RequestProfile(BacktestsProfile):
+    """Of an analyst's request: what it fetched, its results, and those it ran beside."""
+
+    source_requests: int
+    results: tuple[str, ...]
+    concurrent_requests: ConcurrentRequests | None = None

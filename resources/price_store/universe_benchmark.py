@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Protocol
 
 from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
@@ -50,13 +50,10 @@ class UniverseBenchmark:
         """The fingerprint that is stored with each result; None without a universe."""
         return self.equal_weight.version if self.equal_weight else None
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a stage's profile says of it."""
-        return {
-            "universe_benchmark": self.sentence,
-            "universe_symbols": self.equal_weight.symbols if self.equal_weight else None,
-            "universe_version": self.version,
-        }
+    @property
+    def symbols(self) -> int | None:
+        """Of how many symbols it is made; None without a universe."""
+        return self.equal_weight.symbols if self.equal_weight else None
 
 
 class EqualWeightSource(Protocol):

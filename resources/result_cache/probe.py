@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from engine.backtest import VectorBTEngine
 from engine.history import History
-from research.audit.backtest_audit import RunProbe
+from research.audit.backtest_audit import BacktestAudit
 from resources.result_cache.run import RunCache
 
 
-def complete(probe: RunProbe, cache: RunCache, engine: VectorBTEngine) -> None:
+def complete(probe: BacktestAudit, cache: RunCache, engine: VectorBTEngine) -> None:
     """Find what a run's probe lacks: looks at results of each strategy, and how they scale.
 
     Strategies are timed whenever one of them has computed anything. If none has, the figures are
@@ -22,21 +22,21 @@ def complete(probe: RunProbe, cache: RunCache, engine: VectorBTEngine) -> None:
     unseen = [one for one in probe.not_looked_at(cache.strategies) if cache.hits[one.name]]
     measured = None if cache.misses.total() else cache.scaling()
     if measured is not None:
-        probe.take_over_scaling(measured)
+        probe.scaling = measured
     if unseen or not (measured or probe.has_bars):
         histories = list(_histories(probe, cache))
         for result in engine.run_batch(histories, unseen, cache.window).results if unseen else ():
-            found = probe.look_at(result)
+            found = probe.audit(result)
             cache.add_findings(result.symbol, result.strategy.name, found)
     if measured is None:
         probe.measure_scaling(cache.strategies, engine.settings)
-        if probe.measured is not None:
-            cache.remember_scaling(probe.measured)
+        if probe.scaling is not None:
+            cache.remember_scaling(probe.scaling)
 
 
-def _histories(probe: RunProbe, cache: RunCache) -> Iterator[History]:
+def _histories(probe: BacktestAudit, cache: RunCache) -> Iterator[History]:
     """Yield the bars of some known results; those that have changed since are not theirs."""
     for symbol, loaded in cache.prices.load(cache.first_hits):
         if not isinstance(loaded, Exception) and cache.is_made_of(symbol, loaded.data_version):
-            probe.keep(loaded.history)
+            probe.keep_history(loaded.history)
             yield loaded.history

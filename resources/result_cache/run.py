@@ -1,6 +1,5 @@
 """The cache as one run's backtests use it: what is known of a batch, and what the run adds."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.settings import Window
 from research.audit.scaling import MOST_SYMBOLS
+from research.audit.stage_profile import CachedResults, Scaling
 from resources.result_cache.hits import Backtest, Findings, Found, KnownResults, Reference, together
 from resources.result_cache.kept import Kept
 from resources.result_cache.keys import joint_key, probes, result_key, terms_key
@@ -128,16 +128,16 @@ class RunCache:
             key, reference = self._references[symbol, strategy]
             self._results.update({key: replace(reference, findings=findings)})
 
-    def scaling(self) -> dict[str, Any] | None:
+    def scaling(self) -> Scaling | None:
         """Return what an earlier run measured of these strategies on these terms."""
         key = self._scaling_key()
         known = self.kept.get(_SCALING, [key]).get(key)
-        return json.loads(known) if known is not None else None
+        return Scaling.model_validate_json(known) if known is not None else None
 
-    def remember_scaling(self, measured: Mapping[str, Any]) -> None:
+    def remember_scaling(self, measured: Scaling) -> None:
         """Keep what this run has measured of its strategies, and that it was this run."""
-        scaling = measured["scaling"] | {"measured_by": self.made.run_id}
-        value = json.dumps({**measured, "scaling": scaling}).encode()
+        scaling = measured.model_copy(update={"measured_by": self.made.run_id})
+        value = scaling.model_dump_json().encode()
         self.kept.put(_SCALING, {self._scaling_key(): value})
 
     def prune(self, most_results: int) -> None:
@@ -146,16 +146,14 @@ class RunCache:
         self.prices.prune(most_results)
         self.kept.prune(_SCALING, _MOST_SCALINGS)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> CachedResults:
         """Return what was known and what was not, for the profile of the stage."""
-        return {
-            "cache_hits": self.hits.total(),
-            "cache_misses": self.misses.total(),
-            "cache_hits_by_strategy": dict(self.hits),
-            "cache_misses_by_strategy": dict(self.misses),
-            "cache_damaged": self._results.damaged,
-            "cache_forced": not self.kept.ask,
-        }
+        return CachedResults(
+            hits_by_strategy=self.hits,
+            misses_by_strategy=self.misses,
+            damaged=self._results.damaged,
+            ignored=not self.kept.ask,
+        )
 
     @property
     def troubles(self) -> list[str]:

@@ -1,15 +1,18 @@
 """What a run's stages did, as rows of the result store: profiles and failures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import dagster as dg
 
 from engine.failure import Failure
 from engine.settings import Window
+from research.audit.stage_profile import StageProfile
 from resources.result_store.resource import ResultStore
 from resources.universe import Universe
+
+Profile = TypeVar("Profile", bound=StageProfile)
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,13 @@ class RunLog:
         self,
         run: dg.DagsterRun,
         stage: str,
-        profile: Mapping[str, Any],
+        profile: StageProfile | None,
         failures: Sequence[Failure],
     ) -> None:
-        """Record a stage's profile, and one failure a symbol and strategy that failed in it."""
+        """Record a stage's profile, and one failure a symbol and strategy that failed in it.
+
+        Without a profile the stage is recorded as one that has begun.
+        """
         from resources.result_store.failures import SymbolFailure
 
         attempted = {
@@ -44,7 +50,7 @@ class RunLog:
         manager.record_run(
             run.run_id,
             run_user=self.user or run.tags.get("user"),
-            profile={stage: profile},
+            profile={stage: profile.to_json() if profile else {}},
             universe=self.universe,
             **attempted,
         )
@@ -63,12 +69,18 @@ class RunLog:
         manager.record_failures(run.run_id, rows)
 
 
-def recorded_profile(store: ResultStore, run_id: str, stage: str) -> dict[str, Any] | None:
-    """Return the profile that a run recorded of a stage; None if it recorded none."""
+def recorded_profile(
+    store: ResultStore, run_id: str, stage: str, kind: type[Profile]
+) -> Profile | None:
+    """Return the profile that a run recorded of a stage; None if it recorded none of this kind."""
     run = store.manager().get_run(run_id)
-    return run["profile"].get(stage) if run else None
+    return kind.from_stored(run["profile"].get(stage)) if run else None
 
 
-def recent_profiles(store: ResultStore, stage: str) -> list[dict[str, Any]]:
-    """Return what the newest runs recorded of a stage, newest first."""
-    return [row["profile"] for row in store.manager().get_stage_history(stage)]
+def recent_profiles(
+    store: ResultStore, stage: str, kind: type[Profile], limit: int = 20
+) -> dict[str, Profile]:
+    """Return what the newest runs recorded of a stage by run, newest first."""
+    rows = store.manager().get_stage_history(stage, limit)
+    profiles = {row["run_id"]: kind.from_stored(row["profile"]) for row in rows}
+    return {run_id: profile for run_id, profile in profiles.items() if profile is not None}

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from engine.metrics import METRICS
+from research.audit.stage_profile import BacktestsProfile
 from resources.result_store.run_records import recorded_profile
 from tests.project import SYMBOLS, Project
 
@@ -28,8 +29,10 @@ def _said(project: Project, result: dg.ExecuteInProcessResult) -> list[tuple[str
     ]
 
 
-def _profile(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    return recorded_profile(project.result_store, result.run_id, "backtests") or {}
+def _profile(project: Project, result: dg.ExecuteInProcessResult) -> BacktestsProfile:
+    profile = recorded_profile(project.result_store, result.run_id, "backtests", BacktestsProfile)
+    assert profile is not None
+    return profile
 
 
 def _rows(project: Project, *symbols: str) -> list[dict[str, Any]]:
@@ -41,11 +44,11 @@ def test_a_run_of_everything_compares_all_with_one_universe(project: Project):
     assert result.success, project.why(result)
     profile = _profile(project, result)
     rows = _rows(project, *SYMBOLS)
-    assert {row["universe_version"] for row in rows} == {profile["universe_version"]}
-    assert len(profile["universe_version"]) == 12
-    assert profile["universe_symbols"] == len(SYMBOLS)
-    assert profile["universe_benchmark"] == "equal-weight universe: 20 of 20 symbols"
-    assert _said(project, result) == [(profile["universe_benchmark"], 20)]
+    assert {row["universe_version"] for row in rows} == {profile.universe_version}
+    assert len(str(profile.universe_version)) == 12
+    assert profile.universe_symbols == len(SYMBOLS)
+    assert profile.universe_benchmark == "equal-weight universe: 20 of 20 symbols"
+    assert _said(project, result) == [("equal-weight universe: 20 of 20 symbols", 20)]
     for row in rows:
         assert all(math.isfinite(row[name]) for name in OF_UNIVERSE)
         assert row["universe_excess_return"] == row["total_return"] - row["universe_return"]
@@ -76,8 +79,8 @@ def test_before_the_universe_has_prices_there_is_none_and_the_run_says_so(projec
     sentence = "equal-weight universe: 1 of 20 symbols have prices; at least 17 are needed"
     assert _said(project, result) == [(sentence, 30)]
     profile = _profile(project, result)
-    assert profile["universe_benchmark"] == sentence
-    assert (profile["universe_symbols"], profile["universe_version"]) == (None, None)
+    assert profile.universe_benchmark == sentence
+    assert (profile.universe_symbols, profile.universe_version) == (None, None)
     for row in _rows(project, "S05"):
         assert row["universe_version"] is None
         assert {name: row[name] for name in OF_UNIVERSE} == dict.fromkeys(OF_UNIVERSE)
@@ -103,7 +106,7 @@ def test_turned_off_nothing_is_compared_and_nobody_is_warned(project: Project):
     assert result.success, project.why(result)
     sentence = "equal-weight universe: turned off in run_settings"
     assert _said(project, result) == [(sentence, 20)]
-    assert _profile(project, result)["universe_benchmark"] == sentence
+    assert _profile(project, result).universe_benchmark == sentence
     rows = _rows(project, *SYMBOLS)
     assert {row["universe_version"] for row in rows} == {None}
     assert {row["universe_alpha"] for row in rows} == {None}
@@ -113,7 +116,7 @@ def test_a_symbol_that_fails_leaves_the_others_a_universe_without_it(project: Pr
     project.spoil("S03")
     result = project.run(selection=SELECTION)
     assert result.success, project.why(result)
-    assert _profile(project, result)["universe_benchmark"] == (
+    assert _profile(project, result).universe_benchmark == (
         "equal-weight universe: 19 of 20 symbols"
     )
     assert all(row["universe_version"] for row in _rows(project, "S02", "S04"))

@@ -1,7 +1,7 @@
 """What is known is not computed again, and what is not the same is: real runs, tested each way."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 import assets.backtests.stage
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
+from research.audit.stage_profile import BacktestsProfile, CachedResults, RuleFindings
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.run_records import recorded_profile
 from strategies.base import Strategy
@@ -34,16 +35,24 @@ class Ran:
     result: dg.ExecuteInProcessResult
 
     @property
-    def profile(self) -> dict[str, Any]:
-        return recorded_profile(self.project.result_store, self.result.run_id, "backtests") or {}
+    def profile(self) -> BacktestsProfile:
+        store, run_id = self.project.result_store, self.result.run_id
+        profile = recorded_profile(store, run_id, "backtests", BacktestsProfile)
+        assert profile is not None
+        return profile
 
     @property
-    def known(self) -> dict[str, int]:
-        return self.profile["cache_hits_by_strategy"]
+    def cached(self) -> CachedResults:
+        assert self.profile.cached_results is not None
+        return self.profile.cached_results
 
     @property
-    def computed(self) -> dict[str, int]:
-        return self.profile["cache_misses_by_strategy"]
+    def known(self) -> Mapping[str, int]:
+        return self.cached.hits_by_strategy
+
+    @property
+    def computed(self) -> Mapping[str, int]:
+        return self.cached.misses_by_strategy
 
     @property
     def logs(self) -> list[str]:
@@ -128,7 +137,7 @@ def test_a_run_says_what_was_known(cold: Ran):
     known = _run(cold.project, selection=BACKTESTS)
     assert any("; 6 of 6 results were known, 0 computed" in line for line in known.logs)
     assert any("; 0 of 6 results were known, 6 computed" in line for line in cold.logs)
-    assert (known.profile["cache_hits"], known.profile["cache_misses"]) == (6, 0)
+    assert (known.cached.hits, known.cached.misses) == (6, 0)
     check = cold.project.checks(known.result)["backtests/rsi", "cached_results_are_intact"]
     assert check.passed
     assert (check.metadata["hits"].value, check.metadata["misses"].value) == (3, 0)
@@ -279,7 +288,7 @@ def test_results_whose_run_was_removed_are_computed_again(cold: Ran):
     shutil.rmtree(folder)
     after = _run(cold.project)
     assert after.known == {}
-    assert after.profile["cache_damaged"] == 0
+    assert after.cached.damaged == 0
     assert any("6 results are gone with the files of run" in line for line in after.logs)
     assert after.tables[0].equals(expected[0])
 
@@ -297,7 +306,7 @@ def test_a_cache_that_is_no_cache_is_put_aside_and_the_next_run_has_one_again(co
 def test_what_was_computed_by_force_is_known_afterwards(cold: Ran):
     shutil.rmtree(Path(cold.project.resource("backtest_files").root) / cold.result.run_id)
     forced = _run(cold.project, force=True)
-    assert forced.profile["cache_forced"]
+    assert forced.cached.ignored
     assert any("6 computed, by force" in line for line in forced.logs)
     assert _run(cold.project).computed == {}
 
@@ -307,10 +316,11 @@ def test_a_run_that_computed_nothing_is_judged_by_what_was_measured(project: Pro
     assert project.run(some, selection=["prices"]).success
     first = _run(project, some, selection=BACKTESTS)
     again = _run(project, some, selection=BACKTESTS)
-    assert again.profile["integrity"] == first.profile["integrity"]
-    assert again.profile["scaling"] == first.profile["scaling"] | {
-        "measured_by": first.result.run_id
-    }
+    assert again.profile.integrity == first.profile.integrity
+    measured = first.profile.scaling
+    assert measured is not None
+    known = measured.model_copy(update={"measured_by": first.result.run_id})
+    assert again.profile.scaling == known
     check = project.checks(again.result)["backtests/rsi", "scaling_below_threshold"]
     assert check.metadata["measured_by_run"].value == first.result.run_id
 
@@ -323,7 +333,7 @@ def test_a_known_result_that_nobody_looked_at_closely_is_looked_at(
     _run(project, some)
     alone = _run(project, "S06", selection=BACKTESTS)
     assert alone.computed == {}
-    looked = alone.profile["integrity"]["look_ahead"]
-    assert looked == {name: {"symbols": 1, "offenders": {}} for name in ("macd", "rsi")}
+    looked = alone.profile.integrity.look_ahead
+    assert looked == dict.fromkeys(("macd", "rsi"), RuleFindings(symbols=1, offenders={}))
     monkeypatch.setattr(VectorBTEngine, "run_batch", None)
-    assert _run(project, "S06").profile["integrity"] == alone.profile["integrity"]
+    assert _run(project, "S06").profile.integrity == alone.profile.integrity

@@ -1,47 +1,47 @@
-"""Sessions of one rush are those that overlap, and are judged together."""
+"""Requests that overlap in time, directly or by others, are judged together."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assets.requests.concurrency import Session, together_with
+from assets.requests.concurrency import RequestRun, summarize_overlapping
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-def session(name: str, began: float, ended: float | None, inside: float = 1.0) -> Session:
+def request(name: str, began: float, ended: float | None, rate: float = 1.0) -> RequestRun:
     """Return a session with its times in seconds after noon."""
     at = NOON + timedelta(seconds=began)
     if ended is None:
-        return Session(name, at, None, None, None)
-    return Session(name, at, NOON + timedelta(seconds=ended), inside >= 0.8, inside)
+        return RequestRun(name, at, None, None, None)
+    return RequestRun(name, at, NOON + timedelta(seconds=ended), rate >= 0.8, rate)
 
 
-def test_alone_it_is_judged_alone():
-    found = together_with("b", [session("a", 0, 10, 0.0), session("b", 20, 30)], NOON)
-    assert (found.sessions, found.ended) == (1, 1)
-    assert (found.succeeded, found.inside, found.wall_seconds) == (1.0, 1.0, 10.0)
+def test_a_request_that_overlaps_with_none_is_judged_alone():
+    found = summarize_overlapping("b", [request("a", 0, 10, 0.0), request("b", 20, 30)], NOON)
+    assert (found.requests, found.ended) == (1, 1)
+    assert (found.success_rate, found.symbol_success_rate, found.wall_seconds) == (1.0, 1.0, 10.0)
 
 
-def test_those_that_overlap_by_others_are_one_rush():
-    sessions = [
-        session("before", 0, 5),
-        session("a", 10, 20, 0.6),
-        session("b", 15, 40),
-        session("c", 35, 50),
-        session("after", 60, 70),
+def test_requests_that_overlap_by_others_are_judged_together():
+    runs = [
+        request("before", 0, 5),
+        request("a", 10, 20, 0.6),
+        request("b", 15, 40),
+        request("c", 35, 50),
+        request("after", 60, 70),
     ]
     for name in "abc":
-        found = together_with(name, sessions, NOON)
-        assert (found.sessions, found.ended) == (3, 3)
-        assert found.succeeded == pytest.approx(2 / 3)
-        assert found.inside == pytest.approx((0.6 + 1 + 1) / 3)
+        found = summarize_overlapping(name, runs, NOON)
+        assert (found.requests, found.ended) == (3, 3)
+        assert found.success_rate == pytest.approx(2 / 3)
+        assert found.symbol_success_rate == pytest.approx((0.6 + 1 + 1) / 3)
         assert found.wall_seconds == 40.0
-        assert found.failed == ["a"]
+        assert found.failed_runs == ("a",)
 
 
-def test_an_open_one_counts_as_there_until_now_and_is_not_judged():
-    sessions = [session("a", 0, 10), session("b", 5, None)]
-    found = together_with("a", sessions, NOON + timedelta(seconds=100))
-    assert (found.sessions, found.ended, found.succeeded) == (2, 1, 1.0)
+def test_an_open_request_lasts_until_now_and_is_not_judged():
+    runs = [request("a", 0, 10), request("b", 5, None)]
+    found = summarize_overlapping("a", runs, NOON + timedelta(seconds=100))
+    assert (found.requests, found.ended, found.success_rate) == (2, 1, 1.0)
     assert found.wall_seconds == 100.0

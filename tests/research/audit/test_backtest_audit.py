@@ -7,8 +7,8 @@ import numpy as np
 
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings, Window
-from research.audit.backtest_audit import RunProbe
-from research.natural_key import json_text
+from research.audit.backtest_audit import BacktestAudit
+from research.audit.stage_profile import IntegrityFindings, RuleFindings
 from strategies.base import Bars, Signals
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -20,38 +20,50 @@ HISTORIES = [random_history(f"S{seed}", 700, seed) for seed in range(7)]
 SETTINGS = BacktestSettings()
 
 
-def _probed(strategies: list, histories: list = HISTORIES) -> RunProbe:
-    probe = RunProbe()
+def _audited(strategies: list, histories: list = HISTORIES) -> BacktestAudit:
+    audit = BacktestAudit()
     for history in histories:
-        probe.keep(history)
+        audit.keep_history(history)
     for result in VectorBTEngine(SETTINGS).run_batch(histories, strategies, WINDOW).results:
-        probe.look_at(result)
-    probe.measure_scaling(strategies, SETTINGS)
-    return probe
+        audit.audit(result)
+    audit.measure_scaling(strategies, SETTINGS)
+    return audit
 
 
 def test_it_looks_closely_at_the_first_five_and_balances_the_accounts_of_all():
-    summary = _probed([Rsi(), SmaCross()]).summary()
-    assert json_text(summary)
+    audit = _audited([Rsi(), SmaCross()])
+    findings, few = audit.findings(), RuleFindings(symbols=5, offenders={})
     for strategy in ("rsi", "sma_cross"):
-        counts = {rule: found[strategy] for rule, found in summary["integrity"].items()}
-        assert counts == {
-            "look_ahead": {"symbols": 5, "offenders": {}},
-            "dropped_signals": {"symbols": 5, "offenders": {}},
-            "imbalance": {"symbols": 7, "offenders": {}},
-        }
-    assert summary["scaling"]["symbols"] == 5
-    assert summary["probe_memory_slope_mb"] is not None
+        assert findings.look_ahead[strategy] == few
+        assert findings.dropped_signals[strategy] == few
+        assert findings.imbalance[strategy] == RuleFindings(symbols=7, offenders={})
+    assert audit.scaling is not None
+    assert audit.scaling.symbols == 5
+    assert audit.scaling.memory_slope_mb is not None
 
 
 def test_what_is_wrong_is_told_by_symbol():
-    probe, (history, *_) = RunProbe(), HISTORIES
-    probe.keep(history)
+    audit, (history, *_) = BacktestAudit(), HISTORIES
+    audit.keep_history(history)
     (result,) = VectorBTEngine(SETTINGS).run_batch([history], Rsi(), WINDOW).results
-    probe.look_at(replace(result, trades=np.delete(result.trades, 0)))
-    found = probe.summary()["integrity"]
-    assert "signals" in found["dropped_signals"]["rsi"]["offenders"]["S0"]
-    assert "of the capital" in found["imbalance"]["rsi"]["offenders"]["S0"]
+    audit.audit(replace(result, trades=np.delete(result.trades, 0)))
+    found = audit.findings()
+    assert "signals" in found.dropped_signals["rsi"].offenders["S0"]
+    assert "of the capital" in found.imbalance["rsi"].offenders["S0"]
+
+
+def test_two_parameter_sets_of_a_strategy_are_named_beside_each_other():
+    audit, (history, *_) = BacktestAudit(), HISTORIES
+    audit.keep_history(history)
+    for strategy in (Rsi(), Rsi(period=7), SmaCross()):
+        (result,) = VectorBTEngine(SETTINGS).run_batch([history], strategy, WINDOW).results
+        audit.audit(replace(result, trades=np.delete(result.trades, 0)))
+    found = audit.findings().dropped_signals
+    assert found["rsi"].symbols == 1
+    (first, second) = found["rsi"].offenders["S0"].split("; ")
+    assert first.startswith("(period=14, oversold=30.0, overbought=70.0) dropped")
+    assert second.startswith("(period=7, oversold=30.0, overbought=70.0) dropped")
+    assert found["sma_cross"].offenders["S0"].startswith("dropped")
 
 
 class Squeamish(Planned):
@@ -64,22 +76,19 @@ class Squeamish(Planned):
 
 
 def test_a_strategy_that_fails_on_part_of_its_bars_is_an_offender_and_spoils_nothing():
-    probe, (history, *_) = RunProbe(), HISTORIES
-    probe.keep(history)
+    audit, (history, *_) = BacktestAudit(), HISTORIES
+    audit.keep_history(history)
     (result,) = (
         VectorBTEngine(SETTINGS).run_batch([history], Squeamish([200], [300]), WINDOW).results
     )
-    probe.look_at(result)
-    (told,) = probe.summary()["integrity"]["look_ahead"][result.strategy.name]["offenders"].values()
+    audit.audit(result)
+    (told,) = audit.findings().look_ahead[result.strategy.name].offenders.values()
     assert told == "fails on the first of its bars alone: ValueError: too few for me"
 
 
 def test_where_nothing_could_be_run_nothing_is_measured():
-    probe = RunProbe()
-    probe.keep(HISTORIES[0])
-    probe.measure_scaling([Rsi()], SETTINGS)
-    assert probe.summary() == {
-        "scaling": None,
-        "probe_memory_slope_mb": None,
-        "integrity": {"look_ahead": {}, "dropped_signals": {}, "imbalance": {}},
-    }
+    audit = BacktestAudit()
+    audit.keep_history(HISTORIES[0])
+    audit.measure_scaling([Rsi()], SETTINGS)
+    assert audit.scaling is None
+    assert audit.findings() == IntegrityFindings(look_ahead={}, dropped_signals={}, imbalance={})

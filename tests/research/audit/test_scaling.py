@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.settings import BacktestSettings
-from research.audit.scaling import BARS_A_YEAR, MOST_SYMBOLS, YEARS, probe
+from research.audit import scaling as module
+from research.audit.scaling import BARS_A_YEAR, MOST_SYMBOLS, YEARS, measure_scaling
 from strategies.base import Bars, Signals, Strategy
 from strategies.rsi import Rsi
 from tests.bars import random_history
@@ -30,27 +31,30 @@ SEEN: list[int] = []
 
 
 @pytest.mark.parametrize("bars", [1, 40, 753, 3000])
-def test_every_window_is_run_in_every_round_whatever_the_history_has(bars: int):
+def test_every_window_is_run_in_every_round_whatever_the_history_has(
+    bars: int, monkeypatch: pytest.MonkeyPatch
+):
     SEEN.clear()
-    sampled: list[int] = []
+    resident = iter(range(100))
+    monkeypatch.setattr(module, "resident_mb", lambda: float(next(resident)))
     histories = [random_history(f"S{seed}", bars, seed) for seed in range(7)]
-    scaling = probe(histories, [Counting()], BacktestSettings(), sampled.append)
+    scaling = measure_scaling(histories, [Counting()], BacktestSettings())
     assert scaling.symbols == MOST_SYMBOLS
     assert scaling.rounds >= 3
-    assert sampled == [MOST_SYMBOLS] * (len(YEARS) * scaling.rounds)
-    assert len(sampled) >= 12
+    samples = next(resident)
+    assert samples == len(YEARS) * scaling.rounds >= 12
+    assert scaling.memory_slope_mb == pytest.approx(1 / MOST_SYMBOLS)
     lengths = {years * BARS_A_YEAR for years in YEARS}
     assert set(SEEN) == lengths
     for length in lengths:  # warmed up once
         assert SEEN.count(length) == MOST_SYMBOLS * (scaling.rounds + 1)
 
 
-def test_what_it_measured_is_a_json_object_of_positive_figures():
-    scaling = probe([random_history("S", 300, 1)], [Rsi()], BacktestSettings(), lambda _: None)
+def test_what_was_measured_is_finite_and_positive():
+    scaling = measure_scaling([random_history("S", 300, 1)], [Rsi()], BacktestSettings())
+    assert scaling.years == (1, 2, 3, 5)
+    assert len(scaling.seconds) == 4
     assert all(seconds > 0 for seconds in scaling.seconds)
-    summary = scaling.summary()
-    assert summary["years"] == [1, 2, 3, 5]
-    assert len(summary["seconds"]) == 4
-    assert summary["ratio"] > 0
-    assert summary["symbols"] == 1
-    assert np.isfinite(summary["exponent"])
+    assert scaling.ratio > 0
+    assert scaling.symbols == 1
+    assert np.isfinite(scaling.exponent)

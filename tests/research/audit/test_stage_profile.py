@@ -1,76 +1,81 @@
-"""What is measured is this process's real memory: the tests hold some, and let go of it."""
+"""A stage's profile is read back as it was stored; another version's as far as it goes."""
 
-import sys
-import time
+import json
 
 import pytest
 
-from research.audit.stage_profile import StageProfile
+from research.audit.stage_profile import (
+    BacktestsProfile,
+    PricesProfile,
+    RequestProfile,
+    RuleFindings,
+    Scaling,
+    StageProfile,
+)
 from research.natural_key import json_text
+from tests.profiles import backtests_profile, prices_profile
 
-MEGABYTE = 1024 * 1024
-HELD_MB = 200
-
-
-def _hold() -> bytes:
-    return b"\x01" * (HELD_MB * MEGABYTE)  # zeros would be promised by the system, not given
-
-
-def test_memory_that_is_held_at_the_end_is_growth():
-    profile = StageProfile()
-    held = _hold()
-    summary = profile.summary()
-    assert len(held) == HELD_MB * MEGABYTE
-    assert summary["memory_growth_mb"] == pytest.approx(HELD_MB, abs=40)
-
-
-def test_memory_that_was_given_back_is_in_the_peak_and_is_no_growth():
-    profile = StageProfile()
-    held = _hold()
-    profile.sample()
-    del held
-    summary = profile.summary()
-    assert summary["memory_peak_mb"] - summary["memory_start_mb"] == pytest.approx(HELD_MB, abs=40)
-    assert summary["memory_growth_mb"] < HELD_MB / 2
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
-def test_memory_that_was_given_back_between_samples_is_in_the_peak():
-    higher_before = _hold() + _hold()
-    del higher_before
-    profile = StageProfile()
-    _hold()
-    summary = profile.summary()
-    assert summary["memory_peak_mb"] - summary["memory_start_mb"] == pytest.approx(HELD_MB, abs=40)
-
-
-def test_memory_from_before_the_stage_is_not_its_growth():
-    held = _hold()
-    summary = StageProfile().summary()
-    assert summary["memory_start_mb"] > len(held) / MEGABYTE
-    assert summary["memory_growth_mb"] < HELD_MB / 2
+SCALING = Scaling(
+    years=(1, 2, 3, 5),
+    seconds=(0.1, 0.2, 0.3, 0.5),
+    ratio=3.0,
+    exponent=1.0,
+    symbols=5,
+    rounds=3,
+    memory_slope_mb=0.1,
+    measured_by="run-1",
+)
+FINDINGS = {"rsi": RuleFindings(symbols=5, offenders={"S01": "dropped 2 signals"})}
+REQUEST = RequestProfile.model_validate(
+    {
+        **dict(backtests_profile(scaling=SCALING, scaling_key="key")),
+        "source_requests": 2,
+        "results": ("id-1",),
+        "concurrent_requests": {
+            "requests": 2,
+            "ended": 1,
+            "success_rate": 1.0,
+            "symbol_success_rate": 0.9,
+            "wall_seconds": 3.5,
+            "failed_runs": (),
+        },
+    }
+)
+PROFILES = [
+    prices_profile(quality={"symbols": 2, "offenders": {"bars_are_valid": {"S01": "high"}}}),
+    backtests_profile(
+        cached_results={"hits_by_strategy": {"rsi": 2}, "misses_by_strategy": {"macd": 1}},
+        integrity={"look_ahead": {}, "dropped_signals": FINDINGS, "imbalance": {}},
+        scaling=SCALING,
+    ),
+    REQUEST,
+]
 
 
-def test_the_peak_is_never_below_the_start_or_the_end():
-    profile, held = StageProfile(), []
-    for _ in range(3):
-        held.append(b"\x01" * (5 * MEGABYTE))
-        profile.sample()
-    summary = profile.summary()
-    assert len(held) == 3
-    assert summary["memory_peak_mb"] >= summary["memory_start_mb"]
-    end = summary["memory_start_mb"] + summary["memory_growth_mb"]
-    assert summary["memory_peak_mb"] >= end - 0.2  # each is rounded for itself
-    assert summary["memory_samples"] == 1 + 3 + 1
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda one: type(one).__name__)
+def test_a_stored_profile_reads_back_equal(profile: StageProfile):
+    stored = json.loads(json_text(profile.to_json()))
+    assert type(profile).from_stored(stored) == profile
 
 
-def test_a_summary_has_the_counts_the_times_and_is_json():
-    profile, begun = StageProfile(), time.process_time()
-    while time.process_time() - begun < 0.02:
-        pass
-    summary = profile.summary(requested=110, succeeded=107)
-    assert list(summary)[:2] == ["requested", "succeeded"]
-    assert (summary["requested"], summary["succeeded"]) == (110, 107)
-    assert summary["cpu_seconds"] >= 0.02
-    assert summary["wall_seconds"] > 0
-    assert json_text(summary)
+def test_unknown_fields_of_a_stored_profile_are_ignored():
+    profile = prices_profile()
+    assert PricesProfile.from_stored({**profile.to_json(), "gone": 1}) == profile
+
+
+@pytest.mark.parametrize(
+    "stored", [None, {}, {"requested": 3}, {**prices_profile().to_json(), "quality": None}]
+)
+def test_a_profile_that_lacks_a_field_counts_as_not_measured(stored: object):
+    assert PricesProfile.from_stored(stored) is None
+
+
+def test_a_request_s_profile_is_a_profile_of_backtests():
+    read = BacktestsProfile.from_stored(REQUEST.to_json())
+    assert read is not None
+    assert read.scaling == SCALING
+
+
+def test_cached_results_add_up_over_strategies():
+    cached = PROFILES[1].cached_results  # pyright: ignore[reportAttributeAccessIssue]
+    assert (cached.hits, cached.misses) == (2, 1)

@@ -59,11 +59,8 @@ def test_it_is_the_engines_of_all_symbols_in_the_universes_order(store: PriceSto
     assert benchmark.equal_weight is not None
     assert benchmark.equal_weight.level.tobytes() == expected.level.tobytes()
     assert not benchmark.missing
-    assert benchmark.summary() == {
-        "universe_benchmark": "equal-weight universe: 20 of 20 symbols",
-        "universe_symbols": 20,
-        "universe_version": expected.version,
-    }
+    assert benchmark.sentence == "equal-weight universe: 20 of 20 symbols"
+    assert (benchmark.symbols, benchmark.version) == (20, expected.version)
 
 
 def test_other_prices_of_one_symbol_are_another_version(store: PriceStore) -> None:
@@ -88,7 +85,7 @@ def test_it_needs_the_least_share_of_its_symbols(
     why = "" if given else " have prices; at least 17 are needed"
     assert benchmark.sentence == f"equal-weight universe: {there} of 20 symbols{why}"
     if not given:
-        assert benchmark.summary()["universe_symbols"] is None
+        assert benchmark.symbols is None
         assert benchmark.version is None
 
 

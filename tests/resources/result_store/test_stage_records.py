@@ -10,13 +10,15 @@ import pytest
 
 from engine.failure import Failure
 from engine.settings import Window
+from research.audit.stage_profile import BacktestsProfile, PricesProfile
 from research.errors import InvalidResultError
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunLog, recorded_profile
+from tests.profiles import backtests_profile, prices_profile
 
 WINDOW = Window(date(2021, 1, 1), date(2023, 12, 31))
-PRICES = {"requested": 3, "succeeded": 2, "wall_seconds": 0.25}
-BACKTESTS = {"requested": 2, "succeeded": 2, "succeeded_by_strategy": {"rsi": 2}}
+PRICES = prices_profile()
+BACKTESTS = backtests_profile()
 BAD_BARS = Failure("AAPL", "BadBarsError", "AAPL 2021-03-01: high below low")
 
 
@@ -40,11 +42,11 @@ def test_the_profiles_of_a_run_s_stages_stand_side_by_side(run_log: RunLog, stor
     run = _run(user="ada")
     run_log.record(run, "prices", PRICES, [])
     run_log.record(run, "backtests", BACKTESTS, [])
-    assert recorded_profile(store, run.run_id, "prices") == PRICES
-    assert recorded_profile(store, run.run_id, "backtests") == BACKTESTS
+    assert recorded_profile(store, run.run_id, "prices", PricesProfile) == PRICES
+    assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
     recorded = store.manager().get_run(run.run_id)
     assert recorded is not None
-    assert recorded["profile"] == {"prices": PRICES, "backtests": BACKTESTS}
+    assert recorded["profile"] == {"prices": PRICES.to_json(), "backtests": BACKTESTS.to_json()}
     assert (recorded["run_user"], recorded["source"]) == ("ada", "synthetic")
     assert (recorded["start_date"], recorded["end_date"]) == (WINDOW.start, WINDOW.end)
 
@@ -54,31 +56,36 @@ def test_a_stage_that_is_tried_again_replaces_its_own_profile_only(
 ):
     run = _run()
     run_log.record(run, "prices", PRICES, [])
-    run_log.record(run, "backtests", {"requested": 2, "succeeded": 0, "note": "first"}, [])
+    run_log.record(run, "backtests", backtests_profile(succeeded=0), [])
     run_log.record(run, "backtests", BACKTESTS, [])
-    assert recorded_profile(store, run.run_id, "backtests") == BACKTESTS
-    assert recorded_profile(store, run.run_id, "prices") == PRICES
+    assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
+    assert recorded_profile(store, run.run_id, "prices", PricesProfile) == PRICES
 
 
 def test_runs_do_not_see_each_other(run_log: RunLog, store: ResultStore):
     first, second = _run(), _run()
     run_log.record(first, "prices", PRICES, [BAD_BARS])
     run_log.record(second, "backtests", BACKTESTS, [])
-    assert recorded_profile(store, second.run_id, "prices") is None
+    assert recorded_profile(store, second.run_id, "prices", PricesProfile) is None
     assert store.manager().get_failures(second.run_id) == []
 
 
 def test_an_unknown_run_or_stage_has_no_profile(run_log: RunLog, store: ResultStore):
     run = _run()
-    assert recorded_profile(store, run.run_id, "prices") is None
+    assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
     run_log.record(run, "prices", PRICES, [])
-    assert recorded_profile(store, run.run_id, "backtests") is None
+    assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) is None
 
 
-def test_an_empty_profile_is_a_profile(run_log: RunLog, store: ResultStore):
+def test_a_stage_that_has_only_begun_is_recorded_without_a_profile(
+    run_log: RunLog, store: ResultStore
+):
     run = _run()
-    run_log.record(run, "prices", {}, [])
-    assert recorded_profile(store, run.run_id, "prices") == {}
+    run_log.record(run, "prices", None, [])
+    recorded = store.manager().get_run(run.run_id)
+    assert recorded is not None
+    assert recorded["profile"] == {"prices": {}}
+    assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
 
 
 def test_failures_are_recorded_with_what_was_attempted(run_log: RunLog, store: ResultStore):
@@ -107,5 +114,5 @@ def test_a_failure_that_a_stage_reports_again_is_one_failure(run_log: RunLog, st
 def test_a_profile_that_is_no_json_is_refused(run_log: RunLog, store: ResultStore):
     run = _run()
     with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
-        run_log.record(run, "prices", {"wall_seconds": float("nan")}, [BAD_BARS])
-    assert recorded_profile(store, run.run_id, "prices") is None
+        run_log.record(run, "prices", prices_profile(wall_seconds=float("nan")), [BAD_BARS])
+    assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
