@@ -7,6 +7,7 @@ from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from engine.costs import CostModel, PercentageCosts
 from engine.errors import InvalidSettingsError
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ class BacktestSettings:
     ----------
     initial_capital
         Cash before the first fill, in the currency of the prices.
-    fees
-        Fraction of the traded value paid on each side: 0.001 is 0.1 %.
-    slippage
-        Fraction by which each fill is worse than its price.
+    fees, slippage
+        As in `engine.costs.PercentageCosts`.
     execution
         ``next_open``: a signal at the close of bar t is filled at the open of bar t+1.
         ``same_close``: at the close of bar t itself, which nobody could have traded on;
@@ -59,8 +58,8 @@ class BacktestSettings:
     """
 
     initial_capital: float = 10_000.0
-    fees: float = 0.001
-    slippage: float = 0.001
+    fees: float = PercentageCosts.fees
+    slippage: float = PercentageCosts.slippage
     execution: Execution = "next_open"
     bars_per_year: float = 252.0
     direction: Direction = "long"
@@ -80,6 +79,11 @@ class BacktestSettings:
         for name, below in (("stop_loss", 1.0), ("trailing_stop", 1.0), ("take_profit", highest)):
             if getattr(self, name) is not None:
                 self._require(name, above=0.0, below=below)
+
+    @property
+    def costs(self) -> CostModel:
+        """What fills cost."""
+        return PercentageCosts(self.fees, self.slippage)
 
     @property
     def has_stops(self) -> bool:

@@ -1,20 +1,18 @@
 """What positions cost and earn: sizes, trades and the equity curve of a block.
 
-One cost path for every run: each fill is worse than its price by the slippage, and pays the
-fees on its value. The formulas are those of vectorbt's `Portfolio.from_signals` with
-``size=inf`` (all cash in one position), which the tests hold to 1e-9.
+One cost path for every run, that of `engine.costs`; all cash goes into one position. The numbers
+are those of vectorbt's `Portfolio.from_signals` with ``size=inf``, which the tests hold to 1e-9.
 """
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.costs import CostModel, RoundTrips, Settlement
 from engine.orders import Orders
 from engine.positions import OPEN, Ints, Positions, positions_of
-from engine.settings import BacktestSettings
 from engine.stops import positions_with_stops
 from strategies.base import Floats
 
@@ -77,11 +75,14 @@ def simulate(orders: Orders) -> Simulation:
     """
     settings, count = orders.settings, len(orders.entries)
     positions = positions_with_stops(orders) if settings.has_stops else positions_of(orders)
-    capital = _capital(positions, _growth(positions, settings), count, settings)
-    if settings.direction != "long":
-        positions, capital = positions.only(capital > 0), capital[capital > 0]
-    trades = _trades(positions, capital, settings)
+    trips = _round_trips(positions, settings.costs)
     first = np.searchsorted(positions.backtest, np.arange(count + 1))
+    capital = settings.costs.compound(trips, first, settings.initial_capital)
+    funded = capital > 0
+    if not funded.all():
+        positions, trips, capital = positions.only(funded), trips.only(funded), capital[funded]
+        first = np.searchsorted(positions.backtest, np.arange(count + 1))
+    trades = _trades(positions, trips, settings.costs.settle(trips, capital))
     equity = equity_curves(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
     return Simulation(orders, trades, first, equity)
 
@@ -126,59 +127,25 @@ def equity_curves(trades: Trades, first: Ints, close: Floats, initial_capital: f
     return equity
 
 
-def _growth(positions: Positions, settings: BacktestSettings) -> Floats:
-    """Return what a position makes of one unit of capital, shape (M,)."""
-    side, fees = positions.side, settings.fees
-    entry, exit_ = _fill_prices(positions, settings)
-    exit_fees = np.where(positions.reason == OPEN, 0.0, fees)
-    # Long: all is spent on the position, and its sale is all there is. Short: the capital stays,
-    # and what the position brought and cost comes on top.
-    long = exit_ * (1.0 - exit_fees)
-    short = entry * (1.0 + fees) + entry * (1.0 - fees) - exit_ * (1.0 + exit_fees)
-    return np.where(side > 0, long, short) / (entry * (1.0 + fees))
+def _round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
+    """Return positions at the prices of their fills; an open one is marked at the market's."""
+    side, closed = positions.side, positions.reason != OPEN
+    entry = costs.price_fill(positions.entry_price, side)
+    exit_ = costs.price_fill(positions.exit_price, -side)
+    return RoundTrips(side, entry, np.where(closed, exit_, positions.exit_price), closed)
 
 
-def _capital(
-    positions: Positions, growth: Floats, count: int, settings: BacktestSettings
-) -> Floats:
-    """Return the capital before each position, shape (M,); 0 once all of it is lost.
-
-    A product along each backtest, in the order of time, whatever stands beside it.
-    """
-    first = np.searchsorted(positions.backtest, np.arange(count + 1))
-    capital = np.empty(len(growth))
-    capital[1:] = np.maximum(growth[:-1], 0.0)
-    capital[first[:-1][np.diff(first) > 0]] = settings.initial_capital
-    for start, stop in itertools.pairwise(first.tolist()):
-        np.multiply.accumulate(capital[start:stop], out=capital[start:stop])
-    return capital
-
-
-def _trades(positions: Positions, capital: Floats, settings: BacktestSettings) -> Trades:
+def _trades(positions: Positions, trips: RoundTrips, settled: Settlement) -> Trades:
     # Zeros, for what lies between the fields: equal trades are equal bytes.
-    trades = np.zeros(len(capital), dtype=TRADE)
-    entry, exit_ = _fill_prices(positions, settings)
-    closed = positions.reason != OPEN
-    size = capital / (entry * (1.0 + settings.fees))
-    trades["direction"] = positions.side < 0
-    trades["status"] = closed
-    trades["entry_idx"] = positions.entry_bar
-    trades["entry_price"] = entry
-    trades["entry_fees"] = size * entry * settings.fees
-    trades["exit_idx"] = positions.exit_bar
-    trades["exit_price"] = exit_
-    trades["exit_fees"] = np.where(closed, size * exit_ * settings.fees, 0.0)
-    trades["size"] = size
-    gain = positions.side * (exit_ - entry) * size
-    trades["pnl"] = gain - trades["entry_fees"] - trades["exit_fees"]
-    trades["return"] = trades["pnl"] / (size * entry)
+    trades = np.zeros(len(settled.size), dtype=TRADE)
+    trades["direction"] = trips.side < 0
+    trades["status"] = trips.closed
     trades["exit_reason"] = positions.reason
+    trades["entry_idx"] = positions.entry_bar
+    trades["entry_price"] = trips.entry
+    trades["exit_idx"] = positions.exit_bar
+    trades["exit_price"] = trips.exit
+    for name in ("size", "entry_fees", "exit_fees", "pnl"):
+        trades[name] = getattr(settled, name)
+    trades["return"] = settled.pnl / (settled.size * trips.entry)
     return trades
-
-
-def _fill_prices(positions: Positions, settings: BacktestSettings) -> tuple[Floats, Floats]:
-    """Return entry and exit prices, slippage included; an open position is marked without it."""
-    worse = positions.side * settings.slippage
-    entry = positions.entry_price * (1.0 + worse)
-    exit_ = positions.exit_price * (1.0 - np.where(positions.reason == OPEN, 0.0, worse))
-    return entry, exit_

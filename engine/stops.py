@@ -115,7 +115,7 @@ class _Watch:
         # over, so that for both a stop is hit from above and a target from below.
         self.side = possible.side
         market = orders.fill_price[symbol, possible.bar]
-        paid = market * (1.0 + self.side * settings.slippage)
+        paid = settings.costs.price_fill(market, self.side)
         self.fixed = self.side * paid * (1.0 - self.side * _or_nan(settings.stop_loss))
         self.target = self.side * paid * (1.0 + self.side * _or_nan(settings.take_profit))
         self.best = self.side * paid

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.costs import RoundTrips
 from engine.metrics.catalogue import metric
 from engine.metrics.inputs import Sample
 from strategies.base import Floats
@@ -157,12 +158,10 @@ def total_fees(sample: Sample) -> Floats:
 @metric("money")
 def total_slippage(sample: Sample) -> Floats:
     """Return the sum of size * |price of the fill - price of the market| over all fills."""
-    trades, slippage = sample.trades, sample.settings.slippage
-    # The market's price is the fill's, made better by what made it worse.
-    worse = np.where(trades["direction"] == 0, slippage, -slippage)
-    entry = trades["entry_price"] / (1.0 + worse)
-    exit_ = np.where(sample.closed, trades["exit_price"] / (1.0 - worse), 0.0)
-    return sample.total(trades["size"] * (entry + exit_) * slippage)
+    trades = sample.trades
+    side = np.where(trades["direction"] == 0, 1, -1)
+    trips = RoundTrips(side, trades["entry_price"], trades["exit_price"], sample.closed)
+    return sample.total(sample.settings.costs.sum_slippage(trips, trades["size"]))
 
 
 def _of_closed(sample: Sample, field: str) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from engine.costs import PercentageCosts
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings, Direction, Execution, Window
 from resources.universe import parse_day
@@ -32,8 +33,12 @@ class RunSettings(dg.ConfigurableResource):
         description="Calendar days of earlier history for indicators; never traded.",
     )
     initial_capital: float = Field(default=10_000.0, description="Cash of each backtest.")
-    fees: float = Field(default=0.001, description="Fraction of the value, each side.")
-    slippage: float = Field(default=0.001, description="Fraction against you, each fill.")
+    fees: float = Field(
+        default=PercentageCosts.fees, description="Fraction of the value, each side."
+    )
+    slippage: float = Field(
+        default=PercentageCosts.slippage, description="Fraction against you, each fill."
+    )
     execution: str = Field(
         default="next_open",
         description="next_open: filled at the next bar's open. same_close: at the signal's own "

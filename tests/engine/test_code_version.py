@@ -66,7 +66,9 @@ def _modules(package: str, *names: str) -> list[str]:
 
 
 COMPUTE = [
-    *_modules("engine", "batches", "blocks", "equal_weight", "history", "orders", "positions"),
+    *_modules(
+        "engine", "batches", "blocks", "costs", "equal_weight", "history", "orders", "positions"
+    ),
     *_modules("engine", "results", "settings", "simulation", "stops", "__init__"),
     *_modules("engine/metrics", "__init__", "benchmark", "equity", "inputs", "trades"),
     *_modules("strategies", "base", "indicator_cache", "indicators", "__init__"),

@@ -1,0 +1,93 @@
+"""Costs have one place: another model there changes fills, sizes, trades, equity and metrics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from engine.costs import CostModel, PercentageCosts, RoundTrips
+from engine.positions import Ints
+from engine.settings import BacktestSettings
+from strategies.base import Floats
+from tests.bars import bars_of
+from tests.engine.cases import run
+
+COSTS = PercentageCosts(fees=0.01, slippage=0.02)
+
+
+def _trips(seed: int, count: int = 40) -> RoundTrips:
+    rng = np.random.default_rng(seed)
+    entry, exit_ = rng.uniform(50, 150, (2, count))
+    return RoundTrips(rng.choice([-1, 1], count), entry, exit_, rng.random(count) < 0.9)
+
+
+def test_a_percentage_is_charged_on_each_side():
+    market, side = np.array([100.0, 100.0]), np.array([1, -1])
+    assert COSTS.price_fill(market, side).tolist() == [102.0, 98.0]
+    size = COSTS.size_position(np.array([1030.2]), np.array([102.0]))
+    assert size.tolist() == pytest.approx([10.0])
+    assert COSTS.charge_fees(size, np.array([102.0])).tolist() == pytest.approx([10.2])
+
+
+def test_slippage_is_the_way_from_the_markets_price_to_the_fills():
+    trips = RoundTrips(
+        np.array([1, -1, 1]),
+        entry=np.array([102.0, 98.0, 102.0]),
+        exit=np.array([107.8, 112.2, 110.0]),
+        closed=np.array([True, True, False]),
+    )
+    paid = COSTS.sum_slippage(trips, np.array([10.0, 10.0, 10.0]))
+    assert paid.tolist() == pytest.approx([2 * 10 + 2.2 * 10] * 2 + [20.0])
+
+
+@pytest.mark.parametrize("first", [[0, 40], [0, 0, 13, 13, 38, 40], [0, 1, 2, 40]])
+def test_the_shorter_way_to_compound_is_that_of_any_model(first: list[int]):
+    trips, first_ = _trips(sum(first)), np.array(first)
+    capital = COSTS.compound(trips, first_, 777.0)
+    np.testing.assert_allclose(CostModel.compound(COSTS, trips, first_, 777.0), capital, 1e-12)
+
+
+@dataclass(frozen=True)
+class _PerOrder(CostModel):
+    """Nine a fill, and a price one worse: what a percentage cannot express."""
+
+    def price_fill(self, market: Floats, side: Ints) -> Floats:
+        return market + side
+
+    def charge_fees(self, size: Floats, price: Floats) -> Floats:
+        return np.full_like(size, 9.0)
+
+    def size_position(self, capital: Floats, entry: Floats) -> Floats:
+        return (capital - 9.0) / entry
+
+    def sum_slippage(self, trips: RoundTrips, size: Floats) -> Floats:
+        return size * (1.0 + trips.closed)
+
+
+@dataclass(frozen=True)
+class _Settings(BacktestSettings):
+    @property
+    def costs(self) -> CostModel:
+        return _PerOrder()
+
+
+def test_a_model_that_is_not_proportional_needs_no_other_file():
+    prices = [99.0, 99.0, 119.0, 119.0, 49.0, 49.0, 59.0]
+    settings = _Settings(initial_capital=1009.0, stop_loss=0.5)
+    result = run(bars_of(prices, prices), [0, 3], [2], settings)
+    # Bought at 100 with 1,000 and sold at 118: 10 shares, 180 less two fees of 9.
+    first, second = result.trades
+    assert (first["entry_price"], first["size"], first["exit_price"]) == (100.0, 10.0, 118.0)
+    assert (first["entry_fees"], first["exit_fees"], first["pnl"]) == (9.0, 9.0, 162.0)
+    # Then all of 1,171 at 50; the stop at half of that is never reached.
+    assert second["entry_price"] == 50.0
+    assert second["size"] == (1171.0 - 9.0) / 50.0
+    assert result.equity[-1] == second["size"] * 59.0
+    assert result.metrics["total_fees"] == 27.0
+    assert result.metrics["total_slippage"] == pytest.approx(20.0 + second["size"])
+
+
+def test_the_defaults_are_declared_once():
+    costs = PercentageCosts()
+    assert BacktestSettings().costs == costs == PercentageCosts(0.001, 0.001)
+    assert (BacktestSettings().fees, BacktestSettings().slippage) == (costs.fees, costs.slippage)
