@@ -72,19 +72,19 @@ class _Settings(BacktestSettings):
 
 
 def test_a_model_that_is_not_proportional_needs_no_other_file():
-    prices = [99.0, 99.0, 119.0, 119.0, 49.0, 49.0, 59.0]
+    prices = [99.0, 99.0, 119.0, 119.0, 49.0, 49.0, 24.8]
     settings = _Settings(initial_capital=1009.0, stop_loss=0.5)
     result = run(bars_of(prices, prices), [0, 3], [2], settings)
     # Bought at 100 with 1,000 and sold at 118: 10 shares, 180 less two fees of 9.
     first, second = result.trades
     assert (first["entry_price"], first["size"], first["exit_price"]) == (100.0, 10.0, 118.0)
     assert (first["entry_fees"], first["exit_fees"], first["pnl"]) == (9.0, 9.0, 162.0)
-    # Then all of 1,171 at 50; the stop at half of that is never reached.
-    assert second["entry_price"] == 50.0
-    assert second["size"] == (1171.0 - 9.0) / 50.0
-    assert result.equity[-1] == second["size"] * 59.0
-    assert result.metrics["total_fees"] == 27.0
-    assert result.metrics["total_slippage"] == pytest.approx(20.0 + second["size"])
+    # Then all of 1,171 at 50. The stop is half of that and not of 49: 24.8 is below it.
+    size = (1171.0 - 9.0) / 50.0
+    assert (second["entry_price"], second["size"], second["exit_price"]) == (50.0, size, 23.8)
+    assert result.equity[-1] == pytest.approx(size * 23.8 - 9.0)
+    assert result.metrics["total_fees"] == 36.0
+    assert result.metrics["total_slippage"] == pytest.approx(20.0 + 2.0 * size)
 
 
 def test_the_defaults_are_declared_once():
