@@ -17,7 +17,8 @@ from strategies.registry import registered_strategies
 from tests.bars import random_bars
 from tests.strategies.look_ahead import cut
 
-BARS = random_bars(400, seed=7)
+# Enough for a lookback of 200 to be followed by entries and exits.
+BARS = random_bars(1500, seed=7)
 # pandas ships no types, and its own annotations say that a Series divided may be a frame.
 Series = Any
 CLOSE: Series = pd.Series(BARS.close)
