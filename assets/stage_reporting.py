@@ -38,9 +38,8 @@ def _describe_cache(profile: StageProfile) -> str:
     if not isinstance(profile, BacktestsProfile) or profile.cached_results is None:
         return ""
     cached = profile.cached_results
-    ignored = ", by force" if cached.ignored else ""
-    asked = cached.hits + cached.misses
-    return f"; {cached.hits} of {asked} results were known, {cached.misses} computed{ignored}"
+    ignored = " (ignored)" if cached.ignored else ""
+    return f"; {cached.hits} of {cached.hits + cached.misses} from cache{ignored}"
 
 
 def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:

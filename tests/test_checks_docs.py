@@ -1,11 +1,11 @@
-"""docs/checks.md is what the checks say of themselves."""
+"""docs/checks.md is generated from the checks."""
 
 import re
 
 import pytest
 
-from assets.checks.catalogue import GATES
-from docs.write_checks import PAGE, page
+from assets.checks.catalogue import THRESHOLD_CHECKS
+from docs.write_checks import PAGE, render_page
 from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
 from resources.config.thresholds import Thresholds
 from tests.project import Project
@@ -13,20 +13,20 @@ from tests.project import Project
 TEXT = PAGE.read_text()
 
 
-def test_the_page_is_made_of_the_code():
-    assert page() == TEXT
+def test_the_page_is_generated_from_the_code():
+    assert render_page() == TEXT
 
 
-def test_every_check_says_what_it_is_and_what_to_do():
-    for gates in GATES.values():
-        for gate in gates:
-            assert f"### {gate.name}\n" in TEXT
-            assert gate.description
-            assert gate.what_to_do
-            assert set(gate.limits) <= set(Thresholds.model_fields), gate.name
+def test_every_check_has_a_description_and_guidance():
+    for checks in THRESHOLD_CHECKS.values():
+        for check in checks:
+            assert f"### {check.name}\n" in TEXT
+            assert check.description
+            assert check.guidance
+            assert set(check.limits) <= set(Thresholds.model_fields), check.name
 
 
-def test_its_environment_variable_reaches_the_checks():
+def test_a_limit_of_the_environment_reaches_the_checks():
     ((name, value),) = re.findall(r"(GAUNTLET_LIMIT_\w+)=(\S+) make run", TEXT)
     thresholds = _thresholds({name: value})
     assert thresholds.success_rate == float(value)
@@ -42,7 +42,7 @@ def test_its_environment_variable_reaches_the_checks():
         ({"GAUNTLET_LIMIT_WALL_SECONDS_WARNING": "2000"}, "beyond the limit wall_seconds of 1800"),
     ],
 )
-def test_a_limit_that_makes_no_sense_is_refused(variable: dict[str, str], told: str):
+def test_an_invalid_limit_is_refused(variable: dict[str, str], told: str):
     with pytest.raises(InvalidEnvironmentError) as refused:
         _thresholds(variable)
     assert told in str(refused.value)
@@ -54,7 +54,7 @@ def _thresholds(environment: dict[str, str]) -> Thresholds:
     return build_resources(EnvironmentSettings.from_environment(environment))["thresholds"]
 
 
-def test_a_limit_of_the_environment_and_one_of_run_config_hold_together(project: Project):
+def test_limits_of_environment_and_run_config_combine(project: Project):
     project.spoil("S07")
     config = {"resources": {"thresholds": {"config": {"clean_rate": 0.9}}}}
     strict = _thresholds({"GAUNTLET_LIMIT_SUCCESS_RATE": "0.96"})

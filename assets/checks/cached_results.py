@@ -1,38 +1,40 @@
-"""The gate on the cache of results: how much was known already, and whether it was sound."""
+"""The check of cached results: how many were found, and whether they were intact."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from assets.checks.check_outcomes import Verdict, unmeasured
-from assets.checks.threshold_checks import Gate, Measured
+from assets.checks.check_outcomes import CheckOutcome, not_measured
+from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from research.audit.stage_profile import BacktestsProfile
 
 
-def known_results(measured: Measured[BacktestsProfile]) -> Verdict:
-    """Say how many results were known, and whether any was damaged."""
-    cached, strategy = measured.profile.cached_results, measured.key.path[-1]
+def judge_cached_results(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
+    """Count a strategy's results from cache, and judge whether any of the run was damaged."""
+    cached, strategy = given.profile.cached_results, given.key.path[-1]
     if cached is None:
-        return unmeasured("the run asked for no results")
+        return not_measured("the run looked up no results")
     hits = cached.hits_by_strategy.get(strategy, 0)
     asked = hits + cached.misses_by_strategy.get(strategy, 0)
     if not asked:
-        return unmeasured(f"no result of {strategy} was asked for")
-    forced = " All were computed anew, by force." if cached.ignored else ""
-    verdict = Verdict(
+        return not_measured(f"no result of {strategy} was looked up")
+    ignored = " The cache was ignored, as run_settings say." if cached.ignored else ""
+    outcome = CheckOutcome(
         passed=not cached.damaged,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{hits} of {asked} results were known already ({hits / asked:.1%}), and "
-        f"{cached.damaged} of the run's were damaged, limit 0.{forced}",
+        description=f"{hits} of {asked} results from cache ({hits / asked:.1%}); "
+        f"{cached.damaged} of the run's were damaged, limit 0.{ignored}",
         metadata={"measured": cached.damaged, "limit": 0, "hits": hits, "misses": asked - hits},
     )
     rate = cached.hits / (cached.hits + cached.misses)
-    speed_up = _speed_up(measured.profile, measured.history)
-    told = {} if speed_up is None else {"times_as_fast_as_computed": round(speed_up, 1)}
-    return verdict.showing(hit_rate=hits / asked, hit_rate_of_run=rate, **told)
+    speed_up = _compute_speed_up(given.profile, given.history)
+    compared = {} if speed_up is None else {"times_as_fast_as_computed": round(speed_up, 1)}
+    return outcome.with_metadata(hit_rate=hits / asked, hit_rate_of_run=rate, **compared)
 
 
-def _speed_up(profile: BacktestsProfile, history: Sequence[BacktestsProfile]) -> float | None:
+def _compute_speed_up(
+    profile: BacktestsProfile, history: Sequence[BacktestsProfile]
+) -> float | None:
     """Return how many times as fast the stage was as the newest run that computed all of it."""
     same = profile.requested, profile.succeeded_by_strategy
     for other in history:
@@ -42,13 +44,13 @@ def _speed_up(profile: BacktestsProfile, history: Sequence[BacktestsProfile]) ->
     return None
 
 
-KNOWN_RESULTS = Gate(
+CACHED_RESULTS = ThresholdCheck(
     "cached_results_are_intact",
-    "How many results were known already and not computed again, and how many could not be used "
+    "How many results came from cache and were not computed again, and how many could not be used "
     "because the files that held them are not what was written.",
     [],
-    "Damaged results were computed again, so those of this run are right. Look at who writes into "
-    "the folder of the backtests' files, and at the health of its disk.",
-    known_results,
+    "Damaged results were computed again, so those of this run are right. Find out what writes "
+    "into the folder of the backtests' files, and whether its disk is healthy.",
+    judge_cached_results,
     only_warns=True,
 )

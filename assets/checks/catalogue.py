@@ -1,4 +1,4 @@
-"""Which gates each stage has."""
+"""Which checks each stage has, and which profile they judge."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ from assets.asset_keys import (
     backtests_key,
 )
 from assets.checks import cached_results, integrity, quality, rates, resource_usage
-from assets.checks.concurrent_requests import SESSIONS
-from assets.checks.threshold_checks import Gate, build_gates
+from assets.checks.concurrent_requests import CONCURRENT_REQUESTS
+from assets.checks.threshold_checks import ThresholdCheck, build_threshold_checks
 from research.audit.stage_profile import (
     BacktestsProfile,
     PricesProfile,
@@ -26,8 +26,8 @@ from research.audit.stage_profile import (
     SummariesProfile,
 )
 
-GATES: Mapping[str, Sequence[Gate[Any]]] = {
-    PRICES: [rates.SUCCESS, *quality.QUALITY],
+THRESHOLD_CHECKS: Mapping[str, Sequence[ThresholdCheck[Any]]] = {
+    PRICES: [rates.SUCCESS, *quality.PRICE_QUALITY],
     BACKTESTS: [
         rates.SUCCESS_OF_STRATEGY,
         resource_usage.WALL_TIME,
@@ -37,12 +37,12 @@ GATES: Mapping[str, Sequence[Gate[Any]]] = {
         integrity.NO_LOOK_AHEAD,
         integrity.SIGNALS_FILLED,
         integrity.ACCOUNTS_BALANCE,
-        cached_results.KNOWN_RESULTS,
+        cached_results.CACHED_RESULTS,
     ],
     SUMMARIES: [rates.SAVED, rates.RETRIEVED, resource_usage.DATABASE_TIME],
-    REQUESTS: SESSIONS,
+    REQUESTS: CONCURRENT_REQUESTS,
 }
-"""The gates of each stage; those of backtests hold for the asset of every strategy."""
+"""The checks of each stage; those of backtests hold for the asset of every strategy."""
 
 PROFILES: Mapping[str, type[StageProfile]] = {
     PRICES: PricesProfile,
@@ -50,7 +50,7 @@ PROFILES: Mapping[str, type[StageProfile]] = {
     SUMMARIES: SummariesProfile,
     REQUESTS: RequestProfile,
 }
-"""What the gates of each stage judge."""
+"""What the checks of each stage judge."""
 
 
 def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
@@ -62,5 +62,6 @@ def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         REQUESTS: [REQUESTS_KEY],
     }
     return [
-        build_gates(stage, PROFILES[stage], keys[stage], gates) for stage, gates in GATES.items()
+        build_threshold_checks(stage, PROFILES[stage], keys[stage], checks)
+        for stage, checks in THRESHOLD_CHECKS.items()
     ]

@@ -1,4 +1,4 @@
-"""What a check says: a verdict with its measurement, its limit and what to do next."""
+"""What a check found: a measurement, its limit, and what to do when it does not hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,13 +11,13 @@ _NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckOutcome:
     """A judged measurement.
 
     Parameters
     ----------
     passed, severity
-        Beyond the outer limit: not passed, ERROR; beyond the warning level only: not passed, WARN.
+        Beyond the limit: not passed, ERROR; beyond the warning level only: not passed, WARN.
     description
         One sentence with the measured value and the limit.
     metadata
@@ -29,18 +29,32 @@ class Verdict:
     description: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
-    def advising(self, what_to_do: str) -> "Verdict":
-        """Return the verdict with what its reader should do, unless it passed."""
-        if self.passed:
-            return self
-        return replace(self, metadata={**self.metadata, "what_to_do": what_to_do})
+    def with_guidance(self, guidance: str) -> "CheckOutcome":
+        """Return the outcome with what its reader should do, unless it passed."""
+        return self if self.passed else self.with_metadata(guidance=guidance)
 
-    def showing(self, **more: Any) -> "Verdict":
-        """Return the verdict with more metadata."""
+    def with_metadata(self, **more: Any) -> "CheckOutcome":
+        """Return the outcome with more metadata."""
         return replace(self, metadata={**self.metadata, **more})
 
-    def result(self, key: dg.AssetKey, check_name: str) -> dg.AssetCheckResult:
-        """Return the verdict as Dagster's result of a check."""
+    def with_offenders(self, offenders: Mapping[str, str]) -> "CheckOutcome":
+        """Return the outcome with a sample of the offenders, by symbol."""
+        return self._with_sample([f"`{symbol}` {text}" for symbol, text in offenders.items()])
+
+    def with_failures(self, failures: Sequence[Mapping[str, Any]]) -> "CheckOutcome":
+        """Return the outcome with the number of failures, their symbols and a sample of them."""
+        if not failures:
+            return self
+        lines = [
+            f"`{one['symbol']}` ({one['stage']}) {one['error_class']}: {one['message']}"
+            for one in failures
+        ]
+        described = replace(self, description=f"{self.description} {_name_symbols(failures)}")
+        sampled = described._with_sample(lines, ", in the table `failures`")
+        return sampled.with_metadata(failures=len(failures))
+
+    def to_result(self, key: dg.AssetKey, check_name: str) -> dg.AssetCheckResult:
+        """Return the outcome as Dagster's result of a check."""
         return dg.AssetCheckResult(
             passed=self.passed,
             asset_key=key,
@@ -50,23 +64,23 @@ class Verdict:
             metadata=self.metadata,
         )
 
-
-NOT_MEASURED = Verdict(
-    passed=False,
-    severity=dg.AssetCheckSeverity.ERROR,
-    description="Nothing was measured: a check judges the run that materialized its asset, and "
-    "there is none. Materialize the asset together with its checks.",
-)
-
-
-def unmeasured(why: str) -> Verdict:
-    """Return the verdict on what a run should have measured and did not: not passed."""
-    return replace(NOT_MEASURED, description=f"Nothing was measured: {why}.")
+    def _with_sample(self, lines: Sequence[str], where: str = "") -> "CheckOutcome":
+        if not lines:
+            return self
+        shown = [f"- {line}" for line in lines[:_OFFENDERS_SHOWN]]
+        if len(lines) > _OFFENDERS_SHOWN:
+            shown.append(f"- and {len(lines) - _OFFENDERS_SHOWN} more{where}")
+        return self.with_metadata(offenders=dg.MetadataValue.md("\n".join(shown)))
 
 
-def at_least(what: str, measured: float, limit: float, warning: float) -> Verdict:
+def not_measured(why: str) -> CheckOutcome:
+    """Return the outcome of a check whose run did not measure what it judges: not passed."""
+    return CheckOutcome(False, dg.AssetCheckSeverity.ERROR, f"Nothing was measured: {why}.")
+
+
+def require_at_least(what: str, measured: float, limit: float, warning: float) -> CheckOutcome:
     """Judge a share that has to reach `limit`, and should reach `warning`."""
-    return _verdict(
+    return _judge(
         broken=measured < limit,
         worrying=measured < warning,
         description=f"{what}: {measured:.1%}, limit {limit:.0%}.",
@@ -74,13 +88,13 @@ def at_least(what: str, measured: float, limit: float, warning: float) -> Verdic
     )
 
 
-def below(
+def require_below(
     what: str, measured: float, limit: float, warning: float, unit: str = "", digits: int = 0
-) -> Verdict:
+) -> CheckOutcome:
     """Judge a figure that has to stay below `limit`, and should stay below `warning`."""
     suffix = f"_{unit.lower()}" if unit else ""
     shown = f"{measured:,.{digits}f} {unit}".strip(), f"{limit:,.{digits}f} {unit}".strip()
-    return _verdict(
+    return _judge(
         broken=not measured < limit,
         worrying=not measured < warning,
         description=f"{what} {shown[0]}, limit {shown[1]}.",
@@ -92,18 +106,19 @@ def below(
     )
 
 
-def none_of(what: str, offenders: Mapping[str, Any], of: int) -> Verdict:
-    """Judge what must hold of everything that was looked at; one offender breaks it."""
-    return _verdict(
+def require_none(what: str, offenders: Mapping[str, str], of: int) -> CheckOutcome:
+    """Judge what must hold of every symbol that was audited; one offender breaks it."""
+    outcome = _judge(
         broken=bool(offenders),
         worrying=False,
         description=f"{what} on {len(offenders)} of {of} symbols, limit 0.",
         metadata={"measured": len(offenders), "limit": 0, "symbols": of},
     )
+    return outcome.with_offenders(offenders)
 
 
-def worse(first: Verdict, second: Verdict) -> Verdict:
-    """Return the worse of two verdicts, with what both have measured; the first of equals."""
+def combine_worst(first: CheckOutcome, second: CheckOutcome) -> CheckOutcome:
+    """Return the worse of two outcomes, with what both measured; the first of equals."""
     worst, other = (first, second) if _rank(first) >= _rank(second) else (second, first)
     return replace(
         worst,
@@ -112,44 +127,19 @@ def worse(first: Verdict, second: Verdict) -> Verdict:
     )
 
 
-def _rank(verdict: Verdict) -> tuple[bool, bool]:
-    return not verdict.passed, verdict.severity == dg.AssetCheckSeverity.ERROR
+def _rank(outcome: CheckOutcome) -> tuple[bool, bool]:
+    return not outcome.passed, outcome.severity == dg.AssetCheckSeverity.ERROR
 
 
-def with_sample(verdict: Verdict, offenders: Mapping[str, Any]) -> Verdict:
-    """Return the verdict with a capped sample of the offenders, by symbol."""
-    if not offenders:
-        return verdict
-    lines = [f"- `{symbol}` {text}" for symbol, text in list(offenders.items())[:_OFFENDERS_SHOWN]]
-    if len(offenders) > _OFFENDERS_SHOWN:
-        lines.append(f"- and {len(offenders) - _OFFENDERS_SHOWN} more")
-    return verdict.showing(offenders=dg.MetadataValue.md("\n".join(lines)))
-
-
-def with_offenders(verdict: Verdict, failures: Sequence[Mapping[str, Any]]) -> Verdict:
-    """Return the verdict with the number of failures and a capped sample of them."""
-    if not failures:
-        return verdict
-    lines = [
-        f"- `{failure['symbol']}` ({failure['stage']}) {failure['error_class']}: "
-        f"{failure['message']}"
-        for failure in failures[:_OFFENDERS_SHOWN]
-    ]
-    if len(failures) > _OFFENDERS_SHOWN:
-        lines.append(f"- and {len(failures) - _OFFENDERS_SHOWN} more, in the table `failures`")
-    named = replace(verdict, description=f"{verdict.description} {_names(failures)}")
-    return named.showing(failures=len(failures), offenders=dg.MetadataValue.md("\n".join(lines)))
-
-
-def _names(failures: Sequence[Mapping[str, Any]]) -> str:
+def _name_symbols(failures: Sequence[Mapping[str, Any]]) -> str:
     """Return which symbols failed: the UI shows metadata only when it is clicked."""
     symbols = list(dict.fromkeys(failure["symbol"] for failure in failures))
     more = f" and {len(symbols) - _NAMES_SHOWN} more" if len(symbols) > _NAMES_SHOWN else ""
     return f"Failed: {', '.join(symbols[:_NAMES_SHOWN])}{more}."
 
 
-def _verdict(
+def _judge(
     *, broken: bool, worrying: bool, description: str, metadata: Mapping[str, Any]
-) -> Verdict:
+) -> CheckOutcome:
     severity = dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN
-    return Verdict(not (broken or worrying), severity, description, metadata)
+    return CheckOutcome(not (broken or worrying), severity, description, metadata)

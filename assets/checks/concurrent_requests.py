@@ -1,82 +1,92 @@
-"""Gates on requests that run at the same time: that they succeed, and how long all of them take."""
+"""Checks of requests that run at the same time: that they succeed, and how long they take."""
 
-from assets.checks.check_outcomes import Verdict, at_least, below, unmeasured
-from assets.checks.threshold_checks import Gate, Measured
-from research.audit.stage_profile import RequestProfile
+from collections.abc import Callable
 
-_SEE_THE_RUNS = (
-    "See the first error of the failed runs: symbols and windows without bars, or a database or "
-    "provider that is overloaded."
+from assets.checks.check_outcomes import (
+    CheckOutcome,
+    not_measured,
+    require_at_least,
+    require_below,
 )
-_UNMEASURED = unmeasured("no request has come to an end")
+from assets.checks.threshold_checks import CheckInput, ThresholdCheck
+from research.audit.stage_profile import ConcurrentRequests, RequestProfile
+from resources.config.thresholds import Thresholds
+
+Judge = Callable[[ConcurrentRequests, Thresholds], CheckOutcome]
 
 
-def sessions_succeed(measured: Measured[RequestProfile]) -> Verdict:
+def judge_success(requests: ConcurrentRequests, thresholds: Thresholds) -> CheckOutcome:
     """Judge how many of the requests succeeded."""
-    requests = measured.profile.concurrent_requests
-    if requests is None:
-        return _UNMEASURED
-    good = requests.ended - len(requests.failed_runs)
-    verdict = at_least(
-        f"{good} of {requests.ended} sessions succeeded",
+    succeeded = requests.ended - len(requests.failed_runs)
+    outcome = require_at_least(
+        f"{succeeded} of {requests.ended} requests succeeded",
         requests.success_rate,
-        measured.thresholds.sessions_rate,
-        measured.thresholds.sessions_rate_warning,
+        thresholds.concurrent_requests_success_rate,
+        thresholds.concurrent_requests_success_rate_warning,
     )
     failed = ", ".join(run_id[:8] for run_id in requests.failed_runs)
     shown = {"failed_runs": failed} if failed else {}
-    return verdict.showing(sessions=requests.requests, **shown)
+    return outcome.with_metadata(requests=requests.requests, **shown)
 
 
-def symbols_inside_succeed(measured: Measured[RequestProfile]) -> Verdict:
-    """Judge how much of what requests asked for they got, on average."""
-    requests = measured.profile.concurrent_requests
-    if requests is None:
-        return _UNMEASURED
-    return at_least(
-        f"Inside {requests.ended} sessions, on average, symbols succeeded",
+def judge_symbol_success(requests: ConcurrentRequests, thresholds: Thresholds) -> CheckOutcome:
+    """Judge which share of their symbols succeeded, on average."""
+    return require_at_least(
+        f"Share of symbols that succeeded, on average over {requests.ended} requests",
         requests.symbol_success_rate,
-        measured.thresholds.sessions_inside_rate,
-        measured.thresholds.sessions_inside_rate_warning,
+        thresholds.concurrent_requests_symbol_success_rate,
+        thresholds.concurrent_requests_symbol_success_rate_warning,
     )
 
 
-def sessions_are_quick(measured: Measured[RequestProfile]) -> Verdict:
+def judge_duration(requests: ConcurrentRequests, thresholds: Thresholds) -> CheckOutcome:
     """Judge how long the requests took, from the first launch to the last end."""
-    requests = measured.profile.concurrent_requests
-    if requests is None:
-        return _UNMEASURED
-    return below(
-        f"{requests.requests} sessions took",
+    return require_below(
+        f"{requests.requests} requests took",
         requests.wall_seconds,
-        measured.thresholds.sessions_seconds,
-        measured.thresholds.sessions_seconds_warning,
+        thresholds.concurrent_requests_seconds,
+        thresholds.concurrent_requests_seconds_warning,
         "s",
         digits=1,
     )
 
 
-SESSIONS = [
-    Gate(
-        "sessions_succeed",
-        "Share that succeeded of the requests that ran at the same time.",
-        ["sessions_rate"],
+def _judge_with(judge: Judge) -> Callable[[CheckInput[RequestProfile]], CheckOutcome]:
+    def judge_profile(given: CheckInput[RequestProfile]) -> CheckOutcome:
+        requests = given.profile.concurrent_requests
+        if requests is None:
+            return not_measured("no request has ended")
+        return judge(requests, given.thresholds)
+
+    return judge_profile
+
+
+_SEE_THE_RUNS = (
+    "See the first error of the failed runs: symbols and windows without bars, or a database or "
+    "provider that is overloaded."
+)
+
+CONCURRENT_REQUESTS = [
+    ThresholdCheck(
+        "concurrent_requests_succeed",
+        "Share of the requests running at the same time that succeeded.",
+        ["concurrent_requests_success_rate"],
         _SEE_THE_RUNS,
-        sessions_succeed,
+        _judge_with(judge_success),
     ),
-    Gate(
-        "symbols_inside_succeed",
-        "Share of their symbols that succeeded, on average, in requests that ran at the same time.",
-        ["sessions_inside_rate"],
+    ThresholdCheck(
+        "concurrent_request_symbols_succeed",
+        "Share of symbols that succeeded, on average over the requests running at the same time.",
+        ["concurrent_requests_symbol_success_rate"],
         _SEE_THE_RUNS,
-        symbols_inside_succeed,
+        _judge_with(judge_symbol_success),
     ),
-    Gate(
-        "sessions_are_quick",
-        "Seconds from the first launch to the last end of requests that ran at the same time.",
-        ["sessions_seconds"],
-        "Raise max_concurrent_runs in dagster.yaml if processors are idle meanwhile, and otherwise "
-        "let fewer analysts ask at once.",
-        sessions_are_quick,
+    ThresholdCheck(
+        "concurrent_requests_are_quick",
+        "Seconds from the first launch to the last end of requests running at the same time.",
+        ["concurrent_requests_seconds"],
+        "Raise max_concurrent_runs in dagster.yaml if processors are idle meanwhile; otherwise "
+        "fewer analysts should launch requests at once.",
+        _judge_with(judge_duration),
     ),
 ]

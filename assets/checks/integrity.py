@@ -1,46 +1,50 @@
-"""Gates on what backtests are worth: nothing known too early, no money and no signal lost."""
+"""Checks of the audit: no look-ahead, no signal dropped, no money lost."""
 
 from collections.abc import Callable, Mapping
 
-from assets.checks.check_outcomes import Verdict, none_of, unmeasured, with_sample
-from assets.checks.threshold_checks import Gate, Measured
+from assets.checks.check_outcomes import CheckOutcome, not_measured, require_none
+from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from research.audit.stage_profile import BacktestsProfile, IntegrityFindings, RuleFindings
 
+FindingsOf = Callable[[IntegrityFindings], Mapping[str, RuleFindings]]
 
-def _judge(
-    rule: Callable[[IntegrityFindings], Mapping[str, RuleFindings]], what: str
-) -> Callable[[Measured[BacktestsProfile]], Verdict]:
-    def judge(measured: Measured[BacktestsProfile]) -> Verdict:
-        strategy = measured.key.path[-1]
-        found = rule(measured.profile.integrity).get(strategy)
+
+def _judge_rule(
+    findings_of: FindingsOf, what: str
+) -> Callable[[CheckInput[BacktestsProfile]], CheckOutcome]:
+    def judge_rule(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
+        strategy = given.key.path[-1]
+        found = findings_of(given.profile.integrity).get(strategy)
         if found is None:
-            return unmeasured(f"{strategy} gave no result to look at")
-        return with_sample(none_of(what, found.offenders, found.symbols), found.offenders)
+            return not_measured(f"no result of {strategy} could be audited")
+        return require_none(what, found.offenders, found.symbols)
 
-    return judge
+    return judge_rule
 
 
-NO_LOOK_AHEAD = Gate(
+NO_LOOK_AHEAD = ThresholdCheck(
     "signals_do_not_look_ahead",
     "Whether signals on the first bars alone equal those on all bars, at nine cuts through the "
     "real bars of up to five of the run's symbols.",
     [],
-    "The strategy knows the future: no result of it can be believed. Mend it so that the signal "
-    "of a bar rests on that bar and earlier ones.",
-    _judge(lambda findings: findings.look_ahead, "Signals depend on later bars"),
+    "The strategy uses future bars: none of its results can be trusted. Fix it so that the signal "
+    "of a bar depends on that bar and earlier ones only.",
+    _judge_rule(lambda findings: findings.look_ahead, "Signals depend on later bars"),
 )
-SIGNALS_FILLED = Gate(
+SIGNALS_FILLED = ThresholdCheck(
     "signals_are_filled",
-    "Whether every signal of up to five of the run's symbols was acted on as the contract says.",
+    "Whether every signal of up to five of the run's symbols was filled as documented.",
     [],
     "The engine dropped a signal. Keep the run's id and its prices, and report it.",
-    _judge(lambda findings: findings.dropped_signals, "Signals were dropped"),
+    _judge_rule(lambda findings: findings.dropped_signals, "Signals were dropped"),
 )
-ACCOUNTS_BALANCE = Gate(
+ACCOUNTS_BALANCE = ThresholdCheck(
     "accounts_balance",
-    "Whether each final value is the capital and the profit of closed and open trades.",
+    "Whether each final value is the capital plus the profit of closed and open trades.",
     [],
-    "The engine made or lost money that no trade did. Keep the run's id and its prices, and "
+    "The engine made or lost money outside of trades. Keep the run's id and its prices, and "
     "report it.",
-    _judge(lambda findings: findings.imbalance, "Money is missing or too much"),
+    _judge_rule(
+        lambda findings: findings.imbalance, "The final value does not reconcile with trade P&L"
+    ),
 )

@@ -1,94 +1,91 @@
-"""Gates on shares: of the symbols that succeeded, and of the rows that were kept."""
+"""Checks of shares: of the symbols that succeeded, and of the rows that were stored."""
 
 from assets.asset_keys import SUMMARIES
-from assets.checks.check_outcomes import Verdict, at_least, with_offenders
-from assets.checks.threshold_checks import Failures, Gate, Measured
+from assets.checks.check_outcomes import CheckOutcome, require_at_least
+from assets.checks.threshold_checks import CheckInput, FailureRows, ThresholdCheck
 from research.audit.stage_profile import BacktestsProfile, StageProfile, SummariesProfile
 
-_FIX_AND_RERUN = (
-    "Mend the cause that the offenders name, then materialize 'missing and failed' partitions."
-)
-_SUCCEEDED = "Share of the run's symbols that succeeded."
-_LOOK_FOR_WRITERS = (
-    "Look for writers beside this run and for the database's log, then materialize again."
-)
 
-
-def success_rate(measured: Measured[StageProfile]) -> Verdict:
+def judge_success(given: CheckInput[StageProfile]) -> CheckOutcome:
     """Judge how many of a stage's symbols succeeded."""
-    failures = _failures_of(measured.key.path[0], measured)
-    return _of_symbols(measured.profile.succeeded, measured, failures)
+    return _judge_symbols(given.profile.succeeded, given, given.failures_of(given.key.path[0]))
 
 
-def success_rate_of_strategy(measured: Measured[BacktestsProfile]) -> Verdict:
+def judge_success_of_strategy(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
     """Judge on how many symbols a strategy succeeded."""
-    strategy = measured.key.path[-1]
+    strategy = given.key.path[-1]
     # A symbol whose prices failed could not be tested either: it is an offender here too.
-    concerned = [one for one in measured.failures if one["strategy"] in (None, strategy)]
-    succeeded = measured.profile.succeeded_by_strategy.get(strategy, 0)
-    return _of_symbols(succeeded, measured, concerned)
+    concerned = [one for one in given.failures if one["strategy"] in (None, strategy)]
+    succeeded = given.profile.succeeded_by_strategy.get(strategy, 0)
+    return _judge_symbols(succeeded, given, concerned)
 
 
-def _of_symbols(succeeded: int, measured: Measured[StageProfile], failures: Failures) -> Verdict:
-    requested, thresholds = measured.profile.requested, measured.thresholds
-    verdict = at_least(
+def _judge_symbols(
+    succeeded: int, given: CheckInput[StageProfile], failures: FailureRows
+) -> CheckOutcome:
+    requested = given.profile.requested
+    outcome = require_at_least(
         f"{succeeded} of {requested} symbols succeeded",
         succeeded / requested,
-        thresholds.success_rate,
-        thresholds.success_rate_warning,
+        given.thresholds.success_rate,
+        given.thresholds.success_rate_warning,
     )
-    return with_offenders(verdict, failures)
+    return outcome.with_failures(failures)
 
 
-def saved_rate(measured: Measured[SummariesProfile]) -> Verdict:
+def judge_saved_rows(given: CheckInput[SummariesProfile]) -> CheckOutcome:
     """Judge how many of the produced rows are in the result store."""
-    profile, thresholds = measured.profile, measured.thresholds
-    verdict = at_least(
-        f"{profile.saved_rows} of {profile.produced_rows} produced rows were saved",
-        profile.saved_rows / profile.produced_rows if profile.produced_rows else 0.0,
-        thresholds.saved_rate,
-        thresholds.saved_rate_warning,
+    saved, produced = given.profile.saved_rows, given.profile.produced_rows
+    outcome = require_at_least(
+        f"{saved} of {produced} produced rows were saved",
+        saved / produced if produced else 0.0,
+        given.thresholds.saved_rate,
+        given.thresholds.saved_rate_warning,
     )
-    return with_offenders(verdict, _failures_of(SUMMARIES, measured))
+    return outcome.with_failures(given.failures_of(SUMMARIES))
 
 
-def retrieved_rate(measured: Measured[SummariesProfile]) -> Verdict:
+def judge_retrieved_rows(given: CheckInput[SummariesProfile]) -> CheckOutcome:
     """Judge how many of the saved rows read back as they were produced."""
-    profile, thresholds = measured.profile, measured.thresholds
-    verdict = at_least(
-        f"{profile.retrieved_rows} of {profile.saved_rows} saved rows were retrieved",
-        profile.retrieved_rows / profile.saved_rows if profile.saved_rows else 0.0,
-        thresholds.retrieved_rate,
-        thresholds.retrieved_rate_warning,
+    retrieved, saved = given.profile.retrieved_rows, given.profile.saved_rows
+    outcome = require_at_least(
+        f"{retrieved} of {saved} saved rows were retrieved",
+        retrieved / saved if saved else 0.0,
+        given.thresholds.retrieved_rate,
+        given.thresholds.retrieved_rate_warning,
     )
-    return with_offenders(verdict, _failures_of(SUMMARIES, measured))
+    return outcome.with_failures(given.failures_of(SUMMARIES))
 
 
-def _failures_of(stage: str, measured: Measured[StageProfile]) -> Failures:
-    return [failure for failure in measured.failures if failure["stage"] == stage]
-
-
-SUCCESS = Gate(
-    "success_rate_above_threshold", _SUCCEEDED, ["success_rate"], _FIX_AND_RERUN, success_rate
+_SUCCEEDED = "Share of the run's symbols that succeeded."
+_FIX_AND_RERUN = (
+    "Fix the cause that the offenders name, then materialize 'missing and failed' partitions."
 )
-SUCCESS_OF_STRATEGY = Gate(
+_LOOK_FOR_WRITERS = (
+    "Look for concurrent writers and into the database's log, then materialize again."
+)
+
+SUCCESS = ThresholdCheck(
+    "success_rate_above_threshold", _SUCCEEDED, ["success_rate"], _FIX_AND_RERUN, judge_success
+)
+SUCCESS_OF_STRATEGY = ThresholdCheck(
     "success_rate_above_threshold",
     _SUCCEEDED,
     ["success_rate"],
     _FIX_AND_RERUN,
-    success_rate_of_strategy,
+    judge_success_of_strategy,
 )
-SAVED = Gate(
+SAVED = ThresholdCheck(
     "saved_rate_above_threshold",
     "Share of the produced rows that are in the result store.",
     ["saved_rate"],
     _LOOK_FOR_WRITERS,
-    saved_rate,
+    judge_saved_rows,
 )
-RETRIEVED = Gate(
+RETRIEVED = ThresholdCheck(
     "retrieved_rate_above_threshold",
     "Share of the saved rows that read back equal to what was produced.",
     ["retrieved_rate"],
     _LOOK_FOR_WRITERS,
-    retrieved_rate,
+    judge_retrieved_rows,
 )

@@ -1,148 +1,153 @@
-"""Gates on what a run costs: time, memory, and how both grow."""
+"""Checks of what a run costs: time, memory, and how both grow."""
 
-from assets.checks.check_outcomes import Verdict, below, unmeasured, worse
-from assets.checks.threshold_checks import Gate, Measured
-from assets.checks.trend import trend
+from assets.checks.check_outcomes import (
+    CheckOutcome,
+    combine_worst,
+    not_measured,
+    require_below,
+)
+from assets.checks.threshold_checks import CheckInput, ThresholdCheck
+from assets.checks.trend import plot_trend
 from research.audit.stage_meter import LEAST_SAMPLES
-from research.audit.stage_profile import BacktestsProfile, StageProfile
+from research.audit.stage_profile import BacktestsProfile, Scaling, StageProfile
 
 
-def wall_time(measured: Measured[BacktestsProfile]) -> Verdict:
+def judge_wall_time(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
     """Judge how long the stage took."""
-    verdict = below(
+    outcome = require_below(
         "The run's backtests took",
-        measured.profile.wall_seconds,
-        measured.thresholds.wall_seconds,
-        measured.thresholds.wall_seconds_warning,
+        given.profile.wall_seconds,
+        given.thresholds.wall_seconds,
+        given.thresholds.wall_seconds_warning,
         "s",
         digits=1,
     )
-    return verdict.showing(**trend(measured.history))
+    return outcome.with_metadata(**plot_trend(given.history))
 
 
-def memory_growth(measured: Measured[BacktestsProfile]) -> Verdict:
-    """Judge what the stage has left in memory, and what it needed for a moment."""
-    profile, thresholds = measured.profile, measured.thresholds
+def judge_memory_growth(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
+    """Judge what the stage left in memory, and what it needed at its peak."""
+    profile, thresholds = given.profile, given.thresholds
     many = len(profile.succeeded_by_strategy) > 1
     limit = "memory_growth_many_mb" if many else "memory_growth_mb"
-    growth = below(
-        f"From {profile.memory_start_mb:,.0f} MB memory grew by",
+    growth = require_below(
+        f"Memory grew from {profile.memory_start_mb:,.0f} MB by",
         profile.memory_growth_mb,
         getattr(thresholds, limit),
         getattr(thresholds, f"{limit}_warning"),
         "MB",
     )
     above = profile.memory_peak_mb - profile.memory_start_mb
-    peak = below(
-        "At its peak it was higher by",
+    peak = require_below(
+        "Memory peaked above its start by",
         above,
         thresholds.memory_peak_mb,
         thresholds.memory_peak_mb_warning,
         "MB",
     )
-    return worse(growth, peak).showing(peak_above_start_mb=above, **trend(measured.history))
+    trend = plot_trend(given.history)
+    return combine_worst(growth, peak).with_metadata(peak_above_start_mb=above, **trend)
 
 
-def memory_slope(measured: Measured[BacktestsProfile]) -> Verdict:
+def judge_memory_slope(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
     """Judge what each iteration leaves in memory."""
-    of_run, probe = measured.profile.memory_slope_mb, measured.profile.scaling
-    of_probe = probe.memory_slope_mb if probe else None
-    slope = of_probe if of_run is None else of_run
+    slope, where, scaling = given.profile.memory_slope_mb, "", given.profile.scaling
+    if slope is None and scaling is not None:
+        slope, where = scaling.memory_slope_mb, ", while scaling was measured,"
     if slope is None:
-        return unmeasured(f"memory was looked at fewer than {LEAST_SAMPLES} times")
-    return below(
-        f"With each symbol {'of the probe ' if of_run is None else ''}memory grew by",
+        return not_measured(f"memory was sampled fewer than {LEAST_SAMPLES} times")
+    return require_below(
+        f"Memory grew per symbol{where} by",
         slope,
-        measured.thresholds.memory_slope_mb,
-        measured.thresholds.memory_slope_mb_warning,
+        given.thresholds.memory_slope_mb,
+        given.thresholds.memory_slope_mb_warning,
         "MB",
         digits=2,
     )
 
 
-def scaling(measured: Measured[BacktestsProfile]) -> Verdict:
+def judge_scaling(given: CheckInput[BacktestsProfile]) -> CheckOutcome:
     """Judge how time grows with the number of bars."""
-    probe, thresholds = measured.profile.scaling, measured.thresholds
-    if probe is None:
-        return unmeasured("no symbol could be run over growing windows")
-    ratio = below(
-        "Three years took, times one,",
-        probe.ratio,
+    scaling, thresholds = given.profile.scaling, given.thresholds
+    if scaling is None:
+        return not_measured("no symbol could be run over growing windows")
+    ratio = require_below(
+        "Time for 3 years, divided by that for 1 year, is",
+        scaling.ratio,
         thresholds.scaling_ratio,
         thresholds.scaling_ratio_warning,
         digits=2,
     )
-    exponent = below(
-        "Time grows with the bars to the power of",
-        probe.exponent,
+    exponent = require_below(
+        "Time grows with the number of bars to the power of",
+        scaling.exponent,
         thresholds.scaling_exponent,
         thresholds.scaling_exponent_warning,
         digits=2,
     )
+    return combine_worst(ratio, exponent).with_metadata(**_describe_scaling(scaling))
+
+
+def _describe_scaling(scaling: Scaling) -> dict[str, float | str]:
     milliseconds = {
         f"years_{years}_ms": round(1000 * seconds, 3)
-        for years, seconds in zip(probe.years, probe.seconds, strict=True)
+        for years, seconds in zip(scaling.years, scaling.seconds, strict=True)
     }
-    verdict = worse(ratio, exponent)
-    by_run = {"measured_by_run": probe.measured_by} if probe.measured_by else {}
-    return verdict.showing(
-        ratio=probe.ratio,
-        exponent=probe.exponent,
-        symbols=probe.symbols,
-        **milliseconds,
-        **by_run,
-    )
+    by_run = {"measured_by_run": scaling.measured_by} if scaling.measured_by else {}
+    figures = {"ratio": scaling.ratio, "exponent": scaling.exponent, "symbols": scaling.symbols}
+    return {**figures, **milliseconds, **by_run}
 
 
-def database_time(measured: Measured[StageProfile]) -> Verdict:
+def judge_database_time(given: CheckInput[StageProfile]) -> CheckOutcome:
     """Judge how long the database took."""
-    return below(
+    return require_below(
         "The database took",
-        measured.profile.database_seconds,
-        measured.thresholds.database_seconds,
-        measured.thresholds.database_seconds_warning,
+        given.profile.database_seconds,
+        given.thresholds.database_seconds,
+        given.thresholds.database_seconds_warning,
         "s",
         digits=1,
     )
 
 
-WALL_TIME = Gate(
+WALL_TIME = ThresholdCheck(
     "wall_time_below_threshold",
     "Wall time of the run's backtests.",
     ["wall_seconds"],
-    "Compare with the runs before, in the plot. For a universe that has grown, set "
+    "Compare with previous runs in the plot. For a universe that has grown, set "
     "run_settings.workers; for a strategy that has become slow, see its scaling.",
-    wall_time,
+    judge_wall_time,
 )
-MEMORY_GROWTH = Gate(
+MEMORY_GROWTH = ThresholdCheck(
     "memory_growth_below_threshold",
-    "Resident memory at the end of the run's backtests less that at their start, and its peak.",
+    "Resident memory at the end of the run's backtests minus that at their start, and its peak.",
     ["memory_growth_mb", "memory_growth_many_mb", "memory_peak_mb"],
     "Lower run_settings.batch_size; if growth does not follow it, something leaks.",
-    memory_growth,
+    judge_memory_growth,
 )
-MEMORY_SLOPE = Gate(
+MEMORY_SLOPE = ThresholdCheck(
     "memory_slope_below_threshold",
-    "Growth of resident memory from one symbol to the next, by least squares; in a run of few "
-    "batches that of the scaling's probe, which goes over the same symbols again and again.",
+    "Growth of resident memory per symbol, by least squares; in a run of few batches it is "
+    "measured with scaling, which runs the same symbols repeatedly.",
     ["memory_slope_mb"],
-    "Something keeps what it should let go of: look for what the newest strategy or change "
-    "remembers between symbols.",
-    memory_slope,
+    "Something is kept that should be released: look for what the newest strategy or change "
+    "stores between symbols.",
+    judge_memory_slope,
 )
-SCALING = Gate(
+SCALING = ThresholdCheck(
     "scaling_below_threshold",
-    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; where all "
-    "results were known already, what a run measured that computed with the same code and terms.",
+    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; if all "
+    "results came from cache, as the last run measured it that computed with the same code and "
+    "settings.",
     ["scaling_ratio", "scaling_exponent"],
-    "A strategy that looks at all bars again for each bar is quadratic: run its asset alone to "
-    "see which one it is, and let it use the indicators of strategies/indicators.py.",
-    scaling,
+    "A strategy that loops over all earlier bars for each bar is quadratic: run each strategy's "
+    "asset alone to see which one it is, and use the indicators of strategies/indicators.py.",
+    judge_scaling,
 )
-DATABASE_TIME = Gate(
+DATABASE_TIME = ThresholdCheck(
     "database_time_below_threshold",
     "Time that saving the rows and reading them back took.",
     ["database_seconds"],
-    "Look for locks and for a full disk in the database's log, and at who else uses it.",
-    database_time,
+    "Look for locks and a full disk in the database's log, and for what else uses it.",
+    judge_database_time,
 )

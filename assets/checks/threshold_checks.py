@@ -1,7 +1,7 @@
-"""The gates: a stage's checks, evaluated in a step of their own between it and what follows.
+"""Threshold checks: those of a stage are evaluated in one step between it and what follows.
 
-Of their own, because a failing check inside a multi-asset would end the step midway. Blocking,
-so that what is downstream of a broken limit does not run; the partitions already made stay.
+In a step of their own, because a failing check inside a multi-asset would end the step midway.
+Blocking, so that nothing downstream of a broken limit runs; the partitions already made stay.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import dagster as dg
 
-from assets.checks.check_outcomes import NOT_MEASURED, Verdict
+from assets.checks.check_outcomes import CheckOutcome, not_measured
 from assets.partitions.partition_reporting import is_part_of_this_run, lineage
 from research.audit.stage_profile import StageProfile
 from resources.config.thresholds import Thresholds
@@ -21,36 +21,45 @@ from resources.result_store.run_records import recent_profiles, recorded_profile
 P = TypeVar("P", bound=StageProfile)
 P_co = TypeVar("P_co", bound=StageProfile, covariant=True)
 P_contra = TypeVar("P_contra", bound=StageProfile, contravariant=True)
-Failures = Sequence[Mapping[str, Any]]
+FailureRows = Sequence[Mapping[str, Any]]
+
+_NO_RUN = not_measured(
+    "a check judges the run that materialized its asset, and there is none; materialize the asset "
+    "together with its checks"
+)
 
 
 @dataclass(frozen=True)
-class Measured(Generic[P_co]):
-    """What a gate judges.
+class CheckInput(Generic[P_co]):
+    """What a check judges.
 
     Parameters
     ----------
     key
         The asset that is judged.
     profile
-        What its stage has measured of itself; see `research.audit.stage_profile`.
-    failures
-        Those of the run, of all stages.
+        What its stage measured.
     thresholds
         The limits.
+    failures
+        Those of the run, of all stages.
     history
         The profiles of the stage in the newest runs, this one first.
     """
 
     key: dg.AssetKey
     profile: P_co
-    failures: Failures
     thresholds: Thresholds
+    failures: FailureRows = ()
     history: Sequence[P_co] = ()
+
+    def failures_of(self, stage: str) -> FailureRows:
+        """Return the failures of one stage."""
+        return [failure for failure in self.failures if failure["stage"] == stage]
 
 
 @dataclass(frozen=True)
-class Gate(Generic[P_contra]):
+class ThresholdCheck(Generic[P_contra]):
     """One check of one or more assets of a stage.
 
     Parameters
@@ -61,84 +70,83 @@ class Gate(Generic[P_contra]):
         What is measured.
     limits
         The thresholds that it is judged by, by their names in `Thresholds`.
-    what_to_do
-        For the reader of a check that did not pass.
+    guidance
+        What to do when it does not pass.
     judge
-        From what was measured to the verdict.
+        From what was measured to the outcome.
     only_warns
-        Whether it stops nothing, whatever it finds.
+        Whether it never stops what is downstream.
     """
 
     name: str
     description: str
     limits: Sequence[str]
-    what_to_do: str
-    judge: Callable[[Measured[P_contra]], Verdict]
+    guidance: str
+    judge: Callable[[CheckInput[P_contra]], CheckOutcome]
     only_warns: bool = False
 
+    def evaluate(self, given: CheckInput[P_contra]) -> CheckOutcome:
+        """Return the outcome, with guidance where it did not pass."""
+        outcome = self.judge(given).with_guidance(self.guidance)
+        if self.only_warns and not outcome.passed:
+            return replace(outcome, severity=dg.AssetCheckSeverity.WARN)
+        return outcome
 
-def build_gates(
-    stage: str, kind: type[P], keys: Sequence[dg.AssetKey], gates: Sequence[Gate[P]]
+
+def build_threshold_checks(
+    stage: str, kind: type[P], keys: Sequence[dg.AssetKey], checks: Sequence[ThresholdCheck[P]]
 ) -> dg.AssetChecksDefinition:
-    """Return the checks of a stage: every gate on every one of its assets."""
-    by_name = {gate.name: gate for gate in gates}
+    """Return the checks of a stage that records profiles of a kind: each on all of its assets."""
+    by_name = {check.name: check for check in checks}
     # The first that is broken is what a run is said to have failed for.
-    place = {gate.name: number for number, gate in enumerate(gates)}
+    order = {check.name: number for number, check in enumerate(checks)}
 
     @dg.multi_asset_check(
-        name=f"{stage}_gates",
+        name=f"{stage}_checks",
         specs=[
-            dg.AssetCheckSpec(gate.name, asset=key, description=gate.description, blocking=True)
+            dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=True)
             for key in keys
-            for gate in gates
+            for check in checks
         ],
         can_subset=True,
     )
-    def check(
+    def evaluate(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
-        measurement_of = functools.cache(lambda runs: _measurement(result_store, runs, stage, kind))
+        read = functools.cache(lambda runs: _read_measurement(result_store, runs, stage, kind))
         selection = context.selected_asset_check_keys
-        for selected in sorted(selection, key=lambda one: (one.asset_key, place[one.name])):
-            measurement = measurement_of(_judged_runs(context, selected.asset_key))
+        for selected in sorted(selection, key=lambda one: (one.asset_key, order[one.name])):
+            key, measurement = selected.asset_key, read(_runs_to_judge(context, selected.asset_key))
+            outcome = _NO_RUN
             if measurement:
-                gate, key = by_name[selected.name], selected.asset_key
-                measured = Measured(key, *measurement[:2], thresholds, measurement[2])
-                verdict = _judged(gate, measured)
-            else:
-                verdict = NOT_MEASURED
-            yield verdict.result(selected.asset_key, selected.name)
+                profile, failures, history = measurement
+                given = CheckInput(key, profile, thresholds, failures, history)
+                outcome = by_name[selected.name].evaluate(given)
+            yield outcome.to_result(key, selected.name)
 
-    return check
+    return evaluate
 
 
-def _judged(gate: Gate[P], measured: Measured[P]) -> Verdict:
-    verdict = gate.judge(measured).advising(gate.what_to_do)
-    if gate.only_warns and not verdict.passed:
-        return replace(verdict, severity=dg.AssetCheckSeverity.WARN)
-    return verdict
-
-
-def evaluations(
-    key: dg.AssetKey, gates: Sequence[Gate[P]], profile: P, thresholds: Thresholds
+def evaluate_outside_graph(
+    checks: Sequence[ThresholdCheck[P]], given: CheckInput[P]
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Yield the verdicts on what no step of checks can judge, for it is made outside the graph."""
-    for gate in gates:
-        verdict = _judged(gate, Measured(key, profile, (), thresholds))
+    """Yield the outcomes for an asset that a job outside the asset graph materializes."""
+    for check in checks:
+        outcome = check.evaluate(given)
         yield dg.AssetCheckEvaluation(
-            asset_key=key,
-            check_name=gate.name,
-            passed=verdict.passed,
-            metadata=verdict.metadata,
-            severity=verdict.severity,
-            description=verdict.description,
+            asset_key=given.key,
+            check_name=check.name,
+            passed=outcome.passed,
+            metadata=outcome.metadata,
+            severity=outcome.severity,
+            description=outcome.description,
         )
 
 
-def _measurement(
+def _read_measurement(
     store: ResultStore, runs: Sequence[str], stage: str, kind: type[P]
-) -> tuple[P, Failures, Sequence[P]] | None:
-    """Return the profile and the failures of the first of `runs` that measured the stage."""
+) -> tuple[P, FailureRows, Sequence[P]] | None:
+    """Return profile, failures and history of the first of `runs` that measured the stage."""
     for run_id in runs:
         profile = recorded_profile(store, run_id, stage, kind)
         if profile is not None:
@@ -147,11 +155,11 @@ def _measurement(
     return None
 
 
-def _judged_runs(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> tuple[str, ...]:
-    """Return the runs to judge, the first that has measured anything.
+def _runs_to_judge(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> tuple[str, ...]:
+    """Return the runs that may have measured the stage, the one to judge first.
 
     That is this run, or the run whose failed checks it re-executes; for a check executed alone,
-    the run that made its asset last.
+    the run that materialized its asset last.
     """
     if is_part_of_this_run(context, key):
         return tuple(lineage(context))

@@ -1,4 +1,4 @@
-"""The last runs of a stage, as a small plot: a regression is seen before it is a failure."""
+"""A small plot of a stage's last runs: a regression is visible before it is a failure."""
 
 import base64
 import functools
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _INK, _LINE = "#2b2f33", "#0b6e99"
 
 
-def trend(history: Sequence[StageProfile]) -> dict[str, Any]:
-    """Return metadata with a plot of memory and throughput; none where there is one run only.
+def plot_trend(history: Sequence[StageProfile]) -> dict[str, Any]:
+    """Return metadata with a plot of memory and throughput; empty for a single run.
 
     Parameters
     ----------
@@ -29,18 +29,18 @@ def trend(history: Sequence[StageProfile]) -> dict[str, Any]:
         return {}
     growth = tuple(profile.memory_growth_mb for profile in runs)
     rate = tuple(profile.succeeded / profile.wall_seconds for profile in runs)
-    return {"last_runs": dg.MetadataValue.md(_embedded(growth, rate))}
+    return {"last_runs": dg.MetadataValue.md(_render_image(growth, rate))}
 
 
 # Every check of every strategy of a run shows the same plot.
 @functools.lru_cache(maxsize=4)
-def _embedded(growth: Sequence[float], rate: Sequence[float]) -> str:
+def _render_image(growth: Sequence[float], rate: Sequence[float]) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 1.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw(left, growth, "memory growth, MB")
-    _draw(right, rate, "symbols a second")
+    _draw(right, rate, "symbols per second")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=80)
     picture = base64.b64encode(content.getvalue()).decode()

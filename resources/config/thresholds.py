@@ -5,7 +5,7 @@ from typing import Self
 import dagster as dg
 from pydantic import Field, model_validator
 
-# The worse way of each pair: a warning level lies on the better side of its limit.
+# By which side of a limit is the worse one: its warning level lies on the other.
 _MORE_IS_WORSE = (
     "wall_seconds",
     "memory_growth_mb",
@@ -15,20 +15,20 @@ _MORE_IS_WORSE = (
     "scaling_ratio",
     "scaling_exponent",
     "database_seconds",
-    "sessions_seconds",
+    "concurrent_requests_seconds",
 )
 _LESS_IS_WORSE = (
     "success_rate",
     "clean_rate",
     "saved_rate",
     "retrieved_rate",
-    "sessions_rate",
-    "sessions_inside_rate",
+    "concurrent_requests_success_rate",
+    "concurrent_requests_symbol_success_rate",
 )
 
 
 class Thresholds(dg.ConfigurableResource):
-    """Outer limits (a breach stops what is downstream) and warning levels of the checks.
+    """Limits of the checks (a breach stops what is downstream) and their warning levels.
 
     Raises
     ------
@@ -37,7 +37,7 @@ class Thresholds(dg.ConfigurableResource):
     """
 
     success_rate: float = Field(
-        default=0.85, ge=0.0, le=1.0, description="Least share of a run's symbols that succeed."
+        default=0.85, ge=0.0, le=1.0, description="Minimum share of a run's symbols that succeed."
     )
     success_rate_warning: float = Field(
         default=1.0, ge=0.0, le=1.0, description="Share of symbols below which a check warns."
@@ -46,7 +46,7 @@ class Thresholds(dg.ConfigurableResource):
         default=0.85,
         ge=0.0,
         le=1.0,
-        description="Least share of a run's symbols whose bars keep a rule of quality.",
+        description="Minimum share of a run's symbols whose bars satisfy a quality rule.",
     )
     clean_rate_warning: float = Field(
         default=1.0, ge=0.0, le=1.0, description="Share of clean symbols below which a check warns."
@@ -55,27 +55,29 @@ class Thresholds(dg.ConfigurableResource):
         default=0.02,
         ge=0.0,
         le=1.0,
-        description="Most sessions without a bar, as a share, that a complete history may have.",
+        description="Maximum share of sessions without a bar in a complete history.",
     )
     stale_sessions: int = Field(
-        default=3, ge=0, description="Most sessions that an up to date history may be behind."
+        default=3,
+        ge=0,
+        description="Maximum sessions that an up-to-date history may be behind.",
     )
     silent_sessions: float = Field(
-        default=0.1, ge=0.0, le=1.0, description="Most sessions without volume, as a share."
+        default=0.1, ge=0.0, le=1.0, description="Maximum share of sessions without volume."
     )
     unusual_move: float = Field(
         default=0.4,
         gt=0.0,
-        description="Move of a day's adjusted close, as a fraction, from which it is flagged.",
+        description="Daily move of the adjusted close, as a fraction, from which it is flagged.",
     )
     split_tolerance: float = Field(
         default=0.02,
         gt=0.0,
         lt=0.2,
-        description="How near a night's move must be to the ratio of a split to look like one.",
+        description="Distance from a split ratio at which an overnight move looks like a split.",
     )
     wall_seconds: float = Field(
-        default=1800.0, gt=0.0, description="Most seconds that a run's backtests may take."
+        default=1800.0, gt=0.0, description="Seconds that a run's backtests must take less than."
     )
     wall_seconds_warning: float = Field(
         default=900.0, gt=0.0, description="Seconds from which a check warns."
@@ -83,7 +85,7 @@ class Thresholds(dg.ConfigurableResource):
     memory_growth_mb: float = Field(
         default=3000.0,
         gt=0.0,
-        description="Megabytes that the backtests of one strategy must leave fewer than.",
+        description="Megabytes of memory growth that a run of one strategy must stay below.",
     )
     memory_growth_mb_warning: float = Field(
         default=2000.0, gt=0.0, description="Megabytes of growth from which a check warns."
@@ -91,43 +93,43 @@ class Thresholds(dg.ConfigurableResource):
     memory_growth_many_mb: float = Field(
         default=2000.0,
         gt=0.0,
-        description="Megabytes that the backtests of several strategies must leave fewer than.",
+        description="Megabytes of memory growth that a run of several strategies must stay below.",
     )
     memory_growth_many_mb_warning: float = Field(
-        default=1500.0, gt=0.0, description="Megabytes of their growth from which a check warns."
+        default=1500.0, gt=0.0, description="Megabytes of that growth from which a check warns."
     )
     memory_peak_mb: float = Field(
         default=2500.0,
         gt=0.0,
-        description="Megabytes above its start that a run's backtests must stay below.",
+        description="Megabytes above their start that the memory of backtests must stay below.",
     )
     memory_peak_mb_warning: float = Field(
         default=2000.0, gt=0.0, description="Megabytes above the start from which a check warns."
     )
     memory_slope_mb: float = Field(
-        default=5.0, gt=0.0, description="Megabytes a symbol that memory must grow less than."
+        default=5.0, gt=0.0, description="Megabytes per symbol that memory growth must stay below."
     )
     memory_slope_mb_warning: float = Field(
-        default=2.5, gt=0.0, description="Megabytes a symbol from which a check warns."
+        default=2.5, gt=0.0, description="Megabytes per symbol from which a check warns."
     )
     scaling_ratio: float = Field(
         default=5.0,
         gt=0.0,
-        description="Time for three years must be less than so many times that for one.",
+        description="Time for three years divided by that for one year must stay below this.",
     )
     scaling_ratio_warning: float = Field(
-        default=4.0, gt=0.0, description="Ratio of these times from which a check warns."
+        default=4.0, gt=0.0, description="Ratio from which a check warns."
     )
     scaling_exponent: float = Field(
         default=1.5,
         gt=0.0,
-        description="Time must grow with less than this power of the number of bars.",
+        description="Time must grow with the number of bars to less than this power.",
     )
     scaling_exponent_warning: float = Field(
         default=1.2, gt=0.0, description="Exponent from which a check warns."
     )
     saved_rate: float = Field(
-        default=0.95, ge=0.0, le=1.0, description="Least share of produced rows that are saved."
+        default=0.95, ge=0.0, le=1.0, description="Minimum share of produced rows that are saved."
     )
     saved_rate_warning: float = Field(
         default=1.0, ge=0.0, le=1.0, description="Share of saved rows below which a check warns."
@@ -136,49 +138,50 @@ class Thresholds(dg.ConfigurableResource):
         default=0.95,
         ge=0.0,
         le=1.0,
-        description="Least share of saved rows that read back equal to what was produced.",
+        description="Minimum share of saved rows that read back equal to what was produced.",
     )
     retrieved_rate_warning: float = Field(
         default=1.0, ge=0.0, le=1.0, description="Share of equal rows below which a check warns."
     )
     database_seconds: float = Field(
-        default=300.0, gt=0.0, description="Most seconds that the database may take in a run."
+        default=300.0, gt=0.0, description="Seconds that the database must take less than in a run."
     )
     database_seconds_warning: float = Field(
         default=150.0, gt=0.0, description="Seconds of the database from which a check warns."
     )
-
-    sessions_rate: float = Field(
+    concurrent_requests_success_rate: float = Field(
         default=0.8,
         ge=0.0,
         le=1.0,
-        description="Least share of requests, of those at the same time, that succeed.",
+        description="Minimum share of concurrent requests that succeed.",
     )
-    sessions_rate_warning: float = Field(
+    concurrent_requests_success_rate_warning: float = Field(
         default=1.0, ge=0.0, le=1.0, description="Share of requests below which a check warns."
     )
-    sessions_inside_rate: float = Field(
+    concurrent_requests_symbol_success_rate: float = Field(
         default=0.8,
         ge=0.0,
         le=1.0,
-        description="Least share of their symbols that succeed, on average; of one request, too.",
+        description="Minimum share of their symbols that succeed, on average; also of one request.",
     )
-    sessions_inside_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Such a share below which a check warns."
+    concurrent_requests_symbol_success_rate_warning: float = Field(
+        default=1.0, ge=0.0, le=1.0, description="Share of symbols below which a check warns."
     )
-    sessions_seconds: float = Field(
-        default=600.0, gt=0.0, description="Most seconds that requests at the same time may take."
+    concurrent_requests_seconds: float = Field(
+        default=600.0,
+        gt=0.0,
+        description="Seconds that concurrent requests must take less than.",
     )
-    sessions_seconds_warning: float = Field(
-        default=300.0, gt=0.0, description="Seconds of such requests from which a check warns."
+    concurrent_requests_seconds_warning: float = Field(
+        default=300.0, gt=0.0, description="Seconds of these requests from which a check warns."
     )
 
     @model_validator(mode="after")
-    def _warn_before_the_limit(self) -> Self:
+    def _check_warnings_come_first(self) -> Self:
         for name in (*_MORE_IS_WORSE, *_LESS_IS_WORSE):
             limit, warning = getattr(self, name), getattr(self, f"{name}_warning")
             beyond = warning > limit if name in _MORE_IS_WORSE else warning < limit
-            # Whoever tightens a limit alone need not think of its warning level too: beyond the
+            # Tightening a limit does not require tightening its default warning level: beyond the
             # limit that level is never reached.
             chosen = warning != type(self).model_fields[f"{name}_warning"].default
             if beyond and chosen:

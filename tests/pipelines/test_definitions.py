@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.checks.catalogue import GATES
+from assets.checks.catalogue import THRESHOLD_CHECKS
 from pipelines.definitions import build_defs
 from pipelines.partitions import whole_range
 from resources.config.environment import EnvironmentSettings
@@ -105,7 +105,9 @@ def test_every_check_blocks_what_is_downstream():
     graph = _definitions().resolve_asset_graph()
     checks = [graph.get(key) for key in graph.asset_check_keys]
     times = {"backtests": len(registered_strategies())}
-    assert len(checks) == sum(len(gates) * times.get(of, 1) for of, gates in GATES.items())
+    assert len(checks) == sum(
+        len(ours) * times.get(stage, 1) for stage, ours in THRESHOLD_CHECKS.items()
+    )
     assert all(check.blocking for check in checks)
 
 

@@ -135,8 +135,8 @@ def test_a_known_result_is_what_a_computation_would_give_to_the_last_byte(
 
 def test_a_run_says_what_was_known(cold: Ran):
     known = _run(cold.project, selection=BACKTESTS)
-    assert any("; 6 of 6 results were known, 0 computed" in line for line in known.logs)
-    assert any("; 0 of 6 results were known, 6 computed" in line for line in cold.logs)
+    assert any("; 6 of 6 from cache" in line for line in known.logs)
+    assert any("; 0 of 6 from cache" in line for line in cold.logs)
     assert (known.cached.hits, known.cached.misses) == (6, 0)
     check = cold.project.checks(known.result)["backtests/rsi", "cached_results_are_intact"]
     assert check.passed
@@ -307,7 +307,7 @@ def test_what_was_computed_by_force_is_known_afterwards(cold: Ran):
     shutil.rmtree(Path(cold.project.resource("backtest_files").root) / cold.result.run_id)
     forced = _run(cold.project, force=True)
     assert forced.cached.ignored
-    assert any("6 computed, by force" in line for line in forced.logs)
+    assert any("0 of 6 from cache (ignored)" in line for line in forced.logs)
     assert _run(cold.project).computed == {}
 
 

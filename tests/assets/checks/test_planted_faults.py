@@ -96,7 +96,7 @@ def red(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     failed = {
         name: check for (_, name), check in project.checks(result).items() if not check.passed
     }
-    assert all(check.metadata["what_to_do"].value for check in failed.values())
+    assert all(check.metadata["guidance"].value for check in failed.values())
     return failed
 
 
@@ -152,8 +152,8 @@ def test_what_a_leak_leaves_in_all_turns_the_growth_of_memory_red(
     check = failed["memory_growth_below_threshold"]
     assert check.severity.value == "ERROR"
     assert check.metadata["limit_mb"].value == 60
-    assert "memory grew by" in str(check.description)
-    assert "batch_size" in str(check.metadata["what_to_do"].value)
+    assert "Memory grew from" in str(check.description)
+    assert "batch_size" in str(check.metadata["guidance"].value)
     assert check.metadata["measured_mb"].value >= 12 * 8 * 0.8
     assert project.materialized("backtests", "hoarding") == set(SYMBOLS[:12])
     assert _downstream_did_not_run(project)
@@ -189,7 +189,7 @@ def test_what_is_needed_for_a_moment_only_turns_the_peak_of_memory_red(
     assert set(failed) == {"memory_growth_below_threshold"}
     check = failed["memory_growth_below_threshold"]
     assert check.metadata["peak_above_start_mb"].value == pytest.approx(763, rel=0.2)
-    assert "At its peak it was higher by" in str(check.description)
+    assert "Memory peaked above its start by" in str(check.description)
     assert _downstream_did_not_run(project)
 
 

@@ -1,8 +1,8 @@
-"""A run whose gates could not be evaluated is mended by re-executing it from failure."""
+"""A run whose checks could not be evaluated is repaired by re-executing it from failure."""
 
 import dagster as dg
 
-from assets.checks.catalogue import GATES
+from assets.checks.catalogue import THRESHOLD_CHECKS
 from tests.project import Project
 
 _PROJECT: list[Project] = []
@@ -21,10 +21,10 @@ def _rename(project: Project, old: str, new: str) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
-def test_gates_that_are_re_executed_judge_what_the_repeated_run_measured(project: Project):
+def test_reexecuted_checks_judge_what_the_original_run_measured(project: Project):
     _PROJECT[:] = [project]
     job = dg.reconstructable(prices_job)
-    # Without failures to record only the gates read the table.
+    # Without failures to record only the checks read the table.
     _rename(project, "failures", "failures_away")
     with dg.execute_job(
         job, instance=project.instance, tags=ONE, raise_on_error=False
@@ -42,7 +42,7 @@ def test_gates_that_are_re_executed_judge_what_the_repeated_run_measured(project
             for event in again.all_events
             if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
         }
-    assert set(checks) == {gate.name for gate in GATES["prices"]}
+    assert set(checks) == {check.name for check in THRESHOLD_CHECKS["prices"]}
     assert all(check.passed for check in checks.values())
     check = checks["success_rate_above_threshold"]
     assert check.metadata["measured"].value == 1.0

@@ -1,20 +1,20 @@
-"""The gates in real runs: evaluated every time, red when broken, downstream stopped."""
+"""Checks in real runs: evaluated every time, red when broken, downstream stopped."""
 
 import dagster as dg
 import pytest
 
-from assets.checks.catalogue import GATES
+from assets.checks.catalogue import THRESHOLD_CHECKS
 from tests.project import SYMBOLS, Project
 
 EXPECTED = {
-    (asset, gate.name)
+    (asset, check.name)
     for stage, assets in {
         "prices": ["prices"],
         "backtests": ["backtests/rsi", "backtests/macd"],
         "backtest_summaries": ["backtest_summaries"],
     }.items()
     for asset in assets
-    for gate in GATES[stage]
+    for check in THRESHOLD_CHECKS[stage]
 }
 
 
@@ -36,7 +36,7 @@ def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
     assert check.metadata["limit"].value == 0.85
     assert check.metadata["failures"].value == 1
     assert "`S07` (prices) BadBarsError" in str(check.metadata["offenders"].value)
-    assert "missing and failed" in str(check.metadata["what_to_do"].value)
+    assert "missing and failed" in str(check.metadata["guidance"].value)
 
 
 def test_a_tighter_limit_from_the_run_config_turns_the_check_red(project: Project):

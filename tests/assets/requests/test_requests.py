@@ -7,9 +7,13 @@ import dagster as dg
 import pytest
 
 from assets.asset_keys import REQUESTS_KEY
+from assets.checks.catalogue import THRESHOLD_CHECKS
 from resources.config.thresholds import Thresholds
 from tests.project import SYMBOLS, Project
 
+_CHECKS = [check.name for check in THRESHOLD_CHECKS["backtest_requests"]]
+_SYMBOL_RATE = "concurrent_requests_symbol_success_rate"
+_SECONDS = "concurrent_requests_seconds"
 ASKED = {"user": "ann", "symbols": ["S03", "S01"], "strategy": "sma_cross"}
 
 
@@ -56,7 +60,7 @@ def test_the_numbers_are_those_of_the_main_job(project: Project):
     assert again == rows
 
 
-def test_the_page_shows_the_answer_and_the_verdicts_on_the_session(project: Project):
+def test_the_ui_shows_the_results_and_the_checks_of_a_request(project: Project):
     assert ask(project, ASKED).success
     shown = metadata(project)
     assert (shown["user"].value, shown["symbols"].value, shown["succeeded"].value) == ("ann", 2, 2)
@@ -65,14 +69,14 @@ def test_the_page_shows_the_answer_and_the_verdicts_on_the_session(project: Proj
         name: project.instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
         )
-        for name in ("sessions_succeed", "symbols_inside_succeed", "sessions_are_quick")
+        for name in _CHECKS
     }
     for name, (record,) in records.items():
         assert record.status.value == "SUCCEEDED", name
-    event = records["sessions_succeed"][0].event
+    event = records["concurrent_requests_succeed"][0].event
     assert event is not None
     told = event.get_dagster_event().asset_check_evaluation_data.description
-    assert told == "1 of 1 sessions succeeded: 100.0%, limit 80%."
+    assert told == "1 of 1 requests succeeded: 100.0%, limit 80%."
 
 
 def test_bars_that_are_not_stored_are_fetched_once(project: Project):
@@ -140,7 +144,7 @@ def test_a_window_that_makes_no_sense_is_refused(project: Project):
     assert "2022-12-01" in project.why(result)
 
 
-def verdict(project: Project, name: str) -> Any:
+def evaluation(project: Project, name: str) -> Any:
     """Return what the newest evaluation of a check of requests said."""
     (record,) = project.instance.event_log_storage.get_asset_check_execution_history(
         dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
@@ -152,12 +156,12 @@ def verdict(project: Project, name: str) -> Any:
 @pytest.mark.parametrize(
     ("limit", "value", "red", "told"),
     [
-        ("sessions_inside_rate", 0.9, "symbols_inside_succeed", "symbols succeeded: 83.3%"),
-        ("sessions_inside_rate", 0.9, "sessions_succeed", "0 of 1 sessions succeeded: 0.0%"),
-        ("sessions_seconds", 1e-3, "sessions_are_quick", "1 sessions took"),
+        (_SYMBOL_RATE, 0.9, "concurrent_request_symbols_succeed", "over 1 requests: 83.3%"),
+        (_SYMBOL_RATE, 0.9, "concurrent_requests_succeed", "0 of 1 requests succeeded: 0.0%"),
+        (_SECONDS, 1e-3, "concurrent_requests_are_quick", "1 requests took"),
     ],
 )
-def test_each_check_of_sessions_is_seen_to_fail(
+def test_each_check_of_requests_is_seen_to_fail(
     project: Project, limit: str, value: float, red: str, told: str
 ):
     project.spoil("S03")
@@ -169,14 +173,14 @@ def test_each_check_of_sessions_is_seen_to_fail(
         instance=project.instance,
         raise_on_error=False,
     )
-    found = verdict(project, red)
+    found = evaluation(project, red)
     assert not found.passed
     assert found.severity.value == "ERROR"
     assert told in str(found.description)
-    assert found.metadata["what_to_do"].value
-    # What was answered is kept, whatever the verdict; a request alone answers for its own symbols.
+    assert found.metadata["guidance"].value
+    # What was answered is kept, whatever the outcome; a request alone answers for its own symbols.
     assert project.manager.get_backtests_by_run(result.run_id).height == 5
-    assert result.success is (limit == "sessions_seconds")
+    assert result.success is (limit == _SECONDS)
 
 
 def test_what_an_analyst_asks_for_leaves_the_leaderboard_as_it_was(project: Project):

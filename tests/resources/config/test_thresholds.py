@@ -19,9 +19,9 @@ LIMITS = {
     "scaling_ratio": (5.0, 4.0),
     "scaling_exponent": (1.5, 1.2),
     "database_seconds": (300.0, 150.0),
-    "sessions_rate": (0.8, 1.0),
-    "sessions_inside_rate": (0.8, 1.0),
-    "sessions_seconds": (600.0, 300.0),
+    "concurrent_requests_success_rate": (0.8, 1.0),
+    "concurrent_requests_symbol_success_rate": (0.8, 1.0),
+    "concurrent_requests_seconds": (600.0, 300.0),
 }
 OTHERS = {
     "missing_sessions": 0.02,
