@@ -1,1 +1,1 @@
-"""What a run measures of itself: integrity of its backtests, scaling, memory and time."""
+"""What a run measures about itself: integrity of its backtests, scaling, memory and time."""

@@ -1,4 +1,4 @@
-"""What a run finds out about its own backtests, closely on a few of its symbols."""
+"""The audit of a run: what it finds out about its own backtests, closely on a few symbols."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
-from research.audit.integrity import dropped_signals, first_look_ahead, imbalance
+from research.audit.integrity import count_dropped_signals, find_look_ahead, measure_imbalance
 from research.audit.scaling import MOST_SYMBOLS, measure_scaling
 from research.audit.stage_profile import IntegrityFindings, RuleFindings, Scaling
 from strategies.base import Strategy
@@ -29,31 +29,34 @@ class _Finding:
 
 @dataclass
 class BacktestAudit:
-    """Audits results one by one as they come: all balance, and few are looked at closely.
+    """Audits results one by one: the accounts of all, signals and look-ahead of the first symbols.
+
+    Call `keep_history` with each history as it is loaded, `audit` with each result, and at the end
+    `measure_scaling`; then `findings` and `scaling` go into the profile of the stage. Results are
+    told apart by their object: several parameter sets of a strategy may be audited in one run.
 
     Attributes
     ----------
     scaling
-        What `measure_scaling` measured; None as long as it was not, or could not be.
+        What `measure_scaling` measured; None where it was not called, or had nothing to measure.
     """
 
     scaling: Scaling | None = None
     _histories: dict[str, History] = field(default_factory=dict)
-    _symbols: set[str] = field(default_factory=set)
     _findings: list[_Finding] = field(default_factory=list)
 
     def keep_history(self, history: History) -> None:
-        """Keep a history if it is one of the first: its results are then looked at closely."""
+        """Keep a history if it is one of the first: its results are then audited closely."""
         if len(self._histories) < MOST_SYMBOLS:
             self._histories[history.symbol] = history
 
     def audit(self, result: BacktestResult) -> dict[str, str]:
-        """Note what is wrong with a result; return it by rule, empty where nothing is."""
-        off = imbalance(result)
+        """Record what is wrong with a result; return it by rule, empty where nothing is."""
+        off = measure_imbalance(result)
         found = {IMBALANCE: f"is off by {off:.3g} of the capital" if off else ""}
         history = self._histories.get(result.symbol)
         if history is not None:
-            dropped = dropped_signals(result, history)
+            dropped = count_dropped_signals(result, history)
             found[DROPPED_SIGNALS] = f"dropped {dropped} signals" if dropped else ""
             found[LOOK_AHEAD] = _look_ahead(result.strategy, history)
         parameters = ", ".join(f"{k}={v}" for k, v in result.strategy.parameters().items())
@@ -63,27 +66,25 @@ class BacktestAudit:
     def take_over(
         self, symbol: str, strategy: str, found: Mapping[str, str], parameters: str = ""
     ) -> None:
-        """Note what an earlier audit of the same result found."""
-        self._symbols.add(symbol)
+        """Record what an earlier audit of the same result found."""
         self._findings += [
             _Finding(rule, strategy, symbol, parameters, wrong) for rule, wrong in found.items()
         ]
 
     def not_looked_at(self, strategies: Sequence[Strategy]) -> list[Strategy]:
-        """Return those of which no result was looked at closely."""
+        """Return those of which no result was audited closely."""
         seen = {one.strategy for one in self._findings if one.rule == LOOK_AHEAD}
         return [one for one in strategies if one.name not in seen]
 
     @property
     def has_bars(self) -> bool:
-        """Whether it has the bars of a symbol that gave a result."""
-        return bool(self._symbols.intersection(self._histories))
+        """Whether it has the bars of a symbol with a result."""
+        return bool(self._audited_histories())
 
     def measure_scaling(self, strategies: Sequence[Strategy], settings: BacktestSettings) -> None:
-        """Time the strategies over growing windows of the histories kept that gave a result."""
-        tested = [one for symbol, one in self._histories.items() if symbol in self._symbols]
-        if tested:
-            self.scaling = measure_scaling(tested, strategies, settings)
+        """Time the strategies over growing windows of the kept histories that have a result."""
+        if histories := self._audited_histories():
+            self.scaling = measure_scaling(histories, strategies, settings)
 
     def findings(self) -> IntegrityFindings:
         """Return what was found so far, by rule and strategy."""
@@ -97,9 +98,13 @@ class BacktestAudit:
             }
         )
 
+    def _audited_histories(self) -> list[History]:
+        symbols = {one.symbol for one in self._findings}
+        return [one for symbol, one in self._histories.items() if symbol in symbols]
+
 
 def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
-    """Return what is wrong by symbol; with its parameters, where a strategy has several sets."""
+    """Return what is wrong by symbol, with the parameters if the strategy has several sets."""
     several = len({one.parameters for one in findings}) > 1
     offenders: dict[str, dict[str, None]] = defaultdict(dict)
     for one in findings:
@@ -114,7 +119,7 @@ def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
 
 def _look_ahead(strategy: Strategy, history: History) -> str:
     try:
-        bar = first_look_ahead(strategy, history)
+        bar = find_look_ahead(strategy, history)
     except Exception as error:  # noqa: BLE001 - whatever a strategy's own code raises
-        return f"fails on the first of its bars alone: {type(error).__name__}: {error}"
+        return f"fails on the first bars alone: {type(error).__name__}: {error}"
     return "" if bar is None else f"the signal of {history.dates[bar]} depends on later bars"

@@ -1,7 +1,7 @@
-"""Whether backtests are what they say: no look into the future, no money or signal lost.
+"""Rules of integrity: no look-ahead, no dropped signal, and accounts that balance.
 
-Asked of the real bars of each run, after the fact and by other means than the engine's own: what
-a test suite held of made-up bars may not hold of these.
+Applied to the real bars of each run, after the fact and by other means than the engine's own: what
+a test suite proved on generated bars may not hold on these.
 """
 
 import numpy as np
@@ -19,17 +19,16 @@ _LEAST_BARS = 10
 _ROUNDING = 1e-9
 
 
-def first_look_ahead(strategy: Strategy, history: History) -> int | None:
-    """Return the bar whose signal depends on a later one; None if there is no such bar.
+def find_look_ahead(strategy: Strategy, history: History) -> int | None:
+    """Return the index of the first bar whose signal depends on a later bar; None if none does.
 
-    Signals on the first bars alone must equal those on all bars, as far as they go. Tried at
-    eight cuts spread over the history, and before the last bar. The bar is an index into the
-    history.
+    Signals on the first bars alone must equal those on all bars, up to the cut. Tried at eight cuts
+    spread over the history, and before the last bar.
     """
     bars = history.bars
     whole = strategy.signals(bars)
     last = len(bars) - 1
-    # Before the look-back there is nothing to see, and a strategy may not stand so few bars.
+    # Before the lookback there are no signals, and a strategy may not accept so few bars.
     first = max(1, min(max(strategy.lookback_bars + 1, _LEAST_BARS), last))
     for stop in dict.fromkeys(np.linspace(first, last, _CUTS + 1, dtype=int).tolist()):
         part = strategy.signals(_until(bars, stop))
@@ -39,11 +38,10 @@ def first_look_ahead(strategy: Strategy, history: History) -> int | None:
     return None
 
 
-def imbalance(result: BacktestResult) -> float:
+def measure_imbalance(result: BacktestResult) -> float:
     """Return final value - (capital + profit of closed and open trades), as a fraction of capital.
 
-    0.0 where it is no more than the rounding of what was added. NaN where the final value is
-    undefined.
+    0.0 within the rounding error of the sum. NaN where the final value is undefined.
     """
     capital = result.settings.initial_capital
     final = result.metrics["final_value"]
@@ -55,18 +53,18 @@ def imbalance(result: BacktestResult) -> float:
     return 0.0 if abs(off) < _ROUNDING * added else off / capital
 
 
-def dropped_signals(result: BacktestResult, history: History) -> int:
-    """Return how many signals inside the window were not acted on.
+def count_dropped_signals(result: BacktestResult, history: History) -> int:
+    """Return how many signals inside the window were not filled.
 
-    A signal to enter has to find, at its fill, a position on its side; a signal to leave none
-    that was held before and after it. Signals that cancel out, and those of the last bar where
-    the fill would be on the next, are not acted on by contract. What lost all its capital cannot
-    act: 0.
+    After the fill of an entry signal there must be a position on its side; no position may be held
+    both before and after the fill of an exit signal. By contract, signals that cancel out are not
+    filled, nor those of the last bar if the fill would be on the next. A result that lost all its
+    capital cannot fill anything: 0.
 
     Parameters
     ----------
     history
-        The bars that the result was made of.
+        The bars that the result was computed from.
     """
     if "the capital was lost" in result.undefined.values():
         return 0
@@ -85,24 +83,24 @@ def dropped_signals(result: BacktestResult, history: History) -> int:
 def _sides(
     settings: BacktestSettings, entries: Bools, exits: Bools
 ) -> dict[int, tuple[Bools, Bools]]:
-    """Return what opens and what closes a position, by its direction's code."""
+    """Return the signals that open and that close a position, by the code of its direction."""
     sides = {0: (entries, exits), 1: (exits, entries)}
     traded = {"long": (0,), "short": (1,), "both": (0, 1)}[settings.direction]
     return {side: sides[side] for side in traded}
 
 
 def _held(result: BacktestResult, side: int) -> tuple[Bools, Bools]:
-    """Return on which bars a position of a side was held at the fill, and from before to after.
+    """Return the bars on which a side was held at the fill, and those on which before and after.
 
-    Filled at the open, a position is held on its first bar and on its last; filled at the close,
-    on its last bar it is so no more.
+    Filled at the open, a position is held on its first and its last bar; filled at the close, it is
+    not held on its last bar.
     """
     at_close = result.settings.execution == "same_close"
     bars = len(result.dates)
     held, through = (np.zeros(bars, dtype=bool) for _ in range(2))
     for trade in result.trades[result.trades["direction"] == side]:
         first, last = int(trade["entry_idx"]), int(trade["exit_idx"])
-        # One that is open at the end outlived its last bar.
+        # A trade that is open at the end is held beyond its last bar.
         outlived = last if trade["status"] else last + 1
         held[first : outlived if at_close else last + 1] = True
         through[first + 1 : outlived] = True
@@ -116,7 +114,7 @@ def _in_window(result: BacktestResult, history: History) -> Signals:
 
 
 def _until(bars: Bars, stop: int) -> Bars:
-    """Return copies of the first bars: a strategy may not keep what it knew of longer ones."""
+    """Return copies of the first bars: a strategy must not reuse what it cached of longer ones."""
 
     def part(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values[:stop].copy()

@@ -1,4 +1,4 @@
-"""How a run's own strategies scale: time over 1, 2, 3 and 5 years, measured on its own bars."""
+"""How a run's strategies scale: time over 1, 2, 3 and 5 years, measured on its own bars."""
 
 import time
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ import numpy as np
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.settings import BacktestSettings, Window
-from research.audit.stage_meter import resident_mb, slope_of
+from research.audit.stage_meter import fit_slope, measure_resident_mb
 from research.audit.stage_profile import Scaling
 from strategies.base import Bars, Strategy
 
 YEARS = (1, 2, 3, 5)
 MOST_SYMBOLS = 5
-BARS_A_YEAR = 252
+BARS_PER_YEAR = 252
 
-# Of three rounds one may be disturbed without being the median; four windows a round make the
-# dozen iterations that a slope of memory is fitted to. More rounds while they cost little.
+# Of three rounds, one may be disturbed without being the median; four windows per round make the
+# twelve samples that the slope of memory is fitted to. More rounds while they are cheap.
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 7
 _SECONDS_FOR_MORE = 2.0
 
@@ -32,18 +32,18 @@ def measure_scaling(
 ) -> Scaling:
     """Run the strategies over growing windows, round by round, and return how time grows.
 
-    A machine that is busy for a while is busy for all windows of a round; and what is counted is
-    the processor time of this thread, in which others have no part.
+    Rounds are interleaved, so that load on the machine affects all windows of a round; and only
+    the processor time of this thread counts, so that other processes have no part in it.
 
     Parameters
     ----------
     histories
-        At least one; of more than `MOST_SYMBOLS`, the first. Where one has fewer bars than five
-        years, its bars are repeated: how long they take does not depend on what they say.
+        At least one; of more than `MOST_SYMBOLS`, the first. One with fewer bars than five years
+        is repeated: how long bars take does not depend on their values.
     """
     engine = VectorBTEngine(settings)
     chosen = histories[:MOST_SYMBOLS]
-    windows = [[_repeated(history, years * BARS_A_YEAR) for history in chosen] for years in YEARS]
+    windows = [[_repeated(history, years * BARS_PER_YEAR) for history in chosen] for years in YEARS]
     for window in windows:
         _time_batch(engine, window, strategies)
     rounds: list[list[float]] = []
@@ -55,7 +55,7 @@ def measure_scaling(
         rounds.append([])
         for window in windows:
             rounds[-1].append(_time_batch(engine, window, strategies))
-            resident.append(resident_mb())
+            resident.append(measure_resident_mb())
     return _fit(rounds, resident, len(chosen))
 
 
@@ -64,7 +64,7 @@ def _fit(rounds: Sequence[Sequence[float]], resident: Sequence[float], symbols: 
     one, three = YEARS.index(1), YEARS.index(3)
     ratio = median(times[three] / times[one] for times in rounds)
     exponent = float(np.polyfit(np.log(YEARS), np.log(seconds), 1)[0])
-    slope = slope_of([symbols * (number + 1) for number in range(len(resident))], resident)
+    slope = fit_slope([symbols * (number + 1) for number in range(len(resident))], resident)
     return Scaling(
         years=YEARS,
         seconds=tuple(round(one, 6) for one in seconds),
@@ -86,7 +86,7 @@ def _time_batch(
 
 
 def _repeated(history: History, bars: int) -> History:
-    """Return so many bars of a history, over again from the first where there are too few."""
+    """Return so many bars of a history, repeated from the first where there are too few."""
     fields = (getattr(history.bars, name) for name in Bars.__dataclass_fields__)
     dates = np.busday_offset(_FIRST_DAY, np.arange(bars))
     return History(history.symbol, dates, Bars(*(np.resize(values, bars) for values in fields)))

@@ -9,37 +9,37 @@ from typing import Any
 
 _MEGABYTE = 1024 * 1024
 _STATUS = Path("/proc/self/status")
-_FORGET = Path("/proc/self/clear_refs")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 
 LEAST_SAMPLES = 11
-"""Of memory, that a slope is fitted to; with fewer it says where the noise began and ended."""
+"""Memory samples that a slope is fitted to; with fewer it only reflects noise."""
 
 
 class StageMeter:
     """Measures what a stage costs, from its construction on.
 
-    Memory is the resident set of this process. Growth is the last sample less the first, so it
-    is what a stage leaves behind, not what it needs for a moment; that is the peak, which
-    Linux knows between the samples too. The slope is what each symbol leaves behind.
+    Memory is the resident set of this process. Growth is the last sample minus the first: what a
+    stage leaves behind, not what it needs temporarily. That is the peak, which Linux also tracks
+    between samples. The slope is what each symbol leaves behind.
     """
 
     def __init__(self) -> None:
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
         self._database = 0.0
-        self._resident = [resident_mb()]
+        self._resident = [measure_resident_mb()]
         self._done = [0]
-        forget_highest()
-        self._highest = highest_mb()
+        reset_peak()
+        self._peak = read_peak_mb()
 
     def sample(self, symbols: int = 1) -> None:
-        """Take a memory sample, after the work on so many more symbols."""
-        self._resident.append(resident_mb())
+        """Take a memory sample, after so many more symbols."""
+        self._resident.append(measure_resident_mb())
         self._done.append(self._done[-1] + symbols)
 
     @contextmanager
     def database(self) -> Iterator[None]:
-        """Count the time within as time that the database took."""
+        """Count the time within the context as the database's."""
         begun = time.perf_counter()
         try:
             yield
@@ -47,12 +47,12 @@ class StageMeter:
             self._database += time.perf_counter() - begun
 
     def read(self) -> dict[str, Any]:
-        """Return what the stage cost so far: the seconds and megabytes of a `StageProfile`."""
-        slope = slope_of(self._done[1:], self._resident[1:])
+        """Return what the stage cost so far: seconds and megabytes, by field of `StageProfile`."""
+        slope = fit_slope(self._done[1:], self._resident[1:])
         self.sample(0)
         first, last = self._resident[0], self._resident[-1]
-        highest = highest_mb()
-        peak = max(*self._resident, highest if highest > self._highest else 0.0)
+        highest = read_peak_mb()
+        peak = max(*self._resident, highest if highest > self._peak else 0.0)
         return {
             "wall_seconds": round(time.perf_counter() - self._wall, 3),
             "cpu_seconds": round(time.process_time() - self._cpu, 3),
@@ -65,37 +65,34 @@ class StageMeter:
         }
 
 
-def resident_mb() -> float:
+def measure_resident_mb() -> float:
     """Return the resident set of this process in megabytes."""
     import psutil
 
     return psutil.Process().memory_info().rss / _MEGABYTE
 
 
-def forget_highest() -> None:
-    """Let the highest resident set be the present one, where the system allows it.
+def reset_peak() -> None:
+    """Reset the peak resident set to the current one, where the system allows it.
 
-    Otherwise it is known only of what needs more than anything before in this process's life.
+    Otherwise a stage's peak is known only if it exceeds all earlier ones of this process.
     """
     with suppress(OSError):
-        _FORGET.write_text("5")
+        _CLEAR_REFS.write_text("5")
 
 
-def highest_mb() -> float:
-    """Return the highest resident set since it was forgotten, in megabytes.
-
-    0 where the system does not tell, which Linux does.
-    """
+def read_peak_mb() -> float:
+    """Return the peak resident set since it was reset, in megabytes; 0 except on Linux."""
     if not _STATUS.exists():
         return 0.0
     found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
 
 
-def slope_of(done: Sequence[int], resident: Sequence[float]) -> float | None:
-    """Return by how many megabytes memory grows with each symbol; None for too few samples.
+def fit_slope(done: Sequence[int], resident: Sequence[float]) -> float | None:
+    """Return by how many megabytes memory grows per symbol; None for too few samples.
 
-    Least squares over what was `resident` after so many symbols were `done`.
+    Least squares of the `resident` memory after so many symbols were `done`.
     """
     if len(resident) < LEAST_SAMPLES:
         return None

@@ -83,7 +83,7 @@ def test_a_strategy_that_fails_on_part_of_its_bars_is_an_offender_and_spoils_not
     )
     audit.audit(result)
     (told,) = audit.findings().look_ahead[result.strategy.name].offenders.values()
-    assert told == "fails on the first of its bars alone: ValueError: too few for me"
+    assert told == "fails on the first bars alone: ValueError: too few for me"
 
 
 def test_where_nothing_could_be_run_nothing_is_measured():

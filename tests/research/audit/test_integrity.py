@@ -10,7 +10,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
-from research.audit.integrity import dropped_signals, first_look_ahead, imbalance
+from research.audit.integrity import count_dropped_signals, find_look_ahead, measure_imbalance
 from strategies.registry import registered_strategies
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -40,8 +40,8 @@ def _results(settings: BacktestSettings) -> list[BacktestResult]:
 @pytest.mark.parametrize("settings", TERMS, ids=str)
 def test_what_the_engine_gives_drops_no_signal_and_balances(settings: BacktestSettings):
     for result in _results(settings):
-        assert dropped_signals(result, HISTORIES[result.symbol]) == 0, result.strategy
-        assert imbalance(result) == 0.0, result.strategy
+        assert count_dropped_signals(result, HISTORIES[result.symbol]) == 0, result.strategy
+        assert measure_imbalance(result) == 0.0, result.strategy
 
 
 @pytest.mark.parametrize("settings", TERMS, ids=str)
@@ -53,8 +53,8 @@ def test_a_trade_that_is_taken_out_is_a_dropped_signal_and_missing_money(
         if len(closed) == 0:
             continue
         doctored = replace(result, trades=np.delete(result.trades, closed[0]))
-        assert dropped_signals(doctored, HISTORIES[result.symbol]) > 0, result.strategy
-        assert imbalance(doctored) != 0.0, result.strategy
+        assert count_dropped_signals(doctored, HISTORIES[result.symbol]) > 0, result.strategy
+        assert measure_imbalance(doctored) != 0.0, result.strategy
 
 
 def test_an_exit_that_comes_late_is_a_dropped_signal():
@@ -63,25 +63,25 @@ def test_an_exit_that_comes_late_is_a_dropped_signal():
     first = np.flatnonzero(late["status"] == 1)[0]
     late["exit_idx"][first] += 1
     doctored = replace(result, trades=late)
-    assert dropped_signals(doctored, HISTORIES[result.symbol]) > 0
+    assert count_dropped_signals(doctored, HISTORIES[result.symbol]) > 0
 
 
 def test_an_imbalance_is_a_fraction_of_the_capital():
     result = _results(BacktestSettings())[0]
     richer = result.trades.copy()
     richer["pnl"][0] -= 100.0
-    assert imbalance(replace(result, trades=richer)) == pytest.approx(100.0 / 10_000.0)
+    assert measure_imbalance(replace(result, trades=richer)) == pytest.approx(100.0 / 10_000.0)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
 def test_the_registered_strategies_do_not_look_ahead(strategy):
     for history in HISTORIES.values():
-        assert first_look_ahead(strategy, history) is None
+        assert find_look_ahead(strategy, history) is None
 
 
 @pytest.mark.parametrize("strategy", PEEKING)
 def test_a_strategy_that_peeks_is_caught_with_the_bar(strategy):
-    bar = first_look_ahead(strategy(), HISTORIES["S0"])
+    bar = find_look_ahead(strategy(), HISTORIES["S0"])
     assert bar is not None
     assert 0 <= bar < 700
 
@@ -89,4 +89,4 @@ def test_a_strategy_that_peeks_is_caught_with_the_bar(strategy):
 @pytest.mark.parametrize("bars", [1, 2, 3, 9])
 def test_a_few_bars_are_enough_to_ask(bars: int):
     for strategy in (Rsi(), SmaCross()):
-        assert first_look_ahead(strategy, random_history("S", bars, 1)) is None
+        assert find_look_ahead(strategy, random_history("S", bars, 1)) is None

@@ -7,7 +7,7 @@ import pytest
 
 from engine.settings import BacktestSettings
 from research.audit import scaling as module
-from research.audit.scaling import BARS_A_YEAR, MOST_SYMBOLS, YEARS, measure_scaling
+from research.audit.scaling import BARS_PER_YEAR, MOST_SYMBOLS, YEARS, measure_scaling
 from strategies.base import Bars, Signals, Strategy
 from strategies.rsi import Rsi
 from tests.bars import random_history
@@ -36,7 +36,7 @@ def test_every_window_is_run_in_every_round_whatever_the_history_has(
 ):
     SEEN.clear()
     resident = iter(range(100))
-    monkeypatch.setattr(module, "resident_mb", lambda: float(next(resident)))
+    monkeypatch.setattr(module, "measure_resident_mb", lambda: float(next(resident)))
     histories = [random_history(f"S{seed}", bars, seed) for seed in range(7)]
     scaling = measure_scaling(histories, [Counting()], BacktestSettings())
     assert scaling.symbols == MOST_SYMBOLS
@@ -44,7 +44,7 @@ def test_every_window_is_run_in_every_round_whatever_the_history_has(
     samples = next(resident)
     assert samples == len(YEARS) * scaling.rounds >= 12
     assert scaling.memory_slope_mb == pytest.approx(1 / MOST_SYMBOLS)
-    lengths = {years * BARS_A_YEAR for years in YEARS}
+    lengths = {years * BARS_PER_YEAR for years in YEARS}
     assert set(SEEN) == lengths
     for length in lengths:  # warmed up once
         assert SEEN.count(length) == MOST_SYMBOLS * (scaling.rounds + 1)
