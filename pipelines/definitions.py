@@ -77,7 +77,10 @@ def build_defs(
     )
 
 
-with warnings.catch_warnings():
-    # Backfill policies are what makes a universe one run; Dagster says that they are in beta.
-    warnings.simplefilter("ignore", dg.BetaWarning)
-    defs = build_defs(EnvironmentSettings.from_environment(os.environ))
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions for the settings of the environment; Dagster calls this."""
+    with warnings.catch_warnings():
+        # Backfill policies are what makes a universe one run; Dagster says that they are in beta.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return build_defs(EnvironmentSettings.from_environment(os.environ))

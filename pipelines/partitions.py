@@ -26,11 +26,6 @@ def backfill_policy(symbols_per_run: int | None) -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(symbols_per_run)
 
 
-def whole_range(universe: Sequence[str]) -> str:
-    """Return the range of all partitions, as `dagster asset materialize` takes it."""
-    return f"{universe[0]}...{universe[-1]}"
-
-
 def tags_of(first: str, last: str) -> dict[str, str]:
     """Return the tags of a run over a range of partitions, of which there may be one only."""
     return {ONE: first} if first == last else {RANGE_START: first, RANGE_END: last}

@@ -23,7 +23,8 @@ def test_the_packages_import_from_an_installed_wheel(tmp_path: Path):
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"
         f"for name in {PACKAGES!r}: print(__import__(name).__file__)\n"
-        "import pipelines.definitions, resources.dagster_event_log.sqlite\n"
+        "from pipelines.definitions import defs; defs()\n"
+        "import resources.dagster_event_log.sqlite\n"
         "import resources.result_store.schema\n"
         "from importlib.resources import files\n"
         "print(files('migrations').joinpath('versions/0001_create_the_result_store.py').is_file())"

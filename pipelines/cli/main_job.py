@@ -1,24 +1,23 @@
-"""The main job, as `make run` starts it: the whole graph over the whole universe, in one run.
-
-It runs `dagster asset materialize` as anybody would and says what matters of its output; the
-rest is kept in a log file.
-"""
+"""The main job, as `make run` starts it: the whole graph over the whole universe, in one run."""
 
 import argparse
+import gc
 import os
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 from rich.console import Console
 
 from assets.leaderboard import compared
-from pipelines.automation.failure_reason import why_it_failed
-from pipelines.cli.log_parser import RunOutput
+from pipelines.cli.materialize import materialize_all
+from pipelines.cli.progress import Progress
+from pipelines.cli.run_log import logged_to, new_log_file
 from pipelines.cli.summary import print_failures, print_leaderboard, print_places
-from pipelines.partitions import whole_range
+from pipelines.partitions import tags_of
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
 from resources.universe import UniverseError
@@ -28,17 +27,19 @@ from strategies.registry import registered_strategies
 _REFUSED = 2
 _INTERRUPTED = 130
 
-# Said on every use of the command, to whoever reads; the command is documented and kept.
-_SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the main job; return 0, 1 if the run failed, 2 if it was refused before it began."""
-    asked = _parser().parse_args(arguments)
+    given = _parser().parse_args(arguments)
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
-    console, errors = Console(), Console(stderr=True)
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    # What is imported lives as long as this process; collecting it again and again costs 0.5 s.
+    gc.freeze()
+    # Of its own descriptor: the run's log silences that of stdout.
+    terminal = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
+    console, errors = Console(file=terminal, width=Console().width), Console(stderr=True)
     try:
-        return _run(EnvironmentSettings.from_environment(os.environ), asked.symbol, console, errors)
+        return _run(EnvironmentSettings.from_environment(os.environ), given.symbol, console, errors)
     except GauntletError as error:
         errors.print(f"Refused: {error}", style="red", markup=False, soft_wrap=True)
         return _REFUSED
@@ -65,37 +66,37 @@ def _run(
     settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
 ) -> int:
     universe = settings.load_universe().symbols
-    partitions = _partitions(universe, symbol)
+    tags = _partition_tags(universe, symbol)
     resources = build_resources(settings)
     with console.status("Starting PostgreSQL"):
         resources["result_store"].check_reachable()
     _print_heading(console, settings, 1 if symbol else len(universe))
-    output = RunOutput(console, settings.home / "logs")
-    succeeded = _materialize(partitions, output)
+    progress, log, run_id = Progress(console), new_log_file(settings.home / "logs"), str(uuid4())
+    with logged_to(log), progress.shown():
+        reason = materialize_all(settings, run_id, tags, progress)
     manager = resources["result_store"].manager()
-    if output.run_id:
-        print_failures(console, manager.get_failures(output.run_id))
-    if not succeeded:
-        told = f"Failed: {_reason(output)} (log: {output.log})"
+    print_failures(console, manager.get_failures(run_id))
+    if reason is not None:
+        told = f"Failed: {reason} (log: {log})"
         errors.print(told, style="red", markup=False, soft_wrap=True)
         return 1
     terms = resources["market_data"], resources["run_settings"]
     comparison = compared(universe, list(registered_strategies()), *terms)
     print_leaderboard(console, manager.leaderboard(comparison))
-    print_places(console, resources, output.log)
+    print_places(console, resources, log)
     return 0
 
 
-def _partitions(universe: Sequence[str], symbol: str | None) -> list[str]:
-    """Return the options of `dagster asset materialize` that choose the partitions."""
-    if not symbol:
-        return ["--partition-range", whole_range(universe)]
+def _partition_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
+    """Return the tags of a run over one symbol, or over all."""
+    if symbol is None:
+        return tags_of(universe[0], universe[-1])
     if symbol not in universe:
         raise UniverseError(
             f"'{symbol}' is not among the {len(universe)} symbols of the universe."
             f"{did_you_mean(symbol.upper(), universe)}"
         )
-    return ["--partition", symbol]
+    return tags_of(symbol, symbol)
 
 
 def _print_heading(console: Console, settings: EnvironmentSettings, symbols: int) -> None:
@@ -103,36 +104,6 @@ def _print_heading(console: Console, settings: EnvironmentSettings, symbols: int
         f"[bold]{symbols} symbols x {len(registered_strategies())} strategies[/bold], "
         f"source {settings.source}, {settings.start} to {settings.end}"
     )
-
-
-def _materialize(partitions: Sequence[str], output: RunOutput) -> bool:
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
-    command += [*partitions, "-m", "pipelines.definitions"]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
-        command,
-        env=_environment(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    with process:
-        output.follow(process.stdout or [])
-    return process.returncode == 0
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    warnings = ",".join(filter(None, [environ.get("PYTHONWARNINGS"), _SUPERSEDED]))
-    # A range is one run, and Dagster's command refuses to hear of several.
-    ours = {name: text for name, text in environ.items() if name != "GAUNTLET_SYMBOLS_PER_RUN"}
-    return {**ours, "PYTHONWARNINGS": warnings, "PYTHONUNBUFFERED": "1"}
-
-
-def _reason(output: RunOutput) -> str:
-    if output.run_id is None:
-        return output.last_line
-    with dg.DagsterInstance.get() as instance:
-        return why_it_failed(instance, output.run_id)
 
 
 if __name__ == "__main__":

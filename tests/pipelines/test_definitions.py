@@ -9,11 +9,11 @@ import pytest
 
 from assets.checks.catalogue import THRESHOLD_CHECKS
 from pipelines.definitions import build_defs
-from pipelines.partitions import whole_range
 from resources.config.environment import EnvironmentSettings
 from strategies.registry import registered_strategies
 
 ROOT = Path(__file__).resolve().parents[2]
+LOAD = "from pipelines.definitions import defs; defs()"
 HEAVY = [
     "alembic",
     "bokeh_sampledata",
@@ -76,7 +76,6 @@ def test_the_partitions_are_the_symbols_of_the_universe_in_its_order():
     listed = (ROOT / "universe.csv").read_text().splitlines()[1:]
     assert symbols == [line.split(",")[0] for line in listed]
     assert len(symbols) == 110
-    assert whole_range(symbols) == f"{symbols[0]}...{symbols[-1]}"
 
 
 def test_the_sample_source_brings_its_own_universe():
@@ -122,15 +121,22 @@ def audit(event, arguments):
         opened.append(arguments[0])
 import dagster
 sys.addaudithook(audit)
-import pipelines.definitions
+from pipelines.definitions import defs
+defs()
 print([name for name in {HEAVY!r} if name in sys.modules], opened)
 """
     assert _python(program) == "[] []"
 
 
+def test_importing_has_no_effects():
+    """The environment is read, and definitions are built, when Dagster asks for them."""
+    program = f"import gc, os; os.environ['GAUNTLET_SOURCE'] = 'none'; {LOAD.partition(';')[0]}"
+    assert _python(f"{program}; print(gc.isenabled(), gc.get_freeze_count())") == "True 0"
+
+
 def test_loading_leaves_nothing_behind(tmp_path: Path):
     (tmp_path / "universe.csv").write_text("symbol\nAAPL\n")
-    _python("import pipelines.definitions", cwd=tmp_path)
+    _python(LOAD, cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["universe.csv"]
 
 
@@ -164,7 +170,7 @@ def test_a_bad_universe_keeps_the_location_from_loading_with_one_clear_line(
 ):
     (tmp_path / "universe.csv").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-c", "import pipelines.definitions"],
+        [sys.executable, "-c", LOAD],
         capture_output=True,
         text=True,
         check=False,

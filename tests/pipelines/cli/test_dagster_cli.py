@@ -10,22 +10,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from resources.result_store.resource import ResultStore
+from tests.pipelines.cli.command import ROOT, lay_out, materialized
 from tests.postgres import stop_server
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Lend a project's folder where the embedded server may live (not pytest's, see postgres)."""
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-cli-"))
-    for name in ("dagster.yaml", "workspace.yaml"):
-        shutil.copy(ROOT / name, folder)
-    (folder / "universe.csv").write_text("symbol\nAAPL\nMSFT\nGOOGL\nAMZN\n")
+    lay_out(folder, ["AAPL", "MSFT", "GOOGL", "AMZN"])
     yield folder
     shutil.rmtree(folder)
 
@@ -43,22 +39,10 @@ def _materialize(folder: Path, *partitions: str) -> subprocess.CompletedProcess[
     )
 
 
-def _materialized(folder: Path, *path: str) -> set[str]:
-    history = folder / ".data" / "dagster"
-    with dg.DagsterInstance.local_temp(
-        str(history),  # where no dagster.yaml is: Dagster's own storage reads what ours wrote
-        overrides={
-            "storage": {"sqlite": {"base_dir": str(history)}},
-            "telemetry": {"enabled": False},
-        },
-    ) as instance:
-        return instance.get_materialized_partitions(dg.AssetKey(path))
-
-
 def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(folder: Path):
     one = _materialize(folder, "--partition", "AAPL")
     assert one.returncode == 0, one.stderr
-    assert _materialized(folder, "backtests", "rsi") == {"AAPL"}
+    assert materialized(folder, "backtests", "rsi") == {"AAPL"}
     assert "equal-weight universe: 1 of 4 symbols have prices; at least 4" in one.stderr
     terms = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
     config = json.dumps({"resources": {"run_settings": {"config": terms}}})
@@ -66,8 +50,8 @@ def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(f
     assert ranged.returncode == 0, ranged.stderr
     assert "equal-weight universe: 4 of 4 symbols" in ranged.stderr
     everything = {"AAPL", "MSFT", "GOOGL", "AMZN"}
-    assert _materialized(folder, "prices") == everything
-    assert _materialized(folder, "backtest_summaries") == everything
+    assert materialized(folder, "prices") == everything
+    assert materialized(folder, "backtest_summaries") == everything
     assert (folder / ".data/postgres").exists()
     messages = [line for line in ranged.stderr.splitlines() if " - dagster - " in line]
     assert len(messages) < 10, "the console shows messages, not the events of the bookkeeping"

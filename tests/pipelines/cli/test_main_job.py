@@ -1,55 +1,55 @@
 """`make run` as its user sees it: real processes in a folder of their own."""
 
-import os
-import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.manager import BacktestPersistenceManager
 from strategies.registry import registered_strategies
+from tests.pipelines.cli.command import (
+    SYMBOLS,
+    history,
+    lay_out,
+    log_of,
+    materialized,
+    run_main_job,
+    start_main_job,
+)
 
-ROOT = Path(__file__).resolve().parents[3]
-SYMBOLS = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META", "NVDA"]
+HELD_WITHIN = 120.0
+_FAULT = """
+from pathlib import Path
+from resources.run_artifacts.backtest_files import BacktestFiles
+def write(self, *rest):
+    {body}
+BacktestFiles.write = write
+"""
+HOLD = _FAULT.format(body="import time; Path('held').touch(); time.sleep(600)")
+FULL = _FAULT.format(
+    body="import warnings; print('stray'); warnings.warn('odd'); raise OSError('the disk is full')"
+)
+BROKEN_DEFINITIONS = """
+import pipelines.definitions
+def build(*_, **__): raise TypeError("two\\nlines")
+pipelines.definitions.build_checks = build
+"""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a project's folder with a small universe."""
-    for name in ("dagster.yaml", "workspace.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "universe.csv").write_text("symbol\n" + "\n".join(SYMBOLS) + "\n")
+    lay_out(tmp_path, SYMBOLS)
     return tmp_path
 
 
-def _environment(database: str | None, **variables: str) -> dict[str, str]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("GAUNTLET_", "DAGSTER_")) and name != "DATABASE_URL"
-    }
-    given = {"DATABASE_URL": database} if database else {}
-    return {**inherited, "GAUNTLET_START": "2023-01-01", "COLUMNS": "80", **given, **variables}
-
-
-def _run(
-    folder: Path, database: str | None, *options: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.main_job", *options],
-        cwd=folder,
-        env=_environment(database, **variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path, database: str):
-    done = _run(folder, database)
+    done = run_main_job(folder, database)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
@@ -71,20 +71,36 @@ def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path,
     ranking = BacktestPersistenceManager(engine).leaderboard()
     assert ranking["symbols"].to_list() == [7] * strategies
     engine.dispose()
+    _holds_the_run(log_of(folder))
+
+
+def _holds_the_run(log: str) -> None:
+    assert " INFO prices - 7 of 7 symbols in " in log
+    assert " DEBUG backtests - STEP_SUCCESS - " in log
+    assert " - ASSET_CHECK_EVALUATION - Asset check 'success_rate_above_threshold' on " in log
+    assert "ASSET_MATERIALIZATION" not in log
+    assert log.count("\n") < 200
 
 
 def test_symbols_that_fail_are_named_and_the_others_are_ranked(folder: Path, database: str):
     prices = _prices(folder, SYMBOLS[:6])
-    done = _run(folder, database, GAUNTLET_SOURCE="files", GAUNTLET_PRICES=str(prices))
+    files = {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": str(prices)}
+    done = run_main_job(folder, database, GAUNTLET_SYMBOLS_PER_RUN="2", **files)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 symbols failed:" in done.stdout
     assert "prices: NVDA:" in done.stdout
     assert "Leaderboard" in done.stdout
+    assert materialized(folder, "prices") == set(SYMBOLS[:6])
+    with history(folder) as instance:
+        (run,) = instance.get_runs()
+    assert run.job_name == "__ASSET_JOB"
+    assert run.run_config == {}
+    assert dg.AssetKey("leaderboard") in (run.asset_selection or ())
 
 
-def test_a_broken_gate_gives_one_clear_line_and_a_non_zero_exit(folder: Path, database: str):
+def test_a_broken_limit_gives_one_line_and_exit_status_1(folder: Path, database: str):
     prices = _prices(folder, SYMBOLS[:4])
-    done = _run(folder, database, GAUNTLET_SOURCE="files", GAUNTLET_PRICES=str(prices))
+    done = run_main_job(folder, database, GAUNTLET_SOURCE="files", GAUNTLET_PRICES=str(prices))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(
@@ -92,6 +108,59 @@ def test_a_broken_gate_gives_one_clear_line_and_a_non_zero_exit(folder: Path, da
         "4 of 7 symbols succeeded: 57.1%, limit 85%."
     )
     assert "Leaderboard" not in done.stdout
+
+
+def test_a_limit_of_the_environment_fails_the_run(folder: Path, database: str):
+    limit = "GAUNTLET_LIMIT_WALL_SECONDS"
+    limits = {limit: "0.002", f"{limit}_WARNING": "0.001"}
+    done = run_main_job(folder, database, "--symbol", "AAPL", **limits)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Failed: check wall_time_below_threshold of backtests/")
+    assert "ERROR backtests_gates - STEP_FAILURE" in log_of(folder)
+    assert materialized(folder, "backtests", "rsi") == {"AAPL"}
+    assert materialized(folder, "backtest_summaries") == set()
+
+
+def test_an_error_in_a_step_is_told_in_one_line_and_logged(folder: Path, database: str):
+    process = start_main_job(folder, database, FULL)
+    shown, errors = process.communicate()
+    assert process.returncode == 1
+    (line,) = errors.splitlines()
+    assert line.startswith("Failed: backtests: OSError: the disk is full (log: ")
+    assert "stray" not in shown
+    log = log_of(folder)
+    assert "ERROR backtests - STEP_FAILURE" in log
+    assert '  File "<string>", line' in log, "the traceback"
+    assert "UserWarning: odd" in log
+    assert materialized(folder, "prices") == set(SYMBOLS)
+
+
+def test_an_error_in_the_definitions_is_told_in_one_line_and_logged(folder: Path, database: str):
+    process = start_main_job(folder, database, BROKEN_DEFINITIONS)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    (line,) = errors.splitlines()
+    assert line.startswith("Failed: TypeError: two lines (log: ")
+    assert "Traceback (most recent call last)" in log_of(folder)
+
+
+def test_an_interrupted_run_is_canceled_and_what_it_finished_is_kept(folder: Path, database: str):
+    process = start_main_job(folder, database, HOLD)
+    deadline = time.monotonic() + HELD_WITHIN
+    while not (folder / "held").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    shown, errors = process.communicate()
+    assert process.returncode == 130, shown
+    assert errors.splitlines() == ["Interrupted; what was finished is kept."]
+    with history(folder) as instance:
+        (run,) = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.CANCELED
+    assert materialized(folder, "prices") == set(SYMBOLS)
+    assert materialized(folder, "backtests", "rsi") == set()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +180,7 @@ def test_a_broken_gate_gives_one_clear_line_and_a_non_zero_exit(folder: Path, da
 def test_bad_input_is_refused_in_one_line_before_anything_is_made(
     folder: Path, variables: dict[str, str], message: str
 ):
-    done = _run(folder, None, **variables)
+    done = run_main_job(folder, None, **variables)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("Refused: ")
@@ -121,14 +190,14 @@ def test_bad_input_is_refused_in_one_line_before_anything_is_made(
 
 
 def test_one_symbol_of_the_universe_may_be_run_alone(folder: Path, database: str):
-    done = _run(folder, database, "--symbol", "TSLA")
+    done = run_main_job(folder, database, "--symbol", "TSLA")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("1 symbols x ")
     assert [path.name for path in (folder / ".data/prices").rglob("*.parquet")] == ["TSLA.parquet"]
 
 
 def test_a_symbol_that_is_not_in_the_universe_is_refused_in_one_line(folder: Path):
-    done = _run(folder, None, "--symbol", "TSLX")
+    done = run_main_job(folder, None, "--symbol", "TSLX")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line == (
