@@ -74,10 +74,10 @@ def _materialize(
 
 
 def _cancel_if_interrupted(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> None:
-    """Have a run end as canceled whose step was interrupted.
+    """Report a run whose step was interrupted as canceling, so that it ends as canceled.
 
-    Dagster takes the interrupt of a run that nobody has asked to cancel for a crash, which its
-    daemon repeats and which is reported to people.
+    Dagster takes an interrupt that nobody asked it for as a failure of the run, and what fails in
+    a failed run by a transient error `retry_failed` repeats.
     """
     event = entry.dagster_event
     interrupted = (
