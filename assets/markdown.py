@@ -1,4 +1,4 @@
-"""Tables as the Dagster page shows them."""
+"""Tables in Markdown, as the Dagster UI shows them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 def markdown_table(frame: "pl.DataFrame") -> str:
     """Return a table in Markdown: floats with three digits, and a dash for what is undefined.
 
-    Cells are not padded: of more than 1,000 characters the page shows a link only.
+    Cells are not padded: the UI shows only a link for more than 1,000 characters.
     """
     aligned = ["--:" if dtype.is_numeric() else "---" for dtype in frame.dtypes]
-    cells = [[_cell(value) for value in row] for row in frame.rows()]
+    cells = [[_render_cell(value) for value in row] for row in frame.rows()]
     return "\n".join(f"|{'|'.join(line)}|" for line in [frame.columns, aligned, *cells])
 
 
-def _cell(value: Any) -> str:
+def _render_cell(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Work done by several threads, its results taken in order."""
+"""Runs work in threads and returns its results in order."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -8,30 +8,30 @@ from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _AHEAD = 2
-"""So many items a thread are begun before they are asked for; more would only fill memory."""
+"""Items per thread that are started ahead of time; more would only fill memory."""
 
 
 def map_ordered(
-    work: Callable[[Item], Answer], items: Sequence[Item], threads: int
-) -> Generator[Callable[[], Answer]]:
-    """Yield for each item, in order, a function that returns what `work` does, or raises it.
+    work: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> Generator[Callable[[], Result]]:
+    """Yield for each item, in order, a function that returns or raises the result of `work`.
 
-    With one thread the work is done when the function is called, by who calls it.
+    With one thread the work is done by the caller, when the function is called.
     """
     if threads <= 1:
         yield from (partial(work, item) for item in items)
         return
     waiting = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="fetch") as pool:
-        begun: deque[Future[Answer]] = deque()
+        started: deque[Future[Result]] = deque()
         try:
-            begun.extend(pool.submit(work, item) for item in islice(waiting, _AHEAD * threads))
-            while begun:
-                yield begun.popleft().result
-                begun.extend(pool.submit(work, item) for item in islice(waiting, 1))
+            started.extend(pool.submit(work, item) for item in islice(waiting, _AHEAD * threads))
+            while started:
+                yield started.popleft().result
+                started.extend(pool.submit(work, item) for item in islice(waiting, 1))
         finally:
-            for future in begun:  # of a run that ends early
+            for future in started:  # the caller stopped early
                 future.cancel()

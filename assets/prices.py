@@ -1,4 +1,4 @@
-"""Daily bars, one partition a symbol, in the price store."""
+"""Daily bars, one partition per symbol, in the price store."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 def provider_pool(source: str) -> str | None:
-    """Return the pool of steps that ask a source's provider; None for sources that are near.
+    """Return the pool of steps that fetch from a remote provider; None for local sources.
 
-    Its limit is in dagster.yaml. The provider is spared by its budget, whatever the limit: the pool
-    keeps runs that would but wait for each other's requests in the queue.
+    Its limit is in dagster.yaml. The rate limiter protects the provider, whatever that limit; the
+    pool queues runs that would only wait for each other's requests.
     """
     return f"provider_{source}" if source in THROTTLED else None
 
@@ -53,8 +53,8 @@ def build_prices(
         kinds={"polars", "parquet"},
         owners=[DATA_ENGINEERING],
         code_version="1",
-        description="Daily bars of a symbol, raw and with their adjustment factor; the window "
-        "and a warm-up before it. One Parquet file a symbol in the price store.",
+        description="Daily bars of a symbol, raw and with their adjustment factor, for the window "
+        "and a warm-up before it. One Parquet file per symbol in the price store.",
     )
     def prices(
         context: dg.AssetExecutionContext,
@@ -64,12 +64,12 @@ def build_prices(
         result_store: ResultStore,
         thresholds: Thresholds,
     ):
-        # What makes no sense is refused here already, before anything is fetched.
+        # Invalid settings are refused before anything is fetched.
         run_settings.check()
         days = run_settings.history_start(), run_settings.window().end
         source = market_data.open_source()
         fetcher = Fetcher(source, price_store)
-        stage = _Stage(context, source, fetcher, price_store, thresholds)
+        stage = _PricesStage(context, source, fetcher, price_store, thresholds)
         stage.run(universe, *days)
         run_log = RunLog(result_store, stage.source.name, run_settings.window(), universe)
         window = run_settings.window()
@@ -78,7 +78,7 @@ def build_prices(
         close_stage(context, run_log, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {
-            symbol: MaterializedPartition(bars.data_version, _metadata(bars))
+            symbol: MaterializedPartition(bars.data_version, _build_metadata(bars))
             for symbol, bars in stage.stored.items()
         }
         yield from report_partitions(context, {PRICES_KEY: made}, upstream={})
@@ -87,8 +87,8 @@ def build_prices(
 
 
 @dataclass
-class _Stage:
-    """One execution of the step: fetch, store and inspect each symbol's bars."""
+class _PricesStage:
+    """One execution of the step: fetches, stores and inspects each symbol's bars."""
 
     context: dg.AssetExecutionContext
     source: PriceSource
@@ -98,7 +98,7 @@ class _Stage:
     meter: StageMeter = field(default_factory=StageMeter)
     stored: dict[str, StoredBars] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    # By rule of quality and symbol, what is suspicious.
+    # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def run(self, universe: Universe, start: date, end: date) -> None:
@@ -107,11 +107,11 @@ class _Stage:
             return listed, self.fetcher.fetch(symbol, listed)
 
         symbols = self.context.partition_keys
-        # Fetched by several threads perhaps, and stored by this one, in the symbols' order.
-        answers = map_ordered(fetch, symbols, self.fetcher.threads)
+        # Fetched by one or more threads, and stored by this one in the order of the symbols.
+        pending = map_ordered(fetch, symbols, self.fetcher.threads)
         for symbol in with_progress(self.context, symbols, "symbols fetched"):
             try:
-                self.stored[symbol] = self._store(symbol, *next(answers)())
+                self.stored[symbol] = self._store(symbol, *next(pending)())
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
             self.meter.sample()
@@ -129,30 +129,30 @@ class _Stage:
 
     def _store(self, symbol: str, listed: "Span", fetched: Fetched) -> StoredBars:
         stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.asked)
-        for news in _news(symbol, stored):
-            self.context.log.warning(news)
-        # Read back: what is judged is what backtests will be given.
+        for change in _describe_changes(symbol, stored):
+            self.context.log.warning(change)
+        # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         for rule, text in suspicions(symbol, kept, listed[1], self.thresholds).items():
             self.offenders[rule][symbol] = text
         return stored
 
 
-def _news(symbol: str, stored: StoredBars) -> list[str]:
-    """Return what became of bars that were stored before, for the run's log."""
-    news = []
+def _describe_changes(symbol: str, stored: StoredBars) -> list[str]:
+    """Return what happened to bars that were stored before, for the run's log."""
+    changes = []
     if stored.quarantined:
-        news.append(f"{symbol}: its stored file was corrupt; moved to {stored.quarantined}")
+        changes.append(f"{symbol}: its stored file was corrupt; moved to {stored.quarantined}")
     if stored.revision:
         revision = stored.revision
-        news.append(
+        changes.append(
             f"{symbol}: {stored.outcome}, {revision.changed_bars} bars differ from "
-            f"{revision.first_changed} on; the old ones are kept in {revision.path}"
+            f"{revision.first_changed} on; the superseded bars are kept in {revision.path}"
         )
-    return news
+    return changes
 
 
-def _metadata(stored: StoredBars) -> dict[str, Any]:
+def _build_metadata(stored: StoredBars) -> dict[str, Any]:
     revision = stored.revision
     kept = {"quarantined": dg.MetadataValue.path(stored.quarantined)} if stored.quarantined else {}
     if revision:

@@ -1,7 +1,7 @@
-"""What each stage does at its end: record its profile, log its failures, fail if it made nothing.
+"""The end of each stage: record its profile, log its failures, fail if it has no results.
 
-A stage is an asset that works through a run's symbols: prices, backtests, summaries. It accounts
-for each of them; its profile is the measurement that the checks judge.
+A stage is the step of an asset that processes a run's symbols: prices, backtests, summaries. Its
+profile is the measurement that the checks judge.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from engine.failure import Failure
 from research.audit.stage_profile import BacktestsProfile, StageProfile
 from resources.result_store.run_records import RunLog
 
-_SHOWN = 5
+_FAILURES_LOGGED = 5
 
 
 def close_stage(
@@ -22,12 +22,12 @@ def close_stage(
     profile: StageProfile,
     failures: Sequence[Failure],
 ) -> None:
-    """Record the stage in the run log and say in Dagster's log how it went."""
+    """Record the stage's profile and failures, and summarize them in Dagster's log."""
     run_log.record(context.run, stage, profile, failures)
-    for failure in failures[:_SHOWN]:
-        context.log.warning(_line(failure))
-    if len(failures) > _SHOWN:
-        context.log.warning(f"... and {len(failures) - _SHOWN} more failures of {stage}")
+    for failure in failures[:_FAILURES_LOGGED]:
+        context.log.warning(_format_failure(failure))
+    if len(failures) > _FAILURES_LOGGED:
+        context.log.warning(f"... and {len(failures) - _FAILURES_LOGGED} more failures of {stage}")
     context.log.info(
         f"{profile.succeeded} of {profile.requested} symbols "
         f"in {profile.wall_seconds:.1f} s{_describe_cache(profile)}"
@@ -43,25 +43,25 @@ def _describe_cache(profile: StageProfile) -> str:
 
 
 def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
-    """End the step when it has no partition to show for itself.
+    """Fail the step if it materialized no partition.
 
     Raises
     ------
     dagster.Failure
-        Whose first line is the reason of the first failure.
+        With the reason of the first failure.
     """
     if made:
         return
     if not failures:
-        raise dg.Failure("Nothing to work on: see what failed upstream.", allow_retries=False)
+        raise dg.Failure("Nothing to process: see what failed upstream.", allow_retries=False)
     raise failure_of(failures)
 
 
 def failure_of(failures: Sequence[Failure]) -> dg.Failure:
-    """Return what ends a step for the sake of its symbols: the first one's reason."""
+    """Return the failure of a step whose symbols failed: with the reason of the first."""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    return dg.Failure(_line(failures[0]) + more, allow_retries=False)
+    return dg.Failure(_format_failure(failures[0]) + more, allow_retries=False)
 
 
-def _line(failure: Failure) -> str:
+def _format_failure(failure: Failure) -> str:
     return f"{failure.error_class}: {failure.message}"

@@ -5,11 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
-from assets.partitions.partition_reporting import (
-    is_part_of_this_run,
-    report_partitions,
-    upstream_of,
-)
+from assets.partitions.partition_reporting import report_partitions
+from assets.partitions.upstream import find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.code_version import code_version
 from engine.failure import Failure
@@ -55,7 +52,7 @@ def build_backtests(
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
         requested = context.partition_keys
-        prices = upstream_of(context, PRICES_KEY, requested)
+        prices = find_upstream(context, PRICES_KEY, requested)
         stage = BacktestStage(
             context,
             requested,

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import dagster as dg
 
 from assets.checks.check_outcomes import CheckOutcome, not_measured
-from assets.partitions.partition_reporting import is_part_of_this_run, lineage
+from assets.partitions.upstream import is_part_of_this_run, trace_lineage
 from research.audit.stage_profile import StageProfile
 from resources.config.thresholds import Thresholds
 from resources.result_store.resource import ResultStore
@@ -162,6 +162,6 @@ def _runs_to_judge(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> 
     the run that materialized its asset last.
     """
     if is_part_of_this_run(context, key):
-        return tuple(lineage(context))
+        return tuple(trace_lineage(context))
     newest = context.instance.get_latest_materialization_event(key)
     return (newest.run_id,) if newest else ()

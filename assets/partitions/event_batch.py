@@ -1,7 +1,7 @@
 """Events that a step logs, handed to Dagster as one batch.
 
-`context.log_event` stores each event by itself; a storage that takes batches is asked once for all
-of them. Dagster has this for its own events only, so that this module reaches into the context.
+`context.log_event` stores each event by itself; a storage that takes batches is called once for
+all of them. Dagster does that for its own events only, so this module reaches into the context.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from dagster._core.events import (
 def log_materializations(
     context: dg.AssetExecutionContext, materializations: Sequence[dg.AssetMaterialization]
 ) -> None:
-    """Log what a step has made, as `context.log_event` does for one; all are stored on return."""
+    """Log materializations as `context.log_event` logs one; all are stored on return."""
     step = context.op_execution_context
     batch, last = generate_event_batch_id(), len(materializations) - 1
     for number, materialization in enumerate(materializations):

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.partitions.partition_reporting import materializations
+from assets.partitions.upstream import fetch_materializations
 from resources.result_store.resource import ResultStore
 
 ATTEMPT = "gauntlet/attempt"
@@ -142,4 +142,4 @@ def _made(
     wanted = dg.AssetRecordsFilter(
         asset_key=key, asset_partitions=sorted(symbols), after_timestamp=since.timestamp()
     )
-    return {str(record.partition_key) for record in materializations(instance, wanted)}
+    return {str(record.partition_key) for record in fetch_materializations(instance, wanted)}

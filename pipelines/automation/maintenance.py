@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
-from assets.partitions.partition_reporting import newest_by_partition
+from assets.partitions.upstream import fetch_newest_by_partition
 from pipelines.automation.nightly import TIMEZONE
 from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
@@ -133,7 +133,7 @@ def referred_to(instance: dg.DagsterInstance) -> set[str]:
     for key in instance.all_asset_keys():
         newest = instance.get_latest_materialization_event(key)
         found |= {newest.run_id} if newest else set()
-        found |= {record.run_id for record in newest_by_partition(instance, key)}
+        found |= {record.run_id for record in fetch_newest_by_partition(instance, key)}
     return found
 
 

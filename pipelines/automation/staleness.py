@@ -21,7 +21,7 @@ from dagster._core.definitions.data_version import CODE_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
-from assets.partitions.partition_reporting import newest_by_partition
+from assets.partitions.upstream import fetch_newest_by_partition
 from pipelines.partitions import partition_tags, tags_of, unbroken_ranges
 
 NEW_SYMBOL = "new_symbol"
@@ -162,7 +162,7 @@ def _stale(
     """Return the symbols whose newest materialization is of another version of the code."""
     newest = {
         record.partition_key: (event.tags or {}).get(CODE_VERSION_TAG)
-        for record in newest_by_partition(instance, key)
+        for record in fetch_newest_by_partition(instance, key)
         if (event := record.asset_materialization)
     }
     # What somebody has reported by hand has no version, and is left alone.

@@ -23,7 +23,7 @@ LEAST_SHARE = Fraction(85, 100)
 """Of the universe's symbols, those that need usable prices for it to be the universe.
 
 The share of a run's symbols that have to succeed (`resources.config.thresholds`): after a run that
-passed its gates there is a benchmark, and a few fetched symbols do not pass for the whole.
+passed its checks there is a benchmark, and a few fetched symbols do not stand in for the whole.
 """
 
 

@@ -1,4 +1,4 @@
-"""A run that is killed leaves nothing half-done, and a run after it gives what it would have."""
+"""A killed run leaves nothing half-done, and the next run produces the same results."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.project import END, START, SYMBOLS, Project
 
 FEW = (SYMBOLS[0], SYMBOLS[4])
 
-# Runs the graph in a process of its own, and says so when it has come to saving the rows.
+# Runs the graph in a process of its own, and prints when it is about to save the rows.
 RUN_AND_STOP = """
 import sys, time
 from pathlib import Path
@@ -61,7 +61,7 @@ def _rows(project: Project) -> pl.DataFrame:
     return pl.DataFrame(plain).sort("id")
 
 
-def test_killed_between_prices_and_rows_it_is_run_again_as_if_nothing_had_been(project: Project):
+def test_a_run_after_one_killed_before_its_rows_has_all_results(project: Project):
     _killed_before_its_rows(project)
     assert project.materialized("prices") == set(SYMBOLS[:5])
     assert not project.materialized("backtest_summaries")
@@ -69,14 +69,14 @@ def test_killed_between_prices_and_rows_it_is_run_again_as_if_nothing_had_been(p
     again = project.run(FEW)
     assert again.success, project.why(again)
     assert project.materialized("backtest_summaries") == set(SYMBOLS[:5])
-    after_the_kill = _rows(project)
-    assert after_the_kill.height == 5 * 2
+    after_kill = _rows(project)
+    assert after_kill.height == 5 * 2
     undisturbed = project.run(FEW)
     assert undisturbed.success
-    assert _rows(project).equals(after_the_kill)
+    assert _rows(project).equals(after_kill)
 
 
-def test_a_corrupt_file_is_named_and_the_next_run_fetches_it_again(project: Project):
+def test_a_corrupt_file_is_named_and_fetched_again(project: Project):
     assert project.run(FEW).success
     store = project.resource("price_store")
     path = Path(store.path_of("files", "S02"))

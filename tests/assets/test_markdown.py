@@ -1,4 +1,4 @@
-"""Tables as the Dagster page shows them."""
+"""Tables in Markdown."""
 
 import polars as pl
 
@@ -7,7 +7,7 @@ from assets.markdown import markdown_table
 from strategies.registry import registered_strategies
 
 
-def test_floats_have_three_digits_and_what_is_undefined_is_a_dash():
+def test_floats_have_three_digits_and_undefined_is_a_dash():
     frame = pl.DataFrame({"symbol": ["A", "B"], "trades": [7, 0], "sharpe_ratio": [1.23456, None]})
     assert markdown_table(frame).splitlines() == [
         "|symbol|trades|sharpe_ratio|",
@@ -17,7 +17,7 @@ def test_floats_have_three_digits_and_what_is_undefined_is_a_dash():
     ]
 
 
-def test_the_ranking_of_all_strategies_is_short_enough_for_the_page_to_show_it():
+def test_the_ranking_is_short_enough_for_the_ui_to_show():
     ranking = pl.DataFrame(
         [
             dict.fromkeys(_SHOWN, -10.125) | {"rank": 1, "strategy": name} | COUNTS

@@ -1,4 +1,4 @@
-"""Prices: what is stored, and that bad bars never replace good ones."""
+"""Prices: what is stored, and that invalid bars never replace valid ones."""
 
 import logging
 from datetime import date
@@ -22,7 +22,7 @@ def test_bars_are_stored_from_the_warm_up_to_the_end(project: Project):
     assert bars["date"].max() == date(2022, 12, 30) <= END
 
 
-def test_the_metadata_says_what_is_stored(project: Project):
+def test_the_metadata_describes_what_is_stored(project: Project):
     result = _prices(project)
     (event,) = result.asset_materializations_for_node("prices")
     stored = _store(project).read("files", "S00")
@@ -32,7 +32,7 @@ def test_the_metadata_says_what_is_stored(project: Project):
     assert event.metadata["path"].value == _store(project).path_of("files", "S00")
 
 
-def test_bars_that_the_feed_has_revised_are_told_in_the_log_and_on_the_partition(project: Project):
+def test_revised_bars_are_in_the_log_and_the_metadata(project: Project):
     assert _prices(project).success
     before = _store(project).read("files", "S00")
     lines = project.feed("S00").read_text().splitlines()
@@ -57,13 +57,11 @@ def test_bars_that_the_feed_has_revised_are_told_in_the_log_and_on_the_partition
         for entry in project.instance.all_logs(result.run_id)
         if entry.level == logging.WARNING
     ]
-    assert (
-        f"S00: revised, 2 bars differ from {day} on; the old ones are kept in {revision.path}"
-        in (warnings)
-    )
+    told = f"S00: revised, 2 bars differ from {day} on; the superseded bars are kept in "
+    assert told + revision.path in warnings
 
 
-def test_bad_bars_leave_the_good_ones_of_an_earlier_run(project: Project):
+def test_invalid_bars_do_not_replace_those_of_an_earlier_run(project: Project):
     assert _prices(project).success
     before = _store(project).read("files", "S00")
     project.spoil("S00")
@@ -71,7 +69,7 @@ def test_bad_bars_leave_the_good_ones_of_an_earlier_run(project: Project):
     assert _store(project).read("files", "S00").equals(before)
 
 
-def test_a_missing_folder_of_prices_fails_the_run_with_one_line(project: Project):
+def test_a_missing_prices_folder_fails_the_run_in_one_line(project: Project):
     for symbol in SYMBOLS:
         project.feed(symbol).unlink()
     project.feed("S00").parent.rmdir()
@@ -96,7 +94,7 @@ def test_run_config_overrides_the_source_and_the_window(project: Project):
     assert bars["date"].max() == date(2023, 3, 31)
 
 
-def test_run_config_may_override_one_setting_and_leave_the_others(project: Project):
+def test_run_config_overrides_one_setting_alone(project: Project):
     config = {"resources": {"run_settings": {"config": {"warmup_days": 0}}}}
     assert project.run("S00", selection=["prices"], run_config=config).success
     bars = _store(project).read("files", "S00")
@@ -104,7 +102,7 @@ def test_run_config_may_override_one_setting_and_leave_the_others(project: Proje
     assert bars["date"].max() == date(2022, 12, 30)
 
 
-def test_a_setting_that_makes_no_sense_fails_the_run_with_one_line(project: Project):
+def test_an_invalid_setting_fails_the_run_in_one_line(project: Project):
     config = {"resources": {"run_settings": {"config": {"warmup_days": -1}}}}
     result = project.run("S00", selection=["prices"], run_config=config)
     assert not result.success
@@ -113,11 +111,11 @@ def test_a_setting_that_makes_no_sense_fails_the_run_with_one_line(project: Proj
     )
 
 
-def test_bars_that_the_feed_withdrew_are_not_passed_off_as_todays(project: Project):
+def test_bars_that_the_feed_withdrew_are_not_used(project: Project):
     assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
     lines = project.feed("S03").read_text().splitlines()
     project.feed("S03").write_text("\n".join(lines[:-40]))
-    # A check would stop at bars that are so far behind.
+    # The check would fail on bars that are so far behind.
     config = {"resources": {"thresholds": {"config": {"stale_sessions": 100}}}}
     selection = ["prices", "backtests/rsi", "backtest_summaries"]
     assert project.run("S03", selection=selection, run_config=config).success

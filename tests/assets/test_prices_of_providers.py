@@ -1,4 +1,4 @@
-"""Prices from a provider far away: a run on a server of this machine that answers as Yahoo does."""
+"""Prices from a remote provider: runs on a local server that answers as Yahoo does."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -22,7 +22,7 @@ START = date(2022, 1, 3)
 
 @pytest.fixture
 def yahoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
-    """Lend a server that lists the project's symbols, and to which the source is pointed."""
+    """Lend a server that lists the project's symbols, and is the URL of the source."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
     _breaker.cache_clear()
     with YahooServer.running() as server:
@@ -49,7 +49,7 @@ def _definitions(project: Project) -> dg.Definitions:
 def _run(
     project: Project, partitions: str | tuple[str, str] = FIVE, **config: Any
 ) -> tuple[dg.ExecuteInProcessResult, Mapping[str, Any]]:
-    """Materialize prices; return the run, and what it recorded of itself."""
+    """Materialize prices; return the run and its stored profile."""
     run_config = {"resources": {"market_data": {"config": {"backoff_seconds": 0, **config}}}}
     result = project.run(
         partitions,
@@ -76,9 +76,7 @@ def test_bars_are_fetched_by_several_threads_and_stored_in_order(
     assert store.read("yahoo", "S00").equals(yahoo.listed["S00"].bars)
 
 
-def test_the_next_run_fetches_only_what_is_new_and_says_what_it_saved(
-    project: Project, yahoo: YahooServer
-):
+def test_the_next_run_fetches_only_new_bars(project: Project, yahoo: YahooServer):
     whole = yahoo.listed["S00"].bars
     yahoo.listed["S00"] = Listed(whole.filter(pl.col("date") < date(2022, 12, 1)))
     thresholds = {"resources": {"thresholds": {"config": {"stale_sessions": 100}}}}
@@ -102,7 +100,7 @@ def test_the_next_run_fetches_only_what_is_new_and_says_what_it_saved(
     assert profile["source_bars_saved"] == 0
 
 
-def test_a_symbol_without_an_answer_fails_alone_for_a_reason_that_passes(
+def test_an_unanswered_symbol_fails_alone_with_a_transient_error(
     project: Project, yahoo: YahooServer
 ):
     yahoo.next("S02", *[Answer(503)] * 2)
@@ -118,18 +116,18 @@ def test_a_symbol_without_an_answer_fails_alone_for_a_reason_that_passes(
     assert profile["source_requests"] == len(yahoo.asked) == 6
 
 
-def test_a_provider_that_is_down_is_left_alone_soon(project: Project, yahoo: YahooServer):
+def test_a_provider_that_is_down_opens_the_circuit(project: Project, yahoo: YahooServer):
     yahoo.always = Answer(503)
     result, _ = _run(project, (SYMBOLS[0], SYMBOLS[-1]), attempts=2)
     assert not result.success
-    # Of its own, or as the reason why it was not asked again.
+    # Its own error, or the reason why the circuit is open.
     assert "Yahoo failed (HTTP 503)" in project.why(result)
     assert len(yahoo.asked) < 2 * len(SYMBOLS)
     classes = {row["error_class"] for row in project.manager.get_failures(result.run_id)}
     assert {"CircuitOpenError"} <= classes <= {"SourceUnavailableError", "CircuitOpenError"}
 
 
-def test_steps_that_ask_a_provider_are_in_its_pool_and_others_in_none(project: Project):
+def test_only_steps_that_fetch_from_a_provider_have_a_pool(project: Project):
     assert provider_pool("yahoo") == "provider_yahoo"
     for definitions, pool in [
         (_definitions(project), "provider_yahoo"),

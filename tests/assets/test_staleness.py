@@ -1,4 +1,4 @@
-"""What the UI shows as stale is stale, partition by partition, and nothing else: real runs."""
+"""Exactly the partitions whose inputs or code changed are stale in the UI: real runs."""
 
 from datetime import date
 
@@ -22,14 +22,14 @@ PARTITIONED = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries"
 def _resolver(
     project: Project, definitions: dg.Definitions | None = None
 ) -> CachingStaleStatusResolver:
-    """Return what answers the UI's question whether a partition is stale."""
+    """Return what tells the UI whether a partition is stale."""
     graph = (definitions or project.definitions()).resolve_asset_graph()
     loading = LoadingContextForTest(project.instance)
     return CachingStaleStatusResolver(project.instance, graph, loading)
 
 
 def _stale(project: Project, definitions: dg.Definitions | None = None) -> set[tuple[str, str]]:
-    """Return what is stale, and demand that all else is there."""
+    """Return what is stale; fail if anything is missing."""
     resolver = _resolver(project, definitions)
     statuses = {
         (asset, symbol): resolver.get_status(dg.AssetKey(asset.split("/")), symbol)
@@ -47,14 +47,14 @@ def _revise(project: Project, symbol: str) -> None:
     halved.drop("adjustment").write_csv(project.feed(symbol))
 
 
-def test_after_a_run_nothing_is_stale_and_a_second_run_changes_no_version(project: Project):
+def test_after_a_run_nothing_is_stale_nor_after_a_second(project: Project):
     assert project.run(RANGE).success
     assert _stale(project) == set()
     assert project.run(RANGE, selection=["prices", "backtests/rsi"]).success
     assert _stale(project) == set()
 
 
-def test_revised_prices_of_one_symbol_make_its_own_backtests_stale_alone(project: Project):
+def test_revised_prices_make_only_their_backtests_stale(project: Project):
     assert project.run(RANGE).success
     _revise(project, "S02")
     assert project.run(RANGE, selection=["prices"]).success
@@ -66,17 +66,17 @@ def test_revised_prices_of_one_symbol_make_its_own_backtests_stale_alone(project
 
 
 @pytest.mark.parametrize("bad", [None, "S01"])
-def test_versions_are_right_whether_or_not_another_symbol_failed(project: Project, bad: str | None):
+def test_versions_are_right_even_if_another_symbol_failed(project: Project, bad: str | None):
     assert project.run(RANGE).success
     if bad:
         project.spoil(bad)
     _revise(project, "S02")
-    # Three good symbols of four are below the gate; they are materialized all the same.
+    # Three good symbols of four are below the limit; they are materialized all the same.
     assert project.run(RANGE, selection=["prices"]).success == (bad is None)
     assert _stale(project) == {("backtests/rsi", "S02"), ("backtests/macd", "S02")}
 
 
-def test_a_changed_strategy_makes_its_own_results_stale_alone(
+def test_a_changed_strategy_makes_only_its_results_stale(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     assert project.run(RANGE).success
@@ -89,9 +89,7 @@ def test_a_changed_strategy_makes_its_own_results_stale_alone(
     assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
 
 
-def test_a_summary_made_without_a_strategy_is_stale_once_that_strategy_has_results(
-    project: Project,
-):
+def test_a_summary_is_stale_once_another_strategy_has_results(project: Project):
     few = ["prices", "backtests/rsi", "backtest_summaries"]
     assert project.run(RANGE, selection=few).success
     assert project.run("S03", selection=["backtests/macd"]).success

@@ -1,4 +1,4 @@
-"""What backtests are compared with: one universe for a whole run and for a symbol alone."""
+"""What backtests are compared with: the same universe for a full run and a single symbol."""
 
 import math
 from typing import Any
@@ -39,7 +39,7 @@ def _rows(project: Project, *symbols: str) -> list[dict[str, Any]]:
     return [row for one in symbols for row in project.manager.get_backtests_by_symbol(one)]
 
 
-def test_a_run_of_everything_compares_all_with_one_universe(project: Project):
+def test_a_full_run_compares_all_with_one_universe(project: Project):
     result = project.run(selection=SELECTION)
     assert result.success, project.why(result)
     profile = _profile(project, result)
@@ -58,7 +58,7 @@ def test_a_run_of_everything_compares_all_with_one_universe(project: Project):
     assert earned == pytest.approx(sum(held.values()) / len(held), abs=0.05)
 
 
-def test_a_symbol_alone_has_the_numbers_it_has_in_a_run_of_everything(project: Project):
+def test_a_single_symbol_has_the_numbers_of_a_full_run(project: Project):
     project.run(selection=SELECTION)
     together = _rows(project, "S05")
     alone = project.run("S05", selection=AGAIN)
@@ -73,7 +73,7 @@ def test_a_symbol_alone_has_the_numbers_it_has_in_a_run_of_everything(project: P
     assert by_strategy[0] == by_strategy[1]
 
 
-def test_before_the_universe_has_prices_there_is_none_and_the_run_says_so(project: Project):
+def test_without_prices_of_the_universe_there_is_no_benchmark(project: Project):
     result = project.run("S05", selection=SELECTION)
     assert result.success, project.why(result)
     sentence = "equal-weight universe: 1 of 20 symbols have prices; at least 17 are needed"
@@ -112,7 +112,7 @@ def test_turned_off_nothing_is_compared_and_nobody_is_warned(project: Project):
     assert {row["universe_alpha"] for row in rows} == {None}
 
 
-def test_a_symbol_that_fails_leaves_the_others_a_universe_without_it(project: Project):
+def test_a_failed_symbol_is_left_out_of_the_universe(project: Project):
     project.spoil("S03")
     result = project.run(selection=SELECTION)
     assert result.success, project.why(result)

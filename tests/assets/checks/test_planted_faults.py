@@ -1,4 +1,4 @@
-"""Each check is seen to fail: a planted fault turns exactly that check red, with its figures."""
+"""Each check fails when it should: a planted fault turns exactly that check red."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class _Planted(Strategy):
 
 
 class Hoarding(_Planted):
-    """Keeps eight megabytes of every symbol."""
+    """Leaks eight megabytes per symbol."""
 
     name = "hoarding"
     kept: ClassVar[list[np.ndarray]] = []
@@ -47,27 +47,27 @@ class Hoarding(_Planted):
 
 
 class HoardingToo(Hoarding):
-    """Keeps as much again, in the same place."""
+    """Leaks as much again, in the same list."""
 
     name = "hoarding_too"
 
 
-class Gulping(_Planted):
-    """Needs 800 megabytes for a moment, once."""
+class Spiking(_Planted):
+    """Needs 800 megabytes temporarily, once."""
 
-    name = "gulping"
-    hungry: ClassVar[bool] = True
+    name = "spiking"
+    first_time: ClassVar[bool] = True
 
     def signals(self, bars: Bars) -> Signals:
-        needed = np.ones(100_000_000 if self.hungry else 1)
-        type(self).hungry = False
+        needed = np.ones(100_000_000 if self.first_time else 1)
+        type(self).first_time = False
         return Signals((bars.close > bars.open) & (needed[0] > 0), bars.close < bars.open)
 
 
-class Dawdling(_Planted):
-    """Takes a tenth of a second for each symbol, however few its bars."""
+class Slow(_Planted):
+    """Takes a tenth of a second per symbol, however few its bars."""
 
-    name = "dawdling"
+    name = "slow"
 
     def signals(self, bars: Bars) -> Signals:
         time.sleep(0.1)
@@ -75,7 +75,7 @@ class Dawdling(_Planted):
 
 
 class Quadratic(_Planted):
-    """Looks at all bars so far again for each bar."""
+    """Takes time quadratic in the number of bars."""
 
     name = "quadratic"
 
@@ -86,13 +86,13 @@ class Quadratic(_Planted):
 
 
 class Peeking(NextClose):
-    """Buys what rises tomorrow."""
+    """Buys before a rise, knowing the next close."""
 
     name = "peeking"
 
 
 def red(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """Return the checks that did not pass, by name; each must say what to do."""
+    """Return the checks that did not pass, by name; each must have guidance."""
     failed = {
         name: check for (_, name), check in project.checks(result).items() if not check.passed
     }
@@ -124,7 +124,7 @@ def _downstream_did_not_run(project: Project) -> bool:
     return not project.materialized("backtest_summaries")
 
 
-def test_a_strategy_that_leaks_turns_the_slope_of_memory_red(
+def test_a_leaking_strategy_turns_the_memory_slope_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     result = _run_planted(project, monkeypatch, Hoarding)
@@ -139,9 +139,7 @@ def test_a_strategy_that_leaks_turns_the_slope_of_memory_red(
     assert _downstream_did_not_run(project)
 
 
-def test_what_a_leak_leaves_in_all_turns_the_growth_of_memory_red(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_leak_turns_the_memory_growth_red(project: Project, monkeypatch: pytest.MonkeyPatch):
     limits = {"memory_growth_mb": 60, "memory_growth_mb_warning": 50}
     others = {"memory_slope_mb": 90, "memory_slope_mb_warning": 80}
     result = _run_planted(project, monkeypatch, Hoarding, **limits, **others)
@@ -159,7 +157,7 @@ def test_what_a_leak_leaves_in_all_turns_the_growth_of_memory_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_leak_of_several_strategies_is_held_to_the_limit_of_several(
+def test_a_leak_of_several_strategies_has_its_own_limit(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     limits = {"memory_growth_many_mb": 60, "memory_growth_many_mb_warning": 50}
@@ -179,11 +177,11 @@ def test_a_leak_of_several_strategies_is_held_to_the_limit_of_several(
     assert _downstream_did_not_run(project)
 
 
-def test_what_is_needed_for_a_moment_only_turns_the_peak_of_memory_red(
+def test_memory_needed_temporarily_turns_the_peak_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     limits = {"memory_peak_mb": 500, "memory_peak_mb_warning": 400}
-    result = _run_planted(project, monkeypatch, Gulping, **limits)
+    result = _run_planted(project, monkeypatch, Spiking, **limits)
     assert not result.success
     failed = red(project, result)
     assert set(failed) == {"memory_growth_below_threshold"}
@@ -193,11 +191,9 @@ def test_what_is_needed_for_a_moment_only_turns_the_peak_of_memory_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_strategy_that_dawdles_turns_the_wall_time_red(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_slow_strategy_turns_the_wall_time_red(project: Project, monkeypatch: pytest.MonkeyPatch):
     limits = {"wall_seconds": 1.0, "wall_seconds_warning": 0.9}
-    result = _run_planted(project, monkeypatch, Dawdling, **limits)
+    result = _run_planted(project, monkeypatch, Slow, **limits)
     assert not result.success
     failed = red(project, result)
     assert set(failed) == {"wall_time_below_threshold"}
@@ -207,7 +203,7 @@ def test_a_strategy_that_dawdles_turns_the_wall_time_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_strategy_that_is_quadratic_turns_the_scaling_red(
+def test_a_quadratic_strategy_turns_the_scaling_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     result = _run_planted(project, monkeypatch, Quadratic)
@@ -221,9 +217,7 @@ def test_a_strategy_that_is_quadratic_turns_the_scaling_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_strategy_that_peeks_turns_look_ahead_red(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_peeking_strategy_turns_look_ahead_red(project: Project, monkeypatch: pytest.MonkeyPatch):
     result = _run_planted(project, monkeypatch, Peeking)
     assert not result.success
     failed = red(project, result)
@@ -234,7 +228,7 @@ def test_a_strategy_that_peeks_turns_look_ahead_red(
     assert _downstream_did_not_run(project)
 
 
-def test_an_engine_that_drops_signals_turns_signals_are_filled_red(
+def test_an_engine_that_drops_signals_turns_their_check_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     def without_the_first(orders: Orders) -> Positions:
@@ -251,7 +245,7 @@ def test_an_engine_that_drops_signals_turns_signals_are_filled_red(
     assert _downstream_did_not_run(project)
 
 
-def test_an_engine_that_makes_money_turns_accounts_balance_red(
+def test_an_engine_that_invents_money_turns_accounts_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     def richer_at_the_end(*args: Any) -> np.ndarray:
@@ -269,12 +263,12 @@ def test_an_engine_that_makes_money_turns_accounts_balance_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_database_that_is_slow_turns_its_time_red(project: Project):
+def test_a_slow_database_turns_its_time_red(project: Project):
     slow = """
-        CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql
+        CREATE FUNCTION delay_insert() RETURNS trigger LANGUAGE plpgsql
             AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
-        CREATE TRIGGER dawdle AFTER INSERT ON backtests
-            FOR EACH STATEMENT EXECUTE FUNCTION dawdle();
+        CREATE TRIGGER delay_insert AFTER INSERT ON backtests
+            FOR EACH STATEMENT EXECUTE FUNCTION delay_insert();
     """
     with project.manager.engine.begin() as connection:
         connection.exec_driver_sql(slow)
@@ -288,16 +282,16 @@ def test_a_database_that_is_slow_turns_its_time_red(project: Project):
     assert not result.asset_materializations_for_node("leaderboard")
 
 
-class _Careless(PriceStore):
-    """Gives other bars than were stored."""
+class _Corrupting(PriceStore):
+    """Loads other bars than were stored."""
 
     def load(self, *args: Any, **kwargs: Any) -> pl.DataFrame:
         bars = super().load(*args, **kwargs)
         return bars.with_columns(high=pl.col("low") / 2)
 
 
-def test_bars_that_are_not_valid_any_more_turn_their_rule_red(project: Project):
-    store = _Careless(root=project.resource("price_store").root)
+def test_bars_that_became_invalid_turn_their_rule_red(project: Project):
+    store = _Corrupting(root=project.resource("price_store").root)
     result = project.run(TWELVE, definitions=project.definitions(price_store=store))
     assert not result.success
     failed = red(project, result)
@@ -343,7 +337,7 @@ FEEDS = {
 
 
 @pytest.mark.parametrize("check_name", FEEDS)
-def test_a_feed_that_is_suspicious_turns_its_own_rule_red(project: Project, check_name: str):
+def test_a_suspicious_feed_turns_its_own_rule_red(project: Project, check_name: str):
     change, told = FEEDS[check_name]
     bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
     change(bars).drop("adjustment").write_csv(project.feed("S00"))
@@ -356,10 +350,10 @@ def test_a_feed_that_is_suspicious_turns_its_own_rule_red(project: Project, chec
     assert not project.materialized("backtests", "rsi")
 
 
-def test_a_day_of_forty_percent_is_kept_and_flagged_and_stops_nothing(project: Project):
+def test_a_move_of_forty_percent_is_kept_and_only_warns(project: Project):
     bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
     day = pl.col("date") == date(2022, 9, 1)
-    # It rises while it is traded, and stays there: no split looks like that.
+    # It rises during the session and stays there: no split looks like that.
     risen = pl.when(pl.col("date") > date(2022, 9, 1)).then(1.45).otherwise(1.0)
     top = pl.max_horizontal("open", "close") * 1.45
     moved = bars.with_columns(pl.col("open", "high", "low", "close") * risen).with_columns(
@@ -376,7 +370,7 @@ def test_a_day_of_forty_percent_is_kept_and_flagged_and_stops_nothing(project: P
     assert project.materialized("backtest_summaries") == {"S00"}
 
 
-def test_one_suspicious_symbol_of_many_is_kept_and_warned_of(project: Project):
+def test_one_suspicious_symbol_of_many_only_warns(project: Project):
     bars = SyntheticSource().fetch("S03", date(2022, 1, 3), END)
     _halve_from(bars).drop("adjustment").write_csv(project.feed("S03"))
     result = project.run(TWELVE)

@@ -1,4 +1,4 @@
-"""Checks in real runs: evaluated every time, red when broken, downstream stopped."""
+"""Checks in real runs: always evaluated, red beyond a limit, stopping what is downstream."""
 
 import dagster as dg
 import pytest
@@ -39,7 +39,7 @@ def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
     assert "missing and failed" in str(check.metadata["guidance"].value)
 
 
-def test_a_tighter_limit_from_the_run_config_turns_the_check_red(project: Project):
+def test_a_tighter_limit_in_run_config_turns_the_check_red(project: Project):
     project.spoil("S07")
     config = {"resources": {"thresholds": {"config": {"success_rate": 0.96}}}}
     result = project.run(run_config=config)
@@ -51,7 +51,7 @@ def test_a_tighter_limit_from_the_run_config_turns_the_check_red(project: Projec
 ALONE = dg.AssetSelection.checks_for_assets("prices")
 
 
-def test_a_check_executed_alone_judges_the_run_that_made_its_asset(project: Project):
+def test_a_check_executed_alone_judges_its_asset_s_newest_run(project: Project):
     project.spoil("S07")
     assert project.run(selection=["prices"]).success
     result = project.run(None, selection=ALONE)
@@ -60,7 +60,7 @@ def test_a_check_executed_alone_judges_the_run_that_made_its_asset(project: Proj
     assert "`S07`" in str(check.metadata["offenders"].value)
 
 
-def test_a_check_of_what_was_never_materialized_does_not_pass(project: Project):
+def test_a_check_of_an_asset_never_materialized_fails(project: Project):
     result = project.run(None, selection=ALONE)
     assert not result.success
     check = project.checks(result)["prices", "success_rate_above_threshold"]

@@ -1,15 +1,12 @@
-"""What a step says of its partitions, and what the next one believes: toy assets, real runs."""
+"""What a step reports of its partitions, and what the next one finds: toy assets, real runs."""
 
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from assets.partitions.partition_reporting import (
-    MaterializedPartition,
-    report_partitions,
-    upstream_of,
-)
+from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.upstream import find_upstream
 
 KEYS = dg.StaticPartitionsDefinition(["A", "B", "C"])
 UPSTREAM = dg.AssetKey("upstream")
@@ -21,7 +18,7 @@ RANGE = {
 
 
 class Script(dg.ConfigurableResource):
-    """What the toy assets shall do; files, because a re-execution is another process's view."""
+    """What the toy assets do, as files: a re-execution sees them from its own process."""
 
     folder: str
 
@@ -31,12 +28,12 @@ class Script(dg.ConfigurableResource):
 
 @dg.asset(partitions_def=KEYS, backfill_policy=POLICY, code_version="7")
 def upstream(context: dg.AssetExecutionContext, script: Script):
-    if script.has("somebody_else_reports_b"):
+    if script.has("report_b_by_hand"):
         context.instance.report_runless_asset_event(
             dg.AssetMaterialization(UPSTREAM, partition="B")
         )
     if script.has("break_upstream"):
-        raise dg.Failure("told to break", allow_retries=False)
+        raise dg.Failure("scripted to break", allow_retries=False)
     made = {
         key: MaterializedPartition(f"version of {key}", {"of": key})
         for key in context.partition_keys
@@ -48,8 +45,8 @@ def upstream(context: dg.AssetExecutionContext, script: Script):
 @dg.asset(deps=[UPSTREAM], partitions_def=KEYS, backfill_policy=POLICY)
 def downstream(context: dg.AssetExecutionContext, script: Script) -> dg.MaterializeResult:
     if script.has("fail_downstream"):
-        raise dg.Failure("told to fail", allow_retries=False)
-    found = upstream_of(context, UPSTREAM, context.partition_keys)
+        raise dg.Failure("scripted to fail", allow_retries=False)
+    found = find_upstream(context, UPSTREAM, context.partition_keys)
     return dg.MaterializeResult(metadata={"runs": {key: one.run_id for key, one in found.items()}})
 
 
@@ -89,7 +86,7 @@ def _order(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_all_partitions_are_marked_with_their_own_metadata(instance, tmp_path: Path):
+def test_each_partition_is_materialized_with_its_own_metadata(instance, tmp_path: Path):
     result = _run(instance, tmp_path)
     events = result.asset_materializations_for_node("upstream")
     assert {event.partition: event.metadata["of"].value for event in events} == {
@@ -100,7 +97,7 @@ def test_all_partitions_are_marked_with_their_own_metadata(instance, tmp_path: P
     assert _seen(result) == dict.fromkeys("ABC", result.run_id)
 
 
-def test_some_partitions_are_marked_and_downstream_knows_which(instance, tmp_path: Path):
+def test_a_failed_partition_is_unmarked_and_downstream_knows(instance, tmp_path: Path):
     _order(tmp_path, "fail_B")
     result = _run(instance, tmp_path)
     assert result.success
@@ -108,21 +105,21 @@ def test_some_partitions_are_marked_and_downstream_knows_which(instance, tmp_pat
     assert _seen(result) == dict.fromkeys("AC", result.run_id)
 
 
-def test_what_somebody_else_reports_meanwhile_is_not_this_runs(instance, tmp_path: Path):
-    _order(tmp_path, "fail_B", "somebody_else_reports_b")
+def test_a_partition_reported_by_hand_meanwhile_is_not_used(instance, tmp_path: Path):
+    _order(tmp_path, "fail_B", "report_b_by_hand")
     result = _run(instance, tmp_path)
     assert instance.get_materialized_partitions(UPSTREAM) == {"A", "B", "C"}
     assert _seen(result) == dict.fromkeys("AC", result.run_id)
 
 
-def test_what_an_earlier_run_made_is_not_this_runs(instance, tmp_path: Path):
+def test_a_partition_of_an_earlier_run_is_not_used(instance, tmp_path: Path):
     _run(instance, tmp_path)
     _order(tmp_path, "fail_B")
     result = _run(instance, tmp_path)
     assert _seen(result) == dict.fromkeys("AC", result.run_id)
 
 
-def test_downstream_alone_takes_the_newest_of_each_partition(instance, tmp_path: Path):
+def test_downstream_alone_uses_the_newest_of_each_partition(instance, tmp_path: Path):
     first = _run(instance, tmp_path)
     _order(tmp_path, "fail_B")
     second = _run(instance, tmp_path)
@@ -154,7 +151,7 @@ def _reexecute(instance: dg.DagsterInstance, run_id: str, succeeds: bool) -> str
     return again.run_id
 
 
-def test_a_re_execution_believes_the_runs_that_it_repeats_however_many(instance, tmp_path: Path):
+def test_a_reexecution_uses_partitions_of_the_runs_it_repeats(instance, tmp_path: Path):
     _FOLDER[:] = [tmp_path]
     _order(tmp_path, "fail_A", "fail_B", "fail_C", "break_upstream", "fail_downstream")
     job = dg.reconstructable(reexecuted_job)

@@ -1,4 +1,4 @@
-"""What a run finds out about its backtests: closely on a few symbols, in a profile."""
+"""The audit of a run: the accounts of all results, and a few symbols closely."""
 
 from dataclasses import replace
 from datetime import date
@@ -30,7 +30,7 @@ def _audited(strategies: list, histories: list = HISTORIES) -> BacktestAudit:
     return audit
 
 
-def test_it_looks_closely_at_the_first_five_and_balances_the_accounts_of_all():
+def test_five_symbols_are_audited_closely_and_all_accounts():
     audit = _audited([Rsi(), SmaCross()])
     findings, few = audit.findings(), RuleFindings(symbols=5, offenders={})
     for strategy in ("rsi", "sma_cross"):
@@ -42,7 +42,7 @@ def test_it_looks_closely_at_the_first_five_and_balances_the_accounts_of_all():
     assert audit.scaling.memory_slope_mb is not None
 
 
-def test_what_is_wrong_is_told_by_symbol():
+def test_offenders_are_named_by_symbol():
     audit, (history, *_) = BacktestAudit(), HISTORIES
     audit.keep_history(history)
     (result,) = VectorBTEngine(SETTINGS).run_batch([history], Rsi(), WINDOW).results
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_told_by_symbol():
     assert "of the capital" in found.imbalance["rsi"].offenders["S0"]
 
 
-def test_two_parameter_sets_of_a_strategy_are_named_beside_each_other():
+def test_two_parameter_sets_of_a_strategy_are_both_named():
     audit, (history, *_) = BacktestAudit(), HISTORIES
     audit.keep_history(history)
     for strategy in (Rsi(), Rsi(period=7), SmaCross()):
@@ -66,8 +66,8 @@ def test_two_parameter_sets_of_a_strategy_are_named_beside_each_other():
     assert found["sma_cross"].offenders["S0"].startswith("dropped")
 
 
-class Squeamish(Planned):
-    """Refuses bars that are not all of them."""
+class Demanding(Planned):
+    """Raises on fewer bars than all."""
 
     def signals(self, bars: Bars) -> Signals:
         if len(bars) < 300:
@@ -75,18 +75,18 @@ class Squeamish(Planned):
         return super().signals(bars)
 
 
-def test_a_strategy_that_fails_on_part_of_its_bars_is_an_offender_and_spoils_nothing():
+def test_a_strategy_that_fails_on_the_first_bars_is_an_offender():
     audit, (history, *_) = BacktestAudit(), HISTORIES
     audit.keep_history(history)
     (result,) = (
-        VectorBTEngine(SETTINGS).run_batch([history], Squeamish([200], [300]), WINDOW).results
+        VectorBTEngine(SETTINGS).run_batch([history], Demanding([200], [300]), WINDOW).results
     )
     audit.audit(result)
     (told,) = audit.findings().look_ahead[result.strategy.name].offenders.values()
     assert told == "fails on the first bars alone: ValueError: too few for me"
 
 
-def test_where_nothing_could_be_run_nothing_is_measured():
+def test_without_results_nothing_is_measured():
     audit = BacktestAudit()
     audit.keep_history(HISTORIES[0])
     audit.measure_scaling([Rsi()], SETTINGS)

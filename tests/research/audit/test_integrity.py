@@ -1,4 +1,4 @@
-"""Integrity is judged by other means than the engine's: good results pass, doctored ones do not."""
+"""The rules of integrity hold for results of the engine, and not for doctored ones."""
 
 from dataclasses import replace
 from datetime import date
@@ -21,7 +21,7 @@ from tests.strategies.look_ahead import PEEKING
 WINDOW = Window(date(2021, 6, 1), date(2022, 12, 1))
 HISTORIES = {f"S{seed}": random_history(f"S{seed}", 700, seed) for seed in range(3)}
 STRATEGIES = [strategy() for strategy in registered_strategies().values()]
-TERMS = [
+SETTINGS = [
     settings_of(direction, execution, **stops)
     for execution, direction, stops in product(
         ["next_open", "same_close"],
@@ -37,15 +37,15 @@ def _results(settings: BacktestSettings) -> list[BacktestResult]:
     return outcome.results
 
 
-@pytest.mark.parametrize("settings", TERMS, ids=str)
-def test_what_the_engine_gives_drops_no_signal_and_balances(settings: BacktestSettings):
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_results_of_the_engine_drop_no_signal_and_balance(settings: BacktestSettings):
     for result in _results(settings):
         assert count_dropped_signals(result, HISTORIES[result.symbol]) == 0, result.strategy
         assert measure_imbalance(result) == 0.0, result.strategy
 
 
-@pytest.mark.parametrize("settings", TERMS, ids=str)
-def test_a_trade_that_is_taken_out_is_a_dropped_signal_and_missing_money(
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_a_removed_trade_is_a_dropped_signal_and_an_imbalance(
     settings: BacktestSettings,
 ):
     for result in _results(settings):
@@ -57,7 +57,7 @@ def test_a_trade_that_is_taken_out_is_a_dropped_signal_and_missing_money(
         assert measure_imbalance(doctored) != 0.0, result.strategy
 
 
-def test_an_exit_that_comes_late_is_a_dropped_signal():
+def test_a_late_exit_is_a_dropped_signal():
     result = _results(BacktestSettings())[0]
     late = result.trades.copy()
     first = np.flatnonzero(late["status"] == 1)[0]
@@ -80,13 +80,13 @@ def test_the_registered_strategies_do_not_look_ahead(strategy):
 
 
 @pytest.mark.parametrize("strategy", PEEKING)
-def test_a_strategy_that_peeks_is_caught_with_the_bar(strategy):
+def test_a_peeking_strategy_is_caught_with_the_bar(strategy):
     bar = find_look_ahead(strategy(), HISTORIES["S0"])
     assert bar is not None
     assert 0 <= bar < 700
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 9])
-def test_a_few_bars_are_enough_to_ask(bars: int):
+def test_a_few_bars_are_enough(bars: int):
     for strategy in (Rsi(), SmaCross()):
         assert find_look_ahead(strategy, random_history("S", bars, 1)) is None

@@ -1,4 +1,4 @@
-"""The probe runs what it says it runs; how fast that is, no test asks."""
+"""Scaling is measured on the windows it reports; no test judges how fast that is."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from tests.bars import random_history
 
 @dataclass(frozen=True)
 class Counting(Strategy):
-    """Notes the lengths of the bars that it is asked about."""
+    """Records the number of bars of each call."""
 
     @property
     def lookback_bars(self) -> int:
@@ -31,9 +31,7 @@ SEEN: list[int] = []
 
 
 @pytest.mark.parametrize("bars", [1, 40, 753, 3000])
-def test_every_window_is_run_in_every_round_whatever_the_history_has(
-    bars: int, monkeypatch: pytest.MonkeyPatch
-):
+def test_every_window_is_run_in_every_round(bars: int, monkeypatch: pytest.MonkeyPatch):
     SEEN.clear()
     resident = iter(range(100))
     monkeypatch.setattr(module, "measure_resident_mb", lambda: float(next(resident)))

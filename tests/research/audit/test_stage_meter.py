@@ -1,4 +1,4 @@
-"""What is measured is this process's real memory: the tests hold some, and let go of it."""
+"""The meter measures real memory of this process: tests allocate some and release it."""
 
 import sys
 import time
@@ -13,10 +13,10 @@ HELD_MB = 200
 
 
 def _hold() -> bytes:
-    return b"\x01" * (HELD_MB * MEGABYTE)  # zeros would be promised by the system, not given
+    return b"\x01" * (HELD_MB * MEGABYTE)  # zeros would not be allocated
 
 
-def test_memory_that_is_held_at_the_end_is_growth():
+def test_memory_held_at_the_end_is_growth():
     meter = StageMeter()
     held = _hold()
     cost = meter.read()
@@ -24,7 +24,7 @@ def test_memory_that_is_held_at_the_end_is_growth():
     assert cost["memory_growth_mb"] == pytest.approx(HELD_MB, abs=40)
 
 
-def test_memory_that_was_given_back_is_in_the_peak_and_is_no_growth():
+def test_released_memory_is_in_the_peak_and_not_in_the_growth():
     meter = StageMeter()
     held = _hold()
     meter.sample()
@@ -34,8 +34,8 @@ def test_memory_that_was_given_back_is_in_the_peak_and_is_no_growth():
     assert cost["memory_growth_mb"] < HELD_MB / 2
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
-def test_memory_that_was_given_back_between_samples_is_in_the_peak():
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports it")
+def test_memory_released_between_samples_is_in_the_peak():
     higher_before = _hold() + _hold()
     del higher_before
     meter = StageMeter()

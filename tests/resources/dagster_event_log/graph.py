@@ -16,11 +16,8 @@ from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.partition_status_cache import get_partition_subsets
 from pydantic import Field
 
-from assets.partitions.partition_reporting import (
-    MaterializedPartition,
-    report_partitions,
-    upstream_of,
-)
+from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.upstream import find_upstream
 
 OURS = {"module": "resources.dagster_event_log.sqlite", "class": "BatchedSqliteEventLogStorage"}
 STOCK = {"module": "dagster._core.storage.event_log", "class": "SqliteEventLogStorage"}
@@ -75,7 +72,7 @@ def derived(context: dg.AssetExecutionContext, script: Script) -> None:
         sys.stdout.write("stopped\n")
         sys.stdout.flush()
         sys.stdin.read()
-    upstream_of(context, SOURCE, list(context.partition_keys))
+    find_upstream(context, SOURCE, list(context.partition_keys))
 
 
 @dg.asset(deps=[derived], backfill_policy=dg.BackfillPolicy.single_run())

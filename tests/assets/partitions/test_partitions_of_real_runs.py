@@ -1,4 +1,4 @@
-"""One bad symbol spoils no other, and does not look good: real runs on a real instance."""
+"""Exactly the symbols that succeeded are materialized: real runs on a real instance."""
 
 import dagster as dg
 import pytest
@@ -12,13 +12,13 @@ ASSETS = [("prices",), ("backtests", "rsi"), ("backtests", "macd"), ("backtest_s
 
 
 def _break(project: Project) -> None:
-    """Break three symbols in three ways: no file, an impossible bar, nothing but a heading."""
+    """Break three symbols in three ways: no file, an impossible bar, only a header."""
     project.feed("S03").unlink()
     project.spoil("S07")
     project.feed("S08").write_text("date,open,high,low,close,volume\n")
 
 
-def test_exactly_the_good_partitions_are_materialized_and_the_run_succeeds(project: Project):
+def test_only_good_partitions_are_materialized_and_the_run_succeeds(project: Project):
     _break(project)
     result = project.run(selection=["*"])
     assert result.success
@@ -40,7 +40,7 @@ def test_each_failure_is_recorded_with_class_and_message(project: Project):
     assert "S07: bad bar on 2022-12-30: high is below low" in failures[1]["message"]
 
 
-def test_a_symbol_that_fails_today_is_not_replaced_by_yesterdays_result(project: Project):
+def test_a_failed_symbol_is_not_replaced_by_yesterdays_result(project: Project):
     assert project.run().success
     _break(project)
     today = project.run()
@@ -51,7 +51,7 @@ def test_a_symbol_that_fails_today_is_not_replaced_by_yesterdays_result(project:
     assert project.manager.get_backtests_by_symbol("S03")
 
 
-def test_when_the_cause_is_gone_the_failed_ones_alone_become_good(project: Project):
+def test_failed_symbols_succeed_once_the_cause_is_fixed(project: Project):
     _break(project)
     project.run()
     for symbol in sorted(BAD):
@@ -62,9 +62,7 @@ def test_when_the_cause_is_gone_the_failed_ones_alone_become_good(project: Proje
     assert project.manager.leaderboard()["symbols"].unique().to_list() == [len(SYMBOLS)]
 
 
-def test_below_the_threshold_the_run_fails_and_nothing_downstream_is_materialized(
-    project: Project,
-):
+def test_below_the_threshold_nothing_downstream_is_materialized(project: Project):
     for symbol in SYMBOLS[:4]:
         project.spoil(symbol)
     result = project.run()
@@ -79,7 +77,7 @@ def test_below_the_threshold_the_run_fails_and_nothing_downstream_is_materialize
     )
 
 
-def test_a_single_bad_symbol_fails_its_run_with_the_reason_in_one_line(project: Project):
+def test_a_single_failed_symbol_fails_its_run_in_one_line(project: Project):
     project.spoil("S07")
     result = project.run("S07")
     assert not result.success
@@ -89,7 +87,7 @@ def test_a_single_bad_symbol_fails_its_run_with_the_reason_in_one_line(project: 
     assert not project.materialized("prices")
 
 
-def test_the_tag_that_defers_dagsters_own_events_is_in_no_stored_run(project: Project):
+def test_no_stored_run_has_the_tag_that_defers_events(project: Project):
     _break(project)
     stored = project.instance.get_run_by_id(project.run().run_id)
     assert stored is not None
@@ -97,7 +95,7 @@ def test_the_tag_that_defers_dagsters_own_events_is_in_no_stored_run(project: Pr
 
 
 @pytest.mark.parametrize("bad", [set(), BAD])
-def test_partitions_have_metadata_whether_or_not_others_failed(project: Project, bad: set[str]):
+def test_partitions_have_metadata_even_if_others_failed(project: Project, bad: set[str]):
     if bad:
         _break(project)
     project.run()

@@ -1,0 +1,96 @@
+"""Which partitions of an asset are available to a step, read from Dagster's event log."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+
+_PAGE = 1000
+
+# SQLite allows a statement some ten thousand parameters, old versions 999.
+_RECORDS_PER_QUERY = 500
+
+
+@dataclass(frozen=True)
+class UpstreamPartition:
+    """The materialization of a partition that a step used as input."""
+
+    run_id: str
+    storage_id: int
+    data_version: str
+
+
+def is_part_of_this_run(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, key: dg.AssetKey
+) -> bool:
+    """Return whether this run materializes the asset `key`, or tries to."""
+    return key in context.job_def.asset_layer.selected_asset_keys
+
+
+def trace_lineage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[str]:
+    """Return this run and those that it re-executes, newest first."""
+    run: dg.DagsterRun | None = context.run
+    runs: list[str] = []
+    while run:
+        runs.append(run.run_id)
+        parent = run.parent_run_id
+        run = context.instance.get_run_by_id(parent) if parent else None
+    return runs
+
+
+def find_upstream(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, partitions: Sequence[str]
+) -> dict[str, UpstreamPartition]:
+    """Return the materialization of each of `partitions` that is available.
+
+    If the upstream asset `key` is part of this run, only what this run (or one that it
+    re-executes) materialized counts: a partition that failed today is not replaced by yesterday's.
+    Otherwise the newest materialization of each partition counts.
+    """
+    found: dict[str, UpstreamPartition] = {}
+    since, allowed = None, None
+    if is_part_of_this_run(context, key):
+        allowed = trace_lineage(context)
+        oldest = context.instance.get_run_record_by_id(allowed[-1])
+        since = oldest.create_timestamp.timestamp() if oldest else None
+    wanted = dg.AssetRecordsFilter(
+        asset_key=key, asset_partitions=partitions, after_timestamp=since
+    )
+    for record in fetch_materializations(context.instance, wanted):
+        if record.partition_key and (allowed is None or record.run_id in allowed):
+            found.setdefault(record.partition_key, _to_upstream(record))
+        if len(found) == len(partitions):
+            break
+    return found
+
+
+def _to_upstream(record: dg.EventLogRecord) -> UpstreamPartition:
+    event = record.asset_materialization
+    # A partition that was reported by hand has no data version of ours.
+    version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
+    return UpstreamPartition(record.run_id, record.storage_id, version)
+
+
+def fetch_newest_by_partition(
+    instance: dg.DagsterInstance, key: dg.AssetKey
+) -> Iterator[dg.EventLogRecord]:
+    """Yield the newest materialization of each partition of an asset, whatever its history."""
+    event = dg.DagsterEventType.ASSET_MATERIALIZATION
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(key, event)
+    identifiers = iter(newest.values())
+    while some := list(islice(identifiers, _RECORDS_PER_QUERY)):
+        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
+        yield from instance.fetch_materializations(wanted, limit=len(some)).records
+
+
+def fetch_materializations(
+    instance: dg.DagsterInstance, wanted: dg.AssetRecordsFilter
+) -> Iterator[dg.EventLogRecord]:
+    """Yield all materializations that match, newest first, page by page."""
+    cursor, more = None, True
+    while more:
+        page = instance.fetch_materializations(wanted, limit=_PAGE, cursor=cursor)
+        yield from page.records
+        cursor, more = page.cursor, page.has_more
