@@ -12,11 +12,16 @@ from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
 from engine.failure import Failure
 from engine.history import History
-from engine.inputs import histories_of, require_universe, require_window, strategies_of
 from engine.malloc import keep_memory
 from engine.results import BacktestResult, BatchOutcome
 from engine.settings import BacktestSettings, Window
-from engine.vectorbt_export import portfolio_of
+from engine.validation import (
+    require_histories,
+    require_strategies,
+    require_universe,
+    require_window,
+)
+from engine.vectorbt_export import export_portfolio
 from engine.workers import Workers
 from strategies.base import Strategy
 from strategies.indicator_cache import CacheStats
@@ -28,31 +33,32 @@ if TYPE_CHECKING:
 
 _WARM_UP_DAYS = 365
 
-# Bars times backtests, about a second of work, before processes are started (about as long).
+# Bars times backtests to compute before other processes start: a second of work, as long as they
+# take to start.
 _WORTH_A_START = 10_000_000
 
 
 class VectorBTEngine:
-    """Runs strategies on symbols, with the fills and the numbers of vectorbt's Portfolio.
+    """Runs strategies on symbols, with the fills and numbers of vectorbt's Portfolio.
 
     Parameters
     ----------
     settings
-        The terms of every run of this engine.
+        The settings of every backtest of this engine.
     data_provider
-        Where `run_backtest` gets its bars; `run_batch` and `portfolio` are handed theirs.
+        Where `run_backtest` gets its bars; `run_batch` and `portfolio` are given theirs.
     memory_budget
-        Bytes that a block of backtests may need while it runs. The default keeps it within a
-        processor's cache, which is also the fastest; results do not depend on it.
+        Bytes that a block of backtests may need while it runs. The default fits a processor's
+        cache, which is the fastest; results do not depend on it.
     workers
         Processes to run large batches on; results do not depend on it. More than one needs a
-        program that may be imported again (``if __name__ == "__main__":``), and `close`, or
-        the engine in a ``with`` statement, when it is done.
+        program that can be imported again (``if __name__ == "__main__":``), and `close`, or the
+        engine in a ``with`` statement.
 
     Raises
     ------
     InvalidSettingsError
-        When settings, budget or workers are not what is allowed.
+        When settings, memory budget or workers are not allowed.
     """
 
     def __init__(
@@ -64,7 +70,7 @@ class VectorBTEngine:
     ) -> None:
         for name, value in (("workers", workers), ("memory_budget", memory_budget)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidSettingsError(f"{name} is {value!r}; allowed: 1 or more, whole.")
+                raise InvalidSettingsError(f"{name} is {value!r}; allowed: integers from 1.")
         if settings is not None and not isinstance(settings, BacktestSettings):
             raise InvalidSettingsError(f"settings is {settings!r}; allowed: BacktestSettings(...).")
         self.settings = settings or BacktestSettings()
@@ -82,15 +88,15 @@ class VectorBTEngine:
     ) -> dict[str, Any]:
         """Return one backtest as a dict, see `BacktestResult.as_dict`.
 
-        A year of bars before `start_date` is asked for, to warm indicators up. The event loop is
-        free while the engine computes.
+        A year of bars before `start_date` is fetched as well, to warm up indicators. The event
+        loop is free while the engine computes.
 
         Raises
         ------
         UnknownStrategyError, InvalidParameterError, InvalidSettingsError
-            Each with what is allowed in its text.
+            Each says what is allowed.
         UnusableBarsError, StrategyFailedError
-            When there is nothing to test on, or the strategy raised.
+            When there are no usable bars, or the strategy raised.
         """
         strategy = get_strategy(strategy_type).from_mapping(parameters)
         window = Window(start_date, end_date)
@@ -98,7 +104,7 @@ class VectorBTEngine:
             raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
         earliest = date.fromordinal(max(1, window.start.toordinal() - _WARM_UP_DAYS))
         history = await fetch_history(self.data_provider, symbol, earliest, window.end)
-        result = await asyncio.to_thread(self._one, history, strategy, window)
+        result = await asyncio.to_thread(self._run_one, history, strategy, window)
         return result.as_dict()
 
     def run_batch(
@@ -108,20 +114,20 @@ class VectorBTEngine:
         window: Window,
         universe: EqualWeight | None = None,
     ) -> BatchOutcome:
-        """Return every symbol under every strategy, by symbol and then strategy, as given.
+        """Return the results by symbol and then strategy, in the order given.
 
-        What goes wrong with one symbol becomes its failure and leaves the others untouched.
+        A symbol that goes wrong becomes a failure; the others are not affected.
 
         Parameters
         ----------
         histories
-            One a symbol; they may be ragged. Each gives, to the bit, what it gives alone.
+            One per symbol; they may be ragged. Each gives the same bits as alone.
         strategies
-            One or many: another set of parameters is another strategy.
+            One or many; a strategy with other parameters is another strategy.
         window
-            The days that are traded and measured.
+            The days to trade and measure.
         universe
-            What to compare with; without it the metrics of the universe are undefined.
+            The benchmark of the metrics ``universe_*``, which are undefined without it.
 
         Raises
         ------
@@ -146,37 +152,37 @@ class VectorBTEngine:
     ) -> Iterator[BatchOutcome]:
         """Yield what `run_batch` returns, a few symbols at a time.
 
-        Histories are taken from their iterable as they are needed. A caller that lets go of what
-        it was given needs memory for a few symbols, however many there are.
+        Histories are taken from their iterable as they are needed. A caller that keeps no outcome
+        needs memory for a few symbols, however many there are.
 
         Raises
         ------
         InvalidInputError
-            When an argument is of another kind than needed.
+            When an argument has the wrong type.
         WorkersLostError
-            When a process that was working on it died.
+            When one of the processes died.
         """
         require_window(window)
         require_universe(universe)
-        spec = BatchSpec(strategies_of(strategies), window, self.settings, universe)
-        batches = split_batches(histories_of(histories), spec, self.memory_budget)
+        spec = BatchSpec(require_strategies(strategies), window, self.settings, universe)
+        batches = split_batches(require_histories(histories), spec, self.memory_budget)
         keep_memory()
         return (assemble(batch, outcomes) for batch, outcomes in self._run(batches))
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
     ) -> "vectorbt.Portfolio":
-        """Return the same run as a vectorbt Portfolio; see `engine.vectorbt_export.portfolio_of`.
+        """Return one backtest as a vectorbt Portfolio.
 
         Raises
         ------
         UnusableBarsError, StrategyFailedError
             As `run_backtest`.
         """
-        return portfolio_of(self._one(history, strategy, window))
+        return export_portfolio(self._run_one(history, strategy, window))
 
     def close(self) -> None:
-        """End the processes that a large batch started; another one would start them again."""
+        """End the processes that a large batch started; the next one starts them again."""
         self._workers.close()
 
     def __enter__(self) -> Self:
@@ -185,12 +191,11 @@ class VectorBTEngine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _one(self, history: History, strategy: Strategy, window: Window) -> BacktestResult:
-        # Here and not by `run_batch`: one backtest gains nothing from other processes, and many
-        # may be asked for at once.
+    def _run_one(self, history: History, strategy: Strategy, window: Window) -> BacktestResult:
+        # In this process: one backtest gains nothing from others.
         require_window(window)
-        spec = BatchSpec(strategies_of(strategy), window, self.settings)
-        (batch,) = split_batches(histories_of([history]), spec, self.memory_budget)
+        spec = BatchSpec(require_strategies(strategy), window, self.settings)
+        (batch,) = split_batches(require_histories([history]), spec, self.memory_budget)
         outcome = assemble(batch, _run_here(batch))
         for failure in outcome.failures:
             if failure.strategy is None:

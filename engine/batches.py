@@ -1,8 +1,7 @@
-"""How work is divided, with two words for its pieces.
+"""How work is divided into batches and blocks, the two units of work.
 
-- A *batch* is some symbols that follow one another, under all strategies. Results are handed over
-  batch by batch.
-- A *block* is what is simulated and measured as one matrix: the symbols of a batch that have the
+- A *batch* is a few consecutive symbols under all strategies. Results are returned batch by batch.
+- A *block* is the part of a batch that is simulated and measured as one matrix: symbols with the
   same number of bars in the window, under all strategies or some of them (`engine.blocks`).
 
 Their sizes follow from a memory budget, never from the size of the universe, and no result depends
@@ -41,12 +40,12 @@ class BatchSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some symbols that follow one another, as the blocks they are run in.
+    """A few consecutive symbols, divided into blocks.
 
     Parameters
     ----------
     blocks
-        Each with the places of its symbols in this batch.
+        Each with the positions of its symbols in this batch.
     failures
         The symbols without bars in the window.
     """
@@ -60,14 +59,14 @@ def split_batches(
 ) -> Iterator[Batch]:
     """Yield batches whose blocks need about `memory_budget` bytes, in the order of the histories.
 
-    Histories are taken as they are needed: those of a later batch need not be in memory yet.
+    Histories are taken from the iterable as they are needed, those of later batches later.
     """
     usable: list[TradedHistory] = []
     failures: list[Failure] = []
     size = 0
     for history in histories:
         try:
-            cut = history.up_to_end_of(spec.window)
+            cut = history.cut_to(spec.window)
         except UnusableBarsError as error:
             failures.append(Failure.of(history.symbol, error))
             continue
@@ -82,7 +81,7 @@ def split_batches(
 
 
 def assemble(batch: Batch, outcomes: Sequence[BlockOutcome]) -> BatchOutcome:
-    """Return what the blocks of a batch gave, in the order of its symbols and strategies."""
+    """Return the outcomes of a batch's blocks in the order of its symbols and strategies."""
     placed: list[tuple[tuple[int, int], BacktestResult]] = []
     failures = list(batch.failures)
     indicators = CacheStats()
@@ -90,9 +89,9 @@ def assemble(batch: Batch, outcomes: Sequence[BlockOutcome]) -> BatchOutcome:
         # A symbol whose strategies are spread over blocks fails in each of them.
         failures += [failure for failure in outcome.failures if failure not in failures]
         indicators.add(outcome.indicators)
-        for row, (symbol, strategy) in enumerate(outcome.made):
-            place = (block.places[symbol], block.first_strategy + strategy)
-            placed.append((place, _result(block, outcome, row)))
+        for row, (symbol, strategy) in enumerate(outcome.backtests):
+            position = (block.positions[symbol], block.first_strategy + strategy)
+            placed.append((position, _build_result(block, outcome, row)))
     placed.sort(key=lambda one: one[0])
     return BatchOutcome([result for _, result in placed], failures, indicators)
 
@@ -101,27 +100,27 @@ def _split_blocks(
     histories: Sequence[TradedHistory], spec: BatchSpec, memory_budget: int
 ) -> Iterator[Block]:
     by_bars: dict[int, list[int]] = {}
-    for place, history in enumerate(histories):
-        by_bars.setdefault(history.traded_bars, []).append(place)
-    for bars, places in by_bars.items():
-        alike = [histories[place] for place in places]
-        universe = _universe_returns(alike, spec)
-        # Only a sweep on one symbol can be too much for the budget still.
-        step = max(1, memory_budget // (bars * len(places) * _BYTES_PER_BAR))
+    for position, history in enumerate(histories):
+        by_bars.setdefault(history.traded_bars, []).append(position)
+    for bars, positions in by_bars.items():
+        alike = [histories[position] for position in positions]
+        universe = _compute_universe_returns(alike, spec)
+        # Only a sweep on one symbol can still exceed the budget.
+        step = max(1, memory_budget // (bars * len(positions) * _BYTES_PER_BAR))
         for first in range(0, len(spec.strategies), step):
             some = spec.strategies[first : first + step]
-            yield Block(alike, some, spec.window, spec.settings, universe, places, first)
+            yield Block(alike, some, spec.window, spec.settings, universe, positions, first)
 
 
-def _universe_returns(histories: Sequence[TradedHistory], spec: BatchSpec) -> Floats | None:
+def _compute_universe_returns(histories: Sequence[TradedHistory], spec: BatchSpec) -> Floats | None:
     universe = spec.universe
     if universe is None:
         return None
     return np.stack([universe.returns_on(history.dates[history.first :]) for history in histories])
 
 
-def _result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
-    symbol, strategy = outcome.made[row]
+def _build_result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
+    symbol, strategy = outcome.backtests[row]
     history = block.histories[symbol]
     return BacktestResult(
         symbol=history.symbol,

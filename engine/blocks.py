@@ -1,7 +1,7 @@
 """A block: symbols with the same number of bars, simulated and measured as one matrix.
 
-The matrix has one row per backtest and one column per bar, so nothing is padded. What a backtest
-gives does not depend on its block.
+The matrix has one row per backtest and one column per bar, so nothing is padded. A backtest's
+result does not depend on its block.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from engine.failure import Failure
 from engine.history import TradedHistory
-from engine.metrics.inputs import Sample
+from engine.metrics.inputs import MetricInputs
 from engine.metrics.measurement import Measurement, measure
-from engine.orders import orders_of
+from engine.orders import build_orders
 from engine.positions import Ints
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, simulate
@@ -27,8 +27,8 @@ class Block:
     ----------
     universe_returns
         As in `engine.metrics.inputs.MetricInputs`.
-    places, first_strategy
-        The places of the histories, and of the first strategy, among those of the batch.
+    positions, first_strategy
+        Positions of the histories, and of the first strategy, among those of the batch.
     """
 
     histories: Sequence[TradedHistory]
@@ -36,7 +36,7 @@ class Block:
     window: Window
     settings: BacktestSettings
     universe_returns: Floats | None
-    places: Sequence[int]
+    positions: Sequence[int]
     first_strategy: int
 
     @property
@@ -47,23 +47,23 @@ class Block:
 
 @dataclass(frozen=True)
 class BlockOutcome:
-    """What a block gave.
+    """What a block produced.
 
     Parameters
     ----------
-    made
-        The (history, strategy) of each backtest, by their places in the block.
+    backtests
+        The (history, strategy) of each, by their positions in the block.
     trades, first
         As in `engine.simulation.Simulation`.
     measurement
         The metrics of the backtests.
     failures
-        What failed, by symbol and strategy.
+        By symbol and strategy.
     indicators
-        How many indicators were computed, and how many taken from the cache.
+        How many indicators were computed, and how many were cached.
     """
 
-    made: list[tuple[int, int]]
+    backtests: list[tuple[int, int]]
     trades: Trades
     first: Ints
     measurement: Measurement
@@ -74,11 +74,11 @@ class BlockOutcome:
 def run_block(block: Block) -> BlockOutcome:
     """Simulate and measure a block."""
     indicators = CacheStats()
-    orders, made, failures = orders_of(
+    orders, backtests, failures = build_orders(
         block.histories, block.strategies, block.settings, indicators
     )
     simulation = simulate(orders)
-    measurement = measure(Sample(simulation, block.universe_returns))
+    measurement = measure(MetricInputs(simulation, block.universe_returns))
     return BlockOutcome(
-        made, simulation.trades, simulation.first, measurement, failures, indicators
+        backtests, simulation.trades, simulation.first, measurement, failures, indicators
     )

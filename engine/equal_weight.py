@@ -1,4 +1,4 @@
-"""The equal-weight universe: what holding a bit of everything would have earned."""
+"""The equal-weight universe: what holding every symbol would have earned."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from strategies.base import Floats
 
 @dataclass(frozen=True)
 class EqualWeight:
-    """A universe held in equal parts, made equal again every day, without costs.
+    """A universe held with equal weights, rebalanced daily, without costs.
 
-    Its return on a day is the mean, over the symbols that have a bar on that day and had one
-    before it in the window, of close / previous close - 1.
+    Its return on a day is the mean of close / previous close - 1 over the symbols that have a bar
+    on that day and an earlier one in the window.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class EqualWeight:
     level
         Value of one unit at each day's close, shape (D,).
     symbols
-        How many symbols it is made of.
+        Number of symbols in it.
     """
 
     dates: NDArray[np.datetime64] = field(repr=False)
@@ -36,15 +36,15 @@ class EqualWeight:
 
     @classmethod
     def of(cls, histories: Iterable[History], window: Window) -> "EqualWeight":
-        """Return the universe of `histories`, read one after the other, inside the window.
+        """Return the universe of `histories` in the window; they are read one after the other.
 
         Symbols that cannot be tested (no bar in the window, unusable prices) are left out. Sums
-        run in the order given: give them in one order to get the same bits.
+        follow the order given: the same order gives the same bits.
 
         Raises
         ------
         UnusableBarsError
-            When no symbol is left.
+            When no symbol remains.
         """
         start = np.datetime64(window.start, "D")
         days = (window.end - window.start).days + 1
@@ -52,7 +52,7 @@ class EqualWeight:
         seen, symbols = np.zeros(days, dtype=np.bool_), 0
         for history in histories:
             try:
-                cut = history.up_to_end_of(window)
+                cut = history.cut_to(window)
                 cut.check()
             except UnusableBarsError:
                 continue
@@ -72,9 +72,9 @@ class EqualWeight:
         return cls(dates, (1.0 + mean).cumprod(), symbols)
 
     def returns_on(self, dates: NDArray[np.datetime64]) -> Floats:
-        """Return its returns from each of `dates` to the next, shape of `dates`; the first is 0.
+        """Return its return on each of `dates` since the one before; the first is 0.
 
-        A day that the universe does not know has the level of the day before it.
+        On a day without any bar the universe has the level of the day before.
         """
         at = np.searchsorted(self.dates, dates, side="right") - 1
         level = np.where(at < 0, 1.0, self.level[np.maximum(at, 0)])

@@ -1,14 +1,14 @@
-"""What the engine refuses."""
+"""Errors that the engine raises on purpose."""
 
 from strategies.errors import GauntletError
 
 
 class InvalidInputError(GauntletError):
-    """Something of another kind than needed was handed to the engine."""
+    """An argument has the wrong type."""
 
 
 class InvalidSettingsError(GauntletError):
-    """A cost, a capital, an execution, a stop or a window that makes no sense."""
+    """A cost, capital, execution, stop or window is out of range."""
 
 
 class UnusableBarsError(GauntletError):
@@ -16,12 +16,12 @@ class UnusableBarsError(GauntletError):
 
 
 class InvalidSignalsError(GauntletError):
-    """A strategy answered with something other than one boolean a bar."""
+    """A strategy returned something other than one boolean per bar."""
 
 
 class StrategyFailedError(GauntletError):
-    """A strategy raised, or gave no usable signals, on one symbol."""
+    """A strategy raised, or returned no usable signals, on one symbol."""
 
 
 class WorkersLostError(GauntletError):
-    """A process that backtests were running on is gone."""
+    """A process that ran backtests has died."""

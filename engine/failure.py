@@ -1,4 +1,4 @@
-"""Failure as a value: what went wrong with one symbol, while the others go on."""
+"""Failures as values: what went wrong with one symbol, while the others continue."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from strategies.errors import GauntletError
 
 @dataclass(frozen=True)
 class Failure:
-    """A symbol that could not be carried through a stage, and why.
+    """A symbol that failed in a stage, and why.
 
     Parameters
     ----------
     symbol
         Its name.
     error_class
-        The class of what was raised.
+        Class of the exception.
     message
-        Its text, one line.
+        Its text, on one line.
     strategy
-        The strategy, where the stage has one.
+        Name of the strategy, if the stage has one.
     transient
-        Whether trying again may help, as with a provider that was asked too much.
+        Whether a retry may help, as after a provider's rate limit.
     """
 
     symbol: str
@@ -31,16 +31,16 @@ class Failure:
 
     @classmethod
     def of(cls, symbol: str, error: Exception, strategy: str | None = None) -> "Failure":
-        """Return the failure that `error` means for `symbol`."""
+        """Return `error` as a failure of `symbol`."""
         text = " ".join(str(error).split()) or "no message"
         return cls(symbol, type(error).__name__, text, strategy, is_transient(error))
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether trying again may help: an error of ours says so itself.
+    """Return whether a retry may help: a `GauntletError` says so itself.
 
-    Of others only broken and timed out connections do; a full disk or a bug stays until somebody
-    acts.
+    Of other errors only broken and timed out connections are transient; a full disk or a bug stays
+    until somebody acts.
     """
     if isinstance(error, GauntletError):
         return error.transient

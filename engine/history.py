@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.errors import UnusableBarsError
 from engine.settings import Window
-from strategies.base import Bars, Floats
+from strategies.base import Bars
 
 _DAY = np.dtype("datetime64[D]")
 
@@ -19,26 +19,26 @@ class History:
     Parameters
     ----------
     symbol
-        Its name, for messages and results.
+        Its name.
     dates
-        ``datetime64[D]``, strictly ascending, one a bar.
+        ``datetime64[D]``, strictly ascending, one per bar.
     bars
-        Adjusted prices and volume, as long as `dates`, without NaN. Highs and lows may be
-        missing (NaN on every bar): only stops and strategies that look at them need them.
+        Adjusted prices and volume, as many as `dates`, without NaN. Highs and lows may be
+        missing (NaN on every bar) unless stops or the strategy need them.
     """
 
     symbol: str
     dates: NDArray[np.datetime64] = field(repr=False)
     bars: Bars = field(repr=False)
 
-    def up_to_end_of(self, window: Window) -> "TradedHistory":
+    def cut_to(self, window: Window) -> "TradedHistory":
         """Return the history without the bars after the window; see `TradedHistory.check`.
 
         Raises
         ------
         UnusableBarsError
-            When the window holds no bar, dates do not ascend, or the arrays are not what they
-            are said to be.
+            When the window holds no bar, dates do not ascend, or an array has the wrong dtype or
+            length.
         """
         self._check_arrays()
         ascends = self.dates[1:] > self.dates[:-1]
@@ -53,7 +53,7 @@ class History:
             raise UnusableBarsError(
                 f"{self.symbol} has no bars between {window.start} and {window.end}."
             )
-        return TradedHistory(self.symbol, self.dates[:stop], _until(self.bars, stop), first)
+        return TradedHistory(self.symbol, self.dates[:stop], _cut_bars(self.bars, stop), first)
 
     def _check_arrays(self) -> None:
         if getattr(self.dates, "dtype", None) != _DAY:
@@ -71,7 +71,7 @@ class History:
 
 @dataclass(frozen=True)
 class TradedHistory(History):
-    """A history up to the end of a window; bars from `first` on are traded, those before warm up.
+    """A history up to the end of a window: bars from `first` on are traded, earlier ones warm up.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class TradedHistory(History):
         return not bool(np.isnan(self.bars.high[-1]) or np.isnan(self.bars.low[-1]))
 
     def check(self) -> None:
-        """Refuse bars that cannot be simulated, with the first that is wrong.
+        """Refuse bars that cannot be simulated; the error names the first wrong one.
 
         Raises
         ------
@@ -115,18 +115,9 @@ class TradedHistory(History):
             raise UnusableBarsError(f"{self.symbol} has a volume that is not a number.")
 
 
-def _until(bars: Bars, stop: int) -> Bars:
-    """Return views of the first bars, read-only: a strategy must not change what others see."""
-    return Bars(
-        open=_view(bars.open, stop),
-        high=_view(bars.high, stop),
-        low=_view(bars.low, stop),
-        close=_view(bars.close, stop),
-        volume=_view(bars.volume, stop),
-    )
-
-
-def _view(values: Floats, stop: int) -> Floats:
-    view = values[:stop]
-    view.setflags(write=False)
-    return view
+def _cut_bars(bars: Bars, stop: int) -> Bars:
+    """Return read-only views of the first bars: a strategy must not change what others see."""
+    views = [getattr(bars, field_.name)[:stop] for field_ in fields(Bars)]
+    for view in views:
+        view.setflags(write=False)
+    return Bars(*views)

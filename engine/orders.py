@@ -1,4 +1,4 @@
-"""A block's orders: signals cut to the window and moved to the bars on which they fill."""
+"""A block's orders: signals cut to the window and moved to the bars that fill them."""
 
 import traceback
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Orders:
     entries, exits
         Signals on the bar that fills them, shape (N, T); never both on one bar.
     settings
-        The terms; with ``next_open`` a signal fills at its bar's open, otherwise at its close.
+        With ``next_open`` a signal fills at its bar's open, otherwise at its close.
     """
 
     symbol_of: NDArray[np.int64]
@@ -46,26 +46,26 @@ class Orders:
 
     @property
     def fill_price(self) -> Floats:
-        """The price of a signal's fill, before slippage, shape (H, T)."""
+        """The market's price at a signal's fill, shape (H, T)."""
         return self.close if self.settings.execution == "same_close" else self.open
 
 
-def orders_of(
+def build_orders(
     histories: Sequence[TradedHistory],
     strategies: Sequence[Strategy],
     settings: BacktestSettings,
     indicators: CacheStats | None = None,
 ) -> tuple[Orders, list[tuple[int, int]], list[Failure]]:
-    """Return a block's orders, the (history, strategy) of each backtest, and what failed.
+    """Return a block's orders, the (history, strategy) of each backtest, and the failures.
 
     The histories have the same number of bars in the window. Signals are computed on the whole
-    of each, so that indicators are warm; only those of bars inside the window are kept. With
-    ``next_open`` they move to the next bar, so the last bar's are dropped and the first fill is
-    the second bar's open. An entry and an exit on the same bar cancel out.
+    history, so that indicators are warm; only those inside the window are kept. With ``next_open``
+    they move to the next bar: the last bar's are dropped, and the first fill is at the second
+    bar's open. An entry and an exit on the same bar cancel out. `indicators` is counted up.
     """
     shape = (len(histories) * len(strategies), histories[0].traded_bars)
     entries, exits = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
-    made: list[tuple[int, int]] = []
+    backtests: list[tuple[int, int]] = []
     failures: list[Failure] = []
     for symbol, history in enumerate(histories):
         try:
@@ -77,21 +77,21 @@ def orders_of(
         with indicator_cache(indicators):
             for number, strategy in enumerate(strategies):
                 try:
-                    signals = _signals(strategy, history)
-                except Exception as error:  # noqa: BLE001 - one must not spoil the others
-                    failures.append(_failure(history.symbol, strategy, error))
+                    signals = _compute_signals(strategy, history)
+                except Exception as error:  # noqa: BLE001 - the others continue
+                    failures.append(_describe_failure(history.symbol, strategy, error))
                     continue
-                row = len(made)
+                row = len(backtests)
                 _place(signals, history.first, settings, entries[row], exits[row])
-                made.append((symbol, number))
-    entries, exits = entries[: len(made)], exits[: len(made)]
+                backtests.append((symbol, number))
+    entries, exits = entries[: len(backtests)], exits[: len(backtests)]
     both = entries & exits
     entries ^= both
     exits ^= both
-    symbol_of = np.array([symbol for symbol, _ in made], dtype=np.int64)
-    open_, high, low, close = (_stacked(histories, name) for name in _PRICES)
+    symbol_of = np.array([symbol for symbol, _ in backtests], dtype=np.int64)
+    open_, high, low, close = (_stack(histories, name) for name in _PRICES)
     orders = Orders(symbol_of, open_, high, low, close, entries, exits, settings)
-    return orders, made, failures
+    return orders, backtests, failures
 
 
 def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
@@ -100,7 +100,7 @@ def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
     Raises
     ------
     UnusableBarsError
-        With what is missing.
+        When a stop needs a high or low that is missing.
     """
     if settings.has_stops and not history.has_range:
         raise UnusableBarsError(
@@ -109,20 +109,21 @@ def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
         )
 
 
-def _signals(strategy: Strategy, history: TradedHistory) -> Signals:
+def _compute_signals(strategy: Strategy, history: TradedHistory) -> Signals:
     signals = strategy.signals(history.bars)
     for name in ("entries", "exits"):
         given = np.asarray(getattr(signals, name, None))
         if given.dtype != np.bool_ or given.shape != history.bars.close.shape:
             raise InvalidSignalsError(
-                f"{strategy.name} answered {history.symbol} with {name} of {given.dtype} "
-                f"{given.shape}; needed: Signals with bool {history.bars.close.shape}, one a bar."
+                f"{strategy.name} returned {name} of {given.dtype} {given.shape} for "
+                f"{history.symbol}; needed: Signals with bool {history.bars.close.shape}, one "
+                "per bar."
             )
     return signals
 
 
-def _failure(symbol: str, strategy: Strategy, error: Exception) -> Failure:
-    """Return the failure of a strategy, and where in its code it happened."""
+def _describe_failure(symbol: str, strategy: Strategy, error: Exception) -> Failure:
+    """Return the failure of a strategy, with the line of code that raised."""
     failure = Failure.of(symbol, error, strategy.name)
     if isinstance(error, GauntletError):
         return failure
@@ -140,6 +141,6 @@ def _place(
         entries[1:], exits[1:] = signals.entries[first:-1], signals.exits[first:-1]
 
 
-def _stacked(histories: Sequence[TradedHistory], price: str) -> Floats:
+def _stack(histories: Sequence[TradedHistory], price: str) -> Floats:
     """Return a price of the window's bars, shape (H, T)."""
     return np.stack([getattr(history.bars, price)[history.first :] for history in histories])

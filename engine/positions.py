@@ -1,4 +1,4 @@
-"""When positions are opened and closed: signals, one beside the other, become round trips."""
+"""When positions are opened and closed: all signals of a block become round trips at once."""
 
 from dataclasses import dataclass, fields
 
@@ -12,18 +12,17 @@ from strategies.base import Bools, Floats
 Ints = NDArray[np.int64]
 
 EXIT_REASONS = ("open", "signal", "stop_loss", "trailing_stop", "take_profit")
-"""Why a position ended, by its code; ``open`` did not: it is marked at the last close."""
+"""Why a position ended, by code; ``open``: it did not, and is marked at the last close."""
 
 OPEN, SIGNAL, STOP_LOSS, TRAILING_STOP, TAKE_PROFIT = range(len(EXIT_REASONS))
 
 
 @dataclass(frozen=True)
 class Positions:
-    """The positions of a block, in the order of backtests and, within one, of time.
+    """The positions of a block, by backtest and time; all arrays have shape (M,).
 
-    All of shape (M,), one element a position. `backtest` is its row, `side` 1 for long and -1
-    for short; prices are those of the market, before slippage. An open position ends on the
-    last bar, at its close.
+    `backtest` is the row, `side` 1 for long and -1 for short; prices are the market's, before
+    costs. An open position ends on the last bar, at its close.
     """
 
     backtest: Ints
@@ -35,18 +34,17 @@ class Positions:
     reason: Ints
 
     def only(self, kept: Bools | Ints) -> "Positions":
-        """Return the positions for which `kept` is true, or whose numbers it holds."""
+        """Return the positions where `kept` is true, or whose indices it holds."""
         return Positions(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-def sides(direction: Direction) -> tuple[int, int]:
-    """Return the side that an entry signal wants, and that an exit signal wants; 0 is flat."""
-    return {"long": (1, 0), "short": (0, -1), "both": (1, -1)}[direction]
+_SIDES: dict[Direction, tuple[int, int]] = {"long": (1, 0), "short": (0, -1), "both": (1, -1)}
+"""The target side of an entry signal, and of an exit signal, by direction; 0 is flat."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """Signals as the side that each of them wants, by backtest and time; all of shape (S,).
+class TargetSides:
+    """The side that each signal of a block asks for, by backtest and time; all of shape (S,).
 
     Parameters
     ----------
@@ -55,7 +53,7 @@ class Wishes:
     side
         1, -1 or 0 for flat.
     turns
-        Whether the side is another than that of the backtest's signal before.
+        Whether the side differs from that of the backtest's previous signal.
     """
 
     backtest: Ints
@@ -63,54 +61,54 @@ class Wishes:
     side: Ints
     turns: Bools
 
-    def only(self, kept: Bools | slice) -> "Wishes":
-        """Return the signals for which `kept` is true, or those of a slice."""
-        return Wishes(*(getattr(self, field.name)[kept] for field in fields(self)))
+    def only(self, kept: Bools | slice) -> "TargetSides":
+        """Return the signals where `kept` is true, or those of a slice."""
+        return TargetSides(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-def wishes_of(orders: Orders) -> Wishes:
-    """Return every signal of a block."""
+def find_target_sides(orders: Orders) -> TargetSides:
+    """Return the target side of every signal of a block."""
     count, bars = orders.entries.shape
-    buy, sell = sides(orders.settings.direction)
+    entry, exit_ = _SIDES[orders.settings.direction]
     at = np.flatnonzero(orders.entries | orders.exits)
     first = np.searchsorted(at, np.arange(count + 1) * bars)
     number = np.diff(first)
-    side = np.where(orders.entries.ravel()[at], buy, sell)
+    side = np.where(orders.entries.ravel()[at], entry, exit_)
     turns = np.ones(len(at), dtype=np.bool_)
     turns[1:] = side[1:] != side[:-1]
     turns[first[:-1][number > 0]] = True
     bar = at - np.repeat(np.arange(count) * bars, number)
-    return Wishes(np.repeat(np.arange(count), number), bar, side, turns)
+    return TargetSides(np.repeat(np.arange(count), number), bar, side, turns)
 
 
-def next_turn(wishes: Wishes, bars: int) -> Ints:
-    """Return the bar of each backtest's next signal that wants another side, `bars` if none."""
-    begins = np.append(np.flatnonzero(wishes.turns), len(wishes.turns))
-    following = begins[np.cumsum(wishes.turns)]
-    bar, backtest = np.append(wishes.bar, bars), np.append(wishes.backtest, -1)
-    return np.where(backtest[following] == wishes.backtest, bar[following], bars)
+def find_next_turn(targets: TargetSides, bars: int) -> Ints:
+    """Return the bar of the next signal of the backtest with another side; `bars` if none."""
+    begins = np.append(np.flatnonzero(targets.turns), len(targets.turns))
+    following = begins[np.cumsum(targets.turns)]
+    bar, backtest = np.append(targets.bar, bars), np.append(targets.backtest, -1)
+    return np.where(backtest[following] == targets.backtest, bar[following], bars)
 
 
-def positions_of(orders: Orders) -> Positions:
+def find_positions(orders: Orders) -> Positions:
     """Return the positions that signals alone open and close.
 
-    After each signal a backtest stands on the side that the signal wants, so a position begins
-    with the first of several signals in a row that want the same side. No loop is needed.
+    After each signal a backtest is on the signal's side, so a position begins with the first of
+    consecutive signals for the same side. No loop is needed.
     """
     bars = orders.close.shape[1]
-    wishes = wishes_of(orders)
-    wishes = wishes.only(wishes.turns)
-    exit_bar = next_turn(wishes, bars)
-    held = wishes.side != 0
-    wishes, exit_bar = wishes.only(held), exit_bar[held]
-    symbol, price = orders.symbol_of[wishes.backtest], orders.fill_price
+    targets = find_target_sides(orders)
+    targets = targets.only(targets.turns)
+    exit_bar = find_next_turn(targets, bars)
+    held = targets.side != 0
+    targets, exit_bar = targets.only(held), exit_bar[held]
+    symbol, price = orders.symbol_of[targets.backtest], orders.fill_price
     closed = exit_bar < bars
     exit_bar = np.minimum(exit_bar, bars - 1)
     return Positions(
-        backtest=wishes.backtest,
-        side=wishes.side,
-        entry_bar=wishes.bar,
-        entry_price=price[symbol, wishes.bar],
+        backtest=targets.backtest,
+        side=targets.side,
+        entry_bar=targets.bar,
+        entry_price=price[symbol, targets.bar],
         exit_bar=exit_bar,
         exit_price=np.where(closed, price[symbol, exit_bar], orders.close[symbol, -1]),
         reason=np.where(closed, SIGNAL, OPEN),

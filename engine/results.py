@@ -1,4 +1,4 @@
-"""What a backtest gives: one result a symbol, or the failure that stands in its place."""
+"""What a backtest produces: a result, or the failure in its place."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +13,7 @@ from engine.metrics import METRICS
 from engine.metrics.measurement import Measurement
 from engine.positions import EXIT_REASONS
 from engine.settings import BacktestSettings, Window
-from engine.simulation import Trades, equity_curves
+from engine.simulation import Trades, compute_equity
 from strategies.base import Floats, Strategy
 from strategies.indicator_cache import CacheStats
 
@@ -28,17 +28,17 @@ class BacktestResult:
     Parameters
     ----------
     symbol, strategy, window, settings
-        What was run, on what terms.
+        What was run.
     dates
         ``datetime64[D]``, the window's bars, shape (n,).
     close
         Their closes, shape (n,).
     warm_up
-        Number of bars before the window that indicators have seen.
+        Number of bars before the window, seen by indicators only.
     trades
         Of dtype `engine.simulation.TRADE`; indices count from the window's first bar.
     measurement, row
-        The metrics of the block that this backtest was part of, and its place there.
+        The metrics of this backtest's block, and its row there.
     """
 
     symbol: str
@@ -54,7 +54,7 @@ class BacktestResult:
 
     @property
     def too_short(self) -> bool:
-        """Whether the history ends before the strategy could enter for the first time."""
+        """Whether the history ends before the strategy can enter for the first time."""
         return self.warm_up + len(self.dates) <= self.strategy.lookback_bars
 
     @property
@@ -64,7 +64,7 @@ class BacktestResult:
 
     @property
     def undefined(self) -> dict[str, str]:
-        """Why each None of the metrics is None, by metric."""
+        """Why a metric is None, by metric."""
         return self._measured[1]
 
     @cached_property
@@ -72,18 +72,18 @@ class BacktestResult:
         no_trades = "no trades"
         if self.too_short:
             bars, lookback_bars = self.warm_up + len(self.dates), self.strategy.lookback_bars
-            no_trades = f"no trades: {bars} bars are too few for a look-back of {lookback_bars}"
-        return self.measurement.of(self.row, no_trades)
+            no_trades = f"no trades: {bars} bars are too few for a lookback of {lookback_bars}"
+        return self.measurement.read(self.row, no_trades)
 
     @cached_property
     def equity(self) -> Floats:
         """Cash and position at each close, shape (n,).
 
-        Made from the trades when it is asked for: ten years of it are 20 KB, the trades 3 KB.
+        Computed from the trades on first use: ten years of it are 20 KB, the trades 3 KB.
         """
         first = np.array([0, len(self.trades)])
         capital = self.settings.initial_capital
-        return equity_curves(self.trades, first, self.close[np.newaxis], capital)[0]
+        return compute_equity(self.trades, first, self.close[np.newaxis], capital)[0]
 
     @property
     def first_session(self) -> date:
@@ -101,12 +101,11 @@ class BacktestResult:
         return self.window.ended_early(self.last_session)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result for a notebook: plain values, and pandas series of the curves.
+        """Return the result for a notebook: plain values, and the curves as pandas series.
 
         Keys: symbol, strategy, parameters, metrics, undefined, trades (one dict each), equity_curve
         and drawdown_series (fraction below the highest equity so far, 0 or negative) by day,
-        start_date, end_date, initial_capital; and what the numbers depend on or need to be read
-        with: settings, first_session, last_session, ended_early.
+        start_date, end_date, initial_capital, settings, first_session, last_session, ended_early.
         """
         import pandas as pd
 
@@ -150,9 +149,8 @@ class BacktestResult:
 class BatchOutcome:
     """A batch's results and failures; each backtest asked for is in exactly one of them.
 
-    A failure without a strategy is one of the symbol, and stands for all of its strategies.
-    `indicators` tells how often an indicator was at hand, for another strategy or point of a
-    sweep had needed it, and how often it had to be computed.
+    A failure without a strategy is the symbol's, under all strategies. `indicators` says how many
+    indicators were computed, and how many were cached for another strategy or point of a sweep.
     """
 
     results: list[BacktestResult]
@@ -160,9 +158,9 @@ class BatchOutcome:
     indicators: CacheStats = field(default_factory=CacheStats)
 
     def table(self) -> "pd.DataFrame":
-        """Return a row a result: symbol, strategy, its parameters, its labels and every metric.
+        """Return one row per result: symbol, strategy, its parameters, labels and every metric.
 
-        The labels are execution, direction and ended_early. NaN where a metric is undefined, or a
+        The labels are execution, direction and ended_early. NaN where a metric is undefined or a
         strategy has no such parameter.
         """
         import pandas as pd
@@ -182,6 +180,6 @@ class BatchOutcome:
         return pd.DataFrame(rows).astype(dict.fromkeys(numbers if rows else (), "float64"))
 
     def __repr__(self) -> str:
-        """Say how much there is: a batch may be too long to print."""
+        """Return the counts: a batch may be too long to print."""
         counts = f"{len(self.results)} results, {len(self.failures)} failures"
         return f"<{type(self).__name__}: {counts}>"

@@ -1,4 +1,4 @@
-"""The terms of a backtest: capital, costs, execution, year length, and the window."""
+"""The settings of a backtest: capital, costs, execution, stops; and its window."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 Execution = Literal["next_open", "same_close"]
 Direction = Literal["long", "short", "both"]
 
-# Without an exchange calendar, bars that end this close to the window's end are taken to reach
-# it: the longest closure of the NYSE since 1933 lasted six days with its weekend (September
+# Without an exchange calendar, bars that end this close to the window's end count as reaching it:
+# the longest closure of the NYSE since 1933 lasted six days with its weekend (September
 # 2001).
 _LONGEST_CLOSURE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class BacktestSettings:
-    """How a backtest is filled, costed and annualized; stored with each result.
+    """How a backtest is filled, charged and annualized; stored with each result.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ class BacktestSettings:
         As in `engine.costs.PercentageCosts`.
     execution
         ``next_open``: a signal at the close of bar t is filled at the open of bar t+1.
-        ``same_close``: at the close of bar t itself, which nobody could have traded on;
-        results are labelled with it.
+        ``same_close``: at the close of bar t itself, which nobody could have traded; results
+        are labelled with it.
     bars_per_year
-        Bars a year, for annualization.
+        Bars per year, for annualization.
     direction
         ``long``: an entry signal buys, an exit signal sells. ``short``: an exit signal sells
         short, an entry signal covers. ``both``: always on the side of the last signal.
@@ -46,8 +46,8 @@ class BacktestSettings:
         Leave when the price has moved this fraction of the entry's fill price against the
         position; None for never. See `engine.stops` for what a bar's high and low decide.
     trailing_stop
-        The same, measured from the best price since the entry; it may stand beside `stop_loss`,
-        and the nearer of the two counts.
+        The same, measured from the best price since the entry. With `stop_loss` as well, the
+        nearer of the two counts.
     take_profit
         Leave when the price has moved this fraction of the entry's fill price in favour.
 
@@ -87,7 +87,7 @@ class BacktestSettings:
 
     @property
     def has_stops(self) -> bool:
-        """Whether a position can be left at another time than a signal's."""
+        """Whether a position can end without a signal."""
         return any(
             level is not None for level in (self.stop_loss, self.trailing_stop, self.take_profit)
         )
@@ -106,7 +106,7 @@ class BacktestSettings:
     ) -> None:
         value = getattr(self, name)
         if isinstance(value, Real) and not isinstance(value, bool):
-            # 10_000, 10_000.0 and NumPy's are the same terms, and are stored alike.
+            # 10_000, 10_000.0 and NumPy's are the same setting, and are stored alike.
             value = float(value)
             object.__setattr__(self, name, value)
         if not (isinstance(value, float) and above < value < below and value >= from_):
@@ -122,10 +122,10 @@ class Window:
     Parameters
     ----------
     start, end
-        First and last calendar day; of a datetime or a pandas Timestamp, its day.
+        First and last calendar day; a datetime or a pandas Timestamp counts as its day.
     last_session
-        The exchange's last session in the window, where a calendar is at hand. A symbol whose
-        bars stop before it ended early. Without it, bars may stop up to seven days before `end`.
+        The exchange's last session in the window, if a calendar is available. A symbol whose
+        bars stop earlier ended early. Without it, bars may stop up to seven days before `end`.
     """
 
     start: date
@@ -138,7 +138,7 @@ class Window:
             if value is None and name == "last_session":
                 continue
             if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT
-                # pandas has no other days; the time of day says nothing here.
+                # pandas has no dates without a time; the time does not matter here.
                 object.__setattr__(self, name, value.date())
             elif not isinstance(value, date) or isinstance(value, datetime):
                 raise InvalidSettingsError(
@@ -158,7 +158,7 @@ class Window:
         return both + np.array([0, 1], dtype="timedelta64[D]")
 
     def ended_early(self, last_bar: date) -> bool:
-        """Return whether a symbol whose last bar is `last_bar` left before the window's end."""
+        """Return whether bars that stop at `last_bar` stop before the window does."""
         if self.last_session is not None:
             return last_bar < self.last_session
         return self.end - last_bar > _LONGEST_CLOSURE

@@ -1,4 +1,4 @@
-"""What positions cost and earn: sizes, trades and the equity curve of a block.
+"""What positions cost and earn: sizes, trades and equity curves of a block.
 
 One cost path for every run, that of `engine.costs`; all cash goes into one position. The numbers
 are those of vectorbt's `Portfolio.from_signals` with ``size=inf``, which the tests hold to 1e-9.
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from engine.costs import CostModel, RoundTrips, Settlement
 from engine.orders import Orders
-from engine.positions import OPEN, Ints, Positions, positions_of
-from engine.stops import positions_with_stops
+from engine.positions import OPEN, Ints, Positions, find_positions
+from engine.stops import find_positions_with_stops
 from strategies.base import Floats
 
 TRADE = np.dtype(
@@ -35,7 +35,7 @@ TRADE = np.dtype(
 )
 """A trade. Fields and codes are those of vectorbt's ``trade_dt`` (direction 0 long, 1 short;
 status 0 open, 1 closed); bars count from the window's first; prices are those of the fills,
-slippage included, save that an open trade's exit is the last close; `exit_reason` indexes
+slippage included, but an open trade's exit is the last close; `exit_reason` indexes
 `engine.positions.EXIT_REASONS`."""
 
 Trades = NDArray[Any]
@@ -69,12 +69,12 @@ class Simulation:
 
 
 def simulate(orders: Orders) -> Simulation:
-    """Simulate each backtest of a block alone, with all its cash in one position at a time.
+    """Simulate each backtest of a block, with all its cash in one position at a time.
 
     A short that loses more than the capital ends its backtest: without cash nothing is opened.
     """
     settings, count = orders.settings, len(orders.entries)
-    positions = positions_with_stops(orders) if settings.has_stops else positions_of(orders)
+    positions = find_positions_with_stops(orders) if settings.has_stops else find_positions(orders)
     trips = _round_trips(positions, settings.costs)
     first = np.searchsorted(positions.backtest, np.arange(count + 1))
     capital = settings.costs.compound(trips, first, settings.initial_capital)
@@ -83,16 +83,16 @@ def simulate(orders: Orders) -> Simulation:
         positions, trips, capital = positions.only(funded), trips.only(funded), capital[funded]
         first = np.searchsorted(positions.backtest, np.arange(count + 1))
     trades = _trades(positions, trips, settings.costs.settle(trips, capital))
-    equity = equity_curves(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
+    equity = compute_equity(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
     return Simulation(orders, trades, first, equity)
 
 
-def equity_curves(trades: Trades, first: Ints, close: Floats, initial_capital: float) -> Floats:
+def compute_equity(trades: Trades, first: Ints, close: Floats, initial_capital: float) -> Floats:
     """Return cash and position at each close, shape (N, T).
 
-    Between fills nothing changes but the price, so that a curve is cut into stretches with and
-    without a position, of one cash and one size each. A stretch without one is constant to the
-    bit, and so are its returns.
+    Between fills only the price changes. A curve is cut into stretches with and without a
+    position, each with one cash and one size. A stretch without a position is constant to the
+    bit, and its returns are exactly 0.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def equity_curves(trades: Trades, first: Ints, close: Floats, initial_capital: f
     worth = trades["size"] * trades["entry_price"]
     capital = worth + trades["entry_fees"]
     held_until = np.where(trades["status"] == 1, trades["exit_idx"], bars)
-    # A backtest has one stretch before its trades, and two for each: with it, and after it.
+    # A backtest has one stretch before its trades, and two per trade: during it and after it.
     holding = backtest + 1 + 2 * np.arange(len(trades))
     stretches = count + 2 * len(trades)
     start = np.empty(stretches + 1, dtype=np.int64)
@@ -115,7 +115,7 @@ def equity_curves(trades: Trades, first: Ints, close: Floats, initial_capital: f
     start[holding + 1] = backtest * bars + held_until
     start[-1] = count * bars
     size, cash = np.zeros(stretches), np.full(stretches, initial_capital)
-    # A long's cash is spent; a short's is the capital and the proceeds, the fees being paid.
+    # A long's cash is spent; a short's is the capital and the proceeds, less the fees.
     long = trades["direction"] == 0
     size[holding] = np.where(long, trades["size"], -trades["size"])
     cash[holding] = np.where(long, 0.0, 2.0 * worth)
@@ -128,7 +128,7 @@ def equity_curves(trades: Trades, first: Ints, close: Floats, initial_capital: f
 
 
 def _round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
-    """Return positions at the prices of their fills; an open one is marked at the market's."""
+    """Return positions at the prices of their fills; an open one is marked at the last close."""
     side, closed = positions.side, positions.reason != OPEN
     entry = costs.price_fill(positions.entry_price, side)
     exit_ = costs.price_fill(positions.exit_price, -side)
@@ -136,7 +136,7 @@ def _round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
 
 
 def _trades(positions: Positions, trips: RoundTrips, settled: Settlement) -> Trades:
-    # Zeros, for what lies between the fields: equal trades are equal bytes.
+    # Zeros, also for the padding between fields: equal trades are equal bytes.
     trades = np.zeros(len(settled.size), dtype=TRADE)
     trades["direction"] = trips.side < 0
     trades["status"] = trips.closed

@@ -1,21 +1,22 @@
 """Stop-loss, trailing stop and take-profit, filled against each bar's open, high and low.
 
-What a daily bar can and cannot tell decides the rules:
+The rules follow from what a daily bar says:
 
-- A bar's open comes first. A position that is still held then and whose level the open has
-  passed is filled at the open: a gap costs what it costs.
-- What comes next, high or low, is unknown. A level between low and high is filled at the level;
-  where a stop and the target are both within the bar, the stop is.
-- The trailing level of a bar is set by the highs (short: lows) of the bars before it, as a
-  resting order that is moved once a bar. The entry's fill price is the first of them.
-- Signals that fill at the open are older than any level of that bar: they go first. A position
-  entered at the open can be stopped out on that same bar. Signals that fill at the close go last.
-- Levels are measured from the entry's fill price, slippage included. Every exit is a market
-  order with the slippage of any other.
+- A bar's open comes first. A position whose level the open has passed is filled at the open, gap
+  included.
+- Whether high or low comes next is unknown. A level between low and high is filled at the level;
+  if a stop and the target are both within the bar, the stop is filled.
+- The trailing level of a bar follows from the highs (short: lows) of the bars before it, like a
+  resting order that is moved once per bar. The first of them is the entry's fill price.
+- Signals that fill at the open are older than any level of that bar: they are filled first. A
+  position entered at the open can be stopped out on the same bar. Signals that fill at the close
+  are filled last.
+- Levels are measured from the entry's fill price, slippage included. Every exit is a market order
+  with the usual slippage.
 
-How a position ends depends on its entry alone, not on what was held before. So the ends of all
-that signals could open are found at once, and then it is seen which of them were opened: each
-the first that a signal opens once the one before it has ended.
+How a position ends depends on its entry alone, not on earlier positions. So the ends of all
+positions that signals could open are found at once. Those that were opened are found after that:
+each is the first that a signal opens once the previous one has ended.
 """
 
 from dataclasses import dataclass
@@ -31,27 +32,27 @@ from engine.positions import (
     TRAILING_STOP,
     Ints,
     Positions,
-    Wishes,
-    next_turn,
-    wishes_of,
+    TargetSides,
+    find_next_turn,
+    find_target_sides,
 )
 from strategies.base import Bools, Floats
 
-# Bars looked at together: few at first, as most stops are near the entry, and then more and more.
-_FIRST_LOOK, _LONGEST_LOOK = 16, 256
+# Bars examined at once: few at first, as most stops are near the entry, then twice as many.
+_FIRST_WIDTH, _LARGEST_WIDTH = 16, 256
 
-# Positions whose bars are looked at together; a matrix of them stays within 4 MB.
+# Positions examined at once; their matrix stays within 4 MB.
 _AT_ONCE = 2_000
 
 
-def positions_with_stops(orders: Orders) -> Positions:
+def find_positions_with_stops(orders: Orders) -> Positions:
     """Return the positions that signals open, and that signals or stops close."""
     bars = orders.close.shape[1]
-    wishes = wishes_of(orders)
-    held = wishes.side != 0
-    possible, next_bar = wishes.only(held), next_turn(wishes, bars)[held]
-    ends = _ends(orders, possible, next_bar)
-    # A stop is hit after the signals that fill at the open of its bar, and before those that
+    targets = find_target_sides(orders)
+    held = targets.side != 0
+    possible, next_bar = targets.only(held), find_next_turn(targets, bars)[held]
+    ends = _find_ends(orders, possible, next_bar)
+    # A stop is filled after the signals that fill at the open of its bar, and before those that
     # fill at its close.
     later = (ends.reason != SIGNAL) & (orders.settings.execution == "next_open")
     free_at = np.where(ends.reason == OPEN, bars, ends.bar + later)
@@ -75,15 +76,15 @@ def positions_with_stops(orders: Orders) -> Positions:
 
 @dataclass(frozen=True)
 class _Ends:
-    """When, where and why positions end, one element a position."""
+    """When, at what price and why positions end; all of shape (S,)."""
 
     bar: Ints
     price: Floats
     reason: Ints
 
 
-def _ends(orders: Orders, possible: Wishes, next_bar: Ints) -> _Ends:
-    """Return how each possible position ends, were it opened."""
+def _find_ends(orders: Orders, possible: TargetSides, next_bar: Ints) -> _Ends:
+    """Return how each position that a signal could open would end."""
     bars = orders.close.shape[1]
     symbol = orders.symbol_of[possible.backtest]
     signalled = next_bar < bars
@@ -92,15 +93,15 @@ def _ends(orders: Orders, possible: Wishes, next_bar: Ints) -> _Ends:
     ends = _Ends(bar, price, np.where(signalled, SIGNAL, OPEN))
     for start in range(0, len(bar), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        watch = _Watch(orders, symbol[some], possible.only(some), next_bar[some])
-        watch.note_in(ends, start)
+        monitor = _Monitor(orders, symbol[some], possible.only(some), next_bar[some])
+        monitor.write_to(ends, start)
     return ends
 
 
-class _Watch:
-    """Possible positions under watch, bar after bar, until a level is reached or a signal comes."""
+class _Monitor:
+    """Follows possible positions bar by bar until a level is reached or a signal comes."""
 
-    def __init__(self, orders: Orders, symbol: Ints, possible: Wishes, next_bar: Ints) -> None:
+    def __init__(self, orders: Orders, symbol: Ints, possible: TargetSides, next_bar: Ints) -> None:
         settings = orders.settings
         self.prices = tuple(matrix.ravel() for matrix in (orders.open, orders.high, orders.low))
         self.bars = orders.close.shape[1]
@@ -108,11 +109,11 @@ class _Watch:
         at_close = settings.execution == "same_close"
         self.position = np.arange(len(symbol))
         self.row = symbol * self.bars
-        # Bars to watch: from the entry's, or the one after it, and up to the signal's.
+        # Bars to follow: from the entry's, or the one after it, to the signal's.
         self.bar = possible.bar + at_close
         self.until = np.minimum(next_bar + at_close, self.bars)
-        # Prices are multiplied by the side from here on: a long's as they are, a short's turned
-        # over, so that for both a stop is hit from above and a target from below.
+        # Prices are multiplied by the side from here on: a short's change sign, so that for both
+        # sides a stop is reached from above and a target from below.
         self.side = possible.side
         market = orders.fill_price[symbol, possible.bar]
         paid = settings.costs.price_fill(market, self.side)
@@ -120,26 +121,26 @@ class _Watch:
         self.target = self.side * paid * (1.0 + self.side * _or_nan(settings.take_profit))
         self.best = self.side * paid
 
-    def note_in(self, ends: _Ends, start: int) -> None:
-        """Write into `ends`, from `start` on, those that end at a level."""
-        look = _FIRST_LOOK
+    def write_to(self, ends: _Ends, start: int) -> None:
+        """Write to `ends`, from `start` on, the positions that end at a level."""
+        width = _FIRST_WIDTH
         self._keep(self.bar < self.until)
         while len(self.position):
-            hit, price, reason, bar = self._look(look)
+            hit, price, reason, bar = self._find_hits(width)
             place = start + self.position[hit]
             ends.bar[place], ends.price[place], ends.reason[place] = bar, price, reason
-            self.bar = self.bar + look
+            self.bar = self.bar + width
             self._keep(~hit & (self.bar < self.until))
-            look = min(2 * look, _LONGEST_LOOK)
+            width = min(2 * width, _LARGEST_WIDTH)
 
-    def _look(self, width: int) -> tuple[Bools, Floats, Ints, Ints]:
-        """Return which reach a level within `width` bars, and at what price, why and when."""
+    def _find_hits(self, width: int) -> tuple[Bools, Floats, Ints, Ints]:
+        """Return which positions reach a level within `width` bars, at what price, why and when."""
         ahead = self.bar[:, None] + np.arange(width)
         at = self.row[:, None] + np.minimum(ahead, self.bars - 1)
         side = self.side[:, None]
         open_, high, low = (side * prices[at] for prices in self.prices)
         worst, best = np.minimum(high, low), np.maximum(high, low)
-        stop, why = self._stop(best)
+        stop, why = self._find_stops(best)
         target = self.target[:, None]
         # A level that is not set is NaN, and no comparison with it is true.
         reached = (worst <= stop) | (open_ <= stop) | (best >= target) | (open_ >= target)
@@ -156,8 +157,8 @@ class _Watch:
         reason: Ints = np.where(stopped, why, TAKE_PROFIT)
         return hit, price * self.side[rows], reason, self.bar[rows] + first
 
-    def _stop(self, best: Floats) -> tuple[Floats, Ints]:
-        """Return the nearer of the two stops on each bar, and which one it is."""
+    def _find_stops(self, best: Floats) -> tuple[Floats, Ints]:
+        """Return the nearer of the two stops on each bar, and which of them it is."""
         fixed = np.broadcast_to(self.fixed[:, None], best.shape)
         if self.trailing is None:
             return fixed, np.full(best.shape, STOP_LOSS)

@@ -1,4 +1,4 @@
-"""A result as a real vectorbt Portfolio: the same fills, for its plots and further study."""
+"""A result as a vectorbt Portfolio: the same fills, for its plots and further analysis."""
 
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     import vectorbt
 
 
-def portfolio_of(result: BacktestResult) -> "vectorbt.Portfolio":
-    """Return the Portfolio that made the fills of `result`.
+def export_portfolio(result: BacktestResult) -> "vectorbt.Portfolio":
+    """Return a Portfolio with the fills of `result`.
 
-    It is given the fills themselves, not the signals: vectorbt fills one order a bar and could
-    not repeat a stop on the bar of the entry.
+    It gets the fills, not the signals: vectorbt fills one order per bar and cannot repeat a stop on
+    the bar of the entry.
 
-    vectorbt's own year has 365 days: ask its annualized accessors with ``year_freq="252D"``.
+    vectorbt's own year has 365 days: give its annualized accessors ``year_freq="252D"``.
     """
     import pandas as pd
     import vectorbt as vbt

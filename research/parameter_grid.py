@@ -1,4 +1,4 @@
-"""Parameter sweeps: the grid of a strategy's ranges, and the results over it."""
+"""Parameter grids: all points of a strategy's ranges, and the results over them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from strategies.registry import STRATEGY_TEMPLATES, get_strategy
 
 
 @dataclass(frozen=True)
-class Grid:
+class ParameterGrid:
     """The points of a sweep.
 
     Parameters
     ----------
     strategies
-        One a point, in the order of the ranges, the last parameter changing fastest.
+        One per point, in the order of the ranges; the last parameter changes fastest.
     skipped
         The points that break a rule between parameters (fast below slow).
     """
@@ -33,12 +33,14 @@ class Grid:
 
 @dataclass(frozen=True, repr=False)
 class SweepOutcome(BatchOutcome):
-    """What a sweep gave; `skipped` as in `Grid`."""
+    """The outcome of a sweep; `skipped` as in `ParameterGrid`."""
 
     skipped: list[dict[str, Any]] = field(default_factory=list)
 
 
-def grid_of(strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = None) -> Grid:
+def build_grid(
+    strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = None
+) -> ParameterGrid:
     """Return the points of `ranges`, or of all the strategy's own ranges.
 
     Parameters
@@ -51,27 +53,17 @@ def grid_of(strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = Non
     Raises
     ------
     UnknownStrategyError, InvalidParameterError
-        For an unknown name, an empty range, a value out of bounds, or a grid of which no point
-        is allowed.
+        For an unknown name, an empty range, a value out of bounds, or a grid without an allowed
+        point.
     """
     strategy = get_strategy(strategy_type)
-    if ranges is not None and not isinstance(ranges, Mapping):
-        raise InvalidParameterError(
-            f'ranges is {ranges!r}; needed: values by parameter, as in {{"fast_period": [5, 10]}}.'
-        )
-    given = dict(STRATEGY_TEMPLATES[strategy_type]["ranges"] if ranges is None else ranges)
-    for name, values in given.items():
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise InvalidParameterError(
-                f"The range of {strategy_type}'s '{name}' is {values!r}; needed: several values."
-            )
-        given[name] = list(values)
-        if not given[name]:
-            raise InvalidParameterError(f"The range of {strategy_type}'s '{name}' has no value.")
+    if ranges is None:
+        ranges = STRATEGY_TEMPLATES[strategy_type]["ranges"]
+    values_of = _require_values(strategy_type, ranges)
     strategies: list[Strategy] = []
     skipped: list[dict[str, Any]] = []
-    for values in product(*given.values()):
-        point = dict(zip(given, values, strict=True))
+    for values in product(*values_of.values()):
+        point = dict(zip(values_of, values, strict=True))
         try:
             strategies.append(strategy.from_mapping(point))
         except InvalidCombinationError:
@@ -81,7 +73,7 @@ def grid_of(strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = Non
             f"No point of the grid of {strategy_type} is allowed; all {len(skipped)} break a rule "
             f"between parameters, the first of them {skipped[0]}."
         )
-    return Grid(strategies, skipped)
+    return ParameterGrid(strategies, skipped)
 
 
 def sweep(
@@ -92,7 +84,7 @@ def sweep(
     ranges: Mapping[str, Sequence[Any]] | None = None,
     universe: EqualWeight | None = None,
 ) -> SweepOutcome:
-    """Return every symbol under every point of the strategy's ranges, or of those given.
+    """Return the results of every symbol at every point of a strategy's ranges.
 
     An indicator that several points need is computed once per symbol. Points that break a rule
     between parameters are skipped, and listed.
@@ -100,8 +92,26 @@ def sweep(
     Raises
     ------
     UnknownStrategyError, InvalidParameterError
-        As `grid_of`.
+        As `build_grid`.
     """
-    grid = grid_of(strategy_type, ranges)
+    grid = build_grid(strategy_type, ranges)
     outcome = engine.run_batch(histories, grid.strategies, window, universe)
     return SweepOutcome(outcome.results, outcome.failures, outcome.indicators, grid.skipped)
+
+
+def _require_values(strategy_type: str, ranges: Any) -> dict[str, list[Any]]:
+    """Return the values of each range; refuse what is not several values by parameter."""
+    if not isinstance(ranges, Mapping):
+        raise InvalidParameterError(
+            f'ranges is {ranges!r}; needed: values by parameter, as in {{"fast_period": [5, 10]}}.'
+        )
+    for name, values in ranges.items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise InvalidParameterError(
+                f"The range of {strategy_type}'s '{name}' is {values!r}; needed: several values."
+            )
+    values_of = {name: list(values) for name, values in ranges.items()}
+    for name, values in values_of.items():
+        if not values:
+            raise InvalidParameterError(f"The range of {strategy_type}'s '{name}' has no value.")
+    return values_of

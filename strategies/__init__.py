@@ -1,5 +1,5 @@
-"""WHAT IS TESTED: one strategy a file.
+"""WHAT IS TESTED: one strategy per file.
 
-Here: a strategy's parameters, its look-back and its signals, in NumPy and TA-Lib.
-Not here: fills, costs, metrics (engine), prices (resources), anything of Dagster.
+Here: a strategy's parameters, lookback and signals, in NumPy and TA-Lib.
+Not here: fills, costs, metrics (engine), prices (resources), Dagster.
 """

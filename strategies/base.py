@@ -1,6 +1,6 @@
 """What a strategy is: frozen, typed, validated parameters that turn bars into signals.
 
-To add one, drop a file into this folder; the registry finds it and its asset appears:
+To add one, add a file to this folder; the registry finds it and its asset appears:
 
     @dataclass(frozen=True)
     class SmaCross(Strategy):
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 else:
-    # What declares a strategy does without NumPy, which is imported by what computes: loading
-    # all strategies would take five times as long.
+    # Declaring a strategy needs no NumPy; importing it here would make loading all strategies take
+    # five times as long.
     Floats = Bools = Any
 
 
@@ -56,10 +56,10 @@ class Bars:
 
 @dataclass(frozen=True)
 class Signals:
-    """A strategy's wishes at the close of each bar, one boolean a bar.
+    """A strategy's targets at the close of each bar, one boolean a bar.
 
     `entries[t]` and `exits[t]` may depend on bars up to and including t, never on later ones.
-    When they are fed to the market, and at which price, is the engine's business.
+    When they fill, and at which price, is up to the engine.
     """
 
     entries: Bools
@@ -83,13 +83,13 @@ class Strategy(ABC):
     ------
     InvalidParameterError
         On construction, when a parameter has the wrong type, is out of range, or breaks a rule
-        that `check` holds between parameters.
+        between parameters that `check` enforces.
     """
 
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Name the strategy after the file that defines it, in a notebook after its class."""
+        """Name the strategy after its file, or in a notebook after its class."""
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             in_notebook = cls.__module__ == "__main__"
@@ -97,13 +97,13 @@ class Strategy(ABC):
             cls.name = words if in_notebook else cls.__module__.rpartition(".")[2]
 
     def __post_init__(self) -> None:
-        """Validate each parameter alone, then all of them together."""
+        """Validate each parameter, then their combination."""
         for field in dataclasses.fields(self):
             self._check_field(field)
         self.check()
 
     def check(self) -> None:  # noqa: B027 - most strategies have no rule between parameters
-        """Refuse combinations that make no sense with `InvalidCombinationError`; allows all."""
+        """Raise `InvalidCombinationError` for an invalid combination; by default all are valid."""
 
     @property
     @abstractmethod
@@ -112,11 +112,11 @@ class Strategy(ABC):
 
     @abstractmethod
     def signals(self, bars: Bars) -> Signals:
-        """Return the signals of one symbol; False wherever an indicator is still NaN."""
+        """Return the signals of one symbol; False while an indicator is NaN."""
 
     @classmethod
     def from_mapping(cls, parameters: Mapping[str, Any] | None = None) -> Self:
-        """Build the strategy from named parameters; those left out keep their defaults."""
+        """Build the strategy from named parameters; missing ones keep their defaults."""
         if parameters is not None and not isinstance(parameters, Mapping):
             raise InvalidParameterError(
                 f"The parameters of {cls.name} are {parameters!r}; needed: values by name."
@@ -146,8 +146,8 @@ class Strategy(ABC):
     def _check_field(self, field: dataclasses.Field[Any]) -> None:
         kind = _types(type(self))[field.name]
         value = _typed(self.name, field.name, kind, getattr(self, field.name))
-        # A frozen dataclass is written to once, here: 2 becomes 2.0 where a float is declared,
-        # so that equal parameters always have one spelling.
+        # The one write to the frozen dataclass: 2 becomes 2.0 where a float is declared, so that
+        # equal parameters are always written alike.
         object.__setattr__(self, field.name, value)
         low, high = field.metadata["minimum"], field.metadata["maximum"]
         if value < low or (high is not None and value > high):
@@ -163,7 +163,7 @@ def _types(cls: type[Strategy]) -> dict[str, type]:
 
 
 def _typed(strategy: str, name: str, kind: type, value: Any) -> int | float:
-    """Return `value` as `kind`, refusing what would have to be rounded or guessed."""
+    """Return `value` as `kind`; refuse what would have to be rounded or guessed."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if is_number and math.isfinite(value) and (kind is float or float(value).is_integer()):
         return kind(value)

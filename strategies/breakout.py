@@ -10,8 +10,8 @@ from strategies.indicators import highest_before, lowest_before
 class Breakout(Strategy):
     """In above the highest close of the `lookback` bars before, out below the lowest.
 
-    The channels exclude the bar that breaks them; the exit channel has its own, usually
-    shorter, `exit_lookback`.
+    The channels exclude the bar that breaks them; the exit channel has its own `exit_lookback`,
+    usually a shorter one.
     """
 
     lookback: int = parameter(20, minimum=2, sweep=(10, 20, 30, 50))

@@ -15,7 +15,7 @@ class EmaCross(Strategy):
     slow_period: int = parameter(26, minimum=2, sweep=(20, 26, 35, 50))
 
     def check(self) -> None:
-        """Refuse a fast average that is not the faster one."""
+        """Refuse a fast average that is not faster."""
         self.require_less("fast_period", "slow_period")
 
     @property

@@ -1,8 +1,7 @@
-"""The root of every error that this project raises on purpose.
+"""The base of every error that this project raises on purpose.
 
-It stands on the ground floor because every room above may import it. An error of this family
-is written for the person at the keyboard: its text is one sentence or two that say what was
-refused, where, and what is allowed, and it never holds a secret.
+It is in the lowest layer because every layer above may import it. Its text is one or two sentences
+for the user: what was refused, where, and what is allowed; never a secret.
 """
 
 from collections.abc import Iterable
@@ -10,9 +9,9 @@ from difflib import get_close_matches
 
 
 class GauntletError(Exception):
-    """Something was refused or failed for a reason that its one-line text explains.
+    """Something was refused or failed; the one-line text says why.
 
-    `transient` says whether the reason may be gone at the next try.
+    `transient` says whether a retry may succeed.
     """
 
     transient: bool = False
@@ -31,7 +30,7 @@ class InvalidParameterError(GauntletError):
 
 
 class InvalidCombinationError(InvalidParameterError):
-    """Each parameter is allowed, but not together with the others."""
+    """Each parameter is allowed, but not their combination."""
 
 
 def did_you_mean(wrong: str, allowed: Iterable[str]) -> str:

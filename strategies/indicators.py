@@ -1,9 +1,8 @@
-"""The indicators strategies are made of: TA-Lib, by the names of its documentation.
+"""The indicators of the strategies: TA-Lib, by the names of its documentation.
 
-Arrays are one symbol's float64 values, oldest first and without NaN; the answer has the same
-length and starts with NaN until the indicator has seen enough bars. TA-Lib is imported on
-first use: it imports NumPy, pandas and polars, which would double the time that definitions take
-to load.
+Arrays are one symbol's float64 values, oldest first and without NaN; an indicator has the same
+length and starts with NaN until it has seen enough bars. TA-Lib is imported on first use: it
+imports NumPy, pandas and polars, which would double the time that definitions take to load.
 """
 
 from strategies.base import Floats
@@ -62,21 +61,21 @@ def rate_of_change(close: Floats, period: int) -> Floats:
 
 @cached_indicator
 def highest_before(values: Floats, period: int) -> Floats:
-    """Return the highest of the `period` values before each bar, its own excluded (TA-Lib MAX)."""
+    """Return the highest of the `period` values before each bar, without its own (TA-Lib MAX)."""
     import talib
 
-    return _previous(talib.MAX(values, period))
+    return _shift(talib.MAX(values, period))
 
 
 @cached_indicator
 def lowest_before(values: Floats, period: int) -> Floats:
-    """Return the lowest of the `period` values before each bar, its own excluded (TA-Lib MIN)."""
+    """Return the lowest of the `period` values before each bar, without its own (TA-Lib MIN)."""
     import talib
 
-    return _previous(talib.MIN(values, period))
+    return _shift(talib.MIN(values, period))
 
 
-def _previous(values: Floats) -> Floats:
+def _shift(values: Floats) -> Floats:
     import numpy as np
 
     shifted = np.empty_like(values)

@@ -1,4 +1,4 @@
-"""Mean reversion: what fell below its average comes back to it."""
+"""Mean reversion: prices return to their average."""
 
 from dataclasses import dataclass
 

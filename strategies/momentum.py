@@ -1,4 +1,4 @@
-"""Momentum: what rose goes on rising."""
+"""Momentum: a rise continues."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
-"""Which strategies there are: every file of this folder that defines one.
+"""The registered strategies: every file of this folder that defines one.
 
-The name of a strategy is the name of its file.
+A strategy has the name of its file.
 """
 
 import importlib
@@ -22,7 +22,7 @@ def registered_strategies() -> Mapping[str, type[Strategy]]:
     """Return every strategy class by name, in alphabetical order."""
     names = sorted(module.name for module in pkgutil.iter_modules(strategies.__path__))
     modules = (importlib.import_module(f"{strategies.__name__}.{name}") for name in names)
-    found = {cls.name: cls for module in modules for cls in _defined_in(module)}
+    found = {cls.name: cls for module in modules for cls in _find_defined(module)}
     return MappingProxyType(found)
 
 
@@ -37,7 +37,7 @@ def get_strategy(name: str) -> type[Strategy]:
     known = registered_strategies()
     if not isinstance(name, str):
         raise UnknownStrategyError(
-            f"A strategy is asked for by its name, not by {name!r}. Registered: {', '.join(known)}."
+            f"The name of a strategy is a text, not {name!r}. Registered: {', '.join(known)}."
         )
     if name not in known:
         raise UnknownStrategyError(
@@ -47,8 +47,8 @@ def get_strategy(name: str) -> type[Strategy]:
     return known[name]
 
 
-def _defined_in(module: ModuleType) -> list[type[Strategy]]:
-    """Return the strategy that a file defines, if it does; two would bear one name."""
+def _find_defined(module: ModuleType) -> list[type[Strategy]]:
+    """Return the strategy that a file defines, if any; two would have the same name."""
     defined = [
         cls
         for cls in vars(module).values()
@@ -65,7 +65,7 @@ def _defined_in(module: ModuleType) -> list[type[Strategy]]:
     return defined
 
 
-def _template(cls: type[Strategy]) -> dict[str, Any]:
+def _build_template(cls: type[Strategy]) -> dict[str, Any]:
     return {
         "description": inspect.getdoc(cls) or "",
         "parameters": {field.name: field.default for field in fields(cls)},
@@ -74,6 +74,6 @@ def _template(cls: type[Strategy]) -> dict[str, Any]:
 
 
 STRATEGY_TEMPLATES: Mapping[str, dict[str, Any]] = MappingProxyType(
-    {name: _template(cls) for name, cls in registered_strategies().items()}
+    {name: _build_template(cls) for name, cls in registered_strategies().items()}
 )
 """By strategy: ``description``, ``parameters`` (the defaults) and ``ranges`` (the sweep values)."""

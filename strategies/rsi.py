@@ -16,7 +16,7 @@ class Rsi(Strategy):
     overbought: float = parameter(70.0, minimum=0.0, maximum=100.0, sweep=(65, 70, 75, 80))
 
     def check(self) -> None:
-        """Refuse levels that are the wrong way round."""
+        """Refuse an oversold level that is not below the overbought one."""
         self.require_less("oversold", "overbought")
 
     @property

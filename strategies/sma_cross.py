@@ -15,7 +15,7 @@ class SmaCross(Strategy):
     slow_period: int = parameter(20, minimum=2, sweep=(20, 30, 50, 100))
 
     def check(self) -> None:
-        """Refuse a fast average that is not the faster one."""
+        """Refuse a fast average that is not faster."""
         self.require_less("fast_period", "slow_period")
 
     @property

@@ -1,22 +1,22 @@
-"""Momentum that the volume confirms."""
+"""Momentum confirmed by volume."""
 
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
 from strategies.indicators import rate_of_change, sma
 
-# Below this share of its average the volume no longer carries the move.
-_FADED_VOLUME = 0.8
+# Below this share of its average, volume no longer supports the move.
+_LOW_VOLUME = 0.8
 
 
 @dataclass(frozen=True)
 class VolumeMomentum(Strategy):
-    """In on a rise with high volume, out on a fall or when the volume fades.
+    """In on a rise with high volume, out on a fall or on low volume.
 
     In: the return over `momentum_period` bars is above `momentum_threshold` and the volume above
     `volume_multiplier` times its SMA. Out: the return is below the negative threshold, or the
     volume below 0.8 times its SMA. The SMA of the volume includes the bar itself. Volume is as
-    traded: after a split it is compared for `volume_period` bars with an average in old shares.
+    traded: for `volume_period` bars after a split it is compared with an average in old shares.
     """
 
     momentum_period: int = parameter(20, minimum=2, sweep=(10, 20, 30))
@@ -30,11 +30,11 @@ class VolumeMomentum(Strategy):
         return max(self.momentum_period, self.volume_period - 1)
 
     def signals(self, bars: Bars) -> Signals:
-        """Return where price and volume agree, and where either gives way."""
+        """Return where price and volume confirm each other, and where either reverses."""
         change = rate_of_change(bars.close, self.momentum_period)
         average = sma(bars.volume, self.volume_period)
         return Signals(
             entries=(change > self.momentum_threshold)
             & (bars.volume > self.volume_multiplier * average),
-            exits=(change < -self.momentum_threshold) | (bars.volume < _FADED_VOLUME * average),
+            exits=(change < -self.momentum_threshold) | (bars.volume < _LOW_VOLUME * average),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from engine.data_provider import history_of
+from engine.data_provider import frame_to_history
 from engine.metrics import METRICS
 from engine.settings import BacktestSettings
 from tests.bars import random_bars
@@ -36,7 +36,7 @@ def test_its_examples_run_one_after_the_other():
     program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return locals()\n"
     names = {
         "provider": Provider(),
-        "histories": [history_of(f"S{seed}", _frame(seed)) for seed in range(3)],
+        "histories": [frame_to_history(f"S{seed}", _frame(seed)) for seed in range(3)],
         "start": START,
         "end": END,
     }
@@ -62,7 +62,7 @@ def test_it_gives_the_defaults_as_they_are():
     assert f"{settings.initial_capital:,.0f} at the start" in ENGINE
     assert f"`fees` ({settings.fees:.1%}) of the value".replace("%", " %") in ENGINE
     assert f"`slippage` ({settings.slippage:.1%}) worse".replace("%", " %") in ENGINE
-    assert f"{settings.bars_per_year:.0f}\nbars a year" in ENGINE
+    assert f"{settings.bars_per_year:.0f}\nbars per year" in ENGINE
 
 
 def test_its_links_lead_somewhere():

@@ -20,9 +20,9 @@ from benchmarks.universe import WINDOW, nine_strategies, universe
 from engine.backtest import VectorBTEngine
 from engine.batches import BatchSpec, split_batches
 from engine.history import History
-from engine.metrics.inputs import Sample
+from engine.metrics.inputs import MetricInputs
 from engine.metrics.measurement import measure
-from engine.orders import orders_of
+from engine.orders import build_orders
 from engine.simulation import simulate
 
 STAGES = ("histories", "signals", "simulation", "metrics")
@@ -71,9 +71,9 @@ def _staged(engine: VectorBTEngine, histories: Sequence[History]) -> "_Pass":
     while batch := clock.during("histories", lambda: next(batches, None)):
         for block in batch.blocks:
             given = (block.histories, block.strategies, block.settings)
-            orders, _, _ = clock.during("signals", partial(orders_of, *given))
+            orders, _, _ = clock.during("signals", partial(build_orders, *given))
             simulation = clock.during("simulation", partial(simulate, orders))
-            clock.during("metrics", partial(measure, Sample(simulation)))
+            clock.during("metrics", partial(measure, MetricInputs(simulation)))
     return clock
 
 

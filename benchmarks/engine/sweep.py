@@ -14,7 +14,7 @@ from benchmarks.universe import NINE, WINDOW, universe
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.results import BatchOutcome
-from research.parameter_grid import grid_of, sweep
+from research.parameter_grid import build_grid, sweep
 from strategies.registry import get_strategy
 
 JUDGED = "sma_cross"
@@ -67,7 +67,7 @@ def _speed(name: str, timings: Timings) -> float:
 
 
 def _points(name: str) -> int:
-    return len(grid_of(name).strategies)
+    return len(build_grid(name).strategies)
 
 
 def _row(name: str, timings: Timings, symbols: int) -> list[str]:

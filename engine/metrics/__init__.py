@@ -1,4 +1,4 @@
-"""What a backtest is measured by: one function a metric, its formula and source beside it.
+"""What a backtest is measured by: one function per metric, with its formula and source.
 
 Here: what is computed from an equity curve, its trades and its benchmarks.
 Not here: fills and costs (engine.simulation), rankings and statistics over many backtests.

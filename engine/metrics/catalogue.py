@@ -1,7 +1,7 @@
-"""The list of metrics: the one that the engine computes and the result store keeps columns for.
+"""The list of metrics, which the engine computes and the result store keeps columns for.
 
-A metric is a function of a `Sample` with the decorator `metric`; its name is the function's, and
-its docstring is what people read. Names are vectorbt's own where it has the metric.
+A metric is a function of `MetricInputs` with the decorator `metric`; its name is the function's,
+and its docstring is what people read. Names are vectorbt's own where it has the metric.
 """
 
 import inspect
@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from engine.metrics.inputs import Sample
+from engine.metrics.inputs import MetricInputs
 
 Kind = Literal["fraction", "ratio", "money", "count"]
-Needs = Literal["nothing", "closed trades", "market", "universe"]
-Compute = Callable[[Sample], NDArray[Any]]
+Needs = Literal["nothing", "closed trades", "benchmark", "universe"]
+Compute = Callable[[MetricInputs], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,16 @@ class Metric:
         ``fraction`` (0.05 is 5 %), ``ratio`` (no unit), ``money`` (the currency of the prices)
         or ``count``.
     needs
-        What must be there for it to be defined: ``nothing``, ``closed trades``, a ``market`` that
-        moves, or a ``universe``.
+        What it takes to be defined: ``nothing``, ``closed trades``, a ``benchmark`` that moves, or
+        a ``universe``.
     otherwise
-        Why it is undefined although all that is there.
+        Why it is undefined when it has all that it needs.
     of_returns
-        Whether it rests on bar-by-bar returns, which end where the capital does.
+        Whether it is computed from bar-by-bar returns, which end when the capital is lost.
     description
         Meaning, formula and source.
     compute
-        Values of a block's backtests, shape (N,); NaN or infinite where undefined.
+        Returns the values of a block's backtests, shape (N,); NaN or infinite where undefined.
     """
 
     name: str
@@ -62,11 +62,11 @@ def metric(
     needs: Needs = "nothing",
     of_returns: bool = False,
 ) -> Callable[[Compute], Compute]:
-    """Enter the decorated function into `METRICS`."""
+    """Add the decorated function to `METRICS`."""
 
-    def enter(compute: Compute) -> Compute:
+    def add(compute: Compute) -> Compute:
         name, text = compute.__name__, inspect.getdoc(compute) or ""
         METRICS[name] = Metric(name, kind, needs, otherwise, of_returns, text, compute)
         return compute
 
-    return enter
+    return add

@@ -1,4 +1,4 @@
-"""All metrics of a block, and each backtest's own: a value, or None with the reason."""
+"""All metrics of a block, and those of one backtest: a value, or None with the reason."""
 
 import math
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.catalogue import METRICS, Metric
-from engine.metrics.inputs import Sample
+from engine.metrics.inputs import MetricInputs
 from strategies.base import Bools, Floats
 
 NO_UNIVERSE = "no equal-weight universe was given"
 
-# Nothing is divided by here; what is not finite has overflowed.
+# These divide by nothing: a value that is not finite has overflowed.
 _UNBOUNDED = frozenset({"annualized_return", "alpha", "universe_alpha"})
 
 
@@ -28,11 +28,11 @@ class Measurement:
     columns
         Values by metric, shape (N,) each; NaN or infinite where undefined.
     bars
-        Bars of each of them.
+        Number of bars of each.
     ruined
-        Which of them had no equity left at some close, shape (N,).
+        Which had no equity left at some close, shape (N,).
     has_universe
-        Whether there was an equal-weight universe to compare with.
+        Whether an equal-weight universe was given to compare with.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -40,12 +40,12 @@ class Measurement:
     ruined: NDArray[np.bool_]
     has_universe: bool
 
-    def of(
+    def read(
         self, backtest: int, no_trades: str = "no trades"
     ) -> tuple[dict[str, float | int | None], dict[str, str]]:
         """Return one backtest's metrics, None where undefined, and the reason of each None.
 
-        `no_trades` is the reason where nothing was traded.
+        `no_trades` is the reason if nothing was traded.
         """
         values: dict[str, float | int | None] = dict(
             zip(self.columns, self._rows[backtest], strict=True)
@@ -57,7 +57,7 @@ class Measurement:
         return values, reasons
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to another process as one matrix, not as 43 small arrays."""
+        """Pickle as one matrix, not as 43 small arrays."""
         matrix = np.array(list(self.columns.values()), dtype=np.float64)
         return _unpacked, (list(self.columns), matrix, self.bars, self.ruined, self.has_universe)
 
@@ -76,7 +76,7 @@ class Measurement:
         return undefined
 
     def _reasons(self, metric: Metric, backtest: int, no_trades: str) -> Iterator[str]:
-        """Yield the reasons that hold, first the one that would have to be mended first."""
+        """Yield the reasons that apply; the first one has to be fixed first."""
         columns = self.columns
         if metric.needs == "universe" and not self.has_universe:
             yield NO_UNIVERSE
@@ -84,7 +84,7 @@ class Measurement:
             yield "the capital was lost"
         if metric.name in _UNBOUNDED and math.isinf(columns[metric.name][backtest]):
             yield "too large for a number"
-        if metric.needs != "market" and columns["total_trades"][backtest] == 0:
+        if metric.needs != "benchmark" and columns["total_trades"][backtest] == 0:
             yield no_trades
         if metric.needs == "closed trades" and columns["closed_trades"][backtest] == 0:
             yield "no closed trades"
@@ -96,7 +96,7 @@ class Measurement:
 def _unpacked(
     names: list[str], matrix: Floats, bars: int, ruined: Bools, has_universe: bool
 ) -> Measurement:
-    """Return a measurement that has travelled; counts come back as the whole numbers they were."""
+    """Return a measurement from its pickle; counts become whole numbers again."""
     columns = {
         name: row.astype(np.int64) if METRICS[name].kind == "count" else row
         for name, row in zip(names, matrix, strict=True)
@@ -104,19 +104,19 @@ def _unpacked(
     return Measurement(columns, bars, ruined, has_universe)
 
 
-def measure(sample: Sample) -> Measurement:
+def measure(inputs: MetricInputs) -> Measurement:
     """Return every metric of `METRICS` for a block.
 
-    Where a short lost all capital, returns on what was no more mean nothing: what rests on them
-    is undefined.
+    Returns on capital that a short has lost mean nothing: the metrics computed from them are
+    undefined.
     """
-    ruined: Bools = sample.equity.min(axis=1, initial=np.inf) <= 0.0
-    if not sample.count:
-        return Measurement({}, sample.bars, ruined, sample.universe is not None)
+    ruined: Bools = inputs.equity.min(axis=1, initial=np.inf) <= 0.0
+    if not inputs.count:
+        return Measurement({}, inputs.bars, ruined, inputs.universe is not None)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        columns = {name: metric.compute(sample) for name, metric in METRICS.items()}
+        columns = {name: metric.compute(inputs) for name, metric in METRICS.items()}
     if ruined.any():
         for name, metric in METRICS.items():
             if metric.of_returns:
                 columns[name] = np.where(ruined, np.nan, columns[name])
-    return Measurement(columns, sample.bars, ruined, sample.universe is not None)
+    return Measurement(columns, inputs.bars, ruined, inputs.universe is not None)

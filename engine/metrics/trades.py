@@ -1,7 +1,7 @@
-"""Metrics of the trades: how many, how good, how long, how costly.
+"""Metrics of the trades: how many, how good, how long, at what cost.
 
 Profits and returns of trades are after fees and slippage. "Closed" trades were exited inside the
-window; the one that is still open at its end is counted, and told apart.
+window; one that is still open at its end is counted separately.
 """
 
 from typing import Any
@@ -11,166 +11,166 @@ from numpy.typing import NDArray
 
 from engine.costs import RoundTrips
 from engine.metrics.catalogue import metric
-from engine.metrics.inputs import Sample
+from engine.metrics.inputs import MetricInputs
 from strategies.base import Floats
 
 _NO_LOSER = "no closed trade lost"
-_NO_WINNER = "no closed trade won"
+_NO_PAYOFF = "no closed trade lost, or none won"
 
 
 @metric("count")
-def total_trades(sample: Sample) -> NDArray[Any]:
+def total_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of trades, the open one included. Source: vectorbt trades.count."""
-    return np.diff(sample.simulation.first)
+    return np.diff(inputs.simulation.first)
 
 
 @metric("count")
-def closed_trades(sample: Sample) -> NDArray[Any]:
+def closed_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of trades exited inside the window. Source: vectorbt trades.closed."""
-    return sample.number(sample.closed)
+    return inputs.count_per_backtest(inputs.closed)
 
 
 @metric("count")
-def open_trades(sample: Sample) -> NDArray[Any]:
+def open_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return 1 if the window ends in a position, marked at the last close; otherwise 0.
 
     Source: vectorbt trades.open.
     """
-    return total_trades(sample) - closed_trades(sample)
+    return total_trades(inputs) - closed_trades(inputs)
 
 
 @metric("count")
-def winning_trades(sample: Sample) -> NDArray[Any]:
+def winning_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of closed trades with a profit. Source: vectorbt trades.winning."""
-    return sample.number(sample.won)
+    return inputs.count_per_backtest(inputs.won)
 
 
 @metric("count")
-def losing_trades(sample: Sample) -> NDArray[Any]:
+def losing_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of closed trades with a loss. Source: vectorbt trades.losing."""
-    return sample.number(sample.lost)
+    return inputs.count_per_backtest(inputs.lost)
 
 
 @metric("fraction", needs="closed trades")
-def win_rate(sample: Sample) -> Floats:
+def win_rate(inputs: MetricInputs) -> Floats:
     """Return winning / closed trades. Source: vectorbt trades.win_rate."""
-    return winning_trades(sample) / closed_trades(sample)
+    return winning_trades(inputs) / closed_trades(inputs)
 
 
 @metric("ratio", _NO_LOSER, needs="closed trades")
-def profit_factor(sample: Sample) -> Floats:
+def profit_factor(inputs: MetricInputs) -> Floats:
     """Return sum of profits / |sum of losses| of closed trades.
 
     Source: vectorbt trades.profit_factor.
     """
-    return _profits(sample) / _losses(sample)
+    return _sum_profits(inputs) / _sum_losses(inputs)
 
 
 @metric("money", needs="closed trades")
-def expectancy(sample: Sample) -> Floats:
+def expectancy(inputs: MetricInputs) -> Floats:
     """Return the mean profit or loss of a closed trade. Source: vectorbt trades.expectancy."""
-    return _of_closed(sample, "pnl") / closed_trades(sample)
+    return _sum_over_closed(inputs, "pnl") / closed_trades(inputs)
 
 
 @metric("fraction", needs="closed trades")
-def average_trade_return(sample: Sample) -> Floats:
+def average_trade_return(inputs: MetricInputs) -> Floats:
     """Return the mean return of a closed trade. Source: vectorbt trades.returns.mean()."""
-    return _of_closed(sample, "return") / closed_trades(sample)
+    return _sum_over_closed(inputs, "return") / closed_trades(inputs)
 
 
 @metric("fraction", needs="closed trades")
-def best_trade(sample: Sample) -> Floats:
+def best_trade(inputs: MetricInputs) -> Floats:
     """Return the highest return of a closed trade. Source: vectorbt trades.returns.max()."""
-    best = np.full(sample.count, -np.inf)
-    np.maximum.at(best, sample.backtest[sample.closed], sample.trades["return"][sample.closed])
+    best = np.full(inputs.count, -np.inf)
+    np.maximum.at(best, inputs.backtest[inputs.closed], inputs.trades["return"][inputs.closed])
     return best
 
 
 @metric("fraction", needs="closed trades")
-def worst_trade(sample: Sample) -> Floats:
+def worst_trade(inputs: MetricInputs) -> Floats:
     """Return the lowest return of a closed trade. Source: vectorbt trades.returns.min()."""
-    worst = np.full(sample.count, np.inf)
-    np.minimum.at(worst, sample.backtest[sample.closed], sample.trades["return"][sample.closed])
+    worst = np.full(inputs.count, np.inf)
+    np.minimum.at(worst, inputs.backtest[inputs.closed], inputs.trades["return"][inputs.closed])
     return worst
 
 
 @metric("ratio", needs="closed trades")
-def average_trade_duration(sample: Sample) -> Floats:
+def average_trade_duration(inputs: MetricInputs) -> Floats:
     """Return the mean bars from entry to exit of a closed trade.
 
     Source: vectorbt trades.duration.mean().
     """
-    held = sample.trades["exit_idx"] - sample.trades["entry_idx"]
-    return sample.total(np.where(sample.closed, held, 0)) / closed_trades(sample)
+    held = inputs.trades["exit_idx"] - inputs.trades["entry_idx"]
+    return inputs.sum_per_backtest(np.where(inputs.closed, held, 0)) / closed_trades(inputs)
 
 
-@metric("ratio", "no closed trade lost, or none won", needs="closed trades")
-def payoff_ratio(sample: Sample) -> Floats:
+@metric("ratio", _NO_PAYOFF, needs="closed trades")
+def payoff_ratio(inputs: MetricInputs) -> Floats:
     """Return mean profit of the winning / |mean loss| of the losing trades.
 
     Source: Tharp (1998), "Trade Your Way to Financial Freedom"; vectorbt has none.
     """
-    gain = _profits(sample) / winning_trades(sample)
-    return gain / (_losses(sample) / losing_trades(sample))
+    gain = _sum_profits(inputs) / winning_trades(inputs)
+    return gain / (_sum_losses(inputs) / losing_trades(inputs))
 
 
-@metric("fraction", "no closed trade lost, or none won", needs="closed trades")
-def kelly_fraction(sample: Sample) -> Floats:
+@metric("fraction", _NO_PAYOFF, needs="closed trades")
+def kelly_fraction(inputs: MetricInputs) -> Floats:
     """Return win rate - (1 - win rate) / payoff ratio, uncapped.
 
-    The share of capital that would have grown it fastest, had the trades been bets. Negative
-    means: do not bet; it is an estimate from few trades, and no advice on leverage.
+    The share of capital that would have made it grow fastest if the trades had been bets.
+    Negative means: do not bet. It is an estimate from few trades, not advice on leverage.
     Source: Kelly (1956), "A New Interpretation of Information Rate".
     """
-    rate = win_rate(sample)
-    return rate - (1.0 - rate) / payoff_ratio(sample)
+    rate = win_rate(inputs)
+    return rate - (1.0 - rate) / payoff_ratio(inputs)
 
 
 @metric("fraction")
-def exposure(sample: Sample) -> Floats:
+def exposure(inputs: MetricInputs) -> Floats:
     """Return the share of bars that close with a position.
 
     Source: vectorbt Portfolio.position_coverage.
     """
-    until = np.where(sample.closed, sample.trades["exit_idx"], sample.bars)
-    return sample.total(until - sample.trades["entry_idx"]) / sample.bars
+    until = np.where(inputs.closed, inputs.trades["exit_idx"], inputs.bars)
+    return inputs.sum_per_backtest(until - inputs.trades["entry_idx"]) / inputs.bars
 
 
 @metric("ratio", of_returns=True)
-def turnover(sample: Sample) -> Floats:
-    """Return the value of all fills / mean equity * year length / bars: traded capital a year.
+def turnover(inputs: MetricInputs) -> Floats:
+    """Return the value of all fills / mean equity * bars per year / bars: yearly traded capital.
 
-    Both sides count, so that buying and selling all once a year is a turnover of about 2.
+    Both sides count, so buying and selling everything once per year is a turnover of about 2.
     Source: Grinold and Kahn (2000), "Active Portfolio Management", both sides summed.
     """
-    trades = sample.trades
-    exit_price = np.where(sample.closed, trades["exit_price"], 0.0)
-    traded = sample.total(trades["size"] * (trades["entry_price"] + exit_price))
-    return traded / sample.equity.mean(axis=1) * (sample.settings.bars_per_year / sample.bars)
+    trades = inputs.trades
+    exit_price = np.where(inputs.closed, trades["exit_price"], 0.0)
+    traded = inputs.sum_per_backtest(trades["size"] * (trades["entry_price"] + exit_price))
+    return traded / inputs.equity.mean(axis=1) * (inputs.settings.bars_per_year / inputs.bars)
 
 
 @metric("money")
-def total_fees(sample: Sample) -> Floats:
+def total_fees(inputs: MetricInputs) -> Floats:
     """Return the fees paid on all fills. Source: vectorbt orders.fees.sum()."""
-    return sample.total(sample.trades["entry_fees"] + sample.trades["exit_fees"])
+    return inputs.sum_per_backtest(inputs.trades["entry_fees"] + inputs.trades["exit_fees"])
 
 
 @metric("money")
-def total_slippage(sample: Sample) -> Floats:
+def total_slippage(inputs: MetricInputs) -> Floats:
     """Return the sum of size * |price of the fill - price of the market| over all fills."""
-    trades = sample.trades
+    trades = inputs.trades
     side = np.where(trades["direction"] == 0, 1, -1)
-    trips = RoundTrips(side, trades["entry_price"], trades["exit_price"], sample.closed)
-    return sample.total(sample.settings.costs.sum_slippage(trips, trades["size"]))
+    trips = RoundTrips(side, trades["entry_price"], trades["exit_price"], inputs.closed)
+    return inputs.sum_per_backtest(inputs.settings.costs.sum_slippage(trips, trades["size"]))
 
 
-def _of_closed(sample: Sample, field: str) -> Floats:
-    return sample.total(np.where(sample.closed, sample.trades[field], 0.0))
+def _sum_over_closed(inputs: MetricInputs, field: str) -> Floats:
+    return inputs.sum_per_backtest(np.where(inputs.closed, inputs.trades[field], 0.0))
 
 
-def _profits(sample: Sample) -> Floats:
-    return sample.total(np.where(sample.won, sample.trades["pnl"], 0.0))
+def _sum_profits(inputs: MetricInputs) -> Floats:
+    return inputs.sum_per_backtest(np.where(inputs.won, inputs.trades["pnl"], 0.0))
 
 
-def _losses(sample: Sample) -> Floats:
-    return sample.total(np.where(sample.lost, -sample.trades["pnl"], 0.0))
+def _sum_losses(inputs: MetricInputs) -> Floats:
+    return inputs.sum_per_backtest(np.where(inputs.lost, -inputs.trades["pnl"], 0.0))

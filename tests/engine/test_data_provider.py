@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from engine.backtest import VectorBTEngine
-from engine.data_provider import history_of
+from engine.data_provider import frame_to_history
 from engine.errors import InvalidSettingsError, UnusableBarsError
 from engine.settings import BacktestSettings, Window
 from strategies.errors import InvalidParameterError, UnknownStrategyError
@@ -61,7 +61,7 @@ def _run(
 def test_it_gives_what_a_batch_gives(kind: type[Provider], columns: str):
     provider = kind(_frame(columns))
     result = _run(provider, parameters={"period": 7})
-    history = history_of("AAPL", _frame())
+    history = frame_to_history("AAPL", _frame())
     (alone,) = VectorBTEngine().run_batch([history], Rsi(period=7), Window(START, END)).results
     assert result["metrics"] == alone.metrics
     assert result["parameters"] == {"period": 7, "oversold": 30.0, "overbought": 70.0}
@@ -80,7 +80,9 @@ def test_it_gives_what_a_batch_gives(kind: type[Provider], columns: str):
 def test_an_offset_of_the_index_does_not_move_a_session():
     frame = _frame()
     there = frame.tz_localize("America/New_York")
-    np.testing.assert_array_equal(history_of("X", there).dates, history_of("X", frame).dates)
+    np.testing.assert_array_equal(
+        frame_to_history("X", there).dates, frame_to_history("X", frame).dates
+    )
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_duplicate_day_is_refused():
 
 
 def test_the_window_takes_both_of_its_ends_and_bars_before_it_warm_up():
-    cut = GOOD.up_to_end_of(Window(day(10), day(20)))
+    cut = GOOD.cut_to(Window(day(10), day(20)))
     assert (cut.first, cut.traded_bars, len(cut.dates)) == (10, 11, 21)
     assert cut.dates[cut.first] == FIRST_DAY + 10 * DAY
     assert cut.dates[-1] == FIRST_DAY + 20 * DAY

@@ -182,5 +182,5 @@ def test_the_table_has_a_row_a_result_with_parameters_and_metrics():
 
 
 def test_less_than_one_process_is_refused():
-    with pytest.raises(InvalidSettingsError, match="workers is 0; allowed: 1 or more"):
+    with pytest.raises(InvalidSettingsError, match="workers is 0; allowed: integers from 1"):
         VectorBTEngine(workers=0)

@@ -9,7 +9,7 @@ import vectorbt as vbt
 from engine.backtest import VectorBTEngine
 from engine.errors import UnusableBarsError
 from engine.settings import BacktestSettings, Window
-from engine.vectorbt_export import portfolio_of
+from engine.vectorbt_export import export_portfolio
 from strategies.registry import registered_strategies
 from tests.bars import history, ohlc
 from tests.engine.cases import FREE, day, fills, run
@@ -40,7 +40,7 @@ def test_two_trades_and_a_stop_within_one_bar_are_kept_apart():
     settings = replace(FREE, direction="both", stop_loss=0.1)
     result = run(bars, [0, 2], [1], settings)
     assert [(entry, exit_) for entry, _, exit_, *_ in fills(result)] == [(1, 2), (2, 2), (3, 3)]
-    portfolio = portfolio_of(result)
+    portfolio = export_portfolio(result)
     np.testing.assert_allclose(portfolio.value().to_numpy(), result.equity, rtol=1e-12)
     assert len(portfolio.get_trades().values) == 3
 

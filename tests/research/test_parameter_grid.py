@@ -10,7 +10,7 @@ import talib
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
-from research.parameter_grid import grid_of, sweep
+from research.parameter_grid import build_grid, sweep
 from strategies.errors import InvalidParameterError, UnknownStrategyError
 from strategies.registry import STRATEGY_TEMPLATES, registered_strategies
 from strategies.sma_cross import SmaCross
@@ -22,7 +22,7 @@ HISTORIES = [random_history("A", 300, 1), random_history("B", 260, 2)]
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))
 def test_every_point_of_the_full_ranges_is_run_or_skipped(name: str):
-    grid = grid_of(name)
+    grid = build_grid(name)
     ranges = STRATEGY_TEMPLATES[name]["ranges"]
     points = [dict(zip(ranges, values, strict=True)) for values in product(*ranges.values())]
     made = [strategy.parameters() for strategy in grid.strategies]
@@ -69,18 +69,18 @@ def test_an_indicator_that_several_points_need_is_computed_once_a_symbol(
 
 
 def test_a_parameter_left_out_keeps_its_default():
-    assert grid_of("sma_cross", {"slow_period": [30, 40]}).strategies == [
+    assert build_grid("sma_cross", {"slow_period": [30, 40]}).strategies == [
         SmaCross(10, 30),
         SmaCross(10, 40),
     ]
-    assert grid_of("sma_cross", {}).strategies == [SmaCross()]
+    assert build_grid("sma_cross", {}).strategies == [SmaCross()]
 
 
 def test_any_sequence_is_a_range():
     expected = [SmaCross(fast) for fast in (5, 6, 7)]
     several: list[Any] = [[5, 6, 7], (5.0, 6.0, 7.0), range(5, 8), np.arange(5, 8)]
     for values in several:
-        assert grid_of("sma_cross", {"fast_period": values}).strategies == expected
+        assert build_grid("sma_cross", {"fast_period": values}).strategies == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.parameter_grid import grid_of
+from research.parameter_grid import build_grid
 from strategies.base import Strategy
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
@@ -21,7 +21,7 @@ from tests.strategies.look_ahead import (
 )
 
 NAMES = sorted(registered_strategies())
-GRIDS = {name: [registered_strategies()[name](), *grid_of(name).strategies] for name in NAMES}
+GRIDS = {name: [registered_strategies()[name](), *build_grid(name).strategies] for name in NAMES}
 BARS = 200
 
 

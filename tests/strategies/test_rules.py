@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.parameter_grid import grid_of
+from research.parameter_grid import build_grid
 from strategies.base import Signals
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
@@ -143,7 +143,7 @@ def test_the_signals_follow_the_rule(name: str):
 @pytest.mark.parametrize("name", RULES)
 def test_the_signals_follow_the_rule_at_every_point_of_the_sweep(name: str):
     seen = 0
-    for strategy in grid_of(name).strategies:
+    for strategy in build_grid(name).strategies:
         signals, (entries, exits) = strategy.signals(BARS), RULES[name](strategy)
         np.testing.assert_array_equal(signals.entries, entries, err_msg=str(strategy))
         np.testing.assert_array_equal(signals.exits, exits, err_msg=str(strategy))

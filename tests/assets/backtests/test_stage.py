@@ -198,7 +198,7 @@ def test_run_config_may_set_one_term_and_leave_the_others(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"workers": 0}, "workers is 0; allowed: 1 or more, whole."),
+        ({"workers": 0}, "workers is 0; allowed: integers from 1."),
         ({"batch_size": 0}, "batch_size is 0; allowed: 1 or more."),
         ({"direction": "up"}, "direction is 'up'; allowed: long, short, both."),
         ({"stop_loss": 1.5}, "stop_loss is 1.5; allowed: above 0, below 1."),

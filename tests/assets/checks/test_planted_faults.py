@@ -14,8 +14,8 @@ import pytest
 
 from engine import simulation
 from engine.orders import Orders
-from engine.positions import Positions, positions_of
-from engine.simulation import equity_curves
+from engine.positions import Positions, find_positions
+from engine.simulation import compute_equity
 from pipelines import definitions
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.store import PriceStore
@@ -232,10 +232,10 @@ def test_an_engine_that_drops_signals_turns_their_check_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     def without_the_first(orders: Orders) -> Positions:
-        positions = positions_of(orders)
+        positions = find_positions(orders)
         return positions.only(np.arange(len(positions.backtest)) > 0)
 
-    monkeypatch.setattr(simulation, "positions_of", without_the_first)
+    monkeypatch.setattr(simulation, "find_positions", without_the_first)
     result = _run_planted(project, monkeypatch, Macd)
     assert not result.success
     failed = red(project, result)
@@ -249,11 +249,11 @@ def test_an_engine_that_invents_money_turns_accounts_red(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     def richer_at_the_end(*args: Any) -> np.ndarray:
-        equity = equity_curves(*args)
+        equity = compute_equity(*args)
         equity[:, -1] += 5.0
         return equity
 
-    monkeypatch.setattr(simulation, "equity_curves", richer_at_the_end)
+    monkeypatch.setattr(simulation, "compute_equity", richer_at_the_end)
     result = _run_planted(project, monkeypatch, Macd)
     assert not result.success
     failed = red(project, result)

@@ -57,13 +57,13 @@ def test_who_is_the_market_has_no_information_ratio(seed: int):
     result = run(random_bars(50, seed), [0], [], terms)
     assert result.metrics["beta"] == pytest.approx(1.0)
     assert result.metrics["information_ratio"] is None
-    assert result.undefined["information_ratio"] == "the returns are those of the market"
+    assert result.undefined["information_ratio"] == "the returns are those of the benchmark"
 
 
 def test_a_market_that_stands_still_has_no_beta():
     result = run(bars_of([10.0] * 5, [10.0] * 5), [0], [2], BacktestSettings())
     for name in ("alpha", "beta"):
-        assert result.undefined[name] == "the market did not move"
+        assert result.undefined[name] == "the benchmark did not move"
 
 
 @pytest.mark.parametrize("direction", ["long", "both"])

@@ -40,7 +40,7 @@ def test_a_history_too_short_for_the_look_back_says_so():
     (result,) = outcome.results
     assert result.too_short
     assert result.undefined["sharpe_ratio"] == (
-        "no trades: 20 bars are too few for a look-back of 20"
+        "no trades: 20 bars are too few for a lookback of 20"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_growth_beyond_all_numbers_is_none():
 
 def test_in_a_market_that_stands_still_it_is_not_for_want_of_trades_that_beta_is_undefined():
     result = _of([10.0] * 4, [], [])
-    assert result.undefined["beta"] == "the market did not move"
+    assert result.undefined["beta"] == "the benchmark did not move"
     assert result.undefined["sharpe_ratio"] == "no trades"
 
 

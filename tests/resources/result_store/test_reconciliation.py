@@ -134,7 +134,7 @@ def test_a_row_that_another_run_compared_with_another_universe_is_intact() -> No
     "changed",
     [
         {"sharpe_ratio": 0.5},
-        {"undefined": {"beta": "the market did not move"}},
+        {"undefined": {"beta": "the benchmark did not move"}},
         {"total_trades": 3},
     ],
     ids=lambda changed: next(iter(changed)),

@@ -76,7 +76,7 @@ def test_run_batches_refuses_at_once_and_not_at_its_first_outcome():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"workers": 0}, "workers is 0; allowed: 1 or more, whole."),
+        ({"workers": 0}, "workers is 0; allowed: integers from 1."),
         ({"workers": 1.5}, "workers is 1.5"),
         ({"workers": True}, "workers is True"),
         ({"memory_budget": 0}, "memory_budget is 0"),
