@@ -88,13 +88,13 @@ def test_an_offset_of_the_index_does_not_move_a_session():
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (_frame().drop(columns=["Volume"]), "AAPL has no column volume; there are: Open, High"),
-        (_frame().drop(columns=["Open", "Close"]), "AAPL has no column open, close; there are: "),
+        (_frame().drop(columns=["Volume"]), "AAPL has no column volume; it has: Open, High"),
+        (_frame().drop(columns=["Open", "Close"]), "AAPL has no column open, close; it has: "),
         (_frame().iloc[::-1], "AAPL has dates that do not ascend"),
         (_frame().assign(close=1.0), "AAPL has more than one column close."),
         (_frame().assign(Close="much"), "AAPL has a value that is not a number: "),
-        (_frame()["Close"], "AAPL came as a Series; needed: a pandas DataFrame of bars."),
-        (pd.DataFrame(), "AAPL has no column open, close, volume; there are: none."),
+        (_frame()["Close"], "AAPL is a Series; needed: a pandas DataFrame of bars."),
+        (pd.DataFrame(), "AAPL has no column open, close, volume; it has: none."),
         (_frame().reset_index(drop=True), "AAPL must be indexed by day"),
         (_frame().assign(Close=float("nan")), "AAPL has the close nan on 2021-01-04"),
         (_frame().iloc[:10], "AAPL has no bars between 2022-01-01 and 2022-11-30"),

@@ -107,15 +107,15 @@ def _signals(kind: type, length: int) -> Signals:
         (
             _signals(np.float64, 201),
             "InvalidSignalsError",
-            "run_batch answered AA with exits of float64 (201,); needed: Signals with bool (201,)",
+            "run_batch returned exits of float64 (201,) for AA; needed: Signals with bool (201,), o",
         ),
         (
             _signals(np.bool_, 200),
             "InvalidSignalsError",
-            "run_batch answered AA with exits of bool (200,); needed: Signals with bool (201,)",
+            "run_batch returned exits of bool (200,) for AA; needed: Signals with bool (201,), one",
         ),
-        (None, "InvalidSignalsError", "run_batch answered AA with entries of "),
-        ([True] * 201, "InvalidSignalsError", "run_batch answered AA with entries of "),
+        (None, "InvalidSignalsError", "run_batch returned entries of "),
+        ([True] * 201, "InvalidSignalsError", "run_batch returned entries of "),
     ],
 )
 def test_a_strategy_that_fails_on_one_symbol_fails_there_alone(
