@@ -95,13 +95,13 @@ def compared(
 def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFiles) -> bytes:
     from assets.leaderboard_plot import leaderboard_plot
 
-    # A curve belongs to the run that its row names: join, or an older run's curve would stand in.
-    rows = standing.select("run_id", "strategy", "symbol")
+    # The same result may have its curve in the files of several runs: once is enough.
+    rows = standing.select("run_id", "backtest_id", "strategy", "symbol")
     runs = standing["run_id"].unique().sort()
 
     def curves() -> "Iterator[pl.DataFrame]":
         for part in files.equity_parts(runs):
-            yield part.join(rows, on=["run_id", "strategy", "symbol"], how="semi")
+            yield part.join(rows, on=["run_id", "backtest_id"])
 
     return leaderboard_plot(ranking, standing, curves)
 

@@ -23,7 +23,7 @@ from resources.price_store.incremental import Fetched, Fetcher
 from resources.price_store.price_quality import suspicions
 from resources.price_store.store import PriceStore, StoredBars
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunLog
+from resources.result_store.run_records import RunRecords
 from resources.universe import Universe
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def build_prices(
         fetcher = Fetcher(source, price_store)
         stage = _PricesStage(context, source, fetcher, price_store, thresholds)
         stage.run(universe, *days)
-        run_log = RunLog(result_store, stage.source.name, run_settings.window(), universe)
+        run_log = RunRecords(result_store, stage.source.name, run_settings.window(), universe)
         window = run_settings.window()
         if survivors := universe.without_departures(window.start, window.end):
             context.log.warning(survivors)

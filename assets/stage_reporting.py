@@ -10,14 +10,14 @@ import dagster as dg
 
 from engine.failure import Failure
 from research.audit.stage_profile import BacktestsProfile, StageProfile
-from resources.result_store.run_records import RunLog
+from resources.result_store.run_records import RunRecords
 
 _FAILURES_LOGGED = 5
 
 
 def close_stage(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
-    run_log: RunLog,
+    run_log: RunRecords,
     stage: str,
     profile: StageProfile,
     failures: Sequence[Failure],

@@ -15,10 +15,11 @@ from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import SummariesProfile
+from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunLog
+from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 
@@ -55,7 +56,7 @@ def build_summaries(
     ):
         stage = _Stage(context, backtest_files, result_store)
         stage.run(backtests)
-        run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
+        run_log = RunRecords(result_store, market_data.source, run_settings.window(), universe)
         close_stage(context, run_log, SUMMARIES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
         yield from report_partitions(context, {SUMMARIES_KEY: stage.made}, stage.backtests)
@@ -85,7 +86,8 @@ class _Stage:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
         for run_id, wanted in self._wanted(in_this_run or backtests).items():
             for part in self.backtest_files.parts(run_id):
-                self._save_and_read_back(self.backtest_files.read_part(run_id, part), wanted)
+                tables = self.backtest_files.read_part(run_id, part)
+                self._save_and_read_back(run_id, tables, wanted)
                 self.meter.sample()
         complete = len(in_this_run) or None
         for symbol in self.context.partition_keys:
@@ -115,7 +117,9 @@ class _Stage:
         schema = {"strategy": pl.String, "symbol": pl.String}
         return {run: pl.DataFrame(pairs, schema, orient="row") for run, pairs in rows.items()}
 
-    def _save_and_read_back(self, tables: "BacktestTables", wanted: "pl.DataFrame") -> None:
+    def _save_and_read_back(
+        self, run_id: str, tables: "BacktestTables", wanted: "pl.DataFrame"
+    ) -> None:
         from resources.result_store.reconciliation import intact
 
         results = tables.results.join(wanted, on=["strategy", "symbol"], how="semi")
@@ -123,7 +127,7 @@ class _Stage:
         manager = self.result_store.manager()
         identifiers = results["id"].to_list()
         with self.meter.database():
-            manager.save_backtests(results, trades)
+            manager.save_backtests(results, trades, run_id=run_id, purpose=Purpose.PIPELINE)
             stored = manager.get_backtests_by_ids(identifiers)
             trade_counts = manager.count_trades(identifiers)
         self.produced.update(results["symbol"])

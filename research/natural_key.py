@@ -20,11 +20,15 @@ NATURAL_KEY = (
     "start_date",
     "end_date",
     "settings",
+    "source",
     "data_version",
     "code_version",
+    "universe_version",
 )
-"""The columns that identify a backtest. The same key gives the same result, but for what depends
-on the other symbols' prices: `universe_version` and the metrics of the universe."""
+"""The columns that identify a backtest: the same key gives the same result, to the bit.
+
+`universe_version` is None for a backtest that is compared with no universe.
+"""
 
 _NAMESPACE = UUID("5b0f5a0e-6f0c-5d0e-9a52-0c4b8f1c7e11")
 
@@ -37,8 +41,10 @@ def backtest_id(
     start_date: date,
     end_date: date,
     settings: Mapping[str, Any],
+    source: str,
     data_version: str,
     code_version: str,
+    universe_version: str | None,
 ) -> UUID:
     """Return the identifier of the backtest with this natural key.
 
@@ -48,7 +54,8 @@ def backtest_id(
         When parameters or settings hold NaN, an infinity or a value that JSON has no type for.
     """
     key = [symbol, strategy, parameters, start_date.isoformat(), end_date.isoformat()]
-    return uuid5(_NAMESPACE, canonical_json([*key, settings, data_version, code_version]))
+    versions = [source, data_version, code_version, universe_version]
+    return uuid5(_NAMESPACE, canonical_json([*key, settings, *versions]))
 
 
 def canonical_json(value: Any) -> str:

@@ -15,7 +15,7 @@ from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
 from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunLog
+from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 from strategies.base import Strategy
@@ -68,7 +68,7 @@ def build_backtests(
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
             stage.failures += [_without_prices(one) for one in requested if one not in prices]
         stage.run([symbol for symbol in requested if symbol in prices])
-        run_log = RunLog(result_store, market_data.source, run_settings.window(), universe)
+        run_log = RunRecords(result_store, market_data.source, run_settings.window(), universe)
         close_stage(context, run_log, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
         yield from report_partitions(context, stage.made, {PRICES_KEY: prices})

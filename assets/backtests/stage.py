@@ -222,7 +222,6 @@ class BacktestStage:
 
         return Provenance(
             run_id=self.context.run.run_id,
-            run_user=self.user,
             source=self.source,
             warmup_days=self.run_settings.warmup_days,
             data_versions=self.data_versions,

@@ -8,6 +8,7 @@ import dagster as dg
 from assets.markdown import markdown_table
 from engine.failure import Failure
 from research.audit.stage_profile import RequestProfile
+from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.price_store.incremental import Fetcher
@@ -152,13 +153,14 @@ def saved(answer: Answer, result_store: ResultStore) -> None:
     for part in stage.backtest_files.parts(run_id):
         tables = stage.backtest_files.read_part(run_id, part)
         with stage.meter.database():
-            there = _intact(manager, tables.results)
-            new = tables.results.join(there, on="id", how="anti")
+            stored = _intact(manager, tables.results)
+            new = tables.results.join(stored, on="id", how="anti")
+            trades = tables.trades.join(new, left_on="backtest_id", right_on="id", how="semi")
+            of_run = {"run_id": run_id, "purpose": Purpose.REQUEST}
+            manager.save_backtests(new, trades, **of_run, cached=stored["id"])
             if not new.is_empty():
-                trades = tables.trades.join(new, left_on="backtest_id", right_on="id", how="semi")
-                manager.save_backtests(new, trades)
-                there = _intact(manager, tables.results)
-        kept.append(there)
+                stored = _intact(manager, tables.results)
+        kept.append(stored)
         for symbol in set(tables.results["symbol"]) - set(kept[-1]["symbol"]):
             message = f"{symbol}: its result does not read back from the store as it was made."
             stage.failures.append(Failure(symbol, "UnreconciledRowsError", message))

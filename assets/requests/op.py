@@ -14,13 +14,14 @@ from assets.requests.concurrency import measure_concurrent
 from assets.requests.handler import Answer, checked, fetched, saved
 from assets.stage_reporting import close_stage, failure_of
 from research.audit.stage_profile import ConcurrentRequests, RequestProfile
+from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
 from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunLog, recent_profiles
+from resources.result_store.run_records import RunRecords, recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 
@@ -76,8 +77,9 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
 
         strategy = checked(config, universe, run_settings)
         window, user = run_settings.window(), config.user
-        run_log = RunLog(result_store, market_data.source, window, universe, user)
-        # Before there are rows: the leaderboard tells by it whose they are.
+        run_log = RunRecords(
+            result_store, market_data.source, window, universe, Purpose.REQUEST, user
+        )
         run_log.record(context.run, REQUESTS, None, ())
         stage = BacktestStage(
             context,

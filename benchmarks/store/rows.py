@@ -31,8 +31,10 @@ def _row(number: int) -> dict[str, object]:
         "strategy": "sma_cross",
         "start_date": _START,
         "end_date": _END,
+        "source": "synthetic",
         "data_version": f"{number:032x}",
         "code_version": "0" * 16,
+        "universe_version": None,
     }
     identifier = backtest_id(**key, parameters=_PARAMETERS, settings=_SETTINGS)  # pyright: ignore[reportArgumentType]
     return {
@@ -40,7 +42,6 @@ def _row(number: int) -> dict[str, object]:
         **key,
         "parameters": json_text(_PARAMETERS),
         "settings": json_text(_SETTINGS),
-        "source": "synthetic",
         "first_session": date(2021, 1, 4),
         "last_session": date(2023, 12, 29),
         "data_points": 753,
@@ -48,11 +49,9 @@ def _row(number: int) -> dict[str, object]:
         "price_basis": "adjusted",
         "execution": "next_open",
         "bars_per_year": 252.0,
-        "vectorbt_version": "1.2.0",
         "gauntlet_version": "0.1.0",
-        "universe_version": None,
+        "row_version": "0" * 12,
         "run_id": "benchmark",
-        "run_user": None,
         "undefined": "{}",
         "seeds": "{}",
     }

@@ -174,7 +174,7 @@ class KnownResults:
 
 
 def together(
-    found: Found, computed: BacktestTables, order: Sequence[Backtest], run_id: str, user: str | None
+    found: Found, computed: BacktestTables, order: Sequence[Backtest], run_id: str
 ) -> tuple[BacktestTables, dict[str, bytes]]:
     """Return the tables of a part, what was found and what was computed in one order.
 
@@ -183,7 +183,7 @@ def together(
     """
     if not found.parts:
         return computed, {}
-    mine = pl.lit(run_id, pl.String).alias("run_id"), pl.lit(user, pl.String).alias("run_user")
+    mine = pl.lit(run_id, pl.String).alias("run_id")
     if computed.results.is_empty() and len(found.parts) == 1 and found.parts[0].complete:
         (part,) = found.parts
         known = [one for one in order if one in found.findings]
@@ -198,24 +198,24 @@ def together(
         orient="row",
     )
     results = _ordered(pl.concat([*rows, computed.results]), places, ["symbol", "strategy"])
-    return _joined(found, computed, results, places), {}
+    return _joined(found, computed, results), {}
 
 
-def _joined(
-    found: Found, computed: BacktestTables, results: pl.DataFrame, places: pl.DataFrame
-) -> BacktestTables:
+def _joined(found: Found, computed: BacktestTables, results: pl.DataFrame) -> BacktestTables:
     trades, curves = [computed.trades], [computed.equity]
     for part in found.parts:
-        mine = part.rows.select("id", "symbol", "strategy")
+        mine = part.rows.select("id")
         trades.append(
             part.table("trades").join(mine, left_on="backtest_id", right_on="id", how="semi")
         )
-        curves.append(part.table("equity").join(mine, on=["symbol", "strategy"], how="semi"))
-    of_trades = results.select(backtest_id="id", _place=pl.int_range(pl.len()))
+        curves.append(
+            part.table("equity").join(mine, left_on="backtest_id", right_on="id", how="semi")
+        )
+    in_order = results.select(backtest_id="id", _place=pl.int_range(pl.len()))
     return BacktestTables(
         results,
-        _ordered(pl.concat(trades), of_trades, ["backtest_id"], "trade_no"),
-        _ordered(pl.concat(curves), places, ["symbol", "strategy"], "date"),
+        _ordered(pl.concat(trades), in_order, ["backtest_id"], "trade_no"),
+        _ordered(pl.concat(curves), in_order, ["backtest_id"], "date"),
     )
 
 

@@ -29,7 +29,7 @@ _PROBES = (
     "research/audit/backtest_audit.py",
     "research/audit/scaling.py",
 )
-_LIBRARIES = ("vectorbt", "polars", "numpy")
+_LIBRARIES = ("polars", "numpy", "exchange_calendars")
 
 
 def digest(text: str | bytes) -> str:

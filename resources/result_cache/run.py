@@ -96,7 +96,7 @@ class RunCache:
         """Store a part, known results and computed ones in their order; return its results."""
         order, found = self._found.pop(part)
         run_id = self.made.run_id
-        tables, files = together(found, computed, order, run_id, self.made.run_user)
+        tables, files = together(found, computed, order, run_id)
         digests = self.files.write(run_id, part, tables, files)
         references = {
             self._key((symbol, strategy), version): Reference(

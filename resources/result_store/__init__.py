@@ -22,7 +22,6 @@ from resources.result_store.errors import (
     SchemaMismatchError,
     UnknownMetricError,
 )
-from resources.result_store.failures import SymbolFailure
 from resources.result_store.resource import ResultStore
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ __all__ = [
     "ResultStore",
     "ResultStoreError",
     "SchemaMismatchError",
-    "SymbolFailure",
     "UnknownMetricError",
 ]
 

@@ -5,8 +5,9 @@ upserts them in the order of their identifiers: two runs that save the same back
 in the same order, so neither waits for the other in a circle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
 import polars as pl
 import psycopg
@@ -16,9 +17,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from research.errors import InvalidResultError
+from research.purpose import Purpose
 from resources.result_store.connection import reachable
 from resources.result_store.frame_schemas import (
     BACKTESTS,
+    MEMBERS,
     RESULTS_SCHEMA,
     TRADES,
     checked_results,
@@ -32,8 +35,15 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 
 @retried
-def save(engine: sa.Engine, results: pl.DataFrame, trades: pl.DataFrame) -> int:
-    """Save `results` with their `trades`, all or nothing; return the number of results saved.
+def save(
+    engine: sa.Engine,
+    results: pl.DataFrame,
+    trades: pl.DataFrame,
+    run_id: str = "",
+    purpose: Purpose = Purpose.NOTEBOOK,
+    cached: Sequence[UUID] = (),
+) -> int:
+    """Save `results` with their `trades` as those of a run, all or nothing.
 
     A result whose identifier is stored already replaces the stored one, trades included, and
     keeps its `created_at`. So saving twice leaves what saving once leaves.
@@ -42,6 +52,14 @@ def save(engine: sa.Engine, results: pl.DataFrame, trades: pl.DataFrame) -> int:
     ----------
     results, trades
         As `frames.RESULTS_SCHEMA` and `frames.TRADES_SCHEMA` say.
+    run_id, purpose
+        The run that has them, and what it is for.
+    cached
+        Results that are stored already and that the run has, too.
+
+    Returns
+    -------
+    How many results the run has by this: those saved, and those of `cached` that are stored.
 
     Raises
     ------
@@ -52,13 +70,19 @@ def save(engine: sa.Engine, results: pl.DataFrame, trades: pl.DataFrame) -> int:
     """
     results = checked_results(results)
     trades = checked_trades(trades, results)
-    if results.is_empty():
+    if results.is_empty() and not cached:
         return 0
+    members = 0
     with refusals(), reachable(engine), engine.begin() as connection:
-        staging = _stage(connection, results)
-        _upsert(connection, staging)
-        _replace_trades(connection, staging, trades)
-    return results.height
+        if not results.is_empty():
+            staging = _stage(connection, results)
+            _upsert(connection, staging)
+            _replace_trades(connection, staging, trades)
+            members += _add_members(connection, run_id, purpose, staging)
+        if cached:
+            condition = BACKTESTS.c.id == sa.any_(sa.literal(list(cached), sa.ARRAY(sa.Uuid)))
+            members += _add_members(connection, run_id, purpose, BACKTESTS, condition)
+    return members
 
 
 @contextmanager
@@ -105,6 +129,28 @@ def _replace_trades(connection: sa.Connection, staging: sa.Table, trades: pl.Dat
     # The upsert holds the locks of all these backtests: nobody else touches their trades.
     connection.execute(sa.delete(TRADES).where(TRADES.c.backtest_id.in_(sa.select(staging.c.id))))
     _copy(connection, TRADES.name, trades)
+
+
+def _add_members(
+    connection: sa.Connection,
+    run_id: str,
+    purpose: Purpose,
+    table: sa.Table,
+    condition: sa.ColumnElement[bool] | None = None,
+) -> int:
+    """Say of the results in a table that a run has them; return how many they are."""
+    columns = table.c.id, table.c.symbol, table.c.strategy
+    given = sa.select(sa.literal(run_id), sa.literal(purpose.value), *columns)
+    if condition is not None:
+        given = given.where(condition)
+    statement = insert(MEMBERS).from_select(
+        ["run_id", "purpose", "backtest_id", "symbol", "strategy"], given.order_by(table.c.id)
+    )
+    again = {"purpose": statement.excluded.purpose, "saved_at": sa.func.now()}
+    key = ["run_id", "backtest_id"]
+    return connection.execute(
+        statement.on_conflict_do_update(index_elements=key, set_=again)
+    ).rowcount
 
 
 def _copy(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:

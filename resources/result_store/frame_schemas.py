@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from research.errors import InvalidResultError
-from resources.result_store.models import Backtest, Trade
+from resources.result_store.models import Backtest, RunBacktest, Trade
 from strategies.errors import did_you_mean
 
 BACKTESTS: sa.Table = sa.inspect(Backtest).local_table  # pyright: ignore[reportAssignmentType]
 TRADES: sa.Table = sa.inspect(Trade).local_table  # pyright: ignore[reportAssignmentType]
+MEMBERS: sa.Table = sa.inspect(RunBacktest).local_table  # pyright: ignore[reportAssignmentType]
 
 _DTYPES: dict[type[sa.types.TypeEngine], pl.DataType] = {
     sa.Uuid: pl.String(),

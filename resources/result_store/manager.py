@@ -8,8 +8,9 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
+from engine.failure import Failure
+from research.purpose import Purpose
 from resources.result_store import bulk, performance_summary, queries, validation, writes
-from resources.result_store.failures import SymbolFailure
 from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.retry import PATIENCE_SECONDS, patient
 from resources.result_store.views import MINIMUM_TRADES
@@ -45,14 +46,14 @@ class BacktestPersistenceManager:
     def save_backtest_result(
         self, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]] = ()
     ) -> UUID:
-        """Save one result and its trades; return its identifier.
+        """Save one result and its trades, by no run; return its identifier.
 
         Parameters
         ----------
         result
             The columns of `frames.RESULTS_SCHEMA` but ``id``, which is derived; `parameters`,
-            `settings` and `undefined` as dicts. `universe_version`, `run_id`, `run_user` and
-            `undefined` may be left out.
+            `settings`, `undefined` and `seeds` as dicts. `universe_version`, `run_id`,
+            `undefined` and `seeds` may be left out.
         trades
             The columns of `frames.TRADES_SCHEMA` but ``backtest_id``; ``trade_no`` counts from
             1 if it is left out.
@@ -64,12 +65,23 @@ class BacktestPersistenceManager:
         """
         return writes.save_one(self.engine, result, trades)
 
-    def save_backtests(self, results: pl.DataFrame, trades: pl.DataFrame) -> int:
-        """Save frames of results and trades, all or nothing; return the number of results.
+    def save_backtests(
+        self,
+        results: pl.DataFrame,
+        trades: pl.DataFrame,
+        *,
+        run_id: str = "",
+        purpose: Purpose = Purpose.NOTEBOOK,
+        cached: Iterable[UUID | str] = (),
+    ) -> int:
+        """Save frames of results and trades as those of a run, all or nothing.
 
-        See `bulk.save`.
+        `cached` are results that are stored already and that the run has, too. Return how many
+        the run has by this. See `bulk.save`.
         """
-        return bulk.save(self.engine, results, trades)
+        validation.purpose_of(purpose, run_id)
+        known = validation.uuids_of(cached)
+        return bulk.save(self.engine, results, trades, run_id, purpose, known)
 
     def get_backtest_by_id(
         self, identifier: UUID | str, with_trades: bool = True
@@ -93,10 +105,9 @@ class BacktestPersistenceManager:
         return queries.backtests_where(self.engine, "strategy", known, validation.limit_of(limit))
 
     def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
-        """Return what a run saved last, by strategy and symbol, with `frames.RESULTS_SCHEMA`.
+        """Return the results that a run has, by strategy and symbol, with `RESULTS_SCHEMA`.
 
-        Of a request, all that it was answered with: what somebody else has asked for since is the
-        same row, and names that later run.
+        Those that it computed, and those that it found stored; "" for those saved by no run.
 
         The JSON columns come back as PostgreSQL writes JSONB: equal in meaning to what was
         saved, not letter by letter.
@@ -185,6 +196,7 @@ class BacktestPersistenceManager:
         self,
         run_id: str,
         *,
+        purpose: Purpose,
         source: str,
         start_date: date,
         end_date: date,
@@ -198,13 +210,11 @@ class BacktestPersistenceManager:
         stage of a run adds its own. `universe` is kept with the run, its rows once for all runs
         of the same universe.
         """
-        first, last = validation.period(start_date, end_date)
         row = {
             "run_id": validation.words("run_id", run_id),
+            "purpose": validation.purpose_of(purpose, run_id).value,
             "run_user": run_user,
-            "source": validation.words("source", source),
-            "start_date": first,
-            "end_date": last,
+            **_attempted(source, start_date, end_date),
             "profile": validation.json_object("profile", profile),
         }
         writes.record_run(self.engine, row, universe)
@@ -225,10 +235,26 @@ class BacktestPersistenceManager:
         """
         return queries.universe(self.engine, validation.run_id_of(run_id))
 
-    def record_failures(self, run_id: str, failures: Iterable[SymbolFailure]) -> int:
-        """Record the failures of a run; return how many. Reported twice, one is one."""
-        known = validation.words("run_id", run_id)
-        return writes.record_failures(self.engine, known, failures)
+    def record_failures(
+        self,
+        run_id: str,
+        failures: Iterable[Failure],
+        *,
+        stage: str,
+        source: str,
+        start_date: date,
+        end_date: date,
+    ) -> int:
+        """Record what failed at a stage of a run; return how many. Reported twice, one is one.
+
+        Source and window are what was attempted.
+        """
+        attempted = {
+            "run_id": validation.words("run_id", run_id),
+            "stage": validation.words("stage", stage),
+            **_attempted(source, start_date, end_date),
+        }
+        return writes.record_failures(self.engine, failures, attempted)
 
     def get_failures(self, run_id: str) -> list[dict[str, Any]]:
         """Return the failures of a run, by stage, symbol and strategy."""
@@ -250,3 +276,13 @@ class BacktestPersistenceManager:
     def standing(self, comparison: Comparison) -> pl.DataFrame:
         """Return the rows that the leaderboard of `comparison` ranks: `queries.STANDING_SCHEMA`."""
         return queries.standing(self.engine, comparison)
+
+
+def _attempted(source: str, start_date: date, end_date: date) -> dict[str, Any]:
+    """Return the columns that say what a run tries."""
+    first, last = validation.period(start_date, end_date)
+    return {
+        "source": validation.words("source", source),
+        "start_date": first,
+        "end_date": last,
+    }

@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from engine.metrics import METRICS
 from engine.positions import EXIT_REASONS
 from research.natural_key import NATURAL_KEY
+from research.purpose import Purpose
 
 
 class Base(DeclarativeBase):
@@ -69,29 +70,27 @@ class Backtest(Base):
 
     A metric that is undefined is NULL, and `undefined` has the reason under the metric's name.
     `seeds` has the random seeds among the parameters, by name. `universe_version` names the
-    equal-weight universe that the row was compared with, NULL for none. It is no part of the key:
-    it depends on the prices that happened to be stored.
+    equal-weight universe that the row was compared with, NULL for none. `run_id` is the run that
+    computed it, "" for none: its files hold the curve. Which runs have it is in `run_backtests`.
     """
 
     __tablename__ = "backtests"
     __table_args__ = (
         # Deferrable: an insert that loses a race for a new row meets this index before it has
         # yielded to `ON CONFLICT (id)`; checked at once, it would fail instead of updating.
-        UniqueConstraint(*NATURAL_KEY, name="uq_backtests_natural_key", deferrable=True),
+        UniqueConstraint(
+            *NATURAL_KEY,
+            name="uq_backtests_natural_key",
+            deferrable=True,
+            postgresql_nulls_not_distinct=True,
+        ),
         CheckConstraint("start_date <= end_date", name="window"),
         CheckConstraint("first_session <= last_session", name="sessions"),
         CheckConstraint("data_points >= 1", name="data_points"),
         CheckConstraint(_finite(_MEASURED), name="finite"),
         CheckConstraint("jsonb_typeof(seeds) = 'object'", name="seeds"),
-        # Each way of reading finds its rows, newest first, without sorting them: the newest of
-        # all symbols and strategies, those of a symbol, of a strategy, of all.
-        Index(
-            "ix_backtests_symbol_strategy",
-            "symbol",
-            "strategy",
-            text("updated_at DESC"),
-            text("id DESC"),
-        ),
+        # Each way of reading finds its rows, newest first, without sorting them: those of a
+        # symbol, of a strategy, of all.
         Index("ix_backtests_symbol_newest", "symbol", "updated_at", "id"),
         Index("ix_backtests_strategy", "strategy", "updated_at", "id"),
         Index("ix_backtests_updated_at", "updated_at", "id"),
@@ -105,10 +104,11 @@ class Backtest(Base):
     start_date: Mapped[date]
     end_date: Mapped[date]
     settings: Mapped[dict[str, Any]]
+    source: Mapped[str]
     data_version: Mapped[str]
     code_version: Mapped[str]
+    universe_version: Mapped[str | None]
 
-    source: Mapped[str]
     first_session: Mapped[date]
     last_session: Mapped[date]
     data_points: Mapped[int]
@@ -116,11 +116,9 @@ class Backtest(Base):
     price_basis: Mapped[str]
     execution: Mapped[str]
     bars_per_year: Mapped[float]
-    vectorbt_version: Mapped[str]
     gauntlet_version: Mapped[str]
-    universe_version: Mapped[str | None]
-    run_id: Mapped[str | None]
-    run_user: Mapped[str | None]
+    row_version: Mapped[str]
+    run_id: Mapped[str]
 
     total_return: Mapped[float | None]
     annualized_return: Mapped[float | None]
@@ -207,8 +205,40 @@ class Trade(Base):
     exit_reason: Mapped[str]
 
 
+class RunBacktest(Base):
+    """A result that a run has, whether it computed it or found it stored.
+
+    `run_id` is "" for what was saved by no run; `saved_at` is when the run last said so. Symbol
+    and strategy are the result's own: so the newest result of a pair is found in one index.
+    """
+
+    __tablename__ = "run_backtests"
+    __table_args__ = (
+        CheckConstraint(_one_of("purpose", Purpose), name="purpose"),
+        CheckConstraint("run_id <> '' OR purpose = 'notebook'", name="no_run"),
+        Index(
+            "ix_run_backtests_newest",
+            "purpose",
+            "symbol",
+            "strategy",
+            text("saved_at DESC"),
+            text("backtest_id DESC"),
+        ),
+        Index("ix_run_backtests_backtest_id", "backtest_id"),
+    )
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    backtest_id: Mapped[UUID] = mapped_column(
+        ForeignKey("backtests.id", ondelete="CASCADE"), primary_key=True
+    )
+    purpose: Mapped[str]
+    symbol: Mapped[str]
+    strategy: Mapped[str]
+    saved_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Run(Base):
-    """One run that produced backtests, and what it cost: a profile a stage.
+    """One run, what it was for, and what it cost: a profile per stage.
 
     `universe_members_version` names the universe that it was of, NULL where that was not kept.
 
@@ -218,16 +248,13 @@ class Run(Base):
 
     __tablename__ = "backtest_runs"
     __table_args__ = (
+        CheckConstraint(_one_of("purpose", Purpose), name="purpose"),
         CheckConstraint("jsonb_typeof(profile) = 'object'", name="profile"),
         Index("ix_backtest_runs_started_at", "started_at"),
-        Index(
-            "ix_backtest_runs_requests",
-            "run_id",
-            postgresql_where=text("profile ? 'backtest_requests'"),
-        ),
     )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
     run_user: Mapped[str | None]
     source: Mapped[str]
     start_date: Mapped[date]
@@ -255,8 +282,12 @@ class UniverseMember(Base):
     listed_to: Mapped[date | None]
 
 
-class Failure(Base):
-    """One symbol that failed at one stage of a run; no strategy means that all of them did."""
+class FailureRow(Base):
+    """One symbol that failed at one stage of a run; no strategy means that all of them did.
+
+    Source and window are what was attempted: a later failure of the same puts older results off
+    the leaderboard.
+    """
 
     __tablename__ = "failures"
     __table_args__ = (

@@ -8,13 +8,13 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from resources.result_store import queries
 from resources.result_store.frame_schemas import BACKTESTS
-from resources.result_store.models import Failure, Run
+from resources.result_store.models import FailureRow, Run
 from resources.result_store.views import MINIMUM_TRADES
 
 
 def performance(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
     """Return the counts of a period, and an aggregate a strategy; days are those of UTC."""
-    runs, failures = (sa.inspect(model).local_table for model in (Run, Failure))
+    runs, failures = (sa.inspect(model).local_table for model in (Run, FailureRow))
     saved = _within(BACKTESTS.c.updated_at, start, end)
     counted = sa.select(
         sa.select(sa.func.count()).where(_within(runs.c.started_at, start, end))

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from research.natural_key import json_text
+from research.purpose import Purpose
 from resources.result_store.bulk import psycopg_connection
 from resources.result_store.connection import reachable
-from resources.result_store.frame_schemas import BACKTESTS, RESULTS_SCHEMA, TRADES
+from resources.result_store.frame_schemas import BACKTESTS, MEMBERS, RESULTS_SCHEMA, TRADES
 from resources.result_store.leaderboard_scope import Comparison
-from resources.result_store.models import Failure, Run, UniverseMember
+from resources.result_store.models import FailureRow, Run, UniverseMember
 from resources.result_store.retry import retried
-from resources.result_store.views import LEADERBOARD_OF, NOT_ASKED, STANDING_OF
+from resources.result_store.views import LEADERBOARD_OF, STANDING_OF
 
 LOWER_IS_BETTER = frozenset(
     {
@@ -53,6 +54,7 @@ LEADERBOARD_SCHEMA = pl.Schema(
 
 STANDING_SCHEMA = pl.Schema(
     {
+        "backtest_id": pl.String(),
         "run_id": pl.String(),
         "strategy": pl.String(),
         "symbol": pl.String(),
@@ -97,21 +99,14 @@ def backtests_where(
 
 def run_ids(engine: sa.Engine) -> set[str]:
     """Return the runs that backtests name."""
-    named = sa.select(BACKTESTS.c.run_id).distinct().where(BACKTESTS.c.run_id.is_not(None))
+    named = sa.select(BACKTESTS.c.run_id).distinct().where(BACKTESTS.c.run_id != "")
     return {row["run_id"] for row in rows(engine, named)}
 
 
 def backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
-    """Return what a run saved, as it was given to be saved, by COPY.
-
-    A row that another run has saved again since is found by what the run recorded of itself.
-    """
-    condition = """run_id = {run} OR id = ANY(ARRAY(
-        SELECT results.identifier::uuid
-        FROM backtest_runs, jsonb_each(profile) AS stage,
-            jsonb_array_elements_text(stage.value -> 'results') AS results (identifier)
-        WHERE backtest_runs.run_id = {run} AND jsonb_typeof(stage.value -> 'results') = 'array'))"""
-    return _copied(engine, sql.SQL(condition).format(run=sql.Literal(run_id)))
+    """Return the results that a run has, as they were given to be saved, by COPY."""
+    condition = "id IN (SELECT backtest_id FROM run_backtests WHERE run_id = {})"
+    return _copied(engine, sql.SQL(condition).format(sql.Literal(run_id)))
 
 
 def backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
@@ -190,26 +185,31 @@ def _of_the_newest_kind() -> sa.ColumnElement[bool]:
     Two sources, or two windows, do not rank against each other.
     """
     kind = ("source", "start_date", "end_date", "settings")
-    newest = sa.select(*(BACKTESTS.c[name] for name in kind)).where(sa.text(NOT_ASKED))
-    newest = newest.order_by(*_NEWEST_FIRST).limit(1)
+    newest = (
+        sa.select(*(BACKTESTS.c[name] for name in kind))
+        .join(MEMBERS, MEMBERS.c.backtest_id == BACKTESTS.c.id)
+        .where(MEMBERS.c.purpose == Purpose.PIPELINE.value)
+        .order_by(MEMBERS.c.saved_at.desc(), MEMBERS.c.backtest_id.desc())
+        .limit(1)
+    )
     return sa.tuple_(*(_LATEST.c[name] for name in kind)).in_(newest)
 
 
 def failures(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
     """Return the failures of a run, by stage and symbol."""
-    table = sa.inspect(Failure).local_table
+    table = sa.inspect(FailureRow).local_table
     return rows(engine, _failures_in_order().where(table.c.run_id == run_id))
 
 
 def transient_failures(engine: sa.Engine, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the transient failures of runs, by stage and symbol."""
-    table = sa.inspect(Failure).local_table
+    table = sa.inspect(FailureRow).local_table
     of_runs = table.c.run_id.in_(run_ids)
     return rows(engine, _failures_in_order().where(of_runs, table.c.transient))
 
 
 def _failures_in_order() -> sa.Select:
-    table = sa.inspect(Failure).local_table
+    table = sa.inspect(FailureRow).local_table
     return sa.select(table).order_by(table.c.stage, table.c.symbol, table.c.strategy)
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 from engine.failure import Failure
 from engine.settings import Window
 from research.audit.stage_profile import StageProfile
+from research.purpose import Purpose
 from resources.result_store.resource import ResultStore
 from resources.universe import Universe
 
@@ -16,16 +17,17 @@ Profile = TypeVar("Profile", bound=StageProfile)
 
 
 @dataclass(frozen=True)
-class RunLog:
+class RunRecords:
     """Records what the stages of a run did, on which source and window, in which universe.
 
-    `user` is for whom; without one, whom the run's tag `user` names.
+    `purpose` is what the run is for. `user` is for whom; without one, whom its tag `user` names.
     """
 
     result_store: ResultStore
     source: str
     window: Window
     universe: Universe | None = None
+    purpose: Purpose = Purpose.PIPELINE
     user: str | None = None
 
     def record(
@@ -35,12 +37,10 @@ class RunLog:
         profile: StageProfile | None,
         failures: Sequence[Failure],
     ) -> None:
-        """Record a stage's profile, and one failure a symbol and strategy that failed in it.
+        """Record a stage's profile, and one failure per symbol and strategy that failed in it.
 
         Without a profile the stage is recorded as one that has begun.
         """
-        from resources.result_store.failures import SymbolFailure
-
         attempted = {
             "source": self.source,
             "start_date": self.window.start,
@@ -49,24 +49,13 @@ class RunLog:
         manager = self.result_store.manager()
         manager.record_run(
             run.run_id,
+            purpose=self.purpose,
             run_user=self.user or run.tags.get("user"),
             profile={stage: profile.to_json() if profile else {}},
             universe=self.universe,
             **attempted,
         )
-        rows = [
-            SymbolFailure(
-                stage=stage,
-                symbol=failure.symbol,
-                strategy=failure.strategy,
-                error_class=failure.error_class,
-                message=failure.message,
-                transient=failure.transient,
-                **attempted,
-            )
-            for failure in failures
-        ]
-        manager.record_failures(run.run_id, rows)
+        manager.record_failures(run.run_id, failures, stage=stage, **attempted)
 
 
 def recorded_profile(

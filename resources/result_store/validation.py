@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from engine.metrics import METRICS
+from research.purpose import Purpose
 from resources.result_store.errors import InvalidArgumentError, UnknownMetricError
 from strategies.errors import did_you_mean
 
@@ -39,6 +40,16 @@ def words(name: str, value: Any) -> str:
 def run_id_of(value: Any) -> str:
     """Return what may be a run's identifier; an empty one is that of no run."""
     return value if value == "" else words("run_id", value)
+
+
+def purpose_of(value: Any, run_id: Any) -> Purpose:
+    """Return a run's purpose; what is saved by no run has the purpose notebook."""
+    allowed = [Purpose.NOTEBOOK] if run_id_of(run_id) == "" else list(Purpose)
+    if value not in allowed:
+        raise InvalidArgumentError(
+            f"purpose is {value!r} of run {run_id!r}; allowed: {', '.join(allowed)}."
+        )
+    return Purpose(value)
 
 
 def words_of(name: str, values: Any) -> list[str] | None:

@@ -11,26 +11,26 @@ One or two lucky trades give the best Sharpe ratios of any universe; with five, 
 right every time in 3 % of cases (0.5 ** 5).
 """
 
-NOT_ASKED = """(run_id IS NULL OR run_id NOT IN (
-    SELECT run_id FROM backtest_runs WHERE profile ? 'backtest_requests'
-))"""
-"""Rows of the pipeline and of programs, and not what an analyst has asked for on own terms."""
+_PIPELINE = "id IN (SELECT backtest_id FROM run_backtests WHERE purpose = 'pipeline')"
 
-LATEST_BACKTESTS = f"""
-SELECT newest.*
-FROM (SELECT DISTINCT symbol, strategy FROM backtests) AS pairs
+LATEST_BACKTESTS = """
+SELECT backtests.*
+FROM (
+    SELECT DISTINCT symbol, strategy FROM run_backtests WHERE purpose = 'pipeline'
+) AS pairs
 CROSS JOIN LATERAL (
-    SELECT *
-    FROM backtests
-    WHERE symbol = pairs.symbol AND strategy = pairs.strategy AND {NOT_ASKED}
-    ORDER BY updated_at DESC, id DESC
+    SELECT backtest_id
+    FROM run_backtests
+    WHERE purpose = 'pipeline' AND symbol = pairs.symbol AND strategy = pairs.strategy
+    ORDER BY saved_at DESC, backtest_id DESC
     LIMIT 1
 ) AS newest
-"""  # noqa: S608 - our own text
-"""One row a symbol and strategy: the newest, whatever its window and settings.
+JOIN backtests ON backtests.id = newest.backtest_id
+"""
+"""One row per symbol and strategy: that of the newest pipeline run, whatever window and settings.
 
-What only a request of an analyst has made is left out. Found in an index, so that of the wide rows
-only the newest are read.
+What the pipeline did not save, say an analyst's request, is left out. Found in an index, so that
+of the wide rows only the newest are read.
 """
 
 # Every step goes by symbol and strategy, whose index is in the order of saving: each pair's newest
@@ -86,7 +86,7 @@ WITH comparison AS (
     FROM newest
     WHERE NOT EXISTS (
         SELECT FROM failures
-        WHERE failures.stage <> 'backtest_requests'
+        WHERE failures.run_id IN (SELECT run_id FROM backtest_runs WHERE purpose = 'pipeline')
             AND failures.symbol = newest.symbol
             AND failures.source = newest.source
             AND failures.start_date = newest.start_date
@@ -142,7 +142,7 @@ def _standing(within: str = "", chosen: str = "") -> str:
     return _STANDING.format(
         within=within,
         chosen=f"\n    WHERE {chosen}" if chosen else "",
-        not_asked=NOT_ASKED,
+        not_asked=_PIPELINE,
         minimum_trades=MINIMUM_TRADES,
     )
 
@@ -167,7 +167,7 @@ LEADERBOARD_OF = _standing(_WITHIN_COMPARISON, _CHOSEN) + _RANKING
 STANDING_OF = (
     _standing(_WITHIN_COMPARISON, _CHOSEN)
     + """)
-SELECT run_id, strategy, symbol, sharpe_ratio, total_return, ranked
+SELECT id::text AS backtest_id, run_id, strategy, symbol, sharpe_ratio, total_return, ranked
 FROM standing
 ORDER BY strategy, symbol
 """

@@ -12,13 +12,13 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from engine.failure import Failure
 from research.errors import InvalidResultError
 from research.natural_key import NATURAL_KEY, backtest_id, json_text
 from resources.result_store import bulk
 from resources.result_store.connection import reachable
-from resources.result_store.failures import SymbolFailure
 from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
-from resources.result_store.models import Failure, Run, UniverseMember
+from resources.result_store.models import FailureRow, Run, UniverseMember
 from resources.result_store.retry import retried
 from resources.universe import Universe
 
@@ -31,9 +31,7 @@ def save_one(
 ) -> UUID:
     """Save one result, given as plain values, and its trades; return its identifier."""
     identifier = _identifier(result)
-    optional = {
-        "universe_version": None, "run_id": None, "run_user": None, "undefined": {}, "seeds": {},
-    }  # fmt: skip
+    optional = {"universe_version": None, "run_id": "", "undefined": {}, "seeds": {}}
     row = {**optional, **result, "id": str(identifier)}
     for name in ("parameters", "settings", "undefined", "seeds"):
         row[name] = json_text(row[name])
@@ -71,14 +69,19 @@ def record_run(engine: sa.Engine, run: Mapping[str, Any], universe: Universe | N
 
 
 @retried
-def record_failures(engine: sa.Engine, run_id: str, failures: Iterable[SymbolFailure]) -> int:
-    """Insert the failures of a run, or update those it has reported before; return how many."""
-    # One a key, the last; in one order, so that two steps of a run never wait in a circle.
-    by_key = {(item.stage, item.symbol, item.strategy or ""): item for item in failures}
+def record_failures(
+    engine: sa.Engine, failures: Iterable[Failure], attempted: Mapping[str, Any]
+) -> int:
+    """Insert failures, or update those that were reported before; return how many.
+
+    `attempted` has the columns that all of them share: run_id, stage, source and window.
+    """
+    # One per key, the last; in one order, so that two steps of a run never wait in a circle.
+    by_key = {(item.symbol, item.strategy or ""): item for item in failures}
     if not by_key:
         return 0
-    rows = [_failure_row(run_id, by_key[key]) for key in sorted(by_key)]
-    statement = insert(Failure)
+    rows = [{**attempted, **_failure_row(by_key[key])} for key in sorted(by_key)]
+    statement = insert(FailureRow)
     key = ["run_id", "stage", "symbol", "strategy"]
     new = {name: statement.excluded[name] for name in rows[0] if name not in key}
     statement = statement.on_conflict_do_update(
@@ -106,13 +109,14 @@ def _members(universe: Universe) -> list[dict[str, Any]]:
 
 
 def _identifier(result: Mapping[str, Any]) -> UUID:
-    missing = [name for name in NATURAL_KEY if name not in result]
+    key = {"universe_version": None, **result}
+    missing = [name for name in NATURAL_KEY if name not in key]
     if missing:
         raise InvalidResultError(f"A result without {', '.join(missing)} can't be identified.")
     for name in ("start_date", "end_date"):
         if not isinstance(result[name], date):
             raise InvalidResultError(f"{name} must be a date, not {result[name]!r}.")
-    return backtest_id(**{name: result[name] for name in NATURAL_KEY})
+    return backtest_id(**{name: key[name] for name in NATURAL_KEY})
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -123,7 +127,7 @@ def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
         raise InvalidResultError(f"The values are of mixed types: {reason}.") from error
 
 
-def _failure_row(run_id: str, failure: SymbolFailure) -> dict[str, Any]:
+def _failure_row(failure: Failure) -> dict[str, Any]:
     # PostgreSQL's text takes every character but NUL, which a damaged feed may well contain.
     message = failure.message.replace("\0", "")[:_LONGEST_MESSAGE]
-    return {"run_id": run_id, **asdict(failure), "message": message}
+    return {**asdict(failure), "message": message}

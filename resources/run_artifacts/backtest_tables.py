@@ -14,10 +14,9 @@ from engine.results import BacktestResult
 from research.natural_key import backtest_id, json_text
 from resources.config.run_settings import PRICE_BASIS, stored_settings
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
+from resources.run_artifacts.row_version import row_version
 
-EQUITY_SCHEMA = pl.Schema(
-    {"strategy": pl.String(), "symbol": pl.String(), "date": pl.Date(), "equity": pl.Float64()}
-)
+EQUITY_SCHEMA = pl.Schema({"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()})
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Provenance:
 
     Parameters
     ----------
-    run_id, run_user
-        Dagster's run, and who asked for it.
+    run_id
+        The run that computes them, "" for none.
     source
         Name of the market data source.
     warmup_days
@@ -41,7 +40,6 @@ class Provenance:
     """
 
     run_id: str
-    run_user: str | None
     source: str
     warmup_days: int
     data_versions: Mapping[str, str]
@@ -67,7 +65,7 @@ def tables_of(results: Sequence[BacktestResult], provenance: Provenance) -> Back
     return BacktestTables(
         pl.DataFrame(rows, schema=RESULTS_SCHEMA),
         _trades(results, ids),
-        _equity(results),
+        _equity(results, ids),
     )
 
 
@@ -84,15 +82,16 @@ def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
         "strategy": result.strategy.name,
         "start_date": result.window.start,
         "end_date": result.window.end,
+        "source": provenance.source,
         "data_version": provenance.data_versions[result.symbol],
         "code_version": provenance.code_versions[result.strategy.name],
+        "universe_version": provenance.universe_version,
     }
     return {
         "id": str(backtest_id(**key, parameters=parameters, settings=settings)),
         **key,
         "parameters": json_text(parameters),
         "settings": json_text(settings),
-        "source": provenance.source,
         "first_session": result.first_session,
         "last_session": result.last_session,
         "data_points": len(result.dates),
@@ -100,11 +99,9 @@ def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
         "price_basis": PRICE_BASIS,
         "execution": result.settings.execution,
         "bars_per_year": result.settings.bars_per_year,
-        "vectorbt_version": _vectorbt_version(),
         "gauntlet_version": gauntlet_version(),
-        "universe_version": provenance.universe_version,
+        "row_version": row_version(),
         "run_id": provenance.run_id,
-        "run_user": provenance.run_user,
         "undefined": json_text(result.undefined),
         "seeds": json_text(seeds_of(parameters)),
         **result.metrics,
@@ -114,11 +111,6 @@ def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
 def seeds_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the random seeds among some parameters: ``seed``, and what ends in ``_seed``."""
     return {name: value for name, value in parameters.items() if f"_{name}".endswith("_seed")}
-
-
-@cache
-def _vectorbt_version() -> str:
-    return version("vectorbt")
 
 
 @cache
@@ -156,11 +148,10 @@ def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFra
     )
 
 
-def _equity(results: Sequence[BacktestResult]) -> pl.DataFrame:
+def _equity(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFrame:
     of = np.repeat(np.arange(len(results)), [len(result.dates) for result in results])
     columns = {
-        "strategy": pl.Series([result.strategy.name for result in results]).gather(of),
-        "symbol": pl.Series([result.symbol for result in results]).gather(of),
+        "backtest_id": pl.Series(ids).gather(of),
         "date": np.concatenate([result.dates for result in results]),
         "equity": np.concatenate([result.equity for result in results]),
     }

@@ -16,8 +16,10 @@ KEY: dict[str, Any] = {
     "start_date": date(2021, 1, 1),
     "end_date": date(2023, 12, 31),
     "settings": {"fees": 0.001},
+    "source": "synthetic",
     "data_version": "d",
     "code_version": "c",
+    "universe_version": "u",
 }
 
 
@@ -44,8 +46,10 @@ def test_a_whole_number_is_the_same_as_integer_and_as_float() -> None:
         ("start_date", date(2021, 1, 2)),
         ("end_date", date(2024, 1, 1)),
         ("settings", {"fees": 0.002}),
+        ("source", "sample"),
         ("data_version", "e"),
         ("code_version", "d"),
+        ("universe_version", None),
     ],
 )
 def test_every_part_of_the_key_counts(name: str, other: Any) -> None:

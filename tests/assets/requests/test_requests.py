@@ -41,12 +41,11 @@ def test_the_results_are_rows_under_the_user_and_the_run(project: Project):
     assert result.success
     rows = project.manager.get_backtests_by_run(result.run_id)
     assert rows["symbol"].to_list() == ["S01", "S03"]
-    assert set(rows["run_user"]) == {"ann"}
     assert all('"fast_period": 5' in text for text in rows["parameters"])
     assert all('"fees": 0' in text for text in rows["settings"])
     run = project.manager.get_run(result.run_id)
     assert run is not None
-    assert run["run_user"] == "ann"
+    assert (run["run_user"], run["purpose"]) == ("ann", "request")
 
 
 def test_the_numbers_are_those_of_the_main_job(project: Project):

@@ -114,7 +114,7 @@ def test_a_listing_hides_nothing_that_another_process_has_written_since(bucket: 
 
 def test_the_parts_that_another_process_has_written_since_are_seen(bucket: str):
     files = BacktestFiles(root=f"{bucket}/backtests")
-    files.write("run", 0, tables_of([], Provenance("run", None, "files", 365, {}, {})))
+    files.write("run", 0, tables_of([], Provenance("run", "files", 365, {}, {})))
     assert files.parts("run") == [0]
     folder = f"{bucket}/backtests/run"
     for name in ("equity", "trades", "results"):

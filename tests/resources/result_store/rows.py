@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from engine.failure import Failure
 from engine.metrics import METRICS
 from research.natural_key import NATURAL_KEY, backtest_id, json_text
-from resources.result_store.failures import SymbolFailure
+from research.purpose import Purpose
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 
@@ -26,9 +27,10 @@ def result(**changes: Any) -> dict[str, Any]:
         "start_date": START,
         "end_date": END,
         "settings": {"fees": 0.001, "initial_capital": 10000.0},
+        "source": "synthetic",
         "data_version": "data-1",
         "code_version": "code-1",
-        "source": "synthetic",
+        "universe_version": "universe-1",
         "first_session": date(2021, 1, 4),
         "last_session": date(2023, 12, 29),
         "data_points": 753,
@@ -36,11 +38,9 @@ def result(**changes: Any) -> dict[str, Any]:
         "price_basis": "adjusted",
         "execution": "next_open",
         "bars_per_year": 252.0,
-        "vectorbt_version": "1.2.0",
         "gauntlet_version": "0.1.0",
-        "universe_version": "universe-1",
+        "row_version": "row-1",
         "run_id": "run-1",
-        "run_user": "ada",
         "undefined": {},
         "seeds": {},
     }
@@ -90,18 +90,34 @@ def trades_frame(*trades: tuple[str, dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TRADES_SCHEMA)
 
 
-def failure(**changes: Any) -> SymbolFailure:
-    """Return the failure of AAPL's prices."""
-    values: dict[str, Any] = {
-        "stage": "prices",
-        "symbol": "AAPL",
-        "error_class": "BadBarsError",
-        "message": "AAPL 2021-03-01: high below low",
-        "source": "synthetic",
-        "start_date": START,
-        "end_date": END,
-    }
-    return SymbolFailure(**{**values, **changes})
+def save(
+    manager: BacktestPersistenceManager,
+    *rows: dict[str, Any],
+    run_id: str = "run-1",
+    purpose: Purpose = Purpose.PIPELINE,
+    cached: Sequence[str] = (),
+) -> None:
+    """Save results without trades as those of a run, of the pipeline unless told otherwise."""
+    frame, nothing = results_frame(rows), TRADES_SCHEMA.to_frame()
+    manager.save_backtests(frame, nothing, run_id=run_id, purpose=purpose, cached=cached)
+
+
+def failure(**changes: Any) -> Failure:
+    """Return the failure of AAPL."""
+    values = {"symbol": "AAPL", "error_class": "BadBarsError", "message": "high below low"}
+    return Failure(**{**values, **changes})
+
+
+ATTEMPTED: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
+
+
+def record_failures(
+    manager: BacktestPersistenceManager, run_id: str, *failures: Failure, **attempted: Any
+) -> int:
+    """Record failures of a run's prices."""
+    return manager.record_failures(
+        run_id, failures, **{"stage": "prices", **ATTEMPTED, **attempted}
+    )
 
 
 def count(manager: BacktestPersistenceManager, table: Any) -> int | None:
@@ -112,5 +128,5 @@ def count(manager: BacktestPersistenceManager, table: Any) -> int | None:
 
 def record_run(manager: BacktestPersistenceManager, **changes: Any) -> None:
     """Record a run as it is usual, but for the changes."""
-    run = {"run_id": "run-1", "source": "synthetic", "start_date": START, "end_date": END}
+    run = {"run_id": "run-1", "purpose": Purpose.PIPELINE, **ATTEMPTED}
     manager.record_run(**{**run, **changes})

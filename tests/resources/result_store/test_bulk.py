@@ -67,9 +67,9 @@ def test_values_come_back_to_the_bit(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("text", ["", 'a "b", c', "two\nlines\r\n", "\\N", "\\.", "ä €", "NULL"])
 def test_text_comes_back_as_it_was(engine: sa.Engine, text: str) -> None:
-    row = result(run_user=text, parameters={"note": text})
+    row = result(run_id=text, parameters={"note": text})
     bulk.save(engine, results_frame([row]), NO_TRADES)
-    query = sa.select(BACKTESTS.c.run_user, BACKTESTS.c.parameters)
+    query = sa.select(BACKTESTS.c.run_id, BACKTESTS.c.parameters)
     with engine.connect() as connection:
         assert connection.execute(query).one() == (text, {"note": text})
 

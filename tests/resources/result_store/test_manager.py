@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from engine.metrics import METRICS
 from research.errors import InvalidResultError
+from research.purpose import Purpose
 from resources.result_store.errors import InvalidArgumentError, UnknownMetricError
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
@@ -19,18 +20,16 @@ from tests.resources.result_store.rows import (
     count,
     failure,
     identifier,
+    record_failures,
     record_run,
     result,
     results_frame,
+    save,
     trade,
     trades_frame,
 )
 
 NO_TRADES = TRADES_SCHEMA.to_frame()
-
-
-def _save(manager: BacktestPersistenceManager, *rows: dict[str, Any]) -> None:
-    manager.save_backtests(results_frame(rows), NO_TRADES)
 
 
 def test_a_result_comes_back_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
@@ -66,14 +65,14 @@ def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersiste
     assert count(manager, TRADES) == 1
 
 
-def test_run_user_universe_and_reasons_may_be_left_out(
+def test_run_universe_reasons_and_seeds_may_be_left_out(
     manager: BacktestPersistenceManager,
 ) -> None:
-    optional = {"run_id", "run_user", "universe_version", "undefined"}
+    optional = {"run_id", "universe_version", "undefined", "seeds"}
     row = {name: value for name, value in result().items() if name not in optional}
     found = manager.get_backtest_by_id(manager.save_backtest_result(row), with_trades=False)
     assert found is not None
-    assert (found["run_id"], found["run_user"], found["undefined"]) == (None, None, {})
+    assert (found["run_id"], found["seeds"], found["undefined"]) == ("", {}, {})
     assert found["universe_version"] is None
     assert "trades" not in found
 
@@ -111,7 +110,7 @@ def test_backtests_are_found_by_symbol_and_by_strategy_newest_first(
     manager: BacktestPersistenceManager,
 ) -> None:
     for symbol, strategy in [("AAPL", "rsi"), ("MSFT", "rsi"), ("AAPL", "macd")]:
-        _save(manager, result(symbol=symbol, strategy=strategy))
+        save(manager, result(symbol=symbol, strategy=strategy))
     by_symbol = manager.get_backtests_by_symbol("AAPL")
     assert [row["strategy"] for row in by_symbol] == ["macd", "rsi"]
     by_strategy = manager.get_backtests_by_strategy("rsi")
@@ -123,10 +122,12 @@ def test_backtests_are_found_by_symbol_and_by_strategy_newest_first(
 def test_the_frame_of_a_run_is_the_frame_that_was_saved(
     manager: BacktestPersistenceManager,
 ) -> None:
-    odd = {"sharpe_ratio": None, "win_rate": 0.1 + 0.2, "run_user": "", "ended_early": True}
-    frame = results_frame([result(symbol="AAPL", **odd), result(symbol='A "B", c', run_user=None)])
-    manager.save_backtests(frame, NO_TRADES)
-    _save(manager, result(symbol="IBM", run_id="run-2"))
+    odd = {"sharpe_ratio": None, "win_rate": 0.1 + 0.2, "universe_version": "", "ended_early": True}
+    frame = results_frame(
+        [result(symbol="AAPL", **odd), result(symbol='A "B", c', universe_version=None)]
+    )
+    manager.save_backtests(frame, NO_TRADES, run_id="run-1", purpose=Purpose.PIPELINE)
+    save(manager, result(symbol="IBM"), run_id="run-2")
     found = manager.get_backtests_by_run("run-1")
     texts = ["parameters", "settings", "undefined"]
     assert found.schema == RESULTS_SCHEMA
@@ -150,7 +151,7 @@ def test_a_run_that_saved_nothing_gives_an_empty_frame(manager: BacktestPersiste
 def test_the_best_come_first_nulls_last_and_lucky_ones_not_at_all(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(
+    save(
         manager,
         result(symbol="GOOD", sharpe_ratio=1.5),
         result(symbol="BEST", sharpe_ratio=2.0),
@@ -180,7 +181,7 @@ def test_the_best_come_first_nulls_last_and_lucky_ones_not_at_all(
 def test_for_risk_losers_and_costs_the_lowest_is_best(
     manager: BacktestPersistenceManager, metric: str
 ) -> None:
-    _save(manager, result(symbol="HIGH", **{metric: 9}), result(symbol="LOW", **{metric: 1}))
+    save(manager, result(symbol="HIGH", **{metric: 9}), result(symbol="LOW", **{metric: 1}))
     best = manager.get_best_performing_strategies(metric)
     assert [row["symbol"] for row in best] == ["LOW", "HIGH"]
 
@@ -190,7 +191,7 @@ def test_of_what_is_negative_for_a_loss_the_highest_is_best(
     manager: BacktestPersistenceManager, metric: str
 ) -> None:
     rows = (result(symbol="DEEP", **{metric: -0.5}), result(symbol="FLAT", **{metric: -0.1}))
-    _save(manager, *rows)
+    save(manager, *rows)
     best = manager.get_best_performing_strategies(metric)
     assert [row["symbol"] for row in best] == ["FLAT", "DEEP"]
 
@@ -198,8 +199,8 @@ def test_of_what_is_negative_for_a_loss_the_highest_is_best(
 def test_only_the_newest_of_a_symbol_and_strategy_is_ranked(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, result(sharpe_ratio=3.0))
-    _save(manager, result(sharpe_ratio=1.0, code_version="code-2"))
+    save(manager, result(sharpe_ratio=3.0))
+    save(manager, result(sharpe_ratio=1.0, code_version="code-2"))
     best = manager.get_best_performing_strategies()
     assert [row["sharpe_ratio"] for row in best] == [1.0]
 
@@ -208,7 +209,7 @@ def test_only_the_newest_of_a_symbol_and_strategy_is_ranked(
 def test_every_metric_of_the_catalogue_can_be_ranked_by(
     shared_manager: BacktestPersistenceManager, metric: str
 ) -> None:
-    shared_manager.save_backtest_result(result())
+    save(shared_manager, result())
     assert len(shared_manager.get_best_performing_strategies(metric)) == 1
 
 
@@ -224,7 +225,7 @@ def test_an_unknown_metric_is_refused_with_the_known_ones(
 
 def test_strategies_are_compared_by_their_medians(manager: BacktestPersistenceManager) -> None:
     sharpes = {"rsi": [1.0, 2.0, 9.0], "macd": [3.0, None, 1.0], "momentum": [None] * 3}
-    _save(
+    save(
         manager,
         *(
             result(symbol=f"S{place}", strategy=strategy, sharpe_ratio=value, max_drawdown=-value_)
@@ -289,7 +290,11 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
         (lambda m: m.get_run(None), "run_id is None"),
         (lambda m: m.get_universe(5), "run_id is 5"),
         (lambda m: m.get_failures("run\0"), r"run_id is 'run\x00'"),
-        (lambda m: m.record_failures(None, []), "run_id is None"),
+        (lambda m: record_failures(m, ""), "run_id is ''"),
+        (lambda m: record_failures(m, "run-1", stage=""), "stage is ''"),
+        (lambda m: save(m, run_id="", purpose=Purpose.SWEEP), "allowed: notebook"),
+        (lambda m: m.save_backtests(None, None, run_id="r", purpose="x"), "purpose is 'x'"),
+        (lambda m: record_run(m, purpose=None), "allowed: pipeline, request"),
         (lambda m: m.get_backtests_by_ids(5), "identifiers is 5"),
         (lambda m: m.count_trades(None), "identifiers is None"),
         (lambda m: record_run(m, run_id=5), "run_id is 5"),
@@ -318,9 +323,9 @@ def test_a_period_is_summed_up_by_strategy(manager: BacktestPersistenceManager) 
             ("AAPL", "macd", None, 7),
         ]
     ]
-    manager.save_backtests(results_frame(rows), trades_frame())
-    manager.record_run("run-1", source="synthetic", start_date=START, end_date=END)
-    manager.record_failures("run-1", [failure()])
+    save(manager, *rows)
+    record_run(manager)
+    record_failures(manager, "run-1", failure())
     today = datetime.now(UTC).date()
     found = manager.get_performance_summary(today - timedelta(days=1), today + timedelta(days=1))
     counts = {name: found[name] for name in ("runs", "backtests", "symbols", "trades", "failures")}

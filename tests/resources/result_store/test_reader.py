@@ -14,7 +14,14 @@ from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
 from resources.result_store.schema import HEAD_REVISION, VERSION_TABLE, upgrade
 from tests.postgres import stop_server
-from tests.resources.result_store.rows import failure, result, trade
+from tests.resources.result_store.rows import (
+    failure,
+    identifier,
+    record_failures,
+    result,
+    save,
+    trade,
+)
 
 TABLES = sorted(Base.metadata.tables)
 VIEWS = ["latest_backtests", "leaderboard"]
@@ -26,7 +33,8 @@ def dashboard(engine: sa.Engine) -> Iterator[sa.Engine]:
     login = f"dashboard_{engine.url.database}"
     manager = BacktestPersistenceManager(engine)
     manager.save_backtest_result(result(), [trade()])
-    manager.record_failures("run-1", [failure()])
+    save(manager, cached=[identifier(result())])
+    record_failures(manager, "run-1", failure())
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {login} LOGIN IN ROLE gauntlet_reader")
     reader = create_engine_for(engine.url.set(username=login))
@@ -44,7 +52,7 @@ def test_it_reads_every_table_and_view(dashboard: sa.Engine, name: str) -> None:
 
 def test_what_it_reads_is_there(dashboard: sa.Engine) -> None:
     with dashboard.connect() as connection:
-        for name in ("backtests", "trades", "failures", "latest_backtests"):
+        for name in ("backtests", "failures", "latest_backtests"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
             assert count == 1, name
 

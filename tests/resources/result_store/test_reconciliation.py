@@ -26,7 +26,6 @@ FINITE = st.one_of(
     st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e308, -1e308, 1e23, 0.1 + 0.2]),
 )
 MEASURED = [name for name, metric in METRICS.items() if metric.kind != "count"]
-OF_UNIVERSE = [name for name, metric in METRICS.items() if metric.needs == "universe"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
@@ -56,8 +55,14 @@ def saved(manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
 def test_whatever_a_row_holds_it_comes_back_from_postgresql_intact(
     shared_manager: BacktestPersistenceManager, metrics, parameters, text
 ) -> None:
-    row = result(**metrics, parameters=parameters, run_user=text, total_trades=1)
-    other = result(symbol="MSFT", undefined=parameters, run_id=text, total_trades=0)
+    row = result(**metrics, parameters=parameters, universe_version=text, total_trades=1)
+    other = result(
+        symbol="MSFT",
+        undefined=parameters,
+        universe_version=text,
+        run_id=text or "",
+        total_trades=0,
+    )
     produced = results_frame([row, other])
     shared_manager.save_backtests(produced, trades_frame((identifier(row), trade())))
     assert _kept(shared_manager, produced) == ["AAPL", "MSFT"]
@@ -103,7 +108,7 @@ _OTHER_JSON: dict[str, str] = dict.fromkeys(
 )
 
 
-SAVED_BY = ["run_id", "run_user", "gauntlet_version", "universe_version"]
+SAVED_BY = ["run_id", "gauntlet_version"]
 
 
 @pytest.mark.parametrize("name", SAVED_BY)
@@ -113,41 +118,6 @@ def test_who_saved_a_row_last_is_not_compared(name: str) -> None:
     stored = produced.with_columns(pl.lit("somebody else").alias(name))
     trades = pl.DataFrame({"backtest_id": produced["id"], "trades": produced["total_trades"]})
     assert intact(produced, stored, trades).height == 1
-
-
-def _against(stored: dict[str, Any]) -> list[str]:
-    """Return what is intact of AAPL, produced without a universe and found to be `stored`."""
-    reasons = dict.fromkeys(OF_UNIVERSE, "no equal-weight universe was given")
-    nothing = dict.fromkeys(OF_UNIVERSE)
-    produced = {**AAPL, **nothing, "universe_version": None, "undefined": {"beta": "flat"}}
-    produced["undefined"] |= reasons
-    frame = results_frame([{**produced, **stored}])
-    return _symbols(intact(results_frame([produced]), frame, COUNTED))
-
-
-def test_a_row_that_another_run_compared_with_another_universe_is_intact() -> None:
-    other = {"universe_version": "universe-2", "undefined": {"beta": "flat"}}
-    assert _against({**other, **dict.fromkeys(OF_UNIVERSE, 0.5)}) == ["AAPL"]
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"sharpe_ratio": 0.5},
-        {"undefined": {"beta": "the benchmark did not move"}},
-        {"total_trades": 3},
-    ],
-    ids=lambda changed: next(iter(changed)),
-)
-def test_another_universe_excuses_no_other_change(changed: dict[str, Any]) -> None:
-    other = {"universe_version": "universe-2", "undefined": {"beta": "flat"}}
-    assert _against({**other, **changed}) == []
-
-
-@pytest.mark.parametrize("name", OF_UNIVERSE)
-def test_in_the_same_universe_its_metrics_must_be_the_same(name: str) -> None:
-    assert _against({}) == ["AAPL"]
-    assert _against({name: 0.5}) == []
 
 
 @pytest.mark.parametrize("name", [name for name in RESULTS_SCHEMA if name not in SAVED_BY])

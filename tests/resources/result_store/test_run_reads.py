@@ -9,9 +9,9 @@ import pytest
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import (
-    END,
-    START,
+    ATTEMPTED,
     identifier,
+    record_run,
     result,
     results_frame,
     trade,
@@ -83,15 +83,15 @@ def test_many_ids_are_read_at_once(manager: BacktestPersistenceManager) -> None:
 
 
 def test_a_run_is_read_as_it_was_recorded(manager: BacktestPersistenceManager) -> None:
-    run = {"source": "synthetic", "start_date": START, "end_date": END}
-    manager.record_run("run-1", **run, profile={"prices": {"requested": 3}})
+    record_run(manager, profile={"prices": {"requested": 3}})
     found = manager.get_run("run-1")
     assert found is not None
     assert found.pop("started_at") == found.pop("updated_at") <= datetime.now(UTC)
     assert found == {
         "run_id": "run-1",
+        "purpose": "pipeline",
         "run_user": None,
-        **run,
+        **ATTEMPTED,
         "profile": {"prices": {"requested": 3}},
         "universe_members_version": None,
     }

@@ -3,30 +3,31 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from threading import Barrier
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from research.errors import InvalidResultError
+from research.purpose import Purpose
+from resources.result_store.frame_schemas import MEMBERS, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.models import Failure, Run
+from resources.result_store.models import FailureRow, Run
 from resources.universe import Listing, Universe
 from tests.resources.result_store.rows import (
-    END,
-    START,
     count,
     failure,
     identifier,
+    record_failures,
     record_run,
     result,
+    results_frame,
+    save,
 )
 
 
 def test_a_run_is_recorded_once_and_updated(manager: BacktestPersistenceManager) -> None:
-    run = {"source": "synthetic", "start_date": START, "end_date": END}
-    manager.record_run("run-1", **run, run_user="ada")
-    manager.record_run("run-1", **run, run_user="ada", profile={"peak_mb": 512.5})
+    record_run(manager, run_user="ada")
+    record_run(manager, run_user="ada", profile={"peak_mb": 512.5})
     with manager.engine.connect() as connection:
         stored = connection.execute(sa.select(sa.inspect(Run).local_table)).mappings().one()
     assert stored["profile"] == {"peak_mb": 512.5}
@@ -35,18 +36,16 @@ def test_a_run_is_recorded_once_and_updated(manager: BacktestPersistenceManager)
 
 
 def test_a_profile_with_nan_is_refused(manager: BacktestPersistenceManager) -> None:
-    run = {"source": "synthetic", "start_date": START, "end_date": END}
     with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
-        manager.record_run("run-1", **run, profile={"peak_mb": float("nan")})
+        record_run(manager, profile={"peak_mb": float("nan")})
 
 
 def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenceManager) -> None:
-    both = [failure(), failure(stage="backtests", strategy="rsi")]
-    assert manager.record_failures("run-1", both) == 2
+    assert record_failures(manager, "run-1", failure()) == 1
+    assert record_failures(manager, "run-1", failure(strategy="rsi"), stage="backtests") == 1
     first = manager.get_failures("run-1")
-    assert (
-        manager.record_failures("run-1", [failure(message="again"), failure(message="last")]) == 1
-    )
+    again = failure(message="again"), failure(message="last")
+    assert record_failures(manager, "run-1", *again) == 1
     found = manager.get_failures("run-1")
     assert [(row["stage"], row["strategy"]) for row in found] == [
         ("backtests", "rsi"),
@@ -59,14 +58,14 @@ def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenc
 
 
 def test_no_failures_are_fine(manager: BacktestPersistenceManager) -> None:
-    assert manager.record_failures("run-1", []) == 0
-    assert count(manager, Failure) == 0
+    assert record_failures(manager, "run-1") == 0
+    assert count(manager, FailureRow) == 0
 
 
 def test_a_failure_s_message_is_stored_whatever_it_holds(
     manager: BacktestPersistenceManager,
 ) -> None:
-    manager.record_failures("run-1", [failure(message="bad byte \0 in feed " + "x" * 10_000)])
+    record_failures(manager, "run-1", failure(message="bad byte \0 in feed " + "x" * 10_000))
     message = manager.get_failures("run-1")[0]["message"]
     assert message.startswith("bad byte  in feed x")
     assert len(message) == 4000
@@ -84,10 +83,9 @@ UNIVERSE = Universe(
 def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
     manager: BacktestPersistenceManager,
 ) -> None:
-    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
     for run in ("run-1", "run-2"):
-        manager.record_run(run, **window, universe=UNIVERSE)
-        manager.record_run(run, **window)  # a stage that does not know it forgets nothing
+        record_run(manager, run_id=run, universe=UNIVERSE)
+        record_run(manager, run_id=run)  # a stage that does not know it forgets nothing
     assert manager.get_universe("run-2") == [
         {
             "symbol": one.symbol,
@@ -101,7 +99,7 @@ def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
     with manager.engine.connect() as connection:
         count = connection.exec_driver_sql("SELECT count(*) FROM universe_members").scalar()
         assert count == 3
-    manager.record_run("run-3", **window, universe=Universe(UNIVERSE.listings[:1]))
+    record_run(manager, run_id="run-3", universe=Universe(UNIVERSE.listings[:1]))
     assert [row["symbol"] for row in manager.get_universe("run-3")] == ["MSFT"]
 
 
@@ -126,10 +124,9 @@ def test_runs_that_record_one_universe_at_once_keep_its_rows_once(
 
 
 def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceManager) -> None:
-    window: dict[str, Any] = {"source": "synthetic", "start_date": START, "end_date": END}
     for number in range(4):
         stage = "prices" if number == 2 else "backtests"
-        manager.record_run(f"run-{number}", **window, profile={stage: {"requested": number}})
+        record_run(manager, run_id=f"run-{number}", profile={stage: {"requested": number}})
     found = manager.get_stage_history("backtests", limit=2)
     assert [(row["run_id"], row["profile"]) for row in found] == [
         ("run-3", {"requested": 3}),
@@ -138,9 +135,9 @@ def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceM
 
 
 def test_of_several_runs_only_what_may_pass_is_told(manager: BacktestPersistenceManager) -> None:
-    manager.record_failures("run-1", [failure(transient=True), failure(symbol="IBM")])
-    manager.record_failures("run-2", [failure(symbol="MSFT", transient=True)])
-    manager.record_failures("run-3", [failure(symbol="GOOG", transient=True)])
+    record_failures(manager, "run-1", failure(transient=True), failure(symbol="IBM"))
+    record_failures(manager, "run-2", failure(symbol="MSFT", transient=True))
+    record_failures(manager, "run-3", failure(symbol="GOOG", transient=True))
     found = manager.get_transient_failures(["run-2", "run-1", "run-4"])
     assert [(row["run_id"], row["symbol"]) for row in found] == [
         ("run-1", "AAPL"),
@@ -149,14 +146,46 @@ def test_of_several_runs_only_what_may_pass_is_told(manager: BacktestPersistence
     assert manager.get_transient_failures([]) == []
 
 
-def test_a_run_that_names_its_results_has_them_whoever_saved_them_since(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_runs_that_share_a_result_both_have_it(manager: BacktestPersistenceManager) -> None:
     shared, own = result(run_id="run-1"), result(run_id="run-1", symbol="IBM")
-    for row in (shared, own):
-        manager.save_backtest_result(row)
-    named = {"requests": {"results": [identifier(shared), identifier(own)]}, "prices": {}}
-    record_run(manager, profile=named)
-    manager.save_backtest_result({**shared, "run_id": "run-2"})
+    save(manager, shared, own, run_id="run-1")
+    save(manager, cached=[identifier(shared)], run_id="run-2", purpose=Purpose.REQUEST)
+    save(manager, {**shared, "run_id": "run-3"}, run_id="run-3")
     assert manager.get_backtests_by_run("run-1")["symbol"].to_list() == ["AAPL", "IBM"]
     assert manager.get_backtests_by_run("run-2")["symbol"].to_list() == ["AAPL"]
+    assert manager.get_backtests_by_run("run-3")["run_id"].to_list() == ["run-3"]
+    assert manager.get_backtests_by_run("").is_empty()
+
+
+def test_parameter_sets_of_a_strategy_stand_side_by_side_in_a_run(
+    manager: BacktestPersistenceManager,
+) -> None:
+    points = [result(parameters={"fast_period": fast}) for fast in (5, 10, 15)]
+    save(manager, *points, run_id="run-1", purpose=Purpose.SWEEP)
+    found = manager.get_backtests_by_run("run-1")
+    assert sorted(found["id"]) == sorted(map(identifier, points))
+
+
+def test_a_run_has_no_result_that_is_not_stored(manager: BacktestPersistenceManager) -> None:
+    stored, unknown = identifier(result()), identifier(result(symbol="IBM"))
+    save(manager, result(), run_id="run-1")
+    nothing = results_frame([]), TRADES_SCHEMA.to_frame()
+    members = manager.save_backtests(
+        *nothing, run_id="run-2", purpose=Purpose.SWEEP, cached=[unknown, stored]
+    )
+    assert members == 1
+    assert manager.get_backtests_by_run("run-2")["id"].to_list() == [stored]
+
+
+def test_what_is_saved_by_no_run_is_a_notebooks(manager: BacktestPersistenceManager) -> None:
+    manager.save_backtest_result(result(run_id=""))
+    with manager.engine.connect() as connection:
+        members = connection.execute(sa.select(MEMBERS)).mappings().all()
+    assert [(row["run_id"], row["purpose"]) for row in members] == [("", "notebook")]
+    assert manager.get_backtests_by_run("")["symbol"].to_list() == ["AAPL"]
+
+
+def test_a_deleted_backtest_is_no_run_s(manager: BacktestPersistenceManager) -> None:
+    save(manager, result())
+    manager.delete_backtest(identifier(result()))
+    assert count(manager, MEMBERS) == 0

@@ -13,7 +13,7 @@ from engine.settings import Window
 from research.audit.stage_profile import BacktestsProfile, PricesProfile
 from research.errors import InvalidResultError
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunLog, recorded_profile
+from resources.result_store.run_records import RunRecords, recorded_profile
 from tests.profiles import backtests_profile, prices_profile
 
 WINDOW = Window(date(2021, 1, 1), date(2023, 12, 31))
@@ -30,18 +30,18 @@ def store(database: str, tmp_path: Path) -> Iterator[ResultStore]:
 
 
 @pytest.fixture
-def run_log(store: ResultStore) -> RunLog:
-    return RunLog(store, "synthetic", WINDOW)
+def records(store: ResultStore) -> RunRecords:
+    return RunRecords(store, "synthetic", WINDOW)
 
 
 def _run(**tags: str) -> dg.DagsterRun:
     return dg.DagsterRun(job_name="everything", run_id=str(uuid4()), tags=tags)
 
 
-def test_the_profiles_of_a_run_s_stages_stand_side_by_side(run_log: RunLog, store: ResultStore):
+def test_the_profiles_of_a_run_s_stages_stand_side_by_side(records: RunRecords, store: ResultStore):
     run = _run(user="ada")
-    run_log.record(run, "prices", PRICES, [])
-    run_log.record(run, "backtests", BACKTESTS, [])
+    records.record(run, "prices", PRICES, [])
+    records.record(run, "backtests", BACKTESTS, [])
     assert recorded_profile(store, run.run_id, "prices", PricesProfile) == PRICES
     assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
     recorded = store.manager().get_run(run.run_id)
@@ -52,47 +52,47 @@ def test_the_profiles_of_a_run_s_stages_stand_side_by_side(run_log: RunLog, stor
 
 
 def test_a_stage_that_is_tried_again_replaces_its_own_profile_only(
-    run_log: RunLog, store: ResultStore
+    records: RunRecords, store: ResultStore
 ):
     run = _run()
-    run_log.record(run, "prices", PRICES, [])
-    run_log.record(run, "backtests", backtests_profile(succeeded=0), [])
-    run_log.record(run, "backtests", BACKTESTS, [])
+    records.record(run, "prices", PRICES, [])
+    records.record(run, "backtests", backtests_profile(succeeded=0), [])
+    records.record(run, "backtests", BACKTESTS, [])
     assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
     assert recorded_profile(store, run.run_id, "prices", PricesProfile) == PRICES
 
 
-def test_runs_do_not_see_each_other(run_log: RunLog, store: ResultStore):
+def test_runs_do_not_see_each_other(records: RunRecords, store: ResultStore):
     first, second = _run(), _run()
-    run_log.record(first, "prices", PRICES, [BAD_BARS])
-    run_log.record(second, "backtests", BACKTESTS, [])
+    records.record(first, "prices", PRICES, [BAD_BARS])
+    records.record(second, "backtests", BACKTESTS, [])
     assert recorded_profile(store, second.run_id, "prices", PricesProfile) is None
     assert store.manager().get_failures(second.run_id) == []
 
 
-def test_an_unknown_run_or_stage_has_no_profile(run_log: RunLog, store: ResultStore):
+def test_an_unknown_run_or_stage_has_no_profile(records: RunRecords, store: ResultStore):
     run = _run()
     assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
-    run_log.record(run, "prices", PRICES, [])
+    records.record(run, "prices", PRICES, [])
     assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) is None
 
 
 def test_a_stage_that_has_only_begun_is_recorded_without_a_profile(
-    run_log: RunLog, store: ResultStore
+    records: RunRecords, store: ResultStore
 ):
     run = _run()
-    run_log.record(run, "prices", None, [])
+    records.record(run, "prices", None, [])
     recorded = store.manager().get_run(run.run_id)
     assert recorded is not None
     assert recorded["profile"] == {"prices": {}}
     assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
 
 
-def test_failures_are_recorded_with_what_was_attempted(run_log: RunLog, store: ResultStore):
+def test_failures_are_recorded_with_what_was_attempted(records: RunRecords, store: ResultStore):
     run = _run()
     no_prices = Failure("IBM", "UnusableBarsError", "IBM has no bars", "rsi")
-    run_log.record(run, "prices", PRICES, [BAD_BARS])
-    run_log.record(run, "backtests", BACKTESTS, [no_prices])
+    records.record(run, "prices", PRICES, [BAD_BARS])
+    records.record(run, "backtests", BACKTESTS, [no_prices])
     shown = ["stage", "symbol", "strategy", "error_class", "message"]
     attempted = ["source", "start_date", "end_date"]
     found = store.manager().get_failures(run.run_id)
@@ -104,15 +104,17 @@ def test_failures_are_recorded_with_what_was_attempted(run_log: RunLog, store: R
         assert [row[name] for name in attempted] == ["synthetic", WINDOW.start, WINDOW.end]
 
 
-def test_a_failure_that_a_stage_reports_again_is_one_failure(run_log: RunLog, store: ResultStore):
+def test_a_failure_that_a_stage_reports_again_is_one_failure(
+    records: RunRecords, store: ResultStore
+):
     run = _run()
     for _ in range(2):
-        run_log.record(run, "prices", PRICES, [BAD_BARS, BAD_BARS])
+        records.record(run, "prices", PRICES, [BAD_BARS, BAD_BARS])
     assert len(store.manager().get_failures(run.run_id)) == 1
 
 
-def test_a_profile_that_is_no_json_is_refused(run_log: RunLog, store: ResultStore):
+def test_a_profile_that_is_no_json_is_refused(records: RunRecords, store: ResultStore):
     run = _run()
     with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
-        run_log.record(run, "prices", prices_profile(wall_seconds=float("nan")), [BAD_BARS])
+        records.record(run, "prices", prices_profile(wall_seconds=float("nan")), [BAD_BARS])
     assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None

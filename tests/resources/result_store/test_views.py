@@ -8,12 +8,21 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
+from research.purpose import Purpose
+from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.queries import LEADERBOARD_SCHEMA
 from resources.result_store.views import MINIMUM_TRADES
-from tests.resources.result_store.rows import failure, identifier, record_run, result, results_frame
+from tests.resources.result_store.rows import (
+    ATTEMPTED,
+    failure,
+    identifier,
+    record_failures,
+    record_run,
+    result,
+    save,
+)
 
 OTHER_KINDS = [
     {"source": "sample"},
@@ -21,10 +30,6 @@ OTHER_KINDS = [
     {"end_date": date(2024, 1, 1)},
     {"settings": {"fees": 0.0}},
 ]
-
-
-def _save(manager: BacktestPersistenceManager, *rows: dict[str, Any]) -> None:
-    manager.save_backtests(results_frame(rows), TRADES_SCHEMA.to_frame())
 
 
 def _sharpes(strategy: str, *values: float | None, **changes: Any) -> list[dict[str, Any]]:
@@ -49,8 +54,8 @@ def test_latest_backtests_has_every_column_of_backtests(
 def test_latest_backtests_has_one_row_a_symbol_and_strategy_the_newest(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, result(), result(symbol="MSFT"), result(strategy="rsi"))
-    _save(manager, result(code_version="code-2"))
+    save(manager, result(), result(symbol="MSFT"), result(strategy="rsi"))
+    save(manager, result(code_version="code-2"))
     query = sa.text("SELECT symbol, strategy, code_version FROM latest_backtests ORDER BY 1, 2")
     with manager.engine.connect() as connection:
         assert [tuple(row) for row in connection.execute(query)] == [
@@ -64,27 +69,27 @@ def test_what_an_analyst_asked_for_is_neither_latest_nor_decides_what_is_compare
     manager: BacktestPersistenceManager,
 ) -> None:
     plain = {"closed_trades": MINIMUM_TRADES}
-    _save(manager, result(run_id=None, **plain), result(symbol="MSFT", **plain))
-    record_run(manager, run_id="asked", profile={"backtest_requests": {}})
+    save(manager, result(**plain), result(symbol="MSFT", **plain))
     asked = {"run_id": "asked", "settings": {"fees": 0.0}, "sharpe_ratio": 99.0}
-    _save(manager, result(**asked, **plain), result(symbol="IBM", **asked))
+    rows = result(**asked, **plain), result(symbol="IBM", **asked)
+    save(manager, *rows, run_id="asked", purpose=Purpose.REQUEST)
     query = sa.text("SELECT symbol, run_id FROM latest_backtests ORDER BY 1")
     with manager.engine.connect() as connection:
         latest = [tuple(row) for row in connection.execute(query)]
-    assert latest == [("AAPL", None), ("MSFT", "run-1")]
+    assert latest == [("AAPL", "run-1"), ("MSFT", "run-1")]
     best = manager.get_best_performing_strategies("sharpe_ratio", minimum_trades=1)
     assert {row["symbol"] for row in best} == {"AAPL", "MSFT"}
     (compared,) = manager.compare_strategies()
     assert compared["symbols"] == 2
-    assert _symbols(manager) == {"sma_cross": 2}, "rows that no run made stay, too"
+    assert _symbols(manager) == {"sma_cross": 2}
 
 
 def test_saving_an_old_result_again_makes_it_the_newest(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, result())
-    _save(manager, result(code_version="code-2"))
-    _save(manager, result())
+    save(manager, result())
+    save(manager, result(code_version="code-2"))
+    save(manager, result())
     query = sa.text("SELECT code_version FROM latest_backtests")
     with manager.engine.connect() as connection:
         assert connection.execute(query).scalars().all() == ["code-1"]
@@ -104,7 +109,7 @@ def test_the_view_has_the_columns_that_are_read(manager: BacktestPersistenceMana
 def test_strategies_are_ranked_by_median_sharpe_ties_by_name_and_nulls_last(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(
+    save(
         manager,
         *_sharpes("middle", 1.0, 1.5, 9.0),
         *_sharpes("best", 2.0, 3.0, 2.5),
@@ -127,7 +132,7 @@ def test_a_strategy_that_is_ranked_on_fewer_than_half_of_the_symbols_has_no_rank
     seldom[0]["closed_trades"] = MINIMUM_TRADES
     often = _sharpes("often", 1.0, 1.0, 1.0)
     often[0]["closed_trades"] = MINIMUM_TRADES - 1
-    _save(manager, *seldom, *often)
+    save(manager, *seldom, *often)
     ranks = manager.leaderboard().select("rank", "strategy").rows()
     assert ranks == [(1, "often"), (None, "seldom")]
 
@@ -135,7 +140,7 @@ def test_a_strategy_that_is_ranked_on_fewer_than_half_of_the_symbols_has_no_rank
 def test_a_strategy_that_was_tested_on_one_symbol_does_not_rank_beside_a_universe(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, *_sharpes("everywhere", 1.0, 1.0, 1.0), *_sharpes("once", 9.0))
+    save(manager, *_sharpes("everywhere", 1.0, 1.0, 1.0), *_sharpes("once", 9.0))
     ranks = manager.leaderboard().select("rank", "strategy").rows()
     assert ranks == [(1, "everywhere"), (None, "once")]
 
@@ -144,7 +149,7 @@ def test_backtests_with_too_few_trades_are_counted_but_not_ranked(
     manager: BacktestPersistenceManager,
 ) -> None:
     few, enough = MINIMUM_TRADES - 1, MINIMUM_TRADES
-    _save(
+    save(
         manager,
         *_sharpes("lucky", 9.0, closed_trades=few),
         result(
@@ -167,7 +172,7 @@ def test_trades_are_summed_and_the_benchmark_is_compared_with_over_all_rows(
         result(symbol=f"S{place}", total_return=own, benchmark_return=held, closed_trades=0)
         for place, (own, held) in enumerate(returns)
     ]
-    _save(manager, *rows)
+    save(manager, *rows)
     board = manager.leaderboard()
     assert board.select("total_trades", "share_beating_benchmark").row(0) == (28, 0.5)
     assert board.select("start_date", "end_date", "source").row(0) == (
@@ -181,8 +186,8 @@ def test_trades_are_summed_and_the_benchmark_is_compared_with_over_all_rows(
 def test_only_results_of_the_newest_kind_are_compared(
     manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:
-    _save(manager, *_sharpes("old", 9.0, 9.0, **other))
-    _save(manager, *_sharpes("new", 1.0))
+    save(manager, *_sharpes("old", 9.0, 9.0, **other))
+    save(manager, *_sharpes("new", 1.0))
     assert _symbols(manager) == {"new": 1}
 
 
@@ -190,8 +195,8 @@ def test_only_results_of_the_newest_kind_are_compared(
 def test_only_results_of_a_strategys_newest_code_and_parameters_count(
     manager: BacktestPersistenceManager, changed: dict[str, Any]
 ) -> None:
-    _save(manager, *_sharpes("rsi", 9.0, 9.0), *_sharpes("macd", 1.0, 2.0))
-    _save(manager, *_sharpes("rsi", 1.0, **changed))
+    save(manager, *_sharpes("rsi", 9.0, 9.0), *_sharpes("macd", 1.0, 2.0))
+    save(manager, *_sharpes("rsi", 1.0, **changed))
     assert _symbols(manager) == {"macd": 2, "rsi": 1}
     assert manager.leaderboard()["rank"].to_list() == [1, 2]
 
@@ -199,8 +204,8 @@ def test_only_results_of_a_strategys_newest_code_and_parameters_count(
 def test_a_revised_result_of_a_symbol_takes_the_place_of_the_older_one(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, *_sharpes("rsi", 9.0, 9.0))
-    _save(manager, *_sharpes("rsi", 1.0, data_version="data-2"))
+    save(manager, *_sharpes("rsi", 9.0, 9.0))
+    save(manager, *_sharpes("rsi", 1.0, data_version="data-2"))
     assert manager.leaderboard().select("symbols", "median_sharpe_ratio").row(0) == (2, 5.0)
 
 
@@ -208,10 +213,11 @@ def test_a_revised_result_of_a_symbol_takes_the_place_of_the_older_one(
 def test_a_result_older_than_its_newest_failure_is_left_out_until_it_succeeds_again(
     manager: BacktestPersistenceManager, strategy: str | None
 ) -> None:
-    _save(manager, *_sharpes("rsi", 1.0, 2.0))
-    manager.record_failures("run-2", [failure(symbol="S0", strategy=strategy)])
+    save(manager, *_sharpes("rsi", 1.0, 2.0))
+    record_run(manager, run_id="run-2")
+    record_failures(manager, "run-2", failure(symbol="S0", strategy=strategy))
     assert _symbols(manager) == {"rsi": 1}
-    _save(manager, *_sharpes("rsi", 1.0, 2.0))
+    save(manager, *_sharpes("rsi", 1.0, 2.0))
     assert _symbols(manager) == {"rsi": 2}
 
 
@@ -223,21 +229,26 @@ def test_a_result_older_than_its_newest_failure_is_left_out_until_it_succeeds_ag
         {"source": "sample"},
         {"start_date": date(2020, 1, 1)},
         {"end_date": date(2024, 1, 1)},
+        {"purpose": Purpose.REQUEST},
     ],
 )
 def test_a_failure_of_something_else_leaves_a_result_standing(
     manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:
-    _save(manager, *_sharpes("rsi", 1.0, 2.0))
-    manager.record_failures("run-2", [failure(**{"symbol": "S0", **other})])
+    save(manager, *_sharpes("rsi", 1.0, 2.0))
+    what = {name: other[name] for name in ("symbol", "strategy") if name in other}
+    attempted = {name: other[name] for name in ATTEMPTED if name in other}
+    record_run(manager, run_id="run-2", purpose=other.get("purpose", Purpose.PIPELINE))
+    record_failures(manager, "run-2", failure(**{"symbol": "S0", **what}), **attempted)
     assert _symbols(manager) == {"rsi": 2}
 
 
 def test_a_failure_before_the_result_leaves_it_standing(
     manager: BacktestPersistenceManager,
 ) -> None:
-    manager.record_failures("run-1", [failure(symbol="S0")])
-    _save(manager, *_sharpes("rsi", 1.0))
+    record_run(manager, run_id="run-2")
+    record_failures(manager, "run-2", failure(symbol="S0"))
+    save(manager, *_sharpes("rsi", 1.0))
     assert _symbols(manager) == {"rsi": 1}
 
 
@@ -280,7 +291,7 @@ def test_of_rows_of_many_kinds_the_newest_of_the_newest_kind_and_version_stand(
         row = _of_many_kinds(random)
         saved.pop(identifier(row), None)  # saved again, it is the newest
         saved[identifier(row)] = row
-        _save(manager, row)
+        save(manager, row)
     rows = list(saved.values())
     everything = Comparison(
         [f"S{number}" for number in range(6)],
@@ -298,7 +309,7 @@ def test_of_rows_of_many_kinds_the_newest_of_the_newest_kind_and_version_stand(
 
 
 def test_the_leaderboard_reads_the_same_by_plain_sql(manager: BacktestPersistenceManager) -> None:
-    _save(manager, *_sharpes("rsi", 1.0), *_sharpes("macd", 2.0))
+    save(manager, *_sharpes("rsi", 1.0), *_sharpes("macd", 2.0))
     with manager.engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT * FROM leaderboard")).mappings().all()
     plain = pl.DataFrame([dict(row) for row in rows], schema=LEADERBOARD_SCHEMA)
@@ -314,7 +325,7 @@ def _compared(**changes: Any) -> Comparison:
 def test_a_comparison_knows_its_own_symbols_and_strategies_only(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, *_sharpes("rsi", 1.0, 2.0, 3.0), *_sharpes("deleted", 9.0, 9.0))
+    save(manager, *_sharpes("rsi", 1.0, 2.0, 3.0), *_sharpes("deleted", 9.0, 9.0))
     board = manager.leaderboard(_compared(universe=["S0", "S2", "UNKNOWN"]))
     assert board.select("strategy", "symbols").rows() == [("rsi", 2)]
     assert manager.standing(_compared())["symbol"].to_list() == ["S0", "S1"]
@@ -325,8 +336,8 @@ def test_a_comparison_knows_its_own_symbols_and_strategies_only(
 def test_a_comparison_has_its_own_terms_whatever_was_saved_last(
     manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:
-    _save(manager, *_sharpes("rsi", 1.0, 2.0))
-    _save(manager, *_sharpes("rsi", 9.0, 9.0, data_version="data-2", **other))
+    save(manager, *_sharpes("rsi", 1.0, 2.0))
+    save(manager, *_sharpes("rsi", 9.0, 9.0, data_version="data-2", **other))
     assert manager.leaderboard(_compared())["median_sharpe_ratio"].to_list() == [1.5]
     assert manager.leaderboard(_compared(**other))["median_sharpe_ratio"].to_list() == [9.0]
     assert manager.leaderboard()["median_sharpe_ratio"].to_list() == [9.0]
@@ -335,7 +346,7 @@ def test_a_comparison_has_its_own_terms_whatever_was_saved_last(
 def test_the_best_and_the_comparison_do_not_mix_sources(
     manager: BacktestPersistenceManager,
 ) -> None:
-    _save(manager, result(symbol="OLD", source="sample", sharpe_ratio=9.0))
-    _save(manager, result(symbol="NEW", sharpe_ratio=1.0))
+    save(manager, result(symbol="OLD", source="sample", sharpe_ratio=9.0))
+    save(manager, result(symbol="NEW", sharpe_ratio=1.0))
     assert [row["symbol"] for row in manager.get_best_performing_strategies()] == ["NEW"]
     assert [row["symbols"] for row in manager.compare_strategies()] == [1]

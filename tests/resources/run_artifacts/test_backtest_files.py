@@ -31,7 +31,7 @@ def _tables(*places: int) -> BacktestTables:
     versions = {history.symbol: "data" for history in histories}
     results = VectorBTEngine().run_batch(histories, SmaCross(), WINDOW).results
     codes = {"sma_cross": "code"}
-    return tables_of(results, Provenance("run", None, "synthetic", 365, versions, codes))
+    return tables_of(results, Provenance("run", "synthetic", 365, versions, codes))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ from resources.run_artifacts.backtest_tables import (
     seeds_of,
     tables_of,
 )
+from resources.run_artifacts.row_version import row_version
 from strategies.base import Strategy
 from strategies.ema_cross import EmaCross
 from strategies.registry import get_strategy, registered_strategies
@@ -44,7 +44,6 @@ from tests.resources.batches import HISTORIES, WINDOW
 
 PROVENANCE = Provenance(
     run_id="run-1",
-    run_user="ada",
     source="synthetic",
     warmup_days=365,
     data_versions={history.symbol: f"data of {history.symbol}" for history in HISTORIES},
@@ -149,8 +148,7 @@ def test_the_curves_are_the_engine_s_bar_by_bar():
     tables = tables_of(results, PROVENANCE)
     assert tables.equity.height == sum(len(result.dates) for result in results)
     for result in results:
-        curve = tables.equity.filter(symbol=result.symbol)
-        assert curve["strategy"].unique().to_list() == ["sma_cross"]
+        curve = tables.equity.filter(backtest_id=_row(tables, result.symbol)["id"])
         assert curve["date"].to_list() == result.dates.tolist()
         assert curve["equity"].to_numpy().tobytes() == result.equity.tobytes()
         assert curve["equity"][-1] == _row(tables, result.symbol)["final_value"]
@@ -179,8 +177,7 @@ def test_a_row_says_what_it_takes_to_make_it_again():
         "universe_version": None,
         "seeds": "{}",
         "run_id": "run-1",
-        "run_user": "ada",
-        "vectorbt_version": version("vectorbt"),
+        "row_version": row_version(),
     }
     assert {name: row[name] for name in described} == described
 
@@ -213,6 +210,8 @@ def _id(
         {"terms": BacktestSettings(stop_loss=0.5)},
         {"terms": BacktestSettings(trailing_stop=0.5)},
         {"terms": BacktestSettings(take_profit=0.5)},
+        {"source": "sample"},
+        {"universe_version": "another"},
         {"history": replace(HISTORIES[2], symbol="S3")},
     ],
     ids=lambda other: next(iter(other)),
@@ -225,10 +224,9 @@ def test_another_key_has_another_id(other: Mapping[str, Any]):
     "other",
     [
         {"strategy": SmaCross(10, 20)},
-        {"run_id": "run-2", "run_user": None},
-        {"universe_version": "another"},
+        {"run_id": "run-2"},
     ],
-    ids=["defaults spelled out", "another run", "another universe"],
+    ids=["defaults spelled out", "another run"],
 )
 def test_the_same_key_has_the_same_id(other: Mapping[str, Any]):
     assert _id(**other) == _id()
@@ -241,7 +239,7 @@ def _bytes_by_symbol(tables: BacktestTables) -> dict[str, tuple[bytes, ...]]:
             for frame in (
                 tables.results.filter(id=row["id"]),
                 tables.trades.filter(backtest_id=row["id"]),
-                tables.equity.filter(symbol=row["symbol"]),
+                tables.equity.filter(backtest_id=row["id"]),
             )
         )
         for row in tables.results.select("symbol", "id").iter_rows(named=True)
@@ -288,7 +286,7 @@ def test_several_strategies_stand_in_one_table_each_with_its_own_code_version():
         assert_frame_equal(ids, alone.results, check_exact=True)
         trades = together.trades.join(ids, left_on="backtest_id", right_on="id", how="semi")
         assert_frame_equal(trades, alone.trades, check_exact=True)
-        equity = together.equity.filter(strategy=strategy.name)
+        equity = together.equity.join(ids, left_on="backtest_id", right_on="id", how="semi")
         assert_frame_equal(equity, alone.equity, check_exact=True)
 
 
