@@ -140,6 +140,9 @@ def _create_run_backtests() -> None:
     op.create_index(
         "ix_run_backtests_newest", "run_backtests", ["purpose", "symbol", "strategy", *newest]
     )
+    op.create_index(
+        "ix_run_backtests_saved_at", "run_backtests", ["purpose", "saved_at", "backtest_id"]
+    )
     op.create_index("ix_run_backtests_backtest_id", "run_backtests", ["backtest_id"])
 
 

@@ -148,9 +148,8 @@ def _add_members(
     )
     again = {"purpose": statement.excluded.purpose, "saved_at": sa.func.now()}
     key = ["run_id", "backtest_id"]
-    return connection.execute(
-        statement.on_conflict_do_update(index_elements=key, set_=again)
-    ).rowcount
+    statement = statement.on_conflict_do_update(index_elements=key, set_=again)
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _copy(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:

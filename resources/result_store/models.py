@@ -224,6 +224,7 @@ class RunBacktest(Base):
             text("saved_at DESC"),
             text("backtest_id DESC"),
         ),
+        Index("ix_run_backtests_saved_at", "purpose", "saved_at", "backtest_id"),
         Index("ix_run_backtests_backtest_id", "backtest_id"),
     )
 

@@ -14,10 +14,27 @@ right every time in 3 % of cases (0.5 ** 5).
 _PIPELINE = "id IN (SELECT backtest_id FROM run_backtests WHERE purpose = 'pipeline')"
 
 LATEST_BACKTESTS = """
+WITH RECURSIVE pairs AS (
+    (
+        SELECT symbol, strategy
+        FROM run_backtests
+        WHERE purpose = 'pipeline'
+        ORDER BY symbol, strategy
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT following.symbol, following.strategy
+    FROM pairs
+    CROSS JOIN LATERAL (
+        SELECT symbol, strategy
+        FROM run_backtests
+        WHERE purpose = 'pipeline' AND (symbol, strategy) > (pairs.symbol, pairs.strategy)
+        ORDER BY symbol, strategy
+        LIMIT 1
+    ) AS following
+)
 SELECT backtests.*
-FROM (
-    SELECT DISTINCT symbol, strategy FROM run_backtests WHERE purpose = 'pipeline'
-) AS pairs
+FROM pairs
 CROSS JOIN LATERAL (
     SELECT backtest_id
     FROM run_backtests
@@ -29,8 +46,8 @@ JOIN backtests ON backtests.id = newest.backtest_id
 """
 """One row per symbol and strategy: that of the newest pipeline run, whatever window and settings.
 
-What the pipeline did not save, say an analyst's request, is left out. Found in an index, so that
-of the wide rows only the newest are read.
+What the pipeline did not save, say an analyst's request, is left out. One index gives each pair
+after the other and the newest result of each, so that no other row is read, however many there are.
 """
 
 # Every step goes by symbol and strategy, whose index is in the order of saving: each pair's newest

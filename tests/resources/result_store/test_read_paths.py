@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from resources.result_store.frame_schemas import BACKTESTS
-from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.manager import BacktestPersistenceManager
-from tests.resources.result_store.rows import END, START, result, trade
+from tests.resources.result_store.rows import result, trade
 
 SYMBOLS, STRATEGIES, VERSIONS = 110, 9, 101
 SETTINGS = {"fees": 0.001}
-SCANNED_NEVER = {"backtests", "trades"}
+SCANNED_NEVER = {"backtests", "trades", "run_backtests"}
 
 
 def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
@@ -43,6 +42,10 @@ def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
         f"generate_series(1, {VERSIONS}) AS a_version"
     )
     connection.exec_driver_sql("DELETE FROM backtests WHERE symbol = 'AAPL'")
+    connection.exec_driver_sql(
+        "INSERT INTO run_backtests (run_id, backtest_id, purpose, symbol, strategy, saved_at) "
+        "SELECT run_id, id, 'pipeline', symbol, strategy, updated_at FROM backtests"
+    )
     columns = list(trade())
     quoted = ", ".join(f"%({name})s" for name in columns)
     connection.exec_driver_sql(
@@ -62,9 +65,11 @@ def _fill_runs(connection: sa.Connection) -> None:
         """,
         """
         INSERT INTO backtest_runs
-            (run_id, source, start_date, end_date, profile, universe_members_version, started_at)
-        SELECT 'recorded-' || n, 'synthetic', '2021-01-01', '2023-12-31', '{"backtests": {}}',
-            'version-' || mod(n, 100), timestamptz '2023-01-01 00:00Z' + n * interval '1 hour'
+            (run_id, purpose, source, start_date, end_date, profile, universe_members_version,
+            started_at)
+        SELECT 'recorded-' || n, 'pipeline', 'synthetic', '2021-01-01', '2023-12-31',
+            '{"backtests": {}}', 'version-' || mod(n, 100),
+            timestamptz '2023-01-01 00:00Z' + n * interval '1 hour'
         FROM generate_series(1, 10000) AS n
         """,
         """
@@ -86,7 +91,14 @@ def filled(shared_manager: BacktestPersistenceManager) -> BacktestPersistenceMan
         _fill_runs(connection)
     with shared_manager.engine.connect() as connection:
         fresh = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for table in ("backtests", "trades", "backtest_runs", "universe_members", "failures"):
+        for table in (
+            "backtests",
+            "trades",
+            "run_backtests",
+            "backtest_runs",
+            "universe_members",
+            "failures",
+        ):
             fresh.exec_driver_sql(f"VACUUM ANALYZE {table}")
         count = fresh.exec_driver_sql("SELECT count(*) FROM backtests").scalar()
         assert count == SYMBOLS * STRATEGIES * VERSIONS
@@ -133,8 +145,6 @@ def one(filled: BacktestPersistenceManager) -> str:
         return str(connection.exec_driver_sql("SELECT id FROM backtests LIMIT 1").scalar())
 
 
-COMPARED = Comparison(["S001", "S002"], ["strategy_1"], "synthetic", START, END, SETTINGS)
-
 PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str]]] = {
     "one by its id, with trades": (
         lambda m, one: m.get_backtest_by_id(one),
@@ -150,15 +160,15 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
     ),
     "the best": (
         lambda m, _: m.get_best_performing_strategies(),
-        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at"},
+        {"ix_run_backtests_newest"},
     ),
     "a comparison": (
         lambda m, _: m.compare_strategies(),
-        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at"},
+        {"ix_run_backtests_newest"},
     ),
     "a comparison on a symbol": (
         lambda m, _: m.compare_strategies("S007", ["strategy_1"]),
-        {"ix_backtests_symbol_strategy"},
+        {"ix_run_backtests_newest"},
     ),
     "a day's summary": (
         lambda m, _: m.get_performance_summary(date(2024, 3, 1), date(2024, 3, 1)),
@@ -168,10 +178,6 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
     "counted trades": (
         lambda m, one: m.count_trades([one]),
         {"pk_trades"},
-    ),
-    "the leaderboard": (
-        lambda m, _: m.leaderboard(),
-        {"ix_backtests_symbol_strategy", "ix_backtests_updated_at"},
     ),
     "a run": (lambda m, _: m.get_run("recorded-7"), {"pk_backtest_runs"}),
     "a stage's history": (
@@ -183,14 +189,6 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
         {"pk_backtest_runs", "pk_universe_members"},
     ),
     "a run's failures": (lambda m, _: m.get_failures("recorded-7"), {"uq_failures_attempt"}),
-    "what stands of some symbols": (
-        lambda m, _: m.standing(COMPARED),
-        {"ix_backtests_symbol_strategy"},
-    ),
-    "the leaderboard of some symbols": (
-        lambda m, _: m.leaderboard(COMPARED),
-        {"ix_backtests_symbol_strategy"},
-    ),
 }
 
 
@@ -209,7 +207,13 @@ def test_it_reads_by_an_index_and_scans_no_table(
 # Read by COPY, which cannot be explained: its query is.
 @pytest.mark.parametrize(
     ("condition", "index"),
-    [("run_id = 'run-7'", "ix_backtests_run_id"), ("id = ANY('{ONE}'::uuid[])", "pk_backtests")],
+    [
+        (
+            "id IN (SELECT backtest_id FROM run_backtests WHERE run_id = 'run-7')",
+            "pk_run_backtests",
+        ),
+        ("id = ANY('{ONE}'::uuid[])", "pk_backtests"),
+    ],
     ids=["by its run", "by its id"],
 )
 def test_what_is_copied_is_found_by_an_index(
@@ -224,11 +228,10 @@ def test_what_is_copied_is_found_by_an_index(
     assert filled.get_backtests_by_ids([one]).height == 1
 
 
-@pytest.mark.parametrize("view", ["latest_backtests", "leaderboard"])
-def test_a_view_sorts_no_more_than_the_newest_rows(
-    filled: BacktestPersistenceManager, view: str
+def test_the_latest_backtests_sort_no_more_than_the_newest_rows(
+    filled: BacktestPersistenceManager,
 ) -> None:
-    query = f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM {view}"
+    query = "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM latest_backtests"
     with filled.engine.connect() as connection:
         plan = connection.exec_driver_sql(query).scalar_one()[0]["Plan"]
     nodes = list(_nodes(plan))
