@@ -95,13 +95,12 @@ def compared(
 def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFiles) -> bytes:
     from assets.leaderboard_plot import leaderboard_plot
 
-    # The same result may have its curve in the files of several runs: once is enough.
-    rows = standing.select("run_id", "backtest_id", "strategy", "symbol")
-    runs = standing["run_id"].unique().sort()
+    rows = standing.select("backtest_id", "strategy", "symbol")
+    places = standing.select("run_id", "part").unique().sort("run_id", "part").rows()
 
     def curves() -> "Iterator[pl.DataFrame]":
-        for part in files.equity_parts(runs):
-            yield part.join(rows, on=["run_id", "backtest_id"])
+        for part in files.equity_parts(places):
+            yield part.join(rows, on="backtest_id")
 
     return leaderboard_plot(ranking, standing, curves)
 

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.asset_keys import DATA_ENGINEERING, SUMMARIES, SUMMARIES_KEY, backtests_key
-from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
-from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    UpstreamPartition,
+    is_part_of_this_run,
+    report_partitions,
+    upstream_of,
+)
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
@@ -25,8 +30,6 @@ from resources.universe import Universe
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from resources.run_artifacts.backtest_tables import BacktestTables
 
 
 def build_summaries(
@@ -86,8 +89,7 @@ class _Stage:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
         for run_id, wanted in self._wanted(in_this_run or backtests).items():
             for part in self.backtest_files.parts(run_id):
-                tables = self.backtest_files.read_part(run_id, part)
-                self._save_and_read_back(run_id, tables, wanted)
+                self._save(run_id, part, wanted)
                 self.meter.sample()
         complete = len(in_this_run) or None
         for symbol in self.context.partition_keys:
@@ -105,36 +107,37 @@ class _Stage:
         )
 
     def _wanted(self, backtests: Sequence[dg.AssetKey]) -> dict[str, "pl.DataFrame"]:
-        """Return the strategies and symbols to save, by the run that made them."""
+        """Return the identifiers of the results to save, by the run whose files they are in."""
         import polars as pl
 
-        rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        identifiers: dict[str, list[str]] = defaultdict(list)
         for key in backtests:
-            self.backtests[key] = find_upstream(self.context, key, self.context.partition_keys)
+            self.backtests[key] = upstream_of(self.context, key, self.context.partition_keys)
             for symbol, upstream in self.backtests[key].items():
-                rows[upstream.run_id].append((key.path[-1], symbol))
+                # A partition's data version is the identifier of its backtest.
+                identifiers[upstream.run_id].append(upstream.data_version)
                 self.expected[symbol] += 1
-        schema = {"strategy": pl.String, "symbol": pl.String}
-        return {run: pl.DataFrame(pairs, schema, orient="row") for run, pairs in rows.items()}
+        schema = {"id": pl.String}
+        return {run: pl.DataFrame({"id": some}, schema) for run, some in identifiers.items()}
 
-    def _save_and_read_back(
-        self, run_id: str, tables: "BacktestTables", wanted: "pl.DataFrame"
-    ) -> None:
-        from resources.result_store.reconciliation import intact
+    def _save(self, run_id: str, part: int, wanted: "pl.DataFrame") -> None:
+        from resources.run_artifacts.part_saving import save_part
 
-        results = tables.results.join(wanted, on=["strategy", "symbol"], how="semi")
-        trades = tables.trades.join(results, left_on="backtest_id", right_on="id", how="semi")
-        manager = self.result_store.manager()
-        identifiers = results["id"].to_list()
+        manager, own = self.result_store.manager(), self.context.run.run_id
         with self.meter.database():
-            manager.save_backtests(results, trades, run_id=run_id, purpose=Purpose.PIPELINE)
-            stored = manager.get_backtests_by_ids(identifiers)
-            trade_counts = manager.count_trades(identifiers)
-        self.produced.update(results["symbol"])
-        self.saved.update(stored["symbol"])
-        unchanged = intact(results, stored, trade_counts)
-        self.retrieved.update(unchanged["symbol"])
-        for symbol, identifier in unchanged.select("symbol", "id").iter_rows():
+            saved = save_part(
+                manager,
+                self.backtest_files,
+                run_id,
+                part,
+                purpose=Purpose.PIPELINE,
+                by_run=own,
+                only=wanted,
+            )
+        self.produced.update(saved.produced["symbol"])
+        self.saved.update(saved.stored["symbol"])
+        self.retrieved.update(saved.intact["symbol"])
+        for symbol, identifier in saved.intact.select("symbol", "id").iter_rows():
             self.identifiers[symbol].append(identifier)
 
     def _account(self, symbol: str, complete: int | None) -> None:

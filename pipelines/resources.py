@@ -13,7 +13,6 @@ from resources.config.thresholds import Thresholds
 from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
-from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
 from strategies.errors import did_you_mean
@@ -35,7 +34,6 @@ def build_resources(settings: EnvironmentSettings) -> dict[str, Any]:
         "result_store": _preset(ResultStore, home=str(home)),
         "price_store": _preset(PriceStore, root=str(home / "prices")),
         "backtest_files": _preset(BacktestFiles, root=str(home / "backtests")),
-        "result_cache": _preset(ResultCache, root=str(home / "cache")),
         "reports": _preset(Reports, root=str(home / "reports")),
         "thresholds": _thresholds(settings.limits),
     }

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
-from assets.partitions.partition_reporting import report_partitions
-from assets.partitions.upstream import find_upstream, is_part_of_this_run
+from assets.partitions.partition_reporting import (
+    is_part_of_this_run,
+    report_partitions,
+    upstream_of,
+)
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.code_version import code_version
 from engine.failure import Failure
 from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
-from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
@@ -41,34 +43,25 @@ def build_backtests(
         price_store: PriceStore,
         backtest_files: BacktestFiles,
         run_settings: RunSettings,
-        result_cache: ResultCache,
         result_store: ResultStore,
     ):
         # Here, not above: it brings the whole engine along.
-        from assets.backtests.stage import BacktestStage
+        from assets.backtests.stage import BacktestStage, StageInputs
 
         # Without prices in the run, nobody has looked at its settings yet.
         run_settings.check()
+        source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
-        requested = context.partition_keys
-        prices = find_upstream(context, PRICES_KEY, requested)
-        stage = BacktestStage(
-            context,
-            requested,
-            context.run.tags.get("user"),
-            universe,
-            market_data.source,
-            price_store,
-            backtest_files,
-            run_settings,
-            result_cache,
-            selected,
+        prices = upstream_of(context, PRICES_KEY, requested)
+        inputs = StageInputs(
+            universe, source, run_settings, price_store, backtest_files, result_store
         )
+        stage = BacktestStage(context, inputs, selected, requested)
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
             stage.failures += [_without_prices(one) for one in requested if one not in prices]
         stage.run([symbol for symbol in requested if symbol in prices])
-        run_log = RunRecords(result_store, market_data.source, run_settings.window(), universe)
+        run_log = RunRecords(result_store, source, run_settings.window(), universe)
         close_stage(context, run_log, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
         yield from report_partitions(context, stage.made, {PRICES_KEY: prices})

@@ -1,77 +1,72 @@
-"""The work of the backtests' step: load, test, keep, and account for each symbol and strategy."""
+"""The step of the backtests: load, test, keep, and account for each symbol and strategy."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import groupby
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
 
 import dagster as dg
 
-from assets.asset_keys import backtests_key
-from assets.backtests.batches import in_batches, partitions_of
+from assets.asset_keys import BACKTESTS, backtests_key
+from assets.backtests.partitions import describe_partitions
 from assets.partitions.partition_reporting import MaterializedPartition
 from assets.progress import with_progress
 from engine.backtest import VectorBTEngine
-from engine.code_version import code_version, refuse_changed_code
+from engine.code_version import code_version
 from engine.failure import Failure
-from engine.history import History
-from engine.results import BacktestResult
 from engine.settings import Window
 from research.audit.backtest_audit import BacktestAudit
+from research.audit.scaling import scaling_key
 from research.audit.stage_meter import StageMeter
-from research.audit.stage_profile import BacktestsProfile
+from research.audit.stage_profile import BacktestsProfile, CachedResults, Scaling
+from research.run_spec import RunSpec
+from research.runner import BacktestRunner
 from resources.config.run_settings import RunSettings
+from resources.market_data.exchange_calendar import last_session
+from resources.price_store.history_loader import load_histories
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import UniverseBenchmark, load_universe_benchmark
-from resources.result_cache.resource import ResultCache
+from resources.result_store.resource import ResultStore
+from resources.result_store.run_records import recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.result_archive import ResultArchive
 from resources.universe import Universe, UniverseError
 from strategies.base import Strategy
-from strategies.indicator_cache import CacheStats
 
-if TYPE_CHECKING:
-    from resources.result_cache.kept import Kept
-    from resources.result_cache.prices import KnownPrices
-    from resources.result_cache.run import RunCache
-    from resources.run_artifacts.backtest_tables import Provenance
+
+@dataclass(frozen=True)
+class StageInputs:
+    """What the step works from: settings, and where bars and results are."""
+
+    universe: Universe
+    source: str
+    run_settings: RunSettings
+    price_store: PriceStore
+    backtest_files: BacktestFiles
+    result_store: ResultStore
 
 
 @dataclass
 class BacktestStage:
-    """One execution of the step: all strategies on one symbol after the other.
-
-    What the cache knows is not computed again. Prices are loaded as the engine asks for them, once
-    for all strategies; results are kept a batch of symbols at a time.
+    """One execution of the step: all strategies on one batch of symbols after the other.
 
     Parameters
     ----------
     requested
         All symbols that are to be accounted for.
-    user
-        For whom it is; stored with each result.
     """
 
     context: dg.AssetExecutionContext | dg.OpExecutionContext
-    requested: Sequence[str]
-    user: str | None
-    universe: Universe
-    source: str
-    price_store: PriceStore
-    backtest_files: BacktestFiles
-    run_settings: RunSettings
-    result_cache: ResultCache
+    inputs: StageInputs
     strategies: Sequence[Strategy]
-    meter: StageMeter = field(default_factory=StageMeter)
+    requested: Sequence[str]
     made: dict[dg.AssetKey, dict[str, MaterializedPartition]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    data_versions: dict[str, str] = field(default_factory=dict)
-    benchmark: UniverseBenchmark | None = None
+    meter: StageMeter = field(default_factory=StageMeter)
     audit: BacktestAudit = field(default_factory=BacktestAudit)
-    indicators: CacheStats = field(default_factory=CacheStats)
-    cache: "RunCache | None" = None
-    findings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _benchmark: UniverseBenchmark | None = None
+    _runner: BacktestRunner | None = None
+    _archive: ResultArchive | None = None
 
     def run(self, symbols: Sequence[str]) -> None:
         """Work through symbols; `made`, `failures` and `profile` say what came of it.
@@ -83,155 +78,122 @@ class BacktestStage:
         """
         self.made = {backtests_key(strategy.name): {} for strategy in self.strategies}
         if symbols:
-            self._run_batches(symbols)
+            with self.inputs.run_settings.new_engine() as engine:
+                self._run_batches(symbols, engine)
         place = {symbol: number for number, symbol in enumerate(self.requested)}
         self.failures.sort(key=lambda failure: place[failure.symbol])
 
     def profile(self) -> BacktestsProfile:
         """Return the stage's profile; a symbol succeeded when all its strategies did."""
         complete = set.intersection(*(set(symbols) for symbols in self.made.values()))
-        universe = self.benchmark
+        benchmark, runner = self._benchmark, self._runner
         return BacktestsProfile(
             **self.meter.read(),
             requested=len(self.requested),
             succeeded=len(complete),
             succeeded_by_strategy={key.path[-1]: len(one) for key, one in self.made.items()},
-            indicator_hits=self.indicators.hits,
-            indicator_misses=self.indicators.misses,
-            universe_benchmark=universe.sentence if universe else None,
-            universe_symbols=universe.symbols if universe else None,
-            universe_version=universe.version if universe else None,
-            cached_results=self.cache.summary() if self.cache else None,
+            indicator_hits=runner.indicators.hits if runner else 0,
+            indicator_misses=runner.indicators.misses if runner else 0,
+            universe_benchmark=benchmark.sentence if benchmark else None,
+            universe_symbols=benchmark.symbols if benchmark else None,
+            universe_version=benchmark.version if benchmark else None,
+            cached_results=self._cached_results(),
             scaling=self.audit.scaling,
+            scaling_key=self._scaling_key if runner else None,
             integrity=self.audit.findings(),
         )
 
-    def _run_batches(self, symbols: Sequence[str]) -> None:
-        from resources.result_cache.probe import complete
-
-        batches = self.run_settings.batches(symbols)
-        ask = not self.run_settings.force
-        with self.run_settings.new_engine() as engine, self.result_cache.opened(ask) as kept:
-            self.cache = cache = self._opened_cache(kept)
-            tested = in_batches(self._results(engine, cache, batches), batches)
-            progress = with_progress(self.context, batches, "batches tested")
-            for part, (_, results) in enumerate(zip(progress, tested, strict=True)):
-                self._keep(part, cache, results)
-            complete(self.audit, cache, engine)
-            if cache.misses:
-                cache.prune(self.result_cache.most_results)
-        for trouble in cache.troubles:
-            self.context.log.warning(f"cache of results: {trouble}")
-
-    def _opened_cache(self, kept: "Kept") -> "RunCache":
-        from resources.result_cache.prices import KnownPrices
-        from resources.result_cache.run import RunCache
-
-        prices = KnownPrices(kept, self.price_store, self.source)
-        self.benchmark = self._universe_benchmark(prices)
-        settings, made = self.run_settings.stored_settings(), self._provenance()
-        files, window = self.backtest_files, self._window
-        return RunCache(kept, prices, files, self.strategies, window, settings, made)
-
-    def _universe_benchmark(self, prices: "KnownPrices") -> UniverseBenchmark:
-        benchmark = load_universe_benchmark(
-            self.universe,
-            self.price_store,
-            self.source,
-            self._window,
-            self.run_settings.history_start(),
-            enabled=self.run_settings.universe_benchmark,
-            known=prices,
+    def _run_batches(self, symbols: Sequence[str], engine: VectorBTEngine) -> None:
+        inputs = self.inputs
+        self._benchmark = self._compare_with()
+        spec, store = self._spec(self._benchmark), inputs.result_store.manager()
+        use_stored = not inputs.run_settings.ignore_cache
+        self._archive = archive = ResultArchive(spec, store, inputs.backtest_files, use_stored)
+        self._runner = runner = BacktestRunner(
+            spec, engine, archive, self.audit, self.meter.sample, self.failures
         )
-        say = self.context.log.warning if benchmark.missing else self.context.log.info
-        say(benchmark.sentence)
+        batches = [self._listed(batch) for batch in inputs.run_settings.batches(symbols)]
+        load = partial(load_histories, inputs.price_store, inputs.source)
+        progress = with_progress(self.context, batches, "batches tested")
+        for _, rows in zip(progress, runner.run(load, batches), strict=True):
+            for key, symbol, made in describe_partitions(rows):
+                self.made[key][symbol] = made
+        self.audit.scaling = self._known_scaling()
+        if self.audit.scaling is None:
+            self.audit.measure_scaling(self.strategies, engine.settings)
+        for warning in archive.warnings:
+            self.context.log.warning(f"cached results: {warning}")
+
+    def _compare_with(self) -> UniverseBenchmark:
+        inputs, settings = self.inputs, self.inputs.run_settings
+        benchmark = load_universe_benchmark(
+            inputs.universe,
+            inputs.price_store,
+            inputs.source,
+            self._window,
+            settings.history_start(),
+            enabled=settings.universe_benchmark,
+            use_kept=not settings.ignore_cache,
+        )
+        log = self.context.log
+        (log.warning if benchmark.missing else log.info)(benchmark.sentence)
         return benchmark
 
-    def _results(
-        self, engine: VectorBTEngine, cache: "RunCache", batches: Sequence[Sequence[str]]
-    ) -> Iterator[BacktestResult]:
-        """Yield what has to be computed, by symbol and then strategy.
+    def _spec(self, benchmark: UniverseBenchmark) -> RunSpec:
+        settings = self.inputs.run_settings
+        return RunSpec(
+            run_id=self.context.run.run_id,
+            source=self.inputs.source,
+            strategies=self.strategies,
+            window=self._window,
+            settings=settings.backtest_settings(),
+            stored_settings=settings.stored_settings(),
+            code_versions={one.name: code_version(type(one)) for one in self.strategies},
+            universe=benchmark.equal_weight,
+        )
 
-        Symbols in a row that lack the same strategies go through the engine together: nothing is
-        known of a new universe, and that is one call.
-        """
-        for names, group in groupby(self._missing(cache, batches), key=lambda one: one[1]):
-            if names:
-                lacking = [one for one in self.strategies if one.name in names]
-                histories = self._histories(cache, (wanted for wanted, _ in group))
-                yield from self._computed(engine, histories, lacking)
-
-    def _missing(
-        self, cache: "RunCache", batches: Sequence[Sequence[str]]
-    ) -> Iterator[tuple[HistorySpec, tuple[str, ...]]]:
-        """Yield each symbol with the strategies whose results are not known."""
-        for part, batch in enumerate(batches):
-            wanted = list(self._listed(batch))
-            missing = cache.find(part, wanted)
-            for (symbol, strategy), found in cache.findings(part).items():
-                self.audit.take_over(symbol, strategy, found)
-            for one in wanted:
-                yield one, missing[one[0]]
-
-    def _computed(
-        self, engine: VectorBTEngine, histories: Iterator[History], strategies: Sequence[Strategy]
-    ) -> Iterator[BacktestResult]:
-        """Yield what the engine gives, and note what fails and what the audit finds."""
-        against = self.benchmark.equal_weight if self.benchmark else None
-        for outcome in engine.run_batches(histories, strategies, self._window, against):
-            self.failures.extend(outcome.failures)
-            self.indicators.add(outcome.indicators)
-            for result in outcome.results:
-                self.findings[result.symbol, result.strategy.name] = self.audit.audit(result)
-                yield result
-            done = [*outcome.results, *outcome.failures]
-            self.meter.sample(len({one.symbol for one in done}))
-
-    def _histories(self, cache: "RunCache", wanted: Iterable[HistorySpec]) -> Iterator[History]:
-        for symbol, loaded in cache.prices.load(wanted):
-            if isinstance(loaded, Exception):
-                self.failures.append(Failure.of(symbol, loaded))
-                continue
-            self.data_versions[symbol] = loaded.data_version
-            self.audit.keep_history(loaded.history)
-            yield loaded.history
-
-    def _listed(self, symbols: Sequence[str]) -> Iterator[HistorySpec]:
-        """Yield each symbol with the days on which it was listed; note those that never were."""
-        start, end = self.run_settings.history_start(), self.run_settings.window().end
+    def _listed(self, symbols: Sequence[str]) -> list[HistorySpec]:
+        """Return each symbol with the days on which it was listed; note those that never were."""
+        settings, universe = self.inputs.run_settings, self.inputs.universe
+        start, end = settings.history_start(), settings.window().end
+        listed: list[HistorySpec] = []
         for symbol in symbols:
             try:
-                yield HistorySpec(symbol, *self.universe.listed(symbol, start, end))
+                listed.append(HistorySpec(symbol, *universe.listed(symbol, start, end)))
             except UniverseError as error:
                 self.failures.append(Failure.of(symbol, error))
+        return listed
 
-    def _keep(self, part: int, cache: "RunCache", results: Sequence[BacktestResult]) -> None:
-        from resources.run_artifacts.backtest_tables import tables_of
+    def _known_scaling(self) -> Scaling | None:
+        """Return what an earlier run measured of the same code and settings.
 
-        refuse_changed_code(type(one) for one in self.strategies)
-        which = [(result.symbol, result.strategy.name) for result in results]
-        findings = {backtest: self.findings.pop(backtest) for backtest in which}
-        rows = cache.write(part, tables_of(results, cache.made), findings)
-        for key, symbol, made in partitions_of(rows):
-            self.made[key][symbol] = made
-        if not results:
-            self.meter.sample(rows["symbol"].n_unique())
+        None when this run has computed anything: strategies are timed by every run that does.
+        """
+        if self._runner is None or self._runner.computed:
+            return None
+        recent = recent_profiles(self.inputs.result_store, BACKTESTS, BacktestsProfile)
+        for run_id, profile in recent.items():
+            if profile.scaling and profile.scaling_key == self._scaling_key:
+                by = profile.scaling.measured_by or run_id
+                return profile.scaling.model_copy(update={"measured_by": by})
+        return None
 
-    def _provenance(self) -> "Provenance":
-        from resources.run_artifacts.backtest_tables import Provenance
+    @cached_property
+    def _scaling_key(self) -> str:
+        settings = self.inputs.run_settings.stored_settings()
+        return scaling_key([(one, code_version(type(one))) for one in self.strategies], settings)
 
-        return Provenance(
-            run_id=self.context.run.run_id,
-            source=self.source,
-            warmup_days=self.run_settings.warmup_days,
-            data_versions=self.data_versions,
-            code_versions={one.name: code_version(type(one)) for one in self.strategies},
-            universe_version=self.benchmark.version if self.benchmark else None,
+    def _cached_results(self) -> CachedResults | None:
+        if self._runner is None or self._archive is None:
+            return None
+        return CachedResults(
+            hits_by_strategy=self._runner.cached,
+            misses_by_strategy=self._runner.computed,
+            damaged=self._archive.damaged,
+            ignored=not self._archive.use_stored,
         )
 
     @cached_property
     def _window(self) -> Window:
-        from resources.market_data.exchange_calendar import last_session
-
-        asked = self.run_settings.window()
-        return self.run_settings.window(last_session(asked.start, asked.end))
+        asked = self.inputs.run_settings.window()
+        return self.inputs.run_settings.window(last_session(asked.start, asked.end))

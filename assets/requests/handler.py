@@ -1,4 +1,4 @@
-"""How a request is answered: refused or checked, its bars fetched, its rows saved and shown."""
+"""How a request is handled: validated, its bars fetched, its results saved and shown."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +13,6 @@ from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.price_store.incremental import Fetcher
 from resources.price_store.store import NoStoredBarsError, PriceStore
-from resources.result_store.resource import ResultStore
 from resources.universe import Universe
 from strategies.base import Strategy
 from strategies.errors import GauntletError, did_you_mean
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from assets.backtests.stage import BacktestStage
     from resources.price_store.spans import Span
-    from resources.result_store.manager import BacktestPersistenceManager
 
 _SHOWN = ("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
 
@@ -33,7 +31,7 @@ class InvalidRequestError(GauntletError):
     """A request asks for something that does not exist or makes no sense."""
 
 
-class Asked(Protocol):
+class RequestSpec(Protocol):
     """What is asked for."""
 
     user: str
@@ -42,7 +40,7 @@ class Asked(Protocol):
     parameters: dict[str, float]
 
 
-def checked(asked: Asked, universe: Universe, run_settings: RunSettings) -> Strategy:
+def validate_request(spec: RequestSpec, universe: Universe, run_settings: RunSettings) -> Strategy:
     """Refuse what makes no sense before any work is done; return the strategy.
 
     Its parameters are those that are asked for, and else those of `run_settings`.
@@ -52,47 +50,60 @@ def checked(asked: Asked, universe: Universe, run_settings: RunSettings) -> Stra
     InvalidRequestError, UnknownStrategyError, InvalidParameterError, InvalidSettingsError
         With what was refused, and what is allowed.
     """
-    if not asked.user.strip():
+    if not spec.user.strip():
         raise InvalidRequestError("user is empty; allowed: the name under which results are kept.")
-    if not asked.symbols:
+    if not spec.symbols:
         raise InvalidRequestError("symbols is empty; allowed: one or more of the universe.")
     known = universe.symbols
-    for number, symbol in enumerate(asked.symbols):
+    for number, symbol in enumerate(spec.symbols):
         if symbol not in known:
             raise InvalidRequestError(
                 f"'{symbol[:40]}' is not among the {len(known)} symbols of the "
                 f"universe.{did_you_mean(symbol.upper(), known)}"
             )
-        if symbol in asked.symbols[:number]:
+        if symbol in spec.symbols[:number]:
             raise InvalidRequestError(f"symbols has {symbol} twice; allowed: each once.")
     run_settings.check()
-    strategy = get_strategy(asked.strategy)
+    strategy = get_strategy(spec.strategy)
     of_run = run_settings.parameters.get(strategy.name, {})
-    return strategy.from_mapping({**of_run, **asked.parameters})
+    return strategy.from_mapping({**of_run, **spec.parameters})
 
 
 @dataclass
-class Answer:
-    """What a request has come to; `rows` are its results as the store has them."""
+class RequestResult:
+    """What came of a request.
 
+    Parameters
+    ----------
+    stage
+        The step that computes its backtests.
+    source_requests
+        How often the source was asked for bars.
+    rows
+        Its results as the result store has them, a frame per part.
+    """
+
+    user: str
     stage: "BacktestStage"
-    requests: int = 0
-    rows: "pl.DataFrame | None" = None
-    identifiers: list[str] = field(default_factory=list)
+    source_requests: int = 0
+    rows: "list[pl.DataFrame]" = field(default_factory=list)
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The identifiers of its results."""
+        return [identifier for rows in self.rows for identifier in rows["id"]]
 
     def profile(self) -> RequestProfile:
         """Return the profile of the request's stage."""
         backtests = self.stage.profile().model_copy(update={"succeeded": len(self.identifiers)})
-        return RequestProfile(
-            **dict(backtests), source_requests=self.requests, results=tuple(self.identifiers)
-        )
+        return RequestProfile(**dict(backtests), source_requests=self.source_requests)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what the UI shows of the answer."""
+        """Return what the UI shows of the result."""
         (strategy,) = self.stage.strategies
-        settings = self.stage.run_settings
+        settings = self.stage.inputs.run_settings
         return {
-            "user": self.stage.user,
+            "user": self.user,
             "strategy": strategy.name,
             "parameters": dict(strategy.parameters()),
             "window": f"{settings.start} to {settings.end}",
@@ -103,30 +114,32 @@ class Answer:
 
     def _table(self) -> str:
         """Return the results as a table, and what failed below it."""
-        shown = (
-            [] if self.rows is None else [markdown_table(self.rows.select(_SHOWN).sort("symbol"))]
-        )
-        failures = self.stage.failures
-        failed = [f"- `{one.symbol}` {one.error_class}: {one.message}" for one in failures]
-        return "\n".join([*shown, "", *failed])
+        import polars as pl
+
+        shown = [markdown_table(pl.concat(self.rows).select(_SHOWN).sort("symbol"))]
+        failed = [
+            f"- `{one.symbol}` {one.error_class}: {one.message}" for one in self.stage.failures
+        ]
+        return "\n".join([*(shown if self.rows else []), "", *failed])
 
 
-def fetched(answer: Answer, market_data: MarketData) -> list[str]:
+def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[str]:
     """Return the symbols whose bars are stored; those that were not are fetched first."""
-    stage = answer.stage
-    start, end = stage.run_settings.history_start(), stage.run_settings.window().end
+    stage, inputs = result.stage, result.stage.inputs
+    settings = inputs.run_settings
+    start, end = settings.history_start(), settings.window().end
     source, ready = market_data.open_source(), []
-    fetcher = Fetcher(source, stage.price_store)
+    fetcher = Fetcher(source, inputs.price_store)
     for symbol in stage.requested:
         try:
-            listed = stage.universe.listed(symbol, start, end)
-            if not _is_stored(stage.price_store, source.name, symbol, listed):
-                news = fetcher.fetch(symbol, listed)
-                stage.price_store.write(source.name, symbol, news.bars, news.asked)
+            listed = inputs.universe.listed(symbol, start, end)
+            if not _is_stored(inputs.price_store, source.name, symbol, listed):
+                fetched = fetcher.fetch(symbol, listed)
+                inputs.price_store.write(source.name, symbol, fetched.bars, fetched.asked)
             ready.append(symbol)
         except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
             stage.failures.append(Failure.of(symbol, error))
-    answer.requests = fetcher.requests
+    result.source_requests = fetcher.requests
     return ready
 
 
@@ -140,39 +153,17 @@ def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span") -> boo
     return True
 
 
-def saved(answer: Answer, result_store: ResultStore) -> None:
-    """Save the results, read them back, and count as failed what is not there as it was made.
+def save_results(result: RequestResult) -> None:
+    """Save the results, read them back, and count as failed what is not there as it was made."""
+    from resources.run_artifacts.part_saving import save_part
 
-    A result that is stored already is left to whoever made it: it is the same to the bit.
-    """
-    import polars as pl
-
-    stage, manager = answer.stage, result_store.manager()
-    run_id = stage.context.run.run_id
-    kept = []
-    for part in stage.backtest_files.parts(run_id):
-        tables = stage.backtest_files.read_part(run_id, part)
+    stage, inputs = result.stage, result.stage.inputs
+    run_id, files = stage.context.run.run_id, inputs.backtest_files
+    for part in files.parts(run_id):
         with stage.meter.database():
-            stored = _intact(manager, tables.results)
-            new = tables.results.join(stored, on="id", how="anti")
-            trades = tables.trades.join(new, left_on="backtest_id", right_on="id", how="semi")
-            of_run = {"run_id": run_id, "purpose": Purpose.REQUEST}
-            manager.save_backtests(new, trades, **of_run, cached=stored["id"])
-            if not new.is_empty():
-                stored = _intact(manager, tables.results)
-        kept.append(stored)
-        for symbol in set(tables.results["symbol"]) - set(kept[-1]["symbol"]):
+            manager = inputs.result_store.manager()
+            saved = save_part(manager, files, run_id, part, purpose=Purpose.REQUEST)
+        result.rows.append(saved.intact)
+        for symbol in set(saved.produced["symbol"]) - set(saved.intact["symbol"]):
             message = f"{symbol}: its result does not read back from the store as it was made."
             stage.failures.append(Failure(symbol, "UnreconciledRowsError", message))
-    if kept:
-        answer.rows = pl.concat(kept)
-        answer.identifiers = answer.rows["id"].to_list()
-
-
-def _intact(manager: "BacktestPersistenceManager", results: "pl.DataFrame") -> "pl.DataFrame":
-    """Return those of the results that the store holds as they were made."""
-    from resources.result_store.reconciliation import intact
-
-    identifiers = results["id"].to_list()
-    stored = manager.get_backtests_by_ids(identifiers)
-    return intact(results, stored, manager.count_trades(identifiers))

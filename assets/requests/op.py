@@ -11,7 +11,12 @@ from assets.asset_keys import REQUESTS, REQUESTS_KEY, RESEARCH
 from assets.checks.concurrent_requests import CONCURRENT_REQUESTS
 from assets.checks.threshold_checks import CheckInput, evaluate_outside_graph
 from assets.requests.concurrency import measure_concurrent
-from assets.requests.handler import Answer, checked, fetched, saved
+from assets.requests.handler import (
+    RequestResult,
+    fetch_missing_bars,
+    save_results,
+    validate_request,
+)
 from assets.stage_reporting import close_stage, failure_of
 from research.audit.stage_profile import ConcurrentRequests, RequestProfile
 from research.purpose import Purpose
@@ -19,7 +24,6 @@ from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
-from resources.result_cache.resource import ResultCache
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords, recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
@@ -68,39 +72,28 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         price_store: PriceStore,
         backtest_files: BacktestFiles,
         run_settings: RunSettings,
-        result_cache: ResultCache,
         result_store: ResultStore,
         thresholds: Thresholds,
     ) -> None:
         # Here, not above: it brings the whole engine along.
-        from assets.backtests.stage import BacktestStage
+        from assets.backtests.stage import BacktestStage, StageInputs
 
-        strategy = checked(config, universe, run_settings)
-        window, user = run_settings.window(), config.user
-        run_log = RunRecords(
-            result_store, market_data.source, window, universe, Purpose.REQUEST, user
+        strategy = validate_request(config, universe, run_settings)
+        window, source = run_settings.window(), market_data.source
+        run_log = RunRecords(result_store, source, window, universe, Purpose.REQUEST, config.user)
+        inputs = StageInputs(
+            universe, source, run_settings, price_store, backtest_files, result_store
         )
-        run_log.record(context.run, REQUESTS, None, ())
-        stage = BacktestStage(
-            context,
-            config.symbols,
-            user,
-            universe,
-            market_data.source,
-            price_store,
-            backtest_files,
-            run_settings,
-            result_cache,
-            [strategy],
+        stage = BacktestStage(context, inputs, [strategy], config.symbols)
+        request = RequestResult(config.user, stage)
+        stage.run(fetch_missing_bars(request, market_data))
+        save_results(request)
+        profile = request.profile()
+        profile = profile.model_copy(
+            update={"concurrent_requests": _concurrent(context, result_store, profile, thresholds)}
         )
-        given = Answer(stage)
-        stage.run(fetched(given, market_data))
-        saved(given, result_store)
-        profile = given.profile()
-        beside = _concurrent(context, result_store, profile, thresholds)
-        profile = profile.model_copy(update={"concurrent_requests": beside})
         close_stage(context, run_log, REQUESTS, profile, stage.failures)
-        context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=given.metadata()))
+        context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=request.metadata()))
         given = CheckInput(REQUESTS_KEY, profile, thresholds)
         for evaluation in evaluate_outside_graph(CONCURRENT_REQUESTS, given):
             # Dagster accepts it, though its types do not say so; a test sees it in the UI.

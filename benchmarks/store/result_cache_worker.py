@@ -6,6 +6,7 @@ name "prepare" fetches the prices of the universe, for all rounds.
 
 import json
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -28,10 +29,11 @@ _LEAST = 20
 
 
 class Round:
-    """A process's runs on the folder's prices, with a cache of its own."""
+    """A process's runs on the folder's prices, with results of its own: another initial capital."""
 
     def __init__(self, folder: Path, symbols: int, name: str) -> None:
         self._folder, self._name, self._symbols = folder, name, symbols
+        self._capital = 10_000.0 + int(name.rpartition("-")[2] if "-" in name else 0)
         listed = [f"S{number:03}" for number in range(_UNIVERSE if symbols >= _LEAST else symbols)]
         (folder / "universe.csv").write_text("symbol\n" + "\n".join(listed) + "\n")
         self._listed = listed
@@ -51,7 +53,6 @@ class Round:
         """Run assets without their checks, from the universe's first symbol to `last`."""
         selection = dg.AssetSelection.from_coercible(list(keys)).without_checks()
         job = dg.define_asset_job("passes", selection)
-        cache = str(self._folder / "caches" / self._name)
         done = (
             dg.Definitions.merge(self._definitions, dg.Definitions(jobs=[job]))
             .resolve_job_def("passes")
@@ -61,17 +62,14 @@ class Round:
                     "dagster/asset_partition_range_start": self._listed[0],
                     "dagster/asset_partition_range_end": last,
                 },
-                run_config={
-                    "resources": {
-                        "run_settings": {"config": settings},
-                        "result_cache": {"config": {"root": cache}},
-                    }
-                }
-                if settings or "prices" not in keys
-                else {},
+                run_config=self._config(settings),
             )
         )
         return done.run_id
+
+    def _config(self, settings: dict[str, Any]) -> dict[str, Any]:
+        own = {"initial_capital": self._capital, **settings}
+        return {"resources": {"run_settings": {"config": own}}}
 
     def prepare(self) -> None:
         """Fetch all prices."""
@@ -79,9 +77,9 @@ class Round:
 
     def timed(self, **settings: Any) -> dict[str, Any]:
         """Return what a pass took, and what it knew."""
-        backtests = [f"backtests/{name}" for name in NINE]
+        keys = [*(f"backtests/{name}" for name in NINE), "backtest_summaries"]
         with _Clock() as clock:
-            run_id = self.run(backtests, self._listed[self._symbols - 1], **settings)
+            run_id = self.run(keys, self._listed[self._symbols - 1], **settings)
         store = self._definitions.resources["result_store"] if self._definitions.resources else None
         profile = recorded_profile(store, run_id, "backtests", BacktestsProfile)  # pyright: ignore[reportArgumentType]
         cached = profile.cached_results if profile else None
@@ -165,9 +163,10 @@ def main() -> None:
     if name == "prepare":
         one.prepare()
     else:
+        shutil.rmtree(folder / "home/prices/synthetic/.equal_weight", ignore_errors=True)
         passes = {"cold": one.timed(), "same again": one.timed()}
         passes["other parameters"] = one.timed(parameters=other_parameters())
-        passes["same, by force"] = one.timed(force=True)
+        passes["same, by force"] = one.timed(ignore_cache=True)
         answer = {"passes": passes} | one.joblib()
     (folder / f"{name}.json").write_text(json.dumps(answer))
 

@@ -52,6 +52,7 @@ def _row(number: int) -> dict[str, object]:
         "gauntlet_version": "0.1.0",
         "row_version": "0" * 12,
         "run_id": "benchmark",
+        "part": 0,
         "undefined": "{}",
         "seeds": "{}",
     }

@@ -74,6 +74,7 @@ def _create_backtests() -> None:
         *_texts("price_basis", "execution"),
         *_doubles("bars_per_year"),
         *_texts("gauntlet_version", "row_version", "run_id"),
+        *_integers("part"),
         *_doubles(*_MEASURED, nullable=True),
         *_integers(*_COUNTS, nullable=True),
         _json("undefined"),

@@ -1,9 +1,12 @@
 """How a run's strategies scale: time over 1, 2, 3 and 5 years, measured on its own bars."""
 
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.audit.stage_meter import fit_slope, measure_resident_mb
 from research.audit.stage_profile import Scaling
+from research.natural_key import canonical_json
 from strategies.base import Bars, Strategy
 
 YEARS = (1, 2, 3, 5)
@@ -23,8 +27,24 @@ BARS_PER_YEAR = 252
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 7
 _SECONDS_FOR_MORE = 2.0
 
+_SOURCE = Path(__file__).read_bytes()
 _FIRST_DAY = np.datetime64("2000-01-03")
 _WINDOW = Window(date(2000, 1, 1), date(2099, 12, 31))
+
+
+def scaling_key(strategies: Iterable[tuple[Strategy, str]], settings: Mapping[str, Any]) -> str:
+    """Return a fingerprint of all that scaling depends on but the bars and the machine.
+
+    Parameters
+    ----------
+    strategies
+        Each with the version of its code.
+    settings
+        The run's, as they are stored with its results.
+    """
+    each = [[one.name, one.parameters(), version] for one, version in strategies]
+    text = canonical_json([each, dict(settings)]).encode()
+    return hashlib.sha256(_SOURCE + text).hexdigest()[:32]
 
 
 def measure_scaling(

@@ -217,8 +217,7 @@ class ConcurrentRequests(_Record):
 
 
 class RequestProfile(BacktestsProfile):
-    """Of an analyst's request: what it fetched, its results, and those it ran beside."""
+    """Of an analyst's request: what it fetched, and the requests that it ran beside."""
 
     source_requests: int
-    results: tuple[str, ...]
     concurrent_requests: ConcurrentRequests | None = None

@@ -76,9 +76,9 @@ class RunSettings(dg.ConfigurableResource):
         description="Parameters of strategies, by strategy and name, as in {sma_cross: "
         "{fast_period: 5}}; what is left out keeps its default.",
     )
-    force: bool = Field(
+    ignore_cache: bool = Field(
         default=False,
-        description="Compute every backtest anew, whether or not its result is known already.",
+        description="Compute every backtest, whether or not its result is stored already.",
     )
     batch_size: int = Field(
         default=200,

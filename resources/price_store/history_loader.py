@@ -24,18 +24,14 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class LoadedHistory:
-    """A history, and the content hash of the stored bars that it was made of.
-
-    `digest` is that of the whole file where one was asked for, otherwise empty.
-    """
+    """A history, and the content hash of the stored bars that it was made of."""
 
     history: History
     data_version: str
-    digest: str = ""
 
 
 def load_histories(
-    store: PriceStore, source: str, specs: Iterable[HistorySpec], digests: bool = False
+    store: PriceStore, source: str, specs: Iterable[HistorySpec]
 ) -> Iterator[tuple[str, LoadedHistory | Exception]]:
     """Yield each symbol with its history, or with the error that stands in its place.
 
@@ -45,11 +41,10 @@ def load_histories(
     of the bars that remain.
 
     In the order of `specs`, which are taken as they are needed: the files of some symbols are read
-    and decoded together, while those before them are used, and no more of them. With `digests`,
-    each has that of its file.
+    and decoded together, while those before them are used, and no more of them.
     """
     keep_memory()
-    read = partial(_read, store, source, digests)
+    read = partial(_read, store, source)
     rest = iter(specs)
     batch = list(islice(rest, _BATCH))
     found = read(batch)
@@ -64,11 +59,9 @@ def load_histories(
 
 
 def _read(
-    store: PriceStore, source: str, digests: bool, batch: Sequence[HistorySpec]
+    store: PriceStore, source: str, batch: Sequence[HistorySpec]
 ) -> list[StoredFile | Exception]:
-    symbols = [symbol for symbol, _, _ in batch]
-    # Asked for by name only where it is wanted: it is the exception.
-    return store.read_many(source, symbols, **({"digests": True} if digests else {}))
+    return store.read_many(source, [symbol for symbol, _, _ in batch])
 
 
 def _loaded(stored: StoredFile | Exception, start: date, end: date) -> LoadedHistory | Exception:
@@ -81,7 +74,7 @@ def _loaded(stored: StoredFile | Exception, start: date, end: date) -> LoadedHis
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
-    return LoadedHistory(to_history(stored.label.symbol, window), version, stored.digest)
+    return LoadedHistory(to_history(stored.label.symbol, window), version)
 
 
 def to_history(symbol: str, window: pl.DataFrame) -> History:

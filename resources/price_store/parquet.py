@@ -51,15 +51,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A readable file: its label and the bars that it holds.
-
-    `digest` is that of its bytes where one was asked for, otherwise empty.
-    """
+    """A readable file: its label and the bars that it holds."""
 
     path: str
     label: Label
     bars: pl.DataFrame
-    digest: str = ""
 
     def verified(self) -> "StoredFile":
         """Return the file itself, if its bars are those that it says.

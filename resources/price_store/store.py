@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -141,7 +141,7 @@ class PriceStore(ConfigurableResource):
 
         Another bar is another digest. It takes a tenth of the time of decoding the bars.
         """
-        fs, folder = self._folder(source)
+        fs, folder = self.folder_of(source)
         found: dict[str, str] = {}
         for start in range(0, len(symbols), _FILES_AT_ONCE):
             paths = {
@@ -154,18 +154,15 @@ class PriceStore(ConfigurableResource):
                     found[symbol] = sha256(content).hexdigest()
         return found
 
-    def read_many(
-        self, source: str, symbols: Sequence[str], digests: bool = False
-    ) -> list[StoredFile | Exception]:
+    def read_many(self, source: str, symbols: Sequence[str]) -> list[StoredFile | Exception]:
         """Return what is stored of each symbol, or what `read` would raise for it.
 
         In one go: files of a bucket are fetched side by side, and all are decoded together. They
-        are not verified yet, see `StoredFile.verified`. With `digests`, each has that of the very
-        bytes that it was decoded from.
+        are not verified yet, see `StoredFile.verified`.
         """
         from resources.price_store.parquet import decode_many
 
-        fs, folder = self._folder(source)
+        fs, folder = self.folder_of(source)
         paths = {symbol: _file(folder, symbol) for symbol in symbols if is_symbol(symbol)}
         files: dict[str, tuple[str, bytes]] = {}
         found: dict[str, StoredFile | Exception] = {}
@@ -177,9 +174,6 @@ class PriceStore(ConfigurableResource):
                 found[symbol] = _nothing_stored(source, symbol) if missing else content
         decoded = decode_many(list(files.values()), source, list(files))
         found |= zip(files, decoded, strict=True)
-        if digests:
-            for symbol, (_, content) in files.items():
-                found[symbol] = _digested(found[symbol], content)
         return [found.get(symbol) or _no_symbol(symbol) for symbol in symbols]
 
     def load(
@@ -232,7 +226,7 @@ class PriceStore(ConfigurableResource):
 
         One listing of the folder, by which a missing symbol costs nothing.
         """
-        fs, path = self._folder(source)
+        fs, path = self.folder_of(source)
         try:
             # Listed, not globbed: brackets in the root would be read as a pattern.
             names = [PurePosixPath(str(entry)).name for entry in fs.ls(path, detail=False)]
@@ -273,10 +267,11 @@ class PriceStore(ConfigurableResource):
 
     def _locate(self, source: str, symbol: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and path; names that could leave the root are refused."""
-        fs, folder = self._folder(source)
+        fs, folder = self.folder_of(source)
         return fs, _file(folder, symbol)
 
-    def _folder(self, source: str) -> tuple[AbstractFileSystem, str]:
+    def folder_of(self, source: str) -> tuple[AbstractFileSystem, str]:
+        """Return the file system and folder of a source's files."""
         if not re.fullmatch(_SOURCE, source):
             raise PriceStoreError(f"{source[:40]!r} is not the name of a source.")
         fs, root = file_system(self.root)
@@ -367,12 +362,6 @@ def _contents(fs: AbstractFileSystem, paths: list[str]) -> list[bytes | Exceptio
     # Not `cat`, which takes brackets in a path for a pattern. None to None is the whole file.
     whole: Any = None
     return fs.cat_ranges(paths, whole, whole, on_error="return")
-
-
-def _digested(stored: StoredFile | Exception, content: bytes) -> StoredFile | Exception:
-    if isinstance(stored, Exception):
-        return stored
-    return replace(stored, digest=sha256(content).hexdigest())
 
 
 def _nothing_stored(source: str, symbol: str) -> NoStoredBarsError:

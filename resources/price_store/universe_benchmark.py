@@ -5,16 +5,14 @@ is measured against the same market as in a run of everything.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Protocol
 
 from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
-from engine.history import History
 from engine.settings import Window
+from resources.price_store.equal_weight_file import load_equal_weight
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.universe import Universe
@@ -56,14 +54,6 @@ class UniverseBenchmark:
         return self.equal_weight.symbols if self.equal_weight else None
 
 
-class EqualWeightSource(Protocol):
-    """What may know the equal-weight universe of some histories without reading them."""
-
-    def equal_weight(self, specs: Sequence[HistorySpec], window: Window) -> EqualWeight:
-        """Return the equal-weight universe of histories, summed up in their order."""
-        ...
-
-
 def load_universe_benchmark(
     universe: Universe,
     store: PriceStore,
@@ -72,13 +62,14 @@ def load_universe_benchmark(
     history_start: date,
     *,
     enabled: bool = True,
-    known: EqualWeightSource | None = None,
+    use_kept: bool = True,
 ) -> UniverseBenchmark:
     """Return the benchmark of a run: every symbol that was listed in its window, equally weighted.
 
     Histories are those that the backtests get, from `history_start` on, read one after the other
     in the universe's own order, so that memory does not grow with it. A symbol that cannot be read
-    or tested is left out, up to `LEAST_SHARE`. Without `known`, all of them are read.
+    or tested is left out, up to `LEAST_SHARE`. They are read only if one of their files
+    has changed, and without `use_kept` always.
     """
     if not enabled:
         return UniverseBenchmark(None, "equal-weight universe: turned off in run_settings")
@@ -93,10 +84,7 @@ def load_universe_benchmark(
         for symbol in stored
     ]
     try:
-        if known is None:
-            equal_weight = EqualWeight.of(_load(specs, store, source), window)
-        else:
-            equal_weight = known.equal_weight(specs, window)
+        equal_weight = load_equal_weight(store, source, specs, window, use_kept=use_kept)
     except UnusableBarsError as error:
         return _missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"
@@ -109,12 +97,3 @@ def load_universe_benchmark(
 def _missing(why: str, needed: int) -> UniverseBenchmark:
     sentence = f"equal-weight universe: {why}; at least {needed} are needed"
     return UniverseBenchmark(None, sentence, missing=True)
-
-
-def _load(specs: Iterable[HistorySpec], store: PriceStore, source: str) -> Iterator[History]:
-    from resources.price_store.history_loader import load_histories
-
-    for _, loaded in load_histories(store, source, specs):
-        # The symbol's own backtest reports what could not be read.
-        if not isinstance(loaded, Exception):
-            yield loaded.history

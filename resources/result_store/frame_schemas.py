@@ -41,6 +41,9 @@ RESULTS_SCHEMA = _schema(BACKTESTS)
 TRADES_SCHEMA = _schema(TRADES)
 """Columns of a frame of trades."""
 
+JSON_COLUMNS = tuple(column.name for column in BACKTESTS.columns if isinstance(column.type, JSONB))
+"""Columns of results that hold JSON as text."""
+
 _SHOWN = 5
 
 

@@ -71,7 +71,8 @@ class Backtest(Base):
     A metric that is undefined is NULL, and `undefined` has the reason under the metric's name.
     `seeds` has the random seeds among the parameters, by name. `universe_version` names the
     equal-weight universe that the row was compared with, NULL for none. `run_id` is the run that
-    computed it, "" for none: its files hold the curve. Which runs have it is in `run_backtests`.
+    computed it, "" for none: the files of its `part` hold the curve. Which runs have it is in
+    `run_backtests`.
     """
 
     __tablename__ = "backtests"
@@ -119,6 +120,7 @@ class Backtest(Base):
     gauntlet_version: Mapped[str]
     row_version: Mapped[str]
     run_id: Mapped[str]
+    part: Mapped[int]
 
     total_return: Mapped[float | None]
     annualized_return: Mapped[float | None]

@@ -56,6 +56,7 @@ STANDING_SCHEMA = pl.Schema(
     {
         "backtest_id": pl.String(),
         "run_id": pl.String(),
+        "part": pl.Int64(),
         "strategy": pl.String(),
         "symbol": pl.String(),
         "sharpe_ratio": pl.Float64(),

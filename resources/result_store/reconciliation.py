@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import polars as pl
 
 from research.natural_key import canonical_json
+from resources.result_store.frame_schemas import JSON_COLUMNS
 
-_JSON_COLUMNS = ("parameters", "settings", "undefined", "seeds")
 # Who saved a row last: another run may save the same result between a save and its reading back.
-_SAVED_BY = frozenset({"run_id", "gauntlet_version"})
+_SAVED_BY = frozenset({"run_id", "part", "gauntlet_version"})
 
 
 def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
@@ -34,7 +34,7 @@ def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -
 
 def _comparable(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in one spelling."""
-    texts = [pl.Series(name, _canonical(rows[name]), dtype=pl.String) for name in _JSON_COLUMNS]
+    texts = [pl.Series(name, _canonical(rows[name]), dtype=pl.String) for name in JSON_COLUMNS]
     # As numbers, 0.0 and -0.0 would join.
     return rows.with_columns(*texts, pl.col(pl.Float64).reinterpret(dtype=pl.Int64))
 

@@ -184,7 +184,7 @@ LEADERBOARD_OF = _standing(_WITHIN_COMPARISON, _CHOSEN) + _RANKING
 STANDING_OF = (
     _standing(_WITHIN_COMPARISON, _CHOSEN)
     + """)
-SELECT id::text AS backtest_id, run_id, strategy, symbol, sharpe_ratio, total_return, ranked
+SELECT id::text AS backtest_id, run_id, part, strategy, symbol, sharpe_ratio, total_return, ranked
 FROM standing
 ORDER BY strategy, symbol
 """

@@ -31,7 +31,7 @@ def save_one(
 ) -> UUID:
     """Save one result, given as plain values, and its trades; return its identifier."""
     identifier = _identifier(result)
-    optional = {"universe_version": None, "run_id": "", "undefined": {}, "seeds": {}}
+    optional = {"universe_version": None, "run_id": "", "part": 0, "undefined": {}, "seeds": {}}
     row = {**optional, **result, "id": str(identifier)}
     for name in ("parameters", "settings", "undefined", "seeds"):
         row[name] = json_text(row[name])

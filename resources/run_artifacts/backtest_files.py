@@ -1,12 +1,15 @@
-"""The Parquet files a run's backtests leave: results, trades and equity curves.
+"""The Parquet files that a run's backtests leave: results, trades and equity curves.
 
-A run writes into a folder of its own, a part at a time (one batch of symbols), and no run ever
-writes into another's: what a run did can be told from what an earlier one did, for good.
+A run writes into a folder of its own, one part per batch of symbols, and no run ever writes into
+another's: what a run did can be told from what an earlier one did, for good. The results of a part
+name all backtests of its symbols; trades and curves are those that the run computed itself, and
+stored results keep theirs in the files of the run that computed them.
 """
 
 import io
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -36,56 +39,45 @@ class OutdatedBacktestsError(GauntletError):
     """The files of a run do not have the columns that the result store keeps."""
 
 
+class DamagedBacktestsError(GauntletError):
+    """The files of a part are not what was written."""
+
+
 class BacktestFiles(dg.ConfigurableResource):
-    """Backtest tables under one root, a folder a run."""
+    """Backtest tables under one root, one folder per run."""
 
     root: str = Field(description="Folder or fsspec URL under which backtests are stored.")
 
-    def write(
-        self,
-        run_id: str,
-        part: int,
-        tables: "BacktestTables",
-        encoded: Mapping[str, bytes] | None = None,
-    ) -> dict[str, str]:
+    def write(self, run_id: str, part: int, tables: "BacktestTables") -> None:
         """Store a part of a run's backtests, replacing the same part of an earlier attempt.
 
-        The results are removed first and written last: a part without them is not there, so
-        nobody meets results of one attempt beside trades of another.
-
-        Parameters
-        ----------
-        encoded
-            Files that are there already, by table: they are stored in place of those of `tables`.
-
-        Returns
-        -------
-        The SHA-256 of each file, by table.
+        The manifest, with the SHA-256 of each file, is removed first and written last: a part
+        without one does not exist, so nobody reads results of one attempt beside trades of another.
         """
         from resources.files.atomic_write import write_whole
 
         fs, folder = self._folder(run_id)
         with suppress(FileNotFoundError):
-            fs.rm_file(f"{folder}/results-{part:05}.parquet")
+            fs.rm_file(f"{folder}/manifest-{part:05}.json")
         digests: dict[str, str] = {}
         for name in TABLES:
-            content = (encoded or {}).get(name) or _parquet(getattr(tables, name))
+            content = _parquet(getattr(tables, name))
             write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
             digests[name] = sha256(content).hexdigest()
-        return digests
+        write_whole(fs, f"{folder}/manifest-{part:05}.json", json.dumps(digests).encode())
 
-    def contents(self, run_id: str, part: int) -> dict[str, bytes]:
-        """Return the bytes of a part's files, by table.
+    def verify(self, run_id: str, part: int) -> None:
+        """Read the files of a part and compare them with its manifest.
 
         Raises
         ------
         FileNotFoundError
-            When the run has no such part, or not any more.
+            When the run has no such part, or no longer.
+        DamagedBacktestsError
+            When a file is not what was written.
         """
-        fs, folder = self._folder(run_id)
-        paths = {name: f"{folder}/{name}-{part:05}.parquet" for name in TABLES}
-        # str only for file systems that decode text
-        return {name: cast("bytes", fs.cat_file(path)) for name, path in paths.items()}
+        for name in TABLES:
+            self._content(name, run_id, part)
 
     def parts(self, run_id: str) -> list[int]:
         """Return the parts that a run has stored, in order."""
@@ -95,7 +87,7 @@ class BacktestFiles(dg.ConfigurableResource):
             names = [PurePosixPath(str(path)).name for path in fs.ls(folder, detail=False)]
         except FileNotFoundError:
             return []
-        found = (re.fullmatch(r"results-(\d+)\.parquet", name) for name in names)
+        found = (re.fullmatch(r"manifest-(\d+)\.json", name) for name in names)
         return sorted(int(match[1]) for match in found if match)
 
     def read_part(self, run_id: str, part: int) -> "BacktestTables":
@@ -104,7 +96,9 @@ class BacktestFiles(dg.ConfigurableResource):
         Raises
         ------
         OutdatedBacktestsError
-            When an earlier version of this project, which measured less, wrote them.
+            When another version of this project, with other columns, wrote them.
+        DamagedBacktestsError, FileNotFoundError
+            As `verify`.
         """
         from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
         from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
@@ -117,22 +111,16 @@ class BacktestFiles(dg.ConfigurableResource):
             )
         return BacktestTables(results, trades, EQUITY_SCHEMA.to_frame())
 
-    def equity(self, run_ids: Iterable[str]) -> "pl.DataFrame":
-        """Return the equity curves of some runs, each row with its ``run_id``."""
-        import polars as pl
+    def equity_parts(self, places: "Iterable[tuple[str, int]]") -> "Iterator[pl.DataFrame]":
+        """Yield the curves of some parts of runs: all curves of 1,000 symbols are 7 million rows.
 
-        from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA
-
-        nothing = EQUITY_SCHEMA.to_frame().with_columns(run_id=pl.lit("", dtype=pl.String))
-        return pl.concat([nothing, *self.equity_parts(run_ids)])
-
-    def equity_parts(self, run_ids: Iterable[str]) -> "Iterator[pl.DataFrame]":
-        """Yield the same a part at a time: all curves of 1,000 symbols are 7 million rows."""
-        import polars as pl
-
-        for run_id in run_ids:
-            for part in self.parts(run_id):
-                yield self._read("equity", run_id, part).with_columns(run_id=pl.lit(run_id))
+        Parameters
+        ----------
+        places
+            Run and part of each, as `backtests` names them.
+        """
+        for run_id, part in places:
+            yield self._read("equity", run_id, part)
 
     def runs(self, before: datetime) -> list[str]:
         """Return the runs whose files were all written before a time, sorted.
@@ -166,12 +154,22 @@ class BacktestFiles(dg.ConfigurableResource):
         fs.invalidate_cache(folder)
         return fs, folder
 
+    def _content(self, name: str, run_id: str, part: int) -> bytes:
+        fs, folder = self._folder(run_id)
+        # str only for file systems that decode text
+        digests = json.loads(cast("bytes", fs.cat_file(f"{folder}/manifest-{part:05}.json")))
+        content = cast("bytes", fs.cat_file(f"{folder}/{name}-{part:05}.parquet"))
+        if sha256(content).hexdigest() != digests[name]:
+            raise DamagedBacktestsError(
+                f"The {name} of part {part} of run {run_id} are not what was written: materialize "
+                "its backtests again."
+            )
+        return content
+
     def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
         import polars as pl
 
-        fs, folder = self._folder(run_id)
-        content = fs.cat_file(f"{folder}/{name}-{part:05}.parquet")
-        return pl.read_parquet(io.BytesIO(content))  # pyright: ignore[reportArgumentType]
+        return pl.read_parquet(io.BytesIO(self._content(name, run_id, part)))
 
 
 def _parquet(table: "pl.DataFrame") -> bytes:

@@ -11,40 +11,13 @@ import polars as pl
 
 from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
-from research.natural_key import backtest_id, json_text
-from resources.config.run_settings import PRICE_BASIS, stored_settings
+from research.natural_key import json_text
+from research.run_spec import IdentifiedResult, RunSpec
+from resources.config.run_settings import PRICE_BASIS
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.run_artifacts.row_version import row_version
 
 EQUITY_SCHEMA = pl.Schema({"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()})
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where the results of a run come from; what it takes to make them again.
-
-    Parameters
-    ----------
-    run_id
-        The run that computes them, "" for none.
-    source
-        Name of the market data source.
-    warmup_days
-        Calendar days of history before the window.
-    data_versions
-        Content hash of the bars each symbol's backtest saw, by symbol.
-    code_versions
-        Version of the code behind each strategy's results, by strategy.
-    universe_version
-        Fingerprint of the equal-weight universe that all were compared with, None for none.
-    """
-
-    run_id: str
-    source: str
-    warmup_days: int
-    data_versions: Mapping[str, str]
-    code_versions: Mapping[str, str]
-    universe_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,16 +29,15 @@ class BacktestTables:
     equity: pl.DataFrame
 
 
-def tables_of(results: Sequence[BacktestResult], provenance: Provenance) -> BacktestTables:
-    """Return the tables of some results, of one strategy or several, in their order."""
+def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) -> BacktestTables:
+    """Return the tables of some results, in their order, as a part of the run's files."""
     if not results:
         return _NOTHING
-    rows = [_row(result, provenance) for result in results]
-    ids = [row["id"] for row in rows]
+    rows = [_row(one, spec, part) for one in results]
+    plain = [one.result for one in results]
+    ids = [one.identifier for one in results]
     return BacktestTables(
-        pl.DataFrame(rows, schema=RESULTS_SCHEMA),
-        _trades(results, ids),
-        _equity(results, ids),
+        pl.DataFrame(rows, schema=RESULTS_SCHEMA), _trades(plain, ids), _equity(plain, ids)
     )
 
 
@@ -74,24 +46,14 @@ _NOTHING = BacktestTables(
 )
 
 
-def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
-    parameters = result.strategy.parameters()
-    settings = stored_settings(result.settings, provenance.warmup_days)
-    key = {
-        "symbol": result.symbol,
-        "strategy": result.strategy.name,
-        "start_date": result.window.start,
-        "end_date": result.window.end,
-        "source": provenance.source,
-        "data_version": provenance.data_versions[result.symbol],
-        "code_version": provenance.code_versions[result.strategy.name],
-        "universe_version": provenance.universe_version,
-    }
+def _row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any]:
+    result = one.result
+    key = spec.natural_key(result.symbol, result.strategy, one.data_version)
     return {
-        "id": str(backtest_id(**key, parameters=parameters, settings=settings)),
+        "id": one.identifier,
         **key,
-        "parameters": json_text(parameters),
-        "settings": json_text(settings),
+        "parameters": json_text(key["parameters"]),
+        "settings": json_text(key["settings"]),
         "first_session": result.first_session,
         "last_session": result.last_session,
         "data_points": len(result.dates),
@@ -101,9 +63,10 @@ def _row(result: BacktestResult, provenance: Provenance) -> dict[str, Any]:
         "bars_per_year": result.settings.bars_per_year,
         "gauntlet_version": gauntlet_version(),
         "row_version": row_version(),
-        "run_id": provenance.run_id,
+        "run_id": spec.run_id,
+        "part": part,
         "undefined": json_text(result.undefined),
-        "seeds": json_text(seeds_of(parameters)),
+        "seeds": json_text(seeds_of(key["parameters"])),
         **result.metrics,
     }
 

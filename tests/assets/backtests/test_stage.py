@@ -1,18 +1,14 @@
 """How the step works through its symbols: once each, in batches, on one process or several."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 import pytest
 
-import resources.price_store.history_loader
-from assets.backtests.stage import in_batches
+import assets.backtests.stage
 from engine.backtest import VectorBTEngine
-from engine.results import BacktestResult
 from engine.workers import Workers
 from strategies.registry import registered_strategies
 from tests.project import START, SYMBOLS, Project
@@ -20,62 +16,17 @@ from tests.project import START, SYMBOLS, Project
 ALL = ["prices", *(f"backtests/{name}" for name in registered_strategies()), "backtest_summaries"]
 
 
-@dataclass
-class _Result:
-    symbol: str
-
-
-def _in_batches(symbols: str, *batches: str) -> list[str]:
-    results = cast("Iterator[BacktestResult]", iter([_Result(symbol) for symbol in symbols]))
-    found = in_batches(results, [list(batch) for batch in batches])
-    return ["".join(result.symbol for result in batch) for batch in found]
-
-
-@pytest.mark.parametrize(
-    ("symbols", "batches", "found"),
-    [
-        ("AABBCC", ("AB", "C"), ["AABB", "CC"]),
-        ("CC", ("AB", "C"), ["", "CC"]),
-        ("AA", ("AB", "C", "D"), ["AA", "", ""]),
-        ("AD", ("A", "B", "C", "D"), ["A", "", "", "D"]),
-        ("", ("AB", "C"), ["", ""]),
-        ("", (), []),
-    ],
-)
-def test_each_batch_has_its_results_and_one_without_any_has_none(
-    symbols: str, batches: tuple[str, ...], found: list[str]
-):
-    assert _in_batches(symbols, *batches) == found
-
-
-def test_no_more_is_computed_than_the_first_result_of_the_next_batch():
-    computed: list[str] = []
-
-    def results() -> Iterator[BacktestResult]:
-        for symbol in "AABBCC":
-            computed.append(symbol)
-            yield cast("BacktestResult", _Result(symbol))
-
-    batches = in_batches(results(), ["A", "B", "C"])
-    next(batches)
-    assert computed == ["A", "A", "B"]
-    next(batches)
-    assert computed == ["A", "A", "B", "B", "C"]
-    assert len(list(batches)) == 1
-    assert computed == list("AABBCC")
-
-
 def _config(**settings: Any) -> dict[str, Any]:
     return {"resources": {"run_settings": {"config": settings}}}
 
 
-def test_prices_are_loaded_once_for_all_strategies_and_the_engine_is_called_once(
+def test_prices_are_loaded_once_and_the_engine_is_called_once_per_batch(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     assert project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices"]).success
     loads: Counter[str] = Counter()
-    calls: list[int] = []
-    load, run = resources.price_store.history_loader.load_histories, VectorBTEngine.run_batches
+    calls: list[tuple[int, int]] = []
+    load, run = assets.backtests.stage.load_histories, VectorBTEngine.run_batches
 
     def counted_load(*args: Any) -> Any:
         for symbol, loaded in load(*args):
@@ -84,25 +35,27 @@ def test_prices_are_loaded_once_for_all_strategies_and_the_engine_is_called_once
 
     def counted_run(self: Any, histories: Any, strategies: Any, *rest: Any) -> Any:
         if rest[0].start == START:  # and not the probe, which has windows of its own
-            calls.append(len(strategies))
+            calls.append((len(histories), len(strategies)))
         return run(self, histories, strategies, *rest)
 
-    monkeypatch.setattr(resources.price_store.history_loader, "load_histories", counted_load)
+    monkeypatch.setattr(assets.backtests.stage, "load_histories", counted_load)
     monkeypatch.setattr(VectorBTEngine, "run_batches", counted_run)
     config = _config(universe_benchmark=False, batch_size=2)
     backtests = ALL[1:-1]
     result = project.run((SYMBOLS[0], SYMBOLS[4]), selection=backtests, run_config=config)
     assert result.success, project.why(result)
     assert loads == dict.fromkeys(SYMBOLS[:5], 1)
-    assert calls == [len(registered_strategies())]
+    strategies = len(registered_strategies())
+    assert calls == [(2, strategies), (2, strategies), (1, strategies)]
 
 
-def _tables(project: Project, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _tables(project: Project, run_id: str) -> list[pl.DataFrame]:
     files = project.resource("backtest_files")
-    parts = [files.read_part(run_id, part) for part in files.parts(run_id)]
-    results = pl.concat([part.results for part in parts]).drop("run_id")
-    trades = pl.concat([part.trades for part in parts])
-    return results, trades, files.equity([run_id]).drop("run_id")
+    parts = files.parts(run_id)
+    read = [files.read_part(run_id, part) for part in parts]
+    results = pl.concat([part.results for part in read]).drop("run_id", "part")
+    equity = pl.concat(files.equity_parts([(run_id, part) for part in parts]))
+    return [results, pl.concat([part.trades for part in read]), equity]
 
 
 def test_workers_and_batches_change_no_byte_of_what_is_made(

@@ -18,8 +18,8 @@ from resources.price_store.parquet import CorruptBarsError, encode, label_of
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import NoStoredBarsError, PriceStore
 from resources.run_artifacts.backtest_files import BacktestFiles
-from resources.run_artifacts.backtest_tables import Provenance, tables_of
 from tests.project import SYMBOLS, Project
+from tests.resources.batches import Provenance, tables_of
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
 DAYS = (BARS["date"][0], BARS["date"][-1])
@@ -117,9 +117,14 @@ def test_the_parts_that_another_process_has_written_since_are_seen(bucket: str):
     files.write("run", 0, tables_of([], Provenance("run", "files", 365, {}, {})))
     assert files.parts("run") == [0]
     folder = f"{bucket}/backtests/run"
-    for name in ("equity", "trades", "results"):
-        data = _another_process().cat_file(f"{folder}/{name}-00000.parquet")
-        _another_process().pipe_file(f"{folder}/{name}-00001.parquet", data)
+    for name in (
+        "equity-{}.parquet",
+        "trades-{}.parquet",
+        "results-{}.parquet",
+        "manifest-{}.json",
+    ):
+        data = _another_process().cat_file(f"{folder}/{name.format('00000')}")
+        _another_process().pipe_file(f"{folder}/{name.format('00001')}", data)
     assert files.read_part("run", 1).results.is_empty()
     assert files.parts("run") == [0, 1]
 

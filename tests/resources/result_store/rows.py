@@ -41,6 +41,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "gauntlet_version": "0.1.0",
         "row_version": "row-1",
         "run_id": "run-1",
+        "part": 0,
         "undefined": {},
         "seeds": {},
     }

@@ -68,7 +68,7 @@ def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersiste
 def test_run_universe_reasons_and_seeds_may_be_left_out(
     manager: BacktestPersistenceManager,
 ) -> None:
-    optional = {"run_id", "universe_version", "undefined", "seeds"}
+    optional = {"run_id", "part", "universe_version", "undefined", "seeds"}
     row = {name: value for name, value in result().items() if name not in optional}
     found = manager.get_backtest_by_id(manager.save_backtest_result(row), with_trades=False)
     assert found is not None

@@ -1,6 +1,6 @@
 """The files of a run's backtests: what a run wrote is found, and nothing else is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import polars as pl
 import pytest
 
 from engine.backtest import VectorBTEngine
-from resources.run_artifacts.backtest_files import BacktestFiles, OutdatedBacktestsError
-from resources.run_artifacts.backtest_tables import (
-    EQUITY_SCHEMA,
-    BacktestTables,
-    Provenance,
-    tables_of,
+from resources.run_artifacts.backtest_files import (
+    BacktestFiles,
+    DamagedBacktestsError,
+    OutdatedBacktestsError,
 )
+from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
 from strategies.sma_cross import SmaCross
-from tests.resources.batches import HISTORIES, WINDOW
+from tests.resources.batches import HISTORIES, WINDOW, Provenance, tables_of
 
 BUCKET = "memory://backtest-files"
 
@@ -71,17 +69,39 @@ def test_what_is_written_is_read_back_a_part_at_a_time(
     assert files.read_part("run", 0).equity.equals(EQUITY_SCHEMA.to_frame())
 
 
-def test_curves_of_several_runs_are_told_apart_by_their_run(
+def test_the_curves_of_chosen_parts_are_read(
     files: BacktestFiles, first: BacktestTables, second: BacktestTables
 ):
     files.write("run-1", 0, first)
     files.write("run-1", 1, second)
     files.write("run-2", 0, second)
-    curves = files.equity(["run-1", "run-2"])
-    assert curves.schema == {**EQUITY_SCHEMA, "run_id": pl.String()}
-    own = {run: curves.filter(run_id=run).drop("run_id") for run in ("run-1", "run-2")}
-    assert own["run-1"].equals(pl.concat([first.equity, second.equity]))
-    assert own["run-2"].equals(second.equity)
+    read = list(files.equity_parts([("run-2", 0), ("run-1", 0)]))
+    assert [one.schema for one in read] == [EQUITY_SCHEMA] * 2
+    assert read[0].equals(second.equity)
+    assert read[1].equals(first.equity)
+
+
+def _flip(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("name", ["results", "trades", "equity"])
+@pytest.mark.parametrize("spoil", [_flip, lambda content: content[:-1], lambda _: b""])
+def test_a_file_that_is_not_what_was_written_is_refused(
+    tmp_path: Path, first: BacktestTables, name: str, spoil: Callable[[bytes], bytes]
+):
+    files = BacktestFiles(root=str(tmp_path))
+    files.write("run", 0, first)
+    files.verify("run", 0)
+    path = tmp_path / "run" / f"{name}-00000.parquet"
+    path.write_bytes(spoil(path.read_bytes()))
+    told = f"The {name} of part 0 of run run are not what was written"
+    with pytest.raises(DamagedBacktestsError, match=told):
+        files.verify("run", 0)
+    curves = files.equity_parts([("run", 0)])
+    with pytest.raises(DamagedBacktestsError, match=told):
+        _ = next(curves) if name == "equity" else files.read_part("run", 0)
 
 
 def test_a_run_sees_no_other_run_not_even_one_whose_name_begins_alike(
@@ -93,18 +113,18 @@ def test_a_run_sees_no_other_run_not_even_one_whose_name_begins_alike(
     assert _same(files.read_part("run-1", 0), first)
 
 
-def test_a_run_that_wrote_nothing_has_no_parts_and_an_empty_frame_of_curves(files: BacktestFiles):
+def test_a_run_that_wrote_nothing_has_no_parts(files: BacktestFiles):
     assert files.parts("unknown") == []
-    for curves in (files.equity([]), files.equity(["unknown"])):
-        assert curves.is_empty()
-        assert curves.schema == {**EQUITY_SCHEMA, "run_id": pl.String()}
+    with pytest.raises(FileNotFoundError):
+        files.verify("unknown", 0)
 
 
 def test_an_empty_part_is_a_part(files: BacktestFiles):
     files.write("run", 0, _tables())
     assert files.parts("run") == [0]
     assert _same(files.read_part("run", 0), _tables())
-    assert files.equity(["run"]).schema == {**EQUITY_SCHEMA, "run_id": pl.String()}
+    (curves,) = files.equity_parts([("run", 0)])
+    assert curves.equals(EQUITY_SCHEMA.to_frame())
 
 
 def test_parts_come_in_the_order_of_their_numbers(files: BacktestFiles, second: BacktestTables):
@@ -122,7 +142,8 @@ def test_writing_a_part_again_replaces_it_and_leaves_the_others(
     assert files.parts("run") == [0, 1]
     assert _same(files.read_part("run", 0), second)
     assert _same(files.read_part("run", 1), first)
-    assert files.equity(["run"]).height == second.equity.height + first.equity.height
+    heights = [one.height for one in files.equity_parts([("run", 0), ("run", 1)])]
+    assert heights == [second.equity.height, first.equity.height]
 
 
 def test_a_part_whose_results_were_not_written_is_not_there(
@@ -136,7 +157,6 @@ def test_a_part_whose_results_were_not_written_is_not_there(
     with pytest.raises(MemoryError):
         files.write("run", 0, BacktestTables(results, first.trades, first.equity))
     assert files.parts("run") == []
-    assert files.equity(["run"]).is_empty()
 
 
 @pytest.mark.parametrize("lost", ["equity", "trades"])
@@ -154,10 +174,10 @@ def test_an_attempt_that_fails_midway_never_mixes_with_the_one_before(
     assert [path.name for path in (tmp_path / "run").glob(".*")] == []
 
 
-def test_files_that_are_no_results_are_no_parts(tmp_path: Path, first: BacktestTables):
+def test_files_that_are_no_manifests_are_no_parts(tmp_path: Path, first: BacktestTables):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
-    for name in (".results-00001.parquet.ab.tmp", "results-x.parquet", "results-00002.csv"):
+    for name in (".manifest-00001.json.ab.tmp", "manifest-x.json", "manifest-00002.csv"):
         (tmp_path / "run" / name).touch()
     assert files.parts("run") == [0]
 
@@ -169,7 +189,7 @@ def test_a_root_is_never_taken_for_a_pattern(
     odd = BacktestFiles(root=f"{files.root}/{name}")
     odd.write("run", 0, first)
     assert odd.parts("run") == [0]
-    assert odd.equity(["run"]).height == first.equity.height
+    assert _same(odd.read_part("run", 0), first)
 
 
 def test_old_runs_are_those_that_wrote_nothing_since_and_nothing_else_is_one(
@@ -195,4 +215,3 @@ def test_a_part_of_a_version_that_measured_less_is_refused_with_what_to_do(
     files.write("run-1", 0, older)
     with pytest.raises(OutdatedBacktestsError, match=r"run-1 .* materialize backtests again"):
         files.read_part("run-1", 0)
-    assert files.equity(["run-1"]).height == first.equity.height

@@ -31,16 +31,14 @@ from resources.result_store.frame_schemas import (
 from resources.run_artifacts.backtest_tables import (
     EQUITY_SCHEMA,
     BacktestTables,
-    Provenance,
     seeds_of,
-    tables_of,
 )
 from resources.run_artifacts.row_version import row_version
 from strategies.base import Strategy
 from strategies.ema_cross import EmaCross
 from strategies.registry import get_strategy, registered_strategies
 from strategies.sma_cross import SmaCross
-from tests.resources.batches import HISTORIES, WINDOW
+from tests.resources.batches import HISTORIES, WINDOW, Provenance, tables_of
 
 PROVENANCE = Provenance(
     run_id="run-1",
@@ -157,7 +155,7 @@ def test_the_curves_are_the_engine_s_bar_by_bar():
 def test_a_row_says_what_it_takes_to_make_it_again():
     strategy, terms = SmaCross(5, 50), BacktestSettings(fees=0.002, execution="same_close")
     [result] = _results(HISTORIES[3:4], strategy, terms=terms)
-    row = tables_of([result], PROVENANCE).results.row(0, named=True)
+    row = tables_of([result], PROVENANCE, part=3).results.row(0, named=True)
     stored = json.loads(row["settings"])
     assert (stored.pop("price_basis"), stored.pop("warmup_days")) == ("adjusted", 365)
     again = get_strategy(row["strategy"]).from_mapping(json.loads(row["parameters"]))
@@ -177,6 +175,7 @@ def test_a_row_says_what_it_takes_to_make_it_again():
         "universe_version": None,
         "seeds": "{}",
         "run_id": "run-1",
+        "part": 3,
         "row_version": row_version(),
     }
     assert {name: row[name] for name in described} == described

@@ -1,7 +1,7 @@
-"""What is known is not computed again, and what is not the same is: real runs, tested each way."""
+"""A stored result is not computed again, and what is not the same is: real runs, each way."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,12 +10,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 import assets.backtests.stage
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
-from research.audit.stage_profile import BacktestsProfile, CachedResults, RuleFindings
+from research.audit.stage_profile import BacktestsProfile, CachedResults
+from research.runner import CACHED_SAMPLE
 from resources.market_data.sources.synthetic import SyntheticSource
+from resources.result_store.frame_schemas import BACKTESTS as ROWS
+from resources.result_store.frame_schemas import TRADES
 from resources.result_store.run_records import recorded_profile
 from strategies.base import Strategy
 from tests.project import END, SYMBOLS, Project
@@ -23,8 +27,9 @@ from tests.project import END, SYMBOLS, Project
 FEW = SYMBOLS[:3]
 RANGE = (FEW[0], FEW[-1])
 BACKTESTS = ["backtests/macd", "backtests/rsi"]
-UNCHECKED = dg.AssetSelection.from_coercible(BACKTESTS).without_checks()
-DEEP = [*BACKTESTS, "backtest_summaries"]
+SAVED = dg.AssetSelection.from_coercible([*BACKTESTS, "backtest_summaries"])
+UNCHECKED = SAVED.without_checks()
+OF_RUN = ["run_id", "part"]
 
 
 @dataclass(frozen=True)
@@ -42,17 +47,17 @@ class Ran:
         return profile
 
     @property
-    def cached(self) -> CachedResults:
+    def counts(self) -> CachedResults:
         assert self.profile.cached_results is not None
         return self.profile.cached_results
 
     @property
-    def known(self) -> Mapping[str, int]:
-        return self.cached.hits_by_strategy
+    def cached(self) -> dict[str, int]:
+        return dict(self.counts.hits_by_strategy)
 
     @property
-    def computed(self) -> Mapping[str, int]:
-        return self.cached.misses_by_strategy
+    def computed(self) -> dict[str, int]:
+        return dict(self.counts.misses_by_strategy)
 
     @property
     def logs(self) -> list[str]:
@@ -60,13 +65,17 @@ class Ran:
         return [str(entry.user_message) for entry in logs]
 
     @property
-    def tables(self) -> list[pl.DataFrame]:
+    def rows(self) -> pl.DataFrame:
         files, run_id = self.project.resource("backtest_files"), self.result.run_id
-        parts = [files.read_part(run_id, part) for part in files.parts(run_id)]
-        results = pl.concat([part.results for part in parts])
-        assert set(results["run_id"]) <= {run_id}
-        trades = pl.concat([part.trades for part in parts])
-        return [results.drop("run_id"), trades, files.equity([run_id]).drop("run_id")]
+        return pl.concat([files.read_part(run_id, part).results for part in files.parts(run_id)])
+
+    @property
+    def curves(self) -> pl.DataFrame:
+        """Trades and equity of the rows, from the files that the rows name."""
+        files, places = self.project.resource("backtest_files"), self.rows.select(OF_RUN).unique()
+        equity = pl.concat(files.equity_parts(places.rows()))
+        mine = equity.join(self.rows, left_on="backtest_id", right_on="id", how="semi")
+        return mine.sort("backtest_id", "date")
 
     @property
     def partitions(self) -> dict[tuple[str, str], tuple[Any, ...]]:
@@ -95,50 +104,65 @@ def _run(
 
 @pytest.fixture
 def cold(project: Project) -> Ran:
-    """Lend the first run of some backtests: nothing of it was known."""
+    """Lend the first run of some backtests: nothing of it was stored."""
     assert project.run(RANGE, selection=["prices"]).success
     ran = _run(project)
-    assert (ran.known, ran.computed) == ({}, {"macd": 3, "rsi": 3})
+    assert (ran.cached, ran.computed) == ({}, {"macd": 3, "rsi": 3})
     return ran
+
+
+def _same(one: Ran, other: Ran) -> bool:
+    """Whether two runs have the same results to the bit, curves and trades included."""
+    rows = [ran.rows.drop(OF_RUN).equals(other.rows.drop(OF_RUN)) for ran in (one,)]
+    return all(rows) and one.curves.equals(other.curves) and one.partitions == other.partitions
 
 
 def _stored(project: Project) -> list[dict[str, Any]]:
     rows = [row for symbol in FEW for row in project.manager.get_backtests_by_symbol(symbol)]
     found = [project.manager.get_backtest_by_id(row["id"]) or {} for row in rows]
-    ignored = {"run_id", "updated_at"}
+    ignored = {*OF_RUN, "updated_at"}
     plain = [{name: one[name] for name in one if name not in ignored} for one in found]
     return sorted(plain, key=lambda one: one["id"])
 
 
-def test_a_known_result_is_what_a_computation_would_give_to_the_last_byte(
-    cold: Ran, monkeypatch: pytest.MonkeyPatch
-):
-    project = cold.project
-    forced = _run(project, selection=DEEP, force=True)
-    rows = _stored(project)
-    with monkeypatch.context() as without_engine:
-        without_engine.setattr(VectorBTEngine, "run_batches", None)
-        known = _run(project, selection=DEEP)
-    assert (known.known, known.computed) == ({"macd": 3, "rsi": 3}, {})
-    assert (forced.known, forced.computed) == ({}, {"macd": 3, "rsi": 3})
+def test_a_cached_result_is_what_computing_it_gives_to_the_bit(cold: Ran):
+    project, rows = cold.project, _stored(cold.project)
+    cached = _run(project)
+    assert (cached.cached, cached.computed) == ({"macd": 3, "rsi": 3}, {})
+    assert _same(cached, cold)
+    assert set(cached.rows["run_id"]) == {cold.result.run_id}
+    forced = _run(project, ignore_cache=True)
+    assert (forced.cached, forced.computed) == ({}, {"macd": 3, "rsi": 3})
+    assert _same(forced, cold)
+    assert len(forced.partitions) == 6
     assert _stored(project) == rows
-    assert {row["run_id"] for row in project.manager.get_backtests_by_symbol("S00")} == {
-        known.result.run_id
-    }
-    for ran in (known, forced):
-        assert ran.partitions == cold.partitions
-        assert len(ran.partitions) == 6
-        for one, other in zip(ran.tables, cold.tables, strict=True):
-            assert one.equals(other)
-            assert one.schema == other.schema
 
 
-def test_a_run_says_what_was_known(cold: Ran):
-    known = _run(cold.project, selection=BACKTESTS)
-    assert any("; 6 of 6 from cache" in line for line in known.logs)
+def test_a_cached_run_has_its_results_though_it_computed_none(cold: Ran):
+    cached = _run(cold.project)
+    for ran in (cached, cold):
+        members = cold.project.manager.get_backtests_by_run(ran.result.run_id)
+        assert set(members["id"]) == set(cold.rows["id"])
+
+
+def test_only_a_sample_of_cached_results_is_computed(cold: Ran, monkeypatch: pytest.MonkeyPatch):
+    computed: list[str] = []
+    run = VectorBTEngine.run_batches
+
+    def watched(self: Any, histories: Any, *rest: Any) -> Any:
+        computed.extend(one.symbol for one in histories)
+        return run(self, histories, *rest)
+
+    monkeypatch.setattr(VectorBTEngine, "run_batches", watched)
+    assert _run(cold.project).computed == {}
+    assert computed == list(FEW[:CACHED_SAMPLE])
+
+
+def test_a_run_logs_and_checks_what_was_cached(cold: Ran):
+    cached = _run(cold.project, selection=BACKTESTS)
+    assert any("; 6 of 6 from cache" in line for line in cached.logs)
     assert any("; 0 of 6 from cache" in line for line in cold.logs)
-    assert (known.cached.hits, known.cached.misses) == (6, 0)
-    check = cold.project.checks(known.result)["backtests/rsi", "cached_results_are_intact"]
+    check = cold.project.checks(cached.result)["backtests/rsi", "cached_results_are_intact"]
     assert check.passed
     assert (check.metadata["hits"].value, check.metadata["misses"].value) == (3, 0)
     assert check.metadata["hit_rate"].value == 1.0
@@ -154,10 +178,19 @@ def test_a_changed_strategy_is_computed_again_and_no_other(
     with monkeypatch.context() as edited:
         edited.setattr(assets.backtests.stage, "code_version", changed)
         after = _run(cold.project)
-    assert (after.known, after.computed) == ({"macd": 3}, {"rsi": 3})
-    versions = dict(after.tables[0].select("strategy", "code_version").iter_rows())
+    assert (after.cached, after.computed) == ({"macd": 3}, {"rsi": 3})
+    versions = dict(after.rows.select("strategy", "code_version").iter_rows())
     assert versions["rsi"].endswith("changed")
     assert _run(cold.project).computed == {}
+
+
+def test_rows_made_by_other_code_are_computed_again(cold: Ran, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as edited:
+        for module in ("result_archive", "backtest_tables"):
+            edited.setattr(f"resources.run_artifacts.{module}.row_version", lambda: "edited")
+        after = _run(cold.project)
+        assert after.cached == {}
+        assert set(after.rows["row_version"]) == {"edited"}
 
 
 def _revise(project: Project, symbol: str, day: date) -> None:
@@ -173,17 +206,15 @@ def _revise(project: Project, symbol: str, day: date) -> None:
 def test_one_changed_bar_has_its_own_symbol_computed_again(cold: Ran):
     _revise(cold.project, "S01", date(2022, 9, 15))
     after = _run(cold.project)
-    assert (after.known, after.computed) == ({"macd": 2, "rsi": 2}, {"macd": 1, "rsi": 1})
-    forced = _run(cold.project, force=True)
-    for one, other, old in zip(after.tables, forced.tables, cold.tables, strict=True):
-        assert one.equals(other)
-        assert not one.equals(old)
+    assert (after.cached, after.computed) == ({"macd": 2, "rsi": 2}, {"macd": 1, "rsi": 1})
+    assert _same(after, _run(cold.project, ignore_cache=True))
+    assert not _same(after, cold)
 
 
 def test_a_changed_bar_outside_of_the_days_that_are_looked_at_changes_nothing(cold: Ran):
     short: dict[str, Any] = {"warmup_days": 60}
     first = _run(cold.project, **short)
-    assert first.known == {}
+    assert first.cached == {}
     _revise(cold.project, "S01", date(2022, 1, 5))
     assert _run(cold.project, **short).computed == {}
     assert _run(cold.project).computed == {"macd": 1, "rsi": 1}
@@ -215,7 +246,7 @@ def test_what_only_changes_how_the_work_is_done_changes_nothing(cold: Ran):
 
 def test_another_parameter_has_its_strategy_computed_again(cold: Ran):
     after = _run(cold.project, parameters={"rsi": {"period": 7}})
-    assert (after.known, after.computed) == ({"macd": 3}, {"rsi": 3})
+    assert (after.cached, after.computed) == ({"macd": 3}, {"rsi": 3})
     spelled_out = {"rsi": {"period": 14}}
     assert _run(cold.project, parameters=spelled_out).computed == {}
 
@@ -226,24 +257,21 @@ def test_another_universe_has_all_computed_again(project: Project):
     assert _run(project, "S05").computed == {}
     _revise(project, "S10", date(2022, 9, 15))
     after = _run(project, "S05")
-    assert after.known == {}
-    assert after.tables[0].equals(_run(project, "S05", force=True).tables[0])
+    assert after.cached == {}
+    assert _same(after, _run(project, "S05", ignore_cache=True))
     again = _run(project, "S05")
     assert again.computed == {}
-    assert again.tables[0]["universe_version"].null_count() == 0
-    assert _run(project, "S05", universe_benchmark=False).known == {}
+    assert again.rows["universe_version"].null_count() == 0
+    assert _run(project, "S05", universe_benchmark=False).cached == {}
 
 
-def test_known_and_computed_results_stand_in_one_order(cold: Ran, monkeypatch: pytest.MonkeyPatch):
+def test_cached_and_computed_results_stand_in_one_order(cold: Ran):
     project, some = cold.project, (SYMBOLS[0], SYMBOLS[6])
     assert project.run(some, selection=["prices"]).success
     _run(project, "S05", parameters={"rsi": {"period": 7}})
     mixed = _run(project, some, batch_size=3)
-    assert (mixed.known, mixed.computed) == ({"macd": 4, "rsi": 3}, {"macd": 3, "rsi": 4})
-    forced = _run(project, some, batch_size=3, force=True)
-    assert mixed.partitions == forced.partitions
-    for one, other in zip(mixed.tables, forced.tables, strict=True):
-        assert one.equals(other)
+    assert (mixed.cached, mixed.computed) == ({"macd": 4, "rsi": 3}, {"macd": 3, "rsi": 4})
+    assert _same(mixed, _run(project, some, batch_size=3, ignore_cache=True))
 
 
 def _flipped(path: Path) -> None:
@@ -257,23 +285,22 @@ def _truncated(path: Path) -> None:
 
 
 def _of_another_part(path: Path) -> None:
-    shutil.copy(path.with_name("results-00000.parquet"), path)
+    shutil.copy(path.with_name(path.name.replace("00001", "00000")), path)
 
 
 @pytest.mark.parametrize("name", ["results-00001", "trades-00001", "equity-00001"])
 @pytest.mark.parametrize("spoil", [_flipped, _truncated, _of_another_part])
-def test_a_damaged_entry_is_computed_again_and_said_so(
+def test_a_damaged_file_has_its_results_computed_again_and_a_warning(
     project: Project, name: str, spoil: Callable[[Path], None]
 ):
     assert project.run(RANGE, selection=["prices"]).success
     first = _run(project, batch_size=2)
+    expected = first.rows.drop(OF_RUN)
     folder = Path(project.resource("backtest_files").root) / first.result.run_id
-    expected = first.tables
     spoil(folder / f"{name}.parquet")
-    after = _run(project, selection=BACKTESTS, batch_size=2)
-    assert (after.known, after.computed) == ({"macd": 2, "rsi": 2}, {"macd": 1, "rsi": 1})
-    for one, other in zip(after.tables, expected, strict=True):
-        assert one.equals(other)
+    after = _run(project, selection=SAVED, batch_size=2)
+    assert (after.cached, after.computed) == ({"macd": 2, "rsi": 2}, {"macd": 1, "rsi": 1})
+    assert after.rows.drop(OF_RUN).equals(expected)
     said = f"the files of part 1 of run {first.result.run_id} are not what was written: 2 results"
     assert any(said in line for line in after.logs)
     check = project.checks(after.result)["backtests/rsi", "cached_results_are_intact"]
@@ -282,58 +309,86 @@ def test_a_damaged_entry_is_computed_again_and_said_so(
     assert _run(project, batch_size=2).computed == {}
 
 
-def test_results_whose_run_was_removed_are_computed_again(cold: Ran):
+def _execute(project: Project, statement: sa.Executable) -> None:
+    with project.manager.engine.begin() as connection:
+        connection.execute(statement)
+
+
+def _wrong_number(project: Project) -> None:
+    """Change a stored metric of the first symbol, which is among the sample."""
+    of_first = (ROWS.c.symbol == "S00") & (ROWS.c.strategy == "rsi")
+    _execute(project, sa.update(ROWS).where(of_first).values(sharpe_ratio=26.0))
+
+
+def _lost_trade(project: Project) -> None:
+    """Delete a stored trade of the last symbol, which is not."""
+    of_last = sa.select(ROWS.c.id).where((ROWS.c.symbol == "S02") & (ROWS.c.strategy == "rsi"))
+    last = TRADES.c.backtest_id.in_(of_last) & (TRADES.c.trade_no == 1)
+    _execute(project, sa.delete(TRADES).where(last))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "warning"),
+    [
+        (_wrong_number, "1 stored results differ from what is computed"),
+        (_lost_trade, "1 stored results lack trades"),
+    ],
+)
+def test_a_damaged_row_is_computed_again_and_replaced(
+    cold: Ran, spoil: Callable[[Project], None], warning: str
+):
+    project, rows = cold.project, _stored(cold.project)
+    spoil(project)
+    assert _stored(project) != rows
+    after = _run(project, selection=SAVED)
+    assert (after.cached, after.computed) == ({"macd": 3, "rsi": 2}, {"rsi": 1})
+    assert any(warning in line for line in after.logs)
+    assert not project.checks(after.result)["backtests/rsi", "cached_results_are_intact"].passed
+    assert _stored(project) == rows
+    assert _run(project).computed == {}
+
+
+def test_a_deleted_row_is_computed_again(cold: Ran):
+    rows = cold.project.manager.get_backtests_by_symbol("S01")
+    (identifier,) = (row["id"] for row in rows if row["strategy"] == "rsi")
+    assert cold.project.manager.delete_backtest(identifier)
+    after = _run(cold.project)
+    assert (after.computed, after.counts.damaged) == ({"rsi": 1}, 0)
+
+
+def test_results_whose_files_were_removed_are_computed_again(cold: Ran):
     folder = Path(cold.project.resource("backtest_files").root) / cold.result.run_id
-    expected = cold.tables
+    expected = cold.rows.drop(OF_RUN)
     shutil.rmtree(folder)
     after = _run(cold.project)
-    assert after.known == {}
-    assert after.cached.damaged == 0
-    assert any("6 results are gone with the files of run" in line for line in after.logs)
-    assert after.tables[0].equals(expected[0])
+    assert after.cached == {}
+    assert after.counts.damaged == 0
+    assert any("are gone: 6 results are computed again" in line for line in after.logs)
+    assert after.rows.drop(OF_RUN).equals(expected)
 
 
-def test_a_cache_that_is_no_cache_is_put_aside_and_the_next_run_has_one_again(cold: Ran):
-    path = Path(cold.project.resource("result_cache").root) / "results.sqlite"
-    path.write_bytes(b"this is no database" * 1000)
-    after = _run(cold.project)
-    assert after.known == {}
-    assert any("results.sqlite can't be used" in line for line in after.logs)
-    assert _run(cold.project).known == {}
-    assert _run(cold.project).computed == {}
-
-
-def test_what_was_computed_by_force_is_known_afterwards(cold: Ran):
+def test_what_was_computed_without_the_cache_is_cached_afterwards(cold: Ran):
     shutil.rmtree(Path(cold.project.resource("backtest_files").root) / cold.result.run_id)
-    forced = _run(cold.project, force=True)
-    assert forced.cached.ignored
-    assert any("0 of 6 from cache (ignored)" in line for line in forced.logs)
+    forced = _run(cold.project, ignore_cache=True)
+    assert forced.counts.ignored
     assert _run(cold.project).computed == {}
 
 
 def test_a_run_that_computed_nothing_is_judged_by_what_was_measured(project: Project):
     some = (SYMBOLS[0], SYMBOLS[6])
     assert project.run(some, selection=["prices"]).success
-    first = _run(project, some, selection=BACKTESTS)
-    again = _run(project, some, selection=BACKTESTS)
-    assert again.profile.integrity == first.profile.integrity
-    measured = first.profile.scaling
-    assert measured is not None
-    known = measured.model_copy(update={"measured_by": first.result.run_id})
-    assert again.profile.scaling == known
+    first = _run(project, some, selection=SAVED)
+    again = _run(project, some, selection=SAVED)
+    assert first.profile.scaling is not None
+    assert again.profile.scaling == first.profile.scaling.model_copy(
+        update={"measured_by": first.result.run_id}
+    )
+    looked = again.profile.integrity.look_ahead
+    assert {name: one.symbols for name, one in looked.items()} == {
+        "macd": CACHED_SAMPLE,
+        "rsi": CACHED_SAMPLE,
+    }
     check = project.checks(again.result)["backtests/rsi", "scaling_below_threshold"]
     assert check.metadata["measured_by_run"].value == first.result.run_id
-
-
-def test_a_known_result_that_nobody_looked_at_closely_is_looked_at(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
-    some = (SYMBOLS[0], SYMBOLS[6])
-    assert project.run(some, selection=["prices"]).success
-    _run(project, some)
-    alone = _run(project, "S06", selection=BACKTESTS)
-    assert alone.computed == {}
-    looked = alone.profile.integrity.look_ahead
-    assert looked == dict.fromkeys(("macd", "rsi"), RuleFindings(symbols=1, offenders={}))
-    monkeypatch.setattr(VectorBTEngine, "run_batch", None)
-    assert _run(project, "S06").profile.integrity == alone.profile.integrity
+    third = _run(project, some)
+    assert third.profile.scaling == again.profile.scaling

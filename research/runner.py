@@ -1,0 +1,215 @@
+"""Runs the backtests of a run: looks up what is stored, computes the rest, audits, and keeps it.
+
+It knows no Dagster and no database. Assets, requests and notebooks use it alike; what it needs of
+the outside world is a function that loads bars and an archive of results.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from engine.backtest import VectorBTEngine
+from engine.failure import Failure
+from engine.history import History
+from research.audit.backtest_audit import BacktestAudit
+from research.run_spec import IdentifiedResult, RunSpec
+from strategies.base import Strategy
+from strategies.indicator_cache import CacheStats
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CACHED_SAMPLE = 2
+"""Symbols whose stored results are computed again and compared: a store that is believed unseen
+would hide a fault for ever, and two symbols cost a hundredth of a universe."""
+
+Backtest = tuple[str, Strategy]
+"""A symbol, and a strategy with its parameters."""
+
+
+class Loaded(Protocol):
+    """A symbol's history, and the version of the bars that it was made of."""
+
+    @property
+    def history(self) -> History:
+        """Bars up to the window's end, warm-up included."""
+        ...
+
+    @property
+    def data_version(self) -> str:
+        """Content hash of the bars."""
+        ...
+
+
+Spec = TypeVar("Spec")
+"""Which history of a symbol is wanted; the runner hands it on unseen."""
+
+
+class Archive(Protocol):
+    """Where results are looked up by their identifiers, and kept."""
+
+    def find(self, identifiers: Sequence[str]) -> "pl.DataFrame":
+        """Return the rows of the stored results that may be used again."""
+        ...
+
+    def differing(
+        self, computed: Sequence[IdentifiedResult], stored: "pl.DataFrame"
+    ) -> Sequence[str]:
+        """Return the identifiers of the results that are stored otherwise than computed."""
+        ...
+
+    def write(
+        self,
+        part: int,
+        computed: Sequence[IdentifiedResult],
+        stored: "pl.DataFrame",
+        order: Sequence[str],
+    ) -> "pl.DataFrame":
+        """Keep a part of the run's results; return its rows in the order of the identifiers."""
+        ...
+
+
+@dataclass
+class BacktestRunner:
+    """Runs the strategies of a run on its symbols, a batch of symbols at a time.
+
+    Parameters
+    ----------
+    spec
+        What is run.
+    engine
+        With the settings of `spec`; whoever made it closes it.
+    archive
+        Where results are looked up and kept.
+    audit
+        Looks at results as they are computed.
+    sample
+        Called with the number of symbols just finished, to sample memory.
+
+    Attributes
+    ----------
+    failures
+        What failed, by symbol and strategy.
+    cached, computed
+        How many results came from the archive and from the engine, by strategy name.
+    differing
+        How many stored results were not what computing them again gave; they are replaced.
+    indicators
+        How often an indicator was shared between strategies.
+    """
+
+    spec: RunSpec
+    engine: VectorBTEngine
+    archive: Archive
+    audit: BacktestAudit = field(default_factory=BacktestAudit)
+    sample: Callable[[int], None] = lambda _: None
+    failures: list[Failure] = field(default_factory=list)
+    cached: Counter[str] = field(default_factory=Counter)
+    computed: Counter[str] = field(default_factory=Counter)
+    differing: int = 0
+    indicators: CacheStats = field(default_factory=CacheStats)
+    _compared: set[str] = field(default_factory=set)
+
+    def run(
+        self,
+        load: Callable[[Iterable[Spec]], Iterator[tuple[str, Loaded | Exception]]],
+        batches: Sequence[Sequence[Spec]],
+    ) -> Iterator["pl.DataFrame"]:
+        """Yield the rows of each batch, by symbol and then strategy, once they are kept.
+
+        Bars are taken from `load` as they are needed, and let go with their batch: memory does not
+        grow with the number of batches.
+
+        Parameters
+        ----------
+        load
+            Yields a symbol and its history per spec, in their order, or why it can't be loaded.
+        """
+        stream = load(chain.from_iterable(batches))
+        for part, batch in enumerate(batches):
+            yield self._run_batch(part, self._take(islice(stream, len(batch))))
+
+    def _take(self, stream: Iterable[tuple[str, Loaded | Exception]]) -> dict[str, Loaded]:
+        taken: dict[str, Loaded] = {}
+        for symbol, loaded in stream:
+            if isinstance(loaded, Exception):
+                self.failures.append(Failure.of(symbol, loaded))
+            else:
+                taken[symbol] = loaded
+        return taken
+
+    def _run_batch(self, part: int, loaded: Mapping[str, Loaded]) -> "pl.DataFrame":
+        planned: dict[Backtest, str] = {
+            (symbol, strategy): self.spec.identify(symbol, strategy, one.data_version)
+            for symbol, one in loaded.items()
+            for strategy in self.spec.strategies
+        }
+        stored = self.archive.find(list(planned.values()))
+        again = self._compare(stored, planned, loaded)
+        if again:
+            stored = stored.remove(stored["id"].is_in([one.identifier for one in again]))
+        there = {*stored["id"], *(one.identifier for one in again)}
+        missing = {symbol: self._missing(symbol, planned, there) for symbol in loaded}
+        computed = [*again, *self._compute(missing, planned, loaded)]
+        self.computed.update(one.result.strategy.name for one in computed)
+        self.cached.update(stored["strategy"])
+        if not computed:
+            self.sample(len(loaded))
+        return self.archive.write(part, computed, stored, list(planned.values()))
+
+    def _missing(
+        self, symbol: str, planned: Mapping[Backtest, str], there: set[str]
+    ) -> tuple[Strategy, ...]:
+        return tuple(one for one in self.spec.strategies if planned[symbol, one] not in there)
+
+    def _compute(
+        self,
+        missing: Mapping[str, tuple[Strategy, ...]],
+        planned: Mapping[Backtest, str],
+        loaded: Mapping[str, Loaded],
+    ) -> Iterator[IdentifiedResult]:
+        """Yield what has to be computed, and note what fails.
+
+        Symbols in a row that lack the same strategies go through the engine together: nothing is
+        stored of a new universe, and that is one call per batch.
+        """
+        for strategies, group in groupby(missing, key=missing.__getitem__):
+            if not strategies:
+                continue
+            histories = [loaded[symbol].history for symbol in group]
+            universe = self.spec.universe
+            for outcome in self.engine.run_batches(
+                histories, strategies, self.spec.window, universe
+            ):
+                self.failures += outcome.failures
+                self.indicators.add(outcome.indicators)
+                for result in outcome.results:
+                    one = loaded[result.symbol]
+                    self.audit.keep_history(one.history)
+                    self.audit.audit(result)
+                    identifier = planned[result.symbol, result.strategy]
+                    yield IdentifiedResult(identifier, one.data_version, result)
+                done = [*outcome.results, *outcome.failures]
+                self.sample(len({one.symbol for one in done}))
+
+    def _compare(
+        self, stored: "pl.DataFrame", planned: Mapping[Backtest, str], loaded: Mapping[str, Loaded]
+    ) -> list[IdentifiedResult]:
+        """Compute stored results of the first symbols again; return those that differ."""
+        there = set(stored["symbol"])
+        symbols = (symbol for symbol in loaded if symbol in there)
+        chosen = list(islice(symbols, CACHED_SAMPLE - len(self._compared)))
+        if not chosen:
+            return []
+        self._compared.update(chosen)
+        known = set(stored["id"])
+        sampled = {
+            symbol: tuple(one for one in self.spec.strategies if planned[symbol, one] in known)
+            for symbol in chosen
+        }
+        again = list(self._compute(sampled, planned, loaded))
+        differing = set(self.archive.differing(again, stored))
+        self.differing += len(differing)
+        return [one for one in again if one.identifier in differing]

@@ -1,0 +1,155 @@
+"""Where the runner looks results up and keeps them: the result store and the files of runs.
+
+`backtest_id` is derived from all that a result depends on, so a stored row of that identifier is
+the result: looked up, not computed again. It is used again while the code that made its row is
+today's, and its trades and curves are there as they were written.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import polars as pl
+
+from engine.code_version import refuse_changed_code
+from research.natural_key import json_text
+from research.run_spec import IdentifiedResult, RunSpec
+from resources.result_store.frame_schemas import JSON_COLUMNS, RESULTS_SCHEMA
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.reconciliation import intact
+from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
+from resources.run_artifacts.backtest_tables import BacktestTables, build_tables
+from resources.run_artifacts.row_version import row_version
+
+_NOTHING = RESULTS_SCHEMA.to_frame()
+
+
+@dataclass
+class ResultArchive:
+    """The results of one run, and those of earlier runs that it may use again.
+
+    Parameters
+    ----------
+    use_stored
+        False computes everything, whether or not it is stored.
+
+    Attributes
+    ----------
+    damaged
+        How many stored results could not be used: trades or curves are not what was written.
+    warnings
+        What was found damaged or missing, one sentence each.
+    """
+
+    spec: RunSpec
+    manager: BacktestPersistenceManager
+    files: BacktestFiles
+    use_stored: bool = True
+    damaged: int = 0
+    warnings: list[str] = field(default_factory=list)
+    _verified: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def find(self, identifiers: Sequence[str]) -> pl.DataFrame:
+        """Return the rows of the stored results that may be used again, with `RESULTS_SCHEMA`."""
+        if not self.use_stored:
+            return _NOTHING
+        stored = self.manager.get_backtests_by_ids(identifiers)
+        stored = stored.filter(row_version=row_version())
+        if stored.is_empty():
+            return stored
+        usable = self._with_files(self._with_trades(stored))
+        return usable.with_columns(
+            pl.Series(name, [_compact(text) for text in usable[name]], pl.String)
+            for name in JSON_COLUMNS
+        )
+
+    def differing(self, computed: Sequence[IdentifiedResult], stored: pl.DataFrame) -> list[str]:
+        """Return the identifiers of the results that are stored otherwise than computed."""
+        tables = build_tables(computed, self.spec, part=0)
+        trades = tables.results.select(backtest_id="id", trades="total_trades")
+        same = intact(tables.results, stored, trades)
+        found = tables.results.join(same, on="id", how="anti")["id"].to_list()
+        if found:
+            self.damaged += len(found)
+            self.warnings.append(f"{len(found)} stored results differ from what is computed")
+        return found
+
+    def write(
+        self,
+        part: int,
+        computed: Sequence[IdentifiedResult],
+        stored: pl.DataFrame,
+        order: Sequence[str],
+    ) -> pl.DataFrame:
+        """Keep a part of the run: rows of all results, trades and curves of the computed ones.
+
+        Raises
+        ------
+        CodeChangedError
+            When the code was edited while the run used it; nothing is kept.
+        """
+        refuse_changed_code(type(one) for one in self.spec.strategies)
+        tables = build_tables(computed, self.spec, part)
+        places = pl.DataFrame({"id": order}, {"id": pl.String}).with_row_index("_place")
+        rows = pl.concat([stored, tables.results]).join(places, on="id").sort("_place")
+        results = rows.drop("_place")
+        self.files.write(
+            self.spec.run_id, part, BacktestTables(results, tables.trades, tables.equity)
+        )
+        return results
+
+    def _with_trades(self, stored: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows whose trades are all in the store."""
+        counts = self.manager.count_trades(stored["id"].to_list())
+        counted = stored.join(counts, left_on="id", right_on="backtest_id", how="left")
+        complete = counted.filter(pl.col("total_trades") == pl.col("trades").fill_null(0))
+        if lost := stored.height - complete.height:
+            self.damaged += lost
+            self.warnings.append(f"{lost} stored results lack trades: they are computed again")
+        return complete.drop("trades")
+
+    def _with_files(self, stored: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows whose run still has their trades and curves, as they were written."""
+        counts: dict[tuple[str, int], int] = defaultdict(int)
+        for place in stored.select("run_id", "part").iter_rows():
+            counts[place] += 1
+        for place, count in counts.items():
+            if place not in self._verified:
+                self._verified[place] = self._verify(*place)
+            if fault := self._verified[place]:
+                run_id, part = place
+                self.damaged += count if fault != _GONE else 0
+                self.warnings.append(
+                    f"the files of part {part} of run {run_id} {fault}: {count} results are "
+                    "computed again"
+                )
+        good = [place for place in counts if not self._verified[place]]
+        if len(good) == len(counts):
+            return stored
+        kept = pl.DataFrame(good, stored.select("run_id", "part").schema, orient="row")
+        return stored.join(kept, on=["run_id", "part"], how="semi")
+
+    def _verify(self, run_id: str | None, part: int | None) -> str:
+        """Return what is wrong with the files of a part; "" for nothing."""
+        if run_id is None or part is None:
+            return _GONE
+        try:
+            self.files.verify(run_id, part)
+        except FileNotFoundError:
+            return _GONE
+        except DamagedBacktestsError:
+            return "are not what was written"
+        except OSError as error:
+            return f"can't be read ({error})"
+        return ""
+
+
+_GONE = "are gone"
+
+
+@lru_cache(maxsize=4096)
+def _compact(text: str) -> str:
+    """Return JSON as a computed row spells it; PostgreSQL puts spaces between its parts."""
+    return json_text(json.loads(text))
