@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.partitions import tags_of
+from pipelines.partitions import build_partition_tags
 from resources.universe import load_universe
 from tests.pipelines.browser import browsing
 from tests.pipelines.graphql import ended, launch_run
@@ -35,7 +35,7 @@ UNIVERSE = load_universe(ROOT / "universe.csv").symbols
 def main() -> None:
     """Run the universe with three bad symbols, and take the pictures."""
     with running_webserver(_lay_out) as webserver:
-        run_id = launch_run(webserver, tags_of(UNIVERSE[0], UNIVERSE[-1]))
+        run_id = launch_run(webserver, build_partition_tags(UNIVERSE[0], UNIVERSE[-1]))
         if ended(webserver, run_id) != "SUCCESS":
             raise SystemExit(webserver.log_tail())
         with browsing(webserver) as page:

@@ -1,4 +1,4 @@
-"""The job by which an analyst asks for backtests, from the launchpad or through GraphQL."""
+"""The job that analysts launch to request backtests, from the launchpad or through GraphQL."""
 
 import dagster as dg
 
@@ -13,9 +13,10 @@ def build_request_job(universe: Universe) -> dg.JobDefinition:
     @dg.job(
         name=BACKTEST_REQUEST,
         executor_def=dg.in_process_executor,
-        description="Backtests one strategy on a few symbols, for one user. The launchpad shows "
-        "what may be said: who asks, for what, and under run_settings the window, the execution "
-        "and the costs. Tag the run `user: <name>` too, and nobody can take all places.",
+        description="Backtests one strategy on a few symbols for one user. The launchpad shows "
+        "the config: user, symbols, strategy, parameters, and under run_settings the window, the "
+        "execution and the costs. Tag the run `user: <name>` as well: it limits how many runs one "
+        "user has at once.",
     )
     def backtest_request():
         answer()

@@ -1,6 +1,7 @@
-"""The code location: every asset, check and resource, put together from the settings.
+"""The code location: every asset, check and resource, built from the settings.
 
-Loading it opens no network, no database and no price file, and imports no heavy library.
+Importing this module has no effects. Building the definitions opens no network, no database and
+no price file, and imports no heavy library.
 """
 
 import os
@@ -16,13 +17,13 @@ from assets.leaderboard import build_leaderboard
 from assets.prices import build_prices, provider_pool
 from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
+from pipelines.automation.alerts import build_alert_sensors
 from pipelines.automation.maintenance import build_maintenance_job, build_maintenance_schedule
 from pipelines.automation.nightly import build_nightly_job, build_nightly_schedule
 from pipelines.automation.retries import build_retry_job, build_retry_sensor
-from pipelines.automation.run_alerts import build_alert_sensors
 from pipelines.automation.staleness import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
-from pipelines.partitions import backfill_policy, symbol_partitions
+from pipelines.partitions import build_backfill_policy, build_symbol_partitions
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
 from strategies.registry import registered_strategies
@@ -31,7 +32,7 @@ from strategies.registry import registered_strategies
 def build_defs(
     settings: EnvironmentSettings, resource_overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
-    """Return the definitions for some settings; tests override resources.
+    """Return the definitions for these settings; tests override resources.
 
     Raises
     ------
@@ -39,18 +40,18 @@ def build_defs(
         When the universe cannot be read.
     """
     universe = settings.load_universe()
-    symbols = symbol_partitions(universe.symbols)
+    symbols = build_symbol_partitions(universe.symbols)
     strategies = registered_strategies()
     names = list(strategies)
-    of_symbols = [
+    partitioned = [
         build_prices(symbols, universe, pool=provider_pool(settings.source)),
         build_backtests(symbols, universe, strategies),
         build_summaries(symbols, universe, names),
     ]
-    policy = backfill_policy(settings.symbols_per_run)
+    policy = build_backfill_policy(settings.symbols_per_run)
     return dg.Definitions(
         assets=[
-            *(made.with_attributes(backfill_policy=policy) for made in of_symbols),
+            *(one.with_attributes(backfill_policy=policy) for one in partitioned),
             build_leaderboard(universe.symbols, names),
             build_request_spec(),
         ],
@@ -72,7 +73,7 @@ def build_defs(
             *build_alert_sensors(),
         ],
         resources=build_resources(settings) | dict(resource_overrides or {}),
-        # Steps share one process: they are few, and each would import everything anew.
+        # Steps share one process: they are few, and each process imports everything again.
         executor=dg.in_process_executor,
     )
 
@@ -81,6 +82,6 @@ def build_defs(
 def defs() -> dg.Definitions:
     """Return the definitions for the settings of the environment; Dagster calls this."""
     with warnings.catch_warnings():
-        # Backfill policies are what makes a universe one run; Dagster says that they are in beta.
+        # Backfill policies make a universe one run; Dagster warns that they are in beta.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return build_defs(EnvironmentSettings.from_environment(os.environ))

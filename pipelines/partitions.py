@@ -1,43 +1,48 @@
-"""The partitions: one a symbol, in the order of the universe's file, and how runs name several."""
+"""One partition per symbol, in the order of the universe's file, and the tags that name them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 import dagster as dg
 
-ONE = "dagster/partition"
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
-"""The tags by which a run says which partitions it is of; a range includes both of its ends."""
+PARTITION_TAG = "dagster/partition"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+"""The tags that say which partitions a run is for; a range includes both of its ends."""
 
 
-def symbol_partitions(universe: Sequence[str]) -> dg.StaticPartitionsDefinition:
+def build_symbol_partitions(universe: Sequence[str]) -> dg.StaticPartitionsDefinition:
     """Return the partitions of a universe."""
     return dg.StaticPartitionsDefinition(list(universe))
 
 
-def backfill_policy(symbols_per_run: int | None) -> dg.BackfillPolicy:
-    """Return the policy by which a backfill is one run, or runs of so many symbols each.
+def build_backfill_policy(symbols_per_run: int | None) -> dg.BackfillPolicy:
+    """Return the policy that makes a backfill one run, or several runs of so many symbols.
 
-    `dagster asset materialize --partition-range` takes no other than that of one run.
+    `dagster asset materialize --partition-range` accepts only the policy of one run.
     """
     if symbols_per_run is None:
         return dg.BackfillPolicy.single_run()
     return dg.BackfillPolicy.multi_run(symbols_per_run)
 
 
-def tags_of(first: str, last: str) -> dict[str, str]:
-    """Return the tags of a run over a range of partitions, of which there may be one only."""
-    return {ONE: first} if first == last else {RANGE_START: first, RANGE_END: last}
+def build_partition_tags(first: str, last: str) -> dict[str, str]:
+    """Return the tags of a run for a range of partitions, which may be a single one."""
+    if first == last:
+        return {PARTITION_TAG: first}
+    return {RANGE_START_TAG: first, RANGE_END_TAG: last}
 
 
-def partition_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return those of a run's tags that say which partitions it is of."""
-    return {name: tags[name] for name in (ONE, RANGE_START, RANGE_END) if name in tags}
+def select_partition_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a run's tags that say which partitions it is for."""
+    names = (PARTITION_TAG, RANGE_START_TAG, RANGE_END_TAG)
+    return {name: tags[name] for name in names if name in tags}
 
 
-def unbroken_ranges(universe: Sequence[str], chosen: Collection[str]) -> list[tuple[str, str]]:
-    """Return the first and last symbol of each unbroken range of the universe that is chosen."""
+def find_contiguous_ranges(
+    universe: Sequence[str], chosen: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return the first and last symbol of each contiguous range of chosen symbols."""
     wanted = set(chosen)
     ranges = []
     for is_chosen, group in groupby(universe, key=wanted.__contains__):

@@ -1,4 +1,4 @@
-"""Which resources the definitions get, from the settings."""
+"""The resources of the definitions, built from the settings."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -21,36 +21,38 @@ Resource = TypeVar("Resource", bound=dg.ConfigurableResource)
 
 
 def build_resources(settings: EnvironmentSettings) -> dict[str, Any]:
-    """Return every resource by the name that assets ask for."""
+    """Return every resource by the name that assets use."""
     home = settings.home
-    given: dict[str, Any] = {"columns": dict(settings.columns)} if settings.columns else {}
+    overrides: dict[str, Any] = {"columns": dict(settings.columns)} if settings.columns else {}
     if settings.rate is not None:
-        given["requests_per_second"] = settings.rate
+        overrides["requests_per_second"] = settings.rate
     return {
-        "market_data": _preset(MarketData, source=settings.source, home=str(home), **given),
-        "run_settings": _preset(
+        "market_data": _with_defaults(
+            MarketData, source=settings.source, home=str(home), **overrides
+        ),
+        "run_settings": _with_defaults(
             RunSettings, start=settings.start.isoformat(), end=settings.end.isoformat()
         ),
-        "result_store": _preset(ResultStore, home=str(home)),
-        "price_store": _preset(PriceStore, root=str(home / "prices")),
-        "backtest_files": _preset(BacktestFiles, root=str(home / "backtests")),
-        "reports": _preset(Reports, root=str(home / "reports")),
-        "thresholds": _thresholds(settings.limits),
+        "result_store": _with_defaults(ResultStore, home=str(home)),
+        "price_store": _with_defaults(PriceStore, root=str(home / "prices")),
+        "backtest_files": _with_defaults(BacktestFiles, root=str(home / "backtests")),
+        "reports": _with_defaults(Reports, root=str(home / "reports")),
+        "thresholds": _build_thresholds(settings.limits),
     }
 
 
-def _thresholds(limits: Mapping[str, float]) -> Thresholds:
-    """Return the limits, some of them as the environment has them.
+def _build_thresholds(limits: Mapping[str, float]) -> Thresholds:
+    """Return the thresholds, with the limits that the environment overrides.
 
     Raises
     ------
     InvalidEnvironmentError
-        When there is no limit of that name, or its value makes no sense.
+        When there is no such limit, or its value is not allowed.
     """
     for name in limits:
         if name not in Thresholds.model_fields:
             raise InvalidEnvironmentError(
-                f"GAUNTLET_LIMIT_{name.upper()} is no limit."
+                f"GAUNTLET_LIMIT_{name.upper()} is not a limit."
                 + did_you_mean(name, Thresholds.model_fields)
             )
     try:
@@ -61,18 +63,18 @@ def _thresholds(limits: Mapping[str, float]) -> Thresholds:
         raise InvalidEnvironmentError(
             f"{named}{reason['msg'].removeprefix('Value error, ')}"
         ) from None
-    return _preset(Thresholds, **{name: getattr(checked, name) for name in limits})
+    return _with_defaults(Thresholds, **{name: getattr(checked, name) for name in limits})
 
 
-def _preset(resource: type[Resource], **defaults: Any) -> Resource:
-    """Return a resource whose fields default to `defaults`.
+def _with_defaults(resource: type[Resource], **defaults: Any) -> Resource:
+    """Return a resource with `defaults` as the default values of its fields.
 
-    Values given to the constructor would do for a run that overrides none; but run config that
-    names one field of a resource has to name every field without a default.
+    Values given to the constructor would only work for runs that override none of them: run config
+    that names one field of a resource must name every field without a default.
     """
     fields: dict[str, Any] = {}
     for name, value in defaults.items():
-        # A copy keeps the range that is allowed.
+        # A copy keeps the constraints of the field.
         field = copy(resource.model_fields[name])
         field.default = value
         fields[name] = (field.annotation, field)

@@ -1,6 +1,6 @@
 """A whole project in a folder, for tests that run the real graph on real storage.
 
-Its prices are CSV files, one a symbol, which a test can spoil and mend.
+Its prices are CSV files, one a symbol, which a test can spoil and fix.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.automation.failure_reason import why_it_failed
+from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
-from pipelines.partitions import tags_of
+from pipelines.partitions import build_partition_tags
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
 from resources.market_data.resource import MarketData
@@ -49,7 +49,7 @@ class Project:
         ) as instance:
             project = cls(folder, instance, store)
             for symbol in SYMBOLS:
-                project.mend(symbol)
+                project.fix(symbol)
             yield project
 
     @property
@@ -85,7 +85,7 @@ class Project:
         """Return the CSV file that a symbol's bars are read from."""
         return self.folder / "prices" / f"{symbol}.csv"
 
-    def mend(self, symbol: str) -> None:
+    def fix(self, symbol: str) -> None:
         """Write good bars of a symbol."""
         write_good(self.feed(symbol))
 
@@ -128,7 +128,7 @@ class Project:
 
     def why(self, result: dg.ExecuteInProcessResult) -> str:
         """Return why a run failed, in one line."""
-        return why_it_failed(self.instance, result.run_id)
+        return find_failure_reason(self.instance, result.run_id)
 
     def checks(self, result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
         """Return the evaluations of a run's checks by asset and name."""
@@ -155,4 +155,6 @@ def write_impossible(feed: Path) -> None:
 def _tags(partitions: str | tuple[str, str] | None) -> dict[str, str]:
     if partitions is None:
         return {}
-    return tags_of(*((partitions, partitions) if isinstance(partitions, str) else partitions))
+    return build_partition_tags(
+        *((partitions, partitions) if isinstance(partitions, str) else partitions)
+    )

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pipelines.automation import run_alerts, webhook
+from pipelines.automation import alerts, webhook
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
 
@@ -25,5 +25,5 @@ def test_it_lists_every_schedule_and_sensor_and_whether_it_runs():
 
 
 def test_its_variables_are_those_that_are_read():
-    read = {webhook.VARIABLE, run_alerts.PAGE_VARIABLE}
+    read = {webhook.VARIABLE, alerts.UI_VARIABLE}
     assert set(re.findall(r"^\| `(GAUNTLET_\w+)` \|", PAGE, re.MULTILINE)) == read

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import yaml
 from sqlalchemy.exc import ProgrammingError
 
-from pipelines.automation.retries import GAVE_UP_ON, WAITS
+from pipelines.automation.retries import GAVE_UP_ON_TAG, RETRY_DELAYS
 from resources.result_store.connection import create_engine_for, parse_url
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,9 +56,9 @@ def test_its_limits_are_those_of_the_instance():
 
 
 def test_its_retries_are_those_of_the_sensor():
-    first, second, third = (wait.seconds // 60 for wait in WAITS)
+    first, second, third = (wait.seconds // 60 for wait in RETRY_DELAYS)
     assert f"tries {first}, {second} and {third} minutes later" in PAGE
-    assert f"`{GAVE_UP_ON}`" in PAGE
+    assert f"`{GAVE_UP_ON_TAG}`" in PAGE
 
 
 def test_its_verbs_are_those_of_make():

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE
 from benchmarks.report import Report, Table, Verdict
-from pipelines.partitions import tags_of
+from pipelines.partitions import build_partition_tags
 from resources.result_store.resource import ResultStore
 from tests.pipelines.graphql import ended, launch_request, launch_run
 from tests.pipelines.webserver import Webserver, running_webserver
@@ -74,7 +74,7 @@ def draw_requests(users: int) -> list[Request]:
 
 def _burst(name: str, requests: list[Request]) -> Burst:
     with running_webserver(_lay_out_stock if name == STOCK else _lay_out) as webserver:
-        fetched = launch_run(webserver, tags_of(SYMBOLS[0], SYMBOLS[-1]), ["prices"])
+        fetched = launch_run(webserver, build_partition_tags(SYMBOLS[0], SYMBOLS[-1]), ["prices"])
         if ended(webserver, fetched) != "SUCCESS":
             raise SystemExit(f"The prices could not be fetched:\n{webserver.log_tail()}")
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Runs that have ended without some of their symbols, for reasons that pass."""
+"""Runs that ended without some of their symbols because of transient errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ import dagster as dg
 from assets.partitions.upstream import fetch_materializations
 from resources.result_store.resource import ResultStore
 
-ATTEMPT = "gauntlet/attempt"
-RETRY_OF = "gauntlet/retry_of"
-"""Tags of a run that repeats another: the number of the attempt, and the run that it repeats."""
+ATTEMPT_TAG = "gauntlet/attempt"
+RETRY_OF_TAG = "gauntlet/retry_of"
+"""Tags of a run that retries another: the number of the attempt, and the run that it retries."""
 
-Failed = Mapping[str, Any]
+FailureRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that has ended, with what failed in it for reasons that pass and is not good yet.
+    """A run that has ended, with the transient failures that no run has made good since.
 
     Parameters
     ----------
     run, ended_at
         The run, and when it ended.
     selected
-        The assets that it was to make.
+        The assets that it was to materialize.
     failures
         Rows of the result store's `failures`.
     """
@@ -35,29 +35,29 @@ class FailedRun:
     run: dg.DagsterRun
     ended_at: datetime
     selected: frozenset[dg.AssetKey]
-    failures: Sequence[Failed]
+    failures: Sequence[FailureRow]
 
     @property
     def attempt(self) -> int:
-        """Return how many attempts came before; 0 for a run that somebody asked for."""
-        return int(self.run.tags.get(ATTEMPT, "0"))
+        """Return how many attempts came before; 0 for a run that is no retry."""
+        return int(self.run.tags.get(ATTEMPT_TAG, "0"))
 
     @property
     def symbols(self) -> list[str]:
-        """Return the symbols that failed, by the alphabet."""
+        """Return the symbols that failed, sorted."""
         return sorted({failure["symbol"] for failure in self.failures})
 
 
-def failed_runs(
+def find_failed_runs(
     instance: dg.DagsterInstance,
     result_store: ResultStore,
     repository: dg.RepositoryDefinition,
     look_back: timedelta,
 ) -> list[FailedRun]:
-    """Return the runs that ended since `look_back` with something to repeat, newest first.
+    """Return the runs that ended within `look_back` with something to retry, newest first.
 
-    What has become good since, by whatever run, is nothing to repeat; and neither is a run that
-    has been repeated: what failed again is a matter of the run that repeated it.
+    Partitions that any run has materialized since are not retried. Neither is a run that has been
+    retried already: what failed again belongs to the run that retried it.
     """
     records = instance.get_run_records(
         dg.RunsFilter(
@@ -65,45 +65,48 @@ def failed_runs(
             updated_after=datetime.now(UTC) - look_back,
         )
     )
-    if not records:  # and so no database is started for nothing
+    if not records:  # no need to start a database
         return []
     run_ids = [record.dagster_run.run_id for record in records]
     failures = result_store.manager().get_transient_failures(run_ids)
-    found = (_failed_run(instance, repository, record, failures) for record in records)
+    found = (_build_failed_run(instance, repository, record, failures) for record in records)
     return [one for one in found if one is not None]
 
 
-def _failed_run(
+def _build_failed_run(
     instance: dg.DagsterInstance,
     repository: dg.RepositoryDefinition,
     record: dg.RunRecord,
-    failures: Iterable[Failed],
+    failures: Iterable[FailureRow],
 ) -> FailedRun | None:
-    """Return the run with what is left of its failures; None if that is nothing."""
+    """Return the run with the failures that remain; None if there are none."""
     run, began = record.dagster_run, record.create_timestamp
-    selected = _selected(repository, run)
+    selected = _find_selected_assets(repository, run)
     of_run = (row for row in failures if row["run_id"] == run.run_id)
-    failed = [row for row in of_run if failed_assets(selected, row)]
-    if not failed or _is_repeated(instance, run):
+    failed = [row for row in of_run if find_failed_assets(selected, row)]
+    if not failed or _is_retried(instance, run):
         return None
-    left = _not_good_since(instance, selected, failed, began)
+    left = _drop_materialized(instance, selected, failed, began)
     ended_at = datetime.fromtimestamp(record.end_time or began.timestamp(), UTC)
     return FailedRun(run, ended_at, selected, left) if left else None
 
 
-def failed_assets(selected: Iterable[dg.AssetKey], failure: Failed) -> frozenset[dg.AssetKey]:
-    """Return which assets of a run a failure is of: its strategy's, or all of its stage.
+def find_failed_assets(
+    selected: Iterable[dg.AssetKey], failure: FailureRow
+) -> frozenset[dg.AssetKey]:
+    """Return which assets of a run a failure concerns: its strategy's, or all of its stage.
 
-    None for what is no asset's, such as the failures of a request: who asked is told, and asks
-    again.
+    There are none for a failure of a request: its user is told, and requests again.
     """
     of_stage = (key for key in selected if key.path[0] == failure["stage"])
     strategy = failure["strategy"]
     return frozenset(key for key in of_stage if strategy in (None, key.path[-1]))
 
 
-def _selected(repository: dg.RepositoryDefinition, run: dg.DagsterRun) -> frozenset[dg.AssetKey]:
-    """Return the assets that a run was to make: its own selection, or else its job's."""
+def _find_selected_assets(
+    repository: dg.RepositoryDefinition, run: dg.DagsterRun
+) -> frozenset[dg.AssetKey]:
+    """Return the assets that a run was to materialize: its own selection, else its job's."""
     if run.asset_selection is not None:
         return frozenset(run.asset_selection)
     if repository.has_job(run.job_name):
@@ -111,31 +114,31 @@ def _selected(repository: dg.RepositoryDefinition, run: dg.DagsterRun) -> frozen
     return frozenset(repository.asset_graph.get_all_asset_keys())
 
 
-def _is_repeated(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    return bool(instance.get_run_ids(dg.RunsFilter(tags={RETRY_OF: run.run_id}), limit=1))
+def _is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    return bool(instance.get_run_ids(dg.RunsFilter(tags={RETRY_OF_TAG: run.run_id}), limit=1))
 
 
-def _not_good_since(
+def _drop_materialized(
     instance: dg.DagsterInstance,
     selected: Iterable[dg.AssetKey],
-    failures: Iterable[Failed],
+    failures: Iterable[FailureRow],
     began: datetime,
-) -> list[Failed]:
-    """Return the failures of which not all partitions have been materialized since `began`."""
+) -> list[FailureRow]:
+    """Return the failures whose partitions have not all been materialized since `began`."""
 
-    def concerned(failure: Failed) -> list[dg.AssetKey]:
-        return sorted(failed_assets(selected, failure))
+    def find_keys(failure: FailureRow) -> list[dg.AssetKey]:
+        return sorted(find_failed_assets(selected, failure))
 
-    left: list[Failed] = []
-    for keys, group in groupby(sorted(failures, key=concerned), key=concerned):
+    left: list[FailureRow] = []
+    for keys, group in groupby(sorted(failures, key=find_keys), key=find_keys):
         rows = list(group)
         symbols = {row["symbol"] for row in rows}
-        good = set.intersection(*(_made(instance, key, symbols, began) for key in keys))
+        good = set.intersection(*(_get_materialized(instance, k, symbols, began) for k in keys))
         left += [row for row in rows if row["symbol"] not in good]
     return left
 
 
-def _made(
+def _get_materialized(
     instance: dg.DagsterInstance, key: dg.AssetKey, symbols: set[str], since: datetime
 ) -> set[str]:
     """Return which of `symbols` have a materialization of an asset since a time."""

@@ -8,53 +8,53 @@ from dagster import AssetCheckEvaluation, DagsterEventType
 from dagster._core.execution.plan.objects import StepFailureData
 
 
-def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return the reason of a run's failure: its first blocking check, else its first error."""
-    checks = list(_broken_checks(instance, run_id))
+def find_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return why a run failed: its first failed blocking check, else its first error."""
+    checks = list(_describe_blocking_checks(instance, run_id))
     if checks:
         more = f" (and {len(checks) - 1} more checks)" if len(checks) > 1 else ""
         return checks[0] + more
-    return next(_errors(instance, run_id), "the run failed without saying why")
+    return next(_describe_errors(instance, run_id), "the run failed without saying why")
 
 
-def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """Return the checks that did not pass in a run, those that only warn too, as asset: check."""
+def find_failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Return the checks that did not pass in a run, warnings included, as `asset: check`."""
     return [
         f"{check.asset_key.to_user_string()}: {check.check_name}"
-        for check in _evaluations(instance, run_id)
+        for check in _get_evaluations(instance, run_id)
         if not check.passed
     ]
 
 
-def _broken_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
-    for check in _evaluations(instance, run_id):
+def _describe_blocking_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    for check in _get_evaluations(instance, run_id):
         error = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
         if error and check.blocking:
             asset = check.asset_key.to_user_string()
             yield f"check {check.check_name} of {asset} failed. {check.description}"
 
 
-def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[AssetCheckEvaluation]:
+def _get_evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[AssetCheckEvaluation]:
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
         if entry.dagster_event:
             yield entry.dagster_event.asset_check_evaluation_data
 
 
-def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+def _describe_errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         if event and event.event_specific_data:
-            yield f"{event.step_key}: {_first_cause(event.step_failure_data)}"
+            yield f"{event.step_key}: {_describe_cause(event.step_failure_data)}"
 
 
-def _first_cause(failure: StepFailureData) -> str:
+def _describe_cause(failure: StepFailureData) -> str:
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
-    # Dagster wraps what an asset raised; the innermost cause is the reason.
+    # Dagster wraps what an asset raised: the innermost cause is the reason.
     error = failure.error
     while error and error.cause:
         error = error.cause
     if not error:
         return "failed without an error"
-    # A class is known by its name; the module that it lives in is for the log.
+    # The class without its module, which the log has.
     return re.sub(r"^[\w.]+\.(\w+: )", r"\1", " ".join(error.message.split()))

@@ -1,9 +1,9 @@
-"""Old runs, the files that they left, and old prices are removed; no result of the store is.
+"""Removes old runs, their files and superseded prices; never a row of the result store.
 
 However old, a run stays in Dagster's history while it made the newest materialization of any
-partition, and a run's files stay while a row of the result store names it, for its curves are
-that row's. Prices that others took the place of stay too, until somebody says for how long: with
-them goes the way to make the results of their time again.
+partition, and a run's files stay while a row of the result store names the run: they hold the
+row's equity curve. Superseded prices stay as well unless `keep_days` is set: without them the
+results that were computed from them can't be reproduced.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,32 +30,32 @@ _ENDED = [
 
 
 class OldRuns(dg.Config):
-    """Which runs are old enough to go."""
+    """Which runs are old enough to be removed."""
 
     keep_days: int = Field(
         default=90,
         ge=1,
-        description="Runs that were created so many days ago or later are kept; 1 or more.",
+        description="Runs that were created within so many days are kept; 1 or more.",
     )
-    dry_run: bool = Field(default=False, description="Only say what would be removed.")
+    dry_run: bool = Field(default=False, description="Only log what would be removed.")
 
 
 class OldPrices(dg.Config):
-    """Which prices, of those that others took the place of, are old enough to go."""
+    """Which superseded prices are old enough to be removed."""
 
     keep_days: int | None = Field(
         default=None,
         ge=1,
-        description="Prices that were revised so many days ago or later are kept; without it all "
-        "are. Results that were made of removed prices stay, and can't be made again.",
+        description="Prices that were superseded within so many days are kept; by default all "
+        "are. Results that were computed from removed prices stay, but can't be reproduced.",
     )
-    dry_run: bool = Field(default=False, description="Only say what would be removed.")
+    dry_run: bool = Field(default=False, description="Only log what would be removed.")
 
 
 def build_maintenance_job() -> dg.JobDefinition:
-    """Return the job that removes what is old."""
+    """Return the job that removes old runs, files and prices."""
 
-    @dg.op(name="remove_old_runs", description="Removes old runs, and files that no result names.")
+    @dg.op(name="remove_old_runs", description="Removes old runs, and files that no result needs.")
     def remove_old_runs(
         context: dg.OpExecutionContext,
         config: OldRuns,
@@ -63,45 +63,45 @@ def build_maintenance_job() -> dg.JobDefinition:
         result_store: ResultStore,
     ) -> None:
         before = datetime.now(UTC) - timedelta(days=config.keep_days)
-        # Runs first, the store after: a run that is named in between is too young to be removed.
-        old = ended_before(context.instance, before)
-        left = abandoned(context.instance, backtest_files, before)
-        needed = referred_to(context.instance)
+        # Runs first, then the store: a run that is saved in between is too young to be removed.
+        old = find_ended_runs(context.instance, before)
+        left = find_abandoned_runs(context.instance, backtest_files, before)
+        referenced = find_referenced_runs(context.instance)
         named = result_store.manager().run_ids()
-        going = [run_id for run_id in old if run_id not in needed]
+        going = [run_id for run_id in old if run_id not in referenced]
         files = [run_id for run_id in [*going, *left] if run_id not in named]
         if not config.dry_run:
-            remove(context.instance, backtest_files, going, files)
+            remove_runs(context.instance, backtest_files, going, files)
         context.log.info(
             f"{len(old)} runs are older than {config.keep_days} days; "
-            f"{len(going)} {_were(config.dry_run)} removed, "
-            f"{len(old) - len(going)} are kept, since they made what is newest of a partition. "
+            f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
+            "because they made the newest materialization of a partition. "
             f"The files of {len(files)} runs {_were(config.dry_run)} removed."
         )
 
-    @dg.op(name="remove_old_prices", description="Removes prices that were revised long ago.")
+    @dg.op(name="remove_old_prices", description="Removes superseded prices.")
     def remove_old_prices(
         context: dg.OpExecutionContext, config: OldPrices, price_store: PriceStore
     ) -> None:
         if config.keep_days is None:
-            context.log.info("All prices are kept: keep_days is not set.")
+            context.log.info("All superseded prices are kept: keep_days is not set.")
             return
         before = datetime.now(UTC) - timedelta(days=config.keep_days)
-        old = list(revised_before(context, price_store, before))
+        old = list(find_superseded_prices(context, price_store, before))
         if not config.dry_run:
             price_store.remove_revisions(old)
         context.log.info(
-            f"{len(old)} versions of prices, revised more than {config.keep_days} days ago, "
+            f"{len(old)} versions of prices, superseded more than {config.keep_days} days ago, "
             f"{_were(config.dry_run)} removed."
         )
 
     @dg.job(
         name=MAINTENANCE,
         executor_def=dg.in_process_executor,
-        description="Removes old runs from Dagster's history, with their events and logs, but for "
+        description="Removes old runs from Dagster's history, with their events and logs, except "
         "those that made the newest materialization of a partition; backtest files that no row of "
-        "the result store names; and, where it is told to, prices that were revised long ago. All "
-        "rows are kept.",
+        "the result store names; and, if keep_days is set for it, superseded prices. All rows are "
+        "kept.",
     )
     def maintenance() -> None:
         remove_old_runs()
@@ -111,23 +111,23 @@ def build_maintenance_job() -> dg.JobDefinition:
 
 
 def build_maintenance_schedule() -> dg.ScheduleDefinition:
-    """Return the schedule that launches the job, with the retention of its default."""
+    """Return the schedule that launches the job with its default retention."""
     return dg.ScheduleDefinition(
         name=MAINTENANCE,
         job_name=MAINTENANCE,
         cron_schedule="0 6 * * 0",
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Removes what is old on Sunday mornings. Stopped until somebody starts it.",
+        description="Removes old runs on Sunday mornings. Stopped until you start it.",
     )
 
 
-def ended_before(instance: dg.DagsterInstance, before: datetime) -> list[str]:
+def find_ended_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]:
     """Return the runs that have ended and were created before a time."""
     return list(instance.get_run_ids(dg.RunsFilter(statuses=_ENDED, created_before=before)))
 
 
-def referred_to(instance: dg.DagsterInstance) -> set[str]:
+def find_referenced_runs(instance: dg.DagsterInstance) -> set[str]:
     """Return the runs that made the newest materialization of any asset or partition."""
     found: set[str] = set()
     for key in instance.all_asset_keys():
@@ -137,24 +137,24 @@ def referred_to(instance: dg.DagsterInstance) -> set[str]:
     return found
 
 
-def abandoned(
+def find_abandoned_runs(
     instance: dg.DagsterInstance, backtest_files: BacktestFiles, before: datetime
 ) -> list[str]:
-    """Return the runs that have left files, wrote none since a time, and are in no history."""
+    """Return the runs that left files, none of them since a time, and are not in the history."""
     return [run_id for run_id in backtest_files.runs(before) if not instance.has_run(run_id)]
 
 
-def remove(
+def remove_runs(
     instance: dg.DagsterInstance,
     backtest_files: BacktestFiles,
     run_ids: Sequence[str],
-    of_files: Sequence[str],
+    file_run_ids: Sequence[str],
 ) -> None:
-    """Remove runs with their events and logs, and the backtest files of some.
+    """Remove runs with their events and logs, and the backtest files of `file_run_ids`.
 
-    A run itself goes last: what an interruption leaves is found by the next one.
+    The run record is removed last, so that the next job finds what an interrupted one left.
     """
-    for run_id in of_files:
+    for run_id in file_run_ids:
         backtest_files.delete(run_id)
     for run_id in run_ids:
         instance.compute_log_manager.delete_logs(prefix=[run_id])
@@ -162,10 +162,10 @@ def remove(
         instance.delete_run(run_id)
 
 
-def revised_before(
+def find_superseded_prices(
     context: dg.OpExecutionContext, price_store: PriceStore, before: datetime
 ) -> Iterator[Revision]:
-    """Yield the bars of all sources that others took the place of before a time."""
+    """Yield the bars of all sources that were superseded before a time."""
     from resources.price_store.parquet import CorruptBarsError
 
     for source in price_store.sources():

@@ -1,7 +1,7 @@
-"""How a report leaves the house: JSON, posted to the URL in GAUNTLET_WEBHOOK.
+"""Posts reports as JSON to the URL in GAUNTLET_WEBHOOK.
 
-The URL is a secret, for whoever knows it may post too. It is read when it is used, is no part of
-any definition, and is in no message of this module.
+The URL is a secret: whoever knows it can post. It is read when it is used, is not part of any
+definition, and is in no message of this module.
 """
 
 import json
@@ -14,57 +14,57 @@ from urllib.parse import urlsplit
 
 from strategies.errors import GauntletError
 
-VARIABLE = "GAUNTLET_WEBHOOK"
+WEBHOOK_VARIABLE = "GAUNTLET_WEBHOOK"
 
 ATTEMPTS = 3
 _TIMEOUT_SECONDS = 5.0
-"""All attempts together stay below the minute that Dagster gives a sensor."""
+"""All attempts together take less than the minute that Dagster gives a sensor."""
 
 _LONGEST_WAIT_SECONDS = 4.0
-_TOO_OFTEN, _SERVERS_FAULT = 429, 500
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 
 
 class WebhookError(GauntletError):
-    """A report was not taken; the text never has the URL.
+    """A report was not accepted; the message never has the URL.
 
     Parameters
     ----------
-    passes
-        Whether another attempt may have more luck.
+    transient
+        Whether another attempt may succeed.
     """
 
-    def __init__(self, message: str, passes: bool = False) -> None:
+    def __init__(self, message: str, transient: bool = False) -> None:
         super().__init__(message)
-        self.passes = passes
+        self.transient = transient
 
 
 def post(url: str, report: Mapping[str, Any]) -> None:
-    """Post a report, again where a failure may pass.
+    """Post a report; transient errors are retried.
 
     Raises
     ------
     WebhookError
-        When the URL is none of the web, or the last attempt fails.
+        When the URL is not an http URL, or the last attempt fails.
     """
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
     attempts = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(max=_LONGEST_WAIT_SECONDS),
-        retry=retry_if_exception(lambda error: isinstance(error, WebhookError) and error.passes),
+        retry=retry_if_exception(lambda error: getattr(error, "transient", False)),
         reraise=True,
     )
-    attempts(_post_once, _request(url, report))
+    attempts(_post_once, _build_request(url, report))
 
 
-def _request(url: str, report: Mapping[str, Any]) -> urllib.request.Request:
+def _build_request(url: str, report: Mapping[str, Any]) -> urllib.request.Request:
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        good = False
-    if not good:
-        raise WebhookError(f"{VARIABLE} is no URL that begins with https:// or http://.")
+        valid = False
+    if not valid:
+        raise WebhookError(f"{WEBHOOK_VARIABLE} is not a URL that starts with https:// or http://.")
     return urllib.request.Request(  # noqa: S310 - the scheme is checked above
         url,
         data=json.dumps(report).encode(),
@@ -74,7 +74,7 @@ def _request(url: str, report: Mapping[str, Any]) -> urllib.request.Request:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect for an error: followed, it would become a GET, and the report be lost."""
+    """Treats a redirect as an error: followed, it would become a GET without the report."""
 
     def redirect_request(
         self,
@@ -89,7 +89,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _post_once(request: urllib.request.Request) -> None:
-    # What urllib raises is not chained: some of its messages have the URL.
+    # The errors of urllib are not chained: some of their messages have the URL.
     opener = urllib.request.build_opener(_NoRedirect)
     try:
         with opener.open(request, timeout=_TIMEOUT_SECONDS):
@@ -99,7 +99,8 @@ def _post_once(request: urllib.request.Request) -> None:
         error.close()
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
-        told = type(reason).__name__ if isinstance(reason, Exception) else "no answer"
-        raise WebhookError(f"{VARIABLE} was not reached ({told}).", passes=True) from None
-    passes = code == _TOO_OFTEN or code >= _SERVERS_FAULT
-    raise WebhookError(f"{VARIABLE} answered {code}: the report was not taken.", passes)
+        name = type(reason).__name__ if isinstance(reason, Exception) else "no response"
+        message = f"{WEBHOOK_VARIABLE} could not be reached ({name})."
+        raise WebhookError(message, transient=True) from None
+    transient = code == _TOO_MANY_REQUESTS or code >= _SERVER_ERROR
+    raise WebhookError(f"{WEBHOOK_VARIABLE} answered {code}: report not accepted.", transient)

@@ -17,7 +17,7 @@ from pipelines.cli.materialize import materialize_all
 from pipelines.cli.progress import Progress
 from pipelines.cli.run_log import logged_to, new_log_file
 from pipelines.cli.summary import print_failures, print_leaderboard, print_places
-from pipelines.partitions import tags_of
+from pipelines.partitions import build_partition_tags
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
 from resources.universe import UniverseError
@@ -90,13 +90,13 @@ def _run(
 def _partition_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
     """Return the tags of a run over one symbol, or over all."""
     if symbol is None:
-        return tags_of(universe[0], universe[-1])
+        return build_partition_tags(universe[0], universe[-1])
     if symbol not in universe:
         raise UniverseError(
             f"'{symbol}' is not among the {len(universe)} symbols of the universe."
             f"{did_you_mean(symbol.upper(), universe)}"
         )
-    return tags_of(symbol, symbol)
+    return build_partition_tags(symbol, symbol)
 
 
 def _print_heading(console: Console, settings: EnvironmentSettings, symbols: int) -> None:

@@ -9,7 +9,7 @@ from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 from dagster._utils.interrupts import capture_interrupts
 
-from pipelines.automation.failure_reason import why_it_failed
+from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
 from strategies.errors import GauntletError
@@ -70,7 +70,7 @@ def _materialize(
         return None
     if _was_interrupted(result.dagster_run):
         raise KeyboardInterrupt
-    return why_it_failed(instance, run_id)
+    return find_failure_reason(instance, run_id)
 
 
 def _cancel_if_interrupted(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> None:

@@ -1,8 +1,8 @@
-"""What the storages of this folder share: which events change which rows.
+"""What both storages share: which events change which rows.
 
-Both stand on internals of Dagster's own storages. Their tests compare, row by row, what Dagster
-writes one event after the other with what they write at once, so that an upgrade which changes
-those internals turns a test red.
+Both rely on internals of Dagster's own storages. Their tests compare, row by row, what Dagster
+writes event by event with what they write in batches, so that an upgrade which changes those
+internals fails a test.
 """
 
 import os
@@ -18,43 +18,45 @@ from dagster._core.events import (
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 BATCH_SIZE = 1000
-"""Events stored at once, at most: 2 MB of JSON. Ten times as many are no faster."""
+"""The largest batch of events: 2 MB of JSON. Batches ten times as large are no faster."""
 
 Stored = Sequence[tuple[int, dg.EventLogEntry]]
-"""Events with the identifiers that the database gave them, in their order."""
+"""Events with the identifiers that the database gave them, in order."""
 
 
-def collect_batches() -> None:
-    """Have Dagster collect events into batches, in this process and those that it starts.
+def enable_batching() -> None:
+    """Make Dagster collect events into batches, in this process and those that it starts.
 
-    Dagster asks an environment variable, and collects nothing without it. The storages set it as
-    they are opened: whatever writes events opens one, be it webserver, daemon, run worker or
-    command line, and however it was started. A value that somebody has set is heeded.
+    Dagster reads an environment variable, and collects nothing without it. The storages set it
+    when they are opened, because everything that writes events opens one: webserver, daemon, run
+    worker and command line, however they were started. A value that is set already is kept.
     """
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))
 
 
-def is_of_asset(event: dg.EventLogEntry) -> bool:
-    """Return whether an event tells of an asset, as a rule changing its row."""
+def is_asset_event(event: dg.EventLogEntry) -> bool:
+    """Return whether an event is about an asset; most of them change its row."""
     return _type(event) in ASSET_EVENTS
 
 
-def is_of_check(event: dg.EventLogEntry) -> bool:
+def is_check_event(event: dg.EventLogEntry) -> bool:
     """Return whether an event changes the row of an execution of an asset check."""
     return _type(event) in ASSET_CHECK_EVENTS
 
 
-def is_of_run_status(event: dg.EventLogEntry) -> bool:
-    """Return whether an event says that a run has begun, ended or the like."""
+def is_run_status_event(event: dg.EventLogEntry) -> bool:
+    """Return whether an event changes the status of a run."""
     return _type(event) in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 
 
 def _type(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
-    """Return an event's type; None for a message that somebody logged."""
+    """Return an event's type; None for a log message."""
     return event.dagster_event_type if event.is_dagster_event else None
 
 
-def store_indexed(storage: SqlEventLogStorage, connection: sa.Connection, stored: Stored) -> None:
+def store_index_rows(
+    storage: SqlEventLogStorage, connection: sa.Connection, stored: Stored
+) -> None:
     """Write what Dagster keeps beside the events of assets and checks: tags, rows, executions.
 
     Parameters
@@ -62,27 +64,28 @@ def store_indexed(storage: SqlEventLogStorage, connection: sa.Connection, stored
     connection
         In a transaction.
     """
-    of_assets = [(number, event) for number, event in stored if is_of_asset(event)]
+    of_assets = [(number, event) for number, event in stored if is_asset_event(event)]
     if of_assets:
         numbers, events = zip(*of_assets, strict=True)
         storage._store_asset_event_tags(connection, events, numbers)
-    for number, event in telling(of_assets):
+    for number, event in keep_last_events(of_assets):
         storage._store_asset_event(connection, event, number)
     for number, event in stored:
-        if is_of_check(event):
+        if is_check_event(event):
             storage.store_asset_check_event(event, number)
 
 
-def telling(of_assets: Stored) -> Stored:
-    """Return the events without those whose change to their asset's row another one undoes.
+def keep_last_events(of_assets: Stored) -> Stored:
+    """Return the last event of each type per asset: it overwrites what those before it changed.
 
-    All events of one type change the same columns, so that the last of each type is enough. They
-    are ordered by asset: two runs that lock the rows in one order never wait in a circle.
+    All events of one type change the same columns of the asset's row. The events are ordered by
+    asset: two runs that lock rows in the same order can't deadlock.
     """
     last: dict[tuple[str, str], tuple[int, dg.EventLogEntry]] = {}
     for number, event in of_assets:
-        told = event.get_dagster_event()
-        last[str(told.asset_key), told.event_type_value] = number, event
-    # By asset, and an asset's in their order.
+        dagster_event = event.get_dagster_event()
+        place = str(dagster_event.asset_key), dagster_event.event_type_value
+        last[place] = number, event
+    # By asset, and in their order within an asset.
     places = sorted(last, key=lambda place: (place[0], last[place][0]))
     return [last[place] for place in places]

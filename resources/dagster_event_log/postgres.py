@@ -1,9 +1,9 @@
-"""Dagster's events in PostgreSQL, a batch of them in one statement.
+"""Dagster's events in PostgreSQL, one statement per batch.
 
-The tables are those of dagster-postgres (the extra ``postgres``), whose storage batches
-materializations only, and opens a connection for each event. Its own way is kept in one thing:
-events are committed at once, and what is derived from them in a second transaction. A reader that
-goes by identifiers would miss events that are committed long after they got theirs.
+The tables are those of dagster-postgres (the extra ``postgres``), whose storage batches only
+materializations, and opens a connection for each event. As there, events are committed first and
+the rows derived from them in a second transaction: a reader that goes by identifiers would miss
+events that are committed long after they got theirs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,20 +20,20 @@ from dagster_postgres.utils import (
     pg_url_from_config,
 )
 
-from resources.dagster_event_log.batches import collect_batches, store_indexed
+from resources.dagster_event_log.batches import enable_batching, store_index_rows
 
 _HELD = 1
 _MORE = 9
-"""Connections that a process holds, and those that its threads may open for a moment."""
+"""Connections that a process keeps, and those that its threads may open briefly."""
 
 
 class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
-    """What a dagster.yaml names as `event_log_storage`; configured as dagster-postgres's own."""
+    """The `event_log_storage` of a dagster.yaml; configured like that of dagster-postgres."""
 
     def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:
-        super().__init__(with_driver(postgres_url), *arguments, **options)
-        # A connection costs ten times what an event does. One that a restart of the server has
-        # cut is replaced unseen.
+        super().__init__(set_driver(postgres_url), *arguments, **options)
+        # A connection costs ten times as much as an event. One that a restart of the server has
+        # closed is replaced silently.
         self._engine = create_pg_engine(
             self.postgres_url,
             self._token_provider,
@@ -42,7 +42,7 @@ class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
             max_overflow=_MORE,
             pool_pre_ping=True,
         )
-        collect_batches()
+        enable_batching()
 
     @classmethod
     def from_config_value(
@@ -61,10 +61,10 @@ class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
         self.store_event_batch([event])
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events in their order."""
+        """Store events in order."""
         numbers = self._insert([self._event_to_row(event) for event in events])
         with self.index_transaction() as connection:
-            store_indexed(self, connection, list(zip(numbers, events, strict=True)))
+            store_index_rows(self, connection, list(zip(numbers, events, strict=True)))
 
     def _insert(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
         statement = SqlEventLogStorageTable.insert().returning(
@@ -74,15 +74,15 @@ class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
             return connection.execute(statement, rows).scalars().all()
 
     def dispose(self) -> None:
-        """Close the connections; they are opened again when they are needed."""
+        """Close the connections; they are opened again when needed."""
         super().dispose()
         self._engine.dispose()
 
 
-def with_driver(url: str) -> str:
-    """Return a URL that says psycopg2, which dagster-postgres is written for.
+def set_driver(url: str) -> str:
+    """Return a URL with the driver psycopg2, which dagster-postgres is written for.
 
-    Of a URL that names no driver SQLAlchemy 2.1 takes psycopg 3.
+    For a URL without a driver SQLAlchemy 2.1 uses psycopg 3.
     """
     parsed = sa.make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):

@@ -1,10 +1,10 @@
-"""Dagster's events in SQLite, a batch of them in one transaction.
+"""Dagster's events in SQLite, one transaction per batch.
 
-The files are those of Dagster's own storage: one a run, and ``index.db`` which repeats what is
-asked across runs. Dagster opens, commits and closes a file three times an event, and each close
-moves the file's log into it, which costs more than the event. Here a batch takes one transaction a
-file, and `index.db` stays open. The files of runs do not: the page learns of a run's news by the
-change that closing makes to its file.
+The files are those of Dagster's own storage: one per run, and ``index.db``, which repeats what is
+queried across runs. Dagster opens, commits and closes a file three times per event, and each close
+moves the write-ahead log into the file, which costs more than the event. Here a batch takes one
+transaction per file, and `index.db` stays open. The files of runs don't: the Dagster UI notices
+new events of a run by the change that closing makes to its file.
 """
 
 import threading
@@ -25,16 +25,16 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
 from resources.dagster_event_log.batches import (
-    collect_batches,
-    is_of_asset,
-    is_of_check,
-    is_of_run_status,
-    store_indexed,
+    enable_batching,
+    is_asset_event,
+    is_check_event,
+    is_run_status_event,
+    store_index_rows,
 )
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
-    """What dagster.yaml names as `event_log_storage`.
+    """The `event_log_storage` of dagster.yaml.
 
     Parameters
     ----------
@@ -43,14 +43,14 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        # Of one thread at a time, which may ask for a file that it has open already.
+        # For one thread at a time, which may request a file that it has open already.
         self._busy = threading.RLock()
         self._open: dict[str, sa.Connection] = {}
         self._index: sa.Engine | None = None
         self._tables: set[str] = set()
         self._indexes: set[str] = set()
         super().__init__(base_dir, inst_data)
-        collect_batches()
+        enable_batching()
 
     @classmethod
     def from_config_value(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -64,25 +64,25 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         self._store(event.run_id, [event])
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events in their order: all of a run's, or none."""
+        """Store events in order: all of a run, or none."""
         for run_id, of_run in groupby(events, key=lambda event: event.run_id):
             self._store(run_id, list(of_run))
 
     def _store(self, run_id: str, events: Sequence[dg.EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]
-        repeated = [number for number, event in enumerate(events) if _is_repeated(event)]
+        indexed = [number for number, event in enumerate(events) if _is_indexed(event)]
         # The inner transaction is committed first: the index never knows more than the run's file.
-        indexed = self.index_connection() if repeated else nullcontext()
-        with indexed as index, self.run_connection(run_id) as run:
+        index_connection = self.index_connection() if indexed else nullcontext()
+        with index_connection as index, self.run_connection(run_id) as run:
             run.execute(SqlEventLogStorageTable.insert(), rows)
             if index is not None:
-                numbers = _insert(index, [rows[number] for number in repeated])
-                told = [events[number] for number in repeated]
-                store_indexed(self, index, list(zip(numbers, told, strict=True)))
+                numbers = _insert(index, [rows[number] for number in indexed])
+                repeated = [events[number] for number in indexed]
+                store_index_rows(self, index, list(zip(numbers, repeated, strict=True)))
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
-        """Lend a connection to a file, in a transaction; within another, that one."""
+        """Lend a connection to a file in a transaction; a nested call gets the same one."""
         with self._busy:
             if shard in self._open:
                 yield self._open[shard]
@@ -114,7 +114,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         )
 
     def delete_events(self, run_id: str) -> None:
-        """Remove a run's events, and its file, which Dagster leaves at its full size."""
+        """Remove a run's events and its file, which Dagster would leave at its full size."""
         with self.index_connection() as index:
             self.delete_events_for_run(index, run_id)
         with self._busy:
@@ -126,40 +126,43 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             self.free_concurrency_slots_for_run(run_id)
 
     def delete_events_for_run(self, conn: sa.Connection, run_id: str) -> None:
-        """Remove a run's events from a file: Dagster would name each, more than SQLite allows."""
+        """Remove a run's events from a file.
+
+        Dagster lists their identifiers in the statement, more than SQLite allows.
+        """
         events, tags = SqlEventLogStorageTable, AssetEventTagsTable
         of_run = sa.select(events.c.id).where(events.c.run_id == run_id)
         conn.execute(tags.delete().where(tags.c.event_id.in_(of_run)))
         conn.execute(events.delete().where(events.c.run_id == run_id))
 
     def has_table(self, table_name: str) -> bool:
-        """Return whether there is a table; one that is there stays."""
+        """Return whether a table exists; the answer is kept once it does."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
 
     def has_secondary_index(self, name: str) -> bool:
-        """Return whether a migration of data is done; one that is done stays so."""
+        """Return whether a data migration is done; the answer is kept once it is."""
         if name not in self._indexes and super().has_secondary_index(name):
             self._indexes.add(name)
         return name in self._indexes
 
     def dispose(self) -> None:
-        """Close the index; it is opened again when it is needed."""
+        """Close the index; it is opened again when needed."""
         super().dispose()
         if self._index is not None:
             self._index.dispose()
 
 
-def _is_repeated(event: dg.EventLogEntry) -> bool:
-    """Return whether Dagster keeps an event in the index, too."""
-    return is_of_asset(event) or is_of_check(event) or is_of_run_status(event)
+def _is_indexed(event: dg.EventLogEntry) -> bool:
+    """Return whether Dagster keeps an event in the index as well."""
+    return is_asset_event(event) or is_check_event(event) or is_run_status_event(event)
 
 
 def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> range:
     """Insert events and return their identifiers.
 
-    The file has one writer at a time, so that identifiers follow one another.
+    The file has one writer at a time, so that the identifiers are consecutive.
     """
     connection.execute(SqlEventLogStorageTable.insert(), rows)
     last = connection.execute(sa.text("SELECT last_insert_rowid()")).scalar_one()

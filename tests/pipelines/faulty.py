@@ -1,8 +1,8 @@
 """The project's definitions for a webserver in which tests make faults happen.
 
-Files in its folder say which: the provider turns away what is listed in `turned_away`, and the run
-that is named in `hold` stops in the middle of its backtests, after a part of its results, and
-writes its process into `held`.
+Files in its folder say which: the provider rejects the symbols that are listed in `rejected`, and
+the run that is named in `hold` waits in the middle of its backtests, after a part of its results,
+and writes the identifier of its process into `held`.
 """
 
 import os
@@ -31,7 +31,7 @@ def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> dict[str, s
 
 
 BacktestFiles.write = _write_and_hold  # pyright: ignore[reportAttributeAccessIssue]
-retries.WAITS = (timedelta(0),)
+retries.RETRY_DELAYS = (timedelta(0),)
 _settings = EnvironmentSettings.from_environment(os.environ)
-_source = Overloaded(source=_settings.source, turned_away="turned_away")
+_source = Overloaded(source=_settings.source, rejected="rejected")
 defs = build_defs(_settings, {"market_data": _source})

@@ -1,4 +1,4 @@
-"""A provider that is asked too much: it turns away the symbols that are listed in a file."""
+"""A provider with too many requests: it rejects the symbols that are listed in a file."""
 
 from datetime import date
 from pathlib import Path
@@ -10,20 +10,20 @@ from resources.market_data.source import PriceSource, SourceUnavailableError
 
 
 class Overloaded(MarketData):
-    """Prices as configured; `turned_away` is the file, which need not exist."""
+    """Prices as configured; `rejected` is the file, which need not exist."""
 
-    turned_away: str
+    rejected: str
 
     def open_source(self) -> PriceSource:
-        return _Overloaded(super().open_source(), Path(self.turned_away))
+        return _Overloaded(super().open_source(), Path(self.rejected))
 
 
 class _Overloaded:
-    def __init__(self, source: PriceSource, turned_away: Path) -> None:
+    def __init__(self, source: PriceSource, rejected: Path) -> None:
         self.name = source.name
-        self._source, self._turned_away = source, turned_away
+        self._source, self._rejected = source, rejected
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        if self._turned_away.exists() and symbol in self._turned_away.read_text().split():
-            raise SourceUnavailableError(f"{symbol}: 429, asked too often.")
+        if self._rejected.exists() and symbol in self._rejected.read_text().split():
+            raise SourceUnavailableError(f"{symbol}: 429, too many requests.")
         return self._source.fetch(symbol, start, end)

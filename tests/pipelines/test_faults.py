@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from pipelines.partitions import tags_of
+from pipelines.partitions import build_partition_tags
 from resources.price_store.store import PriceStore
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
@@ -138,7 +138,7 @@ def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been
     assert ended(webserver, run_id) == "FAILURE"
     nothing_half_done(webserver, store, run_id)
 
-    again = launch_run(webserver, tags_of(first, last), FEW_ASSETS)
+    again = launch_run(webserver, build_partition_tags(first, last), FEW_ASSETS)
     assert ended(webserver, again) == "SUCCESS", webserver.log_tail()
     with fresh_database(server) as url, dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         undisturbed = Project(webserver.folder, instance, ResultStore(database_url=url, home=""))
@@ -150,18 +150,18 @@ def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been
     assert stored(database, ["JPM", "BAC", "WFC"]) == expected
 
 
-def test_what_is_turned_away_is_run_again_by_the_daemon(
+def test_what_is_rejected_is_run_again_by_the_daemon(
     webserver: Webserver, store: BacktestPersistenceManager
 ):
     # It would make them good otherwise, and then there is nothing to run again.
     backfill_has_its_prices(webserver)
-    turned_away = webserver.folder / "turned_away"
-    turned_away.write_text("META")
-    run_id = launch_run(webserver, tags_of("META", "META"), ["prices"])
+    rejected = webserver.folder / "rejected"
+    rejected.write_text("META")
+    run_id = launch_run(webserver, build_partition_tags("META", "META"), ["prices"])
     assert ended(webserver, run_id) == "FAILURE"
     (failure,) = store.get_failures(run_id)
     assert failure["transient"]
-    turned_away.unlink()
+    rejected.unlink()
     (retry,) = webserver.wait_until(
         "the daemon has run it again",
         lambda: retries_of(webserver, run_id),
@@ -215,7 +215,7 @@ def held_amid_backtests(webserver: Webserver, first: str, last: str) -> tuple[st
     held, hold = webserver.folder / "held", webserver.folder / "hold"
     held.unlink(missing_ok=True)
     in_parts = "resources: {run_settings: {config: {batch_size: 2}}}"
-    run_id = launch_run(webserver, tags_of(first, last), FEW_ASSETS, in_parts)
+    run_id = launch_run(webserver, build_partition_tags(first, last), FEW_ASSETS, in_parts)
     hold.write_text(run_id)
     webserver.wait_until("the run is held", held.exists, bool, RUN_WITHIN)
     return run_id, psutil.Process(int(held.read_text()))

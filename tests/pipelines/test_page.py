@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.partitions import tags_of
+from pipelines.partitions import build_partition_tags
 from tests.pipelines.browser import CHROMIUM, browsing
 from tests.pipelines.graphql import ended, launch_run
 from tests.pipelines.webserver import Webserver, running_webserver
@@ -75,7 +75,7 @@ def test_after_a_partial_failure_the_page_says_which_symbols_and_shows_the_leade
 ):
     from playwright.sync_api import expect
 
-    run_id = launch_run(webserver, tags_of(SYMBOLS[0], "LATE"), FEW_ASSETS)
+    run_id = launch_run(webserver, build_partition_tags(SYMBOLS[0], "LATE"), FEW_ASSETS)
     assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
     page.goto("/assets/prices?view=partitions")
     expect(page.get_by_text("Materialized (7)")).to_be_visible()

@@ -11,7 +11,7 @@ from assets.checks.catalogue import build_checks
 from assets.prices import build_prices
 from assets.summaries import build_summaries
 from engine import code_version
-from pipelines.partitions import symbol_partitions
+from pipelines.partitions import build_symbol_partitions
 from pipelines.resources import build_resources
 from resources.market_data.resource import MarketData
 from resources.universe import Universe
@@ -151,7 +151,7 @@ def test_a_changed_file_of_a_strategy_has_another_code_version():
     specs = {
         spec.key.path[-1]: spec.code_version
         for spec in build_backtests(
-            symbol_partitions(SYMBOLS), Universe(()), {"rsi": Rsi, "sma_cross": SmaCross}
+            build_symbol_partitions(SYMBOLS), Universe(()), {"rsi": Rsi, "sma_cross": SmaCross}
         ).specs
     }
     assert specs["rsi"] != specs["sma_cross"]
@@ -202,7 +202,7 @@ def test_the_execution_is_stored_with_the_result(project: Project, execution: st
 
 
 def _definitions(project: Project, strategies: dict[str, type[Strategy]]) -> dg.Definitions:
-    symbols, universe = symbol_partitions(SYMBOLS), project.settings.load_universe()
+    symbols, universe = build_symbol_partitions(SYMBOLS), project.settings.load_universe()
     resources = build_resources(project.settings) | {
         "result_store": project.result_store,
         "market_data": MarketData(source="files", prices=str(project.feed("S00").parent)),

@@ -55,7 +55,7 @@ def test_failed_symbols_succeed_once_the_cause_is_fixed(project: Project):
     _break(project)
     project.run()
     for symbol in sorted(BAD):
-        project.mend(symbol)
+        project.fix(symbol)
         assert project.run(symbol).success
     for asset in ASSETS:
         assert project.materialized(*asset) == set(SYMBOLS), asset

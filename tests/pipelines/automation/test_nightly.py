@@ -33,7 +33,7 @@ def _evaluate(
     at: datetime,
     instance: dg.DagsterInstance | None = None,
 ) -> dg.RunRequest | str:
-    """Evaluate a tick as the daemon does; return what it requests, or why nothing."""
+    """Evaluate a tick as the daemon does; return its request, or why it skips."""
     context = dg.build_schedule_context(
         instance=instance, scheduled_execution_time=at, repository_def=repository
     )
@@ -60,15 +60,15 @@ def repository() -> dg.RepositoryDefinition:
     return _repository()
 
 
-def test_a_year_of_ticks_requests_every_session_once_after_its_close(
+def test_a_year_of_ticks_requests_each_session_after_its_close(
     repository: dg.RepositoryDefinition,
 ):
     schedule = repository.get_schedule_def(NIGHTLY)
     requested: dict[date, datetime] = {}
     for tick in _ticks(schedule, 2026):
-        asked = _evaluate(repository, tick)
-        if isinstance(asked, dg.RunRequest):
-            day = date.fromisoformat(str(asked.run_key))
+        request = _evaluate(repository, tick)
+        if isinstance(request, dg.RunRequest):
+            day = date.fromisoformat(str(request.run_key))
             assert day not in requested
             requested[day] = tick
     sessions = sessions_between(date(2026, 1, 1), date(2026, 12, 31))
@@ -86,33 +86,33 @@ def test_a_year_of_ticks_requests_every_session_once_after_its_close(
 @pytest.mark.parametrize(
     ("at", "reason"),
     [
-        ("2026-11-26 16:30", "2026-11-26 is no session of the NYSE."),
-        ("2026-12-25 13:30", "2026-12-25 is no session of the NYSE."),
-        ("2026-11-28 16:30", "2026-11-28 is no session of the NYSE."),
-        ("2026-11-25 13:30", "The session of 2026-11-25 closes at 16:00: it is run at 16:30."),
+        ("2026-11-26 16:30", "2026-11-26 is not a session of the NYSE."),
+        ("2026-12-25 13:30", "2026-12-25 is not a session of the NYSE."),
+        ("2026-11-28 16:30", "2026-11-28 is not a session of the NYSE."),
+        ("2026-11-25 13:30", "The session of 2026-11-25 closes at 16:00: its run is at 16:30."),
         (
             "2026-11-27 16:30",
-            "The session of 2026-11-27 closed at 13:00, and was run at 13:30.",
+            "The session of 2026-11-27 closed at 13:00: its run was at 13:30.",
         ),
     ],
 )
-def test_it_says_why_it_skips(repository: dg.RepositoryDefinition, at: str, reason: str):
+def test_a_skipped_tick_says_why(repository: dg.RepositoryDefinition, at: str, reason: str):
     assert _evaluate(repository, datetime.fromisoformat(at).replace(tzinfo=NEW_YORK)) == reason
 
 
-def test_no_run_is_requested_of_prices_that_have_ended_or_before_the_window():
+def test_no_run_without_new_sessions_or_before_the_window():
     at = datetime(2026, 11, 25, 16, 30, tzinfo=NEW_YORK)
     assert "'sample' ends in 2013" in str(_evaluate(_repository(GAUNTLET_SOURCE="sample"), at))
     later = _repository(GAUNTLET_START="2026-11-26", GAUNTLET_END="2026-12-31")
-    assert "The window begins on 2026-11-26" in str(_evaluate(later, at))
+    assert "The window starts on 2026-11-26" in str(_evaluate(later, at))
 
 
-def test_it_is_stopped_until_somebody_starts_it(repository: dg.RepositoryDefinition):
+def test_the_schedule_is_stopped_by_default(repository: dg.RepositoryDefinition):
     schedule = repository.get_schedule_def(NIGHTLY)
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
 
 
-def test_what_it_requests_is_one_run_of_the_universe_up_to_the_session(project: Project):
+def test_a_request_is_one_run_of_all_symbols_up_to_the_session(project: Project):
     repository = project.definitions().get_repository_def()
     at = datetime(2022, 12, 30, 16, 30, tzinfo=NEW_YORK)
     request = _evaluate(repository, at, project.instance)
@@ -132,7 +132,7 @@ def test_what_it_requests_is_one_run_of_the_universe_up_to_the_session(project: 
     }
 
 
-def test_ticks_that_were_missed_ask_for_their_own_session(repository: dg.RepositoryDefinition):
+def test_missed_ticks_request_their_own_session(repository: dg.RepositoryDefinition):
     at = datetime(2026, 11, 23, 16, 30, tzinfo=NEW_YORK)
     requests = [_evaluate(repository, at + timedelta(days=days)) for days in (0, 1)]
     ends = [

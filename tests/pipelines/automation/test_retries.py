@@ -1,4 +1,4 @@
-"""What fails for a reason that passes is run again, and only that: real runs, the real sensor."""
+"""What failed with a transient error is retried, and only that: real runs, the real sensor."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,29 +8,29 @@ import dagster as dg
 import pytest
 
 from pipelines.automation import retries
-from pipelines.automation.retries import GAVE_UP_ON, RETRY_FAILED
-from pipelines.partitions import unbroken_ranges
+from pipelines.automation.retries import GAVE_UP_ON_TAG, RETRY_FAILED
+from pipelines.partitions import find_contiguous_ranges
 from tests.pipelines.overloaded import Overloaded
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
-NOTHING = "Nothing has failed for a reason that passes."
+NOTHING = "No transient failure to retry."
 
 
-class Desk:
-    """A project on such a provider, and its sensor."""
+class Harness:
+    """A project on an overloaded provider, and its sensor."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._file = project.folder / "turned_away"
-        self.turn_away()
+        self._file = project.folder / "rejected"
+        self.reject()
         source = Overloaded(
             source="files",
             prices=str(project.folder / "prices"),
-            turned_away=str(self._file),
+            rejected=str(self._file),
         )
         self.definitions = project.definitions(market_data=source)
 
-    def turn_away(self, *symbols: str) -> None:
+    def reject(self, *symbols: str) -> None:
         self._file.write_text(" ".join(symbols))
 
     def run(self, *args: Any, **kwargs: Any) -> dg.ExecuteInProcessResult:
@@ -51,22 +51,22 @@ class Desk:
         return self.look().run_requests or []
 
     def launch(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """Run what was requested, as the daemon does."""
+        """Run a request, as the daemon does."""
         keys = dg.AssetSelection.assets(*(request.asset_selection or []))
         return self.run(None, selection=keys, tags=request.tags)
 
 
 @pytest.fixture
-def desk(project: Project) -> Desk:
-    return Desk(project)
+def harness(project: Project) -> Harness:
+    return Harness(project)
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "WAITS", (timedelta(0), timedelta(0)))
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "RETRY_DELAYS", (timedelta(0), timedelta(0)))
 
 
-def _told(requests: Sequence[dg.RunRequest]) -> list[str]:
+def _symbols(requests: Sequence[dg.RunRequest]) -> list[str]:
     return [request.tags["dagster/partition"] for request in requests]
 
 
@@ -74,22 +74,22 @@ def _names(request: dg.RunRequest) -> set[str]:
     return {key.to_user_string() for key in request.asset_selection or []}
 
 
-def test_nothing_is_requested_where_nothing_ran_or_failed(desk: Desk, at_once: None):
-    assert desk.look().skip_reason is not None
-    assert desk.run().success
-    result = desk.look()
+def test_without_failures_nothing_is_requested(harness: Harness, no_delay: None):
+    assert harness.look().skip_reason is not None
+    assert harness.run().success
+    result = harness.look()
     assert not result.run_requests
     assert result.skip_reason
     assert result.skip_reason.skip_message == NOTHING
 
 
-def test_only_what_failed_for_a_passing_reason_is_requested_each_alone(desk: Desk, at_once: None):
-    desk.project.spoil("S07")
-    desk.turn_away("S03", "S04")
-    run = desk.run(tags={"user": "ann"})
+def test_only_transient_failures_are_requested_one_run_each(harness: Harness, no_delay: None):
+    harness.project.spoil("S07")
+    harness.reject("S03", "S04")
+    run = harness.run(tags={"user": "ann"})
     assert run.success
-    requests = desk.requests()
-    assert _told(requests) == ["S03", "S04"]
+    requests = harness.requests()
+    assert _symbols(requests) == ["S03", "S04"]
     assert all(_names(request) == set(FEW_ASSETS) for request in requests)
     assert requests[0].tags == {
         "dagster/partition": "S03",
@@ -99,105 +99,107 @@ def test_only_what_failed_for_a_passing_reason_is_requested_each_alone(desk: Des
     }
 
 
-def test_it_becomes_good_and_is_not_requested_again(desk: Desk, at_once: None):
-    desk.turn_away("S03", "S04")
-    assert desk.run().success
-    first, second = desk.requests()
-    desk.turn_away()
-    assert desk.launch(first).success
-    assert not desk.requests(), "the run has been repeated, one after the other"
-    assert desk.launch(second).success
-    assert desk.project.materialized("backtest_summaries") == set(SYMBOLS)
-    assert not desk.requests()
+def test_a_run_is_retried_once(harness: Harness, no_delay: None):
+    harness.reject("S03", "S04")
+    assert harness.run().success
+    first, second = harness.requests()
+    harness.reject()
+    assert harness.launch(first).success
+    assert not harness.requests(), "the run has been retried"
+    assert harness.launch(second).success
+    assert harness.project.materialized("backtest_summaries") == set(SYMBOLS)
+    assert not harness.requests()
 
 
-def test_what_somebody_has_mended_meanwhile_is_not_requested(desk: Desk, at_once: None):
-    desk.turn_away("S03", "S05")
-    assert desk.run().success
-    desk.turn_away()
-    assert desk.run("S03").success
-    assert _told(desk.requests()) == ["S05"]
+def test_symbols_materialized_since_are_not_requested(harness: Harness, no_delay: None):
+    harness.reject("S03", "S05")
+    assert harness.run().success
+    harness.reject()
+    assert harness.run("S03").success
+    assert _symbols(harness.requests()) == ["S05"]
 
 
-def test_it_waits_and_says_until_when(desk: Desk):
-    desk.turn_away("S03")
-    assert desk.run().success
-    result = desk.look()
+def test_before_the_delay_the_sensor_says_when(harness: Harness):
+    harness.reject("S03")
+    assert harness.run().success
+    result = harness.look()
     assert not result.run_requests
     assert result.skip_reason
-    assert "S03 not before " in str(result.skip_reason.skip_message)
+    assert "S03: next attempt at " in str(result.skip_reason.skip_message)
 
 
-def test_it_gives_up_after_the_last_attempt_and_says_so_once(
-    desk: Desk, at_once: None, capfd: pytest.CaptureFixture[str]
+def test_after_the_last_attempt_it_gives_up_and_logs_once(
+    harness: Harness, no_delay: None, capfd: pytest.CaptureFixture[str]
 ):
-    desk.turn_away("S03")
-    last = desk.run()
+    harness.reject("S03")
+    last = harness.run()
     assert last.success
     attempts = []
-    while requests := desk.requests():
+    while requests := harness.requests():
         (request,) = requests
-        last = desk.launch(request)
+        last = harness.launch(request)
         assert not last.success
         attempts.append(request.tags["gauntlet/attempt"])
     assert attempts == ["1", "2"]
-    told = "Gave up on S03 after 2 attempts; the last reason: SourceUnavailableError: S03: 429"
-    reason = desk.look().skip_reason
+    gave_up = "Gave up on S03 after 2 attempts; the last error: SourceUnavailableError: S03: 429"
+    reason = harness.look().skip_reason
     assert reason
-    assert str(reason.skip_message).startswith(told)
-    run = desk.project.instance.get_run_by_id(last.run_id)
+    assert str(reason.skip_message).startswith(gave_up)
+    run = harness.project.instance.get_run_by_id(last.run_id)
     assert run
-    assert run.tags[GAVE_UP_ON] == "S03"
+    assert run.tags[GAVE_UP_ON_TAG] == "S03"
     assert capfd.readouterr().err.count("Gave up on") == 1
 
 
-def test_a_run_that_its_gate_has_stopped_is_requested_as_it_was(desk: Desk, at_once: None):
-    desk.turn_away(*SYMBOLS[:4])
-    assert not desk.run(selection=["prices", "backtests/rsi"]).success
-    (request,) = desk.requests()
+def test_a_run_that_a_check_stopped_is_requested_as_a_whole(harness: Harness, no_delay: None):
+    harness.reject(*SYMBOLS[:4])
+    assert not harness.run(selection=["prices", "backtests/rsi"]).success
+    (request,) = harness.requests()
     assert _names(request) == {"prices", "backtests/rsi"}
     assert request.tags["dagster/asset_partition_range_start"] == SYMBOLS[0]
     assert request.tags["dagster/asset_partition_range_end"] == SYMBOLS[-1]
-    desk.turn_away()
-    assert desk.launch(request).success
-    assert desk.project.materialized("backtests", "rsi") == set(SYMBOLS)
-    assert not desk.requests()
+    harness.reject()
+    assert harness.launch(request).success
+    assert harness.project.materialized("backtests", "rsi") == set(SYMBOLS)
+    assert not harness.requests()
 
 
-def test_many_are_requested_as_ranges(desk: Desk, at_once: None, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(retries, "_ALONE", 2)
-    desk.turn_away("S03", "S04", "S09")
-    assert desk.run(selection=["prices"]).success
-    first, second = desk.requests()
+def test_many_failures_are_requested_as_ranges(
+    harness: Harness, no_delay: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(retries, "_MAX_SINGLE_RUNS", 2)
+    harness.reject("S03", "S04", "S09")
+    assert harness.run(selection=["prices"]).success
+    first, second = harness.requests()
     assert first.tags["dagster/asset_partition_range_start"] == "S03"
     assert first.tags["dagster/asset_partition_range_end"] == "S04"
     assert second.tags["dagster/partition"] == "S09"
 
 
-def test_the_run_config_is_that_of_the_run(desk: Desk, at_once: None):
+def test_a_retry_has_the_run_config_of_its_run(harness: Harness, no_delay: None):
     config = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
-    desk.turn_away("S03")
-    assert desk.run(run_config=config).success
-    (request,) = desk.requests()
+    harness.reject("S03")
+    assert harness.run(run_config=config).success
+    (request,) = harness.requests()
     assert request.run_config == config
 
 
-def test_a_store_that_is_away_is_said_and_requests_nothing(desk: Desk, at_once: None):
-    desk.turn_away("S03")
-    assert desk.run().success
+def test_without_the_result_store_it_says_so_and_skips(harness: Harness, no_delay: None):
+    harness.reject("S03")
+    assert harness.run().success
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
-    store = type(desk.project.result_store)(
-        database_url=nowhere, home=str(desk.project.folder), patience_seconds=0
+    store = type(harness.project.result_store)(
+        database_url=nowhere, home=str(harness.project.folder), patience_seconds=0
     )
-    desk.project.result_store = store
-    result = desk.look()
+    harness.project.result_store = store
+    result = harness.look()
     assert not result.run_requests
     assert result.skip_reason
     assert "can't be read" in str(result.skip_reason.skip_message)
 
 
-def test_ranges_are_unbroken_in_the_order_of_the_universe():
+def test_ranges_are_contiguous_in_the_order_of_the_universe():
     universe = ["C", "A", "B", "E", "D"]
-    assert unbroken_ranges(universe, {"A", "B", "D"}) == [("A", "B"), ("D", "D")]
-    assert unbroken_ranges(universe, universe) == [("C", "D")]
-    assert unbroken_ranges(universe, []) == []
+    assert find_contiguous_ranges(universe, {"A", "B", "D"}) == [("A", "B"), ("D", "D")]
+    assert find_contiguous_ranges(universe, universe) == [("C", "D")]
+    assert find_contiguous_ranges(universe, []) == []

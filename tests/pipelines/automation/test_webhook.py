@@ -1,4 +1,4 @@
-"""Failures are reported to a webhook: real runs, the real sensors, a real hook."""
+"""Failures are reported to a webhook: real runs, real sensors, a real web server."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from pipelines.automation import webhook
-from pipelines.automation.run_alerts import REPORT_FAILED_SYMBOLS, REPORT_FAILURES
+from pipelines.automation.alerts import REPORT_FAILED_SYMBOLS, REPORT_FAILURES
 from pipelines.automation.webhook import ATTEMPTS, WebhookError, post
 from tests.pipelines.webhook_server import SECRET, WebhookServer, running_webhook
 from tests.project import SYMBOLS, Project
@@ -24,7 +24,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookServer]:
 
 
 class Watch:
-    """A sensor of a project, evaluated as the daemon does; it sees what ends from now on."""
+    """A sensor of a project, evaluated as the daemon does; it sees runs that end from now on."""
 
     def __init__(self, project: Project, sensor: str) -> None:
         self._project, self._sensor = project, sensor
@@ -39,7 +39,7 @@ class Watch:
             cursor=self._cursor,
             resources={"result_store": self._project.result_store},
         )
-        # A run in this process has no repository; and no more has the sensor, to be of the same.
+        # A run in this process has no repository, so the sensor must have none either.
         context._repository_name = None
         seen = repository.get_sensor_def(self._sensor).evaluate_tick(context)
         self._cursor = seen.cursor
@@ -56,7 +56,7 @@ def _spoil(project: Project, count: int) -> None:
         project.spoil(symbol)
 
 
-def test_a_run_that_fails_is_reported(
+def test_a_failed_run_is_reported_once(
     project: Project, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("GAUNTLET_URL", "https://dagster.example/")
@@ -86,19 +86,19 @@ def test_a_run_that_fails_is_reported(
     assert len(hook.reports) == 1, "reported once"
 
 
-def test_without_a_webhook_it_says_so_and_does_nothing(
+def test_without_a_webhook_the_sensor_skips(
     project: Project, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("GAUNTLET_WEBHOOK")
     watch = Watch(project, REPORT_FAILURES)
     _spoil(project, 4)
     run = project.run(selection=PRICES)
-    told = watch.look().skip_message
-    assert told == f"GAUNTLET_WEBHOOK is not set: run {run.run_id} is reported to nobody."
+    message = watch.look().skip_message
+    assert message == f"GAUNTLET_WEBHOOK is not set: run {run.run_id} is not reported."
     assert not hook.reports
 
 
-def test_a_run_without_some_symbols_is_reported_by_a_sensor_of_its_own(
+def test_failed_symbols_are_reported_by_a_sensor_of_their_own(
     project: Project, hook: WebhookServer
 ):
     failures, symbols = Watch(project, REPORT_FAILURES), Watch(project, REPORT_FAILED_SYMBOLS)
@@ -110,13 +110,13 @@ def test_a_run_without_some_symbols_is_reported_by_a_sensor_of_its_own(
     (report,) = hook.reports
     assert (report["event"], report["symbols"]) == ("symbols_failed", ["S00"])
     assert report["url"] is None
-    project.mend("S00")
+    project.fix("S00")
     assert project.run("S00", selection=PRICES).success
-    assert "No symbol failed" in str(symbols.look().skip_message)
+    assert "No symbol is known to have failed" in str(symbols.look().skip_message)
     assert len(hook.reports) == 1
 
 
-def test_a_server_that_refuses_is_said_without_the_secret_and_the_next_run_is_reported(
+def test_a_refused_report_fails_the_tick_without_the_secret(
     project: Project, hook: WebhookServer, capfd: pytest.CaptureFixture[str]
 ):
     watch = Watch(project, REPORT_FAILURES)
@@ -124,16 +124,15 @@ def test_a_server_that_refuses_is_said_without_the_secret_and_the_next_run_is_re
     _spoil(project, 4)
     assert not project.run(selection=["prices"]).success
     seen = watch.look()
-    told = "GAUNTLET_WEBHOOK answered 403: the report was not taken."
-    assert told in _error(seen)
-    assert len(hook.reports) == 1, "what is refused is not sent again"
+    assert "GAUNTLET_WEBHOOK answered 403: report not accepted." in _error(seen)
+    assert len(hook.reports) == 1, "a refused report is not sent again"
     assert not project.run(selection=["prices"]).success
     watch.look()
     assert len(hook.reports) == 2
     assert SECRET not in repr(seen) + "".join(capfd.readouterr())
 
 
-def test_a_store_that_is_away_keeps_no_report_back(project: Project, hook: WebhookServer):
+def test_a_report_needs_no_result_store(project: Project, hook: WebhookServer):
     watch = Watch(project, REPORT_FAILURES)
     _spoil(project, 4)
     assert not project.run(selection=["prices"]).success
@@ -147,7 +146,7 @@ def test_a_store_that_is_away_keeps_no_report_back(project: Project, hook: Webho
     assert (report["symbols_failed"], report["symbols"]) == (None, None)
 
 
-def test_what_passes_is_tried_again_a_bounded_number_of_times(hook: WebhookServer):
+def test_transient_errors_are_retried_a_bounded_number_of_times(hook: WebhookServer):
     hook.answers = [503, 429]
     post(hook.url, {"n": 1})
     assert hook.reports == [{"n": 1}] * 3
@@ -165,27 +164,25 @@ def test_a_redirect_is_not_followed(hook: WebhookServer):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
-        (f"http://127.0.0.1:1/{SECRET}", "was not reached"),
-        (f"file:///etc/{SECRET}", "is no URL that begins with"),
-        (f"http://[{SECRET}", "is no URL that begins with"),
-        (f"http://127.0.0.1:{SECRET}/", "was not reached"),
-        (f"http://127.0.0.1:1/{SECRET} and a space", "was not reached"),
+        (f"http://127.0.0.1:1/{SECRET}", "could not be reached"),
+        (f"file:///etc/{SECRET}", "is not a URL that starts with"),
+        (f"http://[{SECRET}", "is not a URL that starts with"),
+        (f"http://127.0.0.1:{SECRET}/", "could not be reached"),
+        (f"http://127.0.0.1:1/{SECRET} and a space", "could not be reached"),
     ],
 )
-def test_a_url_that_does_not_work_is_not_shown(
-    url: str, told: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_invalid_url_is_not_shown(url: str, message: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhook, "_LONGEST_WAIT_SECONDS", 0.0)
-    with pytest.raises(WebhookError, match=told) as raised:
+    with pytest.raises(WebhookError, match=message) as raised:
         post(url, {})
     assert SECRET not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None or raised.value.__suppress_context__
 
 
-def test_what_the_definitions_show_has_no_secret(hook: WebhookServer, project: Project):
+def test_the_definitions_have_no_secret(hook: WebhookServer, project: Project):
     repository = project.definitions().get_repository_def()
     shown = [vars(repository.get_sensor_def(n)) for n in (REPORT_FAILURES, REPORT_FAILED_SYMBOLS)]
     assert SECRET not in repr(shown)

@@ -11,7 +11,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 
-from resources.dagster_event_log.postgres import BatchedPostgresEventLogStorage, with_driver
+from resources.dagster_event_log.postgres import BatchedPostgresEventLogStorage, set_driver
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from tests.postgres import fresh_database
 from tests.resources.dagster_event_log.tables import Rows, in_parts, recorded, rows
@@ -36,7 +36,7 @@ def _on_postgres(
     server: str, cls: type[PostgresEventLogStorage]
 ) -> Iterator[PostgresEventLogStorage]:
     with fresh_database(server, migrated=False) as url:
-        storage = cls(with_driver(url.replace("+psycopg:", ":")))
+        storage = cls(set_driver(url.replace("+psycopg:", ":")))
         yield storage
         storage.dispose()
 

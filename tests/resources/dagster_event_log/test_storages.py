@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from resources.dagster_event_log import batches
 from resources.dagster_event_log.batches import BATCH_SIZE
-from resources.dagster_event_log.postgres import with_driver
+from resources.dagster_event_log.postgres import set_driver
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from tests.resources.dagster_event_log.graph import SOURCE, opened, run
 
@@ -59,14 +59,14 @@ def test_a_size_that_somebody_has_set_is_heeded(tmp_path: Path, monkeypatch: pyt
 def test_a_batch_that_fails_leaves_nothing_and_its_events_are_stored_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    store = batches.store_indexed
+    store = batches.store_index_rows
 
     def refused(storage: Any, connection: Any, stored: Any) -> None:
         store(storage, connection, stored)
         if len(stored) > 1:
             raise RuntimeError("told to fail after everything was written")
 
-    monkeypatch.setattr("resources.dagster_event_log.sqlite.store_indexed", refused)
+    monkeypatch.setattr("resources.dagster_event_log.sqlite.store_index_rows", refused)
     with opened(tmp_path) as instance:
         run_id = run(instance).run_id
         assert "told to fail after everything was written" in capsys.readouterr().err
@@ -100,7 +100,7 @@ def test_storages_import_nothing_but_dagster():
     ],
 )
 def test_a_url_without_a_driver_means_dagsters(url: str, meant: str):
-    assert with_driver(url) == meant
+    assert set_driver(url) == meant
 
 
 def test_a_run_that_is_deleted_leaves_neither_events_nor_a_file(tmp_path: Path):

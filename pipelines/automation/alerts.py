@@ -1,4 +1,4 @@
-"""Runs that fail, and if one likes runs in which symbols fail, are reported to a webhook."""
+"""Failed runs, and optionally runs without some of their symbols, are reported to a webhook."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,18 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from pipelines.automation.failed_runs import ATTEMPT
-from pipelines.automation.failure_reason import failed_checks, why_it_failed
-from pipelines.automation.webhook import VARIABLE, post
+from pipelines.automation.failed_runs import ATTEMPT_TAG
+from pipelines.automation.failure_reason import find_failed_checks, find_failure_reason
+from pipelines.automation.webhook import WEBHOOK_VARIABLE, post
 from resources.result_store.resource import ResultStore
 from strategies.errors import GauntletError
 
 REPORT_FAILURES = "report_failures"
 REPORT_FAILED_SYMBOLS = "report_failed_symbols"
-"""The names of the sensors: of runs that fail, and of those that go on without some symbols."""
+"""The names of the sensors: for failed runs, and for runs that went on without some symbols."""
 
-PAGE_VARIABLE = "GAUNTLET_URL"
-"""Where the Dagster page is, for links; no link without it."""
+UI_VARIABLE = "GAUNTLET_URL"
+"""The URL of the Dagster UI, for links to runs; no links without it."""
 
 _LISTED = 50
 
@@ -25,13 +25,13 @@ Event = Literal["run_failed", "symbols_failed"]
 
 
 def build_alert_sensors() -> list[dg.SensorDefinition]:
-    """Return the sensors; that of failed symbols is stopped until somebody starts it."""
+    """Return the sensors; the one for failed symbols is stopped until somebody starts it."""
 
     @dg.run_failure_sensor(
         name=REPORT_FAILURES,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Posts each run that fails to the webhook in {VARIABLE}, as JSON; does "
-        "nothing where the variable is not set.",
+        description=f"Posts each failed run to the webhook in {WEBHOOK_VARIABLE}, as JSON. Does "
+        "nothing if the variable is not set.",
     )
     def report_failures(
         context: dg.RunFailureSensorContext, result_store: ResultStore
@@ -43,7 +43,7 @@ def build_alert_sensors() -> list[dg.SensorDefinition]:
         run_status=dg.DagsterRunStatus.SUCCESS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Posts each run that succeeded without some of its symbols to the webhook in "
-        f"{VARIABLE}, as JSON. Stopped until somebody starts it.",
+        f"{WEBHOOK_VARIABLE}, as JSON. Stopped until you start it.",
     )
     def report_failed_symbols(
         context: dg.RunStatusSensorContext, result_store: ResultStore
@@ -56,56 +56,56 @@ def build_alert_sensors() -> list[dg.SensorDefinition]:
 def _report(
     context: dg.RunStatusSensorContext, result_store: ResultStore, event: Event
 ) -> dg.SkipReason | None:
-    """Post what became of a run; say why not where there is nothing to post, or nowhere."""
-    url, run_id = os.environ.get(VARIABLE, "").strip(), context.dagster_run.run_id
+    """Post a report of a run, or return why there is none."""
+    url, run_id = os.environ.get(WEBHOOK_VARIABLE, "").strip(), context.dagster_run.run_id
     if not url:
-        return dg.SkipReason(f"{VARIABLE} is not set: run {run_id} is reported to nobody.")
-    failures = _failures(context, result_store)
+        return dg.SkipReason(f"{WEBHOOK_VARIABLE} is not set: run {run_id} is not reported.")
+    failures = _get_failures(context, result_store)
     if event == "symbols_failed" and not failures:
-        return dg.SkipReason(f"No symbol failed in run {run_id}, as far as is known.")
-    page = os.environ.get(PAGE_VARIABLE, "").strip()
-    post(url, report_of(context.instance, context.dagster_run, event, failures, page))
+        return dg.SkipReason(f"No symbol is known to have failed in run {run_id}.")
+    ui_url = os.environ.get(UI_VARIABLE, "").strip()
+    post(url, build_report(context.instance, context.dagster_run, event, failures, ui_url))
     return None
 
 
-def _failures(
+def _get_failures(
     context: dg.RunStatusSensorContext, result_store: ResultStore
 ) -> list[dict[str, Any]] | None:
-    """Return the run's rows of `failures`; None when the store does not answer.
+    """Return the run's rows of `failures`; None if the store can't be reached.
 
-    A store that is away may be the very reason of the failure that is to be reported.
+    That may be the very reason of the failure that is to be reported.
     """
     try:
         return result_store.manager().get_failures(context.dagster_run.run_id)
     except GauntletError as error:
-        context.log.warning(f"The symbols that failed can't be read: {error}")
+        context.log.warning(f"The failed symbols can't be read: {error}")
         return None
 
 
-def report_of(
+def build_report(
     instance: dg.DagsterInstance,
     run: dg.DagsterRun,
     event: Event,
     failures: Sequence[Mapping[str, Any]] | None,
-    page: str,
+    ui_url: str,
 ) -> dict[str, Any]:
-    """Return what is posted.
+    """Return the report that is posted.
 
     Parameters
     ----------
     failures
-        Rows of the result store's `failures`; None where it did not answer.
-    page
-        URL of the Dagster page; empty for none.
+        Rows of the result store's `failures`; None if it could not be reached.
+    ui_url
+        URL of the Dagster UI; empty for no link.
 
     Returns
     -------
-    The report, by name: ``text`` is a line for people, as chats show it; ``symbols`` are null
-    where they are not known, and at most 50 are listed of ``symbols_failed``.
+    The report, by name: ``text`` is the line that chats show; ``symbols`` is null if the failed
+    symbols are not known, and lists at most 50 of them.
     """
     symbols = None if failures is None else sorted({row["symbol"] for row in failures})
     if event == "run_failed":
-        reason = why_it_failed(instance, run.run_id)
+        reason = find_failure_reason(instance, run.run_id)
         text = f"Run {run.run_id} of {run.job_name} failed: {reason}"
     else:
         reason = failures[0]["message"] if failures else ""
@@ -116,10 +116,10 @@ def report_of(
         "run_id": run.run_id,
         "job": run.job_name,
         "user": run.tags.get("user"),
-        "attempt": int(run.tags.get(ATTEMPT, "0")),
+        "attempt": int(run.tags.get(ATTEMPT_TAG, "0")),
         "reason": reason,
         "symbols_failed": None if symbols is None else len(symbols),
         "symbols": symbols and symbols[:_LISTED],
-        "checks": failed_checks(instance, run.run_id)[:_LISTED],
-        "url": f"{page.rstrip('/')}/runs/{run.run_id}" if page else None,
+        "checks": find_failed_checks(instance, run.run_id)[:_LISTED],
+        "url": f"{ui_url.rstrip('/')}/runs/{run.run_id}" if ui_url else None,
     }
