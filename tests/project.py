@@ -155,6 +155,5 @@ def write_impossible(feed: Path) -> None:
 def _tags(partitions: str | tuple[str, str] | None) -> dict[str, str]:
     if partitions is None:
         return {}
-    return build_partition_tags(
-        *((partitions, partitions) if isinstance(partitions, str) else partitions)
-    )
+    first, last = (partitions, partitions) if isinstance(partitions, str) else partitions
+    return build_partition_tags(first, last)

@@ -57,7 +57,7 @@ def _type(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
 def store_index_rows(
     storage: SqlEventLogStorage, connection: sa.Connection, stored: Stored
 ) -> None:
-    """Write what Dagster keeps beside the events of assets and checks: tags, rows, executions.
+    """Write the rows that Dagster derives from events: tags, assets, executions of checks.
 
     Parameters
     ----------
