@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.asset_keys import DATA_ENGINEERING, SUMMARIES, SUMMARIES_KEY, backtests_key
-from assets.partitions.partition_reporting import (
-    MaterializedPartition,
-    UpstreamPartition,
-    is_part_of_this_run,
-    report_partitions,
-    upstream_of,
-)
+from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
@@ -112,7 +107,7 @@ class _Stage:
 
         identifiers: dict[str, list[str]] = defaultdict(list)
         for key in backtests:
-            self.backtests[key] = upstream_of(self.context, key, self.context.partition_keys)
+            self.backtests[key] = find_upstream(self.context, key, self.context.partition_keys)
             for symbol, upstream in self.backtests[key].items():
                 # A partition's data version is the identifier of its backtest.
                 identifiers[upstream.run_id].append(upstream.data_version)

@@ -187,8 +187,7 @@ class BacktestRunner:
                 self.indicators.add(outcome.indicators)
                 for result in outcome.results:
                     one = loaded[result.symbol]
-                    self.audit.keep_history(one.history)
-                    self.audit.audit(result)
+                    self.audit.audit(result, one.history)
                     identifier = planned[result.symbol, result.strategy]
                     yield IdentifiedResult(identifier, one.data_version, result)
                 done = [*outcome.results, *outcome.failures]

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-from research.audit.stage_profile import (
-    BacktestsProfile,
-    IntegrityFindings,
-    PriceQuality,
-    PricesProfile,
-)
+from research.audit.findings import IntegrityFindings
+from research.audit.stage_profile import BacktestsProfile, PriceQuality, PricesProfile
 
 _COSTS = {
     "wall_seconds": 0.25,

@@ -5,11 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
-from assets.partitions.partition_reporting import (
-    is_part_of_this_run,
-    report_partitions,
-    upstream_of,
-)
+from assets.partitions.partition_reporting import report_partitions
+from assets.partitions.upstream import find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.code_version import code_version
 from engine.failure import Failure
@@ -53,7 +50,7 @@ def build_backtests(
         source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
-        prices = upstream_of(context, PRICES_KEY, requested)
+        prices = find_upstream(context, PRICES_KEY, requested)
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store
         )

@@ -15,9 +15,10 @@ from engine.code_version import code_version
 from engine.failure import Failure
 from engine.settings import Window
 from research.audit.backtest_audit import BacktestAudit
+from research.audit.findings import Scaling
 from research.audit.scaling import scaling_key
 from research.audit.stage_meter import StageMeter
-from research.audit.stage_profile import BacktestsProfile, CachedResults, Scaling
+from research.audit.stage_profile import BacktestsProfile, CachedResults
 from research.run_spec import RunSpec
 from research.runner import BacktestRunner
 from resources.config.run_settings import RunSettings

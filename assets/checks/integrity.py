@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from assets.checks.check_outcomes import CheckOutcome, not_measured, require_none
 from assets.checks.threshold_checks import CheckInput, ThresholdCheck
-from research.audit.stage_profile import BacktestsProfile, IntegrityFindings, RuleFindings
+from research.audit.findings import IntegrityFindings, RuleFindings
+from research.audit.stage_profile import BacktestsProfile
 
 FindingsOf = Callable[[IntegrityFindings], Mapping[str, RuleFindings]]
 

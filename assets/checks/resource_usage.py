@@ -8,8 +8,9 @@ from assets.checks.check_outcomes import (
 )
 from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from assets.checks.trend import plot_trend
+from research.audit.findings import Scaling
 from research.audit.stage_meter import LEAST_SAMPLES
-from research.audit.stage_profile import BacktestsProfile, Scaling, StageProfile
+from research.audit.stage_profile import BacktestsProfile, StageProfile
 
 
 def judge_wall_time(given: CheckInput[BacktestsProfile]) -> CheckOutcome:

@@ -1,15 +1,15 @@
 """The audit of a run: what it finds out about its own backtests, closely on a few symbols."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
+from research.audit.findings import IntegrityFindings, RuleFindings, Scaling
 from research.audit.integrity import count_dropped_signals, find_look_ahead, measure_imbalance
 from research.audit.scaling import MOST_SYMBOLS, measure_scaling
-from research.audit.stage_profile import IntegrityFindings, RuleFindings, Scaling
 from strategies.base import Strategy
 
 LOOK_AHEAD, DROPPED_SIGNALS, IMBALANCE = "look_ahead", "dropped_signals", "imbalance"
@@ -31,9 +31,9 @@ class _Finding:
 class BacktestAudit:
     """Audits results one by one: the accounts of all, signals and look-ahead of the first symbols.
 
-    Call `keep_history` with each history as it is loaded, `audit` with each result, and at the end
-    `measure_scaling`; then `findings` and `scaling` go into the profile of the stage. Results are
-    told apart by their object: several parameter sets of a strategy may be audited in one run.
+    Call `audit` with each result, and at the end `measure_scaling`; then `findings` and `scaling`
+    go into the profile of the stage. Several parameter sets of a strategy may be audited in one
+    run: each result counts for itself.
 
     Attributes
     ----------
@@ -45,45 +45,21 @@ class BacktestAudit:
     _histories: dict[str, History] = field(default_factory=dict)
     _findings: list[_Finding] = field(default_factory=list)
 
-    def keep_history(self, history: History) -> None:
-        """Keep a history if it is one of the first: its results are then audited closely."""
+    def audit(self, result: BacktestResult, history: History) -> None:
+        """Record what is wrong with a result; `history` has the bars that it was computed from."""
+        off = measure_imbalance(result)
+        self._record(result, IMBALANCE, f"is off by {off:.3g} of the capital" if off else "")
         if len(self._histories) < MOST_SYMBOLS:
             self._histories[history.symbol] = history
-
-    def audit(self, result: BacktestResult) -> dict[str, str]:
-        """Record what is wrong with a result; return it by rule, empty where nothing is."""
-        off = measure_imbalance(result)
-        found = {IMBALANCE: f"is off by {off:.3g} of the capital" if off else ""}
-        history = self._histories.get(result.symbol)
-        if history is not None:
+        if history.symbol in self._histories:
             dropped = count_dropped_signals(result, history)
-            found[DROPPED_SIGNALS] = f"dropped {dropped} signals" if dropped else ""
-            found[LOOK_AHEAD] = _look_ahead(result.strategy, history)
-        parameters = ", ".join(f"{k}={v}" for k, v in result.strategy.parameters().items())
-        self.take_over(result.symbol, result.strategy.name, found, parameters)
-        return found
-
-    def take_over(
-        self, symbol: str, strategy: str, found: Mapping[str, str], parameters: str = ""
-    ) -> None:
-        """Record what an earlier audit of the same result found."""
-        self._findings += [
-            _Finding(rule, strategy, symbol, parameters, wrong) for rule, wrong in found.items()
-        ]
-
-    def not_looked_at(self, strategies: Sequence[Strategy]) -> list[Strategy]:
-        """Return those of which no result was audited closely."""
-        seen = {one.strategy for one in self._findings if one.rule == LOOK_AHEAD}
-        return [one for one in strategies if one.name not in seen]
-
-    @property
-    def has_bars(self) -> bool:
-        """Whether it has the bars of a symbol with a result."""
-        return bool(self._audited_histories())
+            self._record(result, DROPPED_SIGNALS, f"dropped {dropped} signals" if dropped else "")
+            self._record(result, LOOK_AHEAD, _describe_look_ahead(result.strategy, history))
 
     def measure_scaling(self, strategies: Sequence[Strategy], settings: BacktestSettings) -> None:
-        """Time the strategies over growing windows of the kept histories that have a result."""
-        if histories := self._audited_histories():
+        """Time the strategies over growing windows of the first symbols that have a result."""
+        if self._histories:
+            histories = list(self._histories.values())
             self.scaling = measure_scaling(histories, strategies, settings)
 
     def findings(self) -> IntegrityFindings:
@@ -98,9 +74,10 @@ class BacktestAudit:
             }
         )
 
-    def _audited_histories(self) -> list[History]:
-        symbols = {one.symbol for one in self._findings}
-        return [one for symbol, one in self._histories.items() if symbol in symbols]
+    def _record(self, result: BacktestResult, rule: str, wrong: str) -> None:
+        parameters = result.strategy.parameters().items()
+        named = ", ".join(f"{name}={value}" for name, value in parameters)
+        self._findings.append(_Finding(rule, result.strategy.name, result.symbol, named, wrong))
 
 
 def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
@@ -117,7 +94,7 @@ def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
     )
 
 
-def _look_ahead(strategy: Strategy, history: History) -> str:
+def _describe_look_ahead(strategy: Strategy, history: History) -> str:
     try:
         bar = find_look_ahead(strategy, history)
     except Exception as error:  # noqa: BLE001 - whatever a strategy's own code raises

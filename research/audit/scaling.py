@@ -13,8 +13,8 @@ import numpy as np
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.settings import BacktestSettings, Window
+from research.audit.findings import Scaling
 from research.audit.stage_meter import fit_slope, measure_resident_mb
-from research.audit.stage_profile import Scaling
 from research.natural_key import canonical_json
 from strategies.base import Bars, Strategy
 

@@ -1,22 +1,20 @@
 """What each stage of a run records of itself: one typed record per stage.
 
 Stored as JSON in `backtest_runs.profile` under the stage's name, and judged by its checks. A
-profile of another version of this project is read as far as it goes: fields it has too many are
-ignored, and one that lacks a field counts as not measured. Light to import: the checks need the
+profile of another version of this project may differ: its unknown fields are ignored, and if it
+lacks a field, it counts as not measured. Light to import: the checks need the
 records when definitions load, and not the engine.
 """
 
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
+
+from research.audit.findings import IntegrityFindings, Record, Scaling
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class StageProfile(_Record):
+class StageProfile(Record):
     """What every stage records; what it cost is read from its `StageMeter`.
 
     Parameters
@@ -24,13 +22,13 @@ class StageProfile(_Record):
     requested, succeeded
         Numbers of symbols.
     wall_seconds, cpu_seconds, database_seconds
-        Of the stage; processor time is this process's, the database's as far as it was waited for.
+        Of the stage; processor time is that of this process, and the database's is the wait for it.
     memory_start_mb, memory_peak_mb, memory_growth_mb
-        Resident memory: at the start, at its highest, and at the end less at the start.
+        Resident memory: at the start, at its peak, and at the end minus that at the start.
     memory_slope_mb
         What each symbol left behind; None where there are too few samples.
     memory_samples
-        How often memory was looked at.
+        How often memory was sampled.
     """
 
     requested: int
@@ -46,7 +44,7 @@ class StageProfile(_Record):
 
     @classmethod
     def from_stored(cls, stored: object) -> Self | None:
-        """Return a stored profile; None if there is none, or it lacks what this one has."""
+        """Return a stored profile; None if there is none, or it lacks a field."""
         try:
             return cls.model_validate(stored)
         except ValidationError:
@@ -57,7 +55,7 @@ class StageProfile(_Record):
         return self.model_dump(mode="json")
 
 
-class PriceQuality(_Record):
+class PriceQuality(Record):
     """How many symbols were inspected; what is suspicious, by rule and then symbol."""
 
     symbols: int
@@ -81,7 +79,7 @@ class PricesProfile(StageProfile):
     quality: PriceQuality
 
 
-class CachedResults(_Record):
+class CachedResults(Record):
     """How many results were stored before, and how many had to be computed, by strategy.
 
     Parameters
@@ -106,51 +104,6 @@ class CachedResults(_Record):
     def misses(self) -> int:
         """Of all strategies."""
         return sum(self.misses_by_strategy.values())
-
-
-class Scaling(_Record):
-    """How the strategies of a run scale with the number of bars.
-
-    Parameters
-    ----------
-    years, seconds
-        Processor time for so many years of bars, medians of the rounds.
-    ratio
-        Time for three years over time for one, median of the ratios within each round.
-    exponent
-        Of the power of the number of bars that fits the times best, by least squares of the
-        logarithms; 1 is proportional.
-    symbols, rounds
-        How many symbols were run, how many times.
-    memory_slope_mb
-        What each symbol of each iteration left in memory.
-    measured_by
-        The run that measured it, where it was an earlier one.
-    """
-
-    years: tuple[int, ...]
-    seconds: tuple[float, ...]
-    ratio: float
-    exponent: float
-    symbols: int
-    rounds: int
-    memory_slope_mb: float | None = None
-    measured_by: str | None = None
-
-
-class RuleFindings(_Record):
-    """How many symbols of a strategy were looked at by a rule; what is wrong, by symbol."""
-
-    symbols: int
-    offenders: Mapping[str, str]
-
-
-class IntegrityFindings(_Record):
-    """What breaks a rule of `research.audit.integrity`, by strategy."""
-
-    look_ahead: Mapping[str, RuleFindings]
-    dropped_signals: Mapping[str, RuleFindings]
-    imbalance: Mapping[str, RuleFindings]
 
 
 class BacktestsProfile(StageProfile):
@@ -191,7 +144,7 @@ class SummariesProfile(StageProfile):
     retrieved_rows: int
 
 
-class ConcurrentRequests(_Record):
+class ConcurrentRequests(Record):
     """Requests that overlap with each other in time, directly or by others.
 
     Parameters

@@ -1,6 +1,6 @@
 """The limits that every materialization is held to: one typed object for all checks."""
 
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
@@ -27,6 +27,14 @@ _LESS_IS_WORSE = (
 )
 
 
+def _share(default: float, description: str) -> Any:
+    return Field(default=default, ge=0.0, le=1.0, description=description)
+
+
+def _positive(default: float, description: str) -> Any:
+    return Field(default=default, gt=0.0, description=description)
+
+
 class Thresholds(dg.ConfigurableResource):
     """Limits of the checks (a breach stops what is downstream) and their warning levels.
 
@@ -36,39 +44,21 @@ class Thresholds(dg.ConfigurableResource):
         When a limit makes no sense, or a warning level lies beyond its limit.
     """
 
-    success_rate: float = Field(
-        default=0.85, ge=0.0, le=1.0, description="Minimum share of a run's symbols that succeed."
+    success_rate: float = _share(0.85, "Minimum share of a run's symbols that succeed.")
+    success_rate_warning: float = _share(1.0, "Share of symbols below which a check warns.")
+    clean_rate: float = _share(
+        0.85, "Minimum share of a run's symbols whose bars satisfy a quality rule."
     )
-    success_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Share of symbols below which a check warns."
-    )
-    clean_rate: float = Field(
-        default=0.85,
-        ge=0.0,
-        le=1.0,
-        description="Minimum share of a run's symbols whose bars satisfy a quality rule.",
-    )
-    clean_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Share of clean symbols below which a check warns."
-    )
-    missing_sessions: float = Field(
-        default=0.02,
-        ge=0.0,
-        le=1.0,
-        description="Maximum share of sessions without a bar in a complete history.",
+    clean_rate_warning: float = _share(1.0, "Share of clean symbols below which a check warns.")
+    missing_sessions: float = _share(
+        0.02, "Maximum share of sessions without a bar in a complete history."
     )
     stale_sessions: int = Field(
-        default=3,
-        ge=0,
-        description="Maximum sessions that an up-to-date history may be behind.",
+        default=3, ge=0, description="Maximum sessions that an up-to-date history may be behind."
     )
-    silent_sessions: float = Field(
-        default=0.1, ge=0.0, le=1.0, description="Maximum share of sessions without volume."
-    )
-    unusual_move: float = Field(
-        default=0.4,
-        gt=0.0,
-        description="Daily move of the adjusted close, as a fraction, from which it is flagged.",
+    silent_sessions: float = _share(0.1, "Maximum share of sessions without volume.")
+    unusual_move: float = _positive(
+        0.4, "Daily move of the adjusted close, as a fraction, from which it is flagged."
     )
     split_tolerance: float = Field(
         default=0.02,
@@ -76,104 +66,69 @@ class Thresholds(dg.ConfigurableResource):
         lt=0.2,
         description="Distance from a split ratio at which an overnight move looks like a split.",
     )
-    wall_seconds: float = Field(
-        default=1800.0, gt=0.0, description="Seconds that a run's backtests must take less than."
+    wall_seconds: float = _positive(1800.0, "Seconds that a run's backtests must take less than.")
+    wall_seconds_warning: float = _positive(900.0, "Seconds from which a check warns.")
+    memory_growth_mb: float = _positive(
+        3000.0, "Megabytes of memory growth that a run of one strategy must stay below."
     )
-    wall_seconds_warning: float = Field(
-        default=900.0, gt=0.0, description="Seconds from which a check warns."
+    memory_growth_mb_warning: float = _positive(
+        2000.0, "Megabytes of growth from which a check warns."
     )
-    memory_growth_mb: float = Field(
-        default=3000.0,
-        gt=0.0,
-        description="Megabytes of memory growth that a run of one strategy must stay below.",
+    memory_growth_many_mb: float = _positive(
+        2000.0, "Megabytes of memory growth that a run of several strategies must stay below."
     )
-    memory_growth_mb_warning: float = Field(
-        default=2000.0, gt=0.0, description="Megabytes of growth from which a check warns."
+    memory_growth_many_mb_warning: float = _positive(
+        1500.0, "Megabytes of that growth from which a check warns."
     )
-    memory_growth_many_mb: float = Field(
-        default=2000.0,
-        gt=0.0,
-        description="Megabytes of memory growth that a run of several strategies must stay below.",
+    memory_peak_mb: float = _positive(
+        2500.0, "Megabytes above their start that the memory of backtests must stay below."
     )
-    memory_growth_many_mb_warning: float = Field(
-        default=1500.0, gt=0.0, description="Megabytes of that growth from which a check warns."
+    memory_peak_mb_warning: float = _positive(
+        2000.0, "Megabytes above the start from which a check warns."
     )
-    memory_peak_mb: float = Field(
-        default=2500.0,
-        gt=0.0,
-        description="Megabytes above their start that the memory of backtests must stay below.",
+    memory_slope_mb: float = _positive(
+        5.0, "Megabytes per symbol that memory growth must stay below."
     )
-    memory_peak_mb_warning: float = Field(
-        default=2000.0, gt=0.0, description="Megabytes above the start from which a check warns."
+    memory_slope_mb_warning: float = _positive(
+        2.5, "Megabytes per symbol from which a check warns."
     )
-    memory_slope_mb: float = Field(
-        default=5.0, gt=0.0, description="Megabytes per symbol that memory growth must stay below."
+    scaling_ratio: float = _positive(
+        5.0, "Time for three years divided by that for one year must stay below this."
     )
-    memory_slope_mb_warning: float = Field(
-        default=2.5, gt=0.0, description="Megabytes per symbol from which a check warns."
+    scaling_ratio_warning: float = _positive(4.0, "Ratio from which a check warns.")
+    scaling_exponent: float = _positive(
+        1.5, "Time must grow with the number of bars to less than this power."
     )
-    scaling_ratio: float = Field(
-        default=5.0,
-        gt=0.0,
-        description="Time for three years divided by that for one year must stay below this.",
+    scaling_exponent_warning: float = _positive(1.2, "Exponent from which a check warns.")
+    saved_rate: float = _share(0.95, "Minimum share of produced rows that are saved.")
+    saved_rate_warning: float = _share(1.0, "Share of saved rows below which a check warns.")
+    retrieved_rate: float = _share(
+        0.95, "Minimum share of saved rows that read back equal to what was produced."
     )
-    scaling_ratio_warning: float = Field(
-        default=4.0, gt=0.0, description="Ratio from which a check warns."
+    retrieved_rate_warning: float = _share(1.0, "Share of equal rows below which a check warns.")
+    database_seconds: float = _positive(
+        300.0, "Seconds that the database must take less than in a run."
     )
-    scaling_exponent: float = Field(
-        default=1.5,
-        gt=0.0,
-        description="Time must grow with the number of bars to less than this power.",
+    database_seconds_warning: float = _positive(
+        150.0, "Seconds of the database from which a check warns."
     )
-    scaling_exponent_warning: float = Field(
-        default=1.2, gt=0.0, description="Exponent from which a check warns."
+    concurrent_requests_success_rate: float = _share(
+        0.8, "Minimum share of concurrent requests that succeed."
     )
-    saved_rate: float = Field(
-        default=0.95, ge=0.0, le=1.0, description="Minimum share of produced rows that are saved."
+    concurrent_requests_success_rate_warning: float = _share(
+        1.0, "Share of requests below which a check warns."
     )
-    saved_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Share of saved rows below which a check warns."
+    concurrent_requests_symbol_success_rate: float = _share(
+        0.8, "Minimum share of their symbols that succeed, on average; also of one request."
     )
-    retrieved_rate: float = Field(
-        default=0.95,
-        ge=0.0,
-        le=1.0,
-        description="Minimum share of saved rows that read back equal to what was produced.",
+    concurrent_requests_symbol_success_rate_warning: float = _share(
+        1.0, "Share of symbols below which a check warns."
     )
-    retrieved_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Share of equal rows below which a check warns."
+    concurrent_requests_seconds: float = _positive(
+        600.0, "Seconds that concurrent requests must take less than."
     )
-    database_seconds: float = Field(
-        default=300.0, gt=0.0, description="Seconds that the database must take less than in a run."
-    )
-    database_seconds_warning: float = Field(
-        default=150.0, gt=0.0, description="Seconds of the database from which a check warns."
-    )
-    concurrent_requests_success_rate: float = Field(
-        default=0.8,
-        ge=0.0,
-        le=1.0,
-        description="Minimum share of concurrent requests that succeed.",
-    )
-    concurrent_requests_success_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Share of requests below which a check warns."
-    )
-    concurrent_requests_symbol_success_rate: float = Field(
-        default=0.8,
-        ge=0.0,
-        le=1.0,
-        description="Minimum share of their symbols that succeed, on average; also of one request.",
-    )
-    concurrent_requests_symbol_success_rate_warning: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="Share of symbols below which a check warns."
-    )
-    concurrent_requests_seconds: float = Field(
-        default=600.0,
-        gt=0.0,
-        description="Seconds that concurrent requests must take less than.",
-    )
-    concurrent_requests_seconds_warning: float = Field(
-        default=300.0, gt=0.0, description="Seconds of these requests from which a check warns."
+    concurrent_requests_seconds_warning: float = _positive(
+        300.0, "Seconds of these requests from which a check warns."
     )
 
     @model_validator(mode="after")

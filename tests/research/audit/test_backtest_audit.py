@@ -8,7 +8,7 @@ import numpy as np
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings, Window
 from research.audit.backtest_audit import BacktestAudit
-from research.audit.stage_profile import IntegrityFindings, RuleFindings
+from research.audit.findings import IntegrityFindings, RuleFindings
 from strategies.base import Bars, Signals
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -22,10 +22,9 @@ SETTINGS = BacktestSettings()
 
 def _audited(strategies: list, histories: list = HISTORIES) -> BacktestAudit:
     audit = BacktestAudit()
-    for history in histories:
-        audit.keep_history(history)
+    by_symbol = {history.symbol: history for history in histories}
     for result in VectorBTEngine(SETTINGS).run_batch(histories, strategies, WINDOW).results:
-        audit.audit(result)
+        audit.audit(result, by_symbol[result.symbol])
     audit.measure_scaling(strategies, SETTINGS)
     return audit
 
@@ -44,9 +43,8 @@ def test_five_symbols_are_audited_closely_and_all_accounts():
 
 def test_offenders_are_named_by_symbol():
     audit, (history, *_) = BacktestAudit(), HISTORIES
-    audit.keep_history(history)
     (result,) = VectorBTEngine(SETTINGS).run_batch([history], Rsi(), WINDOW).results
-    audit.audit(replace(result, trades=np.delete(result.trades, 0)))
+    audit.audit(replace(result, trades=np.delete(result.trades, 0)), history)
     found = audit.findings()
     assert "signals" in found.dropped_signals["rsi"].offenders["S0"]
     assert "of the capital" in found.imbalance["rsi"].offenders["S0"]
@@ -54,10 +52,9 @@ def test_offenders_are_named_by_symbol():
 
 def test_two_parameter_sets_of_a_strategy_are_both_named():
     audit, (history, *_) = BacktestAudit(), HISTORIES
-    audit.keep_history(history)
     for strategy in (Rsi(), Rsi(period=7), SmaCross()):
         (result,) = VectorBTEngine(SETTINGS).run_batch([history], strategy, WINDOW).results
-        audit.audit(replace(result, trades=np.delete(result.trades, 0)))
+        audit.audit(replace(result, trades=np.delete(result.trades, 0)), history)
     found = audit.findings().dropped_signals
     assert found["rsi"].symbols == 1
     (first, second) = found["rsi"].offenders["S0"].split("; ")
@@ -77,18 +74,16 @@ class Demanding(Planned):
 
 def test_a_strategy_that_fails_on_the_first_bars_is_an_offender():
     audit, (history, *_) = BacktestAudit(), HISTORIES
-    audit.keep_history(history)
     (result,) = (
         VectorBTEngine(SETTINGS).run_batch([history], Demanding([200], [300]), WINDOW).results
     )
-    audit.audit(result)
+    audit.audit(result, history)
     (told,) = audit.findings().look_ahead[result.strategy.name].offenders.values()
     assert told == "fails on the first bars alone: ValueError: too few for me"
 
 
 def test_without_results_nothing_is_measured():
     audit = BacktestAudit()
-    audit.keep_history(HISTORIES[0])
     audit.measure_scaling([Rsi()], SETTINGS)
     assert audit.scaling is None
     assert audit.findings() == IntegrityFindings(look_ahead={}, dropped_signals={}, imbalance={})

@@ -4,12 +4,11 @@ import json
 
 import pytest
 
+from research.audit.findings import RuleFindings, Scaling
 from research.audit.stage_profile import (
     BacktestsProfile,
     PricesProfile,
     RequestProfile,
-    RuleFindings,
-    Scaling,
     StageProfile,
 )
 from research.natural_key import json_text

@@ -1,0 +1,110 @@
+"""Strategies with planted faults, and runs of them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from pipelines import definitions
+from strategies.base import Bars, Signals, Strategy
+from tests.project import SYMBOLS, Project
+from tests.strategies.look_ahead import NextClose
+
+TWELVE = (SYMBOLS[0], SYMBOLS[11])
+
+
+@dataclass(frozen=True)
+class _Planted(Strategy):
+    @property
+    def lookback_bars(self) -> int:
+        return 1
+
+
+class Hoarding(_Planted):
+    """Leaks eight megabytes per symbol."""
+
+    name = "hoarding"
+    kept: ClassVar[list[np.ndarray]] = []
+
+    def signals(self, bars: Bars) -> Signals:
+        self.kept.append(np.ones(1_000_000))
+        return Signals(bars.close > bars.open, bars.close < bars.open)
+
+
+class HoardingToo(Hoarding):
+    """Leaks as much again, in the same list."""
+
+    name = "hoarding_too"
+
+
+class Spiking(_Planted):
+    """Needs 800 megabytes temporarily, once."""
+
+    name = "spiking"
+    first_time: ClassVar[bool] = True
+
+    def signals(self, bars: Bars) -> Signals:
+        needed = np.ones(100_000_000 if self.first_time else 1)
+        type(self).first_time = False
+        return Signals((bars.close > bars.open) & (needed[0] > 0), bars.close < bars.open)
+
+
+class Slow(_Planted):
+    """Takes a tenth of a second per symbol, however few its bars."""
+
+    name = "slow"
+
+    def signals(self, bars: Bars) -> Signals:
+        time.sleep(0.1)
+        return Signals(bars.close > bars.open, bars.close < bars.open)
+
+
+class Quadratic(_Planted):
+    """Takes time quadratic in the number of bars."""
+
+    name = "quadratic"
+
+    def signals(self, bars: Bars) -> Signals:
+        work = [float(np.add.outer(bars.close, bars.close).sum()) for _ in range(20)]
+        up = bars.close > bars.open
+        return Signals(up & (min(work) > 0.0), ~up)
+
+
+class Peeking(NextClose):
+    """Buys before a rise, knowing the next close."""
+
+    name = "peeking"
+
+
+def red(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Return the checks that did not pass, by name; each must have guidance."""
+    failed = {
+        name: check for (_, name), check in project.checks(result).items() if not check.passed
+    }
+    assert all(check.metadata["guidance"].value for check in failed.values())
+    return failed
+
+
+@contextmanager
+def registered(monkeypatch: pytest.MonkeyPatch, *strategies: type[Strategy]) -> Iterator[None]:
+    """Let the definitions know only these strategies."""
+    known = {strategy.name: strategy for strategy in strategies}
+    with monkeypatch.context() as patch:
+        patch.setattr(definitions, "registered_strategies", lambda: known)
+        yield
+
+
+def run_planted(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    *strategies: type[Strategy],
+    **thresholds: float,
+) -> dg.ExecuteInProcessResult:
+    config = {"resources": {"thresholds": {"config": thresholds}}} if thresholds else {}
+    with registered(monkeypatch, *strategies):
+        return project.run(TWELVE, selection=["*"], run_config=config)
