@@ -5,8 +5,8 @@ from pathlib import Path
 
 from assets.prices import provider_pool
 from resources.market_data import SOURCES
-from resources.market_data.provider.rate_limiter import USED
-from resources.market_data.provider.throttled_source import FAILURES, REST_SECONDS
+from resources.market_data.provider.rate_limiter import USED_SHARE
+from resources.market_data.provider.throttled_source import MAX_FAILURES, REST_SECONDS
 from resources.market_data.resource import YAHOO_VARIABLE, MarketData
 from resources.price_store.incremental import OVERLAP_BARS
 
@@ -29,10 +29,10 @@ def test_its_settings_are_the_fields_with_their_defaults():
 
 
 def test_its_numbers_are_those_of_the_code():
-    assert f"{1 - USED:.0%} of the budget is left unused".replace("%", " %") in PLAIN
+    assert f"{1 - USED_SHARE:.0%} of the rate is left unused".replace("%", " %") in PLAIN
     assert f"the last {OVERLAP_BARS} stored ones again" in PLAIN
-    assert FAILURES == 10
-    assert f"leaves the provider alone for {REST_SECONDS:.0f} s" in PLAIN
+    assert MAX_FAILURES == 10
+    assert f"does not ask the provider for {REST_SECONDS:.0f} s" in PLAIN
 
 
 def test_its_pool_is_limited_as_it_says():

@@ -1,14 +1,14 @@
-"""Do many processes keep to one provider's budget, and use it?
+"""Do many processes keep to one provider's rate limit, and use it?
 
 Eight processes fetch 400 symbols from a server on this machine that speaks Yahoo's protocol, counts
 requests within the last second as they arrive, and refuses those beyond 20 with a 429. They share a
-budget of 20 requests a second, in a file or in PostgreSQL. Nobody asks twice: a refused symbol is
-counted. "Used" is the rate at which requests arrived, from the first to the last, as a share of the
-budget. Each way runs once: it takes as long as the budget says.
+rate limiter of 20 requests per second, in a file or in PostgreSQL. Nobody asks twice: a refused
+symbol is counted. "Used" is the rate at which requests arrived, from the first to the last, as a
+share of the limit. Each way runs once: it takes as long as the limit says.
 
-Rivals: pyrate-limiter's own `Limiter` of 20 a second on a SQLite bucket with a file lock that all
-processes share, which lets out twenty at once; one such `Limiter` in the memory of each process,
-which knows nothing of the others; and no limiter at all.
+Compared with: pyrate-limiter's own `Limiter` of 20 per second on a SQLite bucket with a file lock
+that all processes share, which lets out twenty at once; one such `Limiter` in the memory of each
+process, which knows nothing of the others; and no limiter at all.
 """
 
 import multiprocessing
@@ -32,9 +32,9 @@ from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.resource import ResultStore
 from tests.yahoo_server import Listed, YahooServer
 
-A_SECOND = 20
+RATE = 20
 USED_AT_LEAST = {FILE: "used", DATABASE: "used_database"}
-"""The limit of each of ours; a turn costs some round trips to the database, which a busy machine
+"""The limit of each of ours; a slot costs round trips to the database, which a busy machine
 delays."""
 
 
@@ -48,12 +48,12 @@ class Seen:
 
     @property
     def used(self) -> float:
-        """Share of the budget at which requests arrived."""
-        return (self.requests - 1) / self.seconds / A_SECOND
+        """Share of the rate limit at which requests arrived."""
+        return (self.requests - 1) / self.seconds / RATE
 
 
 def run(options: Options) -> Report:
-    """Judge how many were refused, and how much of the budget was used."""
+    """Judge how many were refused, and how much of the rate limit was used."""
     processes, symbols = (2, 20) if options.quick else (8, 400)
     report = Report()
     seen: dict[str, Seen] = {}
@@ -84,11 +84,11 @@ def _fetch(way: str, place: str, processes: int, symbols: int) -> Seen:
         context.Pool(processes) as pool,
     ):
         server.listed = dict.fromkeys(names, Listed(bars))
-        server.limit = A_SECOND
+        server.limit = RATE
         # All begin when all have loaded what they need.
         ready = manager.Barrier(processes)
         shares = [names[first::processes] for first in range(processes)]
-        jobs = [(way, server.url, place, A_SECOND, share, ready) for share in shares]
+        jobs = [(way, server.url, place, RATE, share, ready) for share in shares]
         refused = sum(pool.starmap(work, jobs, chunksize=1))
         if refused != server.refused or len(server.arrived) != symbols:
             raise RuntimeError(f"{way}: the server and the processes count differently")
@@ -99,7 +99,7 @@ def _judge(way: str, seen: Seen, least: str, options: Options, report: Report) -
     limits = options.limits
     what = f"Requests refused, {way}"
     report.verdicts.append(Verdict(what, seen.refused, "at most", limits["refused"]))
-    what = f"Share of the budget that is used, {way}"
+    what = f"Share of the rate limit that is used, {way}"
     report.verdicts.append(Verdict(what, seen.used, "at least", limits[least]))
 
 
@@ -115,7 +115,7 @@ def _table(title: str, seen: dict[str, Seen]) -> Table:
         ]
         for way, it in seen.items()
     ]
-    columns = ["Way", "Requests", "refused", "s", "requests/s", "of the budget"]
+    columns = ["Way", "Requests", "refused", "s", "requests/s", "of the limit"]
     return Table(title, columns, rows)
 
 

@@ -1,4 +1,4 @@
-"""The resource that chooses a source of bars by configuration. Loads no source until asked."""
+"""The resource that opens the configured source of bars. Loads no source before that."""
 
 import os
 from functools import lru_cache
@@ -14,21 +14,21 @@ from strategies.errors import did_you_mean
 
 if TYPE_CHECKING:
     from resources.market_data.provider.circuit_breaker import CircuitBreaker
-    from resources.market_data.provider.rate_limiter import SharedBudget
+    from resources.market_data.provider.rate_limiter import RateLimiter
 
 PRICES_VARIABLE = "GAUNTLET_PRICES"
 YAHOO_VARIABLE = "GAUNTLET_YAHOO_URL"
 DATABASE_VARIABLE = "DATABASE_URL"
 
 REQUESTS_PER_SECOND = 2.0
-"""Of a provider that does not say how many it allows: 110 symbols take a minute."""
+"""For a provider that does not publish its limit: 110 symbols take a minute."""
 
 _MOST_THREADS = 8
 _SLOW_ANSWER_SECONDS = 0.5
 
 
 class MarketData(ConfigurableResource):
-    """Where bars come from, in run config or from the environment's settings."""
+    """Where bars come from, by run config or environment variables."""
 
     source: str = Field(
         default="synthetic",
@@ -36,49 +36,50 @@ class MarketData(ConfigurableResource):
     )
     prices: str | None = Field(
         default=None,
-        description="Folder or fsspec URL of one CSV or Parquet file a symbol, for source files; "
-        "overrides GAUNTLET_PRICES. The UI shows it, so a URL with a password belongs there.",
+        description="Folder or fsspec URL of one CSV or Parquet file per symbol, for source files; "
+        "overrides GAUNTLET_PRICES. The UI shows it, so set that for a URL with a password.",
     )
     columns: dict[str, str] = Field(
         default={},
-        description="How the files of source files call their columns, where it is not date, open, "
+        description="Column names in the files of source files, where they are not date, open, "
         "high, low, close, volume, adjusted_close or adjustment, as in {close: PX_LAST}.",
     )
     home: str = Field(
         default=".data",
-        description="Folder in which the budget that all processes of this machine share is kept; "
-        "with DATABASE_URL it is kept there, for all machines.",
+        description="Folder with the rate limiter that all processes of this machine share; with "
+        "DATABASE_URL it is in that database, for all machines.",
     )
     requests_per_second: float = Field(
         default=REQUESTS_PER_SECOND,
         gt=0,
         le=1000,
-        description="Budget of a provider, shared by all who ask it.",
+        description="Rate limit of a provider, shared by all threads, processes and machines.",
     )
     incremental: bool = Field(
         default=True,
         description="Whether a provider is asked only for what is new since the stored bars, and "
-        "a short overlap. False fetches all again, which finds what was revised long ago.",
+        "a short overlap. False fetches all again, which finds old revisions, too.",
     )
     attempts: int = Field(
         default=4,
         ge=1,
         le=20,
-        description="How many times a provider is asked for a symbol, until it answers.",
+        description="How often a provider is asked for a symbol, at most, until it answers.",
     )
     backoff_seconds: float = Field(
         default=1.0,
         ge=0,
         description="Longest wait before the second attempt, doubled for each further one up to "
-        "30 s, where the provider did not say how long to wait.",
+        "30 s, unless the provider sent Retry-After.",
     )
     timeout_seconds: float = Field(
-        default=10.0, gt=0, description="A provider's answer that takes longer is none."
+        default=10.0, gt=0, description="How long to wait for a provider's answer."
     )
     patience_seconds: float = Field(
         default=600.0,
         ge=0,
-        description="A turn to ask the provider that is further away is not waited for.",
+        description="How long to wait for a slot of the rate limiter; one further away fails the "
+        "symbol at once.",
     )
 
     def open_source(self) -> PriceSource:
@@ -105,52 +106,49 @@ class MarketData(ConfigurableResource):
         )
 
     def _open_yahoo(self) -> PriceSource:
-        """Return Yahoo, or what GAUNTLET_YAHOO_URL says stands in its place."""
+        """Return Yahoo, or the server of GAUNTLET_YAHOO_URL in its place."""
         from resources.market_data.provider.throttled_source import ThrottledSource
         from resources.market_data.sources.yahoo import BASE_URL, YahooSource
         from resources.market_data.sources.yahoo_client import YahooClient
 
         database = os.environ.get(DATABASE_VARIABLE, "").strip()
-        budget = _budget(
+        rate_limiter = _shared_rate_limiter(
             YahooSource.name, self.requests_per_second, self.patience_seconds, self.home, database
         )
         url = os.environ.get(YAHOO_VARIABLE, "").strip() or BASE_URL
-        client = YahooClient(url, budget.wait_for_turn, self.timeout_seconds)
+        client = YahooClient(url, rate_limiter.acquire, self.timeout_seconds)
         return ThrottledSource(
             YahooSource(client),
-            budget,
-            _breaker(YahooSource.name),
+            rate_limiter,
+            _shared_breaker(YahooSource.name),
             self.attempts,
             self.backoff_seconds,
-            # As many as keep the budget busy when each answer takes half a second.
             incremental=self.incremental,
+            # As many as use the whole rate when each answer takes half a second.
             threads=min(_MOST_THREADS, ceil(self.requests_per_second * _SLOW_ANSWER_SECONDS)),
         )
 
 
 @lru_cache
-def _budget(
+def _shared_rate_limiter(
     provider: str, requests_per_second: float, patience_seconds: float, home: str, database: str
-) -> "SharedBudget":
-    """Return the one budget of this process; its file or connections stay open."""
-    from resources.market_data.provider.rate_limiter_backends import (
-        open_database_budget,
-        open_file_budget,
-    )
+) -> "RateLimiter":
+    """Return the one rate limiter of this process, whose connections stay open."""
+    from resources.market_data.provider.rate_limiter import RateLimiter
+    from resources.market_data.provider.rate_limiter_backends import DatabaseSlots, FileSlots
 
-    terms = provider, requests_per_second, patience_seconds
-    if database:
-        return open_database_budget(database, *terms)
-    return open_file_budget(Path(home).expanduser().absolute() / "budgets", *terms)
+    folder = Path(home).expanduser().absolute() / "rate_limits"
+    slots = DatabaseSlots(database, provider) if database else FileSlots(folder / provider)
+    return RateLimiter(provider, slots, requests_per_second, patience_seconds)
 
 
 @lru_cache
-def _breaker(provider: str) -> "CircuitBreaker":
-    """Return the one circuit of this process: all its runs know that the provider is down."""
+def _shared_breaker(provider: str) -> "CircuitBreaker":
+    """Return the one circuit breaker of this process: all its runs know of a provider's failure."""
     from resources.market_data.provider.circuit_breaker import CircuitBreaker
-    from resources.market_data.provider.throttled_source import FAILURES, REST_SECONDS
+    from resources.market_data.provider.throttled_source import MAX_FAILURES, REST_SECONDS
 
-    return CircuitBreaker(provider, FAILURES, REST_SECONDS)
+    return CircuitBreaker(provider, MAX_FAILURES, REST_SECONDS)
 
 
 def _open_files(prices: str, columns: dict[str, str]) -> PriceSource:
@@ -159,6 +157,6 @@ def _open_files(prices: str, columns: dict[str, str]) -> PriceSource:
     if not prices:
         raise MarketDataError(
             "Source 'files' needs 'prices' (GAUNTLET_PRICES): the folder or URL of one CSV or "
-            "Parquet file a symbol."
+            "Parquet file per symbol."
         )
     return FilesSource(prices, columns)

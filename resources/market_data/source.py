@@ -1,4 +1,4 @@
-"""What every source of bars is, and what it raises. Loads nothing heavy."""
+"""The interface of all sources of bars, and their errors. Loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 SOURCES = ("synthetic", "sample", "files", "yahoo")
 
 THROTTLED = ("yahoo",)
-"""Sources that a provider far away answers: with a budget of requests, and fetched from bit by
-bit."""
+"""Sources of remote providers: rate limited, and fetched incrementally."""
 
 
 class MarketDataError(GauntletError):
@@ -31,7 +30,7 @@ class NoBarsError(MarketDataError):
 
 
 class SourceUnavailableError(MarketDataError):
-    """The source did not answer, or wants to be asked later: in `retry_after` seconds, if told."""
+    """A transient error: no answer, or one that says to retry after `retry_after` seconds."""
 
     transient = True
 
@@ -52,13 +51,15 @@ class PriceSource(Protocol):
         """Return the bars of `symbol` from `start` to `end`, both inclusive, oldest first.
 
         The frame has the schema of `resources.market_data.bars` and at least one row; a window
-        that reaches beyond what the source has gives what there is. Raises UnknownSymbolError,
+        that reaches beyond what the source has gives what it has. Raises UnknownSymbolError,
         NoBarsError, BadBarsError or another MarketDataError, the symbol in its text.
         """
         ...
 
 
-def within(source: str, symbol: str, bars: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
+def select_window(
+    source: str, symbol: str, bars: pl.DataFrame, start: date, end: date
+) -> pl.DataFrame:
     """Return the rows of `bars` dated from `start` to `end` inclusive; none raises NoBarsError."""
     import polars as pl
 

@@ -30,8 +30,6 @@ HEAVY = [
     "psutil",
     "psycopg",
     "psycopg2",
-    "psycopg_pool",
-    "pyrate_limiter",
     "talib",
     "vectorbt",
     "vectorbt_rust",

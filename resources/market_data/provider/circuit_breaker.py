@@ -1,4 +1,4 @@
-"""A circuit breaker: who has failed many times in a row is left alone for a while.
+"""A circuit breaker: a provider that fails many times in a row is not asked for a while.
 
 Own, and not a library's: pybreaker holds its lock while it calls, so that threads would ask one
 after the other, and purgatory lets every caller through as soon as one may try again.
@@ -19,45 +19,45 @@ class CircuitOpenError(SourceUnavailableError):
 
 
 class CircuitBreaker:
-    """Closed, open, or half open; one for each provider and process, for any number of threads.
+    """Closed, open or half open; one per provider and process, for any number of threads.
 
     Parameters
     ----------
     provider
         Its name, for errors and the log.
-    failures
-        So many failures of the provider in a row, nobody in between having had an answer, open it.
+    max_failures
+        So many failures in a row, without a success in between, open the circuit.
     rest_seconds
-        For so long nobody asks. Then it is half open: one caller tries, and its answer closes the
-        circuit, while its failure opens it for as long again.
+        How long it stays open. Then it is half open: one caller tries, whose success closes it and
+        whose failure opens it for as long again.
     clock
-        Seconds that never go back.
+        Monotonic seconds.
     """
 
     def __init__(
         self,
         provider: str,
-        failures: int,
+        max_failures: int,
         rest_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._provider = provider
-        self._most = failures
+        self._max_failures = max_failures
         self._rest = rest_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed = 0
+        self._failures = 0
         self._opened_at: float | None = None
         self._trying = False
         self._reason = ""
 
-    def before(self) -> None:
-        """Let the caller ask, who must then report `answered`, `failed` or `withdrew`.
+    def before_call(self) -> None:
+        """Let the caller ask, who must then call `record_success`, `record_failure` or `release`.
 
         Raises
         ------
         CircuitOpenError
-            While the circuit is open, or somebody else tries whether it may be closed.
+            While the circuit is open, or half open and another caller is trying.
         """
         with self._lock:
             if self._opened_at is None:
@@ -67,39 +67,33 @@ class CircuitBreaker:
                 raise self._open_error(max(left, 0.0))
             self._trying = True
 
-    def answered(self) -> None:
-        """Report an answer, whatever it says of the symbol; it closes the circuit."""
+    def record_success(self) -> None:
+        """Record an answer, whatever it says of the symbol; it closes the circuit."""
         with self._lock:
             if self._opened_at is not None:
-                _LOG.warning("%s answers again: its circuit is closed.", self._provider)
-            self._failed, self._opened_at, self._trying = 0, None, False
+                _LOG.warning("%s: circuit closed, the provider answers again", self._provider)
+            self._failures, self._opened_at, self._trying = 0, None, False
 
-    def failed(self, reason: Exception) -> None:
-        """Report that there was no answer; many in a row open the circuit."""
+    def record_failure(self, error: Exception) -> None:
+        """Record that there was no answer; many in a row open the circuit."""
         with self._lock:
-            self._failed += 1
-            self._reason = str(reason)
-            if self._failed < self._most:
+            self._failures += 1
+            self._reason = str(error)
+            if self._failures < self._max_failures:
                 return
+            # A late failure of a call that began before it opened does not prolong the rest.
             if self._opened_at is None or self._trying:
                 self._opened_at, self._trying = self._clock(), False
-                _LOG.warning(
-                    "%s has failed %d times in a row: its circuit is open, and nobody asks for "
-                    "%g s. The last failure: %s",
-                    self._provider,
-                    self._failed,
-                    self._rest,
-                    self._reason,
-                )
+                _LOG.warning("%s", self._open_error(self._rest))
 
-    def withdrew(self) -> None:
-        """Report that the provider was not asked after all."""
+    def release(self) -> None:
+        """Record that the provider was not asked after all."""
         with self._lock:
             self._trying = False
 
     def _open_error(self, left: float) -> CircuitOpenError:
         return CircuitOpenError(
-            f"'{self._provider}' was not asked: it has failed {self._failed} times in a row and is "
-            f"left alone for another {left:.0f} s. The last failure: {self._reason}",
+            f"circuit of '{self._provider}' open after {self._failures} failures; next attempt in "
+            f"{left:.0f} s; last failure: {self._reason}",
             retry_after=left,
         )

@@ -1,86 +1,95 @@
-"""Where the budget of a provider is kept: on this machine, or in PostgreSQL for many machines."""
+"""Where the next slot of a rate limiter is kept: in a file of this machine, or in PostgreSQL."""
 
-from __future__ import annotations
-
+import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TextIO
 
-from resources.market_data.provider.rate_limiter import SharedBudget, rate_of
-from resources.market_data.source import SourceUnavailableError
+import sqlalchemy as sa
 
-if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
+from resources.market_data.provider.rate_limiter import MAX_LATE_SECONDS
+from resources.result_store.connection import create_engine_for, parse_url, reachable
 
-_LOCK_POLL_SECONDS = 0.002
-"""The lock is held for a millisecond or less."""
-
-_CONNECT_SECONDS = 10.0
-
-
-def open_file_budget(
-    folder: Path, provider: str, requests_per_second: float, patience_seconds: float
-) -> SharedBudget:
-    """Return the budget that all processes share that use this folder, which must be local."""
-    from filelock import FileLock
-    from pyrate_limiter import SQLiteBucket
-
-    folder.mkdir(parents=True, exist_ok=True)
-    bucket = SQLiteBucket.init_from_file(
-        [rate_of(requests_per_second)],
-        table=provider,
-        db_path=str(folder / f"{provider}.sqlite"),
-        use_file_lock=True,
-    )
-    # Threads have handles of their own, so that the lock keeps them apart too.
-    lock = bucket.lock
-    if isinstance(lock, FileLock):  # which it is; the annotation says otherwise
-        lock.poll_interval = _LOCK_POLL_SECONDS
-    return SharedBudget(provider, bucket, lambda: lock, patience_seconds)
+_NOW = "extract(epoch FROM clock_timestamp())::double precision"
+# Of several that create a table at once, PostgreSQL fails all but one, IF NOT EXISTS or not.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('gauntlet rate_limits', 0))"
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS rate_limits "
+    "(provider text PRIMARY KEY, next_slot double precision NOT NULL)"
+)
+_ADD = "INSERT INTO rate_limits VALUES (:provider, 0) ON CONFLICT DO NOTHING"
+_TAKE = (
+    f"UPDATE rate_limits SET next_slot = greatest(next_slot, {_NOW} - :late) + :space "  # noqa: S608
+    f"WHERE provider = :provider AND next_slot <= {_NOW} RETURNING 0.0"
+)
+_WAIT = f"SELECT greatest(next_slot - {_NOW}, 0.001) FROM rate_limits WHERE provider = :provider"  # noqa: S608
+_PAUSE = (
+    f"UPDATE rate_limits SET next_slot = greatest(next_slot, {_NOW} + :seconds) "  # noqa: S608
+    "WHERE provider = :provider"
+)
 
 
-def open_database_budget(
-    database_url: str, provider: str, requests_per_second: float, patience_seconds: float
-) -> SharedBudget:
-    """Return the budget that all share who use this PostgreSQL; its clock is the one that counts.
+class FileSlots:
+    """A file on a local disk, for all processes of this machine; an empty one is due at once."""
 
-    Raises
-    ------
-    SourceUnavailableError
-        When the database can't be reached.
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+
+    def take(self, space: float) -> float:
+        """See `Slots.take`."""
+        with self._locked() as (file, next_slot):
+            now = time.time()
+            if next_slot <= now:
+                _replace(file, max(next_slot, now - MAX_LATE_SECONDS) + space)
+            return max(next_slot - now, 0.0)
+
+    def pause(self, seconds: float) -> None:
+        """See `Slots.pause`."""
+        with self._locked() as (file, next_slot):
+            _replace(file, max(next_slot, time.time() + seconds))
+
+    @contextmanager
+    def _locked(self) -> Iterator[tuple[TextIO, float]]:
+        # Opened each time, 20 us: the lock belongs to the open file, so it holds between threads.
+        with self._path.open("a+", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            yield file, float(file.read() or 0)
+
+
+def _replace(file: TextIO, next_slot: float) -> None:
+    file.truncate(0)
+    file.write(repr(next_slot))
+
+
+class DatabaseSlots:
+    """A row of the table `rate_limits`, for all machines; the server's clock counts.
+
+    Raises DatabaseUnreachableError, in each method, when there is no connection.
     """
-    from psycopg import Connection
-    from psycopg_pool import ConnectionPool, PoolTimeout
-    from pyrate_limiter import PostgresBucket
 
-    from resources.result_store.connection import hidden, parse_url
+    def __init__(self, database_url: str, provider: str) -> None:
+        engine = create_engine_for(parse_url(database_url))
+        with reachable(engine), engine.begin() as connection:
+            for statement in (_LOCK, _CREATE, _ADD):
+                connection.execute(sa.text(statement), {"provider": provider})
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._provider = provider
 
-    url = parse_url(database_url)
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    # The bucket's column has no time zone: all who use it must mean the same one.
-    options = {"options": "-c timezone=UTC"}
-    pool = ConnectionPool(
-        plain, connection_class=Connection, kwargs=options, min_size=2, max_size=8, open=False
-    )
-    try:
-        pool.open(wait=True, timeout=_CONNECT_SECONDS)
-    except PoolTimeout:
-        pool.close()
-        raise SourceUnavailableError(
-            f"The budget of '{provider}' is kept in {hidden(url)}, which can't be reached."
-        ) from None
-    bucket = PostgresBucket(pool, provider, [rate_of(requests_per_second)])
-    return SharedBudget(provider, bucket, lambda: _advisory_lock(pool, provider), patience_seconds)
+    def take(self, space: float) -> float:
+        """See `Slots.take`."""
+        taken = self._execute(_TAKE, space=space, late=MAX_LATE_SECONDS)
+        return (taken or self._execute(_WAIT))[0]
 
+    def pause(self, seconds: float) -> None:
+        """See `Slots.pause`."""
+        self._execute(_PAUSE, seconds=seconds)
 
-@contextmanager
-def _advisory_lock(pool: ConnectionPool, provider: str) -> Iterator[None]:
-    """Keep all others out, in the order in which they came.
-
-    The bucket itself does not wait for its table: it says no while somebody else has it.
-    """
-    with pool.connection() as connection:
-        name = f"gauntlet budget {provider}"
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
-        yield
+    def _execute(self, statement: str, **values: float) -> list[float]:
+        """Execute a statement; return the first column of its rows."""
+        with reachable(self._engine), self._engine.connect() as connection:
+            result = connection.execute(sa.text(statement), {"provider": self._provider, **values})
+            return [float(row[0]) for row in result] if result.returns_rows else []

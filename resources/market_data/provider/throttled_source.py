@@ -1,4 +1,4 @@
-"""How a provider far away is asked: within its budget, again when it fails, and not for ever."""
+"""How a remote provider is asked: at its rate, again after a transient error, and not for ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenacity import (
 )
 
 from resources.market_data.provider.circuit_breaker import CircuitBreaker, CircuitOpenError
-from resources.market_data.provider.rate_limiter import BudgetTakenError
+from resources.market_data.provider.rate_limiter import RateLimiter, RateLimitExhaustedError
 from resources.market_data.source import MarketDataError, SourceUnavailableError
 
 if TYPE_CHECKING:
@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from resources.market_data.provider.rate_limiter import SharedBudget
-
-FAILURES, REST_SECONDS = 10, 30.0
+MAX_FAILURES, REST_SECONDS = 10, 30.0
 """The circuit of a provider opens after so many failures in a row, for so long."""
 
 _LONGEST_WAIT = 30.0
 
 
 class Provider(Protocol):
-    """A source that is far away; it waits for its turn before each of its requests."""
+    """A remote source, which takes a slot of the rate limiter before each of its requests."""
 
     name: str
     incremental: bool
@@ -46,27 +44,28 @@ class Provider(Protocol):
 
 
 class ThrottledSource:
-    """A provider, asked again when it does not answer; see `PriceSource`.
+    """A remote provider as a `PriceSource`, asked again after a transient error.
 
     Parameters
     ----------
-    provider, budget, breaker
-        Whom to ask; the pauses that it asks for are taken by all who share the budget.
+    provider, rate_limiter, breaker
+        Whom to ask; a pause that it asks for is kept by all who share the rate limiter.
     attempts
-        So many times a symbol is asked for, at most.
+        How often a symbol is asked for, at most.
     backoff_seconds
-        At most between the first two attempts, where the provider did not say how long; twice as
-        much each time, up to 30 s. How much of it is chance, so that not all come back at once.
+        Longest wait before the second attempt, where the provider did not say how long; doubled
+        for each further one, up to 30 s. Its length is random, so that callers do not come back
+        at once.
     threads
-        How many may ask at once.
+        How many symbols may be fetched at once.
     incremental
-        Whether stored bars may spare the provider from being asked for all.
+        Whether only what is new since the stored bars is fetched.
     """
 
     def __init__(
         self,
         provider: Provider,
-        budget: SharedBudget,
+        rate_limiter: RateLimiter,
         breaker: CircuitBreaker,
         attempts: int,
         backoff_seconds: float,
@@ -77,7 +76,7 @@ class ThrottledSource:
         self.incremental = incremental and provider.incremental
         self.threads = threads
         self._provider = provider
-        self._budget = budget
+        self._rate_limiter = rate_limiter
         self._breaker = breaker
         self._attempts = attempts
         self._backoff = wait_random_exponential(multiplier=backoff_seconds, max=_LONGEST_WAIT)
@@ -89,46 +88,46 @@ class ThrottledSource:
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """See `PriceSource.fetch`; after the last attempt raises SourceUnavailableError."""
-        again = Retrying(
+        retry = Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=self._wait,
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(_should_retry),
             reraise=True,
         )
-        return again(self._fetch_once, symbol, start, end)
+        return retry(self._fetch_once, symbol, start, end)
 
     def _fetch_once(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         try:
-            self._breaker.before()
+            self._breaker.before_call()
         except CircuitOpenError as error:
             raise CircuitOpenError(f"{symbol}: {error}", error.retry_after) from None
         try:
             bars = self._provider.fetch(symbol, start, end)
-        except BudgetTakenError as error:
-            self._breaker.withdrew()
-            raise BudgetTakenError(f"{symbol}: {error}", error.retry_after) from None
+        except RateLimitExhaustedError as error:
+            self._breaker.release()
+            raise RateLimitExhaustedError(f"{symbol}: {error}", error.retry_after) from None
         except SourceUnavailableError as error:
-            self._breaker.failed(error)
+            self._breaker.record_failure(error)
             if error.retry_after:
-                self._budget.pause(error.retry_after)
+                self._rate_limiter.pause(error.retry_after)
             raise
         except MarketDataError:
-            self._breaker.answered()  # no bars, but an answer
+            self._breaker.record_success()  # no bars, but an answer
             raise
         except BaseException:
-            self._breaker.withdrew()
+            self._breaker.release()
             raise
-        self._breaker.answered()
+        self._breaker.record_success()
         return bars
 
     def _wait(self, state: RetryCallState) -> float:
-        """Return how long to wait; where the provider said it, the budget makes everybody wait."""
+        """Return how long to wait; after a Retry-After, the rate limiter pauses everybody."""
         error = state.outcome.exception() if state.outcome else None
-        said = isinstance(error, SourceUnavailableError) and error.retry_after
-        return 0.0 if said else self._backoff(state)
+        paused = isinstance(error, SourceUnavailableError) and error.retry_after
+        return 0.0 if paused else self._backoff(state)
 
 
-def _passes(error: BaseException) -> bool:
-    """Return whether to ask again; who was not asked at all is not asked again either."""
-    unasked = isinstance(error, CircuitOpenError | BudgetTakenError)
+def _should_retry(error: BaseException) -> bool:
+    """Return whether to ask again: not if the provider was not asked in the first place."""
+    unasked = isinstance(error, CircuitOpenError | RateLimitExhaustedError)
     return isinstance(error, SourceUnavailableError) and not unasked

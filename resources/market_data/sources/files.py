@@ -22,7 +22,7 @@ from resources.market_data.source import (
     MarketDataError,
     SourceUnavailableError,
     UnknownSymbolError,
-    within,
+    select_window,
 )
 from resources.market_data.sources.file_reader import (
     RefusedContentError,
@@ -76,7 +76,7 @@ class FilesSource:
         if not is_symbol(symbol):  # and so never a path out of the folder
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
         bars = _bars(symbol, self._table(symbol), self._spellings)
-        return validate_bars(symbol, within(self.name, symbol, bars, start, end))
+        return validate_bars(symbol, select_window(self.name, symbol, bars, start, end))
 
     def _table(self, symbol: str) -> pl.DataFrame:
         names = [f"{symbol}.{suffix}" for suffix in FORMATS]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from resources.market_data.source import UnknownSymbolError, within
+from resources.market_data.source import UnknownSymbolError, select_window
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import did_you_mean
 
@@ -46,7 +46,7 @@ class SampleSource:
                 f"{symbol}: not in source 'sample', which has {', '.join(SAMPLE_SYMBOLS)}."
                 + did_you_mean(symbol, SAMPLE_SYMBOLS)
             )
-        return within(self.name, symbol, _stocks()[symbol], start, end)
+        return select_window(self.name, symbol, _stocks()[symbol], start, end)
 
 
 @lru_cache(maxsize=1)

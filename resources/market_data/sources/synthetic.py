@@ -21,7 +21,7 @@ import polars as pl
 
 from resources.market_data.bars import SCHEMA
 from resources.market_data.exchange_calendar import FIRST_DAY, LAST_DAY, sessions_between
-from resources.market_data.source import NoBarsError, UnknownSymbolError, within
+from resources.market_data.source import NoBarsError, UnknownSymbolError, select_window
 from resources.universe import SYMBOL_RULE, is_symbol
 
 EPOCH = FIRST_DAY
@@ -48,7 +48,7 @@ class SyntheticSource:
                 f"{symbol}: source '{self.name}' has no bars from {start} to {end} "
                 f"(it has {EPOCH} to {LAST_DAY})."
             )
-        return within(self.name, symbol, _bars(symbol, min(end, LAST_DAY)), start, end)
+        return select_window(self.name, symbol, _bars(symbol, min(end, LAST_DAY)), start, end)
 
 
 def _bars(symbol: str, end: date) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from resources.market_data.source import (
     MarketDataError,
     NoBarsError,
     UnknownSymbolError,
-    within,
+    select_window,
 )
 from resources.market_data.sources.yahoo_bars import bars_of
 from resources.market_data.sources.yahoo_client import YahooClient
@@ -70,7 +70,7 @@ class YahooSource:
         table, meta = self._ask(symbol, start)
         _check_whose(symbol, start, table, meta)
         bars = bars_of(table, meta)
-        return validate_bars(symbol, within(self.name, symbol, bars, start, end))
+        return validate_bars(symbol, select_window(self.name, symbol, bars, start, end))
 
     def _ask(self, symbol: str, start: date) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Return yfinance's table from `start` until today, and what Yahoo says about it."""

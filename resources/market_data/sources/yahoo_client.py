@@ -1,10 +1,10 @@
-"""The requests to Yahoo: each in its turn, counted, and refused answers told apart.
+"""The requests to Yahoo: each in its slot, counted, and refused answers told apart.
 
 yfinance's own way to ask, `YfData`, is left out, and `PriceHistory` is given this instead. `YfData`
 fetches a cookie and a crumb first, two requests that the chart endpoint does not need (it goes on
 without them itself); it repeats whatever is refused at once, and so a 429 whatever its Retry-After
 says; and its hosts are fixed. The session is of the kind that yfinance makes: curl_cffi, which
-looks like a browser to Yahoo, and has a handle for each thread.
+looks like a browser to Yahoo, and has a handle per thread.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from resources.market_data.source import MarketDataError, SourceUnavailableError
 if TYPE_CHECKING:
     from curl_cffi.requests import Response
 
-_TOO_MANY, _SERVER_FAILS = 429, 500
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _REFUSED = {401: "it wants a login", 403: "it forbids it"}
 
 
 class YahooClient:
-    """Sends requests to Yahoo, or to what stands at `base_url` in its place.
+    """Sends requests to Yahoo, or to a server in its place.
 
     Parameters
     ----------
     base_url
-        Such as ``https://query2.finance.yahoo.com``; a path in it goes before that of Yahoo.
-    wait_for_turn
-        Called before each request; what it raises passes.
+        Such as ``https://query2.finance.yahoo.com``; its path is put before Yahoo's.
+    acquire_slot
+        Called before each request; its errors are not caught.
     timeout_seconds
-        An answer that takes longer is none.
+        How long to wait for an answer.
     """
 
     def __init__(
-        self, base_url: str, wait_for_turn: Callable[[], object], timeout_seconds: float
+        self, base_url: str, acquire_slot: Callable[[], object], timeout_seconds: float
     ) -> None:
         from curl_cffi.requests import Session
 
         self._base = base_url.rstrip("/")
-        self._wait_for_turn = wait_for_turn
+        self._acquire_slot = acquire_slot
         self._timeout = timeout_seconds
         self._session = Session(impersonate="chrome")
         self._counting = threading.Lock()
@@ -58,42 +58,42 @@ class YahooClient:
         SourceUnavailableError
             When there is none in time, the server fails, or it wants to be asked later.
         MarketDataError
-            When it refuses to be asked at all.
+            When it refuses to answer at all.
         """
         from curl_cffi.requests.exceptions import RequestException
 
-        self._wait_for_turn()
+        self._acquire_slot()
         with self._counting:
             self.requests += 1
         try:
-            there = self._base + urlsplit(url).path
-            response = self._session.get(there, params=dict(params or {}), timeout=self._timeout)
+            address = self._base + urlsplit(url).path
+            response = self._session.get(address, params=dict(params or {}), timeout=self._timeout)
         except RequestException as error:
             raise SourceUnavailableError(
-                f"{symbol}: Yahoo gave no whole answer within {self._timeout:g} s "
+                f"{symbol}: Yahoo gave no complete answer within {self._timeout:g} s "
                 f"({_reason(error)})."
             ) from error
-        _refuse(symbol, response)
+        _raise_for_status(symbol, response)
         return response
 
 
-def _refuse(symbol: str, response: Response) -> None:
+def _raise_for_status(symbol: str, response: Response) -> None:
     status = response.status_code
-    if status == _TOO_MANY or status >= _SERVER_FAILS:
-        seconds = seconds_of(response.headers.get("Retry-After"))
-        said = "" if seconds is None else f" and wants to be asked again in {seconds:.0f} s"
-        what = "was asked too often" if status == _TOO_MANY else "failed"
-        raise SourceUnavailableError(f"{symbol}: Yahoo {what} (HTTP {status}){said}.", seconds)
+    if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
+        seconds = parse_retry_after(response.headers.get("Retry-After"))
+        later = "" if seconds is None else f", retry after {seconds:.0f} s"
+        what = "was asked too often" if status == _TOO_MANY_REQUESTS else "failed"
+        raise SourceUnavailableError(f"{symbol}: Yahoo {what} (HTTP {status}{later}).", seconds)
     if status in _REFUSED:
         raise MarketDataError(f"{symbol}: Yahoo gives no bars (HTTP {status}: {_REFUSED[status]}).")
 
 
-def seconds_of(retry_after: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, as a number or a date; None if none.
+def parse_retry_after(header: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, a number or a date; None without one.
 
-    A date is told by this machine's clock, and one that has passed asks for nothing.
+    A date is compared with this machine's clock; one in the past is 0 s.
     """
-    text = (retry_after or "").strip()
+    text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
     try:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from resources.market_data import MarketDataError
 from resources.market_data.provider.throttled_source import ThrottledSource
-from resources.market_data.resource import MarketData, _budget
+from resources.market_data.resource import MarketData, _shared_rate_limiter
 from resources.market_data.source import UnknownSymbolError
 from resources.market_data.sources.files import FilesSource
 from resources.market_data.sources.sample import SampleSource
@@ -39,7 +39,7 @@ def test_each_name_opens_its_source(tmp_path: Path):
             {"source": "files"},
             (
                 "Source 'files' needs 'prices' (GAUNTLET_PRICES): the folder or URL of one CSV or "
-                "Parquet file a symbol."
+                "Parquet file per symbol."
             ),
         ),
     ],
@@ -50,7 +50,7 @@ def test_what_cannot_be_opened_is_refused(config: dict[str, Any], message: str):
     assert str(refused.value) == message
 
 
-def test_yahoo_opens_with_its_budget_under_home_and_the_threads_that_this_pays_for(
+def test_yahoo_opens_with_a_rate_limiter_under_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -60,13 +60,13 @@ def test_yahoo_opens_with_its_budget_under_home_and_the_threads_that_this_pays_f
         assert isinstance(source, ThrottledSource)
         assert (source.name, source.incremental, source.requests) == ("yahoo", True, 0)
         assert source.threads == threads
-    assert (tmp_path / "budgets" / "yahoo.sqlite").exists()
+    assert (tmp_path / "rate_limits").is_dir()
     given = MarketData(source="yahoo", home=str(tmp_path), incremental=False).open_source()
     assert isinstance(given, ThrottledSource)
     assert not given.incremental
 
 
-def test_with_a_database_the_budget_is_kept_there(
+def test_with_a_database_the_rate_limiter_is_kept_there(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DATABASE_URL", database)
@@ -76,12 +76,12 @@ def test_with_a_database_the_budget_is_kept_there(
         with pytest.raises(UnknownSymbolError, match="NOPE"):
             source.fetch("NOPE", date(2021, 1, 1), date(2021, 1, 31))
     with sa.create_engine(parse_url(database)).connect() as connection:
-        turns = connection.execute(sa.text("SELECT name FROM ratelimit___yahoo")).scalars().all()
+        kept = connection.execute(sa.text("SELECT provider FROM rate_limits")).scalars().all()
         connection.detach()
         connection.close()
-    assert set(turns) == {"yahoo"}
-    assert not (tmp_path / "budgets").exists()
-    _budget.cache_clear()
+    assert kept == ["yahoo"]
+    assert not (tmp_path / "rate_limits").exists()
+    _shared_rate_limiter.cache_clear()
 
 
 def test_run_config_overrides_the_configured_source():

@@ -4,7 +4,8 @@ import pytest
 
 from resources.market_data.provider.circuit_breaker import CircuitBreaker, CircuitOpenError
 
-REASON = RuntimeError("AAPL: no answer.")
+ERROR = RuntimeError("AAPL: no answer.")
+REST = 30
 
 
 class Clock:
@@ -16,89 +17,89 @@ class Clock:
 
 
 def _open(clock: Clock, failures: int = 3) -> CircuitBreaker:
-    """Return a breaker that has just opened, and rests for 30 s."""
-    breaker = CircuitBreaker("yahoo", failures, 30, clock)
+    """Return a breaker that has just opened."""
+    breaker = CircuitBreaker("yahoo", failures, REST, clock)
     for _ in range(failures):
-        breaker.before()
-        breaker.failed(REASON)
+        breaker.before_call()
+        breaker.record_failure(ERROR)
     return breaker
 
 
-def test_failures_with_an_answer_between_them_never_open_it():
-    breaker = CircuitBreaker("yahoo", 3, 30, Clock())
+def test_failures_with_a_success_in_between_never_open_it():
+    breaker = CircuitBreaker("yahoo", 3, REST, Clock())
     for _ in range(10):
         for _ in range(2):
-            breaker.before()
-            breaker.failed(REASON)
-        breaker.answered()
-    breaker.before()
+            breaker.before_call()
+            breaker.record_failure(ERROR)
+        breaker.record_success()
+    breaker.before_call()
 
 
-def test_so_many_failures_in_a_row_open_it_and_the_error_says_why_and_until_when():
+def test_consecutive_failures_open_it_and_the_error_says_why():
     clock = Clock()
     breaker = _open(clock)
     clock.now += 10
     with pytest.raises(CircuitOpenError) as refused:
-        breaker.before()
+        breaker.before_call()
     assert str(refused.value) == (
-        "'yahoo' was not asked: it has failed 3 times in a row and is left alone for another 20 s. "
-        "The last failure: AAPL: no answer."
+        "circuit of 'yahoo' open after 3 failures; next attempt in 20 s; "
+        "last failure: AAPL: no answer."
     )
     assert refused.value.retry_after == 20
     assert refused.value.transient
 
 
-def test_after_its_rest_one_may_try_and_an_answer_closes_it():
+def test_half_open_one_caller_tries_and_success_closes_it():
     clock = Clock()
     breaker = _open(clock)
-    clock.now += 30
-    breaker.before()
+    clock.now += REST
+    breaker.before_call()
     with pytest.raises(CircuitOpenError):
-        breaker.before()
-    breaker.answered()
-    breaker.before()
-    breaker.before()
+        breaker.before_call()
+    breaker.record_success()
+    breaker.before_call()
+    breaker.before_call()
 
 
-def test_who_tries_and_fails_opens_it_for_as_long_again():
+def test_half_open_a_failure_opens_it_for_as_long_again():
     clock = Clock()
     breaker = _open(clock)
-    clock.now += 30
-    breaker.before()
-    breaker.failed(REASON)
-    clock.now += 29
+    clock.now += REST
+    breaker.before_call()
+    breaker.record_failure(ERROR)
+    clock.now += REST - 1
     with pytest.raises(CircuitOpenError):
-        breaker.before()
+        breaker.before_call()
     clock.now += 1
-    breaker.before()
+    breaker.before_call()
 
 
-def test_who_was_to_try_and_did_not_ask_leaves_it_to_the_next():
+def test_half_open_a_released_attempt_goes_to_the_next_caller():
     clock = Clock()
     breaker = _open(clock)
-    clock.now += 30
-    breaker.before()
-    breaker.withdrew()
-    breaker.before()
+    clock.now += REST
+    breaker.before_call()
+    breaker.release()
+    breaker.before_call()
 
 
-def test_late_failures_of_others_do_not_prolong_the_rest():
+def test_late_failures_do_not_prolong_the_rest():
     clock = Clock()
     breaker = _open(clock)
-    clock.now += 29
-    breaker.failed(REASON)
+    clock.now += REST - 1
+    breaker.record_failure(ERROR)
     clock.now += 1
-    breaker.before()
+    breaker.before_call()
 
 
-def test_it_says_so_in_the_log_when_it_opens_and_when_it_closes(caplog: pytest.LogCaptureFixture):
+def test_opening_and_closing_are_logged(caplog: pytest.LogCaptureFixture):
     clock = Clock()
     with caplog.at_level(logging.WARNING):
         breaker = _open(clock)
-        clock.now += 30
-        breaker.before()
-        breaker.answered()
+        clock.now += REST
+        breaker.before_call()
+        breaker.record_success()
     opened, closed = [record.getMessage() for record in caplog.records]
-    assert opened.startswith("yahoo has failed 3 times in a row: its circuit is open")
+    assert opened.startswith("circuit of 'yahoo' open after 3 failures; next attempt in 30 s")
     assert opened.endswith("AAPL: no answer.")
-    assert closed == "yahoo answers again: its circuit is closed."
+    assert closed == "yahoo: circuit closed, the provider answers again"

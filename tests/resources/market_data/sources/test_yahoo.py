@@ -197,7 +197,7 @@ def test_an_answer_of_weeks_and_one_of_other_years_are_refused(yahoo: YahooServe
         source.fetch("AAPL", date(2021, 10, 1), END)
 
 
-def test_a_symbol_that_yahoo_does_not_know_is_told_in_its_words(yahoo: YahooServer):
+def test_an_unknown_symbol_is_reported_in_yahoos_words(yahoo: YahooServer):
     with pytest.raises(UnknownSymbolError) as refused:
         yahoo_on(yahoo).fetch("NOPE", START, END)
     assert str(refused.value) == (
@@ -205,7 +205,7 @@ def test_a_symbol_that_yahoo_does_not_know_is_told_in_its_words(yahoo: YahooServ
     )
 
 
-def test_a_window_without_bars_is_told_however_yahoo_says_so(yahoo: YahooServer):
+def test_a_window_without_bars_is_recognized_in_all_its_forms(yahoo: YahooServer):
     source = yahoo_on(yahoo)
     yahoo.next("AAPL", nothing_then(START))
     with pytest.raises(NoBarsError, match=r"AAPL: .* which says: Data doesn't exist for startDate"):
@@ -216,7 +216,7 @@ def test_a_window_without_bars_is_told_however_yahoo_says_so(yahoo: YahooServer)
         source.fetch("AAPL", date(2020, 1, 1), date(2020, 12, 31))
 
 
-def test_what_yahoo_refuses_for_good_is_no_reason_to_ask_again(yahoo: YahooServer):
+def test_permanent_refusals_are_not_transient(yahoo: YahooServer):
     said = {"chart": {"result": None, "error": {"code": "Bad Request", "description": "Invalid"}}}
     yahoo.next("AAPL", Answer(401), Answer(403), Answer(422, json.dumps(said)))
     source = yahoo_on(yahoo)
@@ -230,20 +230,20 @@ def test_what_yahoo_refuses_for_good_is_no_reason_to_ask_again(yahoo: YahooServe
 @pytest.mark.parametrize(
     ("answer", "words", "seconds"),
     [
-        (Answer(429, headers={"Retry-After": "7"}), "was asked too often .* again in 7 s", 7.0),
+        (Answer(429, headers={"Retry-After": "7"}), "was asked too .* retry after 7 s", 7.0),
         (Answer(429), r"was asked too often \(HTTP 429\)\.$", None),
         (Answer(500), r"failed \(HTTP 500\)", None),
-        (Answer(503, headers={"Retry-After": "120"}), "failed .* again in 120 s", 120.0),
+        (Answer(503, headers={"Retry-After": "120"}), "failed .* retry after 120 s", 120.0),
         (
             Answer(429, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}),
-            ".* again in 0 s",
+            ".* retry after 0 s",
             0.0,
         ),
         (Answer(429, headers={"Retry-After": "soon"}), r".*\(HTTP 429\)\.$", None),
-        (Answer(body="{}", cut=100), "gave no whole answer", None),
+        (Answer(body="{}", cut=100), "gave no complete answer", None),
     ],
 )
-def test_no_answer_may_be_one_later(
+def test_no_answer_is_a_transient_error(
     yahoo: YahooServer, answer: Answer, words: str, seconds: float | None
 ):
     yahoo.next("AAPL", answer)
@@ -254,7 +254,7 @@ def test_no_answer_may_be_one_later(
     assert len(yahoo.asked) == 1
 
 
-def test_an_answer_that_takes_too_long_and_a_server_that_is_gone_may_be_there_later(
+def test_timeouts_and_lost_servers_are_transient_errors(
     yahoo: YahooServer,
 ):
     yahoo.next("AAPL", Answer(hang=True))
@@ -262,11 +262,11 @@ def test_an_answer_that_takes_too_long_and_a_server_that_is_gone_may_be_there_la
         yahoo_on(yahoo, timeout_seconds=0.2).fetch("AAPL", START, END)
     with YahooServer.running() as gone:
         source = yahoo_on(gone)
-    with pytest.raises(SourceUnavailableError, match="AAPL: Yahoo gave no whole answer"):
+    with pytest.raises(SourceUnavailableError, match="AAPL: Yahoo gave no complete answer"):
         source.fetch("AAPL", START, END)
 
 
-def test_a_symbol_is_never_another_path(yahoo: YahooServer):
+def test_a_symbol_never_changes_the_path_of_the_request(yahoo: YahooServer):
     for symbol in ["../quote", "AAPL?x", "AAPL/..", ""]:
         with pytest.raises(UnknownSymbolError, match="is not a symbol"):
             yahoo_on(yahoo).fetch(symbol, START, END)

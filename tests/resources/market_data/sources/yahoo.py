@@ -1,11 +1,12 @@
-"""Yahoo's source as tests use it: on a server of this machine, its budget too large to matter."""
+"""Yahoo's source for tests: on a server of this machine, its rate limit too high to matter."""
 
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from resources.market_data.provider.circuit_breaker import CircuitBreaker
-from resources.market_data.provider.rate_limiter_backends import open_file_budget
+from resources.market_data.provider.rate_limiter import RateLimiter
+from resources.market_data.provider.rate_limiter_backends import FileSlots
 from resources.market_data.provider.throttled_source import ThrottledSource
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.market_data.sources.yahoo import YahooSource
@@ -22,11 +23,11 @@ TIMEOUT_SECONDS = 20.0
 def yahoo_on(
     server: YahooServer | str,
     timeout_seconds: float = TIMEOUT_SECONDS,
-    wait_for_turn: Callable[[], None] = lambda: None,
+    acquire_slot: Callable[[], None] = lambda: None,
 ) -> YahooSource:
-    """Return the source on a server or its URL, without budget and without a second attempt."""
+    """Return the source on a server or its URL, without rate limit and without a second attempt."""
     url = server if isinstance(server, str) else server.url
-    return YahooSource(YahooClient(url, wait_for_turn, timeout_seconds))
+    return YahooSource(YahooClient(url, acquire_slot, timeout_seconds))
 
 
 def throttled_on(
@@ -39,11 +40,11 @@ def throttled_on(
     patience_seconds: float = 60,
     rest_seconds: float = 3600,
 ) -> ThrottledSource:
-    """Return the source as it is configured, with a budget of 1,000 a second in `folder`."""
-    budget = open_file_budget(folder, "yahoo", 1000, patience_seconds)
+    """Return the source as it is configured, at 1,000 requests per second, counted in `folder`."""
+    rate_limiter = RateLimiter("yahoo", FileSlots(folder / "yahoo"), 1000, patience_seconds)
     return ThrottledSource(
-        yahoo_on(server, timeout_seconds, budget.wait_for_turn),
-        budget,
+        yahoo_on(server, timeout_seconds, rate_limiter.acquire),
+        rate_limiter,
         CircuitBreaker("yahoo", failures, rest_seconds),
         attempts,
         backoff_seconds=0,
