@@ -11,9 +11,8 @@ provider counts one too many within a second. Up to 10 ms of that, a slot may be
 next stays where it was, so that waking up costs no rate; on a machine so busy that it takes longer,
 the next moves on.
 
-Own, and not a library's: of 400 requests by eight processes 2 are refused with pyrate-limiter's
-`Limiter`, which lets out bursts and knows no pause, and making its buckets do this took twice the
-code.
+Own, and not a library's: pyrate-limiter's `Limiter` lets out bursts (of 400 requests by eight
+processes 2 are refused) and knows no pause; adapting its buckets took more code than this.
 """
 
 import time
