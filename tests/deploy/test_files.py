@@ -1,4 +1,4 @@
-"""What all files of deploy/ have in common: no secret in them; and the image has the project."""
+"""No file of deploy/ has a secret, and the image has the project."""
 
 import re
 import subprocess
@@ -25,7 +25,7 @@ def _committed() -> list[Path]:
 @pytest.mark.parametrize("path", _committed(), ids=lambda path: path.name)
 def test_no_file_has_a_secret(path: Path):
     text = path.read_text()
-    # A password in a URL, or a value given to a name of a secret; `<password>` stands for one.
+    # A password in a URL, or a value for the name of a secret; `<password>` is a placeholder.
     assert not re.search(r"://[^\s/:@]+:(?!<password>)[^\s/@]+@", text)
     given = re.findall(
         r"(?i)^\s*\w*(?:password|secret_key|token)\w*[ \t]*[:=][ \t]*(\S+)", text, re.M
@@ -34,13 +34,13 @@ def test_no_file_has_a_secret(path: Path):
     assert "PRIVATE KEY" not in text
 
 
-def test_secrets_that_are_made_beside_them_are_ignored_by_git_and_docker():
+def test_git_and_docker_ignore_secrets():
     for ignoring in (".gitignore", ".dockerignore"):
         lines = [line.rstrip("/") for line in (ROOT / ignoring).read_text().splitlines()]
         assert {"deploy/.env", "deploy/secrets"} <= set(lines), ignoring
 
 
-def test_the_image_has_every_package_and_the_extras_of_production():
+def test_the_image_has_every_package_and_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert f"COPY {package} {package}\n" in DOCKERFILE
@@ -52,25 +52,25 @@ def test_the_image_has_every_package_and_the_extras_of_production():
     assert re.search(r"^USER gauntlet$", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_image_installs_with_the_uv_that_the_lock_was_made_with():
+def test_the_image_installs_with_the_uv_of_the_lock():
     version = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert re.findall(r'"uv==([\d.]+)"', DOCKERFILE) == version
 
 
-def test_the_page_on_a_laptop_listens_on_loopback():
+def test_make_ui_listens_on_loopback():
     shown = subprocess.run(
         ["make", "-n", "ui"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert "dagster dev --host 127.0.0.1 --port 3000" in shown
 
 
-def test_on_kubernetes_nothing_is_published_and_viewers_have_a_read_only_page():
+def test_kubernetes_publishes_nothing_and_has_a_read_only_ui():
     assert VALUES["ingress"] == {"enabled": False}
     assert VALUES["dagsterWebserver"]["service"]["type"] == "ClusterIP"
     assert VALUES["dagsterWebserver"]["enableReadOnly"] is True
 
 
-def test_on_kubernetes_all_run_one_image_and_know_dagster_s_database():
+def test_kubernetes_runs_one_image_with_dagsters_database():
     (code,) = VALUES["dagster-user-deployments"]["deployments"]
     launcher = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
     for part in (code, VALUES["dagsterWebserver"], VALUES["dagsterDaemon"]):
@@ -83,7 +83,7 @@ def test_on_kubernetes_all_run_one_image_and_know_dagster_s_database():
     assert {"name": "gauntlet-database"} in code["envSecrets"]
 
 
-def test_on_kubernetes_every_mount_has_its_volume():
+def test_every_kubernetes_mount_has_its_volume():
     (code,) = VALUES["dagster-user-deployments"]["deployments"]
     for part in (code, VALUES["dagsterWebserver"]):
         volumes = {volume["name"] for volume in part["volumes"]}

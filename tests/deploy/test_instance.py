@@ -1,4 +1,4 @@
-"""The production instance opens its storages on a real PostgreSQL, and limits what it should."""
+"""The production instance opens its storages on a real PostgreSQL and has the right limits."""
 
 import os
 import subprocess
@@ -20,8 +20,8 @@ from tests.postgres import fresh_database
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = ROOT / "deploy" / "dagster.yaml"
 VALUES = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text())
-PLACES = ("event_log_storage", "run_storage", "schedule_storage")
-"""Sections that say where history is, of which production has its own."""
+STORAGES = ("event_log_storage", "run_storage", "schedule_storage")
+"""Sections that say where history is kept; production has its own."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def environment(server: str, tmp_path: Path) -> Iterator[dict[str, str]]:
             "DAGSTER_DATABASE_URL": url.replace("+psycopg:", "+psycopg2:"),
             "DAGSTER_COMPUTE_LOGS": str(tmp_path / "compute_logs"),
             "DAGSTER_ARTIFACTS": str(tmp_path / "artifacts"),
-            # Set by the storage as it is opened, and taken back after the test.
+            # Set by the storage when it is opened, and restored after the test.
             "DAGSTER_EVENT_BATCH_SIZE": "1000",
         }
 
@@ -43,9 +43,9 @@ def _section(path: Path) -> dict[str, Any]:
 
 
 def _chart_instance(environment: dict[str, str]) -> str:
-    """Return the instance that the chart writes of the values, as far as storages go."""
+    """Return the instance that the chart writes from the values, as far as storages go."""
     url = parse_url(environment["DAGSTER_DATABASE_URL"])
-    place = {
+    postgres = {
         "username": url.username,
         "password": "",
         "hostname": "",
@@ -62,7 +62,7 @@ def _chart_instance(environment: dict[str, str]) -> str:
         name: {
             "module": f"dagster_postgres.{module}",
             "class": kind,
-            "config": {"postgres_db": place},
+            "config": {"postgres_db": postgres},
         }
         for name, (module, kind) in own.items()
     }
@@ -84,7 +84,7 @@ def _opened(text: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("of_chart", [False, True], ids=["dagster.yaml", "chart"])
-def test_it_keeps_history_in_postgresql_and_events_in_batches(
+def test_history_is_in_postgresql_and_events_in_batches(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, of_chart: bool
 ):
     text = _chart_instance(environment) if of_chart else PRODUCTION.read_text()
@@ -103,7 +103,7 @@ def test_it_keeps_history_in_postgresql_and_events_in_batches(
         assert not instance.run_retries_retry_on_asset_or_op_failure
 
 
-def test_a_run_leaves_its_events_there(
+def test_a_run_stores_its_events_in_postgresql(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     @dg.asset
@@ -115,11 +115,11 @@ def test_a_run_leaves_its_events_there(
         assert len(instance.get_runs()) == 1
 
 
-def test_dagster_migrates_an_empty_database_and_tells_of_the_instance(environment: dict[str, str]):
+def test_dagster_migrates_an_empty_database(environment: dict[str, str]):
     home = Path(environment["DAGSTER_HOME"])
     (home / "dagster.yaml").write_text(PRODUCTION.read_text())
     for command in ("migrate", "info"):
-        told = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "dagster", "instance", command],
             env=os.environ | environment,
             cwd=ROOT,
@@ -127,21 +127,21 @@ def test_dagster_migrates_an_empty_database_and_tells_of_the_instance(environmen
             text=True,
             check=False,
         )
-        assert told.returncode == 0, told.stderr[-2000:]
-    assert "BatchedPostgresEventLogStorage" in told.stdout
-    # It prints where a setting comes from, and not what it is.
-    assert environment["DAGSTER_DATABASE_URL"] not in told.stdout
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert "BatchedPostgresEventLogStorage" in done.stdout
+    # It prints where a setting comes from, not its value.
+    assert environment["DAGSTER_DATABASE_URL"] not in done.stdout
 
 
-def test_what_is_not_about_places_is_as_on_one_machine():
+def test_all_but_storages_is_as_on_one_machine():
     production, laptop = _section(PRODUCTION), _section(ROOT / "dagster.yaml")
-    own = (*PLACES, "compute_logs", "local_artifact_storage", "run_launcher")
+    own = (*STORAGES, "compute_logs", "local_artifact_storage", "run_launcher")
     assert {k: v for k, v in production.items() if k not in own} == {
         k: v for k, v in laptop.items() if k not in own
     }
 
 
-def test_the_chart_adds_what_production_says():
+def test_the_chart_has_the_settings_of_production():
     production = _section(PRODUCTION)
     added = VALUES["additionalInstanceConfig"]
     assert added == {name: production[name] for name in added}

@@ -1,4 +1,4 @@
-"""The values of the chart fit Kubernetes' own models, and the launcher takes its part of them."""
+"""The values of the chart fit Kubernetes' models and the run launcher's configuration."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def _fits(model: type, values: Mapping[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_what_is_said_of_a_pod_fits_the_models_of_kubernetes(name: str):
+def test_pods_fit_the_models_of_kubernetes(name: str):
     pod = PODS[name]
     assert _fits(k8s.V1PodSecurityContext, pod["podSecurityContext"])
     assert all(_fits(k8s.V1Volume, volume) for volume in pod.get("volumes", []))
@@ -45,29 +45,29 @@ def test_what_is_said_of_a_pod_fits_the_models_of_kubernetes(name: str):
     assert all(_fits(k8s.V1EnvVar, variable) for variable in pod.get("env", []))
 
 
-def test_a_field_that_kubernetes_does_not_have_is_seen():
+def test_an_unknown_field_is_rejected():
     with pytest.raises(Exception, match="claim"):
         _fits(k8s.V1Volume, {"name": "data", "persistentVolumeClaim": {"claim": "gauntlet-data"}})
 
 
-def test_the_launcher_takes_what_the_values_say_of_runs():
-    of_runs = {_snake(name): said for name, said in LAUNCHER["runK8sConfig"].items()}
+def test_the_run_launcher_accepts_the_values_of_runs():
+    run_config = {_snake(name): value for name, value in LAUNCHER["runK8sConfig"].items()}
     models = {
         "container_config": k8s.V1Container,
         "pod_spec_config": k8s.V1PodSpec,
         "job_spec_config": k8s.V1JobSpec,
     }
-    assert set(of_runs) == set(models)
+    assert set(run_config) == set(models)
     config = {
         "image_pull_policy": LAUNCHER["imagePullPolicy"],
         "env_secrets": [secret["name"] for secret in LAUNCHER["envSecrets"]],
-        # What the chart adds of its own.
+        # What the chart adds itself.
         "service_account_name": "dagster",
         "instance_config_map": "dagster-instance",
         "dagster_home": "/opt/dagster",
         "run_k8s_config": {
-            name: k8s_snake_case_dict(models[name], said) for name, said in of_runs.items()
+            name: k8s_snake_case_dict(models[name], value) for name, value in run_config.items()
         },
     }
-    taken = process_config(K8sRunLauncher.config_type(), config)
-    assert taken.success, taken.errors
+    accepted = process_config(K8sRunLauncher.config_type(), config)
+    assert accepted.success, accepted.errors

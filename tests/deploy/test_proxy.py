@@ -1,4 +1,4 @@
-"""The reverse proxy asks for a password before anything reaches the webserver."""
+"""The reverse proxy requires a password before anything reaches the webserver."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def _hashed(password: str) -> str:
-    # As docs/operations.md has it.
+    # As docs/operations.md shows.
     command = ["openssl", "passwd", "-6", "-stdin"]
     return subprocess.run(
         command, input=password, capture_output=True, text=True, check=True
@@ -36,8 +36,8 @@ VIEWER = _credentials("bob", "b-word")
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[Proxy]:
-    """Lend a proxy which Ann may edit behind, and Bob view."""
-    # Its workers are another user, to whom pytest's own folders are closed.
+    """Lend a proxy with an editor, Ann, and a viewer, Bob."""
+    # Its workers are another system user, without access to pytest's folders.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-proxy-"))
     folder.chmod(0o755)
     users = {"editors": f"ann:{_hashed('a-word')}\n", "viewers": f"bob:{_hashed('b-word')}\n"}
@@ -46,18 +46,18 @@ def proxy() -> Iterator[Proxy]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("page", ["editing", "viewing"])
+@pytest.mark.parametrize("port", ["editing", "viewing"])
 @pytest.mark.parametrize("given", [{}, {"Authorization": _credentials("ann", "b-word")}])
-def test_without_the_right_password_there_is_no_page(
-    proxy: Proxy, page: str, given: dict[str, str]
+def test_without_the_right_password_access_is_denied(
+    proxy: Proxy, port: str, given: dict[str, str]
 ):
-    status, headers, body = proxy.get(getattr(proxy, page), **given)
+    status, headers, body = proxy.get(getattr(proxy, port), **given)
     assert status == 401
     assert headers["WWW-Authenticate"].startswith("Basic")
     assert "server" not in body.replace("nginx", "")
 
 
-def test_an_editor_reaches_the_webserver_and_a_viewer_the_read_only_one(proxy: Proxy):
+def test_editors_and_viewers_reach_their_own_webserver(proxy: Proxy):
     for port, credentials, behind in (
         (proxy.editing, EDITOR, proxy.webserver),
         (proxy.viewing, VIEWER, proxy.viewer),
@@ -68,11 +68,11 @@ def test_an_editor_reaches_the_webserver_and_a_viewer_the_read_only_one(proxy: P
         assert headers["X-Frame-Options"] == "DENY"
 
 
-def test_a_viewer_is_no_editor(proxy: Proxy):
+def test_a_viewer_is_not_an_editor(proxy: Proxy):
     assert proxy.get(proxy.editing, Authorization=VIEWER)[0] == 401
 
 
-def test_the_webserver_learns_the_host_and_not_the_password(proxy: Proxy):
+def test_the_webserver_gets_the_host_but_not_the_password(proxy: Proxy):
     body = json.loads(proxy.get(proxy.editing, Authorization=EDITOR)[2])
     assert body["Host"] == f"127.0.0.1:{proxy.editing}"
     assert body["X-Forwarded-Proto"] == "https"
@@ -85,17 +85,17 @@ def _websocket(proxy: Proxy, credentials: str | None) -> bytes:
     return proxy.say(proxy.editing, "\r\n".join([*lines, "", ""]).encode() + b"ping")
 
 
-def test_a_websocket_is_passed_on(proxy: Proxy):
+def test_a_websocket_is_forwarded(proxy: Proxy):
     answer = _websocket(proxy, EDITOR)
     assert answer.startswith(SWITCHED.split(b"\r\n", maxsplit=1)[0])
     assert answer.endswith(b"ping")
 
 
-def test_a_websocket_wants_a_password_too(proxy: Proxy):
+def test_a_websocket_requires_a_password(proxy: Proxy):
     assert b" 401 " in _websocket(proxy, None).split(b"\r\n", maxsplit=1)[0]
 
 
-def test_what_is_not_encrypted_is_refused(proxy: Proxy):
+def test_an_unencrypted_request_is_refused(proxy: Proxy):
     import socket
 
     with socket.create_connection(("127.0.0.1", proxy.editing), timeout=30) as plain:

@@ -25,7 +25,7 @@ _LAUNCH = """
 
 @pytest.fixture
 def stack(server: str, database: str) -> Iterator[dict[str, Webserver]]:
-    """Lend webserver and viewer of a running stack, whose databases are empty."""
+    """Lend webserver and viewer of a running stack with empty databases."""
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-stack-"))
     with (
         fresh_database(server, migrated=False) as history,
@@ -35,7 +35,7 @@ def stack(server: str, database: str) -> Iterator[dict[str, Webserver]]:
     shutil.rmtree(folder)
 
 
-def test_a_run_from_the_page_fills_both_databases_and_a_viewer_sees_it_and_launches_none(
+def test_a_run_fills_both_databases_and_a_viewer_only_views(
     stack: dict[str, Webserver], database: str
 ):
     run_id = launch_run(

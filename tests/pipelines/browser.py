@@ -1,4 +1,4 @@
-"""A headless Chromium on the page of a webserver."""
+"""A headless Chromium on the Dagster UI of a webserver."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-"""The browser's program; None where there is none."""
+"""The browser's program; None if there is none."""
 
 DRAWN_WITHIN = 30.0
 
@@ -29,11 +29,11 @@ _FLAGS = (
 
 @contextmanager
 def browsing(webserver: Webserver) -> "Iterator[Page]":
-    """Lend a page of a browser whose relative addresses are the webserver's."""
+    """Lend a page of a browser whose relative addresses are those of the webserver."""
     from playwright.sync_api import expect, sync_playwright
 
-    # What its Skip button sends: Dagster's invitation to its community, shown once an instance,
-    # comes at a moment of its own and would lie over whatever is clicked.
+    # What its Skip button sends: Dagster's invitation to its community is shown once per instance,
+    # at an unpredictable moment, and would cover whatever is clicked.
     webserver.query("mutation { setNuxSeen }")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))

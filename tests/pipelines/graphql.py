@@ -1,4 +1,4 @@
-"""What the Dagster page asks of its webserver and tells it: launch, terminate, and how it went."""
+"""What the Dagster UI requests of its webserver: launch, terminate, status."""
 
 import json
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def materialized(webserver: Webserver) -> dict[str, set[str]]:
 
 
 def missing_and_failed(webserver: Webserver) -> dict[str, set[str]]:
-    """Return what the page's button "Missing and failed" chooses, by asset."""
+    """Return what the button "Missing and failed" of the UI chooses, by asset."""
     missing = _partitions(webserver, "unmaterializedPartitions")
     return {
         name: missing[name] | failed
@@ -147,11 +147,11 @@ def launch_run(
 
 
 def launch_request(webserver: Webserver, user: str, symbols: Sequence[str], strategy: str) -> str:
-    """Launch what the launchpad of the job `backtest_request` does; return the run's id."""
-    asked = {"user": user, "symbols": list(symbols), "strategy": strategy}
+    """Launch a run of the job `backtest_request`, as the launchpad does; return its id."""
+    request = {"user": user, "symbols": list(symbols), "strategy": strategy}
     params = {
         "mode": "default",
-        "runConfigData": json.dumps({"ops": {"answer": {"config": asked}}}),
+        "runConfigData": json.dumps({"ops": {"answer": {"config": request}}}),
         "selector": {
             "repositoryLocationName": "gauntlet",
             "repositoryName": "__repository__",
@@ -181,9 +181,9 @@ def made_by(webserver: Webserver, run_id: str) -> set[str]:
 
 
 def terminate(webserver: Webserver, run_id: str) -> None:
-    """Do what the page's button "Terminate" does."""
-    told = webserver.query(_TERMINATE, id=run_id)["terminateRun"]
-    assert told["__typename"] == "TerminateRunSuccess", told
+    """Do what the button "Terminate" of the UI does."""
+    response = webserver.query(_TERMINATE, id=run_id)["terminateRun"]
+    assert response["__typename"] == "TerminateRunSuccess", response
 
 
 def launch_backfill(
@@ -203,7 +203,7 @@ def launch_backfill(
 
 
 def retry_backfill(webserver: Webserver, backfill_id: str) -> str:
-    """Do what the page's "Re-execute from failure" does; return the new backfill's id."""
+    """Do what "Re-execute from failure" of the UI does; return the new backfill's id."""
     params = {"parentRunId": backfill_id, "strategy": "FROM_FAILURE"}
     launched = webserver.query(_RETRY_BACKFILL, params=params)["reexecutePartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
@@ -211,7 +211,7 @@ def retry_backfill(webserver: Webserver, backfill_id: str) -> str:
 
 
 def backfill_ended(webserver: Webserver, backfill_id: str) -> dict[str, Any]:
-    """Wait until a backfill is completed; return what the page shows of it."""
+    """Wait until a backfill is completed; return what the UI shows of it."""
     return webserver.wait_until(
         f"backfill {backfill_id} is completed",
         lambda: webserver.query(_BACKFILL, id=backfill_id)["partitionBackfillOrError"],

@@ -1,4 +1,4 @@
-"""The universe as a few runs of so many symbols: a real webserver and daemon."""
+"""Backfills in several runs of so many symbols: a real webserver and daemon."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def webserver() -> Iterator[Webserver]:
         yield started
 
 
-def test_a_backfill_is_runs_of_so_many_symbols_and_one_of_the_leaderboard(webserver: Webserver):
+def test_a_backfill_is_several_runs_and_one_of_the_leaderboard(webserver: Webserver):
     backfill = backfill_ended(webserver, launch_backfill(webserver, SYMBOLS, FEW_ASSETS))
     assert backfill["status"] == "COMPLETED_SUCCESS"
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
@@ -33,7 +33,7 @@ def test_a_backfill_is_runs_of_so_many_symbols_and_one_of_the_leaderboard(webser
     assert len(assets(webserver)["leaderboard"]["assetMaterializations"]) == 1
 
 
-def test_a_run_over_a_range_is_one_run_nevertheless(webserver: Webserver):
+def test_a_run_over_a_range_is_still_one_run(webserver: Webserver):
     tags = {
         "dagster/asset_partition_range_start": SYMBOLS[0],
         "dagster/asset_partition_range_end": SYMBOLS[-1],

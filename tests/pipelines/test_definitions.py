@@ -1,4 +1,4 @@
-"""The code location loads lightly, validates, and lets a universe be one run."""
+"""The code location loads without heavy imports, validates, and makes a universe one run."""
 
 import subprocess
 import sys
@@ -49,14 +49,14 @@ def _python(program: str, cwd: Path = ROOT) -> str:
     return shown.stdout.strip()
 
 
-def test_the_assets_are_prices_backtests_summaries_and_the_leaderboard():
+def test_the_materializable_assets_are_those_of_the_graph():
     graph = _definitions().resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     backtests = {f"backtests/{name}" for name in registered_strategies()}
     assert keys == {"prices", "backtest_summaries", "leaderboard"} | backtests
 
 
-def test_every_asset_says_what_it_is_of_what_kind_and_whose():
+def test_every_asset_has_group_description_kinds_and_owner():
     graph = _definitions().resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         asset = graph.get(key)
@@ -66,7 +66,7 @@ def test_every_asset_says_what_it_is_of_what_kind_and_whose():
         assert len(asset.owners) == 1, key
 
 
-def test_the_partitions_are_the_symbols_of_the_universe_in_its_order():
+def test_partitions_are_the_symbols_of_the_universe_in_order():
     graph = _definitions().resolve_asset_graph()
     partitions = graph.get(dg.AssetKey("prices")).partitions_def
     assert partitions is not None
@@ -90,7 +90,7 @@ def test_every_asset_can_be_part_of_one_ranged_run():
         assert policy == dg.BackfillPolicy.single_run(), key
 
 
-def test_a_backfill_can_be_several_runs_of_so_many_symbols():
+def test_a_backfill_can_be_split_into_several_runs():
     graph = _definitions(GAUNTLET_SYMBOLS_PER_RUN="25").resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         one, many = dg.BackfillPolicy.single_run(), dg.BackfillPolicy.multi_run(25)
@@ -108,7 +108,7 @@ def test_every_check_blocks_what_is_downstream():
     assert all(check.blocking for check in checks)
 
 
-def test_loading_imports_no_heavy_library_and_opens_no_socket_and_no_file_of_data():
+def test_loading_opens_no_data_and_imports_no_heavy_library():
     program = f"""
 import sys
 opened = []
@@ -132,13 +132,13 @@ def test_importing_has_no_effects():
     assert _python(f"{program}; print(gc.isenabled(), gc.get_freeze_count())") == "True 0"
 
 
-def test_loading_leaves_nothing_behind(tmp_path: Path):
+def test_loading_creates_no_files(tmp_path: Path):
     (tmp_path / "universe.csv").write_text("symbol\nAAPL\n")
     _python(LOAD, cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["universe.csv"]
 
 
-def test_no_secret_is_in_the_configuration_that_the_page_shows(monkeypatch: pytest.MonkeyPatch):
+def test_no_secret_is_in_the_configuration_of_resources(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:sesame@db.example/x")
     prices = {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": "ftp://me:sesame@ftp.example/x"}
     monkeypatch.setenv("GAUNTLET_PRICES", prices["GAUNTLET_PRICES"])
@@ -163,9 +163,7 @@ def test_dagster_validates_the_definitions():
 
 
 @pytest.mark.parametrize("text", ["", "symbol\n", "ticker\nAAPL\n", "symbol\n../etc\n"])
-def test_a_bad_universe_keeps_the_location_from_loading_with_one_clear_line(
-    tmp_path: Path, text: str
-):
+def test_a_bad_universe_fails_loading_with_one_clear_line(tmp_path: Path, text: str):
     (tmp_path / "universe.csv").write_text(text)
     done = subprocess.run(
         [sys.executable, "-c", LOAD],

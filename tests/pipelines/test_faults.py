@@ -1,7 +1,7 @@
-"""Faults of a day in production: bad symbols, killed and cancelled runs, a provider overloaded.
+"""Faults of production: bad symbols, killed and canceled runs, an overloaded provider.
 
-A real webserver, daemon and run workers, over the universe of 110 symbols. The backfill of it is
-launched first and takes minutes, most of which the daemon waits; most tests do not wait for it.
+A real webserver, daemon and run workers, over the universe of 110 symbols. Its backfill is launched
+first and takes minutes, most of which the daemon waits; most tests do not wait for it.
 """
 
 import shutil
@@ -44,10 +44,9 @@ UNIVERSE = load_universe(ROOT / "universe.csv").symbols
 PARTITIONED = FEW_ASSETS[:-1]
 BAD = {"KO", "MSFT", "UNP"}
 
-# The daemon looks for failures once a minute, and once the run is queued it has to be run.
+# The sensor runs once a minute, and then the requested run has to be executed.
 RETRIED_WITHIN = 240.0
-# A run that is terminated has as long as the process takes to unwind; a dead one is found by the
-# daemon that looks after runs.
+# A terminated run takes as long as its process to unwind; a dead one is found by run monitoring.
 STOPPED_WITHIN = 20.0
 
 RETRIES = """
@@ -111,7 +110,7 @@ def each(symbols: set[str]) -> dict[str, set[str]]:
     return {name: set(symbols) for name in PARTITIONED}
 
 
-def test_cancelled_amid_backtests_it_stops_and_leaves_nothing_half_done(
+def test_a_canceled_run_stops_and_leaves_nothing_half_done(
     webserver: Webserver, store: BacktestPersistenceManager
 ):
     run_id, worker = held_amid_backtests(webserver, "XOM", "CVS")
@@ -123,14 +122,14 @@ def test_cancelled_amid_backtests_it_stops_and_leaves_nothing_half_done(
     nothing_half_done(webserver, store, run_id)
 
 
-def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been(
+def test_a_killed_run_repeated_gives_the_same_rows(
     webserver: Webserver,
     store: BacktestPersistenceManager,
     server: str,
     database: str,
     tmp_path: Path,
 ):
-    # Backtests compare themselves with the prices of the universe, which are there from then on.
+    # Backtests are compared with the prices of the universe, which are all stored from then on.
     backfill_has_its_prices(webserver)
     first, last = "JPM", "WFC"
     run_id, worker = held_amid_backtests(webserver, first, last)
@@ -150,10 +149,10 @@ def test_killed_amid_backtests_and_run_again_the_store_is_as_if_nothing_had_been
     assert stored(database, ["JPM", "BAC", "WFC"]) == expected
 
 
-def test_what_is_rejected_is_run_again_by_the_daemon(
+def test_a_rejected_symbol_is_retried_by_the_daemon(
     webserver: Webserver, store: BacktestPersistenceManager
 ):
-    # It would make them good otherwise, and then there is nothing to run again.
+    # Otherwise the backfill would fetch them, and there would be nothing to retry.
     backfill_has_its_prices(webserver)
     rejected = webserver.folder / "rejected"
     rejected.write_text("META")
@@ -163,7 +162,7 @@ def test_what_is_rejected_is_run_again_by_the_daemon(
     assert failure["transient"]
     rejected.unlink()
     (retry,) = webserver.wait_until(
-        "the daemon has run it again",
+        "the daemon has retried it",
         lambda: retries_of(webserver, run_id),
         lambda seen: [run["status"] for run in seen] == ["SUCCESS"],
         RETRIED_WITHIN,
@@ -172,7 +171,7 @@ def test_what_is_rejected_is_run_again_by_the_daemon(
     assert {"key": "gauntlet/attempt", "value": "1"} in retry["tags"]
 
 
-def test_three_of_110_fail_alone_and_one_click_makes_them_good(
+def test_three_of_110_fail_alone_and_a_retry_fixes_them(
     webserver: Webserver, store: BacktestPersistenceManager, backfill_of_110: str
 ):
     backfill = backfill_ended(webserver, backfill_of_110)
@@ -180,8 +179,8 @@ def test_three_of_110_fail_alone_and_one_click_makes_them_good(
     assert failed_by_asset(backfill) == dict.fromkeys(PARTITIONED, len(BAD))
     assert of_few(materialized(webserver)) == each(set(UNIVERSE) - BAD)
     assert of_few(missing_and_failed(webserver)) == each(BAD)
-    # All stages of all symbols were one run. The leaderboard, which is of all symbols, is left by
-    # the daemon until none of them is missing.
+    # All stages of all symbols were one run. The daemon leaves the leaderboard out until no symbol
+    # is missing.
     (run,) = backfill["runs"]
     assert run["status"] == "SUCCESS"
     failures = store.get_failures(run["id"])
@@ -222,16 +221,16 @@ def held_amid_backtests(webserver: Webserver, first: str, last: str) -> tuple[st
 
 
 def nothing_half_done(webserver: Webserver, store: BacktestPersistenceManager, run_id: str) -> None:
-    """Demand that a run has marked no backtest as made, saved no row, and left no half a file."""
+    """Require that a run materialized no backtest, saved no row and left no temporary file."""
     assert made_by(webserver, run_id) == {"prices"}
     assert store.get_backtests_by_run(run_id).is_empty()
     assert not list((webserver.folder / ".data").rglob("*.tmp"))
 
 
 def stored(database: str, symbols: list[str]) -> list[str]:
-    """Return every backtest and every trade of some symbols as text, but for when and by which run.
+    """Return every backtest and trade of some symbols as text, without times and runs.
 
-    As JSON a number has all its digits, so that equal texts are equal bits.
+    A number in JSON has all its digits: equal texts are equal bits.
     """
     query = """
         SELECT (to_jsonb(b) - '{run_id, created_at, updated_at}'::text[])::text

@@ -1,4 +1,4 @@
-"""The instance that dagster.yaml describes: what `make run` and `make ui` work with."""
+"""The instance of dagster.yaml, which `make run` and `make ui` use."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """Lend the project's instance, its history in a folder of its own."""
-    # Set by the storage as it is opened, and taken back after the test.
+    """Lend the project's instance with its history in a new folder."""
+    # Set by the storage when it is opened, and restored after the test.
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "dagster.yaml", tmp_path)
@@ -23,9 +23,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
         yield opened
 
 
-def test_events_are_kept_in_batches_where_they_always_were(
-    instance: dg.DagsterInstance, tmp_path: Path
-):
+def test_batched_events_are_in_the_files_of_dagster(instance: dg.DagsterInstance, tmp_path: Path):
     assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")}
     folder = tmp_path / "stock"
@@ -36,7 +34,7 @@ def test_events_are_kept_in_batches_where_they_always_were(
     assert made == {f".data/dagster/{path}" for path in made_by_dagster}
 
 
-def test_ten_runs_at_once_two_of_a_user_and_one_of_a_backfill(instance: dg.DagsterInstance):
+def test_limits_are_ten_runs_two_per_user_one_per_backfill(instance: dg.DagsterInstance):
     queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
     assert queue.max_concurrent_runs == 10
@@ -48,7 +46,7 @@ def test_ten_runs_at_once_two_of_a_user_and_one_of_a_backfill(instance: dg.Dagst
     }
 
 
-def test_a_run_whose_worker_died_is_started_again_and_one_that_failed_is_not(
+def test_only_a_run_whose_worker_died_is_started_again(
     instance: dg.DagsterInstance,
 ):
     assert instance.run_retries_enabled

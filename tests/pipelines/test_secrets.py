@@ -1,4 +1,4 @@
-"""A password is nowhere in what a run says or leaves: a whole run is searched for a planted one."""
+"""No password is in the output and files of a run, which are searched for a planted one."""
 
 import functools
 import os
@@ -21,7 +21,7 @@ SYMBOLS = (*(f"S{number:02}" for number in range(14)), "BAD", "GONE")
 
 class _Silent(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def prices(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_whole_run_tells_no_password(tmp_path: Path, database: str, prices: str):
+def test_a_run_leaks_no_password(tmp_path: Path, database: str, prices: str):
     (tmp_path / "universe.csv").write_text("\n".join(["symbol", *SYMBOLS]) + "\n")
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     with_password = parse_url(database).set(password=SECRET)
@@ -67,8 +67,8 @@ def test_a_whole_run_tells_no_password(tmp_path: Path, database: str, prices: st
     assert "GONE: no file; http://***@127.0.0.1" in done.stdout
     assert SECRET not in done.stdout + done.stderr
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(path.name == "index.db" for path in left), "the event log is searched, too"
-    telling = [str(path) for path in left if SECRET.encode() in path.read_bytes()]
-    assert not telling
+    assert any(path.name == "index.db" for path in left), "the event log is searched as well"
+    leaking = [str(path) for path in left if SECRET.encode() in path.read_bytes()]
+    assert not leaking
     pickled = [str(path) for path in left if path.read_bytes()[:2] in (b"\x80\x04", b"\x80\x05")]
     assert not pickled

@@ -1,4 +1,4 @@
-"""What a person starts from the Dagster page, sent to a real webserver as the page sends it."""
+"""What users launch in the Dagster UI, sent to a real webserver as the UI sends it."""
 
 from collections.abc import Iterator
 
@@ -31,15 +31,15 @@ def webserver() -> Iterator[Webserver]:
         yield started
 
 
-def test_the_page_shows_every_asset_with_its_checks(webserver: Webserver):
+def test_the_ui_shows_every_asset_with_its_checks(webserver: Webserver):
     shown = assets(webserver)
     assert set(shown) >= {"prices", "backtest_summaries", "leaderboard"} | BACKTESTS
     assert len(BACKTESTS) >= 9
-    judged = {name for name, asset in shown.items() if checks_of(asset)}
-    assert judged >= {"prices", "backtest_summaries"} | BACKTESTS
+    checked = {name for name, asset in shown.items() if checks_of(asset)}
+    assert checked >= {"prices", "backtest_summaries"} | BACKTESTS
 
 
-def test_one_symbol_of_every_asset_is_one_run_and_marks_that_symbol_only(webserver: Webserver):
+def test_a_run_of_one_symbol_materializes_only_that_symbol(webserver: Webserver):
     before = materialized(webserver)
     run_id = launch_run(webserver, {"dagster/partition": "AAPL"})
     assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
@@ -49,7 +49,7 @@ def test_one_symbol_of_every_asset_is_one_run_and_marks_that_symbol_only(webserv
     assert verdicts(webserver, run_id) == [True] * number_of_checks(webserver)
 
 
-def test_a_selection_of_symbols_is_a_backfill_and_marks_those_only(webserver: Webserver):
+def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     before = materialized(webserver)
     backfill_id = launch_backfill(webserver, ["MSFT", "GOOGL", "TSLA"])
     backfill = backfill_ended(webserver, backfill_id)
@@ -57,24 +57,24 @@ def test_a_selection_of_symbols_is_a_backfill_and_marks_those_only(webserver: We
     assert backfill["numPartitions"] == 3
     selected = {"MSFT", "GOOGL", "TSLA"}
     assert added(before, materialized(webserver)) == dict.fromkeys(before, selected)
-    # A run is one unbroken range: MSFT to GOOGL, TSLA, and what is unpartitioned after both.
+    # One run per contiguous range: MSFT to GOOGL, TSLA, and then the unpartitioned assets.
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
     passed = [verdicts(webserver, run["id"]) for run in backfill["runs"]]
     checks = number_of_checks(webserver)
     assert sorted(passed) == [[], [True] * checks, [True] * checks]
 
 
-def test_requests_of_several_users_are_answered_and_not_mixed_up(webserver: Webserver):
-    asked = {
+def test_requests_of_several_users_are_kept_apart(webserver: Webserver):
+    requested = {
         "ann": (["AAPL", "META"], "sma_cross"),
         "bob": (["META", "TSLA"], "sma_cross"),
         "cid": (["AAPL", "AMZN"], "rsi"),
     }
-    runs = {user: launch_request(webserver, user, *of) for user, of in asked.items()}
+    runs = {user: launch_request(webserver, user, *of) for user, of in requested.items()}
     for run_id in runs.values():
         assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
     store = ResultStore(home=str(webserver.folder / ".data")).manager()
-    for user, (symbols, strategy) in asked.items():
+    for user, (symbols, strategy) in requested.items():
         rows = store.get_backtests_by_run(runs[user])
         assert sorted(rows["symbol"]) == sorted(symbols)
         assert set(rows["strategy"]) == {strategy}
@@ -86,7 +86,7 @@ def test_requests_of_several_users_are_answered_and_not_mixed_up(webserver: Webs
 
 
 def number_of_checks(webserver: Webserver) -> int:
-    """Return how many checks a run of everything evaluates."""
+    """Return how many checks a run of all assets evaluates."""
     nodes = assets(webserver).values()
     return sum(len(checks_of(asset)) for asset in nodes if asset["isMaterializable"])
 

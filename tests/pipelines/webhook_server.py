@@ -1,4 +1,4 @@
-"""A server on this machine that takes reports, or does not."""
+"""A local server that accepts or refuses reports."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ SECRET = "T0p-s3cret"  # noqa: S105 - what must not be seen anywhere
 
 @dataclass
 class WebhookServer:
-    """What it has been sent; `answers` are its next codes, and then 200 for ever."""
+    """What was posted to it; `answers` are its next status codes, followed by 200."""
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
@@ -23,7 +23,7 @@ class WebhookServer:
 
 @contextmanager
 def running_webhook() -> Iterator[WebhookServer]:
-    """Lend the server; its URL has the secret in its path, as those of chats have."""
+    """Lend the server; its URL has the secret in its path, like those of chats."""
     server = WebhookServer()
 
     class Handler(BaseHTTPRequestHandler):

@@ -5,8 +5,7 @@
         webserver.url    # for a browser
 
 It has what `make ui` has: the project's own dagster.yaml and workspace.yaml, the embedded
-PostgreSQL, the synthetic source; a test may lay out more. Nothing of it is left when the block
-ends.
+PostgreSQL, the synthetic source; a test may lay out more. The block removes all of it at its end.
 """
 
 import json
@@ -33,7 +32,7 @@ Seen = TypeVar("Seen")
 
 SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META")
 
-# Alone on two cores it is ready in 9 s; a busy machine may take far longer.
+# On two idle cores it is ready in 9 s; a busy machine may take far longer.
 READY_WITHIN = 120.0
 _STOPPED_WITHIN = 20.0
 _BETWEEN_LOOKS = 0.5
@@ -49,7 +48,7 @@ _LOADED = """
 
 @dataclass(frozen=True)
 class Webserver:
-    """A running webserver: asked through GraphQL, as its page does.
+    """A running webserver, queried through GraphQL as the Dagster UI does.
 
     `folder` is the project's and DAGSTER_HOME.
     """
@@ -77,7 +76,7 @@ class Webserver:
     def wait_until(
         self, what: str, look: Callable[[], Seen], good: Callable[[Seen], bool], within: float
     ) -> Seen:
-        """Look until what is seen is good, and return it; fail after `within` seconds."""
+        """Poll until `good` accepts what `look` returns, and return it; fail after `within` s."""
         deadline = time.monotonic() + within
         while not good(seen := look()):
             if time.monotonic() > deadline:
@@ -102,7 +101,7 @@ def running_webserver(
 
     `lay_out` may change what is in the folder, and returns more of the environment.
     """
-    # Not pytest's folder: it is closed to the user that PostgreSQL runs as when tests run as root.
+    # Not pytest's folder: the user that PostgreSQL runs as for root has no access to it.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-ui-"))
     try:
         _lay_out(folder)
@@ -181,7 +180,7 @@ def _wait_until_ready(webserver: Webserver, process: subprocess.Popen[bytes]) ->
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    """Stop `dagster dev` and all that came of it: code servers outlive their parent for 45 s."""
+    """Stop `dagster dev` and its children: code servers outlive their parent by 45 s."""
     _signal(process, signal.SIGTERM)
     psutil.wait_procs(_members(process.pid), timeout=_STOPPED_WITHIN)
     _signal(process, signal.SIGKILL)
@@ -205,7 +204,7 @@ def _members(group: int) -> list[psutil.Process]:
 
 
 def _stop_postgres(pid_file: Path) -> None:
-    """Stop the server of a run that did not live to stop it; it is in no group of ours."""
+    """Stop the server of a run that was killed; it is not in our process group."""
     with suppress(OSError, ValueError, psutil.Error):
         server = psutil.Process(int(pid_file.read_text().split()[0]))
         if "postgres" in server.name():

@@ -19,7 +19,7 @@ from tests.postgres import stop_server
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Lend a project's folder where the embedded server may live (not pytest's, see postgres)."""
+    """Lend a project's folder for the embedded server (not pytest's, see tests/postgres.py)."""
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-cli-"))
     lay_out(folder, ["AAPL", "MSFT", "GOOGL", "AMZN"])
     yield folder
@@ -39,13 +39,13 @@ def _materialize(folder: Path, *partitions: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(folder: Path):
+def test_partitions_and_ranges_share_one_lasting_history(folder: Path):
     one = _materialize(folder, "--partition", "AAPL")
     assert one.returncode == 0, one.stderr
     assert materialized(folder, "backtests", "rsi") == {"AAPL"}
     assert "equal-weight universe: 1 of 4 symbols have prices; at least 4" in one.stderr
-    terms = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
-    config = json.dumps({"resources": {"run_settings": {"config": terms}}})
+    settings = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
+    config = json.dumps({"resources": {"run_settings": {"config": settings}}})
     ranged = _materialize(folder, "--partition-range", "MSFT...AMZN", "--config-json", config)
     assert ranged.returncode == 0, ranged.stderr
     assert "equal-weight universe: 4 of 4 symbols" in ranged.stderr
@@ -54,10 +54,10 @@ def test_one_partition_then_a_range_and_the_history_lasts_without_dagster_home(f
     assert materialized(folder, "backtest_summaries") == everything
     assert (folder / ".data/postgres").exists()
     messages = [line for line in ranged.stderr.splitlines() if " - dagster - " in line]
-    assert len(messages) < 10, "the console shows messages, not the events of the bookkeeping"
+    assert len(messages) < 10, "the console shows messages, not all events"
 
 
-def test_a_request_is_answered_by_the_commands_that_the_readme_shows(folder: Path):
+def test_the_request_of_the_readme_stores_its_results(folder: Path):
     readme = (ROOT / "README.md").read_text()
     (block,) = [one for one in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "-j " in one]
     dagster = f"{sys.executable} -m dagster job"

@@ -1,4 +1,4 @@
-"""`make run` as its user sees it: real processes in a folder of their own."""
+"""`make run` as its user sees it: real processes in a new folder."""
 
 import signal
 import subprocess
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path, database: str):
+def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, database: str):
     done = run_main_job(folder, database)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -60,7 +60,7 @@ def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path,
     assert "  backtests           7 of 7 symbols in" in done.stdout
     assert all(f" {name} " in done.stdout for name in ("sma_cross", "volume_momentum", "rsi"))
     assert len(lines) < 45
-    # Only an address is as long as it is.
+    # Only the line of an address may be longer.
     assert max(len(line) for line in lines if not line.startswith("results")) <= 80
     for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job-"):
         assert f" {place}" in done.stdout
@@ -71,18 +71,18 @@ def test_it_ends_with_the_leaderboard_and_the_places_of_everything(folder: Path,
     ranking = BacktestPersistenceManager(engine).leaderboard()
     assert ranking["symbols"].to_list() == [7] * strategies
     engine.dispose()
-    _holds_the_run(log_of(folder))
+    _require_run_events(log_of(folder))
 
 
-def _holds_the_run(log: str) -> None:
+def _require_run_events(log: str) -> None:
     assert " INFO prices - 7 of 7 symbols in " in log
     assert " DEBUG backtests - STEP_SUCCESS - " in log
     assert " - ASSET_CHECK_EVALUATION - Asset check 'success_rate_above_threshold' on " in log
-    assert "ASSET_MATERIALIZATION" not in log
+    assert "ASSET_MATERIALIZATION" not in log, "2,700 lines in a run over the universe"
     assert log.count("\n") < 200
 
 
-def test_symbols_that_fail_are_named_and_the_others_are_ranked(folder: Path, database: str):
+def test_failed_symbols_are_named_and_the_others_ranked(folder: Path, database: str):
     prices = _prices(folder, SYMBOLS[:6])
     files = {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": str(prices)}
     done = run_main_job(folder, database, GAUNTLET_SYMBOLS_PER_RUN="2", **files)
@@ -98,7 +98,7 @@ def test_symbols_that_fail_are_named_and_the_others_are_ranked(folder: Path, dat
     assert dg.AssetKey("leaderboard") in (run.asset_selection or ())
 
 
-def test_a_broken_limit_gives_one_line_and_exit_status_1(folder: Path, database: str):
+def test_a_failed_check_prints_one_line_and_exits_with_1(folder: Path, database: str):
     prices = _prices(folder, SYMBOLS[:4])
     done = run_main_job(folder, database, GAUNTLET_SOURCE="files", GAUNTLET_PRICES=str(prices))
     assert done.returncode == 1
@@ -122,7 +122,7 @@ def test_a_limit_of_the_environment_fails_the_run(folder: Path, database: str):
     assert materialized(folder, "backtest_summaries") == set()
 
 
-def test_an_error_in_a_step_is_told_in_one_line_and_logged(folder: Path, database: str):
+def test_an_error_in_a_step_prints_one_line_and_is_logged(folder: Path, database: str):
     process = start_main_job(folder, database, FULL)
     shown, errors = process.communicate()
     assert process.returncode == 1
@@ -136,7 +136,7 @@ def test_an_error_in_a_step_is_told_in_one_line_and_logged(folder: Path, databas
     assert materialized(folder, "prices") == set(SYMBOLS)
 
 
-def test_an_error_in_the_definitions_is_told_in_one_line_and_logged(folder: Path, database: str):
+def test_an_error_in_definitions_prints_one_line_and_is_logged(folder: Path, database: str):
     process = start_main_job(folder, database, BROKEN_DEFINITIONS)
     _, errors = process.communicate()
     assert process.returncode == 1
@@ -145,7 +145,7 @@ def test_an_error_in_the_definitions_is_told_in_one_line_and_logged(folder: Path
     assert "Traceback (most recent call last)" in log_of(folder)
 
 
-def test_an_interrupted_run_is_canceled_and_what_it_finished_is_kept(folder: Path, database: str):
+def test_an_interrupted_run_is_canceled_and_keeps_its_results(folder: Path, database: str):
     process = start_main_job(folder, database, HOLD)
     deadline = time.monotonic() + HELD_WITHIN
     while not (folder / "held").exists():
@@ -177,7 +177,7 @@ def test_an_interrupted_run_is_canceled_and_what_it_finished_is_kept(folder: Pat
         ({"DATABASE_URL": "mysql://me:sesame@127.0.0.1/x"}, "mysql"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_before_anything_is_made(
+def test_invalid_settings_are_refused_before_any_work(
     folder: Path, variables: dict[str, str], message: str
 ):
     done = run_main_job(folder, None, **variables)
@@ -189,14 +189,14 @@ def test_bad_input_is_refused_in_one_line_before_anything_is_made(
     assert not (folder / ".data").exists()
 
 
-def test_one_symbol_of_the_universe_may_be_run_alone(folder: Path, database: str):
+def test_a_single_symbol_can_be_run(folder: Path, database: str):
     done = run_main_job(folder, database, "--symbol", "TSLA")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("1 symbols x ")
     assert [path.name for path in (folder / ".data/prices").rglob("*.parquet")] == ["TSLA.parquet"]
 
 
-def test_a_symbol_that_is_not_in_the_universe_is_refused_in_one_line(folder: Path):
+def test_an_unknown_symbol_is_refused_in_one_line(folder: Path):
     done = run_main_job(folder, None, "--symbol", "TSLX")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -206,7 +206,7 @@ def test_a_symbol_that_is_not_in_the_universe_is_refused_in_one_line(folder: Pat
     assert not (folder / ".data").exists()
 
 
-def test_help_says_which_settings_there_are():
+def test_help_lists_the_settings():
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli.main_job", "--help"],
         capture_output=True,

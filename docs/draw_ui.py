@@ -1,6 +1,6 @@
-"""Shoots the pictures of docs/page.md: a real run in which three of 110 symbols failed.
+"""Takes the pictures of docs/dagster-ui.md: a real run in which three of 110 symbols failed.
 
-Run ``python -m docs.draw_page``; it needs Chromium, and two minutes.
+Run ``python -m docs.draw_ui``; it needs Chromium, and two minutes.
 """
 
 import shutil
@@ -28,7 +28,7 @@ REQUEST = """ops:
       parameters: {fast_period: 5}
 """
 _MOVING_MS = 3000
-"""What opens or unfolds has come to rest by then."""
+"""After this time animations have ended."""
 UNIVERSE = load_universe(ROOT / "universe.csv").symbols
 
 
@@ -40,10 +40,10 @@ def main() -> None:
             raise SystemExit(webserver.log_tail())
         with browsing(webserver) as page:
             for shoot in (_partitions, _checks, _leaderboard, _launchpad, _graph):
-                path = Path(__file__).with_name(f"page-{shoot.__name__.strip('_')}.png")
+                path = Path(__file__).with_name(f"ui-{shoot.__name__.strip('_')}.png")
                 height = shoot(page)
                 page.screenshot(path=path, clip=_top(page, height))
-                sys.stdout.write(f"Drawn: {path.name}\n")
+                sys.stdout.write(f"Saved: {path.name}\n")
 
 
 def _lay_out(folder: Path) -> dict[str, str]:
@@ -64,12 +64,12 @@ def _lay_out(folder: Path) -> dict[str, str]:
 
 
 def _graph(page: "Page") -> int:
-    # High enough for all strategies: the graph is fitted to the width.
+    # High enough for all strategies: the graph fits the width.
     page.set_viewport_size({"width": 2000, "height": 2000})
     page.goto("/asset-groups", wait_until="networkidle")
     page.wait_for_timeout(_MOVING_MS)
     page.get_by_text("Hide navigation").click()
-    # Groups are folded at first; unfolded they are part of the address.
+    # Groups are collapsed at first; expanded ones are part of the address.
     page.keyboard.press("Alt+KeyE")
     page.wait_for_timeout(_MOVING_MS)
     page.goto(page.url, wait_until="networkidle")
@@ -86,7 +86,7 @@ def _partitions(page: "Page") -> int:
 def _checks(page: "Page") -> int:
     page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
     page.get_by_text("107 of 110 symbols succeeded").wait_for()
-    # The figures, and not the plots below, which are of one run only.
+    # Without the plots below, which show only one run.
     return 690
 
 

@@ -1,4 +1,4 @@
-"""The Dagster page in a real browser: what a person sees, and what a click does."""
+"""The Dagster UI in a real browser: what users see, and what a click does."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ REQUEST = "{ops: {answer: {config: {user: ann, symbols: [AAPL, META], strategy: 
 @pytest.fixture(scope="module")
 def webserver() -> Iterator[Webserver]:
     def lay_out(folder: Path) -> dict[str, str]:
-        # One that can't be tested: it is listed after the window.
+        # LATE can't be tested: it is listed after the window.
         rows = ["symbol,listed_from", *(f"{symbol}," for symbol in SYMBOLS), "LATE,2030-01-01"]
         (folder / "universe.csv").write_text("\n".join(rows) + "\n")
         return {}
@@ -47,14 +47,14 @@ def page(webserver: Webserver) -> "Iterator[Page]":
         yield shown
 
 
-def test_one_symbol_is_materialized_by_clicks_on_the_asset_graph(page: "Page"):
+def test_clicks_on_the_asset_graph_materialize_one_symbol(page: "Page"):
     from playwright.sync_api import expect
 
     page.goto("/asset-groups")
     for group in ("market_data", "backtests", "results"):
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
     button(page, "Materialize all").click()
-    # The list of partitions that it opens is a dialog too.
+    # The list of partitions that it opens is also a dialog.
     dialog = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
     dialog.get_by_text("Select a partition or create one").click()
     page.get_by_role("menuitem").filter(has_text="META").click()
@@ -70,9 +70,7 @@ def test_one_symbol_is_materialized_by_clicks_on_the_asset_graph(page: "Page"):
     expect(page.get_by_text("META.parquet")).to_be_visible()
 
 
-def test_after_a_partial_failure_the_page_says_which_symbols_and_shows_the_leaderboard(
-    webserver: Webserver, page: "Page"
-):
+def test_a_partial_failure_shows_failed_symbols_and_leaderboard(webserver: Webserver, page: "Page"):
     from playwright.sync_api import expect
 
     run_id = launch_run(webserver, build_partition_tags(SYMBOLS[0], "LATE"), FEW_ASSETS)
@@ -81,15 +79,15 @@ def test_after_a_partial_failure_the_page_says_which_symbols_and_shows_the_leade
     expect(page.get_by_text("Materialized (7)")).to_be_visible()
     expect(page.get_by_text("Missing (1)")).to_be_visible()
     page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
-    told = "7 of 8 symbols succeeded: 87.5%, limit 85%. Failed: LATE."
-    expect(page.get_by_text(told)).to_be_visible()
+    description = "7 of 8 symbols succeeded: 87.5%, limit 85%. Failed: LATE."
+    expect(page.get_by_text(description)).to_be_visible()
     page.goto("/assets/leaderboard?view=overview")
     expect(page.get_by_role("table").filter(has_text="median_sharpe_ratio").first).to_be_visible()
     page.get_by_text("[Show Markdown]").click()
     expect(page.get_by_role("dialog").get_by_role("img", name="leaderboard")).to_be_visible()
 
 
-def test_an_analyst_asks_in_the_launchpad_and_is_answered(webserver: Webserver, page: "Page"):
+def test_a_request_in_the_launchpad_shows_its_result(webserver: Webserver, page: "Page"):
     from playwright.sync_api import expect
 
     page.goto("/locations/gauntlet/jobs/backtest_request/playground")
@@ -103,7 +101,7 @@ def test_an_analyst_asks_in_the_launchpad_and_is_answered(webserver: Webserver, 
     expect(page.get_by_text("ann", exact=True).first).to_be_visible()
 
 
-def test_the_partitions_of_prices_are_the_symbols_of_the_universe(page: "Page"):
+def test_partitions_of_prices_are_the_symbols_of_the_universe(page: "Page"):
     from playwright.sync_api import expect
 
     page.goto("/assets/prices?view=partitions")
@@ -112,5 +110,5 @@ def test_the_partitions_of_prices_are_the_symbols_of_the_universe(page: "Page"):
 
 
 def button(inside: "Page | Locator", text: str) -> "Locator":
-    """Return the button with `text`, whose name begins with that of its icon."""
+    """Return the button with `text`; its name starts with that of its icon."""
     return inside.get_by_role("button").filter(has_text=text)
