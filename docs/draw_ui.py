@@ -39,9 +39,9 @@ def main() -> None:
         if ended(webserver, run_id) != "SUCCESS":
             raise SystemExit(webserver.log_tail())
         with browsing(webserver) as page:
-            for shoot in (_partitions, _checks, _leaderboard, _launchpad, _graph):
-                path = Path(__file__).with_name(f"ui-{shoot.__name__.strip('_')}.png")
-                height = shoot(page)
+            for capture in (_partitions, _checks, _leaderboard, _launchpad, _graph):
+                path = Path(__file__).with_name(f"ui-{capture.__name__.strip('_')}.png")
+                height = capture(page)
                 page.screenshot(path=path, clip=_top(page, height))
                 sys.stdout.write(f"Saved: {path.name}\n")
 
