@@ -56,7 +56,9 @@ class ResultArchive:
         if not self.use_stored:
             return _NOTHING
         stored = self.manager.get_backtests_by_ids(identifiers)
-        stored = stored.filter(row_version=row_version())
+        # A step that is tried again writes the files of its run again: what is in them is not used.
+        own = pl.col("run_id") == self.spec.run_id
+        stored = stored.filter(~own, row_version=row_version())
         if stored.is_empty():
             return stored
         usable = self._with_files(self._with_trades(stored))

@@ -107,7 +107,7 @@ def _signals(kind: type, length: int) -> Signals:
         (
             _signals(np.float64, 201),
             "InvalidSignalsError",
-            "run_batch returned exits of float64 (201,) for AA; needed: Signals with bool (201,), o",
+            "run_batch returned exits of float64 (201,) for AA; needed: Signals with bool (201,),",
         ),
         (
             _signals(np.bool_, 200),
