@@ -1,1 +1,1 @@
-"""The questions about the engine, one file each."""
+"""HOW FAST THE ENGINE IS: one benchmark per file."""

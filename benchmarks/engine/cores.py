@@ -1,9 +1,9 @@
 """What does a second core give?
 
-`VectorBTEngine(workers=2)` against `workers=1` on 1,000 symbols x 2,520 bars x 9 strategies, its
-processes already there; the first, cold run, which starts them, is told beside it. A small universe
-(110 x 252 x 9) must not pay for the pool: it is run on an engine that may start one, and must not.
-Not judged where there is one core.
+`VectorBTEngine(workers=2)` against `workers=1` on 1,000 symbols x 2,520 bars x 9 strategies, with
+its processes already started; the first, cold run, which starts them, is shown too. A small
+universe (110 x 252 x 9) must not pay for the pool: it runs on an engine that may start processes,
+and must not start any. Not judged on a single core.
 """
 
 import sys
@@ -30,12 +30,12 @@ TWO = "workers=2"
 # A run takes seconds, and its noise is small beside them.
 _MOST_ROUNDS = 5
 
-# A run of the small universe takes a tenth of a second, and its limit leaves a tenth of that.
-_MORE = 3
+# A run of the small universe takes 0.05 s, and its limit allows a tenth of that as noise.
+_SMALL_ROUNDS = 3
 
 
 def run(options: Options) -> Report:
-    """Judge the large universe and the small one."""
+    """Compare on the large universe and on the small one."""
     large, small = ((30, 252), (5, 252)) if options.quick else ((1000, 2520), (110, 252))
     report = Report()
     _small(*small, options, report)
@@ -44,10 +44,10 @@ def run(options: Options) -> Report:
 
 
 def _large(symbols: int, bars: int, options: Options, report: Report) -> None:
-    what = f"Speed of two workers, times one's ({symbols:,} x {bars:,} x 9)"
+    what = f"Speed of two workers, times that of one ({symbols:,} x {bars:,} x 9)"
     limit = options.limits["times_one"]
     if options.quick or cores() == 1:
-        reason = "too small for processes" if options.quick else "this machine has one core"
+        reason = "too small for two processes" if options.quick else "this machine has one core"
         report.verdicts.append(Verdict(what, None, "at least", limit, "x", why_not=reason))
         return
     with VectorBTEngine(workers=2) as engine:
@@ -61,8 +61,8 @@ def _large(symbols: int, bars: int, options: Options, report: Report) -> None:
     title = f"{symbols:,} symbols x {bars:,} bars x 9, this process and {started} more"
     report.tables.append(_table(title, timings, {ONE: one, TWO: two}))
     report.remarks.append(
-        f"The first run with two workers, which starts the other process, took {cold:.2f} s. The "
-        "greater of the two processor times is the least that a run can take."
+        f"The first run with two workers, which starts the second process, took {cold:.2f} s. "
+        "A run cannot be faster than the larger of the two processor times."
     )
 
 
@@ -70,21 +70,21 @@ def _small(symbols: int, bars: int, options: Options, report: Report) -> None:
     with VectorBTEngine(workers=2) as engine:
         two = _Run(engine, universe(symbols, bars))
         one = _Run(VectorBTEngine(), two.histories)
-        timings = _timings(one, two, _MORE * options.rounds)
+        timings = _timings(one, two, _SMALL_ROUNDS * options.rounds)
         started = len(active_children())
     limit = options.limits["times_small"]
     size = f"({symbols:,} x {bars:,} x 9)"
     report.verdicts.extend(
         [
             Verdict(
-                f"Time of a small universe that may use two workers, times one's {size}",
+                f"Time of a small universe with two workers allowed, times that with one {size}",
                 timings.ratio(TWO, ONE),
                 "at most",
                 limit,
                 "x",
             ),
             Verdict(
-                f"Processes that a small universe starts {size}",
+                f"Processes started for a small universe {size}",
                 started,
                 "at most",
                 options.limits["small_processes"],
@@ -102,7 +102,7 @@ def _timings(one: "_Run", two: "_Run", rounds: int) -> Timings:
 
 @dataclass(frozen=True)
 class _Run:
-    """A batch on one engine; each run notes the processor time it took, here and elsewhere."""
+    """A batch on one engine; each run records its processor time, in this process and the pool."""
 
     engine: VectorBTEngine
     histories: list[History]
@@ -118,7 +118,7 @@ class _Run:
 
 
 def _processor_seconds() -> tuple[float, float]:
-    """Return what this process, and those of the pool, have had of the processor so far."""
+    """Return the processor time of this process and of the pool so far."""
     others = [psutil.Process(child.pid).cpu_times() for child in active_children()]
     return time.process_time(), sum(times.user + times.system for times in others)
 
@@ -130,12 +130,19 @@ def _table(title: str, timings: Timings, runs: Mapping[str, _Run]) -> Table:
             f"{timings.median(name):.3f}",
             f"{timings.times_as_fast(name, ONE):.2f}",
             f"{timings.spread(name):.0%}",
-            # The last runs: before them were the cold one and the warm-up.
+            # The last runs, without the cold one and the warm-up.
             *(f"{median(spent[-timings.rounds :]):.3f}" for spent in zip(*run.spent, strict=True)),
         ]
         for name, run in runs.items()
     ]
-    columns = ["Engine", "s", "times one's speed", "spread", "processor s here", "in the other"]
+    columns = [
+        "Engine",
+        "s",
+        "times the speed of one",
+        "spread",
+        "processor s here",
+        "in the other",
+    ]
     return Table(title, columns, rows)
 
 

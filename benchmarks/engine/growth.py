@@ -1,9 +1,9 @@
-"""Does time grow in proportion, in bars and in symbols?
+"""Does time grow in proportion to bars and symbols?
 
 Time over a growing number of bars (100 symbols) and of symbols (252 bars), nine strategies, sizes
-interleaved; the exponent is fitted by least squares to the logarithms of the medians. 1 is
-proportional; below 1, what is paid once a batch is still seen. Batches are run by `run_batches`,
-whose outcomes are read and let go.
+interleaved. The exponent is fitted by least squares to the logarithms of the medians: 1 is
+proportional; below 1, the fixed cost of a batch still shows. Batches are run by `run_batches`, and
+each outcome is read and released.
 """
 
 import sys
@@ -77,7 +77,7 @@ def _table(curve: Curve) -> Table:
         for size, time, step in zip(sizes, seconds, steps, strict=True)
     ]
     one = curve.size.removesuffix("s")
-    columns = [curve.size, "s", f"us a {one}", "exponent of the step"]
+    columns = [curve.size, "s", f"us per {one}", "exponent of the step"]
     return Table(f"Time in {curve.size}", columns, rows)
 
 

@@ -1,9 +1,10 @@
 """How much memory does a large universe need?
 
-10,000 symbols x 2,520 bars x 9 strategies through `run_batches`, in a fresh process, each symbol's
-bars made when the engine asks for them and each outcome read and let go. Growth is the process's
-peak of resident memory, less what it had after a first small batch. Beside it: whether a budget of
-100 KB a block gives the same bits as one of 1 GB, metrics and trades of a ragged universe.
+10,000 symbols x 2,520 bars x 9 strategies through `run_batches`, in a fresh process. Each symbol's
+bars are generated when the engine asks for them, and each outcome is read and released. Growth is
+the peak resident memory of the process minus its resident memory after a first small batch. Also
+compared: metrics and trades of a ragged universe, to the bit, with memory budgets of 100 KB and
+1 GB per block.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def run(options: Options) -> Report:
-    """Run the large universe in a process of its own, and a small one under each budget."""
+    """Run the large universe in its own process, and a small one with each memory budget."""
     symbols, bars = (100, 504) if options.quick else (10_000, 2520)
     found = _run_worker(symbols, bars)
     digests = {budget: _digest(budget, 10 if options.quick else 60) for budget in BUDGETS}
@@ -38,7 +39,7 @@ def run(options: Options) -> Report:
                 "MB",
             ),
             Verdict(
-                "Different digests of all results over three memory budgets",
+                "Different digests of all results with three memory budgets",
                 len(set(digests.values())),
                 "at most",
                 options.limits["digests"],
@@ -53,7 +54,7 @@ def run(options: Options) -> Report:
                     ["Peak", f"{found['peak_mb']:.0f} MB"],
                     ["At the end", f"{found['end_mb']:.0f} MB"],
                     ["Backtests", f"{found['backtests']:,}"],
-                    ["Time, bars made meanwhile", f"{found['seconds']:.1f} s"],
+                    ["Time, including the generation of bars", f"{found['seconds']:.1f} s"],
                 ],
             ),
             Table(
@@ -66,8 +67,8 @@ def run(options: Options) -> Report:
 
 
 def _run_worker(symbols: int, bars: int) -> dict[str, float]:
-    """Return what a fresh process says of itself; its progress goes to the screen."""
-    CONSOLE.print(f"{symbols:,} x {bars:,} x 9 in a process of its own; this takes a while.")
+    """Return what a fresh process measures of itself; its progress goes to the screen."""
+    CONSOLE.print(f"{symbols:,} x {bars:,} x 9 in its own process; this takes a while.")
     command = [sys.executable, "-m", "benchmarks.memory_worker", str(symbols), str(bars)]
     done = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)

@@ -1,9 +1,9 @@
 """Where does the time of a backtest go?
 
-Nine strategies, and a clock read between the stages of each block, as `run_batch` goes through
-them: histories checked and cut to the window, signals and orders, simulation, metrics. What
-`run_batch` takes beyond them is the making of results and the reading of their metrics as dicts.
-Nothing is judged.
+Nine strategies, with a clock read between the stages of each block, in the order of `run_batch`:
+histories checked and cut to the window, signals and orders, simulation, metrics. The rest of the
+time of `run_batch` is the creation of results and the reading of their metrics as dicts. There is
+no limit.
 """
 
 import sys
@@ -38,7 +38,7 @@ def run(options: Options) -> Report:
     sizes = [(5, 252)] if options.quick else [(110, 252), (100, 756), (100, 2520)]
     rows = [_row(symbols, bars, options.rounds) for symbols, bars in sizes]
     return Report(
-        tables=[Table("Microseconds a backtest", ["Bars", *STAGES, "results", "all"], rows)]
+        tables=[Table("Microseconds per backtest", ["Bars", *STAGES, "results", "all"], rows)]
     )
 
 
@@ -50,7 +50,7 @@ def _row(symbols: int, bars: int, rounds: int) -> list[str]:
         STAGED: lambda: passes.append(_staged(engine, histories)),
     }
     timings = interleave(f"stages of {symbols} x {bars:,} x 9", contenders, rounds)
-    # The first pass was the warm-up.
+    # Without the first pass, which was the warm-up.
     stages = [median(one.seconds[stage] for one in passes[1:]) for stage in STAGES]
     whole = timings.median(ALL)
     steps = [*stages, max(0.0, whole - sum(stages)), whole]
@@ -84,7 +84,7 @@ class _Pass:
         self.seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
 
     def during(self, stage: str, work: Callable[[], Answer]) -> Answer:
-        """Do the work, and put its time down to the stage."""
+        """Do the work, and add its time to the stage."""
         start = time.perf_counter()
         answer = work()
         self.seconds[stage] += time.perf_counter() - start

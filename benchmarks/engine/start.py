@@ -1,10 +1,10 @@
-"""How long does a fresh process take until its first universe is done?
+"""How long does a fresh process take to finish its first universe?
 
 From process start to 100 symbols x 756 bars x 9 strategies, metrics and trades read, against a
-process that imports polars, NumPy and TA-Lib and does nothing: what a run process has to import
-anyway. Bars are made inside the process. Bytecode of the engine and the strategies is compiled
-beforehand, as an installation does. vectorbt's import alone is there to compare: the engine does
-without.
+process that only imports polars, NumPy and TA-Lib, which the process of a run has to import anyway.
+Bars are generated inside the process. Bytecode of the engine and the strategies is compiled
+beforehand, as an installation does. The import of vectorbt is shown for comparison: the engine does
+not need it.
 """
 
 import compileall

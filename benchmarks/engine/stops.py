@@ -1,9 +1,9 @@
 """What do stops cost?
 
 The same signals without stops, with a stop-loss of 5 % and a take-profit of 10 %, and with a
-trailing stop of 5 %, here and in vectorbt. The two do not fill stops alike (vectorbt fills one
-order a bar, so that an entry's own bar cannot stop it out): only times are compared, and nothing
-is judged.
+trailing stop of 5 %, here and in vectorbt. The two fill stops differently (vectorbt fills one order
+per bar, so a position cannot be stopped on the bar of its entry): only times are compared, and
+there is no limit.
 """
 
 import sys
@@ -36,7 +36,7 @@ def run(options: Options) -> Report:
     """Compare levels and libraries in the same rounds."""
     symbols, bars = (20, 252) if options.quick else (100, 756)
     timings = interleave(f"{symbols} x {bars}", _contenders(symbols, bars), options.rounds)
-    columns = ["", "engine, us a backtest", "vectorbt, us a backtest", "times vectorbt's speed"]
+    columns = ["", "engine, us per backtest", "vectorbt, us per backtest", "times vectorbt's speed"]
     rows = [_row(level, timings, symbols) for level in LEVELS]
     return Report(tables=[Table(f"{symbols} symbols x {bars} bars, sma_cross", columns, rows)])
 

@@ -1,8 +1,9 @@
-"""Do the points of a sweep share what they have in common?
+"""Do the points of a sweep share common work?
 
-`sweep` over sma_cross's full ranges against the plain batch of its default parameters, 110 symbols
-x 756 bars, in backtests a second: a point of a sweep must not be much dearer than one alone. The
-other strategies' sweeps are shown beside their own plain batches, and are not judged.
+`sweep` over the full ranges of sma_cross against a plain batch with its default parameters, 110
+symbols x 756 bars, in backtests per second: a point of a sweep must not cost much more than a
+single backtest. The sweeps of the other strategies are shown next to their own plain batches,
+without a limit.
 """
 
 import sys
@@ -24,7 +25,7 @@ BATCH = "batch"
 
 
 def run(options: Options) -> Report:
-    """Judge the sweep of sma_cross, and show the others."""
+    """Compare the sweep of sma_cross with its limit, and show the others."""
     symbols, bars = (4, 252) if options.quick else (110, 756)
     histories = universe(symbols, bars)
     names = (JUDGED, "rsi") if options.quick else NINE
@@ -35,14 +36,20 @@ def run(options: Options) -> Report:
         for name in names
     }
     verdict = Verdict(
-        f"Backtests a second of sma_cross's sweep, times the plain batch's ({symbols} x {bars})",
+        f"Backtests per second of sma_cross's sweep, times a plain batch's ({symbols} x {bars})",
         _speed(JUDGED, several[JUDGED]),
         "at least",
         options.limits["times_batch"],
         "x",
     )
     rows = [_row(name, timings, symbols) for name, timings in several.items()]
-    columns = ["Strategy", "Points", "sweep, us a backtest", "batch, us a backtest", "times batch"]
+    columns = [
+        "Strategy",
+        "Points",
+        "sweep, us per backtest",
+        "batch, us per backtest",
+        "times batch",
+    ]
     return Report([verdict], [Table(f"{symbols} symbols x {bars} bars", columns, rows)])
 
 
@@ -62,7 +69,7 @@ def _read(outcome: BatchOutcome) -> None:
 
 
 def _speed(name: str, timings: Timings) -> float:
-    """Return the sweep's backtests a second in those of the batch."""
+    """Return the sweep's backtests per second as a multiple of the batch's."""
     return timings.times_as_fast(SWEEP, BATCH) * _points(name)
 
 

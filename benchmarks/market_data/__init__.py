@@ -1,1 +1,1 @@
-"""Benchmarks of how prices are fetched."""
+"""HOW FAST PRICES ARE FETCHED: the rate limiter that all processes share."""

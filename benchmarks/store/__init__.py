@@ -1,1 +1,1 @@
-"""Questions about the result store and the price store."""
+"""HOW FAST THE STORES ARE: saving results, loading prices, using stored results again."""

@@ -2,11 +2,11 @@
 
 1,000 symbols x 2,520 bars in the price store, through `load_histories` into adjusted, read-only
 arrays, each file's content hash verified, against `polars.scan_parquet(files).collect()` of the
-same files, which gives one frame and checks nothing. The files are in the system's cache for both.
+same files, which returns one frame and checks nothing. For both, the files are in the system's
+cache.
 
-Memory: 10,000 symbols (1,000 files, each ten times) are loaded one after the other and let go, in a
-fresh process; growth is the highest that its resident memory ever was, less what it was after the
-first thousand.
+Memory: 10,000 symbols (1,000 files, ten times each) are loaded one after the other and released, in
+a fresh process; growth is its peak resident memory minus that after the first thousand.
 """
 
 import json
@@ -34,7 +34,7 @@ _FIRST_DAY = date(2014, 1, 1)
 
 
 def run(options: Options) -> Report:
-    """Judge time and memory."""
+    """Compare time and memory with their limits."""
     symbols, bars, many = (20, 252, 60) if options.quick else (1000, 2520, 10_000)
     report = Report()
     with tempfile.TemporaryDirectory(prefix="gauntlet-benchmark-") as folder:
@@ -45,7 +45,7 @@ def run(options: Options) -> Report:
 
 
 def fill(store: PriceStore, symbols: int, bars: int) -> None:
-    """Store so many symbols with so many daily bars each."""
+    """Store `symbols` symbols with `bars` daily bars each."""
     from benchmarks.universe import history
 
     days = pl.Series([_FIRST_DAY + timedelta(days=day) for day in range(bars)])
@@ -57,7 +57,7 @@ def fill(store: PriceStore, symbols: int, bars: int) -> None:
 
 
 def wanted(symbols: int, bars: int, repeated: int = 1) -> list[HistorySpec]:
-    """Return what to load: all days of each symbol, all symbols over again."""
+    """Return what to load: all days of each symbol, all symbols `repeated` times."""
     last = _FIRST_DAY + timedelta(days=bars - 1)
     return [HistorySpec(_symbol(number), _FIRST_DAY, last) for number in range(symbols)] * repeated
 
@@ -81,7 +81,7 @@ def _time(folder: str, symbols: int, bars: int, options: Options, report: Report
     timings = interleave(f"{symbols:,} symbols x {bars:,} bars", contenders, options.rounds)
     report.verdicts.append(
         Verdict(
-            f"Time to load {symbols:,} x {bars:,} bars, times that of a bare scan",
+            f"Time to load {symbols:,} x {bars:,} bars, times that of a plain scan",
             timings.ratio(OURS, SCAN),
             "at most",
             options.limits["times_scan"],
@@ -98,7 +98,7 @@ def _time(folder: str, symbols: int, bars: int, options: Options, report: Report
         ]
         for name in contenders
     ]
-    columns = ["Way", "ms", "us a symbol", "times the scan", "spread"]
+    columns = ["Way", "ms", "us per symbol", "times the scan", "spread"]
     report.tables.append(Table(f"{symbols:,} symbols x {bars:,} bars", columns, rows))
 
 
@@ -120,7 +120,7 @@ def _memory(
         ["Peak", f"{found['start_mb'] + found['growth_mb']:.0f} MB"],
         ["Time", f"{found['seconds']:.1f} s"],
     ]
-    report.tables.append(Table(f"{many:,} symbols, let go one by one", ["", "Value"], rows))
+    report.tables.append(Table(f"{many:,} symbols, released one by one", ["", "Value"], rows))
 
 
 BENCHMARK = Benchmark("load", __doc__ or "", {"times_scan": 2.0, "growth_mb": 100.0}, run, "store")

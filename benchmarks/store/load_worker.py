@@ -1,7 +1,7 @@
-"""How much memory it needs to load many symbols: run in a process of its own by `load`.
+"""How much memory loading many symbols needs: run in its own process by `load`.
 
 ``python -m benchmarks.store.load_worker ROOT STORED BARS SYMBOLS`` prints JSON; of SYMBOLS, the
-STORED ones are loaded over again.
+STORED ones are loaded repeatedly.
 """
 
 import json
@@ -18,7 +18,7 @@ _MEGABYTE = 2**20
 
 
 def measure(root: str, stored: int, bars: int, symbols: int) -> dict[str, Any]:
-    """Load so many symbols and let go of each; return what it took."""
+    """Load `symbols` symbols, releasing each; return memory and time."""
     store = PriceStore(root=root)
     for _ in load_histories(store, SOURCE, wanted(stored, bars)):
         pass

@@ -62,7 +62,7 @@ def _run_worker(folder: str, symbols: int, name: str) -> dict[str, Any]:
 
 def _report(rounds: list[dict[str, Any]], options: Options) -> Report:
     passes = [one["passes"] for one in rounds]
-    rival = median(one["joblib_computed"] / one["joblib_known"] for one in rounds)
+    baseline = median(one["joblib_computed"] / one["joblib_known"] for one in rounds)
     cold, forced = _times(passes, COLD), _times(passes, FORCED)
     judged = (
         ("Speed of the second pass, times the first's", cold, "times_cold", None),
@@ -72,9 +72,9 @@ def _report(rounds: list[dict[str, Any]], options: Options) -> Report:
             "times_forced",
             20,
         ),
-        ("That speed-up, times joblib.Memory's", forced / rival, "times_joblib", None),
+        ("That speed-up, times joblib.Memory's", forced / baseline, "times_joblib", None),
     )
-    report = Report(tables=[_table_of_passes(passes), _table_of_rival(rounds, rival)])
+    report = Report(tables=[_table_of_passes(passes), _table_of_baseline(rounds, baseline)])
     for what, measured, limit, aim in judged:
         verdict = Verdict(what, measured, "at least", options.limits[limit], "x", aim)
         report.verdicts.append(verdict)
@@ -108,13 +108,13 @@ def _table_of_passes(passes: list[dict[str, Any]]) -> Table:
     return Table("Inside the step", columns, rows)
 
 
-def _table_of_rival(rounds: list[dict[str, Any]], rival: float) -> Table:
+def _table_of_baseline(rounds: list[dict[str, Any]], baseline: float) -> Table:
     contenders = {"joblib_computed": "run_batch and reading", "joblib_known": "the same, cached"}
     rows = [
         [label, f"{1e3 * median(one[key] for one in rounds):.0f}"]
         for key, label in contenders.items()
     ]
-    return Table(f"joblib.Memory, {rival:.1f} times as fast when cached", ["Pass", "ms"], rows)
+    return Table(f"joblib.Memory, {baseline:.1f} times as fast when cached", ["Pass", "ms"], rows)
 
 
 BENCHMARK = Benchmark(

@@ -1,4 +1,4 @@
-"""Rows to save: made-up results with every column, and their trades."""
+"""Rows to save: generated results with every column, and their trades."""
 
 from datetime import date, timedelta
 
@@ -15,7 +15,7 @@ _SETTINGS = {"fees": 0.001, "initial_capital": 10000.0, "slippage": 0.001}
 
 
 def results(count: int) -> pl.DataFrame:
-    """Return that many results of as many symbols, with `frames.RESULTS_SCHEMA`."""
+    """Return `count` results of as many symbols, with `frames.RESULTS_SCHEMA`."""
     random = np.random.default_rng(count)
     measured = {
         name: random.integers(0, 50, count) if metric.kind == "count" else random.normal(size=count)
@@ -59,7 +59,7 @@ def _row(number: int) -> dict[str, object]:
 
 
 def trades(identifiers: pl.Series, each: int) -> pl.DataFrame:
-    """Return so many trades of each backtest, with `frames.TRADES_SCHEMA`."""
+    """Return `each` trades of each backtest, with `frames.TRADES_SCHEMA`."""
     count = len(identifiers) * each
     random = np.random.default_rng(count)
     days = pl.Series([_START + timedelta(days=day) for day in range(each)])

@@ -1,13 +1,14 @@
-"""How much faster than one by one are results saved?
+"""How much faster is saving results in one call than one by one?
 
-The same 10,000 summaries, every metric in them, into the same embedded PostgreSQL with its default
+The same 10,000 summaries, with every metric, into the same embedded PostgreSQL with its default
 durability: `save_backtests` (COPY into a staging table, one upsert), against SQLAlchemy's ORM with
-a commit a row, and against one `INSERT` sent with a list of rows (executemany, in one
-transaction). Rivals insert into an empty table and check nothing; ours checks every value, and
-would update what is there. The ORM saves a tenth of the rows, and is compared a row.
+a commit per row, and against one `INSERT` sent with a list of rows (executemany, in one
+transaction).
+The baselines insert into an empty table and check nothing; `save_backtests` checks every value, and
+would update existing rows. The ORM saves a tenth of the rows, and is compared per row.
 
 Memory: 1,000,000 trades in one call, in a fresh process; growth is the peak of resident memory
-above what it was with the frame in hand, looked at every 5 ms.
+above that with the frame loaded, sampled every 5 ms.
 """
 
 import json
@@ -31,14 +32,14 @@ from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Backtest
 from resources.result_store.resource import ResultStore
 
-OURS, ORM, MANY = "save_backtests", "ORM, a commit a row", "executemany"
+OURS, ORM, MANY = "save_backtests", "ORM, a commit per row", "executemany"
 
 _JSON = ("parameters", "settings", "undefined", "seeds")
 _MOST_ROUNDS = 5
 
 
 def run(options: Options) -> Report:
-    """Judge speed and memory."""
+    """Compare speed and memory with their limits."""
     rows, backtests, each = (200, 20, 50) if options.quick else (10_000, 10_000, 100)
     report = Report()
     # Not removed by the block: the server lives until this process ends, and cleans up then.
@@ -59,13 +60,13 @@ def _speed(home: str, count: int, options: Options, report: Report) -> None:
             ORM: _after(empty, lambda: _one_by_one(manager.engine, rows[:few])),
         }
         timings = interleave(f"{count:,} summaries", contenders, min(options.rounds, _MOST_ROUNDS))
-    a_row = {OURS: count, MANY: count, ORM: few}
-    for rival, limit in ((ORM, "times_orm"), (MANY, "times_executemany")):
-        fewer = a_row[OURS] / a_row[rival]
-        what = f"Summaries saved a second, times {rival} ({count:,} rows)"
-        measured = timings.times_as_fast(OURS, rival) * fewer
+    rows_saved = {OURS: count, MANY: count, ORM: few}
+    for baseline, limit in ((ORM, "times_orm"), (MANY, "times_executemany")):
+        fewer = rows_saved[OURS] / rows_saved[baseline]
+        what = f"Summaries saved per second, times {baseline} ({count:,} rows)"
+        measured = timings.times_as_fast(OURS, baseline) * fewer
         report.verdicts.append(Verdict(what, measured, "at least", options.limits[limit], "x"))
-    report.tables.append(_table(f"{count:,} summaries", timings, a_row))
+    report.tables.append(_table(f"{count:,} summaries", timings, rows_saved))
 
 
 def _memory(home: str, backtests: int, each: int, options: Options, report: Report) -> None:
@@ -87,7 +88,7 @@ def _memory(home: str, backtests: int, each: int, options: Options, report: Repo
 
 
 def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as an ORM is given them: dicts, with JSON columns as dicts."""
+    """Return the rows as an ORM takes them: dicts, with JSON columns as dicts."""
     rows = frame.to_dicts()
     for row in rows:
         row.update({name: json.loads(row[name]) for name in _JSON})
@@ -117,7 +118,7 @@ def _emptied(manager: BacktestPersistenceManager) -> Iterator[Callable[[], None]
 
 
 def _after(before: Callable[[], None], contender: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a contender that empties the table first: a few milliseconds for each of them."""
+    """Return a contender that empties the table first, which takes a few milliseconds."""
 
     def run() -> Any:
         before()
@@ -138,7 +139,7 @@ def _table(title: str, timings: Timings, rows: dict[str, int]) -> Table:
         ]
         for name, count in rows.items()
     ]
-    return Table(title, ["Way", "Rows", "s", "us a row", "rows/s", "spread"], body)
+    return Table(title, ["Way", "Rows", "s", "us per row", "rows/s", "spread"], body)
 
 
 BENCHMARK = Benchmark(

@@ -1,4 +1,4 @@
-"""How much memory one call with many trades needs: run in a process of its own by `save`.
+"""How much memory one call with many trades needs: run in its own process by `save`.
 
 ``python -m benchmarks.store.trades_worker HOME BACKTESTS TRADES`` prints JSON.
 """
@@ -19,7 +19,7 @@ _BETWEEN_SAMPLES = 0.005
 
 
 def measure(home: str, backtests: int, each: int) -> dict[str, Any]:
-    """Save so many backtests with so many trades each under `home`; return what it took."""
+    """Save `backtests` backtests with `each` trades each under `home`; return memory and time."""
     manager = ResultStore(home=home).manager()
     frame = results(backtests)
     rows = trades(frame["id"], each)
