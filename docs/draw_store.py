@@ -47,7 +47,7 @@ def _tables() -> Iterator[str]:
                 metrics += 1
                 continue
             if metrics == len(METRICS):
-                yield f'        double metrics "{metrics} columns, one a metric, NULL if undefined"'
+                yield '        double metrics "one column per metric, NULL if undefined"'
                 metrics = 0
             yield f"        {_type(column)} {column.name}{_key(column)}"
         yield "    }"

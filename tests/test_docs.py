@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from engine.data_provider import frame_to_history
-from engine.metrics import METRICS
 from engine.settings import BacktestSettings
 from tests.bars import random_bars
 
@@ -48,13 +47,6 @@ def test_its_examples_run_one_after_the_other():
     assert shown["swept"].skipped == [{"fast_period": 20}]
     sharpe = shown["portfolio"].sharpe_ratio(year_freq="252D")
     assert sharpe == pytest.approx(shown["outcome"].results[0].metrics["sharpe_ratio"])
-
-
-def test_it_counts_the_metrics_right():
-    assert set(re.findall(r"(\d+) metrics|all (\d+),", ENGINE)) == {
-        (str(len(METRICS)), ""),
-        ("", str(len(METRICS))),
-    }
 
 
 def test_it_gives_the_defaults_as_they_are():

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+import migrations
 from resources.result_store.connection import reachable
 from resources.result_store.errors import SchemaMismatchError
 
-HEAD_REVISION = "0001"
-"""The newest revision in `migrations/versions`; a test keeps them the same."""
+_REVISIONS = Path(migrations.__file__).with_name("versions")
+
+HEAD_REVISION = max(path.name for path in _REVISIONS.glob("[0-9]*.py")).partition("_")[0]
+"""The newest revision, by the name of its file: Alembic is asked only when there is work to do."""
 
 VERSION_TABLE = "gauntlet_schema_version"
 """Not ``alembic_version``: Dagster's own storage uses that name, perhaps in the same database."""
@@ -54,8 +57,6 @@ def _run_alembic(connection: sa.Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
-
-    import migrations
 
     config = Config()
     # By the package's own place, so that it works from a wheel and from any folder.
