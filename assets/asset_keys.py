@@ -13,7 +13,7 @@ REQUESTS_KEY = dg.AssetKey(REQUESTS)
 LEADERBOARD_KEY = dg.AssetKey("leaderboard")
 
 DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"
-"""Owners: whom the page names for what is wrong with bars and rows, or with results."""
+"""Owners in the Dagster UI: of bars and rows, and of results."""
 
 
 def backtests_key(strategy: str) -> dg.AssetKey:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.asset_keys import BACKTESTS
 from assets.checks.check_outcomes import CheckOutcome, not_measured
 from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from research.audit.stage_profile import BacktestsProfile
@@ -44,13 +45,17 @@ def _compute_speed_up(
     return None
 
 
-CACHED_RESULTS = ThresholdCheck(
-    "cached_results_are_intact",
-    "How many results came from cache and were not computed again, and how many could not be used "
-    "because the files that held them are not what was written.",
-    [],
-    "Damaged results were computed again, so those of this run are right. Find out what writes "
-    "into the folder of the backtests' files, and whether its disk is healthy.",
-    judge_cached_results,
-    only_warns=True,
-)
+CHECKS = [
+    ThresholdCheck(
+        BACKTESTS,
+        "cached_results_are_intact",
+        "How many stored results were used and not computed again, and how many were damaged: "
+        "their files or trades are not what was written, or they differ from what is computed.",
+        [],
+        "Damaged results were computed again and replaced, so those of this run are right. Find "
+        "out what else writes to the result store or the files of backtests, and whether their "
+        "disk is healthy.",
+        judge_cached_results,
+        only_warns=True,
+    ),
+]

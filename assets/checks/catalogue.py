@@ -15,8 +15,14 @@ from assets.asset_keys import (
     SUMMARIES_KEY,
     backtests_key,
 )
-from assets.checks import cached_results, integrity, quality, rates, resource_usage
-from assets.checks.concurrent_requests import CONCURRENT_REQUESTS
+from assets.checks import (
+    cached_results,
+    concurrent_requests,
+    integrity,
+    quality,
+    rates,
+    resource_usage,
+)
 from assets.checks.threshold_checks import ThresholdCheck, build_threshold_checks
 from research.audit.stage_profile import (
     BacktestsProfile,
@@ -26,23 +32,7 @@ from research.audit.stage_profile import (
     SummariesProfile,
 )
 
-THRESHOLD_CHECKS: Mapping[str, Sequence[ThresholdCheck[Any]]] = {
-    PRICES: [rates.SUCCESS, *quality.PRICE_QUALITY],
-    BACKTESTS: [
-        rates.SUCCESS_OF_STRATEGY,
-        resource_usage.WALL_TIME,
-        resource_usage.MEMORY_GROWTH,
-        resource_usage.MEMORY_SLOPE,
-        resource_usage.SCALING,
-        integrity.NO_LOOK_AHEAD,
-        integrity.SIGNALS_FILLED,
-        integrity.ACCOUNTS_BALANCE,
-        cached_results.CACHED_RESULTS,
-    ],
-    SUMMARIES: [rates.SAVED, rates.RETRIEVED, resource_usage.DATABASE_TIME],
-    REQUESTS: CONCURRENT_REQUESTS,
-}
-"""The checks of each stage; those of backtests hold for the asset of every strategy."""
+_MODULES = (rates, quality, resource_usage, integrity, cached_results, concurrent_requests)
 
 PROFILES: Mapping[str, type[StageProfile]] = {
     PRICES: PricesProfile,
@@ -50,7 +40,13 @@ PROFILES: Mapping[str, type[StageProfile]] = {
     SUMMARIES: SummariesProfile,
     REQUESTS: RequestProfile,
 }
-"""What the checks of each stage judge."""
+"""The record that the checks of each stage judge."""
+
+THRESHOLD_CHECKS: Mapping[str, Sequence[ThresholdCheck[Any]]] = {
+    stage: [check for module in _MODULES for check in module.CHECKS if check.stage == stage]
+    for stage in PROFILES
+}
+"""The checks of each stage, in the order of `_MODULES`; those of backtests are of each strategy."""
 
 
 def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:

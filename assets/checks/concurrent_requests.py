@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from assets.asset_keys import REQUESTS
 from assets.checks.check_outcomes import (
     CheckOutcome,
     not_measured,
@@ -66,8 +67,9 @@ _SEE_THE_RUNS = (
     "provider that is overloaded."
 )
 
-CONCURRENT_REQUESTS = [
+CHECKS = [
     ThresholdCheck(
+        REQUESTS,
         "concurrent_requests_succeed",
         "Share of the requests running at the same time that succeeded.",
         ["concurrent_requests_success_rate"],
@@ -75,6 +77,7 @@ CONCURRENT_REQUESTS = [
         _judge_with(judge_success),
     ),
     ThresholdCheck(
+        REQUESTS,
         "concurrent_request_symbols_succeed",
         "Share of symbols that succeeded, on average over the requests running at the same time.",
         ["concurrent_requests_symbol_success_rate"],
@@ -82,6 +85,7 @@ CONCURRENT_REQUESTS = [
         _judge_with(judge_symbol_success),
     ),
     ThresholdCheck(
+        REQUESTS,
         "concurrent_requests_are_quick",
         "Seconds from the first launch to the last end of requests running at the same time.",
         ["concurrent_requests_seconds"],

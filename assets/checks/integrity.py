@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from assets.asset_keys import BACKTESTS
 from assets.checks.check_outcomes import CheckOutcome, not_measured, require_none
 from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from research.audit.findings import IntegrityFindings, RuleFindings
@@ -23,29 +24,35 @@ def _judge_rule(
     return judge_rule
 
 
-NO_LOOK_AHEAD = ThresholdCheck(
-    "signals_do_not_look_ahead",
-    "Whether signals on the first bars alone equal those on all bars, at nine cuts through the "
-    "real bars of up to five of the run's symbols.",
-    [],
-    "The strategy uses future bars: none of its results can be trusted. Fix it so that the signal "
-    "of a bar depends on that bar and earlier ones only.",
-    _judge_rule(lambda findings: findings.look_ahead, "Signals depend on later bars"),
-)
-SIGNALS_FILLED = ThresholdCheck(
-    "signals_are_filled",
-    "Whether every signal of up to five of the run's symbols was filled as documented.",
-    [],
-    "The engine dropped a signal. Keep the run's id and its prices, and report it.",
-    _judge_rule(lambda findings: findings.dropped_signals, "Signals were dropped"),
-)
-ACCOUNTS_BALANCE = ThresholdCheck(
-    "accounts_balance",
-    "Whether each final value is the capital plus the profit of closed and open trades.",
-    [],
-    "The engine made or lost money outside of trades. Keep the run's id and its prices, and "
-    "report it.",
-    _judge_rule(
-        lambda findings: findings.imbalance, "The final value does not reconcile with trade P&L"
+CHECKS = [
+    ThresholdCheck(
+        BACKTESTS,
+        "signals_do_not_look_ahead",
+        "Whether signals on the first bars alone equal those on all bars, at nine cuts through the "
+        "real bars of up to five of the run's symbols.",
+        [],
+        "The strategy uses future bars: none of its results can be trusted. Fix it so that the "
+        "signal of a bar depends on that bar and earlier ones only.",
+        _judge_rule(lambda findings: findings.look_ahead, "Signals depend on later bars"),
     ),
-)
+    ThresholdCheck(
+        BACKTESTS,
+        "signals_are_filled",
+        "Whether every signal of up to five of the run's symbols was filled as documented.",
+        [],
+        "The engine dropped a signal. Keep the run's id and its prices, and report it.",
+        _judge_rule(lambda findings: findings.dropped_signals, "Signals were dropped"),
+    ),
+    ThresholdCheck(
+        BACKTESTS,
+        "accounts_balance",
+        "Whether each final value is the capital plus the profit of closed and open trades.",
+        [],
+        "The engine made or lost money outside of trades. Keep the run's id and its prices, and "
+        "report it.",
+        _judge_rule(
+            lambda findings: findings.imbalance,
+            "The final value does not reconcile with trade P&L",
+        ),
+    ),
+]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from assets.asset_keys import PRICES
 from assets.checks.check_outcomes import CheckOutcome, not_measured, require_at_least
 from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from research.audit.stage_profile import PricesProfile
@@ -50,8 +51,9 @@ def _judge_rule(rule: str) -> Callable[[CheckInput[PricesProfile]], CheckOutcome
     return judge_rule
 
 
-PRICE_QUALITY = [
+CHECKS = [
     ThresholdCheck(
+        PRICES,
         rule,
         f"Share of the run's symbols with {text}.",
         [*([] if rule in _ONLY_WARN else ["clean_rate"]), *_LIMITS.get(rule, [])],

@@ -1,6 +1,6 @@
 """Checks of shares: of the symbols that succeeded, and of the rows that were stored."""
 
-from assets.asset_keys import SUMMARIES
+from assets.asset_keys import BACKTESTS, PRICES, SUMMARIES
 from assets.checks.check_outcomes import CheckOutcome, require_at_least
 from assets.checks.threshold_checks import CheckInput, FailureRows, ThresholdCheck
 from research.audit.stage_profile import BacktestsProfile, StageProfile, SummariesProfile
@@ -65,27 +65,37 @@ _LOOK_FOR_WRITERS = (
     "Look for concurrent writers and into the database's log, then materialize again."
 )
 
-SUCCESS = ThresholdCheck(
-    "success_rate_above_threshold", _SUCCEEDED, ["success_rate"], _FIX_AND_RERUN, judge_success
-)
-SUCCESS_OF_STRATEGY = ThresholdCheck(
-    "success_rate_above_threshold",
-    _SUCCEEDED,
-    ["success_rate"],
-    _FIX_AND_RERUN,
-    judge_success_of_strategy,
-)
-SAVED = ThresholdCheck(
-    "saved_rate_above_threshold",
-    "Share of the produced rows that are in the result store.",
-    ["saved_rate"],
-    _LOOK_FOR_WRITERS,
-    judge_saved_rows,
-)
-RETRIEVED = ThresholdCheck(
-    "retrieved_rate_above_threshold",
-    "Share of the saved rows that read back equal to what was produced.",
-    ["retrieved_rate"],
-    _LOOK_FOR_WRITERS,
-    judge_retrieved_rows,
-)
+CHECKS = [
+    ThresholdCheck(
+        PRICES,
+        "success_rate_above_threshold",
+        _SUCCEEDED,
+        ["success_rate"],
+        _FIX_AND_RERUN,
+        judge_success,
+    ),
+    ThresholdCheck(
+        BACKTESTS,
+        "success_rate_above_threshold",
+        _SUCCEEDED,
+        ["success_rate"],
+        _FIX_AND_RERUN,
+        judge_success_of_strategy,
+    ),
+    ThresholdCheck(
+        SUMMARIES,
+        "saved_rate_above_threshold",
+        "Share of the produced rows that are in the result store.",
+        ["saved_rate"],
+        _LOOK_FOR_WRITERS,
+        judge_saved_rows,
+    ),
+    ThresholdCheck(
+        SUMMARIES,
+        "retrieved_rate_above_threshold",
+        "Share of the saved rows that read back equal to what was produced.",
+        ["retrieved_rate"],
+        _LOOK_FOR_WRITERS,
+        judge_retrieved_rows,
+    ),
+]

@@ -1,5 +1,6 @@
 """Checks of what a run costs: time, memory, and how both grow."""
 
+from assets.asset_keys import BACKTESTS, SUMMARIES
 from assets.checks.check_outcomes import (
     CheckOutcome,
     combine_worst,
@@ -111,44 +112,51 @@ def judge_database_time(given: CheckInput[StageProfile]) -> CheckOutcome:
     )
 
 
-WALL_TIME = ThresholdCheck(
-    "wall_time_below_threshold",
-    "Wall time of the run's backtests.",
-    ["wall_seconds"],
-    "Compare with previous runs in the plot. For a universe that has grown, set "
-    "run_settings.workers; for a strategy that has become slow, see its scaling.",
-    judge_wall_time,
-)
-MEMORY_GROWTH = ThresholdCheck(
-    "memory_growth_below_threshold",
-    "Resident memory at the end of the run's backtests minus that at their start, and its peak.",
-    ["memory_growth_mb", "memory_growth_many_mb", "memory_peak_mb"],
-    "Lower run_settings.batch_size; if growth does not follow it, something leaks.",
-    judge_memory_growth,
-)
-MEMORY_SLOPE = ThresholdCheck(
-    "memory_slope_below_threshold",
-    "Growth of resident memory per symbol, by least squares; in a run of few batches it is "
-    "measured with scaling, which runs the same symbols repeatedly.",
-    ["memory_slope_mb"],
-    "Something is kept that should be released: look for what the newest strategy or change "
-    "stores between symbols.",
-    judge_memory_slope,
-)
-SCALING = ThresholdCheck(
-    "scaling_below_threshold",
-    "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; if all "
-    "results came from cache, as the last run measured it that computed with the same code and "
-    "settings.",
-    ["scaling_ratio", "scaling_exponent"],
-    "A strategy that loops over all earlier bars for each bar is quadratic: run each strategy's "
-    "asset alone to see which one it is, and use the indicators of strategies/indicators.py.",
-    judge_scaling,
-)
-DATABASE_TIME = ThresholdCheck(
-    "database_time_below_threshold",
-    "Time that saving the rows and reading them back took.",
-    ["database_seconds"],
-    "Look for locks and a full disk in the database's log, and for what else uses it.",
-    judge_database_time,
-)
+CHECKS = [
+    ThresholdCheck(
+        BACKTESTS,
+        "wall_time_below_threshold",
+        "Wall time of the run's backtests.",
+        ["wall_seconds"],
+        "Compare with previous runs in the plot. For a universe that has grown, set "
+        "run_settings.workers; for a strategy that has become slow, see its scaling.",
+        judge_wall_time,
+    ),
+    ThresholdCheck(
+        BACKTESTS,
+        "memory_growth_below_threshold",
+        "Resident memory at the end of the run's backtests minus that at the start, and its peak.",
+        ["memory_growth_mb", "memory_growth_many_mb", "memory_peak_mb"],
+        "Lower run_settings.batch_size; if growth does not follow it, something leaks.",
+        judge_memory_growth,
+    ),
+    ThresholdCheck(
+        BACKTESTS,
+        "memory_slope_below_threshold",
+        "Growth of resident memory per symbol, by least squares; in a run of few batches it is "
+        "measured with scaling, which runs the same symbols repeatedly.",
+        ["memory_slope_mb"],
+        "Something is kept that should be released: look for what the newest strategy or change "
+        "stores between symbols.",
+        judge_memory_slope,
+    ),
+    ThresholdCheck(
+        BACKTESTS,
+        "scaling_below_threshold",
+        "Processor time over 1, 2, 3 and 5 years of bars of up to five of the run's symbols; if "
+        "all results came from cache, as the last run measured it that computed with the same code "
+        "and settings.",
+        ["scaling_ratio", "scaling_exponent"],
+        "A strategy that loops over all earlier bars for each bar is quadratic: run the asset of "
+        "each strategy alone to find it, and use the indicators of strategies/indicators.py.",
+        judge_scaling,
+    ),
+    ThresholdCheck(
+        SUMMARIES,
+        "database_time_below_threshold",
+        "Time that saving the rows and reading them back took.",
+        ["database_seconds"],
+        "Look for locks and a full disk in the database's log, and for what else uses it.",
+        judge_database_time,
+    ),
+]

@@ -60,10 +60,12 @@ class CheckInput(Generic[P_co]):
 
 @dataclass(frozen=True)
 class ThresholdCheck(Generic[P_contra]):
-    """One check of one or more assets of a stage.
+    """One check of all assets of a stage.
 
     Parameters
     ----------
+    stage
+        Whose profile it judges.
     name
         The good condition, as the UI shows it.
     description
@@ -78,6 +80,7 @@ class ThresholdCheck(Generic[P_contra]):
         Whether it never stops what is downstream.
     """
 
+    stage: str
     name: str
     description: str
     limits: Sequence[str]

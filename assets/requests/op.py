@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.asset_keys import REQUESTS, REQUESTS_KEY, RESEARCH
-from assets.checks.concurrent_requests import CONCURRENT_REQUESTS
+from assets.checks.catalogue import THRESHOLD_CHECKS
 from assets.checks.threshold_checks import CheckInput, evaluate_outside_graph
 from assets.requests.concurrency import measure_concurrent
 from assets.requests.handler import (
@@ -95,7 +95,7 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         close_stage(context, run_log, REQUESTS, profile, stage.failures)
         context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=request.metadata()))
         given = CheckInput(REQUESTS_KEY, profile, thresholds)
-        for evaluation in evaluate_outside_graph(CONCURRENT_REQUESTS, given):
+        for evaluation in evaluate_outside_graph(THRESHOLD_CHECKS[REQUESTS], given):
             # Dagster accepts it, though its types do not say so; a test sees it in the UI.
             context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
         if not _is_success(profile, thresholds):
