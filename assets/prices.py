@@ -66,16 +66,13 @@ def build_prices(
     ):
         # Invalid settings are refused before anything is fetched.
         run_settings.check()
-        days = run_settings.history_start(), run_settings.window().end
-        source = market_data.open_source()
-        fetcher = Fetcher(source, price_store)
-        stage = _PricesStage(context, source, fetcher, price_store, thresholds)
-        stage.run(universe, *days)
-        run_log = RunRecords(result_store, stage.source.name, run_settings.window(), universe)
-        window = run_settings.window()
+        window, source = run_settings.window(), market_data.open_source()
+        stage = _PricesStage(context, source, Fetcher(source, price_store), price_store, thresholds)
+        stage.run(universe, run_settings.history_start(), window.end)
         if survivors := universe.without_departures(window.start, window.end):
             context.log.warning(survivors)
-        close_stage(context, run_log, PRICES, stage.profile(), stage.failures)
+        run_records = RunRecords(result_store, source.name, window, universe)
+        close_stage(context, run_records, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {
             symbol: MaterializedPartition(bars.data_version, _build_metadata(bars))

@@ -17,13 +17,13 @@ _FAILURES_LOGGED = 5
 
 def close_stage(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
-    run_log: RunRecords,
+    run_records: RunRecords,
     stage: str,
     profile: StageProfile,
     failures: Sequence[Failure],
 ) -> None:
     """Record the stage's profile and failures, and summarize them in Dagster's log."""
-    run_log.record(context.run, stage, profile, failures)
+    run_records.record(context.run, stage, profile, failures)
     for failure in failures[:_FAILURES_LOGGED]:
         context.log.warning(_format_failure(failure))
     if len(failures) > _FAILURES_LOGGED:

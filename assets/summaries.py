@@ -54,8 +54,8 @@ def build_summaries(
     ):
         stage = _Stage(context, backtest_files, result_store)
         stage.run(backtests)
-        run_log = RunRecords(result_store, market_data.source, run_settings.window(), universe)
-        close_stage(context, run_log, SUMMARIES, stage.profile(), stage.failures)
+        run_records = RunRecords(result_store, market_data.source, run_settings.window(), universe)
+        close_stage(context, run_records, SUMMARIES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
         yield from report_partitions(context, {SUMMARIES_KEY: stage.made}, stage.backtests)
 

@@ -58,8 +58,8 @@ def build_backtests(
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
             stage.failures += [_without_prices(one) for one in requested if one not in prices]
         stage.run([symbol for symbol in requested if symbol in prices])
-        run_log = RunRecords(result_store, source, run_settings.window(), universe)
-        close_stage(context, run_log, BACKTESTS, stage.profile(), stage.failures)
+        run_records = RunRecords(result_store, source, run_settings.window(), universe)
+        close_stage(context, run_records, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
         yield from report_partitions(context, stage.made, {PRICES_KEY: prices})
 

@@ -80,7 +80,9 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
 
         strategy = validate_request(config, universe, run_settings)
         window, source = run_settings.window(), market_data.source
-        run_log = RunRecords(result_store, source, window, universe, Purpose.REQUEST, config.user)
+        run_records = RunRecords(
+            result_store, source, window, universe, Purpose.REQUEST, config.user
+        )
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store
         )
@@ -92,7 +94,7 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         profile = profile.model_copy(
             update={"concurrent_requests": _concurrent(context, result_store, profile, thresholds)}
         )
-        close_stage(context, run_log, REQUESTS, profile, stage.failures)
+        close_stage(context, run_records, REQUESTS, profile, stage.failures)
         context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=request.metadata()))
         given = CheckInput(REQUESTS_KEY, profile, thresholds)
         for evaluation in evaluate_outside_graph(THRESHOLD_CHECKS[REQUESTS], given):
