@@ -69,7 +69,7 @@ def test_the_engine_has_the_terms_and_the_workers():
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_an_engine_without_a_worker_is_refused(count: int):
-    with pytest.raises(InvalidSettingsError, match=f"workers is {count}; allowed: 1 or more"):
+    with pytest.raises(InvalidSettingsError, match=f"workers is {count}; allowed: integers from 1"):
         _settings(workers=count).new_engine()
 
 
