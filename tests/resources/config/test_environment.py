@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
+from resources.market_data import SOURCES
 
 
 def settings(**variables: str) -> EnvironmentSettings:
@@ -99,14 +100,14 @@ def test_a_given_universe_overrides_that_of_the_sample_source(tmp_path: Path):
         (
             {"GAUNTLET_SOURCE": "synthetics"},
             (
-                "GAUNTLET_SOURCE=synthetics is unknown: use one of synthetic, sample, files, "
-                "yahoo. Did you mean 'synthetic'?"
+                f"GAUNTLET_SOURCE=synthetics is unknown: use one of {', '.join(SOURCES)}. "
+                "Did you mean 'synthetic'?"
             ),
         ),
         (
             {"GAUNTLET_SOURCE": "FILES"},
             (
-                "GAUNTLET_SOURCE=FILES is unknown: use one of synthetic, sample, files, yahoo. "
+                f"GAUNTLET_SOURCE=FILES is unknown: use one of {', '.join(SOURCES)}. "
                 "Did you mean 'files'?"
             ),
         ),

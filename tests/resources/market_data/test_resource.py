@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from resources.market_data import MarketDataError
+from resources.market_data import SOURCES, MarketDataError
 from resources.market_data.provider.throttled_source import ThrottledSource
 from resources.market_data.resource import MarketData, _shared_rate_limiter
 from resources.market_data.source import UnknownSymbolError
@@ -31,7 +31,7 @@ def test_each_name_opens_its_source(tmp_path: Path):
         (
             {"source": "sampel"},
             (
-                "Source 'sampel' is unknown: use one of synthetic, sample, files, yahoo. "
+                f"Source 'sampel' is unknown: use one of {', '.join(SOURCES)}. "
                 "Did you mean 'sample'?"
             ),
         ),
