@@ -2,33 +2,38 @@
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.asset_keys import LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
 from assets.markdown import markdown_table
+from engine.code_version import code_version
+from research.leaderboard_scope import LeaderboardScope, RankedStrategy
 from resources.config.run_settings import RunSettings
 from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
-from resources.result_store.leaderboard_scope import Comparison
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
+from strategies.base import Strategy
 
 if TYPE_CHECKING:
     import polars as pl
 
 _SHOWN = (
-    "rank", "strategy", "symbols", "median_sharpe_ratio", "median_total_return",
+    "rank", "strategy", "symbols", "stale_symbols", "median_sharpe_ratio", "median_total_return",
     "worst_max_drawdown", "total_trades", "share_beating_benchmark",
 )  # fmt: skip
 _TABLE_FILE = "leaderboard.csv"
 _PLOT_FILE = "leaderboard.png"
 
 
-def build_leaderboard(universe: Sequence[str], strategies: Sequence[str]) -> dg.AssetsDefinition:
-    """Return the asset for the symbols of `universe` and some strategies."""
+def build_leaderboard(
+    universe: Sequence[str], strategies: Mapping[str, type[Strategy]]
+) -> dg.AssetsDefinition:
+    """Return the asset for the symbols of `universe` and some strategies by name."""
 
     @dg.asset(
         key=LEADERBOARD_KEY,
@@ -38,35 +43,41 @@ def build_leaderboard(universe: Sequence[str], strategies: Sequence[str]) -> dg.
         group_name="results",
         kinds={"postgres", "matplotlib"},
         owners=[RESEARCH],
-        code_version="1",
+        code_version="2",
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
-        "of the universe, on the source, window and terms of this run.",
+        "of the universe, on the source, window and settings of this run. Results of an older "
+        "version of a strategy's code are counted as stale.",
     )
     def leaderboard(
+        context: dg.AssetExecutionContext,
         market_data: MarketData,
         run_settings: RunSettings,
         result_store: ResultStore,
         backtest_files: BacktestFiles,
         reports: Reports,
     ) -> dg.MaterializeResult:
+        from research.ranking import rank_strategies
+
         manager = result_store.manager()
-        comparison = compared(universe, strategies, market_data, run_settings)
-        ranking, standing = manager.leaderboard(comparison), manager.standing(comparison)
-        if ranking.is_empty():
+        scope = _scope(universe, strategies, market_data, run_settings)
+        backtests = manager.ranked_backtests(scope)
+        if backtests.is_empty():
             raise dg.Failure(
-                "There are no results on this source, window and terms: materialize "
+                "There are no results on this source, window and settings: materialize "
                 "backtest_summaries first.",
                 allow_retries=False,
             )
-        plot = _plot(ranking, standing, backtest_files)
+        board = rank_strategies(backtests, scope)
+        manager.save_leaderboard(context.run.run_id, scope, board)
+        plot = _plot(board, backtests, backtest_files)
         return dg.MaterializeResult(
             metadata={
-                "strategies": ranking.height,
-                "symbols": standing["symbol"].n_unique(),
-                "runs": standing["run_id"].n_unique(),
-                "ranking": dg.MetadataValue.md(markdown_table(ranking.select(_SHOWN))),
+                "strategies": board.height,
+                "symbols": backtests["symbol"].n_unique(),
+                "runs": backtests["run_id"].n_unique(),
+                "ranking": dg.MetadataValue.md(markdown_table(board.select(_SHOWN))),
                 "plot": dg.MetadataValue.md(_embedded(plot)),
-                "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(ranking))),
+                "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(board))),
                 "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
             }
         )
@@ -74,17 +85,21 @@ def build_leaderboard(universe: Sequence[str], strategies: Sequence[str]) -> dg.
     return leaderboard
 
 
-def compared(
+def _scope(
     universe: Sequence[str],
-    strategies: Sequence[str],
+    strategies: Mapping[str, type[Strategy]],
     market_data: MarketData,
     run_settings: RunSettings,
-) -> Comparison:
-    """Return what a run's leaderboard compares: results on that run's own terms."""
+) -> LeaderboardScope:
+    """Return what a run's leaderboard compares: results on the settings of that run."""
     window = run_settings.window()
-    return Comparison(
+    ranked = {
+        name: RankedStrategy(run_settings.strategy_of(one).parameters(), code_version(one))
+        for name, one in strategies.items()
+    }
+    return LeaderboardScope(
         universe=universe,
-        strategies=strategies,
+        strategies=ranked,
         source=market_data.source,
         start_date=window.start,
         end_date=window.end,
@@ -92,22 +107,24 @@ def compared(
     )
 
 
-def _plot(ranking: "pl.DataFrame", standing: "pl.DataFrame", files: BacktestFiles) -> bytes:
+def _plot(board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles) -> bytes:
     from assets.leaderboard_plot import leaderboard_plot
 
-    rows = standing.select("backtest_id", "strategy", "symbol")
-    places = standing.select("run_id", "part").unique().sort("run_id", "part").rows()
+    rows = backtests.select("backtest_id", "strategy", "symbol")
+    places = backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
 
     def curves() -> "Iterator[pl.DataFrame]":
-        for part in files.equity_parts(places):
-            yield part.join(rows, on="backtest_id")
+        for place in places:
+            with suppress(FileNotFoundError):  # removed by hand: the table stands without it
+                for part in files.equity_parts([place]):
+                    yield part.join(rows, on="backtest_id")
 
-    return leaderboard_plot(ranking, standing, curves)
+    return leaderboard_plot(board, backtests, curves)
 
 
-def _csv(ranking: "pl.DataFrame") -> bytes:
+def _csv(board: "pl.DataFrame") -> bytes:
     content = io.BytesIO()
-    ranking.write_csv(content)
+    board.write_csv(content)
     return content.getvalue()
 
 

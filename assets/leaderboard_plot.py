@@ -69,14 +69,14 @@ def _sums(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     return filled.group_by("strategy", "date").agg(*each)
 
 
-def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, curves: Curves) -> bytes:
+def leaderboard_plot(ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves) -> bytes:
     """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
     Parameters
     ----------
     ranking
         The leaderboard, best strategy first.
-    standing
+    backtests
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
     curves
         As `growth_of_one` takes them.
@@ -87,7 +87,7 @@ def leaderboard_plot(ranking: pl.DataFrame, standing: pl.DataFrame, curves: Curv
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
     _draw_growth(left, growth_of_one(curves), order, ranking["rank"].count())
-    _draw_spread(right, standing.filter("ranked"), order)
+    _draw_spread(right, backtests.filter("ranked"), order)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
     return content.getvalue()
@@ -112,10 +112,10 @@ def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: i
     _plain(axes)
 
 
-def _draw_spread(axes: "Axes", standing: pl.DataFrame, order: list[str]) -> None:
+def _draw_spread(axes: "Axes", backtests: pl.DataFrame, order: list[str]) -> None:
     worst_first = order[::-1]
     samples = [
-        standing.filter(pl.col("strategy") == strategy)["sharpe_ratio"].drop_nulls().to_numpy()
+        backtests.filter(pl.col("strategy") == strategy)["sharpe_ratio"].drop_nulls().to_numpy()
         for strategy in worst_first
     ]
     style: dict[str, Any] = {"color": _INK, "linewidth": 0.9}

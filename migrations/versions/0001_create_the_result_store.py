@@ -6,10 +6,19 @@ whatever the models become.
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
 
+from migrations.columns import (
+    check,
+    dates,
+    doubles,
+    finite,
+    integers,
+    json,
+    of_backtest,
+    texts,
+    timestamps,
+)
 from migrations.reader_role import create_role, revoke_default_privileges
-from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD
 
 revision = "0001"
 down_revision = None
@@ -36,6 +45,56 @@ _COUNTS = (
 )
 _PURPOSE = "purpose IN ('pipeline', 'request', 'sweep', 'walk_forward', 'portfolio', 'notebook')"
 
+_LATEST_BACKTESTS = """
+WITH RECURSIVE pairs AS (
+    (
+        SELECT symbol, strategy
+        FROM run_backtests
+        WHERE purpose = 'pipeline'
+        ORDER BY symbol, strategy
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT following.symbol, following.strategy
+    FROM pairs
+    CROSS JOIN LATERAL (
+        SELECT symbol, strategy
+        FROM run_backtests
+        WHERE purpose = 'pipeline' AND (symbol, strategy) > (pairs.symbol, pairs.strategy)
+        ORDER BY symbol, strategy
+        LIMIT 1
+    ) AS following
+)
+SELECT newest.*
+FROM pairs
+CROSS JOIN LATERAL (
+    SELECT backtests.*
+    FROM run_backtests AS members
+    JOIN backtests ON backtests.id = members.backtest_id
+    WHERE members.purpose = 'pipeline'
+        AND members.symbol = pairs.symbol AND members.strategy = pairs.strategy
+    ORDER BY members.saved_at DESC, members.backtest_id DESC
+    LIMIT 1
+) AS newest
+"""
+
+_LEADERBOARD = """
+SELECT
+    rank, strategy, symbols, ranked_symbols, stale_symbols, median_sharpe_ratio,
+    median_total_return, median_annualized_return, median_max_drawdown, worst_max_drawdown,
+    mean_win_rate, total_trades, share_beating_benchmark, start_date, end_date, source
+FROM leaderboard_rows
+JOIN leaderboards USING (run_id)
+WHERE run_id = (
+    SELECT run_id
+    FROM leaderboards
+    WHERE purpose = 'pipeline'
+    ORDER BY made_at DESC, run_id DESC
+    LIMIT 1
+)
+ORDER BY rank, strategy
+"""
+
 
 def upgrade() -> None:
     """Create everything."""
@@ -46,15 +105,16 @@ def upgrade() -> None:
     _create_backtest_runs()
     _create_universe_members()
     _create_failures()
-    op.execute(f"CREATE VIEW latest_backtests AS {LATEST_BACKTESTS}")
-    op.execute(f"CREATE VIEW leaderboard AS {LEADERBOARD}")
+    _create_leaderboards()
+    op.execute(f"CREATE VIEW latest_backtests AS {_LATEST_BACKTESTS}")
+    op.execute(f"CREATE VIEW leaderboard AS {_LEADERBOARD}")
 
 
 def downgrade() -> None:
     """Drop everything, data included. The role stays: other databases may use it."""
     op.execute("DROP VIEW leaderboard, latest_backtests")
-    op.execute("DROP TABLE failures, universe_members, backtest_runs, run_backtests, trades")
-    op.drop_table("backtests")
+    op.execute("DROP TABLE leaderboard_rows, leaderboards, failures, universe_members")
+    op.execute("DROP TABLE backtest_runs, run_backtests, trades, backtests")
     revoke_default_privileges()
 
 
@@ -62,29 +122,29 @@ def _create_backtests() -> None:
     op.create_table(
         "backtests",
         sa.Column("id", sa.Uuid(), nullable=False),
-        *_texts("symbol", "strategy"),
-        _json("parameters"),
-        *_dates("start_date", "end_date"),
-        _json("settings"),
-        *_texts("source", "data_version", "code_version"),
-        *_texts("universe_version", nullable=True),
-        *_dates("first_session", "last_session"),
-        *_integers("data_points"),
+        *texts("symbol", "strategy"),
+        json("parameters"),
+        *dates("start_date", "end_date"),
+        json("settings"),
+        *texts("source", "data_version", "code_version"),
+        *texts("universe_version", nullable=True),
+        *dates("first_session", "last_session"),
+        *integers("data_points"),
         sa.Column("ended_early", sa.Boolean(), nullable=False),
-        *_texts("price_basis", "execution"),
-        *_doubles("bars_per_year"),
-        *_texts("gauntlet_version", "row_version", "run_id"),
-        *_integers("part"),
-        *_doubles(*_MEASURED, nullable=True),
-        *_integers(*_COUNTS, nullable=True),
-        _json("undefined"),
-        _json("seeds"),
-        *_timestamps("created_at", "updated_at"),
-        _check("backtests_window", "start_date <= end_date"),
-        _check("backtests_sessions", "first_session <= last_session"),
-        _check("backtests_data_points", "data_points >= 1"),
-        _check("backtests_finite", _finite(*sorted(_MEASURED))),
-        _check("backtests_seeds", "jsonb_typeof(seeds) = 'object'"),
+        *texts("price_basis", "execution"),
+        *doubles("bars_per_year"),
+        *texts("gauntlet_version", "row_version", "run_id"),
+        *integers("part"),
+        *doubles(*_MEASURED, nullable=True),
+        *integers(*_COUNTS, nullable=True),
+        json("undefined"),
+        json("seeds"),
+        *timestamps("created_at", "updated_at"),
+        check("backtests_window", "start_date <= end_date"),
+        check("backtests_sessions", "first_session <= last_session"),
+        check("backtests_data_points", "data_points >= 1"),
+        check("backtests_finite", finite(*sorted(_MEASURED))),
+        check("backtests_seeds", "jsonb_typeof(seeds) = 'object'"),
         sa.PrimaryKeyConstraint("id", name="pk_backtests"),
         sa.UniqueConstraint(
             *_NATURAL_KEY,
@@ -105,37 +165,37 @@ def _create_trades() -> None:
     op.create_table(
         "trades",
         sa.Column("backtest_id", sa.Uuid(), nullable=False),
-        *_integers("trade_no"),
-        *_texts("direction", "status"),
-        *_dates("entry_date"),
-        *_doubles("entry_price"),
-        *_dates("exit_date", nullable=True),
-        *_doubles("exit_price", nullable=True),
-        *_doubles("size", "entry_fees", "exit_fees", "pnl", "trade_return"),
-        *_texts("exit_reason"),
-        _check("trades_status", "status IN ('open', 'closed')"),
-        _check("trades_direction", "direction IN ('long', 'short')"),
-        _check("trades_exit_reason", f"exit_reason IN ({reasons})"),
-        _check("trades_open", "(status = 'open') = (exit_reason = 'open')"),
-        _check("trades_dates", "entry_date <= exit_date"),
-        _check("trades_finite_fills", _finite(*fills)),
-        _check("trades_finite_outcome", _finite("pnl", "trade_return")),
+        *integers("trade_no"),
+        *texts("direction", "status"),
+        *dates("entry_date"),
+        *doubles("entry_price"),
+        *dates("exit_date", nullable=True),
+        *doubles("exit_price", nullable=True),
+        *doubles("size", "entry_fees", "exit_fees", "pnl", "trade_return"),
+        *texts("exit_reason"),
+        check("trades_status", "status IN ('open', 'closed')"),
+        check("trades_direction", "direction IN ('long', 'short')"),
+        check("trades_exit_reason", f"exit_reason IN ({reasons})"),
+        check("trades_open", "(status = 'open') = (exit_reason = 'open')"),
+        check("trades_dates", "entry_date <= exit_date"),
+        check("trades_finite_fills", finite(*fills)),
+        check("trades_finite_outcome", finite("pnl", "trade_return")),
         sa.PrimaryKeyConstraint("backtest_id", "trade_no", name="pk_trades"),
-        _of_backtest("trades"),
+        of_backtest("trades"),
     )
 
 
 def _create_run_backtests() -> None:
     op.create_table(
         "run_backtests",
-        *_texts("run_id"),
+        *texts("run_id"),
         sa.Column("backtest_id", sa.Uuid(), nullable=False),
-        *_texts("purpose", "symbol", "strategy"),
-        *_timestamps("saved_at"),
-        _check("run_backtests_purpose", _PURPOSE),
-        _check("run_backtests_no_run", "run_id <> '' OR purpose = 'notebook'"),
+        *texts("purpose", "symbol", "strategy"),
+        *timestamps("saved_at"),
+        check("run_backtests_purpose", _PURPOSE),
+        check("run_backtests_no_run", "run_id <> '' OR purpose = 'notebook'"),
         sa.PrimaryKeyConstraint("run_id", "backtest_id", name="pk_run_backtests"),
-        _of_backtest("run_backtests"),
+        of_backtest("run_backtests"),
     )
     newest = [sa.text("saved_at DESC"), sa.text("backtest_id DESC")]
     op.create_index(
@@ -150,15 +210,15 @@ def _create_run_backtests() -> None:
 def _create_backtest_runs() -> None:
     op.create_table(
         "backtest_runs",
-        *_texts("run_id", "purpose"),
-        *_texts("run_user", nullable=True),
-        *_texts("source"),
-        *_dates("start_date", "end_date"),
-        _json("profile"),
-        *_texts("universe_members_version", nullable=True),
-        *_timestamps("started_at", "updated_at"),
-        _check("backtest_runs_purpose", _PURPOSE),
-        _check("backtest_runs_profile", "jsonb_typeof(profile) = 'object'"),
+        *texts("run_id", "purpose"),
+        *texts("run_user", nullable=True),
+        *texts("source"),
+        *dates("start_date", "end_date"),
+        json("profile"),
+        *texts("universe_members_version", nullable=True),
+        *timestamps("started_at", "updated_at"),
+        check("backtest_runs_purpose", _PURPOSE),
+        check("backtest_runs_profile", "jsonb_typeof(profile) = 'object'"),
         sa.PrimaryKeyConstraint("run_id", name="pk_backtest_runs"),
     )
     op.create_index("ix_backtest_runs_started_at", "backtest_runs", ["started_at"])
@@ -167,11 +227,11 @@ def _create_backtest_runs() -> None:
 def _create_universe_members() -> None:
     op.create_table(
         "universe_members",
-        *_texts("version", "symbol"),
-        *_integers("place"),
-        *_texts("sector", nullable=True),
-        *_dates("listed_from", "listed_to", nullable=True),
-        _check("universe_members_listing", "listed_from <= listed_to"),
+        *texts("version", "symbol"),
+        *integers("place"),
+        *texts("sector", nullable=True),
+        *dates("listed_from", "listed_to", nullable=True),
+        check("universe_members_listing", "listed_from <= listed_to"),
         sa.PrimaryKeyConstraint("version", "symbol", name="pk_universe_members"),
     )
 
@@ -181,12 +241,12 @@ def _create_failures() -> None:
     op.create_table(
         "failures",
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
-        *_texts("run_id", "stage", "symbol"),
-        *_texts("strategy", nullable=True),
-        *_texts("error_class", "message", "source"),
-        *_dates("start_date", "end_date"),
+        *texts("run_id", "stage", "symbol"),
+        *texts("strategy", nullable=True),
+        *texts("error_class", "message", "source"),
+        *dates("start_date", "end_date"),
         sa.Column("transient", sa.Boolean(), server_default=sa.false(), nullable=False),
-        *_timestamps("failed_at"),
+        *timestamps("failed_at"),
         sa.PrimaryKeyConstraint("id", name="pk_failures"),
         sa.UniqueConstraint(
             *attempt, name="uq_failures_attempt", postgresql_nulls_not_distinct=True
@@ -195,39 +255,32 @@ def _create_failures() -> None:
     op.create_index("ix_failures_symbol", "failures", ["symbol", "failed_at"])
 
 
-def _texts(*names: str, nullable: bool = False) -> list[sa.Column]:
-    return [sa.Column(name, sa.Text(), nullable=nullable) for name in names]
-
-
-def _dates(*names: str, nullable: bool = False) -> list[sa.Column]:
-    return [sa.Column(name, sa.Date(), nullable=nullable) for name in names]
-
-
-def _doubles(*names: str, nullable: bool = False) -> list[sa.Column]:
-    return [sa.Column(name, sa.Double(), nullable=nullable) for name in names]
-
-
-def _integers(*names: str, nullable: bool = False) -> list[sa.Column]:
-    return [sa.Column(name, sa.Integer(), nullable=nullable) for name in names]
-
-
-def _timestamps(*names: str) -> list[sa.Column]:
-    kind, now = sa.DateTime(timezone=True), sa.text("now()")
-    return [sa.Column(name, kind, server_default=now, nullable=False) for name in names]
-
-
-def _json(name: str) -> sa.Column:
-    return sa.Column(name, JSONB(), nullable=False)
-
-
-def _check(name: str, condition: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(condition, name=op.f(f"ck_{name}"))
-
-
-def _finite(*names: str) -> str:
-    return " AND ".join(f"{name} > '-Infinity' AND {name} < 'Infinity'" for name in names)
-
-
-def _of_backtest(table: str) -> sa.ForeignKeyConstraint:
-    name = op.f(f"fk_{table}_backtest_id")
-    return sa.ForeignKeyConstraint(["backtest_id"], ["backtests.id"], name, ondelete="CASCADE")
+def _create_leaderboards() -> None:
+    op.create_table(
+        "leaderboards",
+        *texts("run_id", "purpose", "source"),
+        *dates("start_date", "end_date"),
+        json("scope"),
+        *timestamps("made_at"),
+        check("leaderboards_purpose", _PURPOSE),
+        sa.PrimaryKeyConstraint("run_id", name="pk_leaderboards"),
+    )
+    op.create_index("ix_leaderboards_made_at", "leaderboards", ["purpose", "made_at", "run_id"])
+    op.create_table(
+        "leaderboard_rows",
+        *texts("run_id", "strategy"),
+        *integers("rank", nullable=True),
+        *integers("symbols", "ranked_symbols", "stale_symbols"),
+        *doubles("median_sharpe_ratio", "median_total_return", nullable=True),
+        *doubles("median_annualized_return", "median_max_drawdown", nullable=True),
+        *doubles("worst_max_drawdown", "mean_win_rate", nullable=True),
+        *integers("total_trades"),
+        *doubles("share_beating_benchmark", nullable=True),
+        sa.PrimaryKeyConstraint("run_id", "strategy", name="pk_leaderboard_rows"),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["leaderboards.run_id"],
+            name=op.f("fk_leaderboard_rows_run_id"),
+            ondelete="CASCADE",
+        ),
+    )

@@ -12,7 +12,6 @@ from uuid import uuid4
 import dagster as dg
 from rich.console import Console
 
-from assets.leaderboard import compared
 from pipelines.cli.materialize import materialize_all
 from pipelines.cli.progress import Progress
 from pipelines.cli.run_log import logged_to, new_log_file
@@ -80,9 +79,7 @@ def _run(
         told = f"Failed: {reason} (log: {log})"
         errors.print(told, style="red", markup=False, soft_wrap=True)
         return 1
-    terms = resources["market_data"], resources["run_settings"]
-    comparison = compared(universe, list(registered_strategies()), *terms)
-    print_leaderboard(console, manager.leaderboard(comparison))
+    print_leaderboard(console, manager.leaderboard(run_id))
     print_places(console, resources, log)
     return 0
 

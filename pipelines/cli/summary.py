@@ -48,6 +48,9 @@ def print_leaderboard(console: Console, ranking: "pl.DataFrame") -> None:
         "and holding. No rank: fewer than half of the symbols are ranked.",
         style="dim",
     )
+    if stale := ranking["stale_symbols"].sum():
+        told = f"{stale} results are stale: an older version of their strategy's code made them."
+        console.print(told, style="yellow")
 
 
 def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> None:

@@ -9,11 +9,20 @@ import polars as pl
 import sqlalchemy as sa
 
 from engine.failure import Failure
+from research.leaderboard_scope import LeaderboardScope
 from research.purpose import Purpose
-from resources.result_store import bulk, performance_summary, queries, validation, writes
-from resources.result_store.leaderboard_scope import Comparison
+from research.ranking import MINIMUM_TRADES
+from resources.result_store import (
+    bulk,
+    comparisons,
+    leaderboards,
+    performance_summary,
+    queries,
+    run_queries,
+    validation,
+    writes,
+)
 from resources.result_store.retry import PATIENCE_SECONDS, patient
-from resources.result_store.views import MINIMUM_TRADES
 from resources.universe import Universe
 
 
@@ -79,9 +88,9 @@ class BacktestPersistenceManager:
         `cached` are results that are stored already and that the run has, too. Return how many
         the run has by this. See `bulk.save`.
         """
-        validation.purpose_of(purpose, run_id)
-        known = validation.uuids_of(cached)
-        return bulk.save(self.engine, results, trades, run_id, purpose, known)
+        known = validation.purpose_of(purpose, run_id)
+        stored = validation.uuids_of(cached)
+        return bulk.save(self.engine, results, trades, run_id, known, stored)
 
     def get_backtest_by_id(
         self, identifier: UUID | str, with_trades: bool = True
@@ -131,12 +140,14 @@ class BacktestPersistenceManager:
         metric: str = "sharpe_ratio",
         minimum_trades: int = MINIMUM_TRADES,
         limit: int = 10,
+        purpose: Purpose = Purpose.PIPELINE,
     ) -> list[dict[str, Any]]:
-        """Return the best of the latest backtests by `metric`, one dict a backtest.
+        """Return the best backtests by `metric`, one dict per backtest.
 
-        Only those on the newest backtest's source, window and terms are compared.
+        Compared are the newest results of each symbol and strategy in runs of `purpose`, on the
+        source, window and settings of the newest of them all.
 
-        Best is highest, but lowest for `queries.LOWER_IS_BETTER`. Backtests with fewer than
+        Best is highest, but lowest for `comparisons.LOWER_IS_BETTER`. Backtests with fewer than
         `minimum_trades` closed trades are left out; undefined values come last.
 
         Raises
@@ -144,19 +155,23 @@ class BacktestPersistenceManager:
         UnknownMetricError
             When `metric` is not in `engine.metrics.METRICS`.
         """
-        return queries.best(
+        return comparisons.best(
             self.engine,
             validation.metric_of(metric),
             validation.whole("minimum_trades", minimum_trades, 0),
             validation.whole("limit", limit, 1),
+            validation.purpose_of(purpose),
         )
 
     def compare_strategies(
-        self, symbol: str | None = None, strategies: Sequence[str] | None = None
+        self,
+        symbol: str | None = None,
+        strategies: Sequence[str] | None = None,
+        purpose: Purpose = Purpose.PIPELINE,
     ) -> list[dict[str, Any]]:
-        """Return one aggregate a strategy over the latest backtests, best median Sharpe first.
+        """Return one aggregate per strategy, best median Sharpe first.
 
-        Only those on the newest backtest's source, window and terms are compared.
+        Compared is what `get_best_performing_strategies` compares.
 
         Keys: strategy, symbols, median_sharpe_ratio, median_total_return,
         median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate,
@@ -173,7 +188,8 @@ class BacktestPersistenceManager:
         if symbol is not None:
             validation.words("symbol", symbol)
         names = validation.words_of("strategies", strategies)
-        return queries.comparison(self.engine, symbol, names)
+        known = validation.purpose_of(purpose)
+        return comparisons.compare(self.engine, symbol, names, known)
 
     def get_performance_summary(self, start: date, end: date) -> dict[str, Any]:
         """Return what was saved from `start` to `end`, both days inclusive, in UTC.
@@ -182,8 +198,8 @@ class BacktestPersistenceManager:
         list of one dict a strategy, best median Sharpe first: strategy, backtests, symbols,
         median_sharpe_ratio, median_total_return, worst_max_drawdown, mean_win_rate,
         total_trades, best_symbol, worst_symbol (by Sharpe ratio, of those with
-        `views.MINIMUM_TRADES` closed trades). A backtest counts on the day it was saved last.
-        Undefined values are left out of an aggregate, and an aggregate of nothing is None.
+        `research.ranking.MINIMUM_TRADES` closed trades). A backtest counts on the day it was saved
+        last. Undefined values are left out of an aggregate, and an aggregate of nothing is None.
         """
         return performance_summary.performance(self.engine, *validation.period(start, end))
 
@@ -221,19 +237,19 @@ class BacktestPersistenceManager:
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
         """Return what was recorded of a run, its profile as a dict; None if nothing was."""
-        return queries.run(self.engine, validation.run_id_of(run_id))
+        return run_queries.run(self.engine, validation.run_id_of(run_id))
 
     def get_stage_history(self, stage: str, limit: int = 20) -> list[dict[str, Any]]:
         """Return run_id, started_at and profile of the newest runs of a stage, newest first."""
         known = validation.words("stage", stage)
-        return queries.stage_history(self.engine, known, validation.whole("limit", limit, 1))
+        return run_queries.stage_history(self.engine, known, validation.whole("limit", limit, 1))
 
     def get_universe(self, run_id: str) -> list[dict[str, Any]]:
         """Return the universe that a run was of: symbol, sector, listed_from, listed_to.
 
         In the order of its file; empty for a run of which nothing is known.
         """
-        return queries.universe(self.engine, validation.run_id_of(run_id))
+        return run_queries.universe(self.engine, validation.run_id_of(run_id))
 
     def record_failures(
         self,
@@ -258,24 +274,36 @@ class BacktestPersistenceManager:
 
     def get_failures(self, run_id: str) -> list[dict[str, Any]]:
         """Return the failures of a run, by stage, symbol and strategy."""
-        return queries.failures(self.engine, validation.run_id_of(run_id))
+        return run_queries.failures(self.engine, validation.run_id_of(run_id))
 
     def get_transient_failures(self, run_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return the failures of several runs that may be gone at the next try, in that order."""
         known = [validation.run_id_of(run_id) for run_id in run_ids]
-        return queries.transient_failures(self.engine, known)
+        return run_queries.transient_failures(self.engine, known)
 
-    def leaderboard(self, comparison: Comparison | None = None) -> pl.DataFrame:
-        """Return the strategies ranked over the universe, with `queries.LEADERBOARD_SCHEMA`.
+    def ranked_backtests(self, scope: LeaderboardScope) -> pl.DataFrame:
+        """Return the results that a leaderboard of `scope` counts.
 
-        What is compared with what is told at `views.LEADERBOARD`: results like the newest of
-        all, or those of `comparison`.
+        See `research.ranking.select_backtests`; `rank_strategies` makes the leaderboard of them.
         """
-        return queries.leaderboard(self.engine, comparison)
+        return leaderboards.ranked_backtests(self.engine, scope)
 
-    def standing(self, comparison: Comparison) -> pl.DataFrame:
-        """Return the rows that the leaderboard of `comparison` ranks: `queries.STANDING_SCHEMA`."""
-        return queries.standing(self.engine, comparison)
+    def save_leaderboard(self, run_id: str, scope: LeaderboardScope, board: pl.DataFrame) -> None:
+        """Save the leaderboard that a run made of `scope`, in place of one it made before."""
+        known = validation.words("run_id", run_id)
+        leaderboards.save(self.engine, known, scope, board)
+
+    def leaderboard(self, run_id: str | None = None) -> pl.DataFrame:
+        """Return the leaderboard that a run made, or the newest of the pipeline, best first.
+
+        With `research.ranking.LEADERBOARD_SCHEMA`; empty if there is none.
+        """
+        known = None if run_id is None else validation.words("run_id", run_id)
+        return leaderboards.read(self.engine, known)
+
+    def get_leaderboard_scope(self, run_id: str) -> LeaderboardScope | None:
+        """Return what the leaderboard of a run compared; None if the run made none."""
+        return leaderboards.read_scope(self.engine, validation.run_id_of(run_id))
 
 
 def _attempted(source: str, start_date: date, end_date: date) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from resources.result_store import queries
+from research.ranking import MINIMUM_TRADES
+from resources.result_store import comparisons, queries
 from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.models import FailureRow, Run
-from resources.result_store.views import MINIMUM_TRADES
 
 
 def performance(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def _by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
             column.strategy,
             sa.func.count().label("backtests"),
             sa.func.count(sa.distinct(column.symbol)).label("symbols"),
-            queries.median(column.sharpe_ratio),
-            queries.median(column.total_return),
+            comparisons.median(column.sharpe_ratio),
+            comparisons.median(column.total_return),
             sa.func.min(column.max_drawdown).label("worst_max_drawdown"),
             sa.func.avg(column.win_rate).label("mean_win_rate"),
             sa.func.sum(column.total_trades).label("total_trades"),

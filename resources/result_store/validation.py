@@ -42,13 +42,12 @@ def run_id_of(value: Any) -> str:
     return value if value == "" else words("run_id", value)
 
 
-def purpose_of(value: Any, run_id: Any) -> Purpose:
-    """Return a run's purpose; what is saved by no run has the purpose notebook."""
-    allowed = [Purpose.NOTEBOOK] if run_id_of(run_id) == "" else list(Purpose)
+def purpose_of(value: Any, run_id: Any = None) -> Purpose:
+    """Return a purpose, of a run if one is given; what no run saves has the purpose notebook."""
+    by_no_run = run_id is not None and run_id_of(run_id) == ""
+    allowed = [Purpose.NOTEBOOK] if by_no_run else list(Purpose)
     if value not in allowed:
-        raise InvalidArgumentError(
-            f"purpose is {value!r} of run {run_id!r}; allowed: {', '.join(allowed)}."
-        )
+        raise InvalidArgumentError(f"purpose is {value!r}; allowed: {', '.join(allowed)}.")
     return Purpose(value)
 
 

@@ -1,0 +1,160 @@
+"""The leaderboard's rules: which results count, and how strategies rank by them.
+
+Frames in, frames out; where the results come from is for others.
+"""
+
+import polars as pl
+
+from research.leaderboard_scope import LeaderboardScope
+
+MINIMUM_TRADES = 5
+"""Closed trades below which a backtest is not ranked.
+
+One or two lucky trades give the best Sharpe ratios of any universe; with five, luck alone is
+right every time in 3 % of cases (0.5 ** 5).
+"""
+
+CANDIDATES_SCHEMA = pl.Schema(
+    {
+        "backtest_id": pl.String(),
+        "run_id": pl.String(),
+        "part": pl.Int64(),
+        "strategy": pl.String(),
+        "symbol": pl.String(),
+        "code_version": pl.String(),
+        "saved_at": pl.Datetime("us", "UTC"),
+        "closed_trades": pl.Int64(),
+        "total_trades": pl.Int64(),
+        "sharpe_ratio": pl.Float64(),
+        "total_return": pl.Float64(),
+        "annualized_return": pl.Float64(),
+        "max_drawdown": pl.Float64(),
+        "win_rate": pl.Float64(),
+        "benchmark_return": pl.Float64(),
+    }
+)
+"""Results of one scope; `saved_at` is when a run of the scope's purpose last had the result."""
+
+FAILURES_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "strategy": pl.String(),
+        "failed_at": pl.Datetime("us", "UTC"),
+    }
+)
+"""What failed in runs of one scope; no strategy means that all of them did."""
+
+LEADERBOARD_SCHEMA = pl.Schema(
+    {
+        "rank": pl.Int64(),
+        "strategy": pl.String(),
+        "symbols": pl.Int64(),
+        "ranked_symbols": pl.Int64(),
+        "stale_symbols": pl.Int64(),
+        "median_sharpe_ratio": pl.Float64(),
+        "median_total_return": pl.Float64(),
+        "median_annualized_return": pl.Float64(),
+        "median_max_drawdown": pl.Float64(),
+        "worst_max_drawdown": pl.Float64(),
+        "mean_win_rate": pl.Float64(),
+        "total_trades": pl.Int64(),
+        "share_beating_benchmark": pl.Float64(),
+        "start_date": pl.Date(),
+        "end_date": pl.Date(),
+        "source": pl.String(),
+    }
+)
+"""Strategies, best first; those without a rank come last."""
+
+
+def select_backtests(
+    candidates: pl.DataFrame, failures: pl.DataFrame, scope: LeaderboardScope
+) -> pl.DataFrame:
+    """Return the results that a leaderboard counts, by strategy and symbol.
+
+    Of each strategy and symbol the newest result counts, unless it has failed since: a result of
+    yesterday must not stand in for today's failure.
+
+    Parameters
+    ----------
+    candidates, failures
+        With `CANDIDATES_SCHEMA` and `FAILURES_SCHEMA`.
+
+    Returns
+    -------
+    pl.DataFrame
+        The columns of `candidates`, ``ranked``: whether it has a Sharpe ratio and at least
+        `MINIMUM_TRADES` closed trades, and ``stale``: whether another version of the strategy's
+        code than the scope's made it.
+    """
+    newest = candidates.sort("saved_at", "backtest_id").unique(
+        ["strategy", "symbol"], keep="last", maintain_order=True
+    )
+    counted = newest.join(_failed_since(newest, failures), on=["strategy", "symbol"], how="anti")
+    current = {name: one.code_version for name, one in scope.strategies.items()}
+    enough = pl.col("closed_trades").fill_null(0) >= MINIMUM_TRADES
+    version = pl.col("strategy").replace_strict(current, default=None, return_dtype=pl.String)
+    return counted.with_columns(
+        ranked=pl.col("sharpe_ratio").is_not_null() & enough,
+        stale=pl.col("code_version").ne_missing(version),
+    ).sort("strategy", "symbol")
+
+
+def _failed_since(newest: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
+    """Return strategy and symbol of the results that are older than a failure of the same."""
+    other = pl.col("strategy") != pl.col("failed_strategy")
+    return (
+        newest.join(failures.rename({"strategy": "failed_strategy"}), on="symbol")
+        .filter(pl.col("failed_at") > pl.col("saved_at"), ~other.fill_null(False))
+        .select("strategy", "symbol")
+    )
+
+
+def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.DataFrame:
+    """Return the leaderboard of the results of `select_backtests`: `LEADERBOARD_SCHEMA`.
+
+    The highest median Sharpe ratio is best. Medians, and the mean win rate, are of the ranked
+    results; the worst drawdown, the trades and the share that beat buying and holding are of all.
+    A strategy that is ranked on fewer than half of the symbols has no rank: it was not tested on
+    the others, or hardly traded them, and the few on which a slow strategy traded often are those
+    that suited it.
+    """
+    beating = pl.col("total_return") > pl.col("benchmark_return")
+    representative = 2 * pl.col("ranked_symbols") >= backtests["symbol"].n_unique()
+    measured = (
+        backtests.sort("strategy", "symbol")
+        .group_by("strategy", maintain_order=True)
+        .agg(
+            pl.len().alias("symbols"),
+            pl.col("ranked").sum().alias("ranked_symbols"),
+            pl.col("stale").sum().alias("stale_symbols"),
+            _median("sharpe_ratio"),
+            _median("total_return"),
+            _median("annualized_return"),
+            _median("max_drawdown"),
+            pl.col("max_drawdown").min().alias("worst_max_drawdown"),
+            _mean("win_rate"),
+            pl.col("total_trades").sum(),
+            beating.mean().alias("share_beating_benchmark"),
+        )
+        .with_columns(representative.alias("representative"))
+        .sort(
+            "representative", "median_sharpe_ratio", "strategy",
+            descending=[True, True, False], nulls_last=True,
+        )
+    )  # fmt: skip
+    rank = pl.when("representative").then(pl.int_range(1, pl.len() + 1)).alias("rank")
+    of_scope = {name: pl.lit(getattr(scope, name)) for name in ("start_date", "end_date", "source")}
+    board = measured.with_columns(rank, **of_scope).sort("rank", "strategy", nulls_last=True)
+    return board.select(LEADERBOARD_SCHEMA.names()).cast(LEADERBOARD_SCHEMA)
+
+
+def _median(name: str) -> pl.Expr:
+    """Return the median of the ranked; of two in the middle, the mean as PostgreSQL rounds it."""
+    return pl.col(name).filter("ranked").quantile(0.5, "linear").alias(f"median_{name}")
+
+
+def _mean(name: str) -> pl.Expr:
+    """Return the mean of the ranked, added up in the order of symbols: the same bits every time."""
+    values = pl.col(name).filter("ranked").drop_nulls()
+    return (values.cum_sum().last() / values.len()).alias(f"mean_{name}")

@@ -1,0 +1,76 @@
+"""Comparisons of the newest results that can be compared: on one source, window and settings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from research.purpose import Purpose
+from resources.result_store.frame_schemas import BACKTESTS
+from resources.result_store.queries import rows
+from resources.result_store.views import NEWEST_COMPARABLE
+
+LOWER_IS_BETTER = frozenset(
+    {
+        "annualized_volatility",
+        "downside_volatility",
+        "losing_trades",
+        "max_drawdown_duration",
+        "total_fees",
+        "total_slippage",
+        "turnover",
+    }
+)
+"""Metrics whose best value is the lowest; drawdowns and losses are negative, so not among them."""
+
+
+def best(
+    engine: sa.Engine, metric: str, minimum_trades: int, limit: int, purpose: Purpose
+) -> list[dict[str, Any]]:
+    """Return the best of the newest backtests by `metric`, NULLs last."""
+    newest = _newest(purpose)
+    column = newest.c[metric]
+    order = column.asc() if metric in LOWER_IS_BETTER else column.desc()
+    statement = (
+        sa.select(newest)
+        .where(newest.c.closed_trades >= minimum_trades)
+        .order_by(order.nulls_last(), newest.c.strategy, newest.c.symbol)
+        .limit(limit)
+    )
+    return rows(engine, statement)
+
+
+def compare(
+    engine: sa.Engine, symbol: str | None, strategies: Sequence[str] | None, purpose: Purpose
+) -> list[dict[str, Any]]:
+    """Return one aggregate per strategy over the newest backtests, best median Sharpe first."""
+    newest = _newest(purpose).c
+    statement = sa.select(
+        newest.strategy,
+        sa.func.count().label("symbols"),
+        median(newest.sharpe_ratio),
+        median(newest.total_return),
+        median(newest.annualized_return),
+        median(newest.max_drawdown),
+        sa.func.min(newest.max_drawdown).label("worst_max_drawdown"),
+        sa.func.avg(newest.win_rate).label("mean_win_rate"),
+        sa.func.sum(newest.total_trades).label("total_trades"),
+    ).group_by(newest.strategy)
+    if symbol is not None:
+        statement = statement.where(newest.symbol == symbol)
+    if strategies is not None:
+        statement = statement.where(newest.strategy.in_(strategies))
+    best_first = sa.desc("median_sharpe_ratio").nulls_last()
+    return rows(engine, statement.order_by(best_first, newest.strategy))
+
+
+def median(column: sa.ColumnElement) -> sa.ColumnElement:
+    """Return the median of a column, under its name."""
+    return sa.func.percentile_cont(0.5).within_group(column).label(f"median_{column.key}")
+
+
+def _newest(purpose: Purpose) -> sa.Subquery:
+    """Return the newest comparable backtests of a purpose as a table."""
+    columns = [sa.column(column.name, column.type) for column in BACKTESTS.columns]
+    statement = sa.text(NEWEST_COMPARABLE).bindparams(purpose=purpose.value)
+    return statement.columns(*columns).subquery("newest_backtests")

@@ -1,0 +1,109 @@
+"""Leaderboards in the store: the results that one compares, and those that were made."""
+
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from research.leaderboard_scope import LeaderboardScope, RankedStrategy
+from research.natural_key import json_text
+from research.purpose import Purpose
+from research.ranking import (
+    CANDIDATES_SCHEMA,
+    FAILURES_SCHEMA,
+    LEADERBOARD_SCHEMA,
+    select_backtests,
+)
+from resources.result_store.connection import reachable
+from resources.result_store.models import FailureRow, Leaderboard, LeaderboardRow, Run
+from resources.result_store.queries import rows
+from resources.result_store.retry import retried
+from resources.result_store.views import CANDIDATES, LEADERBOARD, LEADERBOARD_OF_RUN
+
+
+def ranked_backtests(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+    """Return the results that a leaderboard of this scope counts."""
+    return select_backtests(_candidates(engine, scope), _failures(engine, scope), scope)
+
+
+def _candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+    """Return the newest result of each symbol and strategy."""
+    asked = scope.to_json()
+    statement = sa.text(CANDIDATES).bindparams(
+        sa.bindparam("universe", asked["universe"], sa.ARRAY(sa.Text)),
+        strategies=json_text(asked["strategies"]),
+        settings=json_text(asked["settings"]),
+        **_shared(scope),
+    )
+    return pl.DataFrame(rows(engine, statement), schema=CANDIDATES_SCHEMA)
+
+
+def _failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+    """Return the last failure of each symbol and strategy in runs of the scope's purpose."""
+    statement = (
+        sa.select(
+            FailureRow.symbol,
+            FailureRow.strategy,
+            sa.func.max(FailureRow.failed_at).label("failed_at"),
+        )
+        .join(Run, Run.run_id == FailureRow.run_id)
+        .where(
+            FailureRow.symbol == sa.any_(sa.literal(list(scope.universe), sa.ARRAY(sa.Text))),
+            FailureRow.source == scope.source,
+            FailureRow.start_date == scope.start_date,
+            FailureRow.end_date == scope.end_date,
+            Run.purpose == scope.purpose.value,
+        )
+        .group_by(FailureRow.symbol, FailureRow.strategy)
+    )
+    return pl.DataFrame(rows(engine, statement), schema=FAILURES_SCHEMA)
+
+
+@retried
+def save(engine: sa.Engine, run_id: str, scope: LeaderboardScope, board: pl.DataFrame) -> None:
+    """Save the leaderboard that a run made, in place of one that it made before."""
+    made = {"run_id": run_id, "scope": scope.to_json(), **_shared(scope)}
+    columns = [column.name for column in sa.inspect(LeaderboardRow).local_table.columns]
+    ranked = board.with_columns(run_id=pl.lit(run_id)).select(columns).to_dicts()
+    of_run = sa.delete(Leaderboard).where(Leaderboard.run_id == run_id)
+    with reachable(engine), engine.begin() as connection:
+        connection.execute(of_run)
+        connection.execute(insert(Leaderboard).values(made))
+        if ranked:
+            connection.execute(insert(LeaderboardRow), ranked)
+
+
+def read(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
+    """Return the leaderboard that a run made, or the newest of the pipeline, best first."""
+    newest = sa.text(LEADERBOARD)
+    statement = sa.text(LEADERBOARD_OF_RUN).bindparams(run_id=run_id) if run_id else newest
+    return pl.DataFrame(rows(engine, statement), schema=LEADERBOARD_SCHEMA)
+
+
+def read_scope(engine: sa.Engine, run_id: str) -> LeaderboardScope | None:
+    """Return what the leaderboard of a run compared; None if the run made none."""
+    found = rows(engine, sa.select(sa.inspect(Leaderboard).local_table).filter_by(run_id=run_id))
+    if not found:
+        return None
+    (made,) = found
+    strategies = made["scope"]["strategies"]
+    return LeaderboardScope(
+        universe=made["scope"]["universe"],
+        strategies={name: RankedStrategy(**one) for name, one in strategies.items()},
+        source=made["source"],
+        start_date=made["start_date"],
+        end_date=made["end_date"],
+        settings=made["scope"]["settings"],
+        purpose=Purpose(made["purpose"]),
+    )
+
+
+def _shared(scope: LeaderboardScope) -> dict[str, Any]:
+    """Return the columns of a scope that are plain values."""
+    return {
+        "purpose": scope.purpose.value,
+        "source": scope.source,
+        "start_date": scope.start_date,
+        "end_date": scope.end_date,
+    }

@@ -1,0 +1,18 @@
+"""The tables of the result store. A change here needs a revision in `migrations/versions`."""
+
+from resources.result_store.models.backtests import Backtest, Trade
+from resources.result_store.models.base import Base
+from resources.result_store.models.leaderboards import Leaderboard, LeaderboardRow
+from resources.result_store.models.runs import FailureRow, Run, RunBacktest, UniverseMember
+
+__all__ = [
+    "Backtest",
+    "Base",
+    "FailureRow",
+    "Leaderboard",
+    "LeaderboardRow",
+    "Run",
+    "RunBacktest",
+    "Trade",
+    "UniverseMember",
+]
