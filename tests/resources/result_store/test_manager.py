@@ -196,13 +196,48 @@ def test_of_what_is_negative_for_a_loss_the_highest_is_best(
     assert [row["symbol"] for row in best] == ["FLAT", "DEEP"]
 
 
-def test_only_the_newest_of_a_symbol_and_strategy_is_ranked(
+def test_only_the_newest_of_a_symbol_and_strategy_is_compared(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(manager, result(sharpe_ratio=3.0))
-    save(manager, result(sharpe_ratio=1.0, code_version="code-2"))
+    save(manager, result(sharpe_ratio=1.0, code_version="code-2"), run_id="run-2")
     best = manager.get_best_performing_strategies()
     assert [row["sharpe_ratio"] for row in best] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": "sample"},
+        {"start_date": date(2020, 1, 1)},
+        {"end_date": date(2024, 1, 1)},
+        {"settings": {"fees": 0.0}},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_only_results_like_the_newest_are_compared(
+    manager: BacktestPersistenceManager, other: dict[str, Any]
+) -> None:
+    save(
+        manager, result(symbol="OLD", sharpe_ratio=9.0, **other), result(sharpe_ratio=9.0, **other)
+    )
+    save(manager, result(symbol="NEW", sharpe_ratio=1.0), run_id="run-2")
+    assert [row["symbol"] for row in manager.get_best_performing_strategies()] == ["NEW"]
+    assert [row["symbols"] for row in manager.compare_strategies()] == [1]
+    save(manager, cached=[identifier(result(symbol="OLD", **other))], run_id="run-3")
+    best = manager.get_best_performing_strategies()
+    assert {row["symbol"] for row in best} == {"OLD", "AAPL"}
+
+
+def test_each_purpose_is_compared_by_itself(manager: BacktestPersistenceManager) -> None:
+    save(manager, result(symbol="RUN"))
+    asked = result(symbol="ASKED", settings={"fees": 0.0})
+    save(manager, asked, run_id="run-2", purpose=Purpose.REQUEST)
+    for purpose, symbol in [(Purpose.PIPELINE, "RUN"), (Purpose.REQUEST, "ASKED")]:
+        best = manager.get_best_performing_strategies(purpose=purpose)
+        assert [row["symbol"] for row in best] == [symbol]
+        assert [row["symbols"] for row in manager.compare_strategies(purpose=purpose)] == [1]
+    assert manager.get_best_performing_strategies(purpose=Purpose.SWEEP) == []
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -292,6 +327,9 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
         (lambda m: m.get_failures("run\0"), r"run_id is 'run\x00'"),
         (lambda m: record_failures(m, ""), "run_id is ''"),
         (lambda m: record_failures(m, "run-1", stage=""), "stage is ''"),
+        (lambda m: m.compare_strategies(purpose="all"), "purpose is 'all'"),
+        (lambda m: m.leaderboard(""), "run_id is ''"),
+        (lambda m: m.save_leaderboard("", None, None), "run_id is ''"),
         (lambda m: save(m, run_id="", purpose=Purpose.SWEEP), "allowed: notebook"),
         (lambda m: m.save_backtests(None, None, run_id="r", purpose="x"), "purpose is 'x'"),
         (lambda m: record_run(m, purpose=None), "allowed: pipeline, request"),

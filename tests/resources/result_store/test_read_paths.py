@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.manager import BacktestPersistenceManager
+from tests.resources.result_store.leaderboards import scope
 from tests.resources.result_store.rows import result, trade
 
 SYMBOLS, STRATEGIES, VERSIONS = 110, 9, 101
@@ -145,6 +146,8 @@ def one(filled: BacktestPersistenceManager) -> str:
         return str(connection.exec_driver_sql("SELECT id FROM backtests LIMIT 1").scalar())
 
 
+SCOPE = scope("strategy_1", "strategy_2", universe=["S001", "S002"], settings=SETTINGS)
+
 PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str]]] = {
     "one by its id, with trades": (
         lambda m, one: m.get_backtest_by_id(one),
@@ -164,7 +167,7 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
     ),
     "a comparison": (
         lambda m, _: m.compare_strategies(),
-        {"ix_run_backtests_newest"},
+        {"ix_run_backtests_newest", "ix_run_backtests_saved_at"},
     ),
     "a comparison on a symbol": (
         lambda m, _: m.compare_strategies("S007", ["strategy_1"]),
@@ -174,6 +177,10 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
         lambda m, _: m.get_performance_summary(date(2024, 3, 1), date(2024, 3, 1)),
         # Of the backtests, by whichever of the indexes that have the time of saving.
         {"ix_backtest_runs_started_at"},
+    ),
+    "results to rank": (
+        lambda m, _: m.ranked_backtests(SCOPE),
+        {"ix_run_backtests_newest", "pk_backtests"},
     ),
     "counted trades": (
         lambda m, one: m.count_trades([one]),
