@@ -60,7 +60,7 @@ def build_leaderboard(
 
         manager = result_store.manager()
         scope = _scope(universe, strategies, market_data, run_settings)
-        backtests = manager.ranked_backtests(scope)
+        backtests = manager.get_ranked_backtests(scope)
         if backtests.is_empty():
             raise dg.Failure(
                 "There are no results on this source, window and settings: materialize "

@@ -67,7 +67,7 @@ def build_maintenance_job() -> dg.JobDefinition:
         old = find_ended_runs(context.instance, before)
         left = find_abandoned_runs(context.instance, backtest_files, before)
         referenced = find_referenced_runs(context.instance)
-        named = result_store.manager().run_ids()
+        named = result_store.manager().get_run_ids()
         going = [run_id for run_id in old if run_id not in referenced]
         files = [run_id for run_id in [*going, *left] if run_id not in named]
         if not config.dry_run:

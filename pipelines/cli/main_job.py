@@ -79,7 +79,7 @@ def _run(
         told = f"Failed: {reason} (log: {log})"
         errors.print(told, style="red", markup=False, soft_wrap=True)
         return 1
-    print_leaderboard(console, manager.leaderboard(run_id))
+    print_leaderboard(console, manager.get_leaderboard(run_id))
     print_places(console, resources, log)
     return 0
 

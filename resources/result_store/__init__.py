@@ -1,12 +1,12 @@
 """The result store: backtests, trades, runs and failures in PostgreSQL.
 
-Here: where the database is (connection, embedded), what it holds (models, views, schema), what
-goes in (frames, bulk, writes, identity) and what comes out (reads), behind one class (manager)
-and one Dagster resource (resource).
-Not here: computation of metrics (engine), revisions of the schema (migrations).
+Here: the connection (connection, embedded, retry), the tables (models, views, schema), writes
+(frame_schemas, bulk, writes) and reads (queries, run_queries, comparisons, leaderboards), behind
+one class (manager) and one Dagster resource (resource).
+Not here: metrics (engine), rules of ranking (research), revisions of the schema (migrations).
 
-`BacktestPersistenceManager` is looked up when it is first asked for, since it brings SQLAlchemy
-and polars, which loading the definitions must not wait for.
+`BacktestPersistenceManager` is imported at its first use: it imports SQLAlchemy and polars, which
+loading the definitions must not wait for.
 """
 
 from typing import TYPE_CHECKING

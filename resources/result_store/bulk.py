@@ -2,7 +2,7 @@
 
 The rows go into a staging table first, because COPY itself can't update. From there one statement
 upserts them in the order of their identifiers: two runs that save the same backtests lock them
-in the same order, so neither waits for the other in a circle.
+in the same order, so they cannot deadlock.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,23 +18,23 @@ from sqlalchemy.exc import DBAPIError
 
 from research.errors import InvalidResultError
 from research.purpose import Purpose
-from resources.result_store.connection import reachable
+from resources.result_store.connection import translate_connection_errors
 from resources.result_store.frame_schemas import (
     BACKTESTS,
     MEMBERS,
     RESULTS_SCHEMA,
     TRADES,
-    checked_results,
-    checked_trades,
+    validate_results,
+    validate_trades,
 )
-from resources.result_store.retry import retried
+from resources.result_store.retry import retry_transient
 
-_ROWS_A_PART = 20_000
+_ROWS_PER_WRITE = 20_000
 
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 
-@retried
+@retry_transient
 def save(
     engine: sa.Engine,
     results: pl.DataFrame,
@@ -51,7 +51,7 @@ def save(
     Parameters
     ----------
     results, trades
-        As `frames.RESULTS_SCHEMA` and `frames.TRADES_SCHEMA` say.
+        As `frame_schemas.RESULTS_SCHEMA` and `frame_schemas.TRADES_SCHEMA` say.
     run_id, purpose
         The run that has them, and what it is for.
     cached
@@ -64,16 +64,16 @@ def save(
     Raises
     ------
     InvalidResultError
-        When a frame is not fit to be stored, or the database refuses a row.
+        When a frame cannot be stored, or the database refuses a row.
     DatabaseUnreachableError
         When the connection breaks.
     """
-    results = checked_results(results)
-    trades = checked_trades(trades, results)
+    results = validate_results(results)
+    trades = validate_trades(trades, results)
     if results.is_empty() and not cached:
         return 0
     members = 0
-    with refusals(), reachable(engine), engine.begin() as connection:
+    with translate_refusals(), translate_connection_errors(engine), engine.begin() as connection:
         if not results.is_empty():
             staging = _stage(connection, results)
             _upsert(connection, staging)
@@ -86,8 +86,8 @@ def save(
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what the database refuses into one line: which rule, and which row."""
+def translate_refusals() -> Iterator[None]:
+    """Raise what the database refuses as one line: which rule, and which row."""
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:
@@ -126,7 +126,7 @@ def _upsert(connection: sa.Connection, staging: sa.Table) -> None:
 
 
 def _replace_trades(connection: sa.Connection, staging: sa.Table, trades: pl.DataFrame) -> None:
-    # The upsert holds the locks of all these backtests: nobody else touches their trades.
+    # The upsert holds the locks of all these backtests: no other save touches their trades.
     connection.execute(sa.delete(TRADES).where(TRADES.c.backtest_id.in_(sa.select(staging.c.id))))
     _copy(connection, TRADES.name, trades)
 
@@ -155,19 +155,19 @@ def _add_members(
 def _copy(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:
     """COPY `frame` into `table`, in CSV.
 
-    polars writes that text without a Python object a value: each float as its shortest text that
+    polars writes that text without a Python object per value: each float as its shortest text that
     reads back as the same bits, NULL as nothing and an empty text as ``""``. A million trades are
-    200 MB of it, so it is made and sent a part at a time.
+    200 MB of it, so it is made and sent 20,000 rows at a time.
     """
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     )
-    with psycopg_connection(connection).cursor() as cursor, cursor.copy(command) as copy:
-        for part in frame.iter_slices(_ROWS_A_PART):
-            copy.write(part.write_csv(include_header=False))
+    with get_psycopg_connection(connection).cursor() as cursor, cursor.copy(command) as copy:
+        for rows in frame.iter_slices(_ROWS_PER_WRITE):
+            copy.write(rows.write_csv(include_header=False))
 
 
-def psycopg_connection(connection: sa.Connection) -> psycopg.Connection:
+def get_psycopg_connection(connection: sa.Connection) -> psycopg.Connection:
     """Return the driver's own connection, which can COPY, in `connection`'s transaction."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from research.purpose import Purpose
 from resources.result_store.frame_schemas import BACKTESTS
-from resources.result_store.queries import rows
+from resources.result_store.queries import read_rows
 from resources.result_store.views import NEWEST_COMPARABLE
 
 LOWER_IS_BETTER = frozenset(
@@ -24,7 +24,7 @@ LOWER_IS_BETTER = frozenset(
 """Metrics whose best value is the lowest; drawdowns and losses are negative, so not among them."""
 
 
-def best(
+def find_best(
     engine: sa.Engine, metric: str, minimum_trades: int, limit: int, purpose: Purpose
 ) -> list[dict[str, Any]]:
     """Return the best of the newest backtests by `metric`, NULLs last."""
@@ -37,10 +37,10 @@ def best(
         .order_by(order.nulls_last(), newest.c.strategy, newest.c.symbol)
         .limit(limit)
     )
-    return rows(engine, statement)
+    return read_rows(engine, statement)
 
 
-def compare(
+def compare_strategies(
     engine: sa.Engine, symbol: str | None, strategies: Sequence[str] | None, purpose: Purpose
 ) -> list[dict[str, Any]]:
     """Return one aggregate per strategy over the newest backtests, best median Sharpe first."""
@@ -61,7 +61,7 @@ def compare(
     if strategies is not None:
         statement = statement.where(newest.strategy.in_(strategies))
     best_first = sa.desc("median_sharpe_ratio").nulls_last()
-    return rows(engine, statement.order_by(best_first, newest.strategy))
+    return read_rows(engine, statement.order_by(best_first, newest.strategy))
 
 
 def median(column: sa.ColumnElement) -> sa.ColumnElement:

@@ -20,10 +20,10 @@ from resources.result_store.errors import (
     DatabaseUnreachableError,
     InvalidDatabaseUrlError,
 )
-from resources.result_store.retry import passes, sqlstate_of
+from resources.result_store.retry import get_sqlstate, is_transient
 
 CONNECT_TIMEOUT_SECONDS = 5
-"""Long enough for a server across an ocean, short enough that a wrong host is told at once."""
+"""Long enough for a server across an ocean, short enough to report a wrong host at once."""
 
 _DISK_FULL = "53100"
 
@@ -61,9 +61,9 @@ def parse_url(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError):
-        # The text stays out of the message: a URL that can't be parsed can't be censored either.
+        # The text stays out of the message: a URL that cannot be parsed cannot be redacted either.
         raise InvalidDatabaseUrlError(
-            f"DATABASE_URL can't be read as a URL; write it like {EXAMPLE_URL}."
+            f"DATABASE_URL is not a valid URL; write it like {EXAMPLE_URL}."
         ) from None
     dialect = url.drivername.partition("+")[0]
     if dialect not in {"postgres", "postgresql"}:
@@ -77,47 +77,48 @@ def parse_url(text: str) -> sa.URL:
 def create_engine_for(url: sa.URL) -> sa.Engine:
     """Make an engine whose pool survives a restart of the server. Connects to nothing yet."""
     wanted = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "gauntlet"}
-    # What the user says in the URL's query is the user's decision.
+    # The query of the user's URL overrides these.
     connect_args = {name: value for name, value in wanted.items() if name not in url.query}
     return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
 
 
-def hidden(url: sa.URL) -> str:
-    """Return `url` for people to read: passwords, in the query too, are shown as ``***``."""
+def redact_url(url: sa.URL) -> str:
+    """Return `url` as text in which passwords, in the query too, are ``***``."""
     text = url.set(drivername="postgresql").render_as_string(hide_password=True)
     return re.sub(r"(?i)([?&][^=&]*password)=[^&]*", r"\1=***", text)
 
 
 @contextmanager
-def reachable(engine: sa.Engine) -> Iterator[None]:
-    """Turn the loss or the lack of a connection into one line that says what to do."""
+def translate_connection_errors(engine: sa.Engine) -> Iterator[None]:
+    """Raise a lost or refused connection as one line that says what to do."""
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:
-        if sqlstate_of(error) == _DISK_FULL:
+        if get_sqlstate(error) == _DISK_FULL:
             raise DatabaseFullError(
-                f"The database {hidden(engine.url)} has no space left: "
+                f"The database {redact_url(engine.url)} has no space left: "
                 f"{_reason(error, engine.url)}. Nothing of this was saved: free some space, then "
                 "run it again."
             ) from None
         if not _is_connection_error(error):
             raise
-        # `from None`: the line says it all, and a driver's traceback may hold connection strings.
+        # `from None`: the line says everything, and a driver's traceback may hold passwords.
         raise DatabaseUnreachableError(
-            f"The database {hidden(engine.url)} can't be reached: {_reason(error, engine.url)}; "
-            "check DATABASE_URL, or unset it to use the embedded PostgreSQL.",
-            transient=passes(error),
+            f"The database {redact_url(engine.url)} can't be reached: "
+            f"{_reason(error, engine.url)}; check DATABASE_URL, or unset it to use the embedded "
+            "PostgreSQL.",
+            transient=is_transient(error),
         ) from None
 
 
 def check_reachable(engine: sa.Engine) -> None:
     """Connect once; raise `DatabaseUnreachableError` if that fails."""
-    with reachable(engine), engine.connect() as connection:
+    with translate_connection_errors(engine), engine.connect() as connection:
         connection.execute(sa.select(1))
 
 
 def _is_connection_error(error: DBAPIError | psycopg.Error) -> bool:
-    """Tell a lost connection from a statement that the server refused.
+    """Return whether the connection was lost or refused, not a statement.
 
     The server's refusals carry an SQLSTATE. Without one the client never got an answer; class
     08 is a broken connection, 28 a refused login, 3D a database that isn't there, 53300 too many

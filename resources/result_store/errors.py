@@ -1,4 +1,4 @@
-"""What the result store refuses, each with a text of one line that never holds a password."""
+"""The errors of the result store, each with a message of one line that never holds a password."""
 
 from strategies.errors import GauntletError
 
@@ -17,7 +17,7 @@ class DatabaseUnreachableError(ResultStoreError):
     Parameters
     ----------
     transient
-        Whether it may be gone at the next try; a password that is wrong stays so.
+        Whether the next try may succeed; with a wrong password it does not.
     """
 
     def __init__(self, text: str, transient: bool = True) -> None:
@@ -34,11 +34,11 @@ class EmbeddedPostgresError(ResultStoreError):
 
 
 class SchemaMismatchError(ResultStoreError):
-    """The database's schema is of a version that this code does not know."""
+    """The database's schema is newer than this code."""
 
 
 class InvalidArgumentError(ResultStoreError):
-    """The store was asked for something that makes no sense."""
+    """An argument that the store does not accept."""
 
 
 class UnknownMetricError(ResultStoreError):

@@ -1,7 +1,7 @@
-"""The form in which results and trades come to the store and leave it: polars frames.
+"""The frames of results and trades that the store takes and returns.
 
 Both schemas are derived from the tables, so that a column is named in one place only. Nothing is
-repaired here: a frame is fit to be stored as it is, or refused with the reason.
+repaired here: a frame is stored as it is, or refused with the reason.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ JSON_COLUMNS = tuple(column.name for column in BACKTESTS.columns if isinstance(c
 _SHOWN = 5
 
 
-def checked_results(results: pl.DataFrame) -> pl.DataFrame:
+def validate_results(results: pl.DataFrame) -> pl.DataFrame:
     """Return `results` in the table's order of columns.
 
     Raises
@@ -56,38 +56,38 @@ def checked_results(results: pl.DataFrame) -> pl.DataFrame:
         For a missing, unknown or wrongly typed column, NULL where it is not allowed, NaN, an
         infinity, or an identifier that occurs twice.
     """
-    checked = _checked(results, BACKTESTS, RESULTS_SCHEMA)
-    _refuse_twice(checked, ["id"], "results")
-    return checked
+    valid = _validate(results, BACKTESTS, RESULTS_SCHEMA)
+    _refuse_duplicates(valid, ["id"], "results")
+    return valid
 
 
-def checked_trades(trades: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+def validate_trades(trades: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
     """Return `trades` in the table's order of columns; each must be of one of `results`.
 
     Raises
     ------
     InvalidResultError
-        As `checked_results`, and for a trade of a backtest that is not saved along with it.
+        As `validate_results`, and for a trade of a backtest that is not saved along with it.
     """
-    checked = _checked(trades, TRADES, TRADES_SCHEMA)
-    _refuse_twice(checked, ["backtest_id", "trade_no"], "trades")
-    owners = checked.select("backtest_id").unique()
-    strange = owners.join(results, left_on="backtest_id", right_on="id", how="anti")
-    if not strange.is_empty():
-        identifiers = _sample(strange["backtest_id"].sort())
+    valid = _validate(trades, TRADES, TRADES_SCHEMA)
+    _refuse_duplicates(valid, ["backtest_id", "trade_no"], "trades")
+    owners = valid.select("backtest_id").unique()
+    unknown = owners.join(results, left_on="backtest_id", right_on="id", how="anti")
+    if not unknown.is_empty():
+        identifiers = _sample(unknown["backtest_id"].sort())
         raise InvalidResultError(
             f"Trades of backtests that are not among the results: {identifiers}."
         )
-    return checked
+    return valid
 
 
-def _checked(frame: pl.DataFrame, table: sa.Table, schema: pl.Schema) -> pl.DataFrame:
+def _validate(frame: pl.DataFrame, table: sa.Table, schema: pl.Schema) -> pl.DataFrame:
     if not isinstance(frame, pl.DataFrame):
         raise InvalidResultError(f"The {table.name} are a {type(frame).__name__}, not a DataFrame.")
     _refuse_other_columns(frame, table.name, schema)
     ordered = frame.select(list(schema))
     _refuse_other_dtypes(ordered, table.name, schema)
-    # Whole numbers of any width, and columns of nothing but NULL, lose nothing by this.
+    # Lossless: integers of any width, and columns of nothing but NULL.
     ordered = ordered.cast(schema)
     _refuse_nulls(ordered, table)
     _refuse_infinite(ordered, table.name)
@@ -100,7 +100,7 @@ def _refuse_other_columns(frame: pl.DataFrame, name: str, schema: pl.Schema) -> 
     if missing or unknown:
         hints = "".join(did_you_mean(column, missing or schema) for column in unknown[:1])
         raise InvalidResultError(
-            f"The columns of {name} don't fit: missing {_sample(missing)}; "
+            f"Wrong columns of {name}: missing {_sample(missing)}; "
             f"unknown {_sample(unknown)}.{hints}"
         )
 
@@ -109,13 +109,13 @@ def _refuse_other_dtypes(frame: pl.DataFrame, name: str, schema: pl.Schema) -> N
     wrong = [
         f"{column} is {dtype}, not {schema[column]}"
         for column, dtype in frame.schema.items()
-        if not _loses_nothing(dtype, schema[column])
+        if not _is_lossless(dtype, schema[column])
     ]
     if wrong:
-        raise InvalidResultError(f"The types of {name} don't fit: {_sample(wrong)}.")
+        raise InvalidResultError(f"Wrong types of {name}: {_sample(wrong)}.")
 
 
-def _loses_nothing(given: pl.DataType, wanted: pl.DataType) -> bool:
+def _is_lossless(given: pl.DataType, wanted: pl.DataType) -> bool:
     if given.is_integer():
         return wanted.is_integer() or wanted.is_float()
     return given in (wanted, pl.Null())
@@ -140,14 +140,14 @@ def _refuse_infinite(frame: pl.DataFrame, name: str) -> None:
         )
 
 
-def _refuse_twice(frame: pl.DataFrame, key: list[str], name: str) -> None:
-    # By their hashes first: eight bytes a row, where comparing the rows themselves takes hundreds.
+def _refuse_duplicates(frame: pl.DataFrame, key: list[str], name: str) -> None:
+    # By their hashes first: eight bytes per row, where comparing the rows takes hundreds.
     if frame.select(key).hash_rows().n_unique() == frame.height:
         return
-    twice = frame.filter(pl.struct(key).is_duplicated())
-    if not twice.is_empty():
-        rows = sorted({" ".join(map(str, row)) for row in twice.select(key).rows()})
-        raise InvalidResultError(f"The same {name} twice: {_sample(rows)}.")
+    duplicates = frame.filter(pl.struct(key).is_duplicated())
+    if not duplicates.is_empty():
+        rows = sorted({" ".join(map(str, row)) for row in duplicates.select(key).rows()})
+        raise InvalidResultError(f"Duplicate {name}: {_sample(rows)}.")
 
 
 def _sample(names: Iterable[str]) -> str:

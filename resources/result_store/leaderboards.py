@@ -15,31 +15,31 @@ from research.ranking import (
     LEADERBOARD_SCHEMA,
     select_backtests,
 )
-from resources.result_store.connection import reachable
+from resources.result_store.connection import translate_connection_errors
 from resources.result_store.models import FailureRow, Leaderboard, LeaderboardRow, Run
-from resources.result_store.queries import rows
-from resources.result_store.retry import retried
+from resources.result_store.queries import read_rows
+from resources.result_store.retry import retry_transient
 from resources.result_store.views import CANDIDATES, LEADERBOARD, LEADERBOARD_OF_RUN
 
 
-def ranked_backtests(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+def read_ranked_backtests(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
     """Return the results that a leaderboard of this scope counts."""
-    return select_backtests(_candidates(engine, scope), _failures(engine, scope), scope)
+    return select_backtests(_read_candidates(engine, scope), _read_failures(engine, scope), scope)
 
 
-def _candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+def _read_candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
     """Return the newest result of each symbol and strategy."""
     asked = scope.to_json()
     statement = sa.text(CANDIDATES).bindparams(
         sa.bindparam("universe", asked["universe"], sa.ARRAY(sa.Text)),
         strategies=json_text(asked["strategies"]),
         settings=json_text(asked["settings"]),
-        **_shared(scope),
+        **_plain_columns(scope),
     )
-    return pl.DataFrame(rows(engine, statement), schema=CANDIDATES_SCHEMA)
+    return pl.DataFrame(read_rows(engine, statement), schema=CANDIDATES_SCHEMA)
 
 
-def _failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+def _read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
     """Return the last failure of each symbol and strategy in runs of the scope's purpose."""
     statement = (
         sa.select(
@@ -57,33 +57,37 @@ def _failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
         )
         .group_by(FailureRow.symbol, FailureRow.strategy)
     )
-    return pl.DataFrame(rows(engine, statement), schema=FAILURES_SCHEMA)
+    return pl.DataFrame(read_rows(engine, statement), schema=FAILURES_SCHEMA)
 
 
-@retried
-def save(engine: sa.Engine, run_id: str, scope: LeaderboardScope, board: pl.DataFrame) -> None:
+@retry_transient
+def save_leaderboard(
+    engine: sa.Engine, run_id: str, scope: LeaderboardScope, board: pl.DataFrame
+) -> None:
     """Save the leaderboard that a run made, in place of one that it made before."""
-    made = {"run_id": run_id, "scope": scope.to_json(), **_shared(scope)}
+    made = {"run_id": run_id, "scope": scope.to_json(), **_plain_columns(scope)}
     columns = [column.name for column in sa.inspect(LeaderboardRow).local_table.columns]
     ranked = board.with_columns(run_id=pl.lit(run_id)).select(columns).to_dicts()
     of_run = sa.delete(Leaderboard).where(Leaderboard.run_id == run_id)
-    with reachable(engine), engine.begin() as connection:
+    with translate_connection_errors(engine), engine.begin() as connection:
         connection.execute(of_run)
         connection.execute(insert(Leaderboard).values(made))
         if ranked:
             connection.execute(insert(LeaderboardRow), ranked)
 
 
-def read(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
+def read_leaderboard(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
     """Return the leaderboard that a run made, or the newest of the pipeline, best first."""
     newest = sa.text(LEADERBOARD)
     statement = sa.text(LEADERBOARD_OF_RUN).bindparams(run_id=run_id) if run_id else newest
-    return pl.DataFrame(rows(engine, statement), schema=LEADERBOARD_SCHEMA)
+    return pl.DataFrame(read_rows(engine, statement), schema=LEADERBOARD_SCHEMA)
 
 
 def read_scope(engine: sa.Engine, run_id: str) -> LeaderboardScope | None:
     """Return what the leaderboard of a run compared; None if the run made none."""
-    found = rows(engine, sa.select(sa.inspect(Leaderboard).local_table).filter_by(run_id=run_id))
+    found = read_rows(
+        engine, sa.select(sa.inspect(Leaderboard).local_table).filter_by(run_id=run_id)
+    )
     if not found:
         return None
     (made,) = found
@@ -99,7 +103,7 @@ def read_scope(engine: sa.Engine, run_id: str) -> LeaderboardScope | None:
     )
 
 
-def _shared(scope: LeaderboardScope) -> dict[str, Any]:
+def _plain_columns(scope: LeaderboardScope) -> dict[str, Any]:
     """Return the columns of a scope that are plain values."""
     return {
         "purpose": scope.purpose.value,

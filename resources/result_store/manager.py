@@ -22,7 +22,7 @@ from resources.result_store import (
     validation,
     writes,
 )
-from resources.result_store.retry import PATIENCE_SECONDS, patient
+from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeout
 from resources.universe import Universe
 
 
@@ -30,27 +30,27 @@ class BacktestPersistenceManager:
     """Backtests, their trades, runs and failures, in the PostgreSQL behind `engine`.
 
     Every method is one or two short transactions of its own, so one manager may serve many
-    threads. What fails for a reason that passes (a server that restarts, two writers in each
-    other's way) is tried again, for a while. All raise `DatabaseUnreachableError` when there is
-    no connection to be had, and `InvalidArgumentError` for arguments that make no sense.
+    threads. Transient errors (a server that restarts, two writers that deadlock) are retried for
+    `retry_timeout`. All methods raise `DatabaseUnreachableError` when the database cannot be
+    reached, and `InvalidArgumentError` for arguments that make no sense.
 
     Parameters
     ----------
     engine
         Of psycopg 3, on a database with the schema (`resources.result_store.schema.upgrade`).
-    patience
-        Seconds for which an operation is tried again; 0 for one try only.
-    revive
-        Called before each new try: starts the server, if it is our own.
+    retry_timeout
+        Seconds for which an operation is retried; 0 for one try only.
+    restart_server
+        Called before each new try: starts the embedded server, if it was killed.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
-        patience: float = PATIENCE_SECONDS,
-        revive: Callable[[], object] | None = None,
+        retry_timeout: float = RETRY_TIMEOUT_SECONDS,
+        restart_server: Callable[[], object] | None = None,
     ) -> None:
-        self.engine = patient(engine, patience, revive)
+        self.engine = with_retry_timeout(engine, retry_timeout, restart_server)
 
     def save_backtest_result(
         self, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]] = ()
@@ -72,7 +72,7 @@ class BacktestPersistenceManager:
         InvalidResultError
             When something is missing, unknown, of the wrong type, NaN or infinite.
         """
-        return writes.save_one(self.engine, result, trades)
+        return writes.save_backtest(self.engine, result, trades)
 
     def save_backtests(
         self,
@@ -88,30 +88,34 @@ class BacktestPersistenceManager:
         `cached` are results that are stored already and that the run has, too. Return how many
         the run has by this. See `bulk.save`.
         """
-        known = validation.purpose_of(purpose, run_id)
-        stored = validation.uuids_of(cached)
+        known = validation.require_purpose(purpose, run_id)
+        stored = validation.parse_uuids(cached)
         return bulk.save(self.engine, results, trades, run_id, known, stored)
 
     def get_backtest_by_id(
         self, identifier: UUID | str, with_trades: bool = True
     ) -> dict[str, Any] | None:
         """Return a backtest, its trades under ``trades``, or None if there is none of that id."""
-        known = validation.uuid_of(identifier)
-        return queries.backtest(self.engine, known, with_trades) if known else None
+        known = validation.parse_uuid(identifier)
+        return queries.read_backtest(self.engine, known, with_trades) if known else None
 
     def get_backtests_by_symbol(
         self, symbol: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a symbol, newest first, without their trades."""
-        known = validation.words("symbol", symbol)
-        return queries.backtests_where(self.engine, "symbol", known, validation.limit_of(limit))
+        known = validation.require_text("symbol", symbol)
+        return queries.read_backtests_where(
+            self.engine, "symbol", known, validation.require_limit(limit)
+        )
 
     def get_backtests_by_strategy(
         self, strategy: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a strategy, newest first, without their trades."""
-        known = validation.words("strategy", strategy)
-        return queries.backtests_where(self.engine, "strategy", known, validation.limit_of(limit))
+        known = validation.require_text("strategy", strategy)
+        return queries.read_backtests_where(
+            self.engine, "strategy", known, validation.require_limit(limit)
+        )
 
     def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
         """Return the results that a run has, by strategy and symbol, with `RESULTS_SCHEMA`.
@@ -121,19 +125,19 @@ class BacktestPersistenceManager:
         The JSON columns come back as PostgreSQL writes JSONB: equal in meaning to what was
         saved, not letter by letter.
         """
-        return queries.backtests_of_run(self.engine, validation.run_id_of(run_id))
+        return queries.read_backtests_of_run(self.engine, validation.require_run_id(run_id))
 
-    def run_ids(self) -> set[str]:
+    def get_run_ids(self) -> set[str]:
         """Return the runs whose files hold the curves of a stored backtest."""
-        return queries.run_ids(self.engine)
+        return queries.read_run_ids(self.engine)
 
     def get_backtests_by_ids(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
-        return queries.backtests_by_ids(self.engine, validation.uuids_of(identifiers))
+        return queries.read_backtests_by_ids(self.engine, validation.parse_uuids(identifiers))
 
     def count_trades(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
         """Return ``backtest_id`` and ``trades``, the number stored, of backtests that have any."""
-        return queries.count_trades(self.engine, validation.uuids_of(identifiers))
+        return queries.count_trades(self.engine, validation.parse_uuids(identifiers))
 
     def get_best_performing_strategies(
         self,
@@ -155,12 +159,12 @@ class BacktestPersistenceManager:
         UnknownMetricError
             When `metric` is not in `engine.metrics.METRICS`.
         """
-        return comparisons.best(
+        return comparisons.find_best(
             self.engine,
-            validation.metric_of(metric),
-            validation.whole("minimum_trades", minimum_trades, 0),
-            validation.whole("limit", limit, 1),
-            validation.purpose_of(purpose),
+            validation.require_metric(metric),
+            validation.require_int("minimum_trades", minimum_trades, 0),
+            validation.require_int("limit", limit, 1),
+            validation.require_purpose(purpose),
         )
 
     def compare_strategies(
@@ -186,27 +190,29 @@ class BacktestPersistenceManager:
             Only these; None for all.
         """
         if symbol is not None:
-            validation.words("symbol", symbol)
-        names = validation.words_of("strategies", strategies)
-        known = validation.purpose_of(purpose)
-        return comparisons.compare(self.engine, symbol, names, known)
+            validation.require_text("symbol", symbol)
+        names = validation.require_texts("strategies", strategies)
+        known = validation.require_purpose(purpose)
+        return comparisons.compare_strategies(self.engine, symbol, names, known)
 
     def get_performance_summary(self, start: date, end: date) -> dict[str, Any]:
         """Return what was saved from `start` to `end`, both days inclusive, in UTC.
 
         Keys: start, end; runs, backtests, symbols, trades, failures, each a count; strategies, a
-        list of one dict a strategy, best median Sharpe first: strategy, backtests, symbols,
+        list of one dict per strategy, best median Sharpe first: strategy, backtests, symbols,
         median_sharpe_ratio, median_total_return, worst_max_drawdown, mean_win_rate,
         total_trades, best_symbol, worst_symbol (by Sharpe ratio, of those with
         `research.ranking.MINIMUM_TRADES` closed trades). A backtest counts on the day it was saved
         last. Undefined values are left out of an aggregate, and an aggregate of nothing is None.
         """
-        return performance_summary.performance(self.engine, *validation.period(start, end))
+        return performance_summary.summarize_period(
+            self.engine, *validation.require_period(start, end)
+        )
 
     def delete_backtest(self, identifier: UUID | str) -> bool:
-        """Delete a backtest with its trades; tell whether there was one."""
-        known = validation.uuid_of(identifier)
-        return writes.delete(self.engine, known) if known else False
+        """Delete a backtest with its trades; return whether there was one."""
+        known = validation.parse_uuid(identifier)
+        return writes.delete_backtest(self.engine, known) if known else False
 
     def record_run(
         self,
@@ -227,29 +233,31 @@ class BacktestPersistenceManager:
         of the same universe.
         """
         row = {
-            "run_id": validation.words("run_id", run_id),
-            "purpose": validation.purpose_of(purpose, run_id).value,
+            "run_id": validation.require_text("run_id", run_id),
+            "purpose": validation.require_purpose(purpose, run_id).value,
             "run_user": run_user,
             **_attempted(source, start_date, end_date),
-            "profile": validation.json_object("profile", profile),
+            "profile": validation.require_json_object("profile", profile),
         }
         writes.record_run(self.engine, row, universe)
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
         """Return what was recorded of a run, its profile as a dict; None if nothing was."""
-        return run_queries.run(self.engine, validation.run_id_of(run_id))
+        return run_queries.read_run(self.engine, validation.require_run_id(run_id))
 
     def get_stage_history(self, stage: str, limit: int = 20) -> list[dict[str, Any]]:
         """Return run_id, started_at and profile of the newest runs of a stage, newest first."""
-        known = validation.words("stage", stage)
-        return run_queries.stage_history(self.engine, known, validation.whole("limit", limit, 1))
+        known = validation.require_text("stage", stage)
+        return run_queries.read_stage_history(
+            self.engine, known, validation.require_int("limit", limit, 1)
+        )
 
     def get_universe(self, run_id: str) -> list[dict[str, Any]]:
         """Return the universe that a run was of: symbol, sector, listed_from, listed_to.
 
         In the order of its file; empty for a run of which nothing is known.
         """
-        return run_queries.universe(self.engine, validation.run_id_of(run_id))
+        return run_queries.read_universe(self.engine, validation.require_run_id(run_id))
 
     def record_failures(
         self,
@@ -261,56 +269,56 @@ class BacktestPersistenceManager:
         start_date: date,
         end_date: date,
     ) -> int:
-        """Record what failed at a stage of a run; return how many. Reported twice, one is one.
+        """Record what failed at a stage of a run; return how many. A failure reported twice is one.
 
         Source and window are what was attempted.
         """
         attempted = {
-            "run_id": validation.words("run_id", run_id),
-            "stage": validation.words("stage", stage),
+            "run_id": validation.require_text("run_id", run_id),
+            "stage": validation.require_text("stage", stage),
             **_attempted(source, start_date, end_date),
         }
         return writes.record_failures(self.engine, failures, attempted)
 
     def get_failures(self, run_id: str) -> list[dict[str, Any]]:
         """Return the failures of a run, by stage, symbol and strategy."""
-        return run_queries.failures(self.engine, validation.run_id_of(run_id))
+        return run_queries.read_failures(self.engine, validation.require_run_id(run_id))
 
     def get_transient_failures(self, run_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return the failures of several runs that may be gone at the next try, in that order."""
-        known = [validation.run_id_of(run_id) for run_id in run_ids]
-        return run_queries.transient_failures(self.engine, known)
+        known = [validation.require_run_id(run_id) for run_id in run_ids]
+        return run_queries.read_transient_failures(self.engine, known)
 
-    def ranked_backtests(self, scope: LeaderboardScope) -> pl.DataFrame:
+    def get_ranked_backtests(self, scope: LeaderboardScope) -> pl.DataFrame:
         """Return the results that a leaderboard of `scope` counts.
 
         See `research.ranking.select_backtests`; `rank_strategies` makes the leaderboard of them.
         """
-        return leaderboards.ranked_backtests(self.engine, scope)
+        return leaderboards.read_ranked_backtests(self.engine, scope)
 
     def save_leaderboard(self, run_id: str, scope: LeaderboardScope, board: pl.DataFrame) -> None:
         """Save the leaderboard that a run made of `scope`, in place of one it made before."""
-        known = validation.words("run_id", run_id)
-        leaderboards.save(self.engine, known, scope, board)
+        known = validation.require_text("run_id", run_id)
+        leaderboards.save_leaderboard(self.engine, known, scope, board)
 
-    def leaderboard(self, run_id: str | None = None) -> pl.DataFrame:
+    def get_leaderboard(self, run_id: str | None = None) -> pl.DataFrame:
         """Return the leaderboard that a run made, or the newest of the pipeline, best first.
 
         With `research.ranking.LEADERBOARD_SCHEMA`; empty if there is none.
         """
-        known = None if run_id is None else validation.words("run_id", run_id)
-        return leaderboards.read(self.engine, known)
+        known = None if run_id is None else validation.require_text("run_id", run_id)
+        return leaderboards.read_leaderboard(self.engine, known)
 
     def get_leaderboard_scope(self, run_id: str) -> LeaderboardScope | None:
         """Return what the leaderboard of a run compared; None if the run made none."""
-        return leaderboards.read_scope(self.engine, validation.run_id_of(run_id))
+        return leaderboards.read_scope(self.engine, validation.require_run_id(run_id))
 
 
 def _attempted(source: str, start_date: date, end_date: date) -> dict[str, Any]:
     """Return the columns that say what a run tries."""
-    first, last = validation.period(start_date, end_date)
+    first, last = validation.require_period(start_date, end_date)
     return {
-        "source": validation.words("source", source),
+        "source": validation.require_text("source", source),
         "start_date": first,
         "end_date": last,
     }

@@ -1,4 +1,4 @@
-"""What was saved in a period, in one answer."""
+"""Summary of what was saved in a period."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -12,8 +12,8 @@ from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.models import FailureRow, Run
 
 
-def performance(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
-    """Return the counts of a period, and an aggregate a strategy; days are those of UTC."""
+def summarize_period(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
+    """Return the counts of a period, and one aggregate per strategy; days are those of UTC."""
     runs, failures = (sa.inspect(model).local_table for model in (Run, FailureRow))
     saved = _within(BACKTESTS.c.updated_at, start, end)
     counted = sa.select(
@@ -25,8 +25,8 @@ def performance(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
         sa.select(sa.func.count()).where(_within(failures.c.failed_at, start, end))
         .scalar_subquery().label("failures"),
     ).where(saved)  # fmt: skip
-    (counts,) = queries.rows(engine, counted)
-    by_strategy = queries.rows(engine, _by_strategy(saved))
+    (counts,) = queries.read_rows(engine, counted)
+    by_strategy = queries.read_rows(engine, _by_strategy(saved))
     return {"start": start, "end": end, **counts, "strategies": by_strategy}
 
 

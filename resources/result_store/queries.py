@@ -9,60 +9,60 @@ import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
-from resources.result_store.bulk import psycopg_connection
-from resources.result_store.connection import reachable
+from resources.result_store.bulk import get_psycopg_connection
+from resources.result_store.connection import translate_connection_errors
 from resources.result_store.frame_schemas import BACKTESTS, RESULTS_SCHEMA, TRADES
-from resources.result_store.retry import retried
+from resources.result_store.retry import retry_transient
 
 _NEWEST_FIRST = (BACKTESTS.c.updated_at.desc(), BACKTESTS.c.id.desc())
 
 
-@retried
-def rows(engine: sa.Engine, statement: sa.Select | sa.TextClause) -> list[dict[str, Any]]:
-    """Return what `statement` selects, one dict a row."""
-    with reachable(engine), engine.connect() as connection:
+@retry_transient
+def read_rows(engine: sa.Engine, statement: sa.Select | sa.TextClause) -> list[dict[str, Any]]:
+    """Return what `statement` selects, one dict per row."""
+    with translate_connection_errors(engine), engine.connect() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def backtest(engine: sa.Engine, identifier: UUID, with_trades: bool) -> dict[str, Any] | None:
+def read_backtest(engine: sa.Engine, identifier: UUID, with_trades: bool) -> dict[str, Any] | None:
     """Return a backtest, its trades under ``trades`` if wanted; None if it does not exist."""
-    found = rows(engine, sa.select(BACKTESTS).where(BACKTESTS.c.id == identifier))
+    found = read_rows(engine, sa.select(BACKTESTS).where(BACKTESTS.c.id == identifier))
     if not found:
         return None
     if with_trades:
         trades = sa.select(TRADES).where(TRADES.c.backtest_id == identifier)
-        found[0]["trades"] = rows(engine, trades.order_by(TRADES.c.trade_no))
+        found[0]["trades"] = read_rows(engine, trades.order_by(TRADES.c.trade_no))
     return found[0]
 
 
-def backtests_where(
+def read_backtests_where(
     engine: sa.Engine, column: str, value: str, limit: int | None
 ) -> list[dict[str, Any]]:
     """Return the backtests with `value` in `column`, newest first."""
     matching = sa.select(BACKTESTS).where(BACKTESTS.c[column] == value)
-    return rows(engine, matching.order_by(*_NEWEST_FIRST).limit(limit))
+    return read_rows(engine, matching.order_by(*_NEWEST_FIRST).limit(limit))
 
 
-def run_ids(engine: sa.Engine) -> set[str]:
+def read_run_ids(engine: sa.Engine) -> set[str]:
     """Return the runs that backtests name."""
     named = sa.select(BACKTESTS.c.run_id).distinct().where(BACKTESTS.c.run_id != "")
-    return {row["run_id"] for row in rows(engine, named)}
+    return {row["run_id"] for row in read_rows(engine, named)}
 
 
-def backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
+def read_backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
     """Return the results that a run has, as they were given to be saved, by COPY."""
     condition = "id IN (SELECT backtest_id FROM run_backtests WHERE run_id = {})"
-    return _copied(engine, sql.SQL(condition).format(sql.Literal(run_id)))
+    return _copy_backtests(engine, sql.SQL(condition).format(sql.Literal(run_id)))
 
 
-def backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
+def read_backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
     """Return the backtests that exist of those identifiers, as they were given to be saved."""
     wanted = sql.Literal(list(identifiers))
-    return _copied(engine, sql.SQL("id = ANY({})").format(wanted))
+    return _copy_backtests(engine, sql.SQL("id = ANY({})").format(wanted))
 
 
-@retried
-def _copied(engine: sa.Engine, condition: sql.Composable) -> pl.DataFrame:
+@retry_transient
+def _copy_backtests(engine: sa.Engine, condition: sql.Composable) -> pl.DataFrame:
     columns = [
         # polars reads true and false, COPY would write t and f.
         sql.SQL("{}::text" if dtype.is_(pl.Boolean) else "{}").format(sql.Identifier(name))
@@ -73,9 +73,9 @@ def _copied(engine: sa.Engine, condition: sql.Composable) -> pl.DataFrame:
         "TO STDOUT (FORMAT csv)"
     ).format(sql.SQL(", ").join(columns), condition)
     with (
-        reachable(engine),
+        translate_connection_errors(engine),
         engine.connect() as connection,
-        psycopg_connection(connection).cursor() as cursor,
+        get_psycopg_connection(connection).cursor() as cursor,
         cursor.copy(command) as copy,
     ):
         text = b"".join(bytes(block) for block in copy)
@@ -92,7 +92,7 @@ def count_trades(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame
         .group_by(TRADES.c.backtest_id)
     )
     schema = {"backtest_id": pl.String, "trades": pl.Int64}
-    return pl.DataFrame(rows(engine, statement), schema=schema)
+    return pl.DataFrame(read_rows(engine, statement), schema=schema)
 
 
 def _array(identifiers: Sequence[UUID]) -> sa.BindParameter:

@@ -1,4 +1,4 @@
-"""Whether what the store gives back is what was given to it."""
+"""Comparison of the rows that the store returns with the rows that were saved."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,9 @@ from resources.result_store.frame_schemas import JSON_COLUMNS
 _SAVED_BY = frozenset({"run_id", "part", "gauntlet_version"})
 
 
-def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
+def select_unchanged(
+    produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame
+) -> pl.DataFrame:
     """Return the rows of `produced` that the store holds unchanged, whoever saved them last.
 
     Parameters
@@ -25,19 +27,17 @@ def intact(produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame) -
     """
     # A row read back is the row produced when it joins with it on every column.
     columns = [name for name in produced.columns if name not in _SAVED_BY]
-    equal = _comparable(produced).join(
-        _comparable(stored), on=columns, how="semi", nulls_equal=True
-    )
+    equal = _normalize(produced).join(_normalize(stored), on=columns, how="semi", nulls_equal=True)
     counted = equal.join(trades, left_on="id", right_on="backtest_id", how="left")
     return counted.filter(pl.col("total_trades") == pl.col("trades").fill_null(0))
 
 
-def _comparable(rows: pl.DataFrame) -> pl.DataFrame:
+def _normalize(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in one spelling."""
-    texts = [pl.Series(name, _canonical(rows[name]), dtype=pl.String) for name in JSON_COLUMNS]
+    texts = [pl.Series(name, _normalize_json(rows[name]), dtype=pl.String) for name in JSON_COLUMNS]
     # As numbers, 0.0 and -0.0 would join.
     return rows.with_columns(*texts, pl.col(pl.Float64).reinterpret(dtype=pl.Int64))
 
 
-def _canonical(texts: Iterable[str]) -> list[str]:
+def _normalize_json(texts: Iterable[str]) -> list[str]:
     return [canonical_json(json.loads(text)) for text in texts]

@@ -35,11 +35,11 @@ class ResultStore(dg.ConfigurableResource):
         "password use DATABASE_URL.",
     )
     home: str = Field(description="Folder in which the embedded PostgreSQL keeps its data.")
-    patience_seconds: float = Field(
+    retry_timeout_seconds: float = Field(
         default=30.0,
         ge=0.0,
-        description="Seconds for which an operation is tried again that failed for a reason that "
-        "passes, such as a restart of the server.",
+        description="Seconds for which an operation is retried that failed with a transient "
+        "error, such as a restart of the server.",
     )
 
     def manager(self) -> "BacktestPersistenceManager":
@@ -47,9 +47,9 @@ class ResultStore(dg.ConfigurableResource):
         from resources.result_store.manager import BacktestPersistenceManager
 
         engine = _ready_engine(self._url())
-        # A server that another process, or a want of memory, has killed is our own to start.
-        revive = None if self._is_given() else self._url
-        return BacktestPersistenceManager(engine, self.patience_seconds, revive)
+        # The embedded server may have been killed, by another process or for want of memory.
+        restart_server = None if self._is_given() else self._url
+        return BacktestPersistenceManager(engine, self.retry_timeout_seconds, restart_server)
 
     def check_reachable(self) -> None:
         """Connect once, starting the embedded server if that is the one.
@@ -64,12 +64,12 @@ class ResultStore(dg.ConfigurableResource):
         check_reachable(_engine(self._url(), os.getpid()))
 
     def describe(self) -> str:
-        """Return where results are kept, for people to read: no password, nothing is started."""
-        from resources.result_store.connection import configured_url, hidden, parse_url
+        """Return where results are kept, as text without a password; nothing is started."""
+        from resources.result_store.connection import configured_url, parse_url, redact_url
 
         given = configured_url(self.database_url)
         if given:
-            return hidden(parse_url(given))
+            return redact_url(parse_url(given))
         return f"embedded PostgreSQL in {Path(self.home).expanduser().resolve() / 'postgres'}"
 
     def _is_given(self) -> bool:

@@ -6,17 +6,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from resources.result_store.models import FailureRow, Run, UniverseMember
-from resources.result_store.queries import rows
+from resources.result_store.queries import read_rows
 
 
-def run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:
+def read_run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:
     """Return what was recorded of a run, None if nothing was."""
     table = sa.inspect(Run).local_table
-    found = rows(engine, sa.select(table).where(table.c.run_id == run_id))
+    found = read_rows(engine, sa.select(table).where(table.c.run_id == run_id))
     return found[0] if found else None
 
 
-def stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[str, Any]]:
+def read_stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[str, Any]]:
     """Return the profiles that runs recorded of a stage, newest run first."""
     table = sa.inspect(Run).local_table
     statement = (
@@ -25,10 +25,10 @@ def stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[str, A
         .order_by(table.c.started_at.desc(), table.c.run_id)
         .limit(limit)
     )
-    return rows(engine, statement)
+    return read_rows(engine, statement)
 
 
-def universe(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
+def read_universe(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
     """Return the symbols of the universe that a run was of, in the order of its file."""
     runs, members = (sa.inspect(model).local_table for model in (Run, UniverseMember))
     columns = (members.c[name] for name in ("symbol", "sector", "listed_from", "listed_to"))
@@ -38,22 +38,22 @@ def universe(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
         .where(runs.c.run_id == run_id)
         .order_by(members.c.place)
     )
-    return rows(engine, statement)
+    return read_rows(engine, statement)
 
 
-def failures(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
+def read_failures(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
     """Return the failures of a run, by stage and symbol."""
     table = sa.inspect(FailureRow).local_table
-    return rows(engine, _failures_in_order().where(table.c.run_id == run_id))
+    return read_rows(engine, _select_failures().where(table.c.run_id == run_id))
 
 
-def transient_failures(engine: sa.Engine, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+def read_transient_failures(engine: sa.Engine, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the transient failures of runs, by stage and symbol."""
     table = sa.inspect(FailureRow).local_table
     of_runs = table.c.run_id.in_(run_ids)
-    return rows(engine, _failures_in_order().where(of_runs, table.c.transient))
+    return read_rows(engine, _select_failures().where(of_runs, table.c.transient))
 
 
-def _failures_in_order() -> sa.Select:
+def _select_failures() -> sa.Select:
     table = sa.inspect(FailureRow).local_table
     return sa.select(table).order_by(table.c.stage, table.c.symbol, table.c.strategy)

@@ -1,4 +1,4 @@
-"""Bring a database to the schema that this code knows.
+"""Upgrade a database to the schema of this code.
 
 Alembic is imported only when there is something to do; at the newest revision the check is one
 query.
@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 import migrations
-from resources.result_store.connection import reachable
+from resources.result_store.connection import translate_connection_errors
 from resources.result_store.errors import SchemaMismatchError
 
 _REVISIONS = Path(migrations.__file__).with_name("versions")
@@ -23,7 +23,7 @@ VERSION_TABLE = "gauntlet_schema_version"
 """Not ``alembic_version``: Dagster's own storage uses that name, perhaps in the same database."""
 
 ADVISORY_LOCK = 0x6761756E746C6574
-"""Held during an upgrade; the letters of "gauntlet", a number that nobody else would take."""
+"""Held during an upgrade; the letters of "gauntlet", a number that no other program uses."""
 
 _THREADS = threading.Lock()  # Alembic keeps the running migration in a global
 
@@ -36,7 +36,7 @@ def upgrade(engine: sa.Engine) -> None:
     SchemaMismatchError
         When the database is of a newer version than this code.
     """
-    with _THREADS, reachable(engine), engine.begin() as connection:
+    with _THREADS, translate_connection_errors(engine), engine.begin() as connection:
         if _revision(connection) == HEAD_REVISION:
             return
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
@@ -52,7 +52,7 @@ def _revision(connection: sa.Connection) -> str | None:
 
 
 def _run_alembic(connection: sa.Connection) -> None:
-    # A migration at the start of a run is nobody's news, and Alembic tells of its import too.
+    # Alembic logs its import and each revision at INFO, into the log of the run that is starting.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
@@ -67,6 +67,6 @@ def _run_alembic(connection: sa.Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise SchemaMismatchError(
-            f"The database's schema can't be brought to revision {HEAD_REVISION}: {error}; "
+            f"The database's schema can't be upgraded to revision {HEAD_REVISION}: {error}; "
             "it was made by a newer version of backtest-gauntlet, so install that version."
         ) from error

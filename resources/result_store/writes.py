@@ -16,59 +16,65 @@ from engine.failure import Failure
 from research.errors import InvalidResultError
 from research.natural_key import NATURAL_KEY, backtest_id, json_text
 from resources.result_store import bulk
-from resources.result_store.connection import reachable
-from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
+from resources.result_store.connection import translate_connection_errors
+from resources.result_store.frame_schemas import BACKTESTS, JSON_COLUMNS, TRADES_SCHEMA
 from resources.result_store.models import FailureRow, Run, UniverseMember
-from resources.result_store.retry import retried
+from resources.result_store.retry import retry_transient
 from resources.universe import Universe
 
 _LONGEST_MESSAGE = 4000
 """Characters; a failure's row is for reading, the whole traceback is in the run's log."""
 
 
-def save_one(
+def save_backtest(
     engine: sa.Engine, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]]
 ) -> UUID:
     """Save one result, given as plain values, and its trades; return its identifier."""
-    identifier = _identifier(result)
+    identifier = _derive_id(result)
     optional = {"universe_version": None, "run_id": "", "part": 0, "undefined": {}, "seeds": {}}
     row = {**optional, **result, "id": str(identifier)}
-    for name in ("parameters", "settings", "undefined", "seeds"):
+    for name in JSON_COLUMNS:
         row[name] = json_text(row[name])
     numbered = [
         {"trade_no": number, **trade, "backtest_id": str(identifier)}
         for number, trade in enumerate(trades, start=1)
     ]
-    # Types are inferred, and then checked: given a schema, polars would make 1.5 trades 1.
-    bulk.save(engine, _frame([row]), _frame(numbered) if numbered else TRADES_SCHEMA.to_frame())
+    # Types are inferred, then validated: given a schema, polars would make 1.5 trades 1.
+    bulk.save(
+        engine, _to_frame([row]), _to_frame(numbered) if numbered else TRADES_SCHEMA.to_frame()
+    )
     return identifier
 
 
-@retried
+@retry_transient
 def record_run(engine: sa.Engine, run: Mapping[str, Any], universe: Universe | None = None) -> None:
     """Insert or update a run; its `started_at` stays that of the first call."""
     json_text(run["profile"])  # refuses NaN by name, where the database would by position
-    members = _members(universe) if universe else []
+    members = _universe_rows(universe) if universe else []
     if members:
         run = {**run, "universe_members_version": members[0]["version"]}
     statement = insert(Run).values(**run)
     new: dict[str, sa.ColumnElement[Any]] = {
         name: statement.excluded[name] for name in run if name != "run_id"
     }
-    # Two stages add to one profile: || keeps the other's keys, whoever comes second.
+    # Two stages add to one profile: || keeps the other's keys, in whichever order.
     new["profile"] = Run.profile.op("||")(statement.excluded["profile"])
     statement = statement.on_conflict_do_update(
         index_elements=["run_id"], set_={**new, "updated_at": sa.func.now()}
     )
-    with bulk.refusals(), reachable(engine), engine.begin() as connection:
+    with (
+        bulk.translate_refusals(),
+        translate_connection_errors(engine),
+        engine.begin() as connection,
+    ):
         if members:
-            # The version is made of all that the rows say: whoever saved them saved the same.
+            # The version is derived from all columns: rows that are stored already are the same.
             known = insert(UniverseMember).on_conflict_do_nothing()
             connection.execute(known, sorted(members, key=lambda member: member["symbol"]))
         connection.execute(statement)
 
 
-@retried
+@retry_transient
 def record_failures(
     engine: sa.Engine, failures: Iterable[Failure], attempted: Mapping[str, Any]
 ) -> int:
@@ -87,28 +93,32 @@ def record_failures(
     statement = statement.on_conflict_do_update(
         constraint="uq_failures_attempt", set_={**new, "failed_at": sa.func.now()}
     )
-    with bulk.refusals(), reachable(engine), engine.begin() as connection:
+    with (
+        bulk.translate_refusals(),
+        translate_connection_errors(engine),
+        engine.begin() as connection,
+    ):
         connection.execute(statement, rows)
     return len(rows)
 
 
-@retried
-def delete(engine: sa.Engine, identifier: UUID) -> bool:
-    """Delete a backtest, with its trades; tell whether there was one."""
+@retry_transient
+def delete_backtest(engine: sa.Engine, identifier: UUID) -> bool:
+    """Delete a backtest, with its trades; return whether there was one."""
     statement = sa.delete(BACKTESTS).where(BACKTESTS.c.id == identifier)
-    with reachable(engine), engine.begin() as connection:
+    with translate_connection_errors(engine), engine.begin() as connection:
         return connection.execute(statement).rowcount > 0
 
 
-def _members(universe: Universe) -> list[dict[str, Any]]:
+def _universe_rows(universe: Universe) -> list[dict[str, Any]]:
     """Return a universe's rows, each with the version that all of them make."""
     rows = [{**asdict(listing), "place": n} for n, listing in enumerate(universe.listings)]
-    told = json.dumps(rows, sort_keys=True, default=date.isoformat)
-    version = hashlib.sha256(told.encode()).hexdigest()[:32]
+    text = json.dumps(rows, sort_keys=True, default=date.isoformat)
+    version = hashlib.sha256(text.encode()).hexdigest()[:32]
     return [{**row, "version": version} for row in rows]
 
 
-def _identifier(result: Mapping[str, Any]) -> UUID:
+def _derive_id(result: Mapping[str, Any]) -> UUID:
     key = {"universe_version": None, **result}
     missing = [name for name in NATURAL_KEY if name not in key]
     if missing:
@@ -119,7 +129,7 @@ def _identifier(result: Mapping[str, Any]) -> UUID:
     return backtest_id(**{name: key[name] for name in NATURAL_KEY})
 
 
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+def _to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     try:
         return pl.DataFrame(rows, infer_schema_length=None)
     except (pl.exceptions.PolarsError, TypeError) as error:

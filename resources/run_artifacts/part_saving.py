@@ -6,7 +6,7 @@ import polars as pl
 
 from research.purpose import Purpose
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.reconciliation import intact
+from resources.result_store.reconciliation import select_unchanged
 from resources.run_artifacts.backtest_files import BacktestFiles
 
 
@@ -62,4 +62,6 @@ def save_part(
     manager.save_backtests(computed, trades, run_id=saver, purpose=purpose, cached=cached)
     identifiers = results["id"].to_list()
     stored = manager.get_backtests_by_ids(identifiers)
-    return SavedPart(results, stored, intact(results, stored, manager.count_trades(identifiers)))
+    return SavedPart(
+        results, stored, select_unchanged(results, stored, manager.count_trades(identifiers))
+    )

@@ -18,7 +18,7 @@ from research.natural_key import json_text
 from research.run_spec import IdentifiedResult, RunSpec
 from resources.result_store.frame_schemas import JSON_COLUMNS, RESULTS_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.reconciliation import intact
+from resources.result_store.reconciliation import select_unchanged
 from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
 from resources.run_artifacts.backtest_tables import BacktestTables, build_tables
 from resources.run_artifacts.row_version import row_version
@@ -71,7 +71,7 @@ class ResultArchive:
         """Return the identifiers of the results that are stored otherwise than computed."""
         tables = build_tables(computed, self.spec, part=0)
         trades = tables.results.select(backtest_id="id", trades="total_trades")
-        same = intact(tables.results, stored, trades)
+        same = select_unchanged(tables.results, stored, trades)
         found = tables.results.join(same, on="id", how="anti")["id"].to_list()
         if found:
             self.damaged += len(found)

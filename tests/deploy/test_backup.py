@@ -79,7 +79,7 @@ def _rows(database: str) -> dict[str, list[str]]:
 def _leaderboard(database: str) -> pl.DataFrame:
     engine = create_engine_for(parse_url(database))
     try:
-        return BacktestPersistenceManager(engine).leaderboard()
+        return BacktestPersistenceManager(engine).get_leaderboard()
     finally:
         engine.dispose()
 

@@ -10,7 +10,11 @@ from typing import TextIO
 import sqlalchemy as sa
 
 from resources.market_data.provider.rate_limiter import MAX_LATE_SECONDS
-from resources.result_store.connection import create_engine_for, parse_url, reachable
+from resources.result_store.connection import (
+    create_engine_for,
+    parse_url,
+    translate_connection_errors,
+)
 
 _NOW = "extract(epoch FROM clock_timestamp())::double precision"
 # Of several that create a table at once, PostgreSQL fails all but one, IF NOT EXISTS or not.
@@ -73,7 +77,7 @@ class DatabaseSlots:
 
     def __init__(self, database_url: str, provider: str) -> None:
         engine = create_engine_for(parse_url(database_url))
-        with reachable(engine), engine.begin() as connection:
+        with translate_connection_errors(engine), engine.begin() as connection:
             for statement in (_LOCK, _CREATE, _ADD):
                 connection.execute(sa.text(statement), {"provider": provider})
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -90,6 +94,6 @@ class DatabaseSlots:
 
     def _execute(self, statement: str, **values: float) -> list[float]:
         """Execute a statement; return the first column of its rows."""
-        with reachable(self._engine), self._engine.connect() as connection:
+        with translate_connection_errors(self._engine), self._engine.connect() as connection:
             result = connection.execute(sa.text(statement), {"provider": self._provider, **values})
             return [float(row[0]) for row in result] if result.returns_rows else []

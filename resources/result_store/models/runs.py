@@ -23,7 +23,7 @@ from resources.result_store.models.base import Base, one_of
 class RunBacktest(Base):
     """A result that a run has, whether it computed it or found it stored.
 
-    `run_id` is "" for what was saved by no run; `saved_at` is when the run last said so. Symbol
+    `run_id` is "" for what was saved by no run; `saved_at` is when the run last saved it. Symbol
     and strategy are the result's own: so the newest result of a pair is found in one index.
     """
 

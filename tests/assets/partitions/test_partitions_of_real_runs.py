@@ -47,7 +47,7 @@ def test_a_failed_symbol_is_not_replaced_by_yesterdays_result(project: Project):
     assert today.success
     for asset in ASSETS:
         assert project.materialized_by(today.run_id, *asset) == GOOD, asset
-    assert project.manager.leaderboard()["symbols"].unique().to_list() == [len(GOOD)]
+    assert project.manager.get_leaderboard()["symbols"].unique().to_list() == [len(GOOD)]
     assert project.manager.get_backtests_by_symbol("S03")
 
 
@@ -59,7 +59,7 @@ def test_failed_symbols_succeed_once_the_cause_is_fixed(project: Project):
         assert project.run(symbol).success
     for asset in ASSETS:
         assert project.materialized(*asset) == set(SYMBOLS), asset
-    assert project.manager.leaderboard()["symbols"].unique().to_list() == [len(SYMBOLS)]
+    assert project.manager.get_leaderboard()["symbols"].unique().to_list() == [len(SYMBOLS)]
 
 
 def test_below_the_threshold_nothing_downstream_is_materialized(project: Project):

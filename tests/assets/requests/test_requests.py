@@ -184,16 +184,16 @@ def test_each_check_of_requests_is_seen_to_fail(
 
 def test_what_an_analyst_asks_for_leaves_the_leaderboard_as_it_was(project: Project):
     assert project.run(selection=["*"]).success
-    before = project.manager.leaderboard()
+    before = project.manager.get_leaderboard()
     # On the run's terms with other parameters, on other terms, and in vain.
     assert ask(project, {**ASKED, "parameters": {"fast_period": 5}}).success
     assert ask(project, ASKED, fees=0.0).success
     project.feed("S01").unlink()
     assert not ask(project, ASKED, warmup_days=400).success
-    assert project.manager.leaderboard().equals(before)
+    assert project.manager.get_leaderboard().equals(before)
     assert project.run("S05", selection=["leaderboard"]).success
     shown = project.instance.get_latest_materialization_event(dg.AssetKey("leaderboard"))
     assert shown is not None
     assert shown.asset_materialization is not None
     assert shown.asset_materialization.metadata["symbols"].value == len(SYMBOLS)
-    assert project.manager.leaderboard().equals(before)
+    assert project.manager.get_leaderboard().equals(before)

@@ -76,7 +76,7 @@ def test_a_removed_run_keeps_the_curves_of_its_rows(project: Project, in_a_year:
     unsaved = project.run(selection=["prices", "backtests/rsi", "backtests/macd"])
     assert unsaved.success
     project.instance.wipe_assets([dg.AssetKey("backtest_summaries"), dg.AssetKey("leaderboard")])
-    assert project.manager.run_ids() == {saved.run_id}
+    assert project.manager.get_run_ids() == {saved.run_id}
     rows = len(project.manager.get_backtests_by_symbol("S00"))
     _maintain(project)
     assert _exists(project, saved, unsaved) == [False, True]
@@ -92,7 +92,7 @@ def test_files_of_a_removed_run_go_once_no_row_needs_them(project: Project, in_a
     _maintain(project)
     assert _exists(project, first, second) == [False, True]
     third = project.run()
-    assert project.manager.run_ids() == {third.run_id}
+    assert project.manager.get_run_ids() == {third.run_id}
     _maintain(project, dry_run=True)
     assert _has_files(project, first)
     _maintain(project)

@@ -189,7 +189,7 @@ def test_without_the_result_store_it_says_so_and_skips(harness: Harness, no_dela
     assert harness.run().success
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
     store = type(harness.project.result_store)(
-        database_url=nowhere, home=str(harness.project.folder), patience_seconds=0
+        database_url=nowhere, home=str(harness.project.folder), retry_timeout_seconds=0
     )
     harness.project.result_store = store
     result = harness.look()

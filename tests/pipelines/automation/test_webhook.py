@@ -139,7 +139,7 @@ def test_a_report_needs_no_result_store(project: Project, hook: WebhookServer):
     project.result_store = type(project.result_store)(
         database_url="postgresql://nobody@127.0.0.1:1/none",
         home=str(project.folder),
-        patience_seconds=0,
+        retry_timeout_seconds=0,
     )
     watch.look()
     (report,) = hook.reports

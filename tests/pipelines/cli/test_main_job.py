@@ -68,7 +68,7 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     assert len(list((folder / ".data/prices/synthetic").glob("*.parquet"))) == 7
     assert (folder / ".data/dagster/history").exists()
     engine = create_engine_for(parse_url(database))
-    ranking = BacktestPersistenceManager(engine).leaderboard()
+    ranking = BacktestPersistenceManager(engine).get_leaderboard()
     assert ranking["symbols"].to_list() == [7] * strategies
     engine.dispose()
     _require_run_events(log_of(folder))

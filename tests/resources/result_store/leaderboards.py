@@ -37,6 +37,6 @@ def save_leaderboard(
     of_run = scope(*by_strategy, **changes)
     rows = [row for name, value in by_strategy.items() for row in sharpes(name, value)]
     save(manager, *rows, run_id=run_id, purpose=of_run.purpose)
-    board = rank_strategies(manager.ranked_backtests(of_run), of_run)
+    board = rank_strategies(manager.get_ranked_backtests(of_run), of_run)
     manager.save_leaderboard(run_id, of_run, board)
     return board

@@ -9,8 +9,8 @@ from research.errors import InvalidResultError
 from resources.result_store.frame_schemas import (
     RESULTS_SCHEMA,
     TRADES_SCHEMA,
-    checked_results,
-    checked_trades,
+    validate_results,
+    validate_trades,
 )
 from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
 
@@ -21,28 +21,28 @@ def _results(**columns: Any) -> pl.DataFrame:
 
 def test_a_valid_frame_comes_back_in_the_order_of_the_table() -> None:
     frame = results_frame([result(), result(symbol="MSFT")])
-    assert checked_results(frame.select(reversed(frame.columns))).equals(frame)
+    assert validate_results(frame.select(reversed(frame.columns))).equals(frame)
     assert frame.schema == RESULTS_SCHEMA
 
 
 def test_missing_and_unknown_columns_are_named() -> None:
     frame = _results().rename({"sharpe_ratio": "sharp_ratio"})
     with pytest.raises(InvalidResultError) as refusal:
-        checked_results(frame)
+        validate_results(frame)
     assert str(refusal.value) == (
-        "The columns of backtests don't fit: missing sharpe_ratio; unknown sharp_ratio. "
+        "Wrong columns of backtests: missing sharpe_ratio; unknown sharp_ratio. "
         "Did you mean 'sharpe_ratio'?"
     )
 
 
 def test_a_wrong_type_is_named() -> None:
     with pytest.raises(InvalidResultError, match="data_points is Float64, not Int64"):
-        checked_results(_results(data_points=pl.lit(1.5)))
+        validate_results(_results(data_points=pl.lit(1.5)))
 
 
 def test_whole_numbers_of_any_width_and_columns_of_nothing_are_taken() -> None:
     frame = _results(data_points=pl.lit(5, pl.Int16), sharpe_ratio=None, bars_per_year=pl.lit(252))
-    checked = checked_results(frame)
+    checked = validate_results(frame)
     assert checked.schema == RESULTS_SCHEMA
     assert checked.select("data_points", "sharpe_ratio", "bars_per_year").row(0) == (5, None, 252.0)
 
@@ -51,47 +51,47 @@ def test_whole_numbers_of_any_width_and_columns_of_nothing_are_taken() -> None:
 @pytest.mark.parametrize("name", ["sharpe_ratio", "bars_per_year", "benchmark_return"])
 def test_nan_and_infinities_are_refused(name: str, value: float) -> None:
     with pytest.raises(InvalidResultError, match=f"NaN or an infinity in backtests: {name}\\."):
-        checked_results(_results(**{name: pl.lit(value)}))
+        validate_results(_results(**{name: pl.lit(value)}))
 
 
 def test_nan_in_a_trade_is_refused() -> None:
     row = result()
     trades = trades_frame((identifier(row), trade(pnl=float("nan"))))
     with pytest.raises(InvalidResultError, match="NaN or an infinity in trades: pnl"):
-        checked_trades(trades, results_frame([row]))
+        validate_trades(trades, results_frame([row]))
 
 
 def test_null_where_a_value_is_required_is_refused() -> None:
     with pytest.raises(InvalidResultError, match=r"NULL in backtests .*: symbol, undefined"):
-        checked_results(_results(symbol=None, undefined=None))
+        validate_results(_results(symbol=None, undefined=None))
 
 
 def test_the_same_result_twice_is_refused() -> None:
     row = result()
-    with pytest.raises(InvalidResultError, match=f"same results twice: {identifier(row)}"):
-        checked_results(results_frame([row, row]))
+    with pytest.raises(InvalidResultError, match=f"Duplicate results: {identifier(row)}"):
+        validate_results(results_frame([row, row]))
 
 
 def test_the_same_trade_twice_is_refused() -> None:
     row = result()
     trades = trades_frame((identifier(row), trade(3)), (identifier(row), trade(3)))
-    with pytest.raises(InvalidResultError, match=f"same trades twice: {identifier(row)} 3"):
-        checked_trades(trades, results_frame([row]))
+    with pytest.raises(InvalidResultError, match=f"Duplicate trades: {identifier(row)} 3"):
+        validate_trades(trades, results_frame([row]))
 
 
 def test_a_trade_of_a_backtest_that_is_not_saved_along_is_refused() -> None:
     other = identifier(result(symbol="MSFT"))
     with pytest.raises(InvalidResultError, match=f"not among the results: {other}"):
-        checked_trades(trades_frame((other, trade())), results_frame([result()]))
+        validate_trades(trades_frame((other, trade())), results_frame([result()]))
 
 
 @pytest.mark.parametrize("given", [None, [], {"symbol": ["AAPL"]}])
 def test_what_is_no_frame_is_refused(given: Any) -> None:
     with pytest.raises(InvalidResultError, match=f"are a {type(given).__name__}, not a DataFrame"):
-        checked_results(given)
+        validate_results(given)
 
 
 def test_empty_frames_are_fine() -> None:
     nothing = RESULTS_SCHEMA.to_frame()
-    assert checked_results(nothing).is_empty()
-    assert checked_trades(TRADES_SCHEMA.to_frame(), nothing).is_empty()
+    assert validate_results(nothing).is_empty()
+    assert validate_trades(TRADES_SCHEMA.to_frame(), nothing).is_empty()

@@ -31,7 +31,7 @@ OTHER_SCOPES: list[dict[str, Any]] = [
 
 
 def _ranked(manager: BacktestPersistenceManager, **changes: Any) -> list[tuple[str, float]]:
-    found = manager.ranked_backtests(scope(**changes))
+    found = manager.get_ranked_backtests(scope(**changes))
     return found.select("symbol", "sharpe_ratio").rows()
 
 
@@ -56,9 +56,9 @@ def test_symbols_and_strategies_outside_of_the_scope_are_not_ranked(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(manager, *sharpes("rsi", 1.0, 2.0, 3.0), *sharpes("deleted", 9.0, 9.0))
-    found = manager.ranked_backtests(scope(universe=["S0", "S2", "UNKNOWN"]))
+    found = manager.get_ranked_backtests(scope(universe=["S0", "S2", "UNKNOWN"]))
     assert found.select("strategy", "symbol").rows() == [("rsi", "S0"), ("rsi", "S2")]
-    assert manager.ranked_backtests(scope(universe=[])).is_empty()
+    assert manager.get_ranked_backtests(scope(universe=[])).is_empty()
 
 
 @pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.PIPELINE])
@@ -142,23 +142,23 @@ def test_of_rows_of_many_kinds_the_newest_of_the_scope_is_ranked(
         strategies={f"strategy_{n}": RankedStrategy({"n": 1}, "code-1") for n in range(3)},
         settings={"fees": 0.001},
     )
-    found = manager.ranked_backtests(asked).select("strategy", "symbol", "sharpe_ratio")
+    found = manager.get_ranked_backtests(asked).select("strategy", "symbol", "sharpe_ratio")
     assert {(strategy, symbol): value for strategy, symbol, value in found.rows()} == expected
 
 
 def test_a_leaderboard_is_read_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
     first = save_leaderboard(manager, "run-1", {"rsi": 0.1 + 0.2, "seldom": None})
     second = save_leaderboard(manager, "run-2", {"macd": 1 / 3})
-    assert manager.leaderboard("run-1").equals(first)
-    assert manager.leaderboard("run-2").equals(second)
-    assert manager.leaderboard().equals(second)
+    assert manager.get_leaderboard("run-1").equals(first)
+    assert manager.get_leaderboard("run-2").equals(second)
+    assert manager.get_leaderboard().equals(second)
 
 
 @pytest.mark.parametrize("run_id", [None, "run-1"])
 def test_a_store_without_leaderboards_gives_an_empty_one(
     manager: BacktestPersistenceManager, run_id: str | None
 ) -> None:
-    board = manager.leaderboard(run_id)
+    board = manager.get_leaderboard(run_id)
     assert board.is_empty()
     assert board.schema == LEADERBOARD_SCHEMA
 
@@ -176,7 +176,7 @@ def test_a_run_that_ranks_again_replaces_its_leaderboard(
 ) -> None:
     save_leaderboard(manager, "run-1", {"rsi": 1.0, "macd": 2.0})
     again = scope("rsi")
-    board = rank_strategies(manager.ranked_backtests(again), again)
+    board = rank_strategies(manager.get_ranked_backtests(again), again)
     manager.save_leaderboard("run-1", again, board)
-    assert manager.leaderboard("run-1")["strategy"].to_list() == ["rsi"]
+    assert manager.get_leaderboard("run-1")["strategy"].to_list() == ["rsi"]
     assert manager.get_leaderboard_scope("run-1") == again

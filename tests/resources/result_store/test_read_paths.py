@@ -179,7 +179,7 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
         {"ix_backtest_runs_started_at"},
     ),
     "results to rank": (
-        lambda m, _: m.ranked_backtests(SCOPE),
+        lambda m, _: m.get_ranked_backtests(SCOPE),
         {"ix_run_backtests_newest", "pk_backtests"},
     ),
     "counted trades": (

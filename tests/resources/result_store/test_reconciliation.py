@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.metrics import METRICS
 from resources.result_store.frame_schemas import BACKTESTS, RESULTS_SCHEMA, TRADES
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.reconciliation import intact
+from resources.result_store.reconciliation import select_unchanged
 from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
 
 AAPL, MSFT = result(total_trades=2), result(symbol="MSFT", total_trades=0, sharpe_ratio=None)
@@ -36,7 +36,9 @@ def _symbols(rows: pl.DataFrame) -> list[str]:
 def _kept(manager: BacktestPersistenceManager, produced: pl.DataFrame = PRODUCED) -> list[str]:
     """Return the symbols whose rows come back from the store intact."""
     stored = manager.get_backtests_by_ids(produced["id"].to_list())
-    return _symbols(intact(produced, stored, manager.count_trades(produced["id"].to_list())))
+    return _symbols(
+        select_unchanged(produced, stored, manager.count_trades(produced["id"].to_list()))
+    )
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_who_saved_a_row_last_is_not_compared(name: str) -> None:
     produced = results_frame([result()])
     stored = produced.with_columns(pl.lit("somebody else").alias(name))
     trades = pl.DataFrame({"backtest_id": produced["id"], "trades": produced["total_trades"]})
-    assert intact(produced, stored, trades).height == 1
+    assert select_unchanged(produced, stored, trades).height == 1
 
 
 @pytest.mark.parametrize("name", [name for name in RESULTS_SCHEMA if name not in SAVED_BY])
@@ -125,7 +127,7 @@ def test_one_changed_cell_is_noticed_whatever_its_column(name: str) -> None:
     row = PRODUCED.row(0, named=True)
     row[name] = _OTHER_JSON.get(name) or _OTHER[RESULTS_SCHEMA[name]](row[name])
     stored = pl.concat([pl.DataFrame([row], schema=RESULTS_SCHEMA), PRODUCED[1:]])
-    assert _symbols(intact(PRODUCED, stored, COUNTED)) == ["MSFT"]
+    assert _symbols(select_unchanged(PRODUCED, stored, COUNTED)) == ["MSFT"]
 
 
 @pytest.mark.parametrize(("produced", "stored"), [(0.0, -0.0), (-0.0, 0.0), (None, 0.0)])
@@ -133,7 +135,7 @@ def test_no_zero_stands_for_another_or_for_null(produced: float | None, stored: 
     frames = [
         PRODUCED.with_columns(win_rate=pl.lit(value, pl.Float64)) for value in (produced, stored)
     ]
-    assert intact(frames[0], frames[1], COUNTED).is_empty()
+    assert select_unchanged(frames[0], frames[1], COUNTED).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -146,28 +148,30 @@ def test_no_zero_stands_for_another_or_for_null(produced: float | None, stored: 
 )
 def test_json_of_the_same_meaning_is_intact(text: str) -> None:
     stored = PRODUCED.with_columns(parameters=pl.lit(text))
-    assert _symbols(intact(PRODUCED, stored, COUNTED)) == ["AAPL", "MSFT"]
+    assert _symbols(select_unchanged(PRODUCED, stored, COUNTED)) == ["AAPL", "MSFT"]
 
 
 @pytest.mark.parametrize("trades", [0, 1, 3])
 def test_a_trade_too_few_or_too_many_is_noticed(trades: int) -> None:
-    assert _symbols(intact(PRODUCED, PRODUCED, COUNTED.with_columns(trades=trades))) == ["MSFT"]
+    assert _symbols(select_unchanged(PRODUCED, PRODUCED, COUNTED.with_columns(trades=trades))) == [
+        "MSFT"
+    ]
 
 
 def test_trades_of_a_backtest_that_had_none_are_noticed() -> None:
     strange = pl.DataFrame({"backtest_id": [identifier(MSFT)], "trades": [1]})
-    kept = intact(PRODUCED, PRODUCED, pl.concat([COUNTED, strange]))
+    kept = select_unchanged(PRODUCED, PRODUCED, pl.concat([COUNTED, strange]))
     assert _symbols(kept) == ["AAPL"]
 
 
 def test_a_missing_row_is_noticed_and_a_strange_one_changes_nothing() -> None:
     strange = results_frame([result(symbol="IBM")])
-    kept = intact(PRODUCED, pl.concat([PRODUCED[1:], strange]), COUNTED)
+    kept = select_unchanged(PRODUCED, pl.concat([PRODUCED[1:], strange]), COUNTED)
     assert _symbols(kept) == ["MSFT"]
 
 
 def test_of_nothing_nothing_is_intact() -> None:
     nothing = RESULTS_SCHEMA.to_frame()
-    assert intact(nothing, nothing, COUNTED).is_empty()
-    assert intact(PRODUCED, nothing, COUNTED[:0]).is_empty()
-    assert intact(nothing, PRODUCED, COUNTED).is_empty()
+    assert select_unchanged(nothing, nothing, COUNTED).is_empty()
+    assert select_unchanged(PRODUCED, nothing, COUNTED[:0]).is_empty()
+    assert select_unchanged(nothing, PRODUCED, COUNTED).is_empty()

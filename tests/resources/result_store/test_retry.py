@@ -19,7 +19,7 @@ from resources.result_store.embedded import data_folder, start_embedded
 from resources.result_store.errors import DatabaseUnreachableError
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
-from resources.result_store.retry import patient, retried
+from resources.result_store.retry import retry_transient, with_retry_timeout
 from resources.result_store.schema import upgrade
 from tests.postgres import stop_server
 from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
@@ -74,7 +74,7 @@ def test_a_server_that_is_killed_in_a_save_and_started_again_has_every_row_once(
 ) -> None:
     engine = create_engine_for(start_embedded(server_home))
     upgrade(engine)
-    manager = BacktestPersistenceManager(engine, patience=60.0)
+    manager = BacktestPersistenceManager(engine, retry_timeout=60.0)
     back = threading.Thread(target=lambda: start_embedded(server_home))
 
     def strike() -> None:
@@ -88,7 +88,7 @@ def test_a_server_that_is_killed_in_a_save_and_started_again_has_every_row_once(
         assert manager.save_backtests(RESULTS, TRADES) == len(ROWS)
     back.join()
     assert struck
-    assert "Try 1 failed, the next follows in" in caplog.text
+    assert "Try 1 failed; next try in" in caplog.text
     _assert_all_there_once(manager)
     engine.dispose()
 
@@ -99,8 +99,8 @@ def test_a_server_that_is_killed_while_trades_stream_in_has_every_row_once(
     engine = create_engine_for(start_embedded(server_home))
     upgrade(engine)
     back = functools.partial(start_embedded, server_home)
-    manager = BacktestPersistenceManager(engine, patience=60.0, revive=back)
-    monkeypatch.setattr(bulk, "_ROWS_A_PART", 100)
+    manager = BacktestPersistenceManager(engine, retry_timeout=60.0, restart_server=back)
+    monkeypatch.setattr(bulk, "_ROWS_PER_WRITE", 100)
     parts, write = [], psycopg.Copy.write
 
     def strike_at_the_fifth(copy: psycopg.Copy, part: str | bytes) -> None:
@@ -131,10 +131,10 @@ def test_an_embedded_server_that_is_killed_is_brought_back_by_the_next_try(
 def test_patience_ends_with_the_reason(server_home: Path) -> None:
     engine = create_engine_for(start_embedded(server_home))
     upgrade(engine)
-    impatient = BacktestPersistenceManager(engine, patience=0.5)
+    quick = BacktestPersistenceManager(engine, retry_timeout=0.5)
     _kill_server(server_home)
     with pytest.raises(DatabaseUnreachableError, match="can't be reached"):
-        impatient.save_backtests(RESULTS, TRADES)
+        quick.save_backtests(RESULTS, TRADES)
     engine.dispose()
     start_embedded(server_home)
 
@@ -143,13 +143,13 @@ def _tries(engine: sa.Engine, error: Exception) -> int:
     """Return how often an operation is tried that always fails with `error`."""
     tries = []
 
-    @retried
+    @retry_transient
     def fail(_: sa.Engine) -> None:
         tries.append(1)
         raise error
 
     with pytest.raises(type(error)):
-        fail(patient(engine, 0.5))
+        fail(with_retry_timeout(engine, 0.5))
     return len(tries)
 
 
@@ -188,7 +188,7 @@ def test_what_stays_is_told_at_once(engine: sa.Engine, error: Exception) -> None
 
 def test_a_wrong_database_is_not_waited_for(engine: sa.Engine) -> None:
     wrong = create_engine_for(engine.url.set(database="no_such_database"))
-    manager = BacktestPersistenceManager(wrong, patience=60.0)
+    manager = BacktestPersistenceManager(wrong, retry_timeout=60.0)
     with pytest.raises(DatabaseUnreachableError, match="no_such_database") as refused:
         manager.get_run("run-1")
     assert not refused.value.transient

@@ -74,4 +74,4 @@ def test_the_leaderboard_view_is_the_newest_leaderboard(
     with manager.engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT * FROM leaderboard")).mappings().all()
     assert pl.DataFrame([dict(row) for row in rows], schema=LEADERBOARD_SCHEMA).equals(board)
-    assert manager.leaderboard().equals(board)
+    assert manager.get_leaderboard().equals(board)

@@ -25,8 +25,8 @@ from engine.settings import BacktestSettings, Direction, Window
 from resources.result_store.frame_schemas import (
     RESULTS_SCHEMA,
     TRADES_SCHEMA,
-    checked_results,
-    checked_trades,
+    validate_results,
+    validate_trades,
 )
 from resources.run_artifacts.backtest_tables import (
     EQUITY_SCHEMA,
@@ -72,8 +72,8 @@ def _trades(tables: BacktestTables, symbol: str) -> pl.DataFrame:
 @pytest.mark.parametrize("name", registered_strategies())
 def test_the_tables_of_every_strategy_are_what_the_store_takes_as_they_are(name: str):
     tables = tables_of(_results(strategy=get_strategy(name)()), PROVENANCE)
-    assert checked_results(tables.results).equals(tables.results)
-    assert checked_trades(tables.trades, tables.results).equals(tables.trades)
+    assert validate_results(tables.results).equals(tables.results)
+    assert validate_trades(tables.trades, tables.results).equals(tables.trades)
     assert tables.results.schema == RESULTS_SCHEMA
     assert tables.trades.schema == TRADES_SCHEMA
     assert tables.equity.schema == EQUITY_SCHEMA
