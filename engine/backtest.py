@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
-from engine.batches import Batch, BatchSpec, assemble, split_batches
-from engine.blocks import BlockOutcome, run_block
+from engine.batches import BatchSpec, assemble, split_batches
+from engine.blocks import run_block
 from engine.data_provider import DataProvider, fetch_history
 from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
 
 _WARM_UP_DAYS = 365
-
-# Bars times backtests to compute before other processes start: a second of work, as long as they
-# take to start.
-_WORTH_A_START = 10_000_000
 
 
 class VectorBTEngine:
@@ -167,7 +163,7 @@ class VectorBTEngine:
         spec = BatchSpec(require_strategies(strategies), window, self.settings, universe)
         batches = split_batches(require_histories(histories), spec, self.memory_budget)
         keep_memory()
-        return (assemble(batch, outcomes) for batch, outcomes in self._run(batches))
+        return (assemble(batch, outcomes) for batch, outcomes in self._workers.run(batches))
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
@@ -196,7 +192,7 @@ class VectorBTEngine:
         require_window(window)
         spec = BatchSpec(require_strategies(strategy), window, self.settings)
         (batch,) = split_batches(require_histories([history]), spec, self.memory_budget)
-        outcome = assemble(batch, _run_here(batch))
+        outcome = assemble(batch, [run_block(block) for block in batch.blocks])
         for failure in outcome.failures:
             if failure.strategy is None:
                 raise UnusableBarsError(failure.message)
@@ -205,26 +201,3 @@ class VectorBTEngine:
                 f"{failure.error_class}: {failure.message}"
             )
         return outcome.results[0]
-
-    def _run(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, list[BlockOutcome]]]:
-        """Yield each batch with what its blocks gave.
-
-        Starting processes costs as much as a few seconds of one core's work saves: until they
-        run, a large batch first has to prove that it is one.
-        """
-        done = 0
-        if self._workers.count > 1:
-            while not self._workers.started and done < _WORTH_A_START:
-                batch = next(batches, None)
-                if batch is None:
-                    return
-                yield batch, _run_here(batch)
-                done += sum(block.size for block in batch.blocks)
-            yield from self._workers.run(batches)
-            return
-        for batch in batches:
-            yield batch, _run_here(batch)
-
-
-def _run_here(batch: Batch) -> list[BlockOutcome]:
-    return [run_block(block) for block in batch.blocks]

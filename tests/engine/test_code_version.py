@@ -75,7 +75,7 @@ COMPUTE = [
 ]
 COMPUTE_NOTHING = [
     *_modules("engine", "backtest", "code_version", "data_provider", "errors", "import_closure"),
-    *_modules("engine", "malloc", "validation", "vectorbt_export", "workers"),
+    *_modules("engine", "malloc", "shared_file", "validation", "vectorbt_export", "workers"),
     *_modules("strategies", "errors", "registry"),
     *("engine/added.py", "engine/metrics/added.py", "research/added.py"),
 ]

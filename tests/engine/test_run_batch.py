@@ -107,12 +107,12 @@ def _signals(kind: type, length: int) -> Signals:
         (
             _signals(np.float64, 201),
             "InvalidSignalsError",
-            "run_batch returned exits of float64 (201,) for AA; needed: Signals with bool (201,),",
+            "run_batch returned exits of float64 (201,) for AA; needed: Signals with bool (201,)",
         ),
         (
             _signals(np.bool_, 200),
             "InvalidSignalsError",
-            "run_batch returned exits of bool (200,) for AA; needed: Signals with bool (201,), one",
+            "run_batch returned exits of bool (200,) for AA; needed: Signals with bool (201,)",
         ),
         (None, "InvalidSignalsError", "run_batch returned entries of "),
         ([True] * 201, "InvalidSignalsError", "run_batch returned entries of "),

@@ -1,22 +1,19 @@
-"""Processes that share the work: the same bits as one, errors that surface, nothing left behind."""
+"""Processes that share the work: the same bits as one, errors that surface, none left behind."""
 
 import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Future
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from engine import backtest
+from engine import workers
 from engine.backtest import VectorBTEngine
-from engine.batches import BatchSpec, split_batches
-from engine.blocks import Block, BlockOutcome
+from engine.blocks import Block
 from engine.errors import WorkersLostError
 from engine.settings import BacktestSettings, Window
-from engine.workers import _Pool, _Sent
 from strategies.base import Bars, Signals
 from strategies.registry import registered_strategies
 from strategies.sma_cross import SmaCross
@@ -31,8 +28,8 @@ STRATEGIES = [strategy() for strategy in registered_strategies().values()]
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[VectorBTEngine]:
-    """Lend an engine of two processes that starts them for the smallest batch."""
-    monkeypatch.setattr(backtest, "_WORTH_A_START", 0)
+    """Lend an engine of two processes that starts the other for the smallest batch."""
+    monkeypatch.setattr(workers, "_WORTH_A_START", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with VectorBTEngine(BacktestSettings(stop_loss=0.05), memory_budget=1, workers=2) as engine:
         yield engine
@@ -47,7 +44,7 @@ def test_two_processes_give_the_bits_of_one(engine: VectorBTEngine, tmp_path: Pa
         ]
         assert shared.failures == alone.failures
         assert multiprocessing.active_children()
-    # Whoever stops in between leaves neither a process nor a file.
+    # Outcomes that nobody takes leave no process and no file behind.
     outcomes = engine.run_batches(HISTORIES * 10, STRATEGIES, WINDOW)
     next(outcomes)
     del outcomes
@@ -60,8 +57,8 @@ def test_two_processes_give_the_bits_of_one(engine: VectorBTEngine, tmp_path: Pa
     engine.close()
 
 
-def test_more_trades_than_their_bars_have_room_for_come_back_too(engine: VectorBTEngine):
-    # A trade takes 72 bytes, a bar 48: a position a bar is more than the bars were.
+def test_more_trades_than_their_file_has_room_for_come_back(engine: VectorBTEngine):
+    # A trade takes 72 bytes, a bar 48: a position per bar is more than the bars were.
     engine.settings = BacktestSettings(direction="both")
     turning = Planned(range(0, 400, 2), range(1, 400, 2))
     shared = engine.run_batch(HISTORIES * 3, turning, WINDOW).results
@@ -88,7 +85,15 @@ class Quitting(Planned):
         return super().signals(bars)
 
 
-def test_what_goes_wrong_in_a_process_is_raised_here_and_the_next_batch_works(
+class Writing(Planned):
+    """Writes to its bars, in whatever process it runs."""
+
+    def signals(self, bars: Bars) -> Signals:
+        bars.high[:] = 0.0
+        return super().signals(bars)
+
+
+def test_a_killed_process_is_an_error_and_the_next_batch_works(
     engine: VectorBTEngine, tmp_path: Path
 ):
     with pytest.raises(WorkersLostError, match="A worker process died: it was killed"):
@@ -98,19 +103,27 @@ def test_what_goes_wrong_in_a_process_is_raised_here_and_the_next_batch_works(
     assert len(engine.run_batch(HISTORIES, SmaCross(), WINDOW).results) == 4
 
 
-def test_what_cannot_be_sent_is_run_here(engine: VectorBTEngine):
+def test_a_strategy_that_cannot_be_sent_runs_in_this_process(engine: VectorBTEngine):
     strategy = Unsendable([1], [3])
     shared = engine.run_batch(HISTORIES * 10, strategy, WINDOW).results
     alone = VectorBTEngine(engine.settings).run_batch(HISTORIES * 10, strategy, WINDOW).results
     assert [bits_of(result) for result in shared] == [bits_of(result) for result in alone]
 
 
-def test_one_symbol_that_fails_in_a_process_fails_alone(engine: VectorBTEngine):
+def test_a_symbol_that_fails_in_another_process_fails_alone(engine: VectorBTEngine):
     bad = random_history("BAD", 200, 9)
     bad.bars.close[100] = -1.0
     outcome = engine.run_batch([*HISTORIES, bad] * 2, SmaCross(), WINDOW)
     assert {failure.symbol for failure in outcome.failures} == {"S3", "BAD"}
     assert len(outcome.results) == 8
+
+
+def test_bars_are_read_only_in_every_process(engine: VectorBTEngine):
+    outcome = engine.run_batch(HISTORIES * 5, Writing([1], [3]), WINDOW)
+    assert outcome.results == []
+    messages = {one.message for one in outcome.failures if one.strategy}
+    assert len(messages) == 1
+    assert "read-only" in messages.pop()
 
 
 def test_a_small_batch_starts_no_process():
@@ -119,35 +132,24 @@ def test_a_small_batch_starts_no_process():
         assert not multiprocessing.active_children()
 
 
-def test_the_work_goes_on_in_processes_once_it_has_proved_large(
+def test_other_processes_start_once_the_work_has_proved_large(
     monkeypatch: pytest.MonkeyPatch, engine: VectorBTEngine
 ):
     sizes: list[int] = []
-    run_block = backtest.run_block
+    run_block, start = workers.run_block, engine._workers._start
 
-    def counted(block: Block):
+    def counting(block: Block):
         sizes.append(block.size)
         return run_block(block)
 
-    monkeypatch.setattr(backtest, "run_block", counted)
-    monkeypatch.setattr(backtest, "_WORTH_A_START", 400)
-    outcome = engine.run_batch(HISTORIES * 4, SmaCross(), WINDOW)
-    assert sum(sizes[:-1]) < 400 <= sum(sizes)
+    def noting():
+        started.append(sum(sizes[:-1]) < 400 <= sum(sizes))
+        return start()
+
+    started: list[bool] = []
+    monkeypatch.setattr(workers, "run_block", counting)
+    monkeypatch.setattr(engine._workers, "_start", noting)
+    monkeypatch.setattr(workers, "_WORTH_A_START", 400)
+    assert len(engine.run_batch(HISTORIES * 4, SmaCross(), WINDOW).results) == 16
+    assert started == [True]
     assert multiprocessing.active_children()
-    assert len(outcome.results) == 16
-
-
-def test_a_block_that_no_process_has_begun_is_taken_back_and_run_here():
-    spec = BatchSpec(STRATEGIES, WINDOW, BacktestSettings())
-    block = next(split_batches(HISTORIES, spec, 1)).blocks[0]
-    pool = _Pool(1)
-    waiting, begun = (_Sent(Future(), pool._slab(1), block) for _ in range(2))
-    assert begun.slab.begin()
-    assert pool.take_back_or_leave(begun) is begun
-    assert isinstance(pool.take_back_or_leave(waiting), BlockOutcome)
-    assert not waiting.slab.begin()
-    # Its file is free when the process has passed over it, and not before.
-    assert pool._free == []
-    waiting.future.set_exception(Exception())
-    assert pool._free == [waiting.slab]
-    pool.close()

@@ -64,7 +64,7 @@ def test_workers_and_batches_change_no_byte_of_what_is_made(
     some, backtests = (SYMBOLS[0], SYMBOLS[6]), ["backtests/rsi", "backtests/breakout"]
     plain = project.run(some, selection=["prices", *backtests])
     assert plain.success, project.why(plain)
-    monkeypatch.setattr("engine.backtest._WORTH_A_START", 0)
+    monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
     config = _config(workers=2, batch_size=3)
     on_two = project.run(some, selection=backtests, run_config=config)
     assert on_two.success, project.why(on_two)
@@ -85,7 +85,7 @@ def test_the_workers_end_with_the_step(project: Project, monkeypatch: pytest.Mon
         close(self)
 
     monkeypatch.setattr(Workers, "close", watched)
-    monkeypatch.setattr("engine.backtest._WORTH_A_START", 0)
+    monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
     config = _config(workers=2)
     result = project.run("S00", selection=["prices", "backtests/rsi"], run_config=config)
     assert result.success, project.why(result)
