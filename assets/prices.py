@@ -21,7 +21,8 @@ from resources.market_data.resource import MarketData
 from resources.market_data.source import THROTTLED, PriceSource
 from resources.price_store.incremental import Fetched, Fetcher
 from resources.price_store.price_quality import suspicions
-from resources.price_store.store import PriceStore, StoredBars
+from resources.price_store.store import PriceStore
+from resources.price_store.write_plan import WriteResult
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
 from resources.universe import Universe
@@ -93,7 +94,7 @@ class _PricesStage:
     price_store: PriceStore
     thresholds: Thresholds
     meter: StageMeter = field(default_factory=StageMeter)
-    stored: dict[str, StoredBars] = field(default_factory=dict)
+    stored: dict[str, WriteResult] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -124,8 +125,8 @@ class _PricesStage:
             quality=PriceQuality(symbols=len(self.stored), offenders=self.offenders),
         )
 
-    def _store(self, symbol: str, listed: "Span", fetched: Fetched) -> StoredBars:
-        stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.asked)
+    def _store(self, symbol: str, listed: "Span", fetched: Fetched) -> WriteResult:
+        stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.requested)
         for change in _describe_changes(symbol, stored):
             self.context.log.warning(change)
         # Read back: what is inspected is what backtests will read.
@@ -135,7 +136,7 @@ class _PricesStage:
         return stored
 
 
-def _describe_changes(symbol: str, stored: StoredBars) -> list[str]:
+def _describe_changes(symbol: str, stored: WriteResult) -> list[str]:
     """Return what happened to bars that were stored before, for the run's log."""
     changes = []
     if stored.quarantined:
@@ -149,7 +150,7 @@ def _describe_changes(symbol: str, stored: StoredBars) -> list[str]:
     return changes
 
 
-def _build_metadata(stored: StoredBars) -> dict[str, Any]:
+def _build_metadata(stored: WriteResult) -> dict[str, Any]:
     revision = stored.revision
     kept = {"quarantined": dg.MetadataValue.path(stored.quarantined)} if stored.quarantined else {}
     if revision:

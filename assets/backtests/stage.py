@@ -134,7 +134,7 @@ class BacktestStage:
             self._window,
             settings.history_start(),
             enabled=settings.universe_benchmark,
-            use_kept=not settings.ignore_cache,
+            use_cached=not settings.ignore_cache,
         )
         log = self.context.log
         (log.warning if benchmark.missing else log.info)(benchmark.sentence)

@@ -11,8 +11,9 @@ from research.audit.stage_profile import RequestProfile
 from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
+from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
 from resources.price_store.incremental import Fetcher
-from resources.price_store.store import NoStoredBarsError, PriceStore
+from resources.price_store.store import PriceStore
 from resources.universe import Universe
 from strategies.base import Strategy
 from strategies.errors import GauntletError, did_you_mean
@@ -135,7 +136,7 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
             listed = inputs.universe.listed(symbol, start, end)
             if not _is_stored(inputs.price_store, source.name, symbol, listed):
                 fetched = fetcher.fetch(symbol, listed)
-                inputs.price_store.write(source.name, symbol, fetched.bars, fetched.asked)
+                inputs.price_store.write(source.name, symbol, fetched.bars, fetched.requested)
             ready.append(symbol)
         except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
             stage.failures.append(Failure.of(symbol, error))
@@ -144,8 +145,6 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
 
 
 def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span") -> bool:
-    from resources.price_store.parquet import CorruptBarsError
-
     try:
         store.load(source, symbol, *days)
     except (NoStoredBarsError, CorruptBarsError):

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from assets.partitions.upstream import fetch_newest_by_partition
 from pipelines.automation.nightly import TIMEZONE
+from resources.price_store.errors import CorruptBarsError
 from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
@@ -166,8 +167,6 @@ def find_superseded_prices(
     context: dg.OpExecutionContext, price_store: PriceStore, before: datetime
 ) -> Iterator[Revision]:
     """Yield the bars of all sources that were superseded before a time."""
-    from resources.price_store.parquet import CorruptBarsError
-
     for source in price_store.sources():
         for symbol in sorted(price_store.symbols(source)):
             try:

@@ -1,10 +1,10 @@
-"""The file system that a folder or URL stands for; fsspec is imported when one is opened.
+"""File systems of folders and URLs, by fsspec, which is imported when one is opened.
 
-Resources are imported by whatever loads the definitions, and fsspec would cost it more than all
-of them together.
+Resources are imported with the definitions, and fsspec would cost that more than all of them
+together.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -22,3 +22,23 @@ def is_local(fs: "AbstractFileSystem") -> bool:
     from fsspec.implementations.local import LocalFileSystem
 
     return isinstance(fs, LocalFileSystem)
+
+
+def to_url(fs: "AbstractFileSystem", path: str) -> str:
+    """Return a path as people write it: as it is if local, and otherwise as a URL."""
+    return path if is_local(fs) else fs.unstrip_protocol(path)
+
+
+def read_file(fs: "AbstractFileSystem", path: str) -> bytes | None:
+    """Return the content of a file; None if there is no file."""
+    try:
+        return cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
+    except FileNotFoundError:
+        return None
+
+
+def read_files(fs: "AbstractFileSystem", paths: list[str]) -> list[bytes | Exception]:
+    """Return the content of each file, or why it can't be read; from buckets, all at once."""
+    # Not `cat`, which takes brackets in a path for a pattern. None to None is the whole file.
+    whole: Any = None
+    return fs.cat_ranges(paths, whole, whole, on_error="return")

@@ -1,4 +1,4 @@
-"""The equal-weight universe of stored bars, kept so that it is computed once for the same files.
+"""The equal-weight universe of stored bars, cached in a file: computed once for the same bars.
 
 To know that the files are the same, hashing their bytes is enough, a sixth of the work of decoding
 them: with 10,000 symbols a request of one symbol waits for a second and not for six.
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
-_KEPT = 50
-"""Universes of a source that are kept, the newest: one per night, of some 20 KB each."""
+_MAX_FILES = 50
+"""The newest universes of a source are cached: one per night, of some 20 KB each."""
 
 
 def load_equal_weight(
@@ -38,12 +38,12 @@ def load_equal_weight(
     source: str,
     specs: Sequence[HistorySpec],
     window: Window,
-    use_kept: bool = True,
+    use_cached: bool = True,
 ) -> EqualWeight:
     """Return the equal-weight universe of stored bars, in that order.
 
-    Symbols that can't be read are left out: why, their own backtests say. Without `use_kept` it is
-    computed, whether or not it was before.
+    Symbols that can't be read are left out; their own backtests report why. Without `use_cached`
+    it is computed again.
 
     Raises
     ------
@@ -54,9 +54,9 @@ def load_equal_weight(
     digests = store.digests(source, symbols)
     fs, folder = store.folder_of(source)
     path = f"{folder}/.equal_weight/{_key(specs, window, digests)}.npz"
-    kept = _read(fs, path) if use_kept else None
-    if kept is not None:
-        return kept
+    cached = _read(fs, path) if use_cached else None
+    if cached is not None:
+        return cached
     unread: list[Exception] = []
     universe = EqualWeight.of(_histories(store, source, specs, unread), window)
     # A file may have changed meanwhile, and a disk that can't be read says nothing of the file.
@@ -67,7 +67,7 @@ def load_equal_weight(
 
 
 def _key(specs: Sequence[HistorySpec], window: Window, digests: dict[str, str]) -> str:
-    """Return a fingerprint of all that the universe depends on, the code that makes it included."""
+    """Return a fingerprint of all that the universe depends on, its code included."""
     code = [engine_version(), inspect.getsource(history_loader), version("polars")]
     files = [[symbol, str(start), str(end), digests.get(symbol)] for symbol, start, end in specs]
     text = json.dumps([code, str(window.start), str(window.end), files])
@@ -85,22 +85,22 @@ def _histories(
 
 
 def _read(fs: "AbstractFileSystem", path: str) -> EqualWeight | None:
-    """Return what is kept; None if nothing is, or if it can't be read (its checksum is off)."""
+    """Return the cached universe; None without a readable one (npz has a checksum)."""
     with suppress(Exception):
         content = io.BytesIO(cast("bytes", fs.cat_file(path)))
-        with np.load(content, allow_pickle=False) as kept:
-            return EqualWeight(kept["dates"], kept["level"], int(kept["symbols"]))
+        with np.load(content, allow_pickle=False) as cached:
+            return EqualWeight(cached["dates"], cached["level"], int(cached["symbols"]))
     return None
 
 
 def _write(fs: "AbstractFileSystem", path: str, universe: EqualWeight) -> None:
-    """Keep a universe, and forget the oldest; that it can't be kept fails nobody."""
+    """Cache a universe, and remove the oldest; a write that fails is ignored."""
     content = io.BytesIO()
     np.savez(content, dates=universe.dates, level=universe.level, symbols=universe.symbols)
     with suppress(OSError):
         write_whole(fs, path, content.getvalue())
         folder = path.rpartition("/")[0]
         fs.invalidate_cache(folder)
-        kept = [str(one) for one in fs.ls(folder, detail=False) if str(one).endswith(".npz")]
-        for old in sorted(kept, key=fs.modified)[:-_KEPT]:
+        cached = [str(one) for one in fs.ls(folder, detail=False) if str(one).endswith(".npz")]
+        for old in sorted(cached, key=fs.modified)[:-_MAX_FILES]:
             fs.rm_file(old)

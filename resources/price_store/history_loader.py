@@ -1,4 +1,4 @@
-"""From the price store into the engine: adjusted histories of symbols, and their versions."""
+"""Loads stored bars as histories for the engine: adjusted, with their data version."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +13,12 @@ import polars as pl
 from engine.history import History
 from engine.malloc import keep_memory
 from resources.market_data.bars import data_version
-from resources.price_store.parquet import StoredFile
 from resources.price_store.spans import HistorySpec
-from resources.price_store.store import PriceStore, window_of
+from resources.price_store.store import PriceStore
+from resources.price_store.stored_file import StoredFile
 from strategies.base import Bars, Floats
 
-# Files that are read and decoded together: at ten years a symbol, 18 MB.
+# Files that are read and decoded together: at ten years per symbol, 18 MB.
 _BATCH = 128
 
 
@@ -40,8 +40,8 @@ def load_histories(
     stored, so that a result does not depend on what earlier runs have fetched; the version is that
     of the bars that remain.
 
-    In the order of `specs`, which are taken as they are needed: the files of some symbols are read
-    and decoded together, while those before them are used, and no more of them.
+    In the order of `specs`, which are consumed as needed: a batch of files is read and decoded
+    while the one before it is used.
     """
     keep_memory()
     read = partial(_read, store, source)
@@ -68,7 +68,7 @@ def _loaded(stored: StoredFile | Exception, start: date, end: date) -> LoadedHis
     if isinstance(stored, Exception):
         return stored
     try:
-        window = window_of(stored.verified(), start, end)
+        window = stored.verified().select(start, end)
     except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
         return error
     # The version of all that is stored has just been computed.

@@ -1,4 +1,4 @@
-"""What becomes of stored bars when bars are fetched again."""
+"""Merges fetched bars with those that are stored."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +10,7 @@ from resources.price_store.spans import Span
 
 Outcome = Literal["created", "unchanged", "extended", "revised", "replaced", "recovered"]
 """What a write did: there were no bars; none is new; some are new; some differ from those stored;
-none is shared, so that all were exchanged; what was stored could not be read."""
+no day is shared, so that all were replaced; the stored file could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,26 @@ class Difference:
 
 
 def merge(
-    stored: pl.DataFrame, fetched: pl.DataFrame, asked: Span | None = None
+    stored: pl.DataFrame, fetched: pl.DataFrame, requested: Span | None = None
 ) -> tuple[pl.DataFrame, Outcome, Difference | None]:
-    """Return the bars to keep, what happened, and what differed; all are valid bars of a symbol.
+    """Return the bars to store, what happened, and what differed; all are valid bars of a symbol.
 
-    `fetched` is the whole answer for the days `asked` (by default, those of its own bars), so a
-    stored bar inside them that it lacks was withdrawn. Where the two overlap and agree exactly on
-    every bar of the overlap, their union is kept, so a narrower window loses nothing. Where they
-    disagree (history or adjustment was revised) or share no bar (nothing proves that no bar is
-    missing between them), `fetched` takes the place of `stored`.
+    `fetched` is the whole answer for the `requested` days (by default, those of its own bars), so a
+    stored bar inside them that it lacks was withdrawn. If the two agree exactly on every bar of
+    their overlap, the union is stored, so a narrower window loses nothing. If they disagree
+    (history or adjustment was revised) or share no bar (nothing proves that no bar is missing
+    between them), `fetched` supersedes `stored`.
     """
-    first, last = asked or span_of(fetched)
+    first, last = requested or span_of(fetched)
     before = stored.filter(pl.col("date") < first)
     after = stored.filter(pl.col("date") > last)
     shared = stored.slice(before.height, stored.height - before.height - after.height)
-    rival = fetched.filter(pl.col("date").is_between(stored["date"][0], stored["date"][-1]))
-    if shared.is_empty() or rival.is_empty():
+    news = fetched.filter(pl.col("date").is_between(stored["date"][0], stored["date"][-1]))
+    if shared.is_empty() or news.is_empty():
         lost = stored if shared.is_empty() else shared
         return fetched, "replaced", Difference(lost["date"][0], lost.height)
-    if not shared.equals(rival):
-        return fetched, "revised", _difference(shared, rival)
+    if not shared.equals(news):
+        return fetched, "revised", _difference(shared, news)
     union = pl.concat([before, fetched, after])
     return union, "unchanged" if union.height == stored.height else "extended", None
 

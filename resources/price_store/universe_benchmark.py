@@ -36,7 +36,7 @@ class UniverseBenchmark:
     sentence
         Of how many symbols it is made, or why there is none.
     missing
-        Whether one was wanted and there is none.
+        Whether it was wanted and there is none.
     """
 
     equal_weight: EqualWeight | None
@@ -62,14 +62,14 @@ def load_universe_benchmark(
     history_start: date,
     *,
     enabled: bool = True,
-    use_kept: bool = True,
+    use_cached: bool = True,
 ) -> UniverseBenchmark:
     """Return the benchmark of a run: every symbol that was listed in its window, equally weighted.
 
     Histories are those that the backtests get, from `history_start` on, read one after the other
     in the universe's own order, so that memory does not grow with it. A symbol that cannot be read
-    or tested is left out, up to `LEAST_SHARE`. They are read only if one of their files
-    has changed, and without `use_kept` always.
+    or tested is left out, up to `LEAST_SHARE`. They are read only if one of their files has
+    changed, and always without `use_cached`.
     """
     if not enabled:
         return UniverseBenchmark(None, "equal-weight universe: turned off in run_settings")
@@ -84,7 +84,7 @@ def load_universe_benchmark(
         for symbol in stored
     ]
     try:
-        equal_weight = load_equal_weight(store, source, specs, window, use_kept=use_kept)
+        equal_weight = load_equal_weight(store, source, specs, window, use_cached=use_cached)
     except UnusableBarsError as error:
         return _missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"

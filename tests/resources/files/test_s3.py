@@ -13,10 +13,12 @@ from moto.server import ThreadedMotoServer
 
 from resources.market_data.bars import data_version
 from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
 from resources.price_store.history_loader import LoadedHistory, load_histories
-from resources.price_store.parquet import CorruptBarsError, encode, label_of
+from resources.price_store.parquet import encode
 from resources.price_store.spans import HistorySpec
-from resources.price_store.store import NoStoredBarsError, PriceStore
+from resources.price_store.store import PriceStore
+from resources.price_store.stored_file import make_label
 from resources.run_artifacts.backtest_files import BacktestFiles
 from tests.project import SYMBOLS, Project
 from tests.resources.batches import Provenance, tables_of
@@ -58,7 +60,7 @@ def _another_process() -> s3fs.S3FileSystem:
 
 
 def _file(symbol: str) -> bytes:
-    return encode(BARS, label_of("files", symbol, BARS, DAYS))
+    return encode(BARS, make_label("files", symbol, BARS, DAYS))
 
 
 def test_bars_are_written_read_extended_and_listed(bucket: str):

@@ -62,9 +62,9 @@ def _scale(store: PriceStore, symbol: str, factor: float) -> None:
 def test_it_is_computed_once_and_has_the_same_bits(store: PriceStore, loads: list[str]):
     computed = _load(store)
     assert loads == SYMBOLS
-    kept = _load(store)
+    cached = _load(store)
     assert loads == SYMBOLS
-    for one in (computed, kept):
+    for one in (computed, cached):
         assert one.level.tobytes() == _universe(store).level.tobytes()
         assert one.dates.tobytes() == _universe(store).dates.tobytes()
         assert one.dates.dtype == _universe(store).dates.dtype
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_computed_again(store: PriceStore, loads: list[str], s
 
 
 def test_the_oldest_are_removed(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(equal_weight_file, "_KEPT", 2)
+    monkeypatch.setattr(equal_weight_file, "_MAX_FILES", 2)
     for day in range(1, 5):
         _load(store, window=Window(date(2021, 3, day), DAYS[1]))
     assert len(list(Path(store.root).rglob("*.npz"))) == 2

@@ -19,10 +19,11 @@ from engine.settings import Window
 from resources.market_data.bars import SCHEMA
 from resources.market_data.sources.sample import SampleSource
 from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.errors import CorruptBarsError, NoStoredBarsError, PriceStoreError
 from resources.price_store.history_loader import _BATCH, LoadedHistory, load_histories, to_history
-from resources.price_store.parquet import CorruptBarsError, StoredFile
 from resources.price_store.spans import HistorySpec
-from resources.price_store.store import NoStoredBarsError, PriceStore, PriceStoreError
+from resources.price_store.store import PriceStore
+from resources.price_store.stored_file import StoredFile
 from strategies.registry import registered_strategies
 from tests.histories import load_history
 

@@ -9,7 +9,8 @@ import pytest
 from resources.market_data import NoBarsError
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.incremental import OVERLAP_BARS, Fetcher
-from resources.price_store.store import PriceStore, StoredBars
+from resources.price_store.store import PriceStore
+from resources.price_store.write_plan import WriteResult
 from tests.resources.market_data.sources.yahoo import BARS, yahoo_on
 from tests.yahoo_server import Listed, YahooServer
 
@@ -30,11 +31,11 @@ class Stage:
         self.store = store
         self.fetcher = Fetcher(yahoo_on(yahoo), store)
 
-    def run(self, start: date, end: date) -> StoredBars:
+    def run(self, start: date, end: date) -> WriteResult:
         self.fetcher = Fetcher(yahoo_on(self.yahoo), self.store)
         self.yahoo.queries.clear()
         fetched = self.fetcher.fetch("AAPL", (start, end))
-        return self.store.write("yahoo", "AAPL", fetched.bars, fetched.asked)
+        return self.store.write("yahoo", "AAPL", fetched.bars, fetched.requested)
 
     @property
     def asked_from(self) -> list[date]:

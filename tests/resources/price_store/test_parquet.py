@@ -8,19 +8,13 @@ import pytest
 
 from resources.market_data.bars import data_version
 from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.errors import CorruptBarsError
 from resources.price_store.merge import span_of
-from resources.price_store.parquet import (
-    CorruptBarsError,
-    Label,
-    StoredFile,
-    decode,
-    decode_many,
-    encode,
-    label_of,
-)
+from resources.price_store.parquet import decode, decode_many, encode
+from resources.price_store.stored_file import Label, StoredFile, make_label
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
-LABEL = label_of("files", "AAPL", BARS, span_of(BARS))
+LABEL = make_label("files", "AAPL", BARS, span_of(BARS))
 GOOD = encode(BARS, LABEL)
 
 
@@ -43,7 +37,7 @@ def _labelled(bars: pl.DataFrame = BARS, **changes: str | None) -> bytes:
 
 def test_bars_come_back_as_they_were_and_the_file_says_what_it_is():
     asked = (date(2020, 6, 1), date(2022, 6, 1))
-    found = _read(encode(BARS, label_of("files", "AAPL", BARS, asked)))
+    found = _read(encode(BARS, make_label("files", "AAPL", BARS, asked)))
     assert found.bars.equals(BARS)
     label = found.label
     assert (label.source, label.symbol, label.covers) == ("files", "AAPL", asked)
@@ -71,11 +65,11 @@ def _fields(label: Label) -> dict:
         (lambda: _labelled(BARS[1:]), "its bars are not those of its data version"),
         (lambda: _labelled(data_version="0" * 32), "its bars are not those of its data version"),
         *(
-            (partial(_labelled, BARS, **{name: None}), f"it does not say its {name}")
+            (partial(_labelled, BARS, **{name: None}), f"its label has no {name}")
             for name in ("source", "symbol", "covers", "fetched_at", "data_version", "rows")
         ),
-        (lambda: _labelled(covers="yesterday"), "what it says of itself makes no sense"),
-        (lambda: _labelled(rows="many"), "what it says of itself makes no sense"),
+        (lambda: _labelled(covers="yesterday"), "its label is invalid"),
+        (lambda: _labelled(rows="many"), "its label is invalid"),
         (lambda: _labelled(BARS.drop("volume")), "its columns are not those of bars"),
         (lambda: _labelled(symbol="MSFT"), "it holds MSFT of source 'files'"),
         (lambda: _labelled(source="sample"), "it holds AAPL of source 'sample'"),
@@ -105,7 +99,7 @@ def _unverified(file: StoredFile) -> Exception:
     ids=["garbage", "other bars", "another symbol's"],
 )
 def test_one_bad_file_of_several_is_told_alone(bad: bytes):
-    other = encode(BARS[:9], label_of("files", "AAPL", BARS[:9], span_of(BARS)))
+    other = encode(BARS[:9], make_label("files", "AAPL", BARS[:9], span_of(BARS)))
     found = decode_many([("a", GOOD), ("b", bad), ("c", other)], "files", ["AAPL", "AAPL", "AAPL"])
     first, wrong, last = found
     assert isinstance(first, StoredFile)

@@ -13,8 +13,8 @@ import pytest
 
 from resources.market_data.bars import data_version
 from resources.market_data.sources.synthetic import SyntheticSource
-from resources.price_store.parquet import CorruptBarsError
-from resources.price_store.store import NoStoredBarsError, PriceStore
+from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
+from resources.price_store.store import PriceStore
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
 ASKED = (date(2021, 1, 1), date(2021, 12, 31))
@@ -77,7 +77,7 @@ def test_many_revisions_are_listed_oldest_first_and_each_can_be_loaded(store: Pr
         window = bars.filter(pl.col("date").is_between(first, last))
         found = store.load("files", "AAPL", first, last, data_version(window))
         assert found.equals(window)
-    with pytest.raises(NoStoredBarsError, match="with the data version 00000000 are stored or"):
+    with pytest.raises(NoStoredBarsError, match="have the data version 00000000"):
         store.load("files", "AAPL", *ASKED, "0" * 8)
 
 
@@ -140,7 +140,7 @@ def test_a_kept_file_that_is_corrupt_is_named_and_spoils_no_other(store: PriceSt
         assert store.load("files", "AAPL", *ASKED, data_version(bars)).equals(bars)
     with pytest.raises(NoStoredBarsError) as lost:
         store.load("files", "AAPL", *ASKED, data_version(BARS))
-    assert str(lost.value).endswith(f"or kept. Corrupt, and not searched: {broken.path}.")
+    assert str(lost.value).endswith(f". Corrupt, and not searched: {broken.path}.")
     fs.rm_file(path)
     assert len(store.revisions("files", "AAPL")) == 1
 

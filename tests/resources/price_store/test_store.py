@@ -12,8 +12,8 @@ import pytest
 
 from resources.market_data.bars import BadBarsError, data_version
 from resources.market_data.sources.synthetic import SyntheticSource
-from resources.price_store.parquet import CorruptBarsError
-from resources.price_store.store import NoStoredBarsError, PriceStore, PriceStoreError
+from resources.price_store.errors import CorruptBarsError, NoStoredBarsError, PriceStoreError
+from resources.price_store.store import PriceStore
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
 

@@ -140,7 +140,7 @@ def test_bars_of_another_source_do_not_count(store: PriceStore) -> None:
 def test_turned_off_it_reads_nothing_and_is_not_missed(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_load", None)
+    monkeypatch.setattr(module, "load_equal_weight", None)
     monkeypatch.setattr(PriceStore, "symbols", None)
     benchmark = _benchmark(store, enabled=False)
     assert (benchmark.equal_weight, benchmark.missing) == (None, False)
@@ -151,7 +151,7 @@ def test_too_few_files_are_told_by_one_listing_without_reading_any(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _remove(store, *SYMBOLS[1:])
-    monkeypatch.setattr(module, "_load", None)
+    monkeypatch.setattr(module, "load_equal_weight", None)
     assert _benchmark(store).sentence.endswith(
         "1 of 20 symbols have prices; at least 17 are needed"
     )

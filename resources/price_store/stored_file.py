@@ -1,0 +1,89 @@
+"""A file of stored bars: its label, and the bars that it holds. Loads nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from resources.price_store.spans import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The metadata of a file of bars.
+
+    Parameters
+    ----------
+    source, symbol
+        Whose bars they are; a file under another name is corrupt.
+    covers
+        The days that the source was asked about; a symbol may have no bar at either end of them.
+    fetched_at
+        When the newest of them were fetched, in UTC; not part of the version.
+    data_version, rows
+        Of the bars, see `resources.market_data.bars`.
+    """
+
+    source: str
+    symbol: str
+    covers: Span
+    fetched_at: datetime
+    data_version: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A readable file: its label and the bars that it holds."""
+
+    path: str
+    label: Label
+    bars: pl.DataFrame
+
+    def verified(self) -> StoredFile:
+        """Return the file itself, if its bars have the data version of its label.
+
+        The version is computed again, 0.1 ms for ten years; any difference raises
+        CorruptBarsError.
+        """
+        from resources.market_data.bars import data_version
+
+        if self.label.data_version != data_version(self.bars):
+            raise CorruptBarsError.of(self.path, "its bars are not those of its data version")
+        return self
+
+    def select(self, start: date, end: date) -> pl.DataFrame:
+        """Return the bars from `start` to `end`, inclusive, at least one.
+
+        Raises NoStoredBarsError if there is none, or the source was not asked about all of these
+        days.
+        """
+        label, bars = self.label, self.bars
+        first, last = label.covers
+        if start < first or end > last:
+            raise NoStoredBarsError(
+                f"{label.symbol}: bars of source '{label.source}' are stored for {first} to "
+                f"{last}, not for {start} to {end}: materialize prices for this window first."
+            )
+        if start <= bars["date"][0] and bars["date"][-1] <= end:
+            return bars
+        window = bars.filter(bars["date"].is_between(start, end))
+        if window.is_empty():
+            raise NoStoredBarsError(
+                f"{label.symbol}: source '{label.source}' has no bars from {start} to {end}."
+            )
+        return window
+
+
+def make_label(source: str, symbol: str, bars: pl.DataFrame, covers: Span) -> Label:
+    """Return the label of bars that have just been fetched."""
+    from resources.market_data.bars import data_version
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Label(source, symbol, covers, now, data_version(bars), bars.height)
