@@ -27,7 +27,7 @@ def test_without_results_it_says_to_make_them_first(project: Project):
     result = project.run("S00", selection=["leaderboard"])
     assert not result.success
     assert project.why(result) == (
-        "leaderboard: There are no results on this source, window and terms: "
+        "leaderboard: There are no results on this source, window and settings: "
         "materialize backtest_summaries first."
     )
 
