@@ -17,10 +17,11 @@ from resources.result_store.models import Base
 PAGE = Path(__file__).with_name("store.md")
 START, END = "<!-- schema: made by docs/draw_store.py -->", "<!-- /schema -->"
 
-# Not foreign keys, since a run is recorded before and after its rows, but read as such.
+# Not foreign keys, since a run is recorded after its rows, but read as such.
 _JOINS = (
     ("backtest_runs", "}o--o{", "universe_members", "universe_members_version = version"),
-    ("backtests", "}o--o|", "backtest_runs", "run_id"),
+    ("run_backtests", "}o--o|", "backtest_runs", "run_id"),
+    ("leaderboards", "|o--o|", "backtest_runs", "run_id"),
     ("failures", "}o--o|", "backtest_runs", "run_id"),
 )
 
