@@ -20,14 +20,13 @@ from tests.pipelines.overloaded import Overloaded
 _write = BacktestFiles.write
 
 
-def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> dict[str, str]:
-    written = _write(self, run_id, *rest)
+def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> None:
+    _write(self, run_id, *rest)
     hold = Path("hold")
     if hold.exists() and hold.read_text() == run_id:
         Path("held").write_text(str(os.getpid()))
         while hold.exists():
             time.sleep(0.05)
-    return written
 
 
 BacktestFiles.write = _write_and_hold  # pyright: ignore[reportAttributeAccessIssue]

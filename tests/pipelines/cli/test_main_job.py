@@ -117,7 +117,7 @@ def test_a_limit_of_the_environment_fails_the_run(folder: Path, database: str):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("Failed: check wall_time_below_threshold of backtests/")
-    assert "ERROR backtests_gates - STEP_FAILURE" in log_of(folder)
+    assert "ERROR backtests_checks - STEP_FAILURE" in log_of(folder)
     assert materialized(folder, "backtests", "rsi") == {"AAPL"}
     assert materialized(folder, "backtest_summaries") == set()
 

@@ -36,7 +36,7 @@ def fetch(folder: Path, content: bytes, name: str = "AAPL.csv", **columns: str) 
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        ("gzip", gzip.compress(CSV)),
+        ("gzip", gzip.compress(CSV, mtime=0)),
         ("zlib", zlib.compress(CSV)),
         ("bzip2", bz2.compress(CSV)),
         ("xz", lzma.compress(CSV)),
