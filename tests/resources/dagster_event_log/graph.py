@@ -1,7 +1,7 @@
-"""A small graph whose runs make events of every kind, and instances that keep them.
+"""A small graph whose runs have events of every kind, and instances that store them.
 
 It runs in this process or, as `python -m tests.resources.dagster_event_log.graph FOLDER CLASS`, in
-one of its own, which can be killed.
+a separate one that can be killed.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ Statuses = dict[str, dict[str, set[str]]]
 
 
 class Script(dg.ConfigurableResource):
-    """What the assets shall do."""
+    """What the assets do."""
 
     bad: list[str] = Field(default=[])
     stop: bool = False
 
 
 SEEN: list[Statuses] = []
-"""What the page would have shown while `derived` was at work, one entry a run."""
+"""What the Dagster UI would have shown while `derived` was running, one entry per run."""
 
 
 @dg.asset(partitions_def=KEYS, backfill_policy=dg.BackfillPolicy.single_run(), code_version="7")
@@ -67,7 +67,7 @@ def derived(context: dg.AssetExecutionContext, script: Script) -> None:
     context.log_event(
         dg.AssetObservation(SOURCE, partition="A", tags={"dagster/data_version": "1"})
     )
-    context.log.info("a message, which is no event of Dagster's")
+    context.log.info("a message, which is not an event")
     if script.stop:
         sys.stdout.write("stopped\n")
         sys.stdout.flush()
@@ -101,7 +101,7 @@ def run(
 
 
 def statuses(instance: dg.DagsterInstance) -> Statuses:
-    """Return which partitions of each asset the page shows as what."""
+    """Return the status of each asset's partitions in the Dagster UI."""
     shown: Statuses = {}
     for key in PARTITIONED:
         subsets = asyncio.run(
@@ -116,7 +116,7 @@ def statuses(instance: dg.DagsterInstance) -> Statuses:
 
 
 def opened(folder: Path, storage: dict[str, str] = OURS, **config: Any) -> dg.DagsterInstance:
-    """Open the instance in a folder, its events kept by a class; those of SQLite by default."""
+    """Open an instance in a folder with a storage of events, by default ours on SQLite."""
     folder.mkdir(parents=True, exist_ok=True)
     history = folder / "history"
     kept = config or {"base_dir": str(history / "runs")}

@@ -1,4 +1,4 @@
-"""What storages have in their tables, to be compared, and events to put there."""
+"""The rows in the tables of storages, to be compared, and events to store."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ from tests.resources.dagster_event_log.graph import STOCK, batches_of, opened, r
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
-# Of the moment at which a row was written, not of what it says; and the page's own notes.
+# When a row was written, and what the Dagster UI caches in it.
 _OF_THE_MOMENT = {"create_timestamp", "cached_status_data"}
 
 
 def recorded(folder: Path) -> list[dg.EventLogEntry]:
-    """Return the events of two runs as Dagster's own storage was given them, one by one.
+    """Return the events of two runs that Dagster's own storage stored one by one.
 
-    Between them are what somebody reports by hand: a materialization, an observation, a check.
+    Between them are events reported by hand: a materialization, an observation, a check.
     """
     with batches_of(0), opened(folder, STOCK) as instance:
         first = run(instance)
@@ -46,7 +46,7 @@ def recorded(folder: Path) -> list[dg.EventLogEntry]:
 
 
 def in_parts(events: Sequence[Any], *sizes: int) -> Iterator[Sequence[Any]]:
-    """Yield the events in parts, of these sizes in turn."""
+    """Yield the events in parts with these sizes, in turn."""
     begin, turn = 0, 0
     while begin < len(events):
         size = sizes[turn % len(sizes)]
@@ -55,7 +55,7 @@ def in_parts(events: Sequence[Any], *sizes: int) -> Iterator[Sequence[Any]]:
 
 
 def rows(connection: sa.Connection) -> Rows:
-    """Return what is in a database's tables of events."""
+    """Return the rows of a database's tables of events."""
     tables = (
         SqlEventLogStorageTable,
         AssetKeyTable,
@@ -66,7 +66,7 @@ def rows(connection: sa.Connection) -> Rows:
 
 
 def _rows(connection: sa.Connection, table: sa.Table) -> list[tuple[Any, ...]]:
-    # Rows of assets come into being in the order of their keys in a batch, and else as they come.
+    # A batch inserts the rows of assets by key; single events insert them as they come.
     unordered = {"id"} if table is AssetKeyTable else set()
     columns = [one for one in table.columns if one.name not in _OF_THE_MOMENT | unordered]
     found = connection.execute(sa.select(*columns).order_by(*columns[:1]))

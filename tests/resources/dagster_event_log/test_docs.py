@@ -1,4 +1,4 @@
-"""What docs/event-log.md shows is what dagster.yaml says, and opens an instance."""
+"""The examples of docs/event-log.md: that of dagster.yaml, and one that opens an instance."""
 
 import re
 from pathlib import Path
@@ -19,12 +19,12 @@ def _shown() -> list[dict[str, Any]]:
     return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
 
 
-def test_the_first_example_is_what_this_project_uses():
+def test_the_first_example_is_that_of_dagster_yaml():
     used = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     assert _shown()[0] == {"event_log_storage": used["event_log_storage"]}
 
 
-def test_the_second_example_is_an_instance_on_postgresql(
+def test_the_second_example_opens_an_instance(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")

@@ -1,4 +1,4 @@
-"""What the page shows of real runs: in progress, at their end, killed, and several at once."""
+"""What the Dagster UI shows of real runs: in progress, ended, killed, and several at once."""
 
 import re
 import signal
@@ -55,7 +55,7 @@ def _postgres(folder: Path, database: str) -> Iterator[dg.DagsterInstance]:
 def instance(
     request: pytest.FixtureRequest, tmp_path: Path, database: str
 ) -> Iterator[dg.DagsterInstance]:
-    """Lend an instance on each of the storages, which collects batches by itself."""
+    """Lend an instance on each of the storages, which collects batches automatically."""
     with request.param(tmp_path, database) as one:
         yield one
 
@@ -64,7 +64,7 @@ def _is(materialized: set[str], failed: set[str], in_progress: set[str]) -> dict
     return {"materialized": materialized, "failed": failed, "in progress": in_progress}
 
 
-def test_partitions_are_in_progress_while_they_are_and_then_what_became_of_them(
+def test_partitions_are_in_progress_and_then_end(
     instance: dg.DagsterInstance,
 ):
     SEEN.clear()
@@ -76,7 +76,7 @@ def test_partitions_are_in_progress_while_they_are_and_then_what_became_of_them(
             "broken": _is(NONE, NONE, ALL),
         }
     ] == SEEN
-    # The run failed, so that what it planned and did not make has failed.
+    # The run failed: what it planned and did not materialize has failed.
     assert statuses(instance) == {
         "source": _is(set("ABD"), set("C"), NONE),
         "derived": _is(ALL, NONE, NONE),
@@ -85,7 +85,7 @@ def test_partitions_are_in_progress_while_they_are_and_then_what_became_of_them(
     assert instance.get_materialized_partitions(SOURCE) == set("ABD")
 
 
-def test_a_later_run_is_what_counts_of_its_partitions(instance: dg.DagsterInstance):
+def test_the_latest_run_of_a_partition_counts(instance: dg.DagsterInstance):
     run(instance, bad=["A", "C"])
     later = run(instance, tags={"dagster/partition": "C"})
     assert statuses(instance)["source"] == _is(set("BCD"), set("A"), NONE)
@@ -96,7 +96,7 @@ def test_a_later_run_is_what_counts_of_its_partitions(instance: dg.DagsterInstan
     assert record.asset_entry.last_run_id == later.run_id
 
 
-def test_checks_are_planned_and_then_what_they_found(instance: dg.DagsterInstance):
+def test_checks_are_planned_and_then_evaluated(instance: dg.DagsterInstance):
     result = run(instance)
     found = {
         name: instance.event_log_storage.get_asset_check_execution_history(
@@ -104,14 +104,14 @@ def test_checks_are_planned_and_then_what_they_found(instance: dg.DagsterInstanc
         )
         for name in ("rows_are_there", "rows_are_many")
     }
-    told = {name: [(one.run_id, one.status.value) for one in of] for name, of in found.items()}
-    assert told == {
+    evaluated = {name: [(one.run_id, one.status.value) for one in of] for name, of in found.items()}
+    assert evaluated == {
         "rows_are_there": [(result.run_id, "SUCCEEDED")],
         "rows_are_many": [(result.run_id, "FAILED")],
     }
 
 
-def test_identifiers_rise_and_pages_of_events_miss_none(instance: dg.DagsterInstance):
+def test_identifiers_rise_and_paging_misses_no_event(instance: dg.DagsterInstance):
     for _ in range(2):
         run(instance)
     seen, cursor, more = [], None, True
@@ -146,7 +146,7 @@ def _log(instance: dg.DagsterInstance) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_run_logs_the_same_in_the_same_order_as_with_dagsters_own(
+def test_the_log_of_a_run_is_that_of_dagsters_own_storage(
     instance: dg.DagsterInstance, tmp_path: Path
 ):
     with batches_of(0), opened(tmp_path / "stock", STOCK) as stock:
@@ -156,7 +156,7 @@ def test_a_run_logs_the_same_in_the_same_order_as_with_dagsters_own(
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_events_are_the_same_whatever_the_size_of_batches(
+def test_events_do_not_depend_on_the_size_of_batches(
     instance: dg.DagsterInstance, tmp_path: Path, size: int
 ):
     with batches_of(size):
@@ -175,14 +175,14 @@ def _started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def _stopped_within(process: subprocess.Popen[str]) -> None:
+def _wait_until_stopped(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "stopped\n"
 
 
-def test_a_killed_run_has_made_what_it_had_stored_and_nothing_else(tmp_path: Path):
+def test_a_killed_run_has_materialized_only_what_it_stored(tmp_path: Path):
     with _started(tmp_path, "stop") as process:
-        _stopped_within(process)
+        _wait_until_stopped(process)
         process.send_signal(signal.SIGKILL)
     with opened(tmp_path) as instance:
         assert statuses(instance)["source"] == _is(ALL, NONE, NONE)
@@ -194,10 +194,10 @@ def test_a_killed_run_has_made_what_it_had_stored_and_nothing_else(tmp_path: Pat
         assert statuses(instance)["derived"] == _is(ALL, NONE, NONE)
 
 
-def test_events_that_were_collected_and_never_stored_claim_nothing(
+def test_events_that_were_never_stored_claim_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):
-    """What is lost with a process is what its batches held: here the last event never comes."""
+    """A killed process loses the events of its batch: here the last event never comes."""
 
     def unfinished(batch: str, _: bool) -> DagsterEventBatchMetadata:
         return DagsterEventBatchMetadata(batch, is_end=False)
@@ -208,9 +208,9 @@ def test_events_that_were_collected_and_never_stored_claim_nothing(
     assert statuses(instance)["source"] == _is(NONE, ALL, NONE)
 
 
-def test_runs_at_once_keep_all_their_events_apart(tmp_path: Path):
+def test_concurrent_runs_keep_their_events_apart(tmp_path: Path):
     with opened(tmp_path):
-        pass  # The first to open an instance makes its tables.
+        pass  # The first to open an instance creates its tables.
     together = [_started(tmp_path) for _ in range(3)]
     for process in together:
         process.communicate(timeout=PATIENCE)
@@ -227,9 +227,9 @@ def test_runs_at_once_keep_all_their_events_apart(tmp_path: Path):
         assert instance.get_materialized_partitions(BROKEN) == NONE
 
 
-def test_who_watches_a_run_of_another_process_sees_it_to_its_end(tmp_path: Path):
+def test_a_run_of_another_process_can_be_watched_to_its_end(tmp_path: Path):
     with opened(tmp_path) as instance, _started(tmp_path, "stop") as process:
-        _stopped_within(process)
+        _wait_until_stopped(process)
         (running,) = instance.get_runs()
         ended = threading.Event()
         kinds: list[str] = []
@@ -251,7 +251,7 @@ def test_who_watches_a_run_of_another_process_sees_it_to_its_end(tmp_path: Path)
         assert kinds == expected[: len(kinds)]
 
 
-def test_history_of_dagsters_own_storage_is_read_and_continued_and_read_by_it_again(
+def test_dagsters_own_storage_can_read_and_be_read(
     tmp_path: Path,
 ):
     with batches_of(0), opened(tmp_path, STOCK) as before:
@@ -268,7 +268,7 @@ def test_history_of_dagsters_own_storage_is_read_and_continued_and_read_by_it_ag
         assert after.all_logs(new) == continued
 
 
-def test_runs_leave_no_open_logs_of_sqlite_behind(tmp_path: Path):
+def test_runs_leave_no_write_ahead_logs_behind(tmp_path: Path):
     with opened(tmp_path) as instance:
         run(instance)
     assert {path.suffix for path in (tmp_path / "history" / "runs").iterdir()} == {".db"}

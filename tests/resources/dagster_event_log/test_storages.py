@@ -1,4 +1,4 @@
-"""How the storages are opened, and what becomes of a batch that cannot be stored."""
+"""How the storages are opened, and what happens to a batch that can't be stored."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 
 @pytest.fixture(autouse=True)
 def _restored(monkeypatch: pytest.MonkeyPatch):
-    # What a storage sets as it is opened is taken back after the test.
+    # A storage sets it when it is opened; it is restored after the test.
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.delenv(VARIABLE)
     yield
@@ -29,7 +29,7 @@ def _restored(monkeypatch: pytest.MonkeyPatch):
 
 
 def _sizes(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return how many events come at once, of those that come in batches."""
+    """Return the sizes of all batches."""
     sizes: list[int] = []
     store = BatchedSqliteEventLogStorage.store_event_batch
 
@@ -49,14 +49,14 @@ def test_opening_the_storage_is_enough_for_batches(tmp_path: Path, monkeypatch: 
         assert _sizes(instance, monkeypatch) == [15, 4, 4]
 
 
-def test_a_size_that_somebody_has_set_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_batch_size_that_is_set_already_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(VARIABLE, "0")
     with opened(tmp_path) as instance:
         assert os.environ[VARIABLE] == "0"
         assert _sizes(instance, monkeypatch) == []
 
 
-def test_a_batch_that_fails_leaves_nothing_and_its_events_are_stored_one_by_one(
+def test_events_of_a_failed_batch_are_stored_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     store = batches.store_index_rows
@@ -76,7 +76,7 @@ def test_a_batch_that_fails_leaves_nothing_and_its_events_are_stored_one_by_one(
         assert len(instance.fetch_materializations(SOURCE, limit=100).records) == 4
 
 
-def test_storages_import_nothing_but_dagster():
+def test_storages_import_only_dagster():
     program = (
         "import sys, resources.dagster_event_log.sqlite\n"
         "heavy = {'pandas', 'numpy', 'polars', 'psycopg', 'psycopg2', 'dagster_postgres'}\n"
@@ -91,7 +91,7 @@ def test_storages_import_nothing_but_dagster():
 
 
 @pytest.mark.parametrize(
-    ("url", "meant"),
+    ("url", "expected"),
     [
         ("postgresql://me:secret@db/x", "postgresql+psycopg2://me:secret@db/x"),
         (
@@ -100,11 +100,11 @@ def test_storages_import_nothing_but_dagster():
         ),
     ],
 )
-def test_a_url_without_a_driver_means_dagsters(url: str, meant: str):
-    assert set_driver(url) == meant
+def test_a_url_without_driver_gets_psycopg2(url: str, expected: str):
+    assert set_driver(url) == expected
 
 
-def test_a_run_that_is_deleted_leaves_neither_events_nor_a_file(tmp_path: Path):
+def test_a_deleted_run_leaves_neither_events_nor_a_file(tmp_path: Path):
     with opened(tmp_path) as instance:
         first, second = run(instance), run(instance)
         storage = instance.event_log_storage
