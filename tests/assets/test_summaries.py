@@ -86,7 +86,8 @@ def test_alone_it_persists_the_newest_backtests(project: Project):
     made = project.run(FIVE, selection=["prices", "backtests/rsi", "backtests/macd"])
     result = project.run(FIVE, selection=SUMMARIES)
     assert result.success, project.why(result)
-    assert project.manager.get_backtests_by_run(made.run_id).height == 5 * 2
+    rows = project.manager.get_backtests_by_run(result.run_id)
+    assert (rows.height, set(rows["run_id"])) == (5 * 2, {made.run_id})
     universe = project.manager.get_universe(result.run_id)
     assert [row["symbol"] for row in universe] == list(SYMBOLS)
 

@@ -205,5 +205,6 @@ def test_a_whole_run_keeps_prices_and_backtests_in_the_bucket(bucket: str, proje
     names = {path.rpartition("/")[2] for path in _another_process().find(bucket)}
     assert names == {
         *(f"{symbol}.parquet" for symbol in SYMBOLS[:3]),
-        *(f"{table}-00000.parquet" for table in ("equity", "trades", "results")),
+        *(f"{table}-00000.parquet" for table in TABLES),
+        "manifest-00000.json",
     }
