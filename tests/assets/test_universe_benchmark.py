@@ -61,7 +61,7 @@ def test_a_full_run_compares_all_with_one_universe(project: Project):
 def test_a_single_symbol_has_the_numbers_of_a_full_run(project: Project):
     project.run(selection=SELECTION)
     together = _rows(project, "S05")
-    alone = project.run("S05", selection=AGAIN)
+    alone = project.run("S05", selection=AGAIN, run_config=_config(ignore_cache=True))
     assert alone.success, project.why(alone)
     again = _rows(project, "S05")
     assert {row["run_id"] for row in again} == {alone.run_id} != {together[0]["run_id"]}

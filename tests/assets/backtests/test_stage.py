@@ -9,7 +9,7 @@ import pytest
 
 import assets.backtests.stage
 from engine.backtest import VectorBTEngine
-from engine.workers import Workers
+from engine.workers import _Pool
 from strategies.registry import registered_strategies
 from tests.project import START, SYMBOLS, Project
 
@@ -76,21 +76,19 @@ def test_workers_and_batches_change_no_byte_of_what_is_made(
 
 
 def test_the_workers_end_with_the_step(project: Project, monkeypatch: pytest.MonkeyPatch):
-    started: list[Workers] = []
-    close = Workers.close
+    closed: list[_Pool] = []
+    close = _Pool.close
 
-    def watched(self: Workers) -> None:
-        if self.started:
-            started.append(self)
+    def watched(self: _Pool) -> None:
+        closed.append(self)
         close(self)
 
-    monkeypatch.setattr(Workers, "close", watched)
+    monkeypatch.setattr(_Pool, "close", watched)
     monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
     config = _config(workers=2)
     result = project.run("S00", selection=["prices", "backtests/rsi"], run_config=config)
     assert result.success, project.why(result)
-    assert len(started) == 1
-    assert not started[0].started
+    assert len(closed) == 1
 
 
 def test_a_batch_in_which_all_failed_leaves_an_empty_part(project: Project):

@@ -13,6 +13,8 @@ from pipelines.automation.maintenance import MAINTENANCE
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 YEAR = timedelta(days=365)
+IGNORE_CACHE = {"resources": {"run_settings": {"config": {"ignore_cache": True}}}}
+"""A run whose results are its own: those of a run that uses stored ones stay in older files."""
 
 
 def _maintain(
@@ -43,7 +45,7 @@ def _has_files(project: Project, run: dg.ExecuteInProcessResult) -> bool:
 
 
 def test_superseded_runs_are_removed_with_files_and_events(project: Project, in_a_year: None):
-    first, second = project.run(), project.run()
+    first, second = project.run(), project.run(run_config=IGNORE_CACHE)
     assert first.success
     assert second.success
     assert _has_files(project, first)
@@ -54,6 +56,17 @@ def test_superseded_runs_are_removed_with_files_and_events(project: Project, in_
     assert not project.instance.all_logs(first.run_id)
     assert _has_files(project, second)
     assert {name: project.materialized(*name.split("/")) for name in before} == before
+
+
+def test_files_of_cached_results_outlive_their_run(project: Project, in_a_year: None):
+    first, second = project.run(), project.run()
+    assert second.success
+    _maintain(project)
+    assert _exists(project, first, second) == [False, True]
+    assert _has_files(project, first), "the second run uses its results"
+    third = project.run()
+    assert third.success
+    assert project.manager.get_run_ids() == {first.run_id}
 
 
 def test_the_newest_run_of_any_partition_is_kept(project: Project, in_a_year: None):
@@ -91,7 +104,7 @@ def test_files_of_a_removed_run_go_once_no_row_needs_them(project: Project, in_a
     project.instance.wipe_assets([dg.AssetKey("backtest_summaries"), dg.AssetKey("leaderboard")])
     _maintain(project)
     assert _exists(project, first, second) == [False, True]
-    third = project.run()
+    third = project.run(run_config=IGNORE_CACHE)
     assert project.manager.get_run_ids() == {third.run_id}
     _maintain(project, dry_run=True)
     assert _has_files(project, first)
