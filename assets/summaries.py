@@ -42,7 +42,7 @@ def build_summaries(
         kinds={"postgres"},
         owners=[DATA_ENGINEERING],
         code_version="1",
-        description="A symbol's results in PostgreSQL, one row a strategy with its trades, read "
+        description="A symbol's results in PostgreSQL, one row per strategy with its trades, read "
         "back and compared with what was produced.",
     )
     def backtest_summaries(

@@ -16,8 +16,8 @@ from strategies.base import Strategy
 from strategies.errors import GauntletError
 
 _COMPUTES = "engine.batches"
-"""The module that computes results. It is not imported here: that takes 0.1 s, and whoever only
-loads definitions computes nothing."""
+"""The module that computes results. It is not imported here: that takes 0.1 s, which a process that
+only loads definitions does not need."""
 
 _WORDING = ("engine.errors", "strategies.errors")
 """Modules that everybody imports and that decide no number: they word what is refused."""
@@ -26,7 +26,7 @@ _LIBRARIES = ("TA-Lib", "numpy")
 
 
 class CodeChangedError(GauntletError):
-    """Files were edited while results were made of them: nobody can say of which edition."""
+    """Files were edited while results were made of them: nobody can say from which version."""
 
 
 @cache
@@ -49,15 +49,15 @@ def engine_version() -> str:
 def refuse_changed_code(strategies: Iterable[type[Strategy]]) -> None:
     """Raise CodeChangedError if a file was edited since this process first asked for its version.
 
-    Python reads a file when it is imported, and other processes read it later: what was made
-    meanwhile may be of either edition.
+    Python reads a file when it is imported, and other processes read it later: results computed
+    in between may come from either version.
     """
     now = _Edition()
     changed = sorted(one.name for one in strategies if now.version(one) != code_version(one))
     if changed:
         raise CodeChangedError(
             f"The code of {', '.join(changed)} was edited while this run used it, so that its "
-            "results may be of either edition, and are not kept: run it again."
+            "results may come from either version, and are not kept: run it again."
         )
 
 

@@ -46,7 +46,7 @@ class History:
             before, after = self.dates[ascends.argmin() :][:2]
             raise UnusableBarsError(
                 f"{self.symbol} has dates that do not ascend: {after} comes after {before}; "
-                "needed: one bar a day, oldest first."
+                "needed: one bar per day, oldest first."
             )
         first, stop = self.dates.searchsorted(window.days).tolist()
         if first >= stop:

@@ -119,8 +119,8 @@ class BacktestRunner:
     ) -> Iterator["pl.DataFrame"]:
         """Yield the rows of each batch, by symbol and then strategy, once they are kept.
 
-        Bars are taken from `load` as they are needed, and let go with their batch: memory does not
-        grow with the number of batches.
+        Bars are taken from `load` as they are needed, and released with their batch: memory does
+        not grow with the number of batches.
 
         Parameters
         ----------

@@ -137,7 +137,7 @@ def load_universe(path: str | Path) -> Universe:
             seen = "" if twin.symbol == listing.symbol else f" (as {twin.symbol}; case is ignored)"
             raise UniverseError(f"{path}, line {line}: symbol {listing.symbol} is twice{seen}.")
     if not listings:
-        raise UniverseError(f"{path} has a header but no symbols: add one row a symbol.")
+        raise UniverseError(f"{path} has a header but no symbols: add one row per symbol.")
     return Universe(tuple(listings.values()))
 
 

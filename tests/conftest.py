@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests may use: a PostgreSQL, and a project on it."""
+"""Fixtures for the tests of all packages: a PostgreSQL, and a project on it."""
 
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ from tests.project import Project
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """Lend the URL of a running PostgreSQL, one a process of pytest-xdist."""
+    """Lend the URL of a running PostgreSQL, one per process of pytest-xdist."""
     home = Path(tempfile.mkdtemp(prefix="gauntlet-postgres-"))
     yield start_server(home)
     stop_server(home)

@@ -89,8 +89,8 @@ CHECKS = [
         "concurrent_requests_are_quick",
         "Seconds from the first launch to the last end of requests running at the same time.",
         ["concurrent_requests_seconds"],
-        "Raise max_concurrent_runs in dagster.yaml if processors are idle meanwhile; otherwise "
-        "fewer analysts should launch requests at once.",
+        "Raise max_concurrent_runs in dagster.yaml if processors are idle during that time; "
+        "otherwise fewer analysts should launch requests at once.",
         _judge_with(judge_duration),
     ),
 ]

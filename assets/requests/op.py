@@ -1,7 +1,7 @@
-"""What analysts ask for: one strategy on a few symbols, on terms of their own, at once.
+"""What analysts ask for: one strategy on a few symbols, with their own settings, at once.
 
-A request is a run of its own, without partitions. Its results are rows of the result store, under
-its user and run; the asset `backtest_requests` is where the UI shows what was asked and answered.
+A request is its own run, without partitions. Its results are rows of the result store, under its
+user and run; the Dagster UI shows requests and results in the asset `backtest_requests`.
 """
 
 import dagster as dg

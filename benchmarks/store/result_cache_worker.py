@@ -99,9 +99,9 @@ class Round:
         from resources.price_store.store import PriceStore
 
         start, end = self._settings.start.isoformat(), self._settings.end.isoformat()
-        terms = RunSettings(start=start, end=end)
+        settings = RunSettings(start=start, end=end)
         store = PriceStore(root=str(self._folder / "home" / "prices"))
-        window, first = terms.window(), terms.history_start()
+        window, first = settings.window(), settings.history_start()
         wanted = [HistorySpec(one, first, window.end) for one in self._listed[: self._symbols]]
 
         def computed(histories: Any, strategies: Any) -> list[Any]:

@@ -1,1 +1,1 @@
-"""Settings: the environment, the terms of a run, the limits of the checks."""
+"""Settings: the environment, the settings of a run, the limits of the checks."""

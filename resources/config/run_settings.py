@@ -1,4 +1,4 @@
-"""The terms of a run: its window, its warm-up, its costs, and how much it holds at once."""
+"""The settings of a run: its window, its warm-up, its costs, and how much it holds at once."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ PRICE_BASIS = "adjusted"
 
 
 class RunSettings(dg.ConfigurableResource):
-    """The terms every backtest of a run shares; run config overrides the environment."""
+    """The settings that all backtests of a run share; run config overrides the environment."""
 
     start: str = Field(description="First day of the window, YYYY-MM-DD, inclusive.")
     end: str = Field(description="Last day of the window, YYYY-MM-DD, inclusive.")
@@ -119,7 +119,7 @@ class RunSettings(dg.ConfigurableResource):
         return start - timedelta(days=self.warmup_days)
 
     def backtest_settings(self) -> BacktestSettings:
-        """Return the engine's terms, validated by it."""
+        """Return the engine's settings, validated by it."""
         execution: Execution = self.execution  # pyright: ignore[reportAssignmentType]
         direction: Direction = self.direction  # pyright: ignore[reportAssignmentType]
         return BacktestSettings(
@@ -135,12 +135,12 @@ class RunSettings(dg.ConfigurableResource):
         )
 
     def new_engine(self) -> "VectorBTEngine":
-        """Return an engine on these terms; close it when it is done, for it may have processes.
+        """Return an engine with these settings; close it after use, since it may have processes.
 
         Raises
         ------
         InvalidSettingsError
-            When a term is refused by the engine, or there is no worker.
+            When a setting is refused by the engine, or there is no worker.
         """
         from engine.backtest import VectorBTEngine
 
@@ -173,7 +173,7 @@ class RunSettings(dg.ConfigurableResource):
             self.strategy_of(get_strategy(name))
 
     def stored_settings(self) -> dict[str, Any]:
-        """Return the terms as they are stored with a result, and compared by."""
+        """Return the settings as they are stored with a result, and compared."""
         return stored_settings(self.backtest_settings(), self.warmup_days)
 
     def batches(self, symbols: Sequence[str]) -> list[Sequence[str]]:
@@ -191,7 +191,7 @@ class RunSettings(dg.ConfigurableResource):
 
 
 def stored_settings(settings: BacktestSettings, warmup_days: int) -> dict[str, Any]:
-    """Return the terms of a backtest that its numbers depend on, its parameters aside."""
+    """Return the settings that the numbers of a backtest depend on, apart from its parameters."""
     return settings.as_dict() | {"price_basis": PRICE_BASIS, "warmup_days": warmup_days}
 
 

@@ -104,7 +104,7 @@ def test_a_duplicate_day_is_refused():
     )
     assert failure.message == (
         "GOOD has dates that do not ascend: 2021-01-10 comes after 2021-01-10; "
-        "needed: one bar a day, oldest first."
+        "needed: one bar per day, oldest first."
     )
 
 

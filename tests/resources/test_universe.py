@@ -58,7 +58,7 @@ def test_the_ways_spreadsheets_write_csv_are_read_alike(universe, content: bytes
         (b"\n\n", "is empty: a header with a column 'symbol' is needed."),
         (b"ticker,sector\nA,B\n", "line 1: no column 'symbol' in the header (ticker, sector)."),
         (b"symbol,Symbol\nA,B\n", "line 1: column 'symbol' is twice in the header."),
-        (b"symbol\n", "has a header but no symbols: add one row a symbol."),
+        (b"symbol\n", "has a header but no symbols: add one row per symbol."),
         (b"symbol\nAAPL\xff\n", "is not UTF-8 text (byte 11)."),
         (b"symbol\nAA\0PL\n", "is not text: it has a NUL character."),
         (b"symbol\nA\nB/C\n", "line 3: 'B/C' is not a symbol (1 to 15 letters"),

@@ -1,4 +1,4 @@
-"""A folder or bucket of one CSV or Parquet file a symbol, through fsspec.
+"""A folder or bucket of one CSV or Parquet file per symbol, through fsspec.
 
 `AAPL.csv` or `AAPL.parquet`: a header, in any letter case, with date (or datetime, timestamp),
 open, high, low, close and volume; an optional "adj close" (adj_close, adjusted close,
@@ -68,7 +68,7 @@ class FilesSource:
         if not found:
             raise MarketDataError(
                 f"Folder {self._shown} does not exist: source 'files' needs a folder or URL of "
-                "one CSV or Parquet file a symbol (GAUNTLET_PRICES)."
+                "one CSV or Parquet file per symbol (GAUNTLET_PRICES)."
             )
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
