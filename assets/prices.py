@@ -70,8 +70,8 @@ def build_prices(
         window, source = run_settings.window(), market_data.open_source()
         stage = _PricesStage(context, source, Fetcher(source, price_store), price_store, thresholds)
         stage.run(universe, run_settings.history_start(), window.end)
-        if survivors := universe.without_departures(window.start, window.end):
-            context.log.warning(survivors)
+        if bias := universe.describe_survivorship_bias(window.start, window.end):
+            context.log.warning(bias)
         run_records = RunRecords(result_store, source.name, window, universe)
         close_stage(context, run_records, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))

@@ -64,20 +64,19 @@ class Universe:
         """The symbols in the order of the file."""
         return tuple(listing.symbol for listing in self.listings)
 
-    def without_departures(self, start: date, end: date) -> str:
-        """Return a warning if no symbol ever left in a long window, else "".
+    def describe_survivorship_bias(self, start: date, end: date) -> str:
+        """Return a warning if no symbol was delisted in a long window, else "".
 
-        A universe of today's symbols alone is one of survivors: those that fell out of it are
-        missing from every result, and results look better than they could have been.
+        A universe of today's symbols has survivorship bias: delisted symbols are missing from every
+        result, and results look better than they could have been.
         """
         years = (end - start).days / 365.25
         left = any(listing.listed_to and listing.listed_to < end for listing in self.listings)
         if left or years < LONG_YEARS:
             return ""
         return (
-            f"None of the {len(self.listings)} symbols of the universe left it in {years:.0f} "
-            "years: its results are those of survivors. Add the symbols that left, with their "
-            "listed_to."
+            f"survivorship bias: none of the {len(self.listings)} symbols of the universe was "
+            f"delisted in {years:.0f} years; add delisted symbols, with their listed_to"
         )
 
     def listed_within(self, start: date, end: date) -> tuple[str, ...]:

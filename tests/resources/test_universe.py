@@ -172,15 +172,16 @@ def test_a_symbol_is_within_days_when_it_was_listed_on_one_of_them(universe):
 @pytest.mark.parametrize(
     ("years", "left", "warned"), [(5, None, True), (4, None, False), (9, date(2022, 5, 1), False)]
 )
-def test_a_long_window_that_nobody_left_is_one_of_survivors(
+def test_a_long_window_without_delistings_has_survivorship_bias(
     years: int, left: date | None, warned: bool
 ):
     universe = Universe((Listing("A"), Listing("B", listed_to=left)))
-    told = universe.without_departures(date(2024 - years, 1, 1), date(2024, 1, 5))
+    told = universe.describe_survivorship_bias(date(2024 - years, 1, 1), date(2024, 1, 5))
     assert bool(told) is warned
-    assert not told or told.startswith("None of the 2 symbols of the universe left it in 5 years")
+    expected = "survivorship bias: none of the 2 symbols of the universe was delisted in 5 years"
+    assert not told or told.startswith(expected)
 
 
-def test_who_leaves_on_the_last_day_or_later_has_not_left():
+def test_a_delisting_on_the_last_day_or_later_does_not_count():
     universe = Universe((Listing("A", listed_to=date(2024, 1, 5)),))
-    assert universe.without_departures(date(2010, 1, 1), date(2024, 1, 5))
+    assert universe.describe_survivorship_bias(date(2010, 1, 1), date(2024, 1, 5))
