@@ -64,7 +64,7 @@ def test_every_setting_tells_what_it_does():
 def test_the_engine_has_the_terms_and_the_workers():
     with _settings(fees=0.002, workers=3).new_engine() as engine:
         assert engine.settings == BacktestSettings(fees=0.002)
-        assert engine._workers.count == 3
+        assert engine._workers._processes == 3
 
 
 @pytest.mark.parametrize("count", [0, -1])
