@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -69,20 +69,25 @@ def build_leaderboard(
             )
         board = rank_strategies(backtests, scope)
         manager.save_leaderboard(context.run.run_id, scope, board)
-        plot = _plot(board, backtests, backtest_files)
-        return dg.MaterializeResult(
-            metadata={
-                "strategies": board.height,
-                "symbols": backtests["symbol"].n_unique(),
-                "runs": backtests["run_id"].n_unique(),
-                "ranking": dg.MetadataValue.md(markdown_table(board.select(_SHOWN))),
-                "plot": dg.MetadataValue.md(_embedded(plot)),
-                "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(board))),
-                "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
-            }
-        )
+        return dg.MaterializeResult(metadata=_publish(board, backtests, backtest_files, reports))
 
     return leaderboard
+
+
+def _publish(
+    board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles, reports: Reports
+) -> dict[str, Any]:
+    """Write the table and the plot; return what the UI shows of them."""
+    plot = _plot(board, backtests, files)
+    return {
+        "strategies": board.height,
+        "symbols": backtests["symbol"].n_unique(),
+        "runs": backtests["run_id"].n_unique(),
+        "ranking": dg.MetadataValue.md(markdown_table(board.select(_SHOWN))),
+        "plot": dg.MetadataValue.md(_embedded(plot)),
+        "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(board))),
+        "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
+    }
 
 
 def _scope(

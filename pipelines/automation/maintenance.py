@@ -53,48 +53,52 @@ class OldPrices(dg.Config):
     dry_run: bool = Field(default=False, description="Only log what would be removed.")
 
 
+@dg.op(name="remove_old_runs", description="Removes old runs, and files that no result needs.")
+def remove_old_runs(
+    context: dg.OpExecutionContext,
+    config: OldRuns,
+    backtest_files: BacktestFiles,
+    result_store: ResultStore,
+) -> None:
+    """Remove old runs from Dagster's history, and the backtest files that no row names."""
+    before = datetime.now(UTC) - timedelta(days=config.keep_days)
+    # Runs first, then the store: a run that is saved in between is too young to be removed.
+    old = find_ended_runs(context.instance, before)
+    left = find_abandoned_runs(context.instance, backtest_files, before)
+    referenced = find_referenced_runs(context.instance)
+    named = result_store.manager().get_run_ids()
+    going = [run_id for run_id in old if run_id not in referenced]
+    files = [run_id for run_id in [*going, *left] if run_id not in named]
+    if not config.dry_run:
+        remove_runs(context.instance, backtest_files, going, files)
+    context.log.info(
+        f"{len(old)} runs are older than {config.keep_days} days; "
+        f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
+        "because they made the newest materialization of a partition. "
+        f"The files of {len(files)} runs {_were(config.dry_run)} removed."
+    )
+
+
+@dg.op(name="remove_old_prices", description="Removes superseded prices.")
+def remove_old_prices(
+    context: dg.OpExecutionContext, config: OldPrices, price_store: PriceStore
+) -> None:
+    """Remove superseded prices, if it is configured for how long they are kept."""
+    if config.keep_days is None:
+        context.log.info("All superseded prices are kept: keep_days is not set.")
+        return
+    before = datetime.now(UTC) - timedelta(days=config.keep_days)
+    old = list(find_superseded_prices(context, price_store, before))
+    if not config.dry_run:
+        price_store.remove_revisions(old)
+    context.log.info(
+        f"{len(old)} versions of prices, superseded more than {config.keep_days} days ago, "
+        f"{_were(config.dry_run)} removed."
+    )
+
+
 def build_maintenance_job() -> dg.JobDefinition:
     """Return the job that removes old runs, files and prices."""
-
-    @dg.op(name="remove_old_runs", description="Removes old runs, and files that no result needs.")
-    def remove_old_runs(
-        context: dg.OpExecutionContext,
-        config: OldRuns,
-        backtest_files: BacktestFiles,
-        result_store: ResultStore,
-    ) -> None:
-        before = datetime.now(UTC) - timedelta(days=config.keep_days)
-        # Runs first, then the store: a run that is saved in between is too young to be removed.
-        old = find_ended_runs(context.instance, before)
-        left = find_abandoned_runs(context.instance, backtest_files, before)
-        referenced = find_referenced_runs(context.instance)
-        named = result_store.manager().get_run_ids()
-        going = [run_id for run_id in old if run_id not in referenced]
-        files = [run_id for run_id in [*going, *left] if run_id not in named]
-        if not config.dry_run:
-            remove_runs(context.instance, backtest_files, going, files)
-        context.log.info(
-            f"{len(old)} runs are older than {config.keep_days} days; "
-            f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
-            "because they made the newest materialization of a partition. "
-            f"The files of {len(files)} runs {_were(config.dry_run)} removed."
-        )
-
-    @dg.op(name="remove_old_prices", description="Removes superseded prices.")
-    def remove_old_prices(
-        context: dg.OpExecutionContext, config: OldPrices, price_store: PriceStore
-    ) -> None:
-        if config.keep_days is None:
-            context.log.info("All superseded prices are kept: keep_days is not set.")
-            return
-        before = datetime.now(UTC) - timedelta(days=config.keep_days)
-        old = list(find_superseded_prices(context, price_store, before))
-        if not config.dry_run:
-            price_store.remove_revisions(old)
-        context.log.info(
-            f"{len(old)} versions of prices, superseded more than {config.keep_days} days ago, "
-            f"{_were(config.dry_run)} removed."
-        )
 
     @dg.job(
         name=MAINTENANCE,

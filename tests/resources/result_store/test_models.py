@@ -12,9 +12,9 @@ from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import result, trade
 
 
-def test_there_is_one_column_a_metric_in_the_catalogue_s_order() -> None:
+def test_there_is_one_column_per_metric_in_their_order() -> None:
     names = list(BACKTESTS.columns.keys())
-    assert names[names.index("run_id") + 1 : names.index("undefined")] == list(METRICS)
+    assert names[names.index("part") + 1 : names.index("undefined")] == list(METRICS)
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
