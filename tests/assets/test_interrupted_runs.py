@@ -24,7 +24,7 @@ from tests.project import Project
 
 folder, database, first, last = sys.argv[1:]
 
-def stop(*_):
+def stop(*_, **__):
     print("saving", flush=True)
     time.sleep(3600)
 
@@ -56,7 +56,7 @@ def _rows(project: Project) -> pl.DataFrame:
     rows = [
         row for symbol in SYMBOLS[:5] for row in project.manager.get_backtests_by_symbol(symbol)
     ]
-    told = ("created_at", "updated_at", "run_id")
+    told = ("created_at", "updated_at", "run_id", "part")
     plain = [{name: str(row[name]) for name in row if name not in told} for row in rows]
     return pl.DataFrame(plain).sort("id")
 
