@@ -59,7 +59,7 @@ def test_results_trades_and_curves_are_left_in_the_runs_own_files(project: Proje
     files = project.resource("backtest_files")
     tables = files.read_part(result.run_id, 0)
     assert tables.results.height == 3 * 2
-    equity = files.equity([result.run_id])
+    (equity,) = files.equity_parts([(result.run_id, 0)])
     window = equity.select(pl.col("date").min().alias("a"), pl.col("date").max().alias("b"))
     assert START <= window["a"][0] <= window["b"][0] <= END
     points = equity.filter(backtest_id=tables.results["id"][0]).height

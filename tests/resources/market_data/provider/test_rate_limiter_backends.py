@@ -110,7 +110,6 @@ def test_a_shorter_pause_does_not_end_a_longer_one(open_slots: Open):
 def test_a_pause_ends(open_slots: Open):
     slots = open_slots()
     slots.pause(0.05)
-    assert 0 < slots.take(60) <= 0.05
     RateLimiter("yahoo", slots, 0.01, patience_seconds=60).acquire()
     assert slots.take(60) > 60
 
