@@ -84,7 +84,9 @@ def test_a_small_batch_size_gives_the_same_rows_in_more_parts(project: Project):
     files = project.resource("backtest_files")
     assert files.parts(parts.run_id) == [0, 1, 2]
     split = pl.concat([files.read_part(parts.run_id, part).results for part in range(3)])
-    assert split.drop("run_id").equals(files.read_part(whole.run_id, 0).results.drop("run_id"))
+    together = files.read_part(whole.run_id, 0).results
+    assert split.drop("run_id", "part").equals(together.drop("run_id", "part"))
+    assert split["part"].to_list() == [0, 0, 1, 1, 2]
 
 
 def test_a_strategy_that_fails_on_a_symbol_spoils_neither_the_others_nor_the_symbol(

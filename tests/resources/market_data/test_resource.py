@@ -73,6 +73,7 @@ def test_with_a_database_the_rate_limiter_is_kept_there(
     with YahooServer.running() as server:
         monkeypatch.setenv("GAUNTLET_YAHOO_URL", server.url)
         source = MarketData(source="yahoo", home=str(tmp_path)).open_source()
+        assert isinstance(source, ThrottledSource)
         with pytest.raises(UnknownSymbolError, match="NOPE"):
             source.fetch("NOPE", date(2021, 1, 1), date(2021, 1, 31))
     with sa.create_engine(parse_url(database)).connect() as connection:
@@ -81,6 +82,9 @@ def test_with_a_database_the_rate_limiter_is_kept_there(
         connection.close()
     assert kept == ["yahoo"]
     assert not (tmp_path / "rate_limits").exists()
+    # Its connections stay open as long as the process; here the database goes first.
+    slots: Any = source._rate_limiter._slots
+    slots._engine.dispose()
     _shared_rate_limiter.cache_clear()
 
 
