@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.asset_keys import LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
-from assets.markdown import markdown_table
+from assets.markdown import render_markdown
 from engine.code_version import code_version
 from research.leaderboard_scope import LeaderboardScope, RankedStrategy
 from resources.config.run_settings import RunSettings
@@ -59,7 +59,7 @@ def build_leaderboard(
         from research.ranking import rank_strategies
 
         manager = result_store.manager()
-        scope = _scope(universe, strategies, market_data, run_settings)
+        scope = _build_scope(universe, strategies, market_data, run_settings)
         backtests = manager.get_ranked_backtests(scope)
         if backtests.is_empty():
             raise dg.Failure(
@@ -83,14 +83,14 @@ def _publish(
         "strategies": board.height,
         "symbols": backtests["symbol"].n_unique(),
         "runs": backtests["run_id"].n_unique(),
-        "ranking": dg.MetadataValue.md(markdown_table(board.select(_SHOWN))),
-        "plot": dg.MetadataValue.md(_embedded(plot)),
-        "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _csv(board))),
+        "ranking": dg.MetadataValue.md(render_markdown(board.select(_SHOWN))),
+        "plot": dg.MetadataValue.md(_embed(plot)),
+        "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _encode_csv(board))),
         "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
     }
 
 
-def _scope(
+def _build_scope(
     universe: Sequence[str],
     strategies: Mapping[str, type[Strategy]],
     market_data: MarketData,
@@ -113,7 +113,7 @@ def _scope(
 
 
 def _plot(board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles) -> bytes:
-    from assets.leaderboard_plot import leaderboard_plot
+    from assets.leaderboard_plot import render_leaderboard_plot
 
     rows = backtests.select("backtest_id", "strategy", "symbol")
     places = backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
@@ -124,14 +124,14 @@ def _plot(board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles
                 for part in files.equity_parts([place]):
                     yield part.join(rows, on="backtest_id")
 
-    return leaderboard_plot(board, backtests, curves)
+    return render_leaderboard_plot(board, backtests, curves)
 
 
-def _csv(board: "pl.DataFrame") -> bytes:
+def _encode_csv(board: "pl.DataFrame") -> bytes:
     content = io.BytesIO()
     board.write_csv(content)
     return content.getvalue()
 
 
-def _embedded(png: bytes) -> str:
+def _embed(png: bytes) -> str:
     return f"![leaderboard](data:image/png;base64,{base64.b64encode(png).decode()})"

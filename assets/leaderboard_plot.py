@@ -27,7 +27,7 @@ _NO_SUMS = pl.DataFrame(
 )
 
 
-def growth_of_one(curves: Curves) -> pl.DataFrame:
+def compute_growth(curves: Curves) -> pl.DataFrame:
     """Return what one unit spread evenly over a strategy's symbols became, day by day.
 
     The frames are looked at one after the other, twice, so that memory does not grow with the
@@ -41,7 +41,7 @@ def growth_of_one(curves: Curves) -> pl.DataFrame:
     """
     days = pl.concat([_NO_DAYS, *(part.select("date").unique() for part in curves())]).unique()
     sums = [
-        _sums(of_strategy, days)
+        _sum_growth(of_strategy, days)
         for part in curves()
         for of_strategy in part.partition_by("strategy")
     ]
@@ -54,7 +54,7 @@ def growth_of_one(curves: Curves) -> pl.DataFrame:
     )
 
 
-def _sums(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+def _sum_growth(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     """Return the growth of a strategy's symbols, added up, and how many they are, day by day."""
     capital = pl.col("equity").first().over("strategy", "symbol", order_by="date")
     relative = equity.with_columns((pl.col("equity") / capital).alias("growth"))
@@ -69,7 +69,9 @@ def _sums(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     return filled.group_by("strategy", "date").agg(*each)
 
 
-def leaderboard_plot(ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves) -> bytes:
+def render_leaderboard_plot(
+    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves
+) -> bytes:
     """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
     Parameters
@@ -79,14 +81,14 @@ def leaderboard_plot(ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Cur
     backtests
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
     curves
-        As `growth_of_one` takes them.
+        As `compute_growth` takes them.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
-    _draw_growth(left, growth_of_one(curves), order, ranking["rank"].count())
+    _draw_growth(left, compute_growth(curves), order, ranking["rank"].count())
     _draw_spread(right, backtests.filter("ranked"), order)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
@@ -109,7 +111,7 @@ def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: i
     axes.set_title("Growth of 1, spread evenly over the universe", loc="left", fontsize=11)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, title="best ranked; others grey")
-    _plain(axes)
+    _style(axes)
 
 
 def _draw_spread(axes: "Axes", backtests: pl.DataFrame, order: list[str]) -> None:
@@ -131,10 +133,10 @@ def _draw_spread(axes: "Axes", backtests: pl.DataFrame, order: list[str]) -> Non
     )
     axes.axvline(0.0, color=_INK, linewidth=0.6)
     axes.set_title("Sharpe ratio by ranked symbol (median, quartiles)", loc="left", fontsize=11)
-    _plain(axes)
+    _style(axes)
 
 
-def _plain(axes: "Axes") -> None:
+def _style(axes: "Axes") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e6e8ea", linewidth=0.6)
     axes.tick_params(labelsize=9)

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def markdown_table(frame: "pl.DataFrame") -> str:
+def render_markdown(frame: "pl.DataFrame") -> str:
     """Return a table in Markdown: floats with three digits, and a dash for what is undefined.
 
     Cells are not padded: the UI shows only a link for more than 1,000 characters.

@@ -20,7 +20,7 @@ from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
 from resources.market_data.source import THROTTLED, PriceSource
 from resources.price_store.incremental import Fetched, Fetcher
-from resources.price_store.price_quality import suspicions
+from resources.price_store.price_quality import find_broken_rules
 from resources.price_store.store import PriceStore
 from resources.price_store.write_plan import WriteResult
 from resources.result_store.resource import ResultStore
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from resources.price_store.spans import Span
 
 
-def provider_pool(source: str) -> str | None:
+def get_provider_pool(source: str) -> str | None:
     """Return the pool of steps that fetch from a remote provider; None for local sources.
 
     Its limit is in dagster.yaml. The rate limiter protects the provider, whatever that limit; the
@@ -131,7 +131,7 @@ class _PricesStage:
             self.context.log.warning(change)
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
-        for rule, text in suspicions(symbol, kept, listed[1], self.thresholds).items():
+        for rule, text in find_broken_rules(symbol, kept, listed[1], self.thresholds).items():
             self.offenders[rule][symbol] = text
         return stored
 

@@ -54,10 +54,10 @@ def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
         return
     if not failures:
         raise dg.Failure("Nothing to process: see what failed upstream.", allow_retries=False)
-    raise failure_of(failures)
+    raise build_step_failure(failures)
 
 
-def failure_of(failures: Sequence[Failure]) -> dg.Failure:
+def build_step_failure(failures: Sequence[Failure]) -> dg.Failure:
     """Return the failure of a step whose symbols failed: with the reason of the first."""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     return dg.Failure(_format_failure(failures[0]) + more, allow_retries=False)

@@ -82,7 +82,7 @@ class _Stage:
 
     def run(self, backtests: Sequence[dg.AssetKey]) -> None:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
-        for run_id, wanted in self._wanted(in_this_run or backtests).items():
+        for run_id, wanted in self._select_wanted(in_this_run or backtests).items():
             for part in self.backtest_files.parts(run_id):
                 self._save(run_id, part, wanted)
                 self.meter.sample()
@@ -101,7 +101,7 @@ class _Stage:
             retrieved_rows=self.retrieved.total(),
         )
 
-    def _wanted(self, backtests: Sequence[dg.AssetKey]) -> dict[str, "pl.DataFrame"]:
+    def _select_wanted(self, backtests: Sequence[dg.AssetKey]) -> dict[str, "pl.DataFrame"]:
         """Return the identifiers of the results to save, by the run whose files they are in."""
         import polars as pl
 

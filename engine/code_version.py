@@ -37,13 +37,13 @@ def code_version(strategy: type[Strategy]) -> str:
     with the files as they were when this process first read them: when the definitions load. An
     edit to a strategy, or to what it alone imports, makes its results stale and no others.
     """
-    return _first_read().version(strategy)
+    return _read_first_edition().version(strategy)
 
 
 @cache
 def engine_version() -> str:
     """Return a fingerprint of the engine's computation alone, and of its libraries."""
-    return _first_read().version(None)
+    return _read_first_edition().version(None)
 
 
 def refuse_changed_code(strategies: Iterable[type[Strategy]]) -> None:
@@ -66,17 +66,17 @@ class _Edition:
 
     def __init__(self) -> None:
         self._read = cache(_read)
-        self._engine = import_closure([_file_of(_COMPUTES)], [engine, strategies], self._read)
+        self._engine = import_closure([_find_file(_COMPUTES)], [engine, strategies], self._read)
 
     def version(self, strategy: type[Strategy] | None) -> str:
         """Return a fingerprint of what files say, not of where they lie: a copy has the same."""
-        sources = self._engine | (self._closure(strategy) if strategy else {})
+        sources = self._engine | (self._find_closure(strategy) if strategy else {})
         for module in _WORDING:
-            sources.pop(_file_of(module), None)
+            sources.pop(_find_file(module), None)
         parts = sorted(hashlib.sha256(source).digest() for source in sources.values())
-        return hashlib.sha256(_libraries() + b"".join(parts)).hexdigest()[:12]
+        return hashlib.sha256(_describe_libraries() + b"".join(parts)).hexdigest()[:12]
 
-    def _closure(self, strategy: type[Strategy]) -> dict[Path, bytes]:
+    def _find_closure(self, strategy: type[Strategy]) -> dict[Path, bytes]:
         packages = {engine, strategies}
         own = sys.modules.get(strategy.__module__.partition(".")[0])
         if own is not None and hasattr(own, "__path__"):
@@ -85,17 +85,17 @@ class _Edition:
 
 
 @cache
-def _first_read() -> _Edition:
+def _read_first_edition() -> _Edition:
     return _Edition()
 
 
 @cache
-def _libraries() -> bytes:
+def _describe_libraries() -> bytes:
     return " ".join(f"{name}=={version(name)}" for name in _LIBRARIES).encode()
 
 
 @cache
-def _file_of(module: str) -> Path:
+def _find_file(module: str) -> Path:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"There is no module {module}; code versions begin with it.")

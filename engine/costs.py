@@ -150,7 +150,7 @@ class PercentageCosts(CostModel):
         """
         import numpy as np
 
-        growth = self._growth(trips)
+        growth = self._compute_growth(trips)
         capital = np.empty(len(growth))
         capital[1:] = np.maximum(growth[:-1], 0.0)
         capital[first[:-1][np.diff(first) > 0]] = initial_capital
@@ -158,7 +158,7 @@ class PercentageCosts(CostModel):
             np.multiply.accumulate(capital[start:stop], out=capital[start:stop])
         return capital
 
-    def _growth(self, trips: RoundTrips) -> Floats:
+    def _compute_growth(self, trips: RoundTrips) -> Floats:
         """Return what a round trip makes of one unit of capital, shape (M,)."""
         import numpy as np
 

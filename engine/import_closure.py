@@ -47,7 +47,7 @@ def import_closure(
         file = waiting.pop()
         if file not in sources:
             sources[file] = read(file)
-            waiting += _imported_files(file, sources[file], folders)
+            waiting += _find_imported_files(file, sources[file], folders)
     return sources
 
 
@@ -55,18 +55,18 @@ _Folders = tuple[tuple[str, Path], ...]
 """Top-level packages, each with a folder that it is in; one may be in several."""
 
 
-def _imported_files(file: Path, source: bytes, folders: _Folders) -> Iterator[Path]:
+def _find_imported_files(file: Path, source: bytes, folders: _Folders) -> Iterator[Path]:
     """Yield the files that importing `file` runs before or with it."""
-    above = _package_of(file, folders)
-    names = _imported_names(source, above)
+    above = _find_package(file, folders)
+    names = _find_imported_names(source, above)
     for name in {".".join(above), *names}:
-        yield from _files_of(name, folders)
+        yield from _find_files(name, folders)
     if names & _DYNAMIC:
         for top, folder in folders:
             yield from folder.rglob("*.py") if top in above[:1] else ()
 
 
-def _package_of(file: Path, folders: _Folders) -> tuple[str, ...]:
+def _find_package(file: Path, folders: _Folders) -> tuple[str, ...]:
     """Return the names of the package that a file stands in, outermost first; none elsewhere."""
     for top, folder in folders:
         if file.is_relative_to(folder):
@@ -75,7 +75,7 @@ def _package_of(file: Path, folders: _Folders) -> tuple[str, ...]:
 
 
 @cache
-def _files_of(name: str, folders: _Folders) -> list[Path]:
+def _find_files(name: str, folders: _Folders) -> list[Path]:
     """Return the files that importing a dotted name runs; what is no module ends it."""
     top, *inside = name.split(".")
     found: list[Path] = []
@@ -87,10 +87,10 @@ def _files_of(name: str, folders: _Folders) -> list[Path]:
 
 
 @cache
-def _imported_names(source: bytes, above: tuple[str, ...]) -> frozenset[str]:
+def _find_imported_names(source: bytes, above: tuple[str, ...]) -> frozenset[str]:
     """Return the dotted names that a file imports, those of relative imports made absolute."""
     names: set[str] = set()
-    for node in _running(ast.parse(source).body):
+    for node in _walk_running(ast.parse(source).body):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -100,7 +100,7 @@ def _imported_names(source: bytes, above: tuple[str, ...]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _running(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
+def _walk_running(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Yield statements and those inside them, without what stands under ``if TYPE_CHECKING``."""
     for node in statements:
         yield node
@@ -108,7 +108,7 @@ def _running(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
         if isinstance(node, ast.If) and _is_type_checking(node.test):
             inside = ("orelse",)
         for name in inside:
-            yield from _running(getattr(node, name, ()))
+            yield from _walk_running(getattr(node, name, ()))
 
 
 def _is_type_checking(test: ast.expr) -> bool:

@@ -117,7 +117,7 @@ class BacktestResult:
             "parameters": self.strategy.parameters(),
             "metrics": dict(self.metrics),
             "undefined": dict(self.undefined),
-            "trades": [self._trade(record) for record in self.trades],
+            "trades": [self._describe_trade(record) for record in self.trades],
             "equity_curve": equity,
             "drawdown_series": (equity / equity.cummax() - 1.0).rename("drawdown"),
             "start_date": self.window.start,
@@ -129,7 +129,7 @@ class BacktestResult:
             "ended_early": self.ended_early,
         }
 
-    def _trade(self, record: Any) -> dict[str, Any]:
+    def _describe_trade(self, record: Any) -> dict[str, Any]:
         return {
             "status": "closed" if record["status"] else "open",
             "direction": "short" if record["direction"] else "long",

@@ -51,7 +51,7 @@ class SharedFile:
     def put_histories(self, histories: Sequence[TradedHistory]) -> list[SharedHistory]:
         """Write histories, and return how to take them."""
         shared = [SharedHistory(one.symbol, one.first, len(one.dates)) for one in histories]
-        dates, *rows = self._rows(shared)
+        dates, *rows = self._select_rows(shared)
         np.concatenate([one.dates for one in histories], out=dates.view("datetime64[D]"))
         for name, row in zip(_FIELDS, rows, strict=True):
             np.concatenate([getattr(one.bars, name) for one in histories], out=row)
@@ -59,7 +59,7 @@ class SharedFile:
 
     def take_histories(self, shared: Sequence[SharedHistory]) -> list[TradedHistory]:
         """Return the histories as views that nobody can write to."""
-        rows = self._rows(shared)
+        rows = self._select_rows(shared)
         rows.setflags(write=False)
         histories, start = [], 0
         for one in shared:
@@ -80,7 +80,7 @@ class SharedFile:
         """Return a copy of the `count` trades that were put here."""
         return self.numbers.view(np.uint8)[: count * TRADE.itemsize].copy().view(TRADE)
 
-    def _rows(self, shared: Sequence[SharedHistory]) -> Floats:
+    def _select_rows(self, shared: Sequence[SharedHistory]) -> Floats:
         bars = sum(one.bars for one in shared)
         return self.numbers[: _ROWS * bars].reshape(_ROWS, bars)
 

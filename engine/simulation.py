@@ -75,14 +75,14 @@ def simulate(orders: Orders) -> Simulation:
     """
     settings, count = orders.settings, len(orders.entries)
     positions = find_positions_with_stops(orders) if settings.has_stops else find_positions(orders)
-    trips = _round_trips(positions, settings.costs)
+    trips = _build_round_trips(positions, settings.costs)
     first = np.searchsorted(positions.backtest, np.arange(count + 1))
     capital = settings.costs.compound(trips, first, settings.initial_capital)
     funded = capital > 0
     if not funded.all():
         positions, trips, capital = positions.only(funded), trips.only(funded), capital[funded]
         first = np.searchsorted(positions.backtest, np.arange(count + 1))
-    trades = _trades(positions, trips, settings.costs.settle(trips, capital))
+    trades = _build_trades(positions, trips, settings.costs.settle(trips, capital))
     equity = compute_equity(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
     return Simulation(orders, trades, first, equity)
 
@@ -127,7 +127,7 @@ def compute_equity(trades: Trades, first: Ints, close: Floats, initial_capital: 
     return equity
 
 
-def _round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
+def _build_round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
     """Return positions at the prices of their fills; an open one is marked at the last close."""
     side, closed = positions.side, positions.reason != OPEN
     entry = costs.price_fill(positions.entry_price, side)
@@ -135,7 +135,7 @@ def _round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
     return RoundTrips(side, entry, np.where(closed, exit_, positions.exit_price), closed)
 
 
-def _trades(positions: Positions, trips: RoundTrips, settled: Settlement) -> Trades:
+def _build_trades(positions: Positions, trips: RoundTrips, settled: Settlement) -> Trades:
     # Zeros, also for the padding between fields: equal trades are equal bytes.
     trades = np.zeros(len(settled.size), dtype=TRADE)
     trades["direction"] = trips.side < 0

@@ -117,8 +117,8 @@ class _Monitor:
         self.side = possible.side
         market = orders.fill_price[symbol, possible.bar]
         paid = settings.costs.price_fill(market, self.side)
-        self.fixed = self.side * paid * (1.0 - self.side * _or_nan(settings.stop_loss))
-        self.target = self.side * paid * (1.0 + self.side * _or_nan(settings.take_profit))
+        self.fixed = self.side * paid * (1.0 - self.side * _replace_none(settings.stop_loss))
+        self.target = self.side * paid * (1.0 + self.side * _replace_none(settings.take_profit))
         self.best = self.side * paid
 
     def write_to(self, ends: _Ends, start: int) -> None:
@@ -174,5 +174,5 @@ class _Monitor:
             setattr(self, name, getattr(self, name)[kept])
 
 
-def _or_nan(fraction: float | None) -> float:
+def _replace_none(fraction: float | None) -> float:
     return np.nan if fraction is None else fraction

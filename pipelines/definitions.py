@@ -14,7 +14,7 @@ import dagster as dg
 from assets.backtests.assets import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard
-from assets.prices import build_prices, provider_pool
+from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
 from pipelines.automation.alerts import build_alert_sensors
@@ -44,7 +44,7 @@ def build_defs(
     strategies = registered_strategies()
     names = list(strategies)
     partitioned = [
-        build_prices(symbols, universe, pool=provider_pool(settings.source)),
+        build_prices(symbols, universe, pool=get_provider_pool(settings.source)),
         build_backtests(symbols, universe, strategies),
         build_summaries(symbols, universe, names),
     ]

@@ -64,7 +64,7 @@ def canonical_json(value: Any) -> str:
     ``2`` and ``2.0`` are the same number to a reader, to Python and to JSONB's equality, so they
     are the same here; other floats are written by `repr`, which loses no bit.
     """
-    return json_text(_one_spelling(value))
+    return json_text(_normalize(value))
 
 
 def json_text(value: Any) -> str:
@@ -83,11 +83,11 @@ def json_text(value: Any) -> str:
         raise InvalidResultError(f"{value!r} can't be stored as JSON: {error}.") from None
 
 
-def _one_spelling(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _one_spelling(item) for key, item in value.items()}
+        return {str(key): _normalize(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_one_spelling(item) for item in value]
+        return [_normalize(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         # By way of its shortest text: JSONB is given 1e+23 and reads it as exactly 10**23.
         return int(Decimal(repr(value)))

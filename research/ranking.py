@@ -90,7 +90,9 @@ def select_backtests(
     newest = candidates.sort("saved_at", "backtest_id").unique(
         ["strategy", "symbol"], keep="last", maintain_order=True
     )
-    counted = newest.join(_failed_since(newest, failures), on=["strategy", "symbol"], how="anti")
+    counted = newest.join(
+        _find_failed_since(newest, failures), on=["strategy", "symbol"], how="anti"
+    )
     current = {name: one.code_version for name, one in scope.strategies.items()}
     enough = pl.col("closed_trades").fill_null(0) >= MINIMUM_TRADES
     version = pl.col("strategy").replace_strict(current, default=None, return_dtype=pl.String)
@@ -100,7 +102,7 @@ def select_backtests(
     ).sort("strategy", "symbol")
 
 
-def _failed_since(newest: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
+def _find_failed_since(newest: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
     """Return strategy and symbol of the results that are older than a failure of the same."""
     other = pl.col("strategy") != pl.col("failed_strategy")
     return (
@@ -128,12 +130,12 @@ def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.Data
             pl.len().alias("symbols"),
             pl.col("ranked").sum().alias("ranked_symbols"),
             pl.col("stale").sum().alias("stale_symbols"),
-            _median("sharpe_ratio"),
-            _median("total_return"),
-            _median("annualized_return"),
-            _median("max_drawdown"),
+            _compute_median("sharpe_ratio"),
+            _compute_median("total_return"),
+            _compute_median("annualized_return"),
+            _compute_median("max_drawdown"),
             pl.col("max_drawdown").min().alias("worst_max_drawdown"),
-            _mean("win_rate"),
+            _compute_mean("win_rate"),
             pl.col("total_trades").sum(),
             beating.mean().alias("share_beating_benchmark"),
         )
@@ -149,12 +151,12 @@ def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.Data
     return board.select(LEADERBOARD_SCHEMA.names()).cast(LEADERBOARD_SCHEMA)
 
 
-def _median(name: str) -> pl.Expr:
+def _compute_median(name: str) -> pl.Expr:
     """Return the median of the ranked; of two in the middle, the mean as PostgreSQL rounds it."""
     return pl.col(name).filter("ranked").quantile(0.5, "linear").alias(f"median_{name}")
 
 
-def _mean(name: str) -> pl.Expr:
+def _compute_mean(name: str) -> pl.Expr:
     """Return the mean of the ranked, added up in the order of symbols: the same bits every time."""
     values = pl.col(name).filter("ranked").drop_nulls()
     return (values.cum_sum().last() / values.len()).alias(f"mean_{name}")

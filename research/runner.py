@@ -151,7 +151,7 @@ class BacktestRunner:
         if again:
             stored = stored.remove(stored["id"].is_in([one.identifier for one in again]))
         there = {*stored["id"], *(one.identifier for one in again)}
-        missing = {symbol: self._missing(symbol, planned, there) for symbol in loaded}
+        missing = {symbol: self._select_missing(symbol, planned, there) for symbol in loaded}
         computed = [*again, *self._compute(missing, planned, loaded)]
         self.computed.update(one.result.strategy.name for one in computed)
         self.cached.update(stored["strategy"])
@@ -159,7 +159,7 @@ class BacktestRunner:
             self.sample(len(loaded))
         return self.archive.write(part, computed, stored, list(planned.values()))
 
-    def _missing(
+    def _select_missing(
         self, symbol: str, planned: Mapping[Backtest, str], there: set[str]
     ) -> tuple[Strategy, ...]:
         return tuple(one for one in self.spec.strategies if planned[symbol, one] not in there)

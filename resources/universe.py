@@ -124,12 +124,12 @@ def load_universe(path: str | Path) -> Universe:
     a byte order mark; blank lines are skipped. Raises UniverseError, whose one line names the
     file, and the line where there is one.
     """
-    rows = _rows(path, _text(Path(path)))
+    rows = _parse_rows(path, _read_text(Path(path)))
     _, header = next(rows, (0, []))
-    columns = _columns(path, header)
+    columns = _parse_header(path, header)
     listings: dict[str, Listing] = {}
     for line, cells in rows:
-        listing = _listing(f"{path}, line {line}", columns, cells)
+        listing = _parse_listing(f"{path}, line {line}", columns, cells)
         # Two files of the price store must differ on file systems that ignore letter case too.
         twin = listings.setdefault(listing.symbol.upper(), listing)
         if twin is not listing:
@@ -140,7 +140,7 @@ def load_universe(path: str | Path) -> Universe:
     return Universe(tuple(listings.values()))
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     if not path.exists():
         raise UniverseError(f"{path} does not exist: a CSV file with a column 'symbol' is needed.")
     if not path.is_file():
@@ -158,10 +158,10 @@ def _text(path: Path) -> str:
     return text
 
 
-def _rows(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
+def _parse_rows(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, stripped cells) of every row that is not blank."""
     lines = io.StringIO(text, newline="")
-    reader = csv.reader(_bounded(path, lines), strict=True)
+    reader = csv.reader(_bound_lines(path, lines), strict=True)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -170,14 +170,14 @@ def _rows(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
         raise UniverseError(f"{path}, line {reader.line_num}: {error}.") from error
 
 
-def _bounded(path: str | Path, lines: io.StringIO) -> Iterator[str]:
+def _bound_lines(path: str | Path, lines: io.StringIO) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if len(line) > MAX_LINE:
             raise UniverseError(f"{path}, line {number}: longer than {MAX_LINE} characters.")
         yield line
 
 
-def _columns(path: str | Path, header: list[str]) -> list[str]:
+def _parse_header(path: str | Path, header: list[str]) -> list[str]:
     if not header:
         raise UniverseError(f"{path} is empty: a header with a column 'symbol' is needed.")
     columns = [name.lower() for name in header]
@@ -190,20 +190,22 @@ def _columns(path: str | Path, header: list[str]) -> list[str]:
     return columns
 
 
-def _listing(where: str, columns: list[str], cells: list[str]) -> Listing:
+def _parse_listing(where: str, columns: list[str], cells: list[str]) -> Listing:
     if len(cells) > len(columns):
         raise UniverseError(f"{where}: {len(cells)} cells, but the header has {len(columns)}.")
     row = dict(zip(columns, cells, strict=False))
     symbol = row.get("symbol", "")
     if not is_symbol(symbol):
         raise UniverseError(f"{where}: {symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-    first, last = (_day(where, name, row.get(name)) for name in ("listed_from", "listed_to"))
+    first, last = (
+        _parse_cell_day(where, name, row.get(name)) for name in ("listed_from", "listed_to")
+    )
     if first and last and first > last:
         raise UniverseError(f"{where}: listed_from {first} is after listed_to {last}.")
     return Listing(symbol, row.get("sector") or None, first, last)
 
 
-def _day(where: str, name: str, text: str | None) -> date | None:
+def _parse_cell_day(where: str, name: str, text: str | None) -> date | None:
     if not text:
         return None
     try:

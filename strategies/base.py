@@ -144,8 +144,8 @@ class Strategy(ABC):
             )
 
     def _check_field(self, field: dataclasses.Field[Any]) -> None:
-        kind = _types(type(self))[field.name]
-        value = _typed(self.name, field.name, kind, getattr(self, field.name))
+        kind = _read_types(type(self))[field.name]
+        value = _convert(self.name, field.name, kind, getattr(self, field.name))
         # The one write to the frozen dataclass: 2 becomes 2.0 where a float is declared, so that
         # equal parameters are always written alike.
         object.__setattr__(self, field.name, value)
@@ -158,11 +158,11 @@ class Strategy(ABC):
 
 
 @cache
-def _types(cls: type[Strategy]) -> dict[str, type]:
+def _read_types(cls: type[Strategy]) -> dict[str, type]:
     return get_type_hints(cls)
 
 
-def _typed(strategy: str, name: str, kind: type, value: Any) -> int | float:
+def _convert(strategy: str, name: str, kind: type, value: Any) -> int | float:
     """Return `value` as `kind`; refuse what would have to be rounded or guessed."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if is_number and math.isfinite(value) and (kind is float or float(value).is_integer()):

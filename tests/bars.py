@@ -33,7 +33,7 @@ def random_history(symbol: str, length: int, seed: int) -> History:
     return history(random_bars(length, seed), symbol)
 
 
-def bars_of(opens: list[float], closes: list[float]) -> Bars:
+def build_bars(opens: list[float], closes: list[float]) -> Bars:
     """Return hand-written bars whose highs and lows just hold opens and closes."""
     opening, close = np.array(opens, dtype=float), np.array(closes, dtype=float)
     return Bars(

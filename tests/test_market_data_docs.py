@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from assets.prices import provider_pool
-from resources.market_data import SOURCES
+from assets.prices import get_provider_pool
 from resources.market_data.provider.rate_limiter import USED_SHARE
 from resources.market_data.provider.throttled_source import MAX_FAILURES, REST_SECONDS
 from resources.market_data.resource import YAHOO_VARIABLE, MarketData
+from resources.market_data.source import SOURCES
 from resources.price_store.incremental import OVERLAP_BARS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +36,7 @@ def test_its_numbers_are_those_of_the_code():
 
 
 def test_its_pool_is_limited_as_it_says():
-    assert f"the pool `{provider_pool('yahoo')}`, two at a time" in PLAIN
+    assert f"the pool `{get_provider_pool('yahoo')}`, two at a time" in PLAIN
     assert re.search(r"pools:\n +default_limit: 2\n", (ROOT / "dagster.yaml").read_text())
 
 

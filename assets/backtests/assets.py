@@ -29,7 +29,7 @@ def build_backtests(
 
     @dg.multi_asset(
         name=BACKTESTS,
-        specs=[_spec(strategy) for strategy in strategies.values()],
+        specs=[_build_spec(strategy) for strategy in strategies.values()],
         partitions_def=symbols,
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
@@ -56,7 +56,7 @@ def build_backtests(
         )
         stage = BacktestStage(context, inputs, selected, requested)
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
-            stage.failures += [_without_prices(one) for one in requested if one not in prices]
+            stage.failures += [_build_failure(one) for one in requested if one not in prices]
         stage.run([symbol for symbol in requested if symbol in prices])
         run_records = RunRecords(result_store, source, run_settings.window(), universe)
         close_stage(context, run_records, BACKTESTS, stage.profile(), stage.failures)
@@ -66,12 +66,12 @@ def build_backtests(
     return backtests
 
 
-def _without_prices(symbol: str) -> Failure:
+def _build_failure(symbol: str) -> Failure:
     message = f"{symbol} has no prices: materialize prices/{symbol} first."
     return Failure(symbol, "MissingPricesError", message)
 
 
-def _spec(strategy: type[Strategy]) -> dg.AssetSpec:
+def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
     return dg.AssetSpec(
         backtests_key(strategy.name),
         deps=[PRICES_KEY],

@@ -28,7 +28,7 @@ from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import UniverseBenchmark, load_universe_benchmark
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import recent_profiles
+from resources.result_store.run_records import read_recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.result_archive import ResultArchive
 from resources.universe import Universe, UniverseError
@@ -98,7 +98,7 @@ class BacktestStage:
             universe_benchmark=benchmark.sentence if benchmark else None,
             universe_symbols=benchmark.symbols if benchmark else None,
             universe_version=benchmark.version if benchmark else None,
-            cached_results=self._cached_results(),
+            cached_results=self._count_cached_results(),
             scaling=self.audit.scaling,
             scaling_key=self._scaling_key if runner else None,
             integrity=self.audit.findings(),
@@ -107,19 +107,19 @@ class BacktestStage:
     def _run_batches(self, symbols: Sequence[str], engine: VectorBTEngine) -> None:
         inputs = self.inputs
         self._benchmark = self._compare_with()
-        spec, store = self._spec(self._benchmark), inputs.result_store.manager()
+        spec, store = self._build_spec(self._benchmark), inputs.result_store.manager()
         use_stored = not inputs.run_settings.ignore_cache
         self._archive = archive = ResultArchive(spec, store, inputs.backtest_files, use_stored)
         self._runner = runner = BacktestRunner(
             spec, engine, archive, self.audit, self.meter.sample, self.failures
         )
-        batches = [self._listed(batch) for batch in inputs.run_settings.batches(symbols)]
+        batches = [self._select_listed(batch) for batch in inputs.run_settings.batches(symbols)]
         load = partial(load_histories, inputs.price_store, inputs.source)
         progress = with_progress(self.context, batches, "batches tested")
         for _, rows in zip(progress, runner.run(load, batches), strict=True):
             for key, symbol, made in describe_partitions(rows):
                 self.made[key][symbol] = made
-        self.audit.scaling = self._known_scaling()
+        self.audit.scaling = self._find_known_scaling()
         if self.audit.scaling is None:
             self.audit.measure_scaling(self.strategies, engine.settings)
         for warning in archive.warnings:
@@ -140,7 +140,7 @@ class BacktestStage:
         (log.warning if benchmark.missing else log.info)(benchmark.sentence)
         return benchmark
 
-    def _spec(self, benchmark: UniverseBenchmark) -> RunSpec:
+    def _build_spec(self, benchmark: UniverseBenchmark) -> RunSpec:
         settings = self.inputs.run_settings
         return RunSpec(
             run_id=self.context.run.run_id,
@@ -153,7 +153,7 @@ class BacktestStage:
             universe=benchmark.equal_weight,
         )
 
-    def _listed(self, symbols: Sequence[str]) -> list[HistorySpec]:
+    def _select_listed(self, symbols: Sequence[str]) -> list[HistorySpec]:
         """Return each symbol with the days on which it was listed; note those that never were."""
         settings, universe = self.inputs.run_settings, self.inputs.universe
         start, end = settings.history_start(), settings.window().end
@@ -165,14 +165,14 @@ class BacktestStage:
                 self.failures.append(Failure.of(symbol, error))
         return listed
 
-    def _known_scaling(self) -> Scaling | None:
+    def _find_known_scaling(self) -> Scaling | None:
         """Return what an earlier run measured of the same code and settings.
 
         None when this run has computed anything: strategies are timed by every run that does.
         """
         if self._runner is None or self._runner.computed:
             return None
-        recent = recent_profiles(self.inputs.result_store, BACKTESTS, BacktestsProfile)
+        recent = read_recent_profiles(self.inputs.result_store, BACKTESTS, BacktestsProfile)
         for run_id, profile in recent.items():
             if profile.scaling and profile.scaling_key == self._scaling_key:
                 by = profile.scaling.measured_by or run_id
@@ -184,7 +184,7 @@ class BacktestStage:
         settings = self.inputs.run_settings.stored_settings()
         return scaling_key([(one, code_version(type(one))) for one in self.strategies], settings)
 
-    def _cached_results(self) -> CachedResults | None:
+    def _count_cached_results(self) -> CachedResults | None:
         if self._runner is None or self._archive is None:
             return None
         return CachedResults(

@@ -16,7 +16,7 @@ from assets.partitions.upstream import is_part_of_this_run, trace_lineage
 from research.audit.stage_profile import StageProfile
 from resources.config.thresholds import Thresholds
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import recent_profiles, recorded_profile
+from resources.result_store.run_records import read_profile, read_recent_profiles
 
 P = TypeVar("P", bound=StageProfile)
 P_co = TypeVar("P_co", bound=StageProfile, covariant=True)
@@ -119,7 +119,10 @@ def build_threshold_checks(
         read = functools.cache(lambda runs: _read_measurement(result_store, runs, stage, kind))
         selection = context.selected_asset_check_keys
         for selected in sorted(selection, key=lambda one: (one.asset_key, order[one.name])):
-            key, measurement = selected.asset_key, read(_runs_to_judge(context, selected.asset_key))
+            key, measurement = (
+                selected.asset_key,
+                read(_find_runs_to_judge(context, selected.asset_key)),
+            )
             outcome = _NO_RUN
             if measurement:
                 profile, failures, history = measurement
@@ -151,14 +154,16 @@ def _read_measurement(
 ) -> tuple[P, FailureRows, Sequence[P]] | None:
     """Return profile, failures and history of the first of `runs` that measured the stage."""
     for run_id in runs:
-        profile = recorded_profile(store, run_id, stage, kind)
+        profile = read_profile(store, run_id, stage, kind)
         if profile is not None:
-            history = list(recent_profiles(store, stage, kind).values())
+            history = list(read_recent_profiles(store, stage, kind).values())
             return profile, store.manager().get_failures(run_id), history
     return None
 
 
-def _runs_to_judge(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> tuple[str, ...]:
+def _find_runs_to_judge(
+    context: dg.AssetCheckExecutionContext, key: dg.AssetKey
+) -> tuple[str, ...]:
     """Return the runs that may have measured the stage, the one to judge first.
 
     That is this run, or the run whose failed checks it re-executes; for a check executed alone,

@@ -50,12 +50,12 @@ def measure_concurrent(
         replace(one, ended=now, succeeded=succeeded, symbol_success_rate=rates[run.run_id])
         if one.run_id == run.run_id
         else one
-        for one in recent_requests(instance, run.job_name, rates)
+        for one in find_recent_requests(instance, run.job_name, rates)
     ]
     return summarize_overlapping(run.run_id, runs, now)
 
 
-def recent_requests(
+def find_recent_requests(
     instance: dg.DagsterInstance, job_name: str, rates: Mapping[str, float]
 ) -> list[RequestRun]:
     """Return the requests launched lately, oldest first.
@@ -68,10 +68,12 @@ def recent_requests(
     """
     wanted = dg.RunsFilter(job_name=job_name, created_after=datetime.now(UTC) - _LOOKS_BACK)
     records = instance.get_run_records(wanted, limit=_MOST)
-    return sorted((_request_run(record, rates) for record in records), key=lambda one: one.began)
+    return sorted(
+        (_build_request_run(record, rates) for record in records), key=lambda one: one.began
+    )
 
 
-def _request_run(record: dg.RunRecord, rates: Mapping[str, float]) -> RequestRun:
+def _build_request_run(record: dg.RunRecord, rates: Mapping[str, float]) -> RequestRun:
     run = record.dagster_run
     if not run.is_finished:
         return RequestRun(run.run_id, record.create_timestamp, None, None, None)
@@ -95,7 +97,7 @@ def summarize_overlapping(
     runs
         By their beginning; `run_id` is among them, and has ended.
     """
-    overlapping = _overlapping(run_id, runs, now)
+    overlapping = _select_overlapping(run_id, runs, now)
     ended = [one for one in overlapping if one.ended is not None]
     last = max(one.ended or now for one in overlapping)
     return ConcurrentRequests(
@@ -108,7 +110,7 @@ def summarize_overlapping(
     )
 
 
-def _overlapping(run_id: str, runs: Sequence[RequestRun], now: datetime) -> list[RequestRun]:
+def _select_overlapping(run_id: str, runs: Sequence[RequestRun], now: datetime) -> list[RequestRun]:
     overlapping: list[RequestRun] = []
     until: datetime | None = None
     for one in runs:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
-from assets.markdown import markdown_table
+from assets.markdown import render_markdown
 from engine.failure import Failure
 from research.audit.stage_profile import RequestProfile
 from research.purpose import Purpose
@@ -110,14 +110,14 @@ class RequestResult:
             "window": f"{settings.start} to {settings.end}",
             "symbols": len(self.stage.requested),
             "succeeded": len(self.identifiers),
-            "results": dg.MetadataValue.md(self._table()),
+            "results": dg.MetadataValue.md(self._render_table()),
         }
 
-    def _table(self) -> str:
+    def _render_table(self) -> str:
         """Return the results as a table, and what failed below it."""
         import polars as pl
 
-        shown = [markdown_table(pl.concat(self.rows).select(_SHOWN).sort("symbol"))]
+        shown = [render_markdown(pl.concat(self.rows).select(_SHOWN).sort("symbol"))]
         failed = [
             f"- `{one.symbol}` {one.error_class}: {one.message}" for one in self.stage.failures
         ]

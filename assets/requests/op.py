@@ -17,7 +17,7 @@ from assets.requests.handler import (
     save_results,
     validate_request,
 )
-from assets.stage_reporting import close_stage, failure_of
+from assets.stage_reporting import build_step_failure, close_stage
 from research.audit.stage_profile import ConcurrentRequests, RequestProfile
 from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
@@ -25,7 +25,7 @@ from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunRecords, recent_profiles
+from resources.result_store.run_records import RunRecords, read_recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 
@@ -92,7 +92,11 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         save_results(request)
         profile = request.profile()
         profile = profile.model_copy(
-            update={"concurrent_requests": _concurrent(context, result_store, profile, thresholds)}
+            update={
+                "concurrent_requests": _measure_concurrent(
+                    context, result_store, profile, thresholds
+                )
+            }
         )
         close_stage(context, run_records, REQUESTS, profile, stage.failures)
         context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=request.metadata()))
@@ -101,18 +105,18 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
             # Dagster accepts it, though its types do not say so; a test sees it in the UI.
             context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
         if not _is_success(profile, thresholds):
-            raise failure_of(stage.failures)
+            raise build_step_failure(stage.failures)
 
     return answer
 
 
-def _concurrent(
+def _measure_concurrent(
     context: dg.OpExecutionContext,
     result_store: ResultStore,
     profile: RequestProfile,
     thresholds: Thresholds,
 ) -> ConcurrentRequests:
-    recent = recent_profiles(result_store, REQUESTS, RequestProfile, _REQUESTS_READ)
+    recent = read_recent_profiles(result_store, REQUESTS, RequestProfile, _REQUESTS_READ)
     # Of one that has not come to an end, nothing is known to have succeeded.
     rates = {
         run: one.succeeded / one.requested

@@ -21,7 +21,7 @@ from pipelines.definitions import build_defs
 from research.audit.stage_profile import BacktestsProfile
 from resources.config.environment import EnvironmentSettings
 from resources.price_store.spans import HistorySpec
-from resources.result_store.run_records import recorded_profile
+from resources.result_store.run_records import read_profile
 from strategies.registry import STRATEGY_TEMPLATES
 
 _UNIVERSE = 110
@@ -81,7 +81,7 @@ class Round:
         with _Clock() as clock:
             run_id = self.run(keys, self._listed[self._symbols - 1], **settings)
         store = self._definitions.resources["result_store"] if self._definitions.resources else None
-        profile = recorded_profile(store, run_id, "backtests", BacktestsProfile)  # pyright: ignore[reportArgumentType]
+        profile = read_profile(store, run_id, "backtests", BacktestsProfile)  # pyright: ignore[reportArgumentType]
         cached = profile.cached_results if profile else None
         return {
             "seconds": clock.inside,

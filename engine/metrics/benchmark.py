@@ -63,7 +63,7 @@ def information_ratio(inputs: MetricInputs) -> Floats:
 @metric("fraction", needs="universe")
 def universe_return(inputs: MetricInputs) -> Floats:
     """Return the equal-weight universe's total return between the symbol's first and last bar."""
-    return _against_universe(inputs, lambda universe: universe.total_return[inputs.symbol_of])
+    return _compare_with_universe(inputs, lambda universe: universe.total_return[inputs.symbol_of])
 
 
 @metric("fraction", needs="universe")
@@ -75,22 +75,22 @@ def universe_excess_return(inputs: MetricInputs) -> Floats:
 @metric("fraction", _FLAT, needs="universe", of_returns=True)
 def universe_alpha(inputs: MetricInputs) -> Floats:
     """Return `alpha` with the equal-weight universe as the benchmark."""
-    return _against_universe(inputs, lambda universe: universe.alpha)
+    return _compare_with_universe(inputs, lambda universe: universe.alpha)
 
 
 @metric("ratio", _FLAT, needs="universe", of_returns=True)
 def universe_beta(inputs: MetricInputs) -> Floats:
     """Return `beta` with the equal-weight universe as the benchmark."""
-    return _against_universe(inputs, lambda universe: universe.beta)
+    return _compare_with_universe(inputs, lambda universe: universe.beta)
 
 
 @metric("ratio", _SAME, needs="universe", of_returns=True)
 def universe_information_ratio(inputs: MetricInputs) -> Floats:
     """Return `information_ratio` with the equal-weight universe as the benchmark."""
-    return _against_universe(inputs, lambda universe: universe.information_ratio)
+    return _compare_with_universe(inputs, lambda universe: universe.information_ratio)
 
 
-def _against_universe(inputs: MetricInputs, figure: Callable[[Benchmark], Floats]) -> Floats:
+def _compare_with_universe(inputs: MetricInputs, figure: Callable[[Benchmark], Floats]) -> Floats:
     if inputs.universe is None:
         return np.full(inputs.count, np.nan)
     return figure(inputs.universe)

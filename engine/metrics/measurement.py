@@ -52,14 +52,14 @@ class Measurement:
         )
         reasons: dict[str, str] = {}
         for name in self._undefined[backtest]:
-            reasons[name] = next(self._reasons(METRICS[name], backtest, no_trades))
+            reasons[name] = next(self._collect_reasons(METRICS[name], backtest, no_trades))
             values[name] = None
         return values, reasons
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as one matrix, not as 43 small arrays."""
         matrix = np.array(list(self.columns.values()), dtype=np.float64)
-        return _unpacked, (list(self.columns), matrix, self.bars, self.ruined, self.has_universe)
+        return _unpack, (list(self.columns), matrix, self.bars, self.ruined, self.has_universe)
 
     @cached_property
     def _rows(self) -> list[tuple[float | int, ...]]:
@@ -75,7 +75,7 @@ class Measurement:
                 undefined[backtest].append(name)
         return undefined
 
-    def _reasons(self, metric: Metric, backtest: int, no_trades: str) -> Iterator[str]:
+    def _collect_reasons(self, metric: Metric, backtest: int, no_trades: str) -> Iterator[str]:
         """Yield the reasons that apply; the first one has to be fixed first."""
         columns = self.columns
         if metric.needs == "universe" and not self.has_universe:
@@ -93,7 +93,7 @@ class Measurement:
         yield metric.otherwise
 
 
-def _unpacked(
+def _unpack(
     names: list[str], matrix: Floats, bars: int, ruined: Bools, has_universe: bool
 ) -> Measurement:
     """Return a measurement from its pickle; counts become whole numbers again."""

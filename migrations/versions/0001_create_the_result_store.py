@@ -155,7 +155,6 @@ def _create_backtests() -> None:
     )
     op.create_index("ix_backtests_symbol_newest", "backtests", ["symbol", "updated_at", "id"])
     op.create_index("ix_backtests_strategy", "backtests", ["strategy", "updated_at", "id"])
-    op.create_index("ix_backtests_updated_at", "backtests", ["updated_at", "id"])
     op.create_index("ix_backtests_run_id", "backtests", ["run_id"])
 
 

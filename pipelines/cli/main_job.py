@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the main job; return 0, 1 if the run failed, 2 if it was refused before it began."""
-    given = _parser().parse_args(arguments)
+    given = _build_parser().parse_args(arguments)
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     warnings.simplefilter("ignore", dg.BetaWarning)
     # What is imported lives as long as this process; collecting it again and again costs 0.5 s.
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make run",
         description="Materialize prices, backtests, summaries and the leaderboard of the whole "
@@ -65,7 +65,7 @@ def _run(
     settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
 ) -> int:
     universe = settings.load_universe().symbols
-    tags = _partition_tags(universe, symbol)
+    tags = _select_partition_tags(universe, symbol)
     resources = build_resources(settings)
     with console.status("Starting PostgreSQL"):
         resources["result_store"].check_reachable()
@@ -84,7 +84,7 @@ def _run(
     return 0
 
 
-def _partition_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
+def _select_partition_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
     """Return the tags of a run over one symbol, or over all."""
     if symbol is None:
         return build_partition_tags(universe[0], universe[-1])

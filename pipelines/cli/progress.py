@@ -48,7 +48,7 @@ class Progress:
         """Log an entry of the event log; show it if it is a message."""
         kind, level = entry.dagster_event_type, int(entry.level)
         if kind not in _BOOKKEEPING:
-            _LOG.log(level, _line(entry))
+            _LOG.log(level, _format_line(entry))
         if kind == DagsterEventType.STEP_START:
             self._spinner.update(text=f"{entry.step_key}: working")
         # The reason of an error is told at the end.
@@ -62,13 +62,13 @@ class Progress:
             )
 
 
-def _line(entry: dg.EventLogEntry) -> str:
+def _format_line(entry: dg.EventLogEntry) -> str:
     kind = entry.dagster_event_type
     parts = [entry.step_key or entry.run_id, kind.value if kind else None, entry.message]
-    return " - ".join(part for part in parts if part) + _error(entry)
+    return " - ".join(part for part in parts if part) + _format_error(entry)
 
 
-def _error(entry: dg.EventLogEntry) -> str:
+def _format_error(entry: dg.EventLogEntry) -> str:
     """Return the error of an event with its traceback; nothing where there is none."""
     data = entry.dagster_event.event_specific_data if entry.dagster_event else None
     error = getattr(data, "error", None)

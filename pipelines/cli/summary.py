@@ -39,7 +39,7 @@ def print_leaderboard(console: Console, ranking: "pl.DataFrame") -> None:
     for name, (heading, _) in _COLUMNS.items():
         table.add_column(heading, justify="left" if name == "strategy" else "right", no_wrap=True)
     for row in ranking.iter_rows(named=True):
-        table.add_row(*(_cell(row[name], form) for name, (_, form) in _COLUMNS.items()))
+        table.add_row(*(_format_cell(row[name], form) for name, (_, form) in _COLUMNS.items()))
     console.print()
     console.print(table)
     console.print(
@@ -84,5 +84,5 @@ def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> N
     console.print("\nSee it: [bold]make ui[/bold], then http://127.0.0.1:3000")
 
 
-def _cell(value: float | str | None, form: str) -> str:
+def _format_cell(value: float | str | None, form: str) -> str:
     return "-" if value is None else form.format(value)

@@ -31,7 +31,7 @@ def find_look_ahead(strategy: Strategy, history: History) -> int | None:
     # Before the lookback there are no signals, and a strategy may not accept so few bars.
     first = max(1, min(max(strategy.lookback_bars + 1, _LEAST_BARS), last))
     for stop in dict.fromkeys(np.linspace(first, last, _CUTS + 1, dtype=int).tolist()):
-        part = strategy.signals(_until(bars, stop))
+        part = strategy.signals(_copy_until(bars, stop))
         other = (part.entries != whole.entries[:stop]) | (part.exits != whole.exits[:stop])
         if other.any():
             return int(other.argmax())
@@ -69,18 +69,18 @@ def count_dropped_signals(result: BacktestResult, history: History) -> int:
     if "the capital was lost" in result.undefined.values():
         return 0
     delay = 1 if result.settings.execution == "next_open" else 0
-    signals = _in_window(result, history)
+    signals = _compute_signals_in_window(result, history)
     fills = len(result.dates) - delay
     entries = (signals.entries & ~signals.exits)[:fills]
     exits = (signals.exits & ~signals.entries)[:fills]
     dropped = 0
-    for side, (opening, closing) in _sides(result.settings, entries, exits).items():
-        held, through = _held(result, side)
+    for side, (opening, closing) in _select_sides(result.settings, entries, exits).items():
+        held, through = _find_held(result, side)
         dropped += int((opening & ~held[delay:]).sum() + (closing & through[delay:]).sum())
     return dropped
 
 
-def _sides(
+def _select_sides(
     settings: BacktestSettings, entries: Bools, exits: Bools
 ) -> dict[int, tuple[Bools, Bools]]:
     """Return the signals that open and that close a position, by the code of its direction."""
@@ -89,7 +89,7 @@ def _sides(
     return {side: sides[side] for side in traded}
 
 
-def _held(result: BacktestResult, side: int) -> tuple[Bools, Bools]:
+def _find_held(result: BacktestResult, side: int) -> tuple[Bools, Bools]:
     """Return the bars on which a side was held at the fill, and those on which before and after.
 
     Filled at the open, a position is held on its first and its last bar; filled at the close, it is
@@ -107,13 +107,13 @@ def _held(result: BacktestResult, side: int) -> tuple[Bools, Bools]:
     return held, through
 
 
-def _in_window(result: BacktestResult, history: History) -> Signals:
+def _compute_signals_in_window(result: BacktestResult, history: History) -> Signals:
     stop = result.warm_up + len(result.dates)
-    signals = result.strategy.signals(_until(history.bars, stop))
+    signals = result.strategy.signals(_copy_until(history.bars, stop))
     return Signals(signals.entries[result.warm_up :], signals.exits[result.warm_up :])
 
 
-def _until(bars: Bars, stop: int) -> Bars:
+def _copy_until(bars: Bars, stop: int) -> Bars:
     """Return copies of the first bars: a strategy must not reuse what it cached of longer ones."""
 
     def part(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def measure_scaling(
     """
     engine = VectorBTEngine(settings)
     chosen = histories[:MOST_SYMBOLS]
-    windows = [[_repeated(history, years * BARS_PER_YEAR) for history in chosen] for years in YEARS]
+    windows = [[_repeat(history, years * BARS_PER_YEAR) for history in chosen] for years in YEARS]
     for window in windows:
         _time_batch(engine, window, strategies)
     rounds: list[list[float]] = []
@@ -105,7 +105,7 @@ def _time_batch(
     return max(time.thread_time() - begun, 1e-9)
 
 
-def _repeated(history: History, bars: int) -> History:
+def _repeat(history: History, bars: int) -> History:
     """Return so many bars of a history, repeated from the first where there are too few."""
     fields = (getattr(history.bars, name) for name in Bars.__dataclass_fields__)
     dates = np.busday_offset(_FIRST_DAY, np.arange(bars))

@@ -62,19 +62,19 @@ class EnvironmentSettings:
         Relative paths are resolved against the current directory. Raises InvalidEnvironmentError.
         """
         given = {name: text.strip() for name, text in environ.items() if text.strip()}
-        source = _source(given.get("GAUNTLET_SOURCE", "synthetic"))
-        start, end = _window(given, source)
+        source = _parse_source(given.get("GAUNTLET_SOURCE", "synthetic"))
+        start, end = _parse_window(given, source)
         return cls(
             source=source,
-            prices=_prices(given, source),
-            universe=_universe(given, source),
+            prices=_parse_prices(given, source),
+            universe=_parse_universe(given, source),
             start=start,
             end=end,
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
-            rate=_rate(given),
-            columns=_columns(given),
-            symbols_per_run=_symbols_per_run(given),
-            limits=_limits(given),
+            rate=_parse_rate(given),
+            columns=_parse_columns(given),
+            symbols_per_run=_parse_symbols_per_run(given),
+            limits=_parse_limits(given),
         )
 
     def load_universe(self) -> Universe:
@@ -88,7 +88,7 @@ class EnvironmentSettings:
         )
 
 
-def _source(text: str) -> str:
+def _parse_source(text: str) -> str:
     if text not in SOURCES:
         raise InvalidEnvironmentError(
             f"GAUNTLET_SOURCE={text} is unknown: use one of {', '.join(SOURCES)}."
@@ -97,7 +97,7 @@ def _source(text: str) -> str:
     return text
 
 
-def _prices(given: Mapping[str, str], source: str) -> str | None:
+def _parse_prices(given: Mapping[str, str], source: str) -> str | None:
     prices = given.get("GAUNTLET_PRICES")
     if source == "files" and prices is None:
         raise InvalidEnvironmentError(
@@ -112,7 +112,7 @@ def _prices(given: Mapping[str, str], source: str) -> str | None:
     return prices
 
 
-def _columns(given: Mapping[str, str]) -> dict[str, str]:
+def _parse_columns(given: Mapping[str, str]) -> dict[str, str]:
     """Return column names by our names; the source validates ours."""
     text = given.get("GAUNTLET_COLUMNS", "")
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
@@ -125,17 +125,17 @@ def _columns(given: Mapping[str, str]) -> dict[str, str]:
     return {name.strip(): column.strip() for name, _, column in pairs}
 
 
-def _universe(given: Mapping[str, str], source: str) -> Path | None:
+def _parse_universe(given: Mapping[str, str], source: str) -> Path | None:
     path = given.get("GAUNTLET_UNIVERSE")
     if path is None and source == "sample":
         return None
     return Path(path or "universe.csv").expanduser()
 
 
-def _window(given: Mapping[str, str], source: str) -> tuple[date, date]:
+def _parse_window(given: Mapping[str, str], source: str) -> tuple[date, date]:
     first, last = (SAMPLE_START, SAMPLE_END) if source == "sample" else DEFAULT_WINDOW
-    start = _day(given, "GAUNTLET_START", first)
-    end = _day(given, "GAUNTLET_END", last)
+    start = _parse_day(given, "GAUNTLET_START", first)
+    end = _parse_day(given, "GAUNTLET_END", last)
     if start > end:
         raise InvalidEnvironmentError(
             f"GAUNTLET_START={start} is after GAUNTLET_END={end}: the window is empty; set both, "
@@ -144,11 +144,11 @@ def _window(given: Mapping[str, str], source: str) -> tuple[date, date]:
     return start, end
 
 
-def _rate(given: Mapping[str, str]) -> float | None:
+def _parse_rate(given: Mapping[str, str]) -> float | None:
     text = given.get("GAUNTLET_RATE")
     if text is None:
         return None
-    rate = _number("GAUNTLET_RATE", text)
+    rate = _parse_number("GAUNTLET_RATE", text)
     if not 0 < rate <= _MAX_RATE:
         raise InvalidEnvironmentError(
             f"GAUNTLET_RATE={text} is out of range: requests per second to a provider must be "
@@ -157,7 +157,7 @@ def _rate(given: Mapping[str, str]) -> float | None:
     return rate
 
 
-def _symbols_per_run(given: Mapping[str, str]) -> int | None:
+def _parse_symbols_per_run(given: Mapping[str, str]) -> int | None:
     text = given.get(_SYMBOLS_PER_RUN)
     if text is None:
         return None
@@ -169,22 +169,22 @@ def _symbols_per_run(given: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _limits(given: Mapping[str, str]) -> dict[str, float]:
+def _parse_limits(given: Mapping[str, str]) -> dict[str, float]:
     return {
-        name.removeprefix(_LIMIT).lower(): _number(name, text)
+        name.removeprefix(_LIMIT).lower(): _parse_number(name, text)
         for name, text in given.items()
         if name.startswith(_LIMIT)
     }
 
 
-def _number(name: str, text: str) -> float:
+def _parse_number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise InvalidEnvironmentError(f"{name}={text} is not a number.") from None
 
 
-def _day(given: Mapping[str, str], name: str, default: date) -> date:
+def _parse_day(given: Mapping[str, str], name: str, default: date) -> date:
     text = given.get(name)
     try:
         return parse_day(text) if text else default

@@ -1,6 +1,7 @@
 """The settings of a run: its window, its warm-up, its costs, and how much it holds at once."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from engine.costs import PercentageCosts
 from engine.errors import InvalidSettingsError
-from engine.settings import BacktestSettings, Direction, Execution, Window
+from engine.settings import BacktestSettings, Window
 from resources.universe import parse_day
 from strategies.base import Strategy
 from strategies.registry import get_strategy
@@ -99,7 +100,7 @@ class RunSettings(dg.ConfigurableResource):
         InvalidSettingsError
             When a day is not a date, or the start is after the end.
         """
-        return Window(_day("start", self.start), _day("end", self.end), last_session)
+        return Window(_parse_day("start", self.start), _parse_day("end", self.end), last_session)
 
     def history_start(self) -> date:
         """Return the first day of history that a backtest may look at.
@@ -120,18 +121,8 @@ class RunSettings(dg.ConfigurableResource):
 
     def backtest_settings(self) -> BacktestSettings:
         """Return the engine's settings, validated by it."""
-        execution: Execution = self.execution  # pyright: ignore[reportAssignmentType]
-        direction: Direction = self.direction  # pyright: ignore[reportAssignmentType]
         return BacktestSettings(
-            initial_capital=self.initial_capital,
-            fees=self.fees,
-            slippage=self.slippage,
-            execution=execution,
-            bars_per_year=self.bars_per_year,
-            direction=direction,
-            stop_loss=self.stop_loss,
-            trailing_stop=self.trailing_stop,
-            take_profit=self.take_profit,
+            **{one.name: getattr(self, one.name) for one in fields(BacktestSettings)}
         )
 
     def new_engine(self) -> "VectorBTEngine":
@@ -195,7 +186,7 @@ def stored_settings(settings: BacktestSettings, warmup_days: int) -> dict[str, A
     return settings.as_dict() | {"price_basis": PRICE_BASIS, "warmup_days": warmup_days}
 
 
-def _day(name: str, text: str) -> date:
+def _parse_day(name: str, text: str) -> date:
     try:
         return parse_day(text)
     except ValueError:

@@ -36,20 +36,20 @@ def enable_batching() -> None:
 
 def is_asset_event(event: dg.EventLogEntry) -> bool:
     """Return whether an event is about an asset; most of them change its row."""
-    return _type(event) in ASSET_EVENTS
+    return _get_type(event) in ASSET_EVENTS
 
 
 def is_check_event(event: dg.EventLogEntry) -> bool:
     """Return whether an event changes the row of an execution of an asset check."""
-    return _type(event) in ASSET_CHECK_EVENTS
+    return _get_type(event) in ASSET_CHECK_EVENTS
 
 
 def is_run_status_event(event: dg.EventLogEntry) -> bool:
     """Return whether an event changes the status of a run."""
-    return _type(event) in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+    return _get_type(event) in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 
 
-def _type(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
+def _get_type(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
     """Return an event's type; None for a log message."""
     return event.dagster_event_type if event.is_dagster_event else None
 

@@ -8,13 +8,3 @@ Not here: where bars are stored (resources.price_store), who asks for them (asse
 Definitions import `source`, `sources.sample` and `resource`: these load polars and other heavy
 libraries only when bars are asked for.
 """
-
-from resources.market_data.source import (
-    SOURCES,
-    MarketDataError,
-    NoBarsError,
-    PriceSource,
-    UnknownSymbolError,
-)
-
-__all__ = ["SOURCES", "MarketDataError", "NoBarsError", "PriceSource", "UnknownSymbolError"]

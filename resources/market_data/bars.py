@@ -37,7 +37,7 @@ class BadBarsError(MarketDataError):
     """Bars break a rule; the text names the symbol, the first offending date and the rule."""
 
 
-def _broken(bars: pl.DataFrame) -> dict[str, np.ndarray]:
+def _find_broken_rows(bars: pl.DataFrame) -> dict[str, np.ndarray]:
     """Return, by what is wrong, the rows it is wrong of: (n,) masks, most basic rule first.
 
     Null reads as NaN here, and a comparison with NaN is false: only its own rule finds it.
@@ -79,7 +79,7 @@ def validate_bars(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
     if frame.is_empty():
         raise BadBarsError(f"{symbol}: there is no data, not one bar.")
     bars = frame.select(*SCHEMA)
-    broken = _broken(bars)
+    broken = _find_broken_rows(bars)
     rows = np.array([mask.argmax() if mask.any() else bars.height for mask in broken.values()])
     if rows.min() < bars.height:
         row, rule = int(rows.min()), list(broken)[rows.argmin()]  # of equals, the first rule

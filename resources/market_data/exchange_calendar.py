@@ -25,7 +25,7 @@ def sessions_between(start: date, end: date) -> NDArray[np.datetime64]:
     """
     import numpy as np
 
-    sessions = _sessions()
+    sessions = _load_sessions()
     first = np.searchsorted(sessions, np.datetime64(start, "D"), side="left")
     stop = np.searchsorted(sessions, np.datetime64(end, "D"), side="right")
     return sessions[first:stop]
@@ -41,16 +41,16 @@ def session_close(day: date) -> time | None:
     """Return when the exchange closes on `day`, in New York's time; None if it does not open."""
     if not len(sessions_between(day, day)):
         return None
-    return _calendar().session_close(day.isoformat()).tz_convert(TIMEZONE).time()
+    return _load_calendar().session_close(day.isoformat()).tz_convert(TIMEZONE).time()
 
 
 @cache
-def _sessions() -> NDArray[np.datetime64]:
-    return _calendar().sessions.to_numpy().astype("datetime64[D]")
+def _load_sessions() -> NDArray[np.datetime64]:
+    return _load_calendar().sessions.to_numpy().astype("datetime64[D]")
 
 
 @cache
-def _calendar() -> ExchangeCalendar:
+def _load_calendar() -> ExchangeCalendar:
     """Return the calendar from the first day to the last.
 
     Built once per process, in 0.3 s, hardly less for fewer years. exchange_calendars 4.13 triggers

@@ -53,12 +53,12 @@ def load_equal_weight(
     symbols = [spec.symbol for spec in specs]
     digests = store.digests(source, symbols)
     fs, folder = store.folder_of(source)
-    path = f"{folder}/.equal_weight/{_key(specs, window, digests)}.npz"
+    path = f"{folder}/.equal_weight/{_hash_inputs(specs, window, digests)}.npz"
     cached = _read(fs, path) if use_cached else None
     if cached is not None:
         return cached
     unread: list[Exception] = []
-    universe = EqualWeight.of(_histories(store, source, specs, unread), window)
+    universe = EqualWeight.of(_load_histories(store, source, specs, unread), window)
     # A file may have changed meanwhile, and a disk that can't be read says nothing of the file.
     lasting = all(isinstance(one, GauntletError) for one in unread)
     if lasting and store.digests(source, symbols) == digests:
@@ -66,7 +66,7 @@ def load_equal_weight(
     return universe
 
 
-def _key(specs: Sequence[HistorySpec], window: Window, digests: dict[str, str]) -> str:
+def _hash_inputs(specs: Sequence[HistorySpec], window: Window, digests: dict[str, str]) -> str:
     """Return a fingerprint of all that the universe depends on, its code included."""
     code = [engine_version(), inspect.getsource(history_loader), version("polars")]
     files = [[symbol, str(start), str(end), digests.get(symbol)] for symbol, start, end in specs]
@@ -74,7 +74,7 @@ def _key(specs: Sequence[HistorySpec], window: Window, digests: dict[str, str]) 
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _histories(
+def _load_histories(
     store: PriceStore, source: str, specs: Sequence[HistorySpec], unread: list[Exception]
 ) -> Iterator[History]:
     for _, loaded in history_loader.load_histories(store, source, specs):

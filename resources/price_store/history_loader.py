@@ -54,7 +54,7 @@ def load_histories(
             # Read and decoded outside of the interpreter's lock, while these are used.
             ahead = reader.submit(read, following) if following else None
             for stored, (symbol, start, end) in zip(found, batch, strict=True):
-                yield symbol, _loaded(stored, start, end)
+                yield symbol, _build_loaded_history(stored, start, end)
             batch, found = following, ahead.result() if ahead else []
 
 
@@ -64,7 +64,9 @@ def _read(
     return store.read_many(source, [symbol for symbol, _, _ in batch])
 
 
-def _loaded(stored: StoredFile | Exception, start: date, end: date) -> LoadedHistory | Exception:
+def _build_loaded_history(
+    stored: StoredFile | Exception, start: date, end: date
+) -> LoadedHistory | Exception:
     if isinstance(stored, Exception):
         return stored
     try:

@@ -68,7 +68,7 @@ class Fetcher:
 
         Bars and days are what `PriceStore.write` takes. Raises what `PriceSource.fetch` raises.
         """
-        stored = self._stored(symbol)
+        stored = self._read_stored(symbol)
         overlap = stored and _select_overlap(stored, wanted)
         if stored is None or overlap is None:
             return self._fetch(symbol, wanted)
@@ -96,7 +96,7 @@ class Fetcher:
             self._calls += 1
         return Fetched(self._source.fetch(symbol, *days), days)
 
-    def _stored(self, symbol: str) -> StoredFile | None:
+    def _read_stored(self, symbol: str) -> StoredFile | None:
         """Return the stored file of a symbol, if the fetch may build upon it."""
         if not getattr(self._source, "incremental", False):
             return None

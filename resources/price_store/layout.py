@@ -52,7 +52,7 @@ def not_a_symbol(symbol: str) -> PriceStoreError:
 
 def revision_path(path: str, data_version: str) -> str:
     """Return where bars of the file at `path` are kept when others supersede them."""
-    return f"{_revision_folder(path)}/{data_version}{_SUFFIX}"
+    return f"{_build_revision_folder(path)}/{data_version}{_SUFFIX}"
 
 
 def quarantine_path(path: str, content: bytes) -> str:
@@ -76,14 +76,14 @@ def list_symbols(fs: AbstractFileSystem, folder: str) -> set[str]:
 
 def list_revision_files(fs: AbstractFileSystem, path: str) -> list[str]:
     """Return the paths of the superseded bars of the file at `path`, in no order."""
-    folder = _revision_folder(path)
+    folder = _build_revision_folder(path)
     names = _list_names(fs, folder)
     return [
         f"{folder}/{name}" for name in names if name.endswith(_SUFFIX) and not name.startswith(".")
     ]
 
 
-def _revision_folder(path: str) -> str:
+def _build_revision_folder(path: str) -> str:
     folder, _, name = path.rpartition("/")
     return f"{folder}/.versions/{name.removesuffix(_SUFFIX)}"
 

@@ -32,7 +32,7 @@ def merge(
     (history or adjustment was revised) or share no bar (nothing proves that no bar is missing
     between them), `fetched` supersedes `stored`.
     """
-    first, last = requested or span_of(fetched)
+    first, last = requested or get_span(fetched)
     before = stored.filter(pl.col("date") < first)
     after = stored.filter(pl.col("date") > last)
     shared = stored.slice(before.height, stored.height - before.height - after.height)
@@ -41,12 +41,12 @@ def merge(
         lost = stored if shared.is_empty() else shared
         return fetched, "replaced", Difference(lost["date"][0], lost.height)
     if not shared.equals(news):
-        return fetched, "revised", _difference(shared, news)
+        return fetched, "revised", _find_difference(shared, news)
     union = pl.concat([before, fetched, after])
     return union, "unchanged" if union.height == stored.height else "extended", None
 
 
-def _difference(stored: pl.DataFrame, fetched: pl.DataFrame) -> Difference:
+def _find_difference(stored: pl.DataFrame, fetched: pl.DataFrame) -> Difference:
     every = list(stored.columns)
     gone = stored.join(fetched, on=every, how="anti")["date"]
     new = fetched.join(stored, on=every, how="anti")["date"]
@@ -54,6 +54,6 @@ def _difference(stored: pl.DataFrame, fetched: pl.DataFrame) -> Difference:
     return Difference(days[0], len(days))
 
 
-def span_of(bars: pl.DataFrame) -> Span:
+def get_span(bars: pl.DataFrame) -> Span:
     """Return the days of the first and the last bar."""
     return bars["date"][0], bars["date"][-1]

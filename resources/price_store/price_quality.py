@@ -36,7 +36,7 @@ SPLITS = tuple(
 _LEAST_SPLIT = 1.3
 
 
-def suspicions(
+def find_broken_rules(
     symbol: str, bars: "pl.DataFrame", last_asked: date, thresholds: Thresholds
 ) -> dict[str, str]:
     """Return what is suspicious about stored bars, by rule; empty for good ones.
@@ -55,18 +55,18 @@ def suspicions(
     except BadBarsError as error:
         return {"bars_are_valid": str(error)}
     found = {
-        "sessions_are_complete": _gaps(bars, thresholds.missing_sessions),
-        "bars_are_up_to_date": _staleness(bars, last_asked, thresholds.stale_sessions),
-        "jumps_are_explained": _unexplained_jump(bars, thresholds.split_tolerance),
-        "volume_is_traded": _silence(bars, thresholds.silent_sessions),
-        "moves_are_usual": _unusual_move(bars, thresholds.unusual_move),
+        "sessions_are_complete": _find_gaps(bars, thresholds.missing_sessions),
+        "bars_are_up_to_date": _find_staleness(bars, last_asked, thresholds.stale_sessions),
+        "jumps_are_explained": _find_unexplained_jump(bars, thresholds.split_tolerance),
+        "volume_is_traded": _find_silence(bars, thresholds.silent_sessions),
+        "moves_are_usual": _find_unusual_moves(bars, thresholds.unusual_move),
     }
     if found["jumps_are_explained"]:  # of what looks like a split, it is told once
         found["moves_are_usual"] = ""
     return {rule: text for rule, text in found.items() if text}
 
 
-def _gaps(bars: "pl.DataFrame", allowed: float) -> str:
+def _find_gaps(bars: "pl.DataFrame", allowed: float) -> str:
     import numpy as np
 
     from resources.market_data.exchange_calendar import sessions_between
@@ -79,7 +79,7 @@ def _gaps(bars: "pl.DataFrame", allowed: float) -> str:
     return f"{len(missing)} of {len(expected)} sessions have no bar, the first on {missing[0]}"
 
 
-def _staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str:
+def _find_staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str:
     from resources.market_data.exchange_calendar import sessions_between
 
     last = bars["date"][-1]
@@ -87,7 +87,7 @@ def _staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str:
     return f"the last bar is of {last}, {behind} sessions behind" if behind > allowed else ""
 
 
-def _unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
+def _find_unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
     """Tell of the first night on which the price moved by the ratio of a usual split.
 
     The open is compared with the close of the day before, both adjusted: a split that was
@@ -111,7 +111,7 @@ def _unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
     )
 
 
-def _unusual_move(bars: "pl.DataFrame", allowed: float) -> str:
+def _find_unusual_moves(bars: "pl.DataFrame", allowed: float) -> str:
     """Tell of the largest move from close to close, adjusted, if it is further than allowed."""
     import numpy as np
 
@@ -124,7 +124,7 @@ def _unusual_move(bars: "pl.DataFrame", allowed: float) -> str:
     return f"{len(far)} unusual days, the largest {bars['date'][day + 1]} with {moves[day]:+.0%}"
 
 
-def _silence(bars: "pl.DataFrame", allowed: float) -> str:
+def _find_silence(bars: "pl.DataFrame", allowed: float) -> str:
     silent = int((bars["volume"] == 0.0).sum())
     if silent <= allowed * bars.height:
         return ""

@@ -64,14 +64,14 @@ class PriceStore(ConfigurableResource):
         the file system (no space, no permission) leave the stored bars as they were.
         """
         from resources.market_data.bars import validate_bars
-        from resources.price_store.merge import span_of
+        from resources.price_store.merge import get_span
         from resources.price_store.parquet import encode
 
         fs, path = self._locate(source, symbol)
         fetched = validate_bars(symbol, frame)
         content = read_file(fs, path)
         stored = _decode(path, content, source, symbol)
-        plan = plan_write(stored, fetched, requested or span_of(fetched))
+        plan = plan_write(stored, fetched, requested or get_span(fetched))
         label = plan.label or make_label(source, symbol, plan.bars, plan.covers)
         revision, quarantined = None, None
         if isinstance(stored, CorruptBarsError):

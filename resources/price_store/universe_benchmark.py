@@ -78,7 +78,7 @@ def load_universe_benchmark(
     available = store.symbols(source)
     stored = [symbol for symbol in listed if symbol in available]
     if len(stored) < needed:
-        return _missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
+        return _report_missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
     specs = [
         HistorySpec(symbol, *universe.listed(symbol, history_start, window.end))
         for symbol in stored
@@ -86,14 +86,14 @@ def load_universe_benchmark(
     try:
         equal_weight = load_equal_weight(store, source, specs, window, use_cached=use_cached)
     except UnusableBarsError as error:
-        return _missing(str(error).rstrip("."), needed)
+        return _report_missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"
     if equal_weight.symbols < needed:
         days = f"{window.start} to {window.end}"
-        return _missing(f"{made_of} have usable prices for {days}", needed)
+        return _report_missing(f"{made_of} have usable prices for {days}", needed)
     return UniverseBenchmark(equal_weight, f"equal-weight universe: {made_of}")
 
 
-def _missing(why: str, needed: int) -> UniverseBenchmark:
+def _report_missing(why: str, needed: int) -> UniverseBenchmark:
     sentence = f"equal-weight universe: {why}; at least {needed} are needed"
     return UniverseBenchmark(None, sentence, missing=True)

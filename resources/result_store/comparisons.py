@@ -28,7 +28,7 @@ def find_best(
     engine: sa.Engine, metric: str, minimum_trades: int, limit: int, purpose: Purpose
 ) -> list[dict[str, Any]]:
     """Return the best of the newest backtests by `metric`, NULLs last."""
-    newest = _newest(purpose)
+    newest = _select_newest(purpose)
     column = newest.c[metric]
     order = column.asc() if metric in LOWER_IS_BETTER else column.desc()
     statement = (
@@ -44,7 +44,7 @@ def compare_strategies(
     engine: sa.Engine, symbol: str | None, strategies: Sequence[str] | None, purpose: Purpose
 ) -> list[dict[str, Any]]:
     """Return one aggregate per strategy over the newest backtests, best median Sharpe first."""
-    newest = _newest(purpose).c
+    newest = _select_newest(purpose).c
     statement = sa.select(
         newest.strategy,
         sa.func.count().label("symbols"),
@@ -69,7 +69,7 @@ def median(column: sa.ColumnElement) -> sa.ColumnElement:
     return sa.func.percentile_cont(0.5).within_group(column).label(f"median_{column.key}")
 
 
-def _newest(purpose: Purpose) -> sa.Subquery:
+def _select_newest(purpose: Purpose) -> sa.Subquery:
     """Return the newest comparable backtests of a purpose as a table."""
     columns = [sa.column(column.name, column.type) for column in BACKTESTS.columns]
     statement = sa.text(NEWEST_COMPARABLE).bindparams(purpose=purpose.value)

@@ -57,13 +57,13 @@ def start_embedded(home: Path) -> sa.URL:
             "spaces, quotes and commas only. Set GAUNTLET_HOME to another folder."
         )
     try:
-        with _locked(folder):
-            return _url(_start(folder))
+        with _lock_folder(folder):
+            return _build_url(_start(folder))
     except (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError) as error:
         raise EmbeddedPostgresError(_explain(folder, error)) from error
 
 
-def _url(server: "PostgresServer") -> sa.URL:
+def _build_url(server: "PostgresServer") -> sa.URL:
     """Return the URL of the server's socket; its own `get_uri` does not escape the path."""
     info = server.get_postmaster_info()
     query = {"host": str(info.socket_dir), "port": str(info.port)}
@@ -71,7 +71,7 @@ def _url(server: "PostgresServer") -> sa.URL:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Let one thread of one process at a time look at and start the server in `folder`.
 
     The wheel's own lock is not safe between threads, and it does not cover the look before the

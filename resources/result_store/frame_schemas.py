@@ -29,16 +29,16 @@ _DTYPES: dict[type[sa.types.TypeEngine], pl.DataType] = {
 }
 
 
-def _schema(table: sa.Table) -> pl.Schema:
+def _derive_schema(table: sa.Table) -> pl.Schema:
     """Return the columns that a caller gives: all but those that the server fills in."""
     given = [column for column in table.columns if column.server_default is None]
     return pl.Schema({column.name: _DTYPES[type(column.type)] for column in given})
 
 
-RESULTS_SCHEMA = _schema(BACKTESTS)
+RESULTS_SCHEMA = _derive_schema(BACKTESTS)
 """Columns of a frame of results; identifiers and JSON are text. Build frames with this schema."""
 
-TRADES_SCHEMA = _schema(TRADES)
+TRADES_SCHEMA = _derive_schema(TRADES)
 """Columns of a frame of trades."""
 
 JSON_COLUMNS = tuple(column.name for column in BACKTESTS.columns if isinstance(column.type, JSONB))

@@ -34,7 +34,7 @@ def _read_candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame
         sa.bindparam("universe", asked["universe"], sa.ARRAY(sa.Text)),
         strategies=json_text(asked["strategies"]),
         settings=json_text(asked["settings"]),
-        **_plain_columns(scope),
+        **_list_plain_columns(scope),
     )
     return pl.DataFrame(read_rows(engine, statement), schema=CANDIDATES_SCHEMA)
 
@@ -65,7 +65,7 @@ def save_leaderboard(
     engine: sa.Engine, run_id: str, scope: LeaderboardScope, board: pl.DataFrame
 ) -> None:
     """Save the leaderboard that a run made, in place of one that it made before."""
-    made = {"run_id": run_id, "scope": scope.to_json(), **_plain_columns(scope)}
+    made = {"run_id": run_id, "scope": scope.to_json(), **_list_plain_columns(scope)}
     columns = [column.name for column in sa.inspect(LeaderboardRow).local_table.columns]
     ranked = board.with_columns(run_id=pl.lit(run_id)).select(columns).to_dicts()
     of_run = sa.delete(Leaderboard).where(Leaderboard.run_id == run_id)
@@ -103,7 +103,7 @@ def read_scope(engine: sa.Engine, run_id: str) -> LeaderboardScope | None:
     )
 
 
-def _plain_columns(scope: LeaderboardScope) -> dict[str, Any]:
+def _list_plain_columns(scope: LeaderboardScope) -> dict[str, Any]:
     """Return the columns of a scope that are plain values."""
     return {
         "purpose": scope.purpose.value,

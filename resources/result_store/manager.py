@@ -202,8 +202,9 @@ class BacktestPersistenceManager:
         list of one dict per strategy, best median Sharpe first: strategy, backtests, symbols,
         median_sharpe_ratio, median_total_return, worst_max_drawdown, mean_win_rate,
         total_trades, best_symbol, worst_symbol (by Sharpe ratio, of those with
-        `research.ranking.MINIMUM_TRADES` closed trades). A backtest counts on the day it was saved
-        last. Undefined values are left out of an aggregate, and an aggregate of nothing is None.
+        `research.ranking.MINIMUM_TRADES` closed trades). A backtest counts if a run saved it in
+        the period, whether it computed it or found it stored. Undefined values are left out of an
+        aggregate, and an aggregate of nothing is None.
         """
         return performance_summary.summarize_period(
             self.engine, *validation.require_period(start, end)
@@ -236,7 +237,7 @@ class BacktestPersistenceManager:
             "run_id": validation.require_text("run_id", run_id),
             "purpose": validation.require_purpose(purpose, run_id).value,
             "run_user": run_user,
-            **_attempted(source, start_date, end_date),
+            **_validate_attempted(source, start_date, end_date),
             "profile": validation.require_json_object("profile", profile),
         }
         writes.record_run(self.engine, row, universe)
@@ -276,7 +277,7 @@ class BacktestPersistenceManager:
         attempted = {
             "run_id": validation.require_text("run_id", run_id),
             "stage": validation.require_text("stage", stage),
-            **_attempted(source, start_date, end_date),
+            **_validate_attempted(source, start_date, end_date),
         }
         return writes.record_failures(self.engine, failures, attempted)
 
@@ -314,7 +315,7 @@ class BacktestPersistenceManager:
         return leaderboards.read_scope(self.engine, validation.require_run_id(run_id))
 
 
-def _attempted(source: str, start_date: date, end_date: date) -> dict[str, Any]:
+def _validate_attempted(source: str, start_date: date, end_date: date) -> dict[str, Any]:
     """Return the columns that say what a run tries."""
     first, last = validation.require_period(start_date, end_date)
     return {

@@ -6,31 +6,38 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from research.purpose import Purpose
 from research.ranking import MINIMUM_TRADES
 from resources.result_store import comparisons, queries
-from resources.result_store.frame_schemas import BACKTESTS
+from resources.result_store.frame_schemas import BACKTESTS, MEMBERS
 from resources.result_store.models import FailureRow, Run
 
 
 def summarize_period(engine: sa.Engine, start: date, end: date) -> dict[str, Any]:
     """Return the counts of a period, and one aggregate per strategy; days are those of UTC."""
     runs, failures = (sa.inspect(model).local_table for model in (Run, FailureRow))
-    saved = _within(BACKTESTS.c.updated_at, start, end)
+    saved = BACKTESTS.c.id.in_(
+        sa.select(MEMBERS.c.backtest_id).where(
+            # All of them: named, so that the index of purpose and time serves.
+            MEMBERS.c.purpose.in_([purpose.value for purpose in Purpose]),
+            _is_within(MEMBERS.c.saved_at, start, end),
+        )
+    )
     counted = sa.select(
-        sa.select(sa.func.count()).where(_within(runs.c.started_at, start, end))
+        sa.select(sa.func.count()).where(_is_within(runs.c.started_at, start, end))
         .scalar_subquery().label("runs"),
         sa.func.count().label("backtests"),
         sa.func.count(sa.distinct(BACKTESTS.c.symbol)).label("symbols"),
         sa.func.coalesce(sa.func.sum(BACKTESTS.c.total_trades), 0).label("trades"),
-        sa.select(sa.func.count()).where(_within(failures.c.failed_at, start, end))
+        sa.select(sa.func.count()).where(_is_within(failures.c.failed_at, start, end))
         .scalar_subquery().label("failures"),
     ).where(saved)  # fmt: skip
     (counts,) = queries.read_rows(engine, counted)
-    by_strategy = queries.read_rows(engine, _by_strategy(saved))
+    by_strategy = queries.read_rows(engine, _select_by_strategy(saved))
     return {"start": start, "end": end, **counts, "strategies": by_strategy}
 
 
-def _by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
+def _select_by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
     column = BACKTESTS.c
     statement = (
         sa.select(
@@ -42,8 +49,8 @@ def _by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
             sa.func.min(column.max_drawdown).label("worst_max_drawdown"),
             sa.func.avg(column.win_rate).label("mean_win_rate"),
             sa.func.sum(column.total_trades).label("total_trades"),
-            _first_symbol(column.sharpe_ratio.desc()).label("best_symbol"),
-            _first_symbol(column.sharpe_ratio.asc()).label("worst_symbol"),
+            _select_first_symbol(column.sharpe_ratio.desc()).label("best_symbol"),
+            _select_first_symbol(column.sharpe_ratio.asc()).label("worst_symbol"),
         )
         .where(saved)
         .group_by(column.strategy)
@@ -51,7 +58,7 @@ def _by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
     return statement.order_by(sa.desc("median_sharpe_ratio").nulls_last(), column.strategy)
 
 
-def _first_symbol(order: sa.ColumnElement) -> sa.ColumnElement:
+def _select_first_symbol(order: sa.ColumnElement) -> sa.ColumnElement:
     """Return the symbol that comes first, of the backtests that may be ranked."""
     column = BACKTESTS.c
     ranked = sa.and_(column.sharpe_ratio.is_not(None), column.closed_trades >= MINIMUM_TRADES)
@@ -61,7 +68,7 @@ def _first_symbol(order: sa.ColumnElement) -> sa.ColumnElement:
     return sa.type_coerce(symbols.filter(ranked), sa.ARRAY(sa.Text))[1]
 
 
-def _within(instant: sa.ColumnElement, start: date, end: date) -> sa.ColumnElement[bool]:
+def _is_within(instant: sa.ColumnElement, start: date, end: date) -> sa.ColumnElement[bool]:
     # To the last microsecond, the finest that PostgreSQL keeps: the last date has no day after.
     first, last = datetime.combine(start, time(), UTC), datetime.combine(end, time.max, UTC)
     return instant.between(first, last)

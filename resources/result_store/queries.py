@@ -88,12 +88,12 @@ def count_trades(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame
     """Return ``backtest_id`` and the number of ``trades`` the store holds of it."""
     statement = (
         sa.select(sa.cast(TRADES.c.backtest_id, sa.Text), sa.func.count().label("trades"))
-        .where(TRADES.c.backtest_id == sa.any_(_array(identifiers)))
+        .where(TRADES.c.backtest_id == sa.any_(_to_array(identifiers)))
         .group_by(TRADES.c.backtest_id)
     )
     schema = {"backtest_id": pl.String, "trades": pl.Int64}
     return pl.DataFrame(read_rows(engine, statement), schema=schema)
 
 
-def _array(identifiers: Sequence[UUID]) -> sa.BindParameter:
+def _to_array(identifiers: Sequence[UUID]) -> sa.BindParameter:
     return sa.bindparam(None, list(identifiers), sa.ARRAY(sa.Uuid))

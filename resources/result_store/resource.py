@@ -46,9 +46,9 @@ class ResultStore(dg.ConfigurableResource):
         """Return the store, its schema brought up to date once in each process."""
         from resources.result_store.manager import BacktestPersistenceManager
 
-        engine = _ready_engine(self._url())
+        engine = _get_ready_engine(self._resolve_url())
         # The embedded server may have been killed, by another process or for want of memory.
-        restart_server = None if self._is_given() else self._url
+        restart_server = None if self._is_given() else self._resolve_url
         return BacktestPersistenceManager(engine, self.retry_timeout_seconds, restart_server)
 
     def check_reachable(self) -> None:
@@ -61,7 +61,7 @@ class ResultStore(dg.ConfigurableResource):
         """
         from resources.result_store.connection import check_reachable
 
-        check_reachable(_engine(self._url(), os.getpid()))
+        check_reachable(_create_engine(self._resolve_url(), os.getpid()))
 
     def describe(self) -> str:
         """Return where results are kept, as text without a password; nothing is started."""
@@ -77,29 +77,29 @@ class ResultStore(dg.ConfigurableResource):
 
         return bool(configured_url(self.database_url))
 
-    def _url(self) -> "sa.URL":
+    def _resolve_url(self) -> "sa.URL":
         from resources.result_store.connection import resolve_url
 
         return resolve_url(self.database_url, Path(self.home))
 
 
-def _ready_engine(url: "sa.URL") -> "sa.Engine":
+def _get_ready_engine(url: "sa.URL") -> "sa.Engine":
     # One thread makes the engine and the schema, the others find both.
     with _THREADS:
-        return _upgraded_engine(url, os.getpid())
+        return _create_upgraded_engine(url, os.getpid())
 
 
 @functools.cache
-def _upgraded_engine(url: "sa.URL", pid: int) -> "sa.Engine":
+def _create_upgraded_engine(url: "sa.URL", pid: int) -> "sa.Engine":
     from resources.result_store.schema import upgrade
 
-    engine = _engine(url, pid)
+    engine = _create_engine(url, pid)
     upgrade(engine)
     return engine
 
 
 @functools.cache
-def _engine(url: "sa.URL", pid: int) -> "sa.Engine":  # noqa: ARG001
+def _create_engine(url: "sa.URL", pid: int) -> "sa.Engine":  # noqa: ARG001
     """Return the one pool of this process for `url`; a forked child must not use its parent's."""
     from resources.result_store.connection import create_engine_for
 

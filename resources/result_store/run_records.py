@@ -58,7 +58,7 @@ class RunRecords:
         manager.record_failures(run.run_id, failures, stage=stage, **attempted)
 
 
-def recorded_profile(
+def read_profile(
     store: ResultStore, run_id: str, stage: str, kind: type[Profile]
 ) -> Profile | None:
     """Return the profile that a run recorded of a stage; None if it recorded none of this kind."""
@@ -66,7 +66,7 @@ def recorded_profile(
     return kind.from_stored(run["profile"].get(stage)) if run else None
 
 
-def recent_profiles(
+def read_recent_profiles(
     store: ResultStore, stage: str, kind: type[Profile], limit: int = 20
 ) -> dict[str, Profile]:
     """Return what the newest runs recorded of a stage by run, newest first."""

@@ -37,13 +37,13 @@ def upgrade(engine: sa.Engine) -> None:
         When the database is of a newer version than this code.
     """
     with _THREADS, translate_connection_errors(engine), engine.begin() as connection:
-        if _revision(connection) == HEAD_REVISION:
+        if _read_revision(connection) == HEAD_REVISION:
             return
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
         _run_alembic(connection)
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def _read_revision(connection: sa.Connection) -> str | None:
     """Return the database's revision, None for a database that is new to this project."""
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None

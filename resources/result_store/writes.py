@@ -50,7 +50,7 @@ def save_backtest(
 def record_run(engine: sa.Engine, run: Mapping[str, Any], universe: Universe | None = None) -> None:
     """Insert or update a run; its `started_at` stays that of the first call."""
     json_text(run["profile"])  # refuses NaN by name, where the database would by position
-    members = _universe_rows(universe) if universe else []
+    members = _build_universe_rows(universe) if universe else []
     if members:
         run = {**run, "universe_members_version": members[0]["version"]}
     statement = insert(Run).values(**run)
@@ -86,7 +86,7 @@ def record_failures(
     by_key = {(item.symbol, item.strategy or ""): item for item in failures}
     if not by_key:
         return 0
-    rows = [{**attempted, **_failure_row(by_key[key])} for key in sorted(by_key)]
+    rows = [{**attempted, **_build_failure_row(by_key[key])} for key in sorted(by_key)]
     statement = insert(FailureRow)
     key = ["run_id", "stage", "symbol", "strategy"]
     new = {name: statement.excluded[name] for name in rows[0] if name not in key}
@@ -110,7 +110,7 @@ def delete_backtest(engine: sa.Engine, identifier: UUID) -> bool:
         return connection.execute(statement).rowcount > 0
 
 
-def _universe_rows(universe: Universe) -> list[dict[str, Any]]:
+def _build_universe_rows(universe: Universe) -> list[dict[str, Any]]:
     """Return a universe's rows, each with the version that all of them make."""
     rows = [{**asdict(listing), "place": n} for n, listing in enumerate(universe.listings)]
     text = json.dumps(rows, sort_keys=True, default=date.isoformat)
@@ -137,7 +137,7 @@ def _to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
         raise InvalidResultError(f"The values are of mixed types: {reason}.") from error
 
 
-def _failure_row(failure: Failure) -> dict[str, Any]:
+def _build_failure_row(failure: Failure) -> dict[str, Any]:
     # PostgreSQL's text takes every character but NUL, which a damaged feed may well contain.
     message = failure.message.replace("\0", "")[:_LONGEST_MESSAGE]
     return {**asdict(failure), "message": message}

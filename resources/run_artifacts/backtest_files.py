@@ -56,12 +56,12 @@ class BacktestFiles(dg.ConfigurableResource):
         """
         from resources.files.atomic_write import write_whole
 
-        fs, folder = self._folder(run_id)
+        fs, folder = self._open_folder(run_id)
         with suppress(FileNotFoundError):
             fs.rm_file(f"{folder}/manifest-{part:05}.json")
         digests: dict[str, str] = {}
         for name in TABLES:
-            content = _parquet(getattr(tables, name))
+            content = _encode(getattr(tables, name))
             write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
             digests[name] = sha256(content).hexdigest()
         write_whole(fs, f"{folder}/manifest-{part:05}.json", json.dumps(digests).encode())
@@ -77,11 +77,11 @@ class BacktestFiles(dg.ConfigurableResource):
             When a file is not what was written.
         """
         for name in TABLES:
-            self._content(name, run_id, part)
+            self._read_content(name, run_id, part)
 
     def parts(self, run_id: str) -> list[int]:
         """Return the parts that a run has stored, in order."""
-        fs, folder = self._folder(run_id)
+        fs, folder = self._open_folder(run_id)
         try:
             # Listed, not globbed: brackets in the root would be read as a pattern.
             names = [PurePosixPath(str(path)).name for path in fs.ls(folder, detail=False)]
@@ -143,19 +143,19 @@ class BacktestFiles(dg.ConfigurableResource):
 
     def delete(self, run_id: str) -> None:
         """Remove all that a run has stored; nothing for a run that has stored nothing."""
-        fs, folder = self._folder(run_id)
+        fs, folder = self._open_folder(run_id)
         with suppress(FileNotFoundError):
             fs.rm(folder, recursive=True)
 
-    def _folder(self, run_id: str) -> "tuple[AbstractFileSystem, str]":
+    def _open_folder(self, run_id: str) -> "tuple[AbstractFileSystem, str]":
         fs, root = file_system(self.root)
         folder = f"{root.rstrip('/')}/{run_id}"
         # Some buckets remember their listings, and another process may have written since.
         fs.invalidate_cache(folder)
         return fs, folder
 
-    def _content(self, name: str, run_id: str, part: int) -> bytes:
-        fs, folder = self._folder(run_id)
+    def _read_content(self, name: str, run_id: str, part: int) -> bytes:
+        fs, folder = self._open_folder(run_id)
         # str only for file systems that decode text
         digests = json.loads(cast("bytes", fs.cat_file(f"{folder}/manifest-{part:05}.json")))
         content = cast("bytes", fs.cat_file(f"{folder}/{name}-{part:05}.parquet"))
@@ -169,10 +169,10 @@ class BacktestFiles(dg.ConfigurableResource):
     def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
         import polars as pl
 
-        return pl.read_parquet(io.BytesIO(self._content(name, run_id, part)))
+        return pl.read_parquet(io.BytesIO(self._read_content(name, run_id, part)))
 
 
-def _parquet(table: "pl.DataFrame") -> bytes:
+def _encode(table: "pl.DataFrame") -> bytes:
     content = io.BytesIO()
     table.write_parquet(content)
     return content.getvalue()

@@ -33,11 +33,13 @@ def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) 
     """Return the tables of some results, in their order, as a part of the run's files."""
     if not results:
         return _NOTHING
-    rows = [_row(one, spec, part) for one in results]
+    rows = [_build_row(one, spec, part) for one in results]
     plain = [one.result for one in results]
     ids = [one.identifier for one in results]
     return BacktestTables(
-        pl.DataFrame(rows, schema=RESULTS_SCHEMA), _trades(plain, ids), _equity(plain, ids)
+        pl.DataFrame(rows, schema=RESULTS_SCHEMA),
+        _build_trades(plain, ids),
+        _build_equity(plain, ids),
     )
 
 
@@ -46,7 +48,7 @@ _NOTHING = BacktestTables(
 )
 
 
-def _row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any]:
+def _build_row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any]:
     result = one.result
     key = spec.natural_key(result.symbol, result.strategy, one.data_version)
     return {
@@ -85,7 +87,7 @@ def gauntlet_version() -> str:
         return "unknown"
 
 
-def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFrame:
+def _build_trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFrame:
     counts = [len(result.trades) for result in results]
     if not sum(counts):
         return TRADES_SCHEMA.to_frame()
@@ -111,7 +113,7 @@ def _trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFra
     )
 
 
-def _equity(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFrame:
+def _build_equity(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFrame:
     of = np.repeat(np.arange(len(results)), [len(result.dates) for result in results])
     columns = {
         "backtest_id": pl.Series(ids).gather(of),

@@ -23,10 +23,10 @@ def row_version() -> str:
     It is that of the files as they were when this process first asked.
     """
     libraries = " ".join(f"{name}=={version(name)}" for name in LIBRARIES)
-    return sha256(libraries.encode() + b"".join(map(_source, MODULES))).hexdigest()[:12]
+    return sha256(libraries.encode() + b"".join(map(_read_source, MODULES))).hexdigest()[:12]
 
 
-def _source(module: str) -> bytes:
+def _read_source(module: str) -> bytes:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{module} has no source to take a version of.", name=module)

@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.leaderboard_plot import growth_of_one, leaderboard_plot
+from assets.leaderboard_plot import compute_growth, render_leaderboard_plot
 
 
 def _curve(symbol: str, first: int, values: list[float]) -> list[dict[str, object]]:
@@ -20,7 +20,7 @@ PARTS = [EARLY, pl.DataFrame(_curve("LATE", 3, [50.0, 25.0])), EARLY.clear()]
 
 
 def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
-    assert growth_of_one(lambda: PARTS)["growth"].to_list() == [
+    assert compute_growth(lambda: PARTS)["growth"].to_list() == [
         (1.0 + 1.0) / 2,
         (2.0 + 1.0) / 2,
         (3.0 + 1.0) / 2,
@@ -29,7 +29,7 @@ def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
 
 
 def test_of_no_curves_there_is_no_average():
-    assert growth_of_one(list).is_empty()
+    assert compute_growth(list).is_empty()
 
 
 def test_the_plot_is_a_png_even_where_nothing_is_ranked_and_no_curve_is_left():
@@ -39,4 +39,4 @@ def test_the_plot_is_a_png_even_where_nothing_is_ranked_and_no_curve_is_left():
         schema={"strategy": pl.String, "sharpe_ratio": pl.Float64, "ranked": pl.Boolean},
     )
     for curves in (lambda: PARTS, list):
-        assert leaderboard_plot(ranking, standing, curves).startswith(b"\x89PNG")
+        assert render_leaderboard_plot(ranking, standing, curves).startswith(b"\x89PNG")

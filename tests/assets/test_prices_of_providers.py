@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.prices import provider_pool
+from assets.prices import get_provider_pool
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
 from resources.market_data.resource import _shared_breaker
@@ -128,7 +128,7 @@ def test_a_provider_that_is_down_opens_the_circuit(project: Project, yahoo: Yaho
 
 
 def test_only_steps_that_fetch_from_a_provider_have_a_pool(project: Project):
-    assert provider_pool("yahoo") == "provider_yahoo"
+    assert get_provider_pool("yahoo") == "provider_yahoo"
     for definitions, pool in [
         (_definitions(project), "provider_yahoo"),
         (project.definitions(), None),

@@ -8,7 +8,7 @@ import pytest
 
 from engine.metrics import METRICS
 from research.audit.stage_profile import BacktestsProfile
-from resources.result_store.run_records import recorded_profile
+from resources.result_store.run_records import read_profile
 from tests.project import SYMBOLS, Project
 
 SELECTION = ["prices", "backtests/rsi", "backtest_summaries"]
@@ -30,7 +30,7 @@ def _said(project: Project, result: dg.ExecuteInProcessResult) -> list[tuple[str
 
 
 def _profile(project: Project, result: dg.ExecuteInProcessResult) -> BacktestsProfile:
-    profile = recorded_profile(project.result_store, result.run_id, "backtests", BacktestsProfile)
+    profile = read_profile(project.result_store, result.run_id, "backtests", BacktestsProfile)
     assert profile is not None
     return profile
 

@@ -9,7 +9,7 @@ from engine.costs import CostModel, PercentageCosts, RoundTrips
 from engine.positions import Ints
 from engine.settings import BacktestSettings
 from strategies.base import Floats
-from tests.bars import bars_of
+from tests.bars import build_bars
 from tests.engine.cases import run
 
 COSTS = PercentageCosts(fees=0.01, slippage=0.02)
@@ -74,7 +74,7 @@ class _Settings(BacktestSettings):
 def test_a_model_that_is_not_proportional_needs_no_other_file():
     prices = [99.0, 99.0, 119.0, 119.0, 49.0, 49.0, 24.8]
     settings = _Settings(initial_capital=1009.0, stop_loss=0.5)
-    result = run(bars_of(prices, prices), [0, 3], [2], settings)
+    result = run(build_bars(prices, prices), [0, 3], [2], settings)
     # Bought at 100 with 1,000 and sold at 118: 10 shares, 180 less two fees of 9.
     first, second = result.trades
     assert (first["entry_price"], first["size"], first["exit_price"]) == (100.0, 10.0, 118.0)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from engine.settings import BacktestSettings
-from tests.bars import bars_of
+from tests.bars import build_bars
 from tests.engine.cases import FREE, fills, run
 
 OPENS = [100.0, 100.0, 100.0, 90.0, 80.0, 80.0, 90.0, 100.0, 110.0, 110.0]
-TEN_BARS = bars_of(OPENS, OPENS)
+TEN_BARS = build_bars(OPENS, OPENS)
 SHORT = replace(FREE, direction="short")
 BOTH = replace(FREE, direction="both")
 

@@ -11,7 +11,7 @@ from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.history import History
 from engine.settings import Window
-from tests.bars import DAY, FIRST_DAY, bars_of, random_history
+from tests.bars import DAY, FIRST_DAY, build_bars, random_history
 from tests.engine.cases import day
 
 WINDOW = Window(date(2021, 2, 1), date(2022, 3, 1))
@@ -58,7 +58,7 @@ def test_ragged_symbols_give_what_a_pivot_gives():
 
 def _closes(symbol: str, closes: list[float], first: int = 0) -> History:
     dates = FIRST_DAY + (first + np.arange(len(closes))) * DAY
-    return History(symbol, dates, bars_of(closes, closes))
+    return History(symbol, dates, build_bars(closes, closes))
 
 
 def test_a_late_comer_counts_from_its_second_bar():

@@ -7,13 +7,13 @@ import pytest
 
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings, Window
-from tests.bars import DAY, FIRST_DAY, bars_of, history
+from tests.bars import DAY, FIRST_DAY, build_bars, history
 from tests.engine.cases import FREE, day, fills, run
 from tests.engine.planned import Planned
 
 OPENS = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 15.0, 14.0, 13.0]
 CLOSES = [10.5, 11.5, 12.5, 13.5, 14.5, 15.5, 15.0, 14.5, 13.5, 12.5]
-TEN_BARS = history(bars_of(OPENS, CLOSES))
+TEN_BARS = history(build_bars(OPENS, CLOSES))
 
 
 def test_a_round_trip_costs_fees_and_slippage_on_both_sides():
@@ -70,7 +70,7 @@ def test_same_close_fills_at_the_close_of_the_signals_bar():
 
 
 def test_a_gap_is_paid_at_the_open_not_at_the_close_before_it():
-    gap = history(bars_of([10, 10, 20, 20], [10, 10, 20, 20]))
+    gap = history(build_bars([10, 10, 20, 20], [10, 10, 20, 20]))
     assert run(gap, [1], []).trades[0]["entry_price"] == 20.0
 
 
@@ -91,7 +91,7 @@ def test_bars_after_the_window_are_not_seen():
 
 
 def test_a_flat_price_loses_only_the_costs():
-    flat = history(bars_of([10.0] * 5, [10.0] * 5))
+    flat = history(build_bars([10.0] * 5, [10.0] * 5))
     assert run(flat, [0], [2]).metrics["total_return"] == 0.0
     costly = run(flat, [0], [2], BacktestSettings()).metrics["total_return"]
     assert costly == pytest.approx((0.999 / 1.001) ** 2 - 1, abs=1e-12)
@@ -117,7 +117,7 @@ def test_a_position_open_when_a_symbol_ends_early_is_marked_at_its_own_last_clos
 
 
 def test_a_single_bar_is_a_result_without_a_fill():
-    one = bars_of([10.0], [11.0])
+    one = build_bars([10.0], [11.0])
     result = run(one, [0], [])
     assert (result.equity.tolist(), fills(result)) == ([10_000.0], [])
     same_close = run(one, [0], [], replace(BacktestSettings(), execution="same_close"))
@@ -138,6 +138,6 @@ def test_an_exit_without_a_position_and_an_entry_within_one_change_nothing():
 
 
 def test_profits_are_invested_again():
-    result = run(bars_of([10, 10, 20, 20, 20, 30], [10, 20, 20, 20, 20, 30]), [0, 3], [1, 4])
+    result = run(build_bars([10, 10, 20, 20, 20, 30], [10, 20, 20, 20, 20, 30]), [0, 3], [1, 4])
     assert result.trades["size"].tolist() == pytest.approx([1000.0, 1000.0])
     assert result.equity.tolist() == pytest.approx([10_000, 20_000, 20_000, 20_000, 20_000, 30_000])

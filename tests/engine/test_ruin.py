@@ -7,7 +7,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.metrics import METRICS
 from engine.settings import Window
-from tests.bars import bars_of, history, ohlc
+from tests.bars import build_bars, history, ohlc
 from tests.engine.cases import FREE, day, fills, run
 from tests.engine.planned import Planned
 
@@ -18,7 +18,7 @@ LOST = "the capital was lost"
 
 def test_nothing_is_opened_after_a_loss_of_more_than_the_capital():
     # 100 shares sold at 100 and bought back at 250: 15,000 lost of 10,000.
-    result = run(bars_of(PRICES, PRICES), [2], [0, 3, 4], SHORT)
+    result = run(build_bars(PRICES, PRICES), [2], [0, 3, 4], SHORT)
     assert fills(result) == [(1, 100.0, 3, 250.0, "signal")]
     assert result.equity.tolist() == [10_000, 10_000, *[-5_000] * 5]
     assert result.metrics["total_return"] == pytest.approx(-1.5)
@@ -29,7 +29,7 @@ def test_nothing_is_opened_after_a_loss_of_more_than_the_capital():
 
 def test_nothing_is_opened_after_a_loss_of_just_the_capital():
     prices = [100.0, 100.0, 200.0, 200.0, 100.0]
-    result = run(bars_of(prices, prices), [1], [0, 2], SHORT)
+    result = run(build_bars(prices, prices), [1], [0, 2], SHORT)
     assert fills(result) == [(1, 100.0, 2, 200.0, "signal")]
     assert result.equity[-1] == 0.0
 
@@ -37,13 +37,13 @@ def test_nothing_is_opened_after_a_loss_of_just_the_capital():
 def test_a_second_ruin_does_not_make_the_first_one_good():
     # Were they traded, two losses of 150 % would multiply to a gain of 125 %.
     prices = [100.0, 100.0, 250.0, 250.0, 100.0, 100.0, 250.0, 250.0, 100.0, 100.0, 50.0]
-    result = run(bars_of(prices, prices), [2, 6], [0, 4, 8], SHORT)
+    result = run(build_bars(prices, prices), [2, 6], [0, 4, 8], SHORT)
     assert fills(result) == [(1, 100.0, 3, 250.0, "signal")]
     assert result.equity[-1] == -5_000
 
 
 def test_ratios_of_returns_are_undefined_with_the_reason():
-    result = run(bars_of(PRICES, PRICES), [2], [0], SHORT)
+    result = run(build_bars(PRICES, PRICES), [2], [0], SHORT)
     of_returns = {name for name, metric in METRICS.items() if metric.of_returns}
     assert {"sharpe_ratio", "calmar_ratio", "annualized_return", "value_at_risk", "beta"} <= (
         of_returns
@@ -58,13 +58,13 @@ def test_ratios_of_returns_are_undefined_with_the_reason():
 
 
 def test_turning_long_needs_capital_too():
-    result = run(bars_of(PRICES, PRICES), [2], [0], replace(FREE, direction="both"))
+    result = run(build_bars(PRICES, PRICES), [2], [0], replace(FREE, direction="both"))
     assert fills(result) == [(1, 100.0, 3, 250.0, "signal")]
 
 
 def test_a_short_that_is_under_water_at_a_close_goes_on_without_ratios():
     # No margin is called: at 250 it owes 5,000 more than it has, and at 100 it is even again.
-    result = run(bars_of(PRICES, PRICES), [3], [0, 4], SHORT)
+    result = run(build_bars(PRICES, PRICES), [3], [0, 4], SHORT)
     assert fills(result) == [(1, 100.0, 4, 100.0, "signal"), (5, 100.0, 6, 50.0, "open")]
     assert result.equity.tolist() == [10_000, 10_000, -5_000, -5_000, 10_000, 10_000, 15_000]
     assert result.undefined["sharpe_ratio"] == LOST
@@ -81,7 +81,10 @@ def test_a_gap_through_a_stop_can_lose_the_capital():
 
 def test_a_neighbour_of_a_ruined_backtest_is_untouched():
     mild = [100.0, 100.0, 110.0, 105.0, 90.0, 95.0, 95.0]
-    lost, fine = history(bars_of(PRICES, PRICES), "LOST"), history(bars_of(mild, mild), "FINE")
+    lost, fine = (
+        history(build_bars(PRICES, PRICES), "LOST"),
+        history(build_bars(mild, mild), "FINE"),
+    )
     window, plan = Window(day(0), day(6)), Planned([4], [0])
     together = VectorBTEngine(SHORT).run_batch([lost, fine], plan, window).results
     (alone,) = VectorBTEngine(SHORT).run_batch([fine], plan, window).results

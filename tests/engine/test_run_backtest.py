@@ -12,7 +12,7 @@ from engine import backtest
 from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings
 from strategies.base import Bars, Signals
-from tests.bars import FIRST_DAY, bars_of
+from tests.bars import FIRST_DAY, build_bars
 from tests.engine.planned import Planned
 
 # Only reached when the loop is blocked and the test about to fail.
@@ -23,7 +23,7 @@ LOOPS: list[asyncio.AbstractEventLoop] = []
 
 def _frame() -> pd.DataFrame:
     prices = [100.0, 100.0, 110.0, 99.0, 90.0, 95.0]
-    bars = bars_of(prices, prices)
+    bars = build_bars(prices, prices)
     index = pd.date_range(pd.Timestamp(FIRST_DAY), periods=6, freq="D")
     return pd.DataFrame({name: getattr(bars, name) for name in bars.__dataclass_fields__}, index)
 

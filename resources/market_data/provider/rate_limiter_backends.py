@@ -44,7 +44,7 @@ class FileSlots:
 
     def take(self, space: float) -> float:
         """See `Slots.take`."""
-        with self._locked() as (file, next_slot):
+        with self._lock() as (file, next_slot):
             now = time.time()
             if next_slot <= now:
                 _replace(file, max(next_slot, now - MAX_LATE_SECONDS) + space)
@@ -52,11 +52,11 @@ class FileSlots:
 
     def pause(self, seconds: float) -> None:
         """See `Slots.pause`."""
-        with self._locked() as (file, next_slot):
+        with self._lock() as (file, next_slot):
             _replace(file, max(next_slot, time.time() + seconds))
 
     @contextmanager
-    def _locked(self) -> Iterator[tuple[TextIO, float]]:
+    def _lock(self) -> Iterator[tuple[TextIO, float]]:
         # Opened each time, 20 us: the lock belongs to the open file, so it holds between threads.
         with self._path.open("a+", encoding="ascii") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

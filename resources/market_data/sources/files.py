@@ -30,7 +30,7 @@ from resources.market_data.sources.file_reader import (
     parquet_table,
     refuse_size,
 )
-from resources.market_data.sources.transient_errors import is_out_of_reach
+from resources.market_data.sources.transient_errors import is_transient_error
 from resources.universe import SYMBOL_RULE, is_symbol
 from strategies.errors import did_you_mean
 
@@ -51,14 +51,14 @@ class FilesSource:
         `columns` says how the files call a column, by the name it has here, as in
         ``{"close": "PX_LAST"}``; an unknown name raises MarketDataError.
         """
-        self._spellings = _spellings(columns or {})
-        self._shown = _without_secrets(prices)
+        self._spellings = _collect_spellings(columns or {})
+        self._shown = _redact(prices)
         try:
             self._fs, self._root = fsspec.url_to_fs(prices)
             found = self._fs.isdir(self._root)
         except Exception as error:
-            reason = _without_secrets(str(error).replace(prices, self._shown))
-            if is_out_of_reach(error):
+            reason = _redact(str(error).replace(prices, self._shown))
+            if is_transient_error(error):
                 raise SourceUnavailableError(f"{self._shown} does not answer: {reason}.") from error
             if isinstance(error, OSError | ValueError | ImportError):
                 raise MarketDataError(
@@ -75,12 +75,12 @@ class FilesSource:
         """See `PriceSource.fetch`; a symbol without a file raises UnknownSymbolError."""
         if not is_symbol(symbol):  # and so never a path out of the folder
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-        bars = _bars(symbol, self._table(symbol), self._spellings)
+        bars = _build_bars(symbol, self._read_table(symbol), self._spellings)
         return validate_bars(symbol, select_window(self.name, symbol, bars, start, end))
 
-    def _table(self, symbol: str) -> pl.DataFrame:
+    def _read_table(self, symbol: str) -> pl.DataFrame:
         names = [f"{symbol}.{suffix}" for suffix in FORMATS]
-        contents = {name: self._content(symbol, name) for name in names}
+        contents = {name: self._read_content(symbol, name) for name in names}
         found = [name for name, content in contents.items() if content is not None]
         if not found:
             where = f"{self._shown} has no {' and no '.join(names)}"
@@ -88,9 +88,9 @@ class FilesSource:
         if len(found) > 1:
             both = " and ".join(found)
             raise MarketDataError(f"{symbol}: {self._shown} has both {both}; keep one of them.")
-        return self._parsed(symbol, found[0], contents[found[0]] or b"")
+        return self._parse(symbol, found[0], contents[found[0]] or b"")
 
-    def _content(self, symbol: str, name: str) -> bytes | None:
+    def _read_content(self, symbol: str, name: str) -> bytes | None:
         """Return what a file holds; None if there is none.
 
         Not asked first whether it exists: a web server that does not answer would say no.
@@ -103,35 +103,35 @@ class FilesSource:
         except FileNotFoundError:
             return None
         except RefusedContentError as error:
-            raise self._unreadable(symbol, name, str(error)) from error
+            raise self._build_unreadable_error(symbol, name, str(error)) from error
         except Exception as error:
-            reason = _without_secrets(str(error).partition("\n")[0])
-            if is_out_of_reach(error):
+            reason = _redact(str(error).partition("\n")[0])
+            if is_transient_error(error):
                 raise SourceUnavailableError(
                     f"{symbol}: {self._shown} does not answer: {reason}."
                 ) from error
             if isinstance(error, OSError):
-                raise self._unreadable(symbol, name, reason) from error
+                raise self._build_unreadable_error(symbol, name, reason) from error
             raise
 
-    def _parsed(self, symbol: str, name: str, content: bytes) -> pl.DataFrame:
+    def _parse(self, symbol: str, name: str, content: bytes) -> pl.DataFrame:
         try:
             if name.endswith(".csv"):
                 return csv_table(content)
-            return parquet_table(content, self._of_interest)
+            return parquet_table(content, self._select_known)
         except (RefusedContentError, *UNREADABLE) as error:
             reason = str(error).partition("\n")[0]
-            raise self._unreadable(symbol, name, reason) from error
+            raise self._build_unreadable_error(symbol, name, reason) from error
 
-    def _of_interest(self, columns: Sequence[str]) -> list[str]:
+    def _select_known(self, columns: Sequence[str]) -> list[str]:
         known = {name for spellings in self._spellings.values() for name in spellings}
         return [column for column in columns if column.strip().lower() in known]
 
-    def _unreadable(self, symbol: str, name: str, reason: str) -> BadBarsError:
+    def _build_unreadable_error(self, symbol: str, name: str, reason: str) -> BadBarsError:
         return BadBarsError(f"{symbol}: {name} in {self._shown} is not readable: {reason}.")
 
 
-def _spellings(columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def _collect_spellings(columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Return how each of our columns may be called in a file, in small letters."""
     known: dict[str, tuple[str, ...]] = {name: (name,) for name in SCHEMA}
     known |= {"date": DATE_NAMES, ADJUSTED: ADJUSTED_NAMES}
@@ -145,13 +145,13 @@ def _spellings(columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return known
 
 
-def _bars(
+def _build_bars(
     symbol: str, table: pl.DataFrame, spellings: Mapping[str, tuple[str, ...]]
 ) -> pl.DataFrame:
     """Return `table` in the schema of bars; missing cells become null, for the rules to find."""
-    names = _names(symbol, table, spellings)
+    names = _match_columns(symbol, table, spellings)
     columns = {
-        name: _numbers(symbol, name, table[column])
+        name: _parse_numbers(symbol, name, table[column])
         for name, column in names.items()
         if name != "date"
     }
@@ -160,14 +160,14 @@ def _bars(
         columns["adjustment"] = adjusted_close / columns["close"]
     elif "adjustment" not in columns:
         columns["adjustment"] = pl.repeat(1.0, table.height, eager=True)
-    dates = _dates(symbol, table[names["date"]])
+    dates = _parse_dates(symbol, table[names["date"]])
     if dates.has_nulls():  # no window would hold such a row, and no rule would see it
         row = dates.is_null().arg_max() or 0
         raise BadBarsError(f"{symbol}: a date is missing in row {row + 1}.")
     return pl.DataFrame({"date": dates, **columns}).select(*SCHEMA)
 
 
-def _names(
+def _match_columns(
     symbol: str, table: pl.DataFrame, spellings: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
     """Return the table's column for the date, each number and, if there, the adjusted close."""
@@ -184,7 +184,7 @@ def _names(
     return names
 
 
-def _dates(symbol: str, column: pl.Series) -> pl.Series:
+def _parse_dates(symbol: str, column: pl.Series) -> pl.Series:
     """Return days; a time of day or an offset behind them is dropped, the day stays local."""
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.date()
@@ -198,7 +198,7 @@ def _dates(symbol: str, column: pl.Series) -> pl.Series:
     return days
 
 
-def _numbers(symbol: str, name: str, column: pl.Series) -> pl.Series:
+def _parse_numbers(symbol: str, name: str, column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
         text = column.str.strip_chars()
         numbers = text.cast(pl.Float64, strict=False)
@@ -217,6 +217,6 @@ def _refuse_first(symbol: str, name: str, text: pl.Series, parsed: pl.Series, wh
         raise BadBarsError(f"{symbol}: {name} {text[row][:40]!r} in row {row + 1} is not {what}.")
 
 
-def _without_secrets(url: str) -> str:
+def _redact(url: str) -> str:
     """Return a URL, or a text with one, without its password and without its query."""
     return re.sub(r"\?\S+", "?***", re.sub(r"//[^/\s]*@", "//***@", url))

@@ -46,11 +46,11 @@ class SampleSource:
                 f"{symbol}: not in source 'sample', which has {', '.join(SAMPLE_SYMBOLS)}."
                 + did_you_mean(symbol, SAMPLE_SYMBOLS)
             )
-        return select_window(self.name, symbol, _stocks()[symbol], start, end)
+        return select_window(self.name, symbol, _load_stocks()[symbol], start, end)
 
 
 @lru_cache(maxsize=1)
-def _stocks() -> dict[str, pl.DataFrame]:
+def _load_stocks() -> dict[str, pl.DataFrame]:
     """Return the file's bars by symbol: 12,154 rows, read in some 10 ms."""
     import polars as pl
 

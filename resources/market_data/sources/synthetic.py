@@ -48,39 +48,41 @@ class SyntheticSource:
                 f"{symbol}: source '{self.name}' has no bars from {start} to {end} "
                 f"(it has {EPOCH} to {LAST_DAY})."
             )
-        return select_window(self.name, symbol, _bars(symbol, min(end, LAST_DAY)), start, end)
+        return select_window(
+            self.name, symbol, _generate_bars(symbol, min(end, LAST_DAY)), start, end
+        )
 
 
-def _bars(symbol: str, end: date) -> pl.DataFrame:
+def _generate_bars(symbol: str, end: date) -> pl.DataFrame:
     """Return the bars of every session from the epoch to `end`."""
     digest = hashlib.sha256(symbol.encode()).digest()
     count = int(np.busday_count(EPOCH, end)) + 1
-    words = _words(digest[:16], count)
-    base = 50 + 200 * _fraction(digest[16:24])
-    close = _closes(base, _normal(words[:, :3]))
-    columns = _columns(base, 1e6 + 9e6 * _fraction(digest[24:]), close, words)
+    words = _draw_words(digest[:16], count)
+    base = 50 + 200 * _to_fraction(digest[16:24])
+    close = _compute_closes(base, _to_normal(words[:, :3]))
+    columns = _build_columns(base, 1e6 + 9e6 * _to_fraction(digest[24:]), close, words)
     sessions = sessions_between(EPOCH, end)
     rows = np.busday_count(EPOCH, sessions)
     data = {"date": sessions, **{name: values[rows] for name, values in columns.items()}}
     return pl.DataFrame(data, schema=dict(SCHEMA))
 
 
-def _words(key: bytes, count: int) -> np.ndarray:
+def _draw_words(key: bytes, count: int) -> np.ndarray:
     """Return the random words of the first `count` weekdays, (count, 8) little-endian uint64."""
     stream = np.random.Philox(key=np.frombuffer(key, LITTLE_ENDIAN).astype(np.uint64))
     raw = np.asarray(stream.random_raw(count * WORDS_A_DAY))
     return raw.astype(LITTLE_ENDIAN).reshape(count, WORDS_A_DAY)
 
 
-def _fraction(eight_bytes: bytes) -> float:
+def _to_fraction(eight_bytes: bytes) -> float:
     return (int.from_bytes(eight_bytes, "little") >> 11) * 2.0**-53
 
 
-def _uniform(words: np.ndarray) -> np.ndarray:
+def _to_uniform(words: np.ndarray) -> np.ndarray:
     return (words >> np.uint64(11)) * 2.0**-53
 
 
-def _normal(words: np.ndarray) -> np.ndarray:
+def _to_normal(words: np.ndarray) -> np.ndarray:
     """Return about N(0, 1) from (n, k) words: the scaled sum of 4k uniforms of 16 bits."""
     parts = np.ascontiguousarray(words).view("<u2")
     terms = parts.shape[1]
@@ -88,10 +90,10 @@ def _normal(words: np.ndarray) -> np.ndarray:
     return centred * np.sqrt(12 / terms) / 65536
 
 
-def _closes(base: float, normal: np.ndarray) -> np.ndarray:
+def _compute_closes(base: float, normal: np.ndarray) -> np.ndarray:
     """Return the close of every weekday, (n,), from the variates of its move, (n,)."""
     days = np.arange(normal.size)
-    moves = 1 + DRIFT + PULL + CYCLE * _wave(days) + VOLATILITY * normal
+    moves = 1 + DRIFT + PULL + CYCLE * _compute_wave(days) + VOLATILITY * normal
     pulls = PULL / (base * np.cumprod(np.full(normal.size, 1 + TREND_GROWTH)))
     closes, close = [], base
     for move, pull in zip(moves.tolist(), pulls.tolist(), strict=True):
@@ -100,13 +102,13 @@ def _closes(base: float, normal: np.ndarray) -> np.ndarray:
     return np.array(closes)
 
 
-def _wave(days: np.ndarray) -> np.ndarray:
+def _compute_wave(days: np.ndarray) -> np.ndarray:
     """Return a yearly wave in [-1, 1] of two parabolas, a sine without a sine's rounding."""
     half = (days % WEEKDAYS_A_YEAR) * 2 / WEEKDAYS_A_YEAR
     return np.where(half < 1, 4 * half * (1 - half), -4 * (half - 1) * (2 - half))
 
 
-def _columns(
+def _build_columns(
     base: float, shares: float, close: np.ndarray, words: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return open, high, low, close (4 decimals) and volume (whole shares) of every weekday.
@@ -114,10 +116,10 @@ def _columns(
     Rounding is monotone, so low <= open, close <= high survives it.
     """
     before = np.concatenate(([base], close[:-1]))
-    opens = before * (1 + GAP * _normal(words[:, 3:4]))
-    high = np.maximum(opens, close) * (1 + WICK * _uniform(words[:, 4]))
-    low = np.minimum(opens, close) * (1 - WICK * _uniform(words[:, 5]))
+    opens = before * (1 + GAP * _to_normal(words[:, 3:4]))
+    high = np.maximum(opens, close) * (1 + WICK * _to_uniform(words[:, 4]))
+    low = np.minimum(opens, close) * (1 - WICK * _to_uniform(words[:, 5]))
     prices = {"open": opens, "high": high, "low": low, "close": close}
-    busy = (0.5 + _uniform(words[:, 6])) * (1 + 20 * np.abs(close / before - 1))
+    busy = (0.5 + _to_uniform(words[:, 6])) * (1 + 20 * np.abs(close / before - 1))
     rounded = {name: np.round(values, 4) for name, values in prices.items()}
     return rounded | {"volume": np.rint(shares * busy), "adjustment": np.ones(close.size)}

@@ -19,7 +19,7 @@ _TOO_MANY, _SERVER_FAILS = 429, 500
 _BUSY = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout"})
 
 
-def is_out_of_reach(error: BaseException) -> bool:
+def is_transient_error(error: BaseException) -> bool:
     """Return whether asking again later may help, judged by the error and by what caused it."""
     seen: BaseException | None = error
     while seen is not None:

@@ -23,7 +23,7 @@ from resources.market_data.source import (
     UnknownSymbolError,
     select_window,
 )
-from resources.market_data.sources.yahoo_bars import bars_of
+from resources.market_data.sources.yahoo_bars import build_bars
 from resources.market_data.sources.yahoo_client import YahooClient
 from resources.universe import SYMBOL_RULE, is_symbol
 
@@ -69,7 +69,7 @@ class YahooSource:
             raise NoBarsError(f"{symbol}: source '{self.name}' has no bars from {start} to {end}.")
         table, meta = self._ask(symbol, start)
         _check_whose(symbol, start, table, meta)
-        bars = bars_of(table, meta)
+        bars = build_bars(table, meta)
         return validate_bars(symbol, select_window(self.name, symbol, bars, start, end))
 
     def _ask(self, symbol: str, start: date) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -84,10 +84,12 @@ class YahooSource:
         try:
             table = history.history(start=begin, auto_adjust=False, actions=True)
         except YFException as error:
-            raise _no_bars(symbol, start, call.status, error, _meta(history)) from error
+            raise _build_no_bars_error(
+                symbol, start, call.status, error, _read_metadata(history)
+            ) from error
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise _broken(symbol, error) from error
-        return table, _meta(history)
+            raise _build_broken_error(symbol, error) from error
+        return table, _read_metadata(history)
 
 
 class _Call:
@@ -107,13 +109,13 @@ class _Call:
     cache_get = get
 
 
-def _meta(history: PriceHistory) -> dict[str, Any]:
+def _read_metadata(history: PriceHistory) -> dict[str, Any]:
     """Return what Yahoo said about the symbol; not all of it: reading some sends a request."""
     known = history.get_history_metadata()
     return {name: known[name] for name in _META if name in known}
 
 
-def _no_bars(
+def _build_no_bars_error(
     symbol: str, start: date, status: int, error: Exception, meta: dict[str, Any]
 ) -> MarketDataError:
     """Return the error for what Yahoo says in words, or does not say."""
@@ -122,13 +124,13 @@ def _no_bars(
     if status == _NOT_FOUND:
         return UnknownSymbolError(f"{symbol}: not in source 'yahoo'{said}.")
     if reason is None and "symbol" not in meta:
-        return _broken(symbol, error)
+        return _build_broken_error(symbol, error)
     if reason is None or "data doesn't exist" in str(reason).lower():
         return NoBarsError(f"{symbol}: source 'yahoo' has no bars from {start} on{said}.")
     return MarketDataError(f"{symbol}: source 'yahoo' refused (HTTP {status}){said}.")
 
 
-def _broken(symbol: str, error: Exception) -> MarketDataError:
+def _build_broken_error(symbol: str, error: Exception) -> MarketDataError:
     reason = str(error).partition("\n")[0] or type(error).__name__
     return MarketDataError(
         f"{symbol}: Yahoo's answer is broken or cut short, and nothing of it was used "

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _PRICES = {"open": "Open", "high": "High", "low": "Low", "close": "Close"}
 
 
-def bars_of(table: pd.DataFrame, meta: dict[str, Any]) -> pl.DataFrame:
+def build_bars(table: pd.DataFrame, meta: dict[str, Any]) -> pl.DataFrame:
     """Return bars, not validated yet, from a table of `yfinance`, oldest first.
 
     The session of a bar is its day in the time zone of the exchange. Rows without any price, which
@@ -42,30 +42,32 @@ def bars_of(table: pd.DataFrame, meta: dict[str, Any]) -> pl.DataFrame:
     """
     import polars as pl
 
-    prices = {name: _floats(table, column) for name, column in _PRICES.items()}
-    splits = _after(_splits(table))
+    prices = {name: _to_floats(table, column) for name, column in _PRICES.items()}
+    splits = _multiply_later(_read_splits(table))
     columns = {name: values * splits for name, values in prices.items()}
-    columns["volume"] = _floats(table, "Volume") / splits
-    columns["adjustment"] = _after(_dividends(table, prices["close"])) / splits
+    columns["volume"] = _to_floats(table, "Volume") / splits
+    columns["adjustment"] = (
+        _multiply_later(_compute_dividend_factors(table, prices["close"])) / splits
+    )
     days = np.array([moment.date() for moment in table.index], dtype="datetime64[D]")
     bars = pl.DataFrame({"date": days, **columns}, schema=dict(SCHEMA))
     traded = ~np.isnan(np.column_stack(list(prices.values()))).all(axis=1)
-    return bars.filter(pl.Series(traded & (days != _unfinished(meta)))).sort("date")
+    return bars.filter(pl.Series(traded & (days != _find_unfinished_session(meta)))).sort("date")
 
 
-def _floats(table: pd.DataFrame, column: str) -> Floats:
+def _to_floats(table: pd.DataFrame, column: str) -> Floats:
     return table[column].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _splits(table: pd.DataFrame) -> Floats:
+def _read_splits(table: pd.DataFrame) -> Floats:
     """Return by what each day multiplied the shares, (n,); 1 where nothing happened."""
-    ratio = _floats(table, "Stock Splits")
+    ratio = _to_floats(table, "Stock Splits")
     return np.where(ratio == 0, 1.0, ratio)
 
 
-def _dividends(table: pd.DataFrame, close: Floats) -> Floats:
+def _compute_dividend_factors(table: pd.DataFrame, close: Floats) -> Floats:
     """Return by what each ex-date multiplies the prices before it, (n,); 1 where there is none."""
-    paid = _floats(table, "Dividends")
+    paid = _to_floats(table, "Dividends")
     factor = np.ones(paid.size)
     last = None
     for row, (amount, price) in enumerate(zip(paid.tolist(), close.tolist(), strict=True)):
@@ -75,14 +77,14 @@ def _dividends(table: pd.DataFrame, close: Floats) -> Floats:
     return factor
 
 
-def _after(factors: Floats) -> Floats:
+def _multiply_later(factors: Floats) -> Floats:
     """Return for each row the product of the factors of all later rows, (n,)."""
     behind = np.ones(factors.size)
     behind[:-1] = np.cumprod(factors[:0:-1])[::-1]
     return behind
 
 
-def _unfinished(meta: dict[str, Any]) -> np.datetime64:
+def _find_unfinished_session(meta: dict[str, Any]) -> np.datetime64:
     """Return the day of the session that is going on by Yahoo's own clock; NaT if none is."""
     try:
         session = meta["currentTradingPeriod"]["regular"]

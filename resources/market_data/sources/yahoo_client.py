@@ -71,7 +71,7 @@ class YahooClient:
         except RequestException as error:
             raise SourceUnavailableError(
                 f"{symbol}: Yahoo gave no complete answer within {self._timeout:g} s "
-                f"({_reason(error)})."
+                f"({_shorten(error)})."
             ) from error
         _raise_for_status(symbol, response)
         return response
@@ -102,7 +102,7 @@ def parse_retry_after(header: str | None) -> float | None:
         return None
 
 
-def _reason(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     """Return curl's own words, without its advice and the address, which may hold a password."""
     words = str(error).partition("See https://")[0].partition(" for ")[0]
     return words.removeprefix("Failed to perform, ").strip(" .") or type(error).__name__

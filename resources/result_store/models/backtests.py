@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.metrics import METRICS
@@ -19,7 +19,8 @@ _MEASURED = sorted(metric.name for metric in METRICS.values() if metric.kind != 
 class Backtest(Base):
     """One strategy on one symbol over one window: what went in, and every metric.
 
-    A metric that is undefined is NULL, and `undefined` has the reason under the metric's name.
+    Each metric of `engine.metrics.METRICS` is a column of its name. One that is undefined is NULL,
+    and `undefined` has the reason under the metric's name.
     `seeds` has the random seeds among the parameters, by name. `universe_version` names the
     equal-weight universe that the row was compared with, NULL for none. `run_id` is the run that
     computed it, "" for none: the files of its `part` hold the curve. Which runs have it is in
@@ -41,11 +42,9 @@ class Backtest(Base):
         CheckConstraint("data_points >= 1", name="data_points"),
         CheckConstraint(finite(_MEASURED), name="finite"),
         CheckConstraint("jsonb_typeof(seeds) = 'object'", name="seeds"),
-        # Each way of reading finds its rows, newest first, without sorting them: those of a
-        # symbol, of a strategy, of all.
+        # Reads of a symbol and of a strategy find their rows, newest first, without sorting them.
         Index("ix_backtests_symbol_newest", "symbol", "updated_at", "id"),
         Index("ix_backtests_strategy", "strategy", "updated_at", "id"),
-        Index("ix_backtests_updated_at", "updated_at", "id"),
         Index("ix_backtests_run_id", "run_id"),
     )
 
@@ -73,54 +72,16 @@ class Backtest(Base):
     run_id: Mapped[str]
     part: Mapped[int]
 
-    total_return: Mapped[float | None]
-    annualized_return: Mapped[float | None]
-    annualized_volatility: Mapped[float | None]
-    downside_volatility: Mapped[float | None]
-    sharpe_ratio: Mapped[float | None]
-    sortino_ratio: Mapped[float | None]
-    calmar_ratio: Mapped[float | None]
-    omega_ratio: Mapped[float | None]
-    max_drawdown: Mapped[float | None]
-    max_drawdown_duration: Mapped[int | None]
-    recovery_factor: Mapped[float | None]
-    value_at_risk: Mapped[float | None]
-    conditional_value_at_risk: Mapped[float | None]
-    final_value: Mapped[float | None]
-    peak_value: Mapped[float | None]
-    benchmark_return: Mapped[float | None]
-    excess_return: Mapped[float | None]
-    alpha: Mapped[float | None]
-    beta: Mapped[float | None]
-    information_ratio: Mapped[float | None]
-    universe_return: Mapped[float | None]
-    universe_excess_return: Mapped[float | None]
-    universe_alpha: Mapped[float | None]
-    universe_beta: Mapped[float | None]
-    universe_information_ratio: Mapped[float | None]
-    total_trades: Mapped[int | None]
-    closed_trades: Mapped[int | None]
-    open_trades: Mapped[int | None]
-    winning_trades: Mapped[int | None]
-    losing_trades: Mapped[int | None]
-    win_rate: Mapped[float | None]
-    profit_factor: Mapped[float | None]
-    expectancy: Mapped[float | None]
-    average_trade_return: Mapped[float | None]
-    best_trade: Mapped[float | None]
-    worst_trade: Mapped[float | None]
-    average_trade_duration: Mapped[float | None]
-    payoff_ratio: Mapped[float | None]
-    kelly_fraction: Mapped[float | None]
-    exposure: Mapped[float | None]
-    turnover: Mapped[float | None]
-    total_fees: Mapped[float | None]
-    total_slippage: Mapped[float | None]
     undefined: Mapped[dict[str, Any]]
     seeds: Mapped[dict[str, Any]]
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+for _name, _metric in METRICS.items():
+    _type = Integer if _metric.kind == "count" else Double
+    setattr(Backtest, _name, mapped_column(_type, nullable=True))
 
 
 class Trade(Base):

@@ -20,7 +20,7 @@ from research.runner import CACHED_SAMPLE
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.frame_schemas import BACKTESTS as ROWS
 from resources.result_store.frame_schemas import TRADES
-from resources.result_store.run_records import recorded_profile
+from resources.result_store.run_records import read_profile
 from strategies.base import Strategy
 from tests.project import END, SYMBOLS, Project
 
@@ -42,7 +42,7 @@ class Ran:
     @property
     def profile(self) -> BacktestsProfile:
         store, run_id = self.project.result_store, self.result.run_id
-        profile = recorded_profile(store, run_id, "backtests", BacktestsProfile)
+        profile = read_profile(store, run_id, "backtests", BacktestsProfile)
         assert profile is not None
         return profile
 

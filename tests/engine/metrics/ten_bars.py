@@ -13,7 +13,7 @@ costs.
 """
 
 from engine.results import BacktestResult
-from tests.bars import bars_of
+from tests.bars import build_bars
 from tests.engine.cases import run
 
 PRICES = [100.0, 100.0, 105.0, 110.0, 110.0, 104.5, 99.0, 100.0, 120.0, 120.0]
@@ -23,4 +23,4 @@ RETURNS = [0, 0, 0.05, 500 / 10_500, 0, -0.05, -550 / 10_450, 0, 0.2, 0]
 
 def ten_bars() -> BacktestResult:
     """Return the backtest of the table above."""
-    return run(bars_of(PRICES, PRICES), [0, 3, 6, 8], [2, 5, 7])
+    return run(build_bars(PRICES, PRICES), [0, 3, 6, 8], [2, 5, 7])

@@ -11,7 +11,7 @@ from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.settings import BacktestSettings, Window
 from strategies.registry import registered_strategies
-from tests.bars import bars_of, random_bars, random_history
+from tests.bars import build_bars, random_bars, random_history
 from tests.engine.cases import run
 from tests.engine.metrics.ten_bars import ten_bars
 from tests.engine.oracle import EXACT
@@ -27,7 +27,7 @@ def test_the_symbol_held_is_bought_at_the_first_close_without_costs():
     metrics = ten_bars().metrics
     assert metrics["benchmark_return"] == pytest.approx(0.2)
     assert metrics["excess_return"] == pytest.approx(0.188 - 0.2)
-    dear = run(bars_of([50, 100, 100], [100, 100, 150]), [], [], BacktestSettings())
+    dear = run(build_bars([50, 100, 100], [100, 100, 150]), [], [], BacktestSettings())
     assert dear.metrics["benchmark_return"] == pytest.approx(0.5)
     assert dear.metrics["excess_return"] == pytest.approx(-0.5)
 
@@ -35,7 +35,7 @@ def test_the_symbol_held_is_bought_at_the_first_close_without_costs():
 def test_half_the_market_has_half_its_beta():
     # Invested on the bars of +10 % and -10 %, out on those of +20 % and -20 %.
     prices = [100.0, 100.0, 110.0, 99.0, 118.8, 95.04]
-    result = run(bars_of(prices, prices), [0], [2])
+    result = run(build_bars(prices, prices), [0], [2])
     market = np.array([0, 0, 0.1, -0.1, 0.2, -0.2])
     own = np.array([0, 0, 0.1, -0.1, 0, 0])
     beta = np.cov(own, market)[0, 1] / np.var(market, ddof=1)
@@ -61,7 +61,7 @@ def test_who_is_the_market_has_no_information_ratio(seed: int):
 
 
 def test_a_market_that_stands_still_has_no_beta():
-    result = run(bars_of([10.0] * 5, [10.0] * 5), [0], [2], BacktestSettings())
+    result = run(build_bars([10.0] * 5, [10.0] * 5), [0], [2], BacktestSettings())
     for name in ("alpha", "beta"):
         assert result.undefined[name] == "the benchmark did not move"
 
@@ -96,7 +96,7 @@ def test_the_universe_is_compared_with_as_vectorbt_does(direction: str):
 
 
 def test_without_a_universe_its_metrics_are_undefined():
-    result = run(bars_of([1, 2, 3], [1, 2, 3]), [0], [])
+    result = run(build_bars([1, 2, 3], [1, 2, 3]), [0], [])
     for name in result.metrics:
         if name.startswith("universe_"):
             assert result.undefined[name] == "no equal-weight universe was given"

@@ -5,7 +5,7 @@ import statistics
 import pytest
 
 from engine.settings import BacktestSettings
-from tests.bars import bars_of
+from tests.bars import build_bars
 from tests.engine.cases import FREE, run
 from tests.engine.metrics.ten_bars import PRICES, RETURNS, ten_bars
 
@@ -43,9 +43,9 @@ def test_ten_bars(metric: str, expected: float):
 
 def test_another_year_changes_what_is_annualized():
     metrics = run(
-        bars_of(PRICES, PRICES), [0], [], BacktestSettings(fees=0, slippage=0, bars_per_year=365)
+        build_bars(PRICES, PRICES), [0], [], BacktestSettings(fees=0, slippage=0, bars_per_year=365)
     ).metrics
-    usual = run(bars_of(PRICES, PRICES), [0], [], FREE).metrics
+    usual = run(build_bars(PRICES, PRICES), [0], [], FREE).metrics
     for name in ("annualized_volatility", "sharpe_ratio", "sortino_ratio", "downside_volatility"):
         assert metrics[name] == pytest.approx((usual[name] or 0) * (365 / 252) ** 0.5), name
     assert metrics["annualized_return"] == pytest.approx(1.2**36.5 - 1)
@@ -60,20 +60,20 @@ def test_the_worst_returns_of_a_longer_run_are_several():
     prices = [100.0]
     for bar in range(1, 41):
         prices.append(prices[-1] * falls.get(bar, 1.001))
-    metrics = run(bars_of(prices, prices), [0], []).metrics
+    metrics = run(build_bars(prices, prices), [0], []).metrics
     assert metrics["value_at_risk"] == pytest.approx(-0.06)
     assert metrics["conditional_value_at_risk"] == pytest.approx(-(0.1 + 0.08 + 0.06) / 3)
 
 
 def test_the_drawdown_at_the_end_lasts_until_the_end():
     prices = [100.0, 100.0, 110.0, 105.0, 110.0, 100.0, 101.0, 102.0, 103.0]
-    metrics = run(bars_of(prices, prices), [0], []).metrics
+    metrics = run(build_bars(prices, prices), [0], []).metrics
     assert metrics["max_drawdown_duration"] == 4
 
 
 def test_a_long_drawdown_may_be_another_than_the_deep_one():
     prices = [100.0, 100.0, 50.0, 110.0, 109.0, 108.0, 107.0, 109.0, 111.0]
-    metrics = run(bars_of(prices, prices), [0], []).metrics
+    metrics = run(build_bars(prices, prices), [0], []).metrics
     assert metrics["max_drawdown"] == pytest.approx(-0.5)
     assert metrics["max_drawdown_duration"] == 4
     # In money 5,000: its fall from 11,000 to 10,700 is smaller.

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.settings import BacktestSettings
-from tests.bars import bars_of
+from tests.bars import build_bars
 from tests.engine.cases import run
 from tests.engine.metrics.ten_bars import EQUITY, PRICES, ten_bars
 
@@ -51,7 +51,7 @@ def test_ten_bars(metric: str, expected: float):
 def test_costs_are_summed_over_every_fill_of_either_side(direction: str):
     terms = BacktestSettings(fees=0.01, slippage=0.02, direction=direction)  # pyright: ignore[reportArgumentType]
     signals = ([0], [2]) if direction == "long" else ([2], [0])
-    result = run(bars_of(PRICES, PRICES), *signals, terms)
+    result = run(build_bars(PRICES, PRICES), *signals, terms)
     worse = 0.02 if direction == "long" else -0.02
     entry, exit_ = 100.0 * (1 + worse), 110.0 * (1 - worse)
     size = 10_000 / (entry * 1.01)
@@ -60,7 +60,7 @@ def test_costs_are_summed_over_every_fill_of_either_side(direction: str):
 
 
 def test_an_open_trade_has_paid_for_its_entry_only():
-    result = run(bars_of(PRICES, PRICES), [0], [], BacktestSettings(fees=0.01, slippage=0.02))
+    result = run(build_bars(PRICES, PRICES), [0], [], BacktestSettings(fees=0.01, slippage=0.02))
     size = 10_000 / (102.0 * 1.01)
     assert result.metrics["total_slippage"] == pytest.approx(size * 100.0 * 0.02)
     assert result.metrics["total_fees"] == pytest.approx(size * 102.0 * 0.01)
@@ -71,14 +71,14 @@ def test_an_open_trade_has_paid_for_its_entry_only():
 @pytest.mark.parametrize("last", [150.0, 50.0])
 def test_an_open_trade_is_neither_won_nor_lost_however_it_stands(last: float):
     prices = [100.0, 100.0, 110.0, 100.0, 90.0, 100.0, 100.0, last]
-    metrics = run(bars_of(prices, prices), [0, 2, 5], [1, 3]).metrics
+    metrics = run(build_bars(prices, prices), [0, 2, 5], [1, 3]).metrics
     assert (metrics["winning_trades"], metrics["losing_trades"]) == (1, 1)
     assert metrics["best_trade"] == pytest.approx(0.1)
     assert metrics["worst_trade"] == pytest.approx(-0.1)
 
 
 def test_a_trade_that_only_just_pays_its_costs_is_neither_won_nor_lost():
-    flat = run(bars_of([100.0] * 5, [100.0] * 5), [0], [2])
+    flat = run(build_bars([100.0] * 5, [100.0] * 5), [0], [2])
     assert (flat.metrics["winning_trades"], flat.metrics["losing_trades"]) == (0, 0)
     assert flat.metrics["win_rate"] == 0.0
     assert flat.metrics["closed_trades"] == 1
@@ -87,7 +87,7 @@ def test_a_trade_that_only_just_pays_its_costs_is_neither_won_nor_lost():
 def test_the_kelly_fraction_is_not_capped_and_may_be_negative():
     # Two losses of 10 %, one gain of 1 %.
     prices = [100.0, 100.0, 90.0, 100.0, 90.0, 100.0, 101.0, 101.0]
-    result = run(bars_of(prices, prices), [0, 2, 4], [1, 3, 5])
+    result = run(build_bars(prices, prices), [0, 2, 4], [1, 3, 5])
     lost = (1000 + 900) / 2
     won = 8100 * 0.01
     assert result.metrics["kelly_fraction"] == pytest.approx(1 / 3 - (2 / 3) / (won / lost))

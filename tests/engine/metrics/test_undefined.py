@@ -10,7 +10,7 @@ from engine.backtest import VectorBTEngine
 from engine.metrics import METRICS
 from engine.settings import BacktestSettings, Window
 from strategies.registry import registered_strategies
-from tests.bars import bars_of, history, random_history
+from tests.bars import build_bars, history, random_history
 from tests.engine.cases import FREE, run
 from tests.engine.planned import Planned
 
@@ -19,7 +19,7 @@ STOPS = replace(BacktestSettings(), stop_loss=0.02, trailing_stop=0.03, take_pro
 
 
 def _of(closes: list[float], entries: list[int], exits: list[int]):
-    return run(bars_of(closes, closes), entries, exits)
+    return run(build_bars(closes, closes), entries, exits)
 
 
 def test_without_trades_ratios_are_undefined_and_returns_are_zero():
@@ -45,7 +45,7 @@ def test_a_history_too_short_for_the_look_back_says_so():
 
 
 def test_a_single_bar_has_no_annualized_risk():
-    result = run(bars_of([10.0], [10.0]), [0], [], replace(FREE, execution="same_close"))
+    result = run(build_bars([10.0], [10.0]), [0], [], replace(FREE, execution="same_close"))
     assert result.metrics["total_return"] == 0.0
     assert result.metrics["final_value"] == 10_000.0
     for name in ("sharpe_ratio", "sortino_ratio", "annualized_volatility", "information_ratio"):
@@ -106,9 +106,9 @@ def test_no_metric_is_ever_infinite_or_nan_and_each_none_has_a_reason(
     direction: str, terms: BacktestSettings
 ):
     histories = [random_history(f"S{n}", n, seed=n) for n in range(1, 60)]
-    histories += [history(bars_of([5.0] * n, [5.0] * n), f"FLAT{n}") for n in range(1, 9)]
+    histories += [history(build_bars([5.0] * n, [5.0] * n), f"FLAT{n}") for n in range(1, 9)]
     leaps = [1.0, 9.0, 1.0, 30.0, 0.1, 5.0, 5.0, 90.0, 1.0]
-    histories += [history(bars_of(leaps, leaps[::-1]), "LEAPS")]
+    histories += [history(build_bars(leaps, leaps[::-1]), "LEAPS")]
     settings = replace(terms, direction=direction)
     outcome = VectorBTEngine(settings).run_batch(histories, Planned([0, 5, 9], [3, 7]), WINDOW)
     assert len(outcome.results) == len(histories)

@@ -169,7 +169,7 @@ def test_a_redirect_is_not_followed(hook: WebhookServer):
         (f"http://127.0.0.1:1/{SECRET}", "could not be reached"),
         (f"file:///etc/{SECRET}", "is not a URL that starts with"),
         (f"http://[{SECRET}", "is not a URL that starts with"),
-        (f"http://127.0.0.1:{SECRET}/", "could not be reached"),
+        (f"http://127.0.0.1:{SECRET}/", "is not a URL that starts with"),
         (f"http://127.0.0.1:1/{SECRET} and a space", "could not be reached"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
-from resources.market_data import SOURCES
+from resources.market_data.source import SOURCES
 
 
 def settings(**variables: str) -> EnvironmentSettings:

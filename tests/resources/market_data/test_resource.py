@@ -6,10 +6,9 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from resources.market_data import SOURCES, MarketDataError
 from resources.market_data.provider.throttled_source import ThrottledSource
 from resources.market_data.resource import MarketData, _shared_rate_limiter
-from resources.market_data.source import UnknownSymbolError
+from resources.market_data.source import SOURCES, MarketDataError, UnknownSymbolError
 from resources.market_data.sources.files import FilesSource
 from resources.market_data.sources.sample import SampleSource
 from resources.market_data.sources.synthetic import SyntheticSource

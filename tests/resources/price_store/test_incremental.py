@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from resources.market_data import NoBarsError
+from resources.market_data.source import NoBarsError
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.incremental import OVERLAP_BARS, Fetcher
 from resources.price_store.store import PriceStore

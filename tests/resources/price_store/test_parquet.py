@@ -9,12 +9,12 @@ import pytest
 from resources.market_data.bars import data_version
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.errors import CorruptBarsError
-from resources.price_store.merge import span_of
+from resources.price_store.merge import get_span
 from resources.price_store.parquet import decode, decode_many, encode
 from resources.price_store.stored_file import Label, StoredFile, make_label
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
-LABEL = make_label("files", "AAPL", BARS, span_of(BARS))
+LABEL = make_label("files", "AAPL", BARS, get_span(BARS))
 GOOD = encode(BARS, LABEL)
 
 
@@ -99,7 +99,7 @@ def _unverified(file: StoredFile) -> Exception:
     ids=["garbage", "other bars", "another symbol's"],
 )
 def test_one_bad_file_of_several_is_told_alone(bad: bytes):
-    other = encode(BARS[:9], make_label("files", "AAPL", BARS[:9], span_of(BARS)))
+    other = encode(BARS[:9], make_label("files", "AAPL", BARS[:9], get_span(BARS)))
     found = decode_many([("a", GOOD), ("b", bad), ("c", other)], "files", ["AAPL", "AAPL", "AAPL"])
     first, wrong, last = found
     assert isinstance(first, StoredFile)

@@ -7,7 +7,7 @@ import pytest
 
 from resources.config.thresholds import Thresholds
 from resources.market_data.sources.synthetic import SyntheticSource
-from resources.price_store.price_quality import PRICE_RULES, suspicions
+from resources.price_store.price_quality import PRICE_RULES, find_broken_rules
 
 END = date(2022, 12, 30)
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 4), END)
@@ -15,7 +15,7 @@ PRICES = ("open", "high", "low", "close")
 
 
 def _found(bars: pl.DataFrame, last_asked: date = END, **limits: float) -> dict[str, str]:
-    found = suspicions("AAPL", bars, last_asked, Thresholds(**limits))  # pyright: ignore[reportArgumentType]
+    found = find_broken_rules("AAPL", bars, last_asked, Thresholds(**limits))  # pyright: ignore[reportArgumentType]
     assert set(found) <= set(PRICE_RULES)
     return found
 

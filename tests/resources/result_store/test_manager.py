@@ -380,6 +380,22 @@ def test_a_period_is_summed_up_by_strategy(manager: BacktestPersistenceManager) 
     assert (nothing["backtests"], nothing["trades"], nothing["strategies"]) == (0, 0, [])
 
 
+def test_a_result_found_stored_counts_for_its_day_once(
+    manager: BacktestPersistenceManager,
+) -> None:
+    saved = manager.save_backtest_result(result())
+    empty = RESULTS_SCHEMA.to_frame(), NO_TRADES
+    for run_id, day in (("run-1", "2021-03-01"), ("run-2", "2021-03-02")):
+        manager.save_backtests(*empty, run_id=run_id, purpose=Purpose.SWEEP, cached=[saved])
+        with manager.engine.begin() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE run_backtests SET saved_at = '{day}' WHERE run_id = '{run_id}'"
+            )
+    for first, last, counted in ((1, 1, 1), (2, 2, 1), (1, 2, 1), (3, 4, 0)):
+        found = manager.get_performance_summary(date(2021, 3, first), date(2021, 3, last))
+        assert found["backtests"] == counted, (first, last)
+
+
 def test_a_period_may_be_all_of_time(manager: BacktestPersistenceManager) -> None:
     manager.save_backtest_result(result())
     assert manager.get_performance_summary(date.min, date.max)["backtests"] == 1
@@ -390,6 +406,6 @@ def test_the_days_of_a_period_are_both_in_it(manager: BacktestPersistenceManager
     for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59.999999Z", 1),
                            ("2021-02-28T23:59:59Z", 0), ("2021-03-03T00:00Z", 0)]:  # fmt: skip
         with manager.engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE backtests SET updated_at = '{saved}'")
+            connection.exec_driver_sql(f"UPDATE run_backtests SET saved_at = '{saved}'")
         found = manager.get_performance_summary(date(2021, 3, 1), date(2021, 3, 2))
         assert found["backtests"] == counted, saved

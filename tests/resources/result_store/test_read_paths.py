@@ -175,8 +175,7 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
     ),
     "a day's summary": (
         lambda m, _: m.get_performance_summary(date(2024, 3, 1), date(2024, 3, 1)),
-        # Of the backtests, by whichever of the indexes that have the time of saving.
-        {"ix_backtest_runs_started_at"},
+        {"ix_backtest_runs_started_at", "ix_run_backtests_saved_at", "pk_backtests"},
     ),
     "results to rank": (
         lambda m, _: m.get_ranked_backtests(SCOPE),

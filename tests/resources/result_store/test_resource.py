@@ -8,13 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from resources.result_store import (
-    BacktestPersistenceManager,
-    DatabaseUnreachableError,
-    InvalidDatabaseUrlError,
-    ResultStore,
-)
+from resources.result_store import ResultStore
 from resources.result_store.connection import parse_url
+from resources.result_store.errors import DatabaseUnreachableError, InvalidDatabaseUrlError
+from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import result
 
 _CONSTRUCT = """

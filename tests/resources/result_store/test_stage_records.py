@@ -13,7 +13,7 @@ from engine.settings import Window
 from research.audit.stage_profile import BacktestsProfile, PricesProfile
 from research.errors import InvalidResultError
 from resources.result_store.resource import ResultStore
-from resources.result_store.run_records import RunRecords, recorded_profile
+from resources.result_store.run_records import RunRecords, read_profile
 from tests.profiles import backtests_profile, prices_profile
 
 WINDOW = Window(date(2021, 1, 1), date(2023, 12, 31))
@@ -42,8 +42,8 @@ def test_the_profiles_of_a_run_s_stages_stand_side_by_side(records: RunRecords, 
     run = _run(user="ada")
     records.record(run, "prices", PRICES, [])
     records.record(run, "backtests", BACKTESTS, [])
-    assert recorded_profile(store, run.run_id, "prices", PricesProfile) == PRICES
-    assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
+    assert read_profile(store, run.run_id, "prices", PricesProfile) == PRICES
+    assert read_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
     recorded = store.manager().get_run(run.run_id)
     assert recorded is not None
     assert recorded["profile"] == {"prices": PRICES.to_json(), "backtests": BACKTESTS.to_json()}
@@ -58,23 +58,23 @@ def test_a_stage_that_is_tried_again_replaces_its_own_profile_only(
     records.record(run, "prices", PRICES, [])
     records.record(run, "backtests", backtests_profile(succeeded=0), [])
     records.record(run, "backtests", BACKTESTS, [])
-    assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
-    assert recorded_profile(store, run.run_id, "prices", PricesProfile) == PRICES
+    assert read_profile(store, run.run_id, "backtests", BacktestsProfile) == BACKTESTS
+    assert read_profile(store, run.run_id, "prices", PricesProfile) == PRICES
 
 
 def test_runs_do_not_see_each_other(records: RunRecords, store: ResultStore):
     first, second = _run(), _run()
     records.record(first, "prices", PRICES, [BAD_BARS])
     records.record(second, "backtests", BACKTESTS, [])
-    assert recorded_profile(store, second.run_id, "prices", PricesProfile) is None
+    assert read_profile(store, second.run_id, "prices", PricesProfile) is None
     assert store.manager().get_failures(second.run_id) == []
 
 
 def test_an_unknown_run_or_stage_has_no_profile(records: RunRecords, store: ResultStore):
     run = _run()
-    assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
+    assert read_profile(store, run.run_id, "prices", PricesProfile) is None
     records.record(run, "prices", PRICES, [])
-    assert recorded_profile(store, run.run_id, "backtests", BacktestsProfile) is None
+    assert read_profile(store, run.run_id, "backtests", BacktestsProfile) is None
 
 
 def test_a_stage_that_has_only_begun_is_recorded_without_a_profile(
@@ -85,7 +85,7 @@ def test_a_stage_that_has_only_begun_is_recorded_without_a_profile(
     recorded = store.manager().get_run(run.run_id)
     assert recorded is not None
     assert recorded["profile"] == {"prices": {}}
-    assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
+    assert read_profile(store, run.run_id, "prices", PricesProfile) is None
 
 
 def test_failures_are_recorded_with_what_was_attempted(records: RunRecords, store: ResultStore):
@@ -117,4 +117,4 @@ def test_a_profile_that_is_no_json_is_refused(records: RunRecords, store: Result
     run = _run()
     with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
         records.record(run, "prices", prices_profile(wall_seconds=float("nan")), [BAD_BARS])
-    assert recorded_profile(store, run.run_id, "prices", PricesProfile) is None
+    assert read_profile(store, run.run_id, "prices", PricesProfile) is None

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from resources.market_data import MarketDataError
 from resources.market_data.provider.circuit_breaker import CircuitOpenError
 from resources.market_data.provider.rate_limiter import RateLimitExhaustedError
-from resources.market_data.source import SourceUnavailableError, UnknownSymbolError
+from resources.market_data.source import MarketDataError, SourceUnavailableError, UnknownSymbolError
 from tests.resources.market_data.sources.yahoo import BARS, END, START, throttled_on
 from tests.yahoo_server import Answer, Listed, YahooServer
 

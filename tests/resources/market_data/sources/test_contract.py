@@ -12,9 +12,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from resources.market_data import SOURCES, MarketDataError, NoBarsError, PriceSource
 from resources.market_data.bars import SCHEMA, data_version, validate_bars
-from resources.market_data.source import UnknownSymbolError
+from resources.market_data.source import (
+    SOURCES,
+    MarketDataError,
+    NoBarsError,
+    PriceSource,
+    UnknownSymbolError,
+)
 from resources.market_data.sources.files import FilesSource
 from resources.market_data.sources.sample import SampleSource
 from resources.market_data.sources.synthetic import SyntheticSource

@@ -6,8 +6,8 @@ import fsspec
 import polars as pl
 import pytest
 
-from resources.market_data import MarketDataError, NoBarsError, UnknownSymbolError
 from resources.market_data.bars import BadBarsError
+from resources.market_data.source import MarketDataError, NoBarsError, UnknownSymbolError
 from resources.market_data.sources.files import FilesSource
 
 WINDOW = (date(2021, 1, 1), date(2021, 12, 31))

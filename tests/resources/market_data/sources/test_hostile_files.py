@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from resources.market_data import MarketDataError
 from resources.market_data.bars import BadBarsError
+from resources.market_data.source import MarketDataError
 from resources.market_data.sources import file_reader
 from resources.market_data.sources.files import FilesSource
 

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from resources.market_data import NoBarsError, UnknownSymbolError
 from resources.market_data.bars import validate_bars
+from resources.market_data.source import NoBarsError, UnknownSymbolError
 from resources.market_data.sources.sample import (
     SAMPLE_END,
     SAMPLE_LISTED_FROM,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.market_data import NoBarsError, UnknownSymbolError
 from resources.market_data.bars import data_version, validate_bars
+from resources.market_data.source import NoBarsError, UnknownSymbolError
 from resources.market_data.sources.synthetic import EPOCH, LAST_DAY, SyntheticSource
 
 SOURCE = SyntheticSource()

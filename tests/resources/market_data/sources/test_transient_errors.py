@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.market_data import UnknownSymbolError
-from resources.market_data.source import SourceUnavailableError
+from resources.market_data.source import SourceUnavailableError, UnknownSymbolError
 from resources.market_data.sources.files import FilesSource
 
 WINDOW = (date(2021, 1, 1), date(2021, 12, 31))

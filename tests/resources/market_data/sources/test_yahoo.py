@@ -9,9 +9,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from resources.market_data import MarketDataError, NoBarsError, UnknownSymbolError
 from resources.market_data.bars import BadBarsError, data_version
-from resources.market_data.source import SourceUnavailableError
+from resources.market_data.source import (
+    MarketDataError,
+    NoBarsError,
+    SourceUnavailableError,
+    UnknownSymbolError,
+)
 from tests.resources.market_data.sources.yahoo import BARS, END, START, yahoo_on
 from tests.yahoo_server import Answer, Listed, YahooServer, chart, nothing_then
 
