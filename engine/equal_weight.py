@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -82,7 +83,7 @@ class EqualWeight:
         returns[1:] = level[1:] / level[:-1] - 1.0
         return returns
 
-    @property
+    @cached_property
     def version(self) -> str:
         """A fingerprint of its days and levels."""
         days = self.dates.astype(np.int64)

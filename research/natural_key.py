@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -33,6 +34,17 @@ NATURAL_KEY = (
 _NAMESPACE = UUID("5b0f5a0e-6f0c-5d0e-9a52-0c4b8f1c7e11")
 
 
+def _to_dict(value: Any) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON")
+
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_to_dict
+)
+
+
 def backtest_id(
     *,
     symbol: str,
@@ -55,7 +67,8 @@ def backtest_id(
     """
     key = [symbol, strategy, parameters, start_date.isoformat(), end_date.isoformat()]
     versions = [source, data_version, code_version, universe_version]
-    return uuid5(_NAMESPACE, canonical_json([*key, settings, *versions]))
+    texts = map(canonical_json, [*key, settings, *versions])
+    return uuid5(_NAMESPACE, f"[{','.join(texts)}]")
 
 
 def canonical_json(value: Any) -> str:
@@ -64,7 +77,14 @@ def canonical_json(value: Any) -> str:
     ``2`` and ``2.0`` are the same number to a reader, to Python and to JSONB's equality, so they
     are the same here; other floats are written by `repr`, which loses no bit.
     """
-    return json_text(_normalize(value))
+    text = json_text(value)
+    return text if isinstance(value, str) else canonical_text(text)
+
+
+@lru_cache(maxsize=4096)
+def canonical_text(text: str) -> str:
+    """Return the one text of what a JSON text says; settings repeat in each row of a run."""
+    return json_text(_normalize(json.loads(text)))
 
 
 def json_text(value: Any) -> str:
@@ -76,17 +96,15 @@ def json_text(value: Any) -> str:
         For NaN, an infinity or a value that JSON has no type for.
     """
     try:
-        return json.dumps(
-            value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
-        )
+        return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise InvalidResultError(f"{value!r} can't be stored as JSON: {error}.") from None
 
 
 def _normalize(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _normalize(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, dict):
+        return {key: _normalize(item) for key, item in value.items()}
+    if isinstance(value, list):
         return [_normalize(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         # By way of its shortest text: JSONB is given 1e+23 and reads it as exactly 10**23.

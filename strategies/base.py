@@ -133,7 +133,7 @@ class Strategy(ABC):
 
     def parameters(self) -> dict[str, int | float]:
         """Return the parameters by name, typed as declared."""
-        return dataclasses.asdict(self)
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def require_less(self, smaller: str, larger: str) -> None:
         """Refuse unless parameter `smaller` is below parameter `larger`."""

@@ -34,6 +34,9 @@ from resources.run_artifacts.result_archive import ResultArchive
 from resources.universe import Universe, UniverseError
 from strategies.base import Strategy
 
+_RUNS_SEARCHED = 5
+"""The newest runs that may have measured scaling: what one of them found is passed on by each."""
+
 
 @dataclass(frozen=True)
 class StageInputs:
@@ -172,7 +175,8 @@ class BacktestStage:
         """
         if self._runner is None or self._runner.computed:
             return None
-        recent = read_recent_profiles(self.inputs.result_store, BACKTESTS, BacktestsProfile)
+        store = self.inputs.result_store
+        recent = read_recent_profiles(store, BACKTESTS, BacktestsProfile, _RUNS_SEARCHED)
         for run_id, profile in recent.items():
             if profile.scaling and profile.scaling_key == self._scaling_key:
                 by = profile.scaling.measured_by or run_id

@@ -1,11 +1,8 @@
 """Comparison of the rows that the store returns with the rows that were saved."""
 
-import json
-from collections.abc import Iterable
-
 import polars as pl
 
-from research.natural_key import canonical_json
+from research.natural_key import canonical_text
 from resources.result_store.frame_schemas import JSON_COLUMNS
 
 # Who saved a row last: another run may save the same result between a save and its reading back.
@@ -34,10 +31,8 @@ def select_unchanged(
 
 def _normalize(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in one spelling."""
-    texts = [pl.Series(name, _normalize_json(rows[name]), dtype=pl.String) for name in JSON_COLUMNS]
+    texts = [
+        pl.Series(name, map(canonical_text, rows[name]), dtype=pl.String) for name in JSON_COLUMNS
+    ]
     # As numbers, 0.0 and -0.0 would join.
     return rows.with_columns(*texts, pl.col(pl.Float64).reinterpret(dtype=pl.Int64))
-
-
-def _normalize_json(texts: Iterable[str]) -> list[str]:
-    return [canonical_json(json.loads(text)) for text in texts]

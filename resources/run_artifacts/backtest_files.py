@@ -53,6 +53,7 @@ class BacktestFiles(dg.ConfigurableResource):
 
         The manifest, with the SHA-256 of each file, is removed first and written last: a part
         without one does not exist, so nobody reads results of one attempt beside trades of another.
+        Trades and curves have no file where there are none.
         """
         from resources.files.atomic_write import write_whole
 
@@ -61,9 +62,11 @@ class BacktestFiles(dg.ConfigurableResource):
             fs.rm_file(f"{folder}/manifest-{part:05}.json")
         digests: dict[str, str] = {}
         for name in TABLES:
-            content = _encode(getattr(tables, name))
-            write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
-            digests[name] = sha256(content).hexdigest()
+            table = getattr(tables, name)
+            if name == "results" or not table.is_empty():
+                content = _encode(table)
+                write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
+                digests[name] = sha256(content).hexdigest()
         write_whole(fs, f"{folder}/manifest-{part:05}.json", json.dumps(digests).encode())
 
     def verify(self, run_id: str, part: int) -> None:
@@ -100,16 +103,15 @@ class BacktestFiles(dg.ConfigurableResource):
         DamagedBacktestsError, FileNotFoundError
             As `verify`.
         """
-        from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
-        from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
+        from resources.run_artifacts.backtest_tables import NO_TABLES, BacktestTables
 
         results, trades = (self._read(name, run_id, part) for name in ("results", "trades"))
-        if (results.schema, trades.schema) != (RESULTS_SCHEMA, TRADES_SCHEMA):
+        if (results.schema, trades.schema) != (NO_TABLES.results.schema, NO_TABLES.trades.schema):
             raise OutdatedBacktestsError(
                 f"The backtests of run {run_id} were made by another version of this project: "
                 "materialize backtests again."
             )
-        return BacktestTables(results, trades, EQUITY_SCHEMA.to_frame())
+        return BacktestTables(results, trades, NO_TABLES.equity)
 
     def equity_parts(self, places: "Iterable[tuple[str, int]]") -> "Iterator[pl.DataFrame]":
         """Yield the curves of some parts of runs: all curves of 1,000 symbols are 7 million rows.
@@ -154,10 +156,13 @@ class BacktestFiles(dg.ConfigurableResource):
         fs.invalidate_cache(folder)
         return fs, folder
 
-    def _read_content(self, name: str, run_id: str, part: int) -> bytes:
+    def _read_content(self, name: str, run_id: str, part: int) -> bytes | None:
+        """Return the content of a file of a part, verified; None if the part has no such table."""
         fs, folder = self._open_folder(run_id)
         # str only for file systems that decode text
         digests = json.loads(cast("bytes", fs.cat_file(f"{folder}/manifest-{part:05}.json")))
+        if name not in digests:
+            return None
         content = cast("bytes", fs.cat_file(f"{folder}/{name}-{part:05}.parquet"))
         if sha256(content).hexdigest() != digests[name]:
             raise DamagedBacktestsError(
@@ -169,7 +174,12 @@ class BacktestFiles(dg.ConfigurableResource):
     def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
         import polars as pl
 
-        return pl.read_parquet(io.BytesIO(self._read_content(name, run_id, part)))
+        from resources.run_artifacts.backtest_tables import NO_TABLES
+
+        content = self._read_content(name, run_id, part)
+        if content is None:
+            return getattr(NO_TABLES, name)
+        return pl.read_parquet(io.BytesIO(content))
 
 
 def _encode(table: "pl.DataFrame") -> bytes:

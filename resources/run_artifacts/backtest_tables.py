@@ -32,7 +32,7 @@ class BacktestTables:
 def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) -> BacktestTables:
     """Return the tables of some results, in their order, as a part of the run's files."""
     if not results:
-        return _NOTHING
+        return NO_TABLES
     rows = [_build_row(one, spec, part) for one in results]
     plain = [one.result for one in results]
     ids = [one.identifier for one in results]
@@ -43,9 +43,10 @@ def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) 
     )
 
 
-_NOTHING = BacktestTables(
+NO_TABLES = BacktestTables(
     RESULTS_SCHEMA.to_frame(), TRADES_SCHEMA.to_frame(), EQUITY_SCHEMA.to_frame()
 )
+"""The tables of no results."""
 
 
 def _build_row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any]:

@@ -94,9 +94,9 @@ class ResultArchive:
         """
         refuse_changed_code(type(one) for one in self.spec.strategies)
         tables = build_tables(computed, self.spec, part)
-        places = pl.DataFrame({"id": order}, {"id": pl.String}).with_row_index("_place")
-        rows = pl.concat([stored, tables.results]).join(places, on="id").sort("_place")
-        results = rows.drop("_place")
+        rows = pl.concat([stored, tables.results])
+        places = {identifier: place for place, identifier in enumerate(rows["id"])}
+        results = rows[[places[one] for one in order if one in places]]
         self.files.write(
             self.spec.run_id, part, BacktestTables(results, tables.trades, tables.equity)
         )
@@ -104,13 +104,15 @@ class ResultArchive:
 
     def _with_trades(self, stored: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose trades are all in the store."""
-        counts = self.manager.count_trades(stored["id"].to_list())
-        counted = stored.join(counts, left_on="id", right_on="backtest_id", how="left")
-        complete = counted.filter(pl.col("total_trades") == pl.col("trades").fill_null(0))
-        if lost := stored.height - complete.height:
-            self.damaged += lost
-            self.warnings.append(f"{lost} stored results lack trades: they are computed again")
-        return complete.drop("trades")
+        counts = dict(self.manager.count_trades(stored["id"].to_list()).iter_rows())
+        numbers = stored.select("id", "total_trades").iter_rows()
+        complete = [counts.get(identifier, 0) == number for identifier, number in numbers]
+        if all(complete):
+            return stored
+        lost = complete.count(False)
+        self.damaged += lost
+        self.warnings.append(f"{lost} stored results lack trades: they are computed again")
+        return stored.filter(complete)
 
     def _with_files(self, stored: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose run still has their trades and curves, as they were written."""

@@ -11,7 +11,7 @@ from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.settings import BacktestSettings
 from research.run_spec import IdentifiedResult, RunSpec
-from research.runner import CACHED_SAMPLE, BacktestRunner
+from research.runner import BacktestRunner
 from strategies.base import Strategy
 from strategies.registry import get_strategy
 from tests.engine.pool import POOL, WINDOW
@@ -80,11 +80,12 @@ def _run(
     size: int = 2,
     versions: str = "v1",
     broken: Sequence[str] = (),
+    run_id: str = "run",
 ) -> tuple[BacktestRunner, list[pl.DataFrame]]:
     histories = histories or POOL[4:8]
     by_symbol = {one.symbol: one for one in histories}
     spec = RunSpec(
-        run_id="run",
+        run_id=run_id,
         source="synthetic",
         strategies=strategies,
         window=WINDOW,
@@ -129,21 +130,31 @@ def test_stored_results_are_used_again_and_a_sample_is_compared():
     assert not runner.computed
     assert archive.computed[2:] == [[], []]
     audited = runner.audit.findings().imbalance["rsi"].symbols
-    assert audited == CACHED_SAMPLE
+    assert audited == 2, "one symbol of each batch"
     assert archive.parts == [0, 1, 0, 1]
 
 
 def test_a_stored_result_that_differs_is_replaced_and_counted():
     archive = Memory()
-    _run(archive)
+    _run(archive, size=1)
     wrong = archive.written[0][1]
     right = archive.rows[wrong]
     archive.rows[wrong] = (right[0], right[1], 26.0)
-    runner, _ = _run(archive)
+    runner, _ = _run(archive, size=1)
     assert runner.differing == 1
-    assert archive.computed[2:] == [[wrong], []]
+    assert archive.computed[4:] == [[wrong], [], [], []]
     assert archive.rows[wrong] == right
     assert (runner.cached, runner.computed) == ({"sma_cross": 4, "rsi": 3}, {"rsi": 1})
+
+
+def test_every_symbol_is_compared_in_some_run():
+    archive = Memory()
+    _run(archive, size=4)
+    compared: set[str] = set()
+    for number in range(20):
+        runner, _ = _run(archive, size=4, run_id=f"run-{number}")
+        compared |= set(runner.audit._histories)
+    assert compared == {one.symbol for one in POOL[4:8]}
 
 
 def test_two_parameter_sets_of_a_strategy_do_not_collide():

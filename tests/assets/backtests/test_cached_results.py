@@ -16,7 +16,6 @@ import assets.backtests.stage
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
 from research.audit.stage_profile import BacktestsProfile, CachedResults
-from research.runner import CACHED_SAMPLE
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.frame_schemas import BACKTESTS as ROWS
 from resources.result_store.frame_schemas import TRADES
@@ -113,8 +112,8 @@ def cold(project: Project) -> Ran:
 
 def _same(one: Ran, other: Ran) -> bool:
     """Whether two runs have the same results to the bit, curves and trades included."""
-    rows = [ran.rows.drop(OF_RUN).equals(other.rows.drop(OF_RUN)) for ran in (one,)]
-    return all(rows) and one.curves.equals(other.curves) and one.partitions == other.partitions
+    same_rows = one.rows.drop(OF_RUN).equals(other.rows.drop(OF_RUN))
+    return same_rows and one.curves.equals(other.curves) and one.partitions == other.partitions
 
 
 def _stored(project: Project) -> list[dict[str, Any]]:
@@ -155,7 +154,8 @@ def test_only_a_sample_of_cached_results_is_computed(cold: Ran, monkeypatch: pyt
 
     monkeypatch.setattr(VectorBTEngine, "run_batches", watched)
     assert _run(cold.project).computed == {}
-    assert computed == list(FEW[:CACHED_SAMPLE])
+    assert len(computed) == 1
+    assert set(computed) <= set(FEW)
 
 
 def test_a_run_logs_and_checks_what_was_cached(cold: Ran):
@@ -315,13 +315,13 @@ def _execute(project: Project, statement: sa.Executable) -> None:
 
 
 def _wrong_number(project: Project) -> None:
-    """Change a stored metric of the first symbol, which is among the sample."""
+    """Change a stored metric of one symbol."""
     of_first = (ROWS.c.symbol == "S00") & (ROWS.c.strategy == "rsi")
     _execute(project, sa.update(ROWS).where(of_first).values(sharpe_ratio=26.0))
 
 
 def _lost_trade(project: Project) -> None:
-    """Delete a stored trade of the last symbol, which is not."""
+    """Delete a stored trade of one symbol."""
     of_last = sa.select(ROWS.c.id).where((ROWS.c.symbol == "S02") & (ROWS.c.strategy == "rsi"))
     last = TRADES.c.backtest_id.in_(of_last) & (TRADES.c.trade_no == 1)
     _execute(project, sa.delete(TRADES).where(last))
@@ -340,7 +340,8 @@ def test_a_damaged_row_is_computed_again_and_replaced(
     project, rows = cold.project, _stored(cold.project)
     spoil(project)
     assert _stored(project) != rows
-    after = _run(project, selection=SAVED)
+    # One symbol of each batch is compared: here all of them.
+    after = _run(project, selection=SAVED, batch_size=1)
     assert (after.cached, after.computed) == ({"macd": 3, "rsi": 2}, {"rsi": 1})
     assert any(warning in line for line in after.logs)
     assert not project.checks(after.result)["backtests/rsi", "cached_results_are_intact"].passed
@@ -385,8 +386,8 @@ def test_a_run_that_computed_nothing_is_judged_by_what_was_measured(project: Pro
     )
     looked = again.profile.integrity.look_ahead
     assert {name: one.symbols for name, one in looked.items()} == {
-        "macd": CACHED_SAMPLE,
-        "rsi": CACHED_SAMPLE,
+        "macd": 1,
+        "rsi": 1,
     }
     check = project.checks(again.result)["backtests/rsi", "scaling_below_threshold"]
     assert check.metadata["measured_by_run"].value == first.result.run_id

@@ -19,6 +19,7 @@ from tests.resources.result_store.rows import result, trade
 
 SYMBOLS, STRATEGIES, VERSIONS = 110, 9, 101
 SETTINGS = {"fees": 0.001}
+SAVED = "timestamptz '2024-01-01 00:00Z' + make_interval(days => a_version, mins => a_symbol)"
 SCANNED_NEVER = {"backtests", "trades", "run_backtests"}
 
 
@@ -30,8 +31,8 @@ def _fill(connection: sa.Connection, prototype: dict[str, Any]) -> None:
         "strategy": "'strategy_' || a_strategy",
         "data_version": "'data-' || a_version",
         "run_id": "'run-' || a_version",
-        "updated_at": "timestamptz '2024-01-01 00:00Z' + a_version * interval '1 day'",
-        "created_at": "timestamptz '2024-01-01 00:00Z' + a_version * interval '1 day'",
+        "updated_at": SAVED,
+        "created_at": SAVED,
         "sharpe_ratio": "sin(a_symbol * a_strategy + a_version)",
     }
     names = ", ".join(column.name for column in BACKTESTS.columns)
