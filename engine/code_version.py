@@ -26,7 +26,7 @@ _LIBRARIES = ("TA-Lib", "numpy")
 
 
 class CodeChangedError(GauntletError):
-    """Files were edited while results were made of them: nobody can say from which version."""
+    """Files were edited while results were made of them: which version made them is unknown."""
 
 
 @cache

@@ -40,7 +40,7 @@ def is_transient(error: BaseException) -> bool:
     """Return whether a retry may help: a `GauntletError` says so itself.
 
     Of other errors only broken and timed out connections are transient; a full disk or a bug stays
-    until somebody acts.
+    until it is fixed.
     """
     if isinstance(error, GauntletError):
         return error.transient

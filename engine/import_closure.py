@@ -27,7 +27,7 @@ def import_closure(
     roots
         Files of the modules to begin with.
     packages
-        Top-level packages to follow; whatever else is imported belongs to somebody else.
+        Top-level packages to follow; other imports are libraries.
     read
         How a file's source is read.
 

@@ -35,7 +35,7 @@ class BacktestSettings:
         As in `engine.costs.PercentageCosts`.
     execution
         ``next_open``: a signal at the close of bar t is filled at the open of bar t+1.
-        ``same_close``: at the close of bar t itself, which nobody could have traded; results
+        ``same_close``: at the close of bar t itself, which could not have been traded; results
         are labelled with it.
     bars_per_year
         Bars per year, for annualization.

@@ -58,7 +58,7 @@ class SharedFile:
         return shared
 
     def take_histories(self, shared: Sequence[SharedHistory]) -> list[TradedHistory]:
-        """Return the histories as views that nobody can write to."""
+        """Return the histories as read-only views."""
         rows = self._select_rows(shared)
         rows.setflags(write=False)
         histories, start = [], 0

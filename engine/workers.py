@@ -124,7 +124,7 @@ class _Pool:
         shared = file.put_histories(block.histories)
         self._running.add(file)
         sent = self._executor.submit(_run_shared, file.path, shared, packed)
-        # Also if nobody takes the outcome: then the file is free again.
+        # The file becomes free even if the outcome is never taken.
         sent.add_done_callback(partial(self._finish, file, outcome))
         return outcome
 

@@ -55,7 +55,7 @@ class Universe:
     _by_symbol: dict[str, Listing] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # A look-up a symbol through 10,000 listings would take longer than reading its prices.
+        # Searching 10,000 listings for each symbol would take longer than reading its prices.
         by_symbol = {listing.symbol: listing for listing in self.listings}
         object.__setattr__(self, "_by_symbol", by_symbol)
 

@@ -56,7 +56,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Signals:
-    """A strategy's targets at the close of each bar, one boolean a bar.
+    """A strategy's targets at the close of each bar, one boolean per bar.
 
     `entries[t]` and `exits[t]` may depend on bars up to and including t, never on later ones.
     When they fill, and at which price, is up to the engine.

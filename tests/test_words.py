@@ -25,7 +25,9 @@ INSTEAD = {
     r"lets? go": "release",
     r"rivals?": "baseline",
     r"(requests?|provider's|shared) budgets?": "rate limit",
-    r"(one|files?|rows?|columns?|bars?|commit) an? (symbol|strategy|run|part|day|row|user)": "per",
+    r"(one|files?|rows?|columns?|bars?|commit|asset|partition|boolean|request) "
+    r"an? (symbol|strategy|run|part|day|row|user|bar|session|year|backtest)": "per",
+    r"no(body| one) (else )?(can|could|reads|knows|asked)|other hands|no news": "a plain statement",
 }
 """What not to write, as a regular expression of whole words, and what to write instead."""
 

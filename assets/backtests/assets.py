@@ -1,4 +1,4 @@
-"""Backtests: one asset a strategy, one partition a symbol, all strategies in one step."""
+"""Backtests: one asset per strategy, one partition per symbol, all strategies in one step."""
 
 from collections.abc import Mapping
 
@@ -45,7 +45,7 @@ def build_backtests(
         # Here, not above: it brings the whole engine along.
         from assets.backtests.stage import BacktestStage, StageInputs
 
-        # Without prices in the run, nobody has looked at its settings yet.
+        # Without prices in the run, its settings are not validated yet.
         run_settings.check()
         source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]

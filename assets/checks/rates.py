@@ -35,24 +35,21 @@ def _judge_symbols(
 
 def judge_saved_rows(given: CheckInput[SummariesProfile]) -> CheckOutcome:
     """Judge how many of the produced rows are in the result store."""
-    saved, produced = given.profile.saved_rows, given.profile.produced_rows
-    outcome = require_at_least(
-        f"{saved} of {produced} produced rows were saved",
-        saved / produced if produced else 0.0,
-        given.thresholds.saved_rate,
-        given.thresholds.saved_rate_warning,
-    )
-    return outcome.with_failures(given.failures_of(SUMMARIES))
+    return _judge_rows(given, "produced", "saved")
 
 
 def judge_retrieved_rows(given: CheckInput[SummariesProfile]) -> CheckOutcome:
     """Judge how many of the saved rows read back as they were produced."""
-    retrieved, saved = given.profile.retrieved_rows, given.profile.saved_rows
+    return _judge_rows(given, "saved", "retrieved")
+
+
+def _judge_rows(given: CheckInput[SummariesProfile], of: str, which: str) -> CheckOutcome:
+    every, some = (getattr(given.profile, f"{name}_rows") for name in (of, which))
     outcome = require_at_least(
-        f"{retrieved} of {saved} saved rows were retrieved",
-        retrieved / saved if saved else 0.0,
-        given.thresholds.retrieved_rate,
-        given.thresholds.retrieved_rate_warning,
+        f"{some} of {every} {of} rows were {which}",
+        some / every if every else 0.0,
+        getattr(given.thresholds, f"{which}_rate"),
+        getattr(given.thresholds, f"{which}_rate_warning"),
     )
     return outcome.with_failures(given.failures_of(SUMMARIES))
 

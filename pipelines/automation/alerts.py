@@ -25,7 +25,7 @@ Event = Literal["run_failed", "symbols_failed"]
 
 
 def build_alert_sensors() -> list[dg.SensorDefinition]:
-    """Return the sensors; the one for failed symbols is stopped until somebody starts it."""
+    """Return the sensors; the one for failed symbols is stopped until a user starts it."""
 
     @dg.run_failure_sensor(
         name=REPORT_FAILURES,

@@ -96,7 +96,7 @@ def find_failed_assets(
 ) -> frozenset[dg.AssetKey]:
     """Return which assets of a run a failure concerns: its strategy's, or all of its stage.
 
-    There are none for a failure of a request: its user is told, and requests again.
+    There are none for a failure of a request: its user sees it, and can request again.
     """
     of_stage = (key for key in selected if key.path[0] == failure["stage"])
     strategy = failure["strategy"]

@@ -1,6 +1,6 @@
 """New symbols and results of changed code are brought up to date automatically, and nothing else.
 
-Two sensors, stopped until somebody starts them. `new_symbol` requests the whole graph for symbols
+Two sensors, stopped until a user starts them. `new_symbol` requests the whole graph for symbols
 of the universe that no run has ever tried; `stale_results` requests the symbols that another code
 version of an asset materialized, with everything downstream. Each requests once: what fails then
 is left to `retry_failed`, and to people. The requests have the window and settings of the newest

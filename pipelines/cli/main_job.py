@@ -76,8 +76,8 @@ def _run(
     manager = resources["result_store"].manager()
     print_failures(console, manager.get_failures(run_id))
     if reason is not None:
-        told = f"Failed: {reason} (log: {log})"
-        errors.print(told, style="red", markup=False, soft_wrap=True)
+        line = f"Failed: {reason} (log: {log})"
+        errors.print(line, style="red", markup=False, soft_wrap=True)
         return 1
     print_leaderboard(console, manager.get_leaderboard(run_id))
     print_places(console, resources, log)

@@ -76,8 +76,7 @@ def _materialize(
 def _cancel_if_interrupted(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> None:
     """Report a run whose step was interrupted as canceling, so that it ends as canceled.
 
-    Dagster takes an interrupt that nobody asked it for as a failure of the run, and what fails in
-    a failed run by a transient error `retry_failed` repeats.
+    Otherwise Dagster reports a failed run, and `retry_failed` would retry its transient errors.
     """
     event = entry.dagster_event
     interrupted = (

@@ -51,7 +51,7 @@ class Progress:
             _LOG.log(level, _format_line(entry))
         if kind == DagsterEventType.STEP_START:
             self._spinner.update(text=f"{entry.step_key}: working")
-        # The reason of an error is told at the end.
+        # The reason of an error is printed at the end.
         if kind is None and logging.INFO <= level < logging.ERROR:
             text = entry.user_message.partition("\n")[0]
             self._console.print(

@@ -49,8 +49,8 @@ def print_leaderboard(console: Console, ranking: "pl.DataFrame") -> None:
         style="dim",
     )
     if stale := ranking["stale_symbols"].sum():
-        told = f"{stale} results are stale: an older version of their strategy's code made them."
-        console.print(told, style="yellow")
+        line = f"{stale} results are stale: an older version of their strategy's code made them."
+        console.print(line, style="yellow")
 
 
 def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> None:
@@ -60,8 +60,8 @@ def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> N
     symbols = {failure["symbol"] for failure in failures}
     console.print(f"\n{len(symbols)} symbols failed:", style="yellow")
     for failure in failures[:_FAILURES_SHOWN]:
-        told = f"  {failure['stage']}: {failure['message']}"
-        console.print(told, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        line = f"  {failure['stage']}: {failure['message']}"
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if len(failures) > _FAILURES_SHOWN:
         rest = len(failures) - _FAILURES_SHOWN
         console.print(f"  and {rest} more, in the table failures", style="yellow")

@@ -1,6 +1,6 @@
 """Rules of integrity: no look-ahead, no dropped signal, and accounts that balance.
 
-Applied to the real bars of each run, after the fact and by other means than the engine's own: what
+Applied to the real bars of each run, after the fact and independently of the engine: what
 a test suite proved on generated bars may not hold on these.
 """
 

@@ -27,8 +27,8 @@ class RunSettings(dg.ConfigurableResource):
 
     start: str = Field(description="First day of the window, YYYY-MM-DD, inclusive.")
     end: str = Field(description="Last day of the window, YYYY-MM-DD, inclusive.")
-    # A year of bars warms the longest look-back of the sweeps (100) and lets the exponential
-    # averages forget how they began: of the slowest (50 bars) 0.004 % is left after 252 bars.
+    # A year of bars covers the longest lookback of the sweeps (100 bars). Of the seed of the
+    # slowest exponential average (50 bars) 0.004 % is left after 252 bars.
     warmup_days: int = Field(
         default=365,
         description="Calendar days of earlier history for indicators; never traded.",
@@ -43,9 +43,9 @@ class RunSettings(dg.ConfigurableResource):
     execution: str = Field(
         default="next_open",
         description="next_open: filled at the next bar's open. same_close: at the signal's own "
-        "close, which nobody could have traded on.",
+        "close, which could not have been traded.",
     )
-    bars_per_year: float = Field(default=252.0, description="Bars a year, for annualization.")
+    bars_per_year: float = Field(default=252.0, description="Bars per year, for annualization.")
     direction: str = Field(
         default="long",
         description="long: an entry signal buys, an exit signal sells. short: an exit signal "

@@ -5,27 +5,6 @@ from typing import Any, Self
 import dagster as dg
 from pydantic import Field, model_validator
 
-# By which side of a limit is the worse one: its warning level lies on the other.
-_MORE_IS_WORSE = (
-    "wall_seconds",
-    "memory_growth_mb",
-    "memory_growth_many_mb",
-    "memory_peak_mb",
-    "memory_slope_mb",
-    "scaling_ratio",
-    "scaling_exponent",
-    "database_seconds",
-    "concurrent_requests_seconds",
-)
-_LESS_IS_WORSE = (
-    "success_rate",
-    "clean_rate",
-    "saved_rate",
-    "retrieved_rate",
-    "concurrent_requests_success_rate",
-    "concurrent_requests_symbol_success_rate",
-)
-
 
 def _share(default: float, description: str) -> Any:
     return Field(default=default, ge=0.0, le=1.0, description=description)
@@ -133,14 +112,16 @@ class Thresholds(dg.ConfigurableResource):
 
     @model_validator(mode="after")
     def _check_warnings_come_first(self) -> Self:
-        for name in (*_MORE_IS_WORSE, *_LESS_IS_WORSE):
+        fields = type(self).model_fields
+        for name in (name for name in fields if f"{name}_warning" in fields):
             limit, warning = getattr(self, name), getattr(self, f"{name}_warning")
-            beyond = warning > limit if name in _MORE_IS_WORSE else warning < limit
+            default = fields[f"{name}_warning"].default
+            more_is_worse = default < fields[name].default
+            beyond = warning > limit if more_is_worse else warning < limit
             # Tightening a limit does not require tightening its default warning level: beyond the
             # limit that level is never reached.
-            chosen = warning != type(self).model_fields[f"{name}_warning"].default
-            if beyond and chosen:
-                side = "at most" if name in _MORE_IS_WORSE else "at least"
+            if beyond and warning != default:
+                side = "at most" if more_is_worse else "at least"
                 raise ValueError(
                     f"{name}_warning is {warning:g}, beyond the limit {name} of {limit:g}: a "
                     f"warning comes before its limit, so it must be {side} that."

@@ -1,6 +1,6 @@
 """The one schema of a frame of daily bars, its rules and its version.
 
-A bars frame has one row a session, oldest first:
+A bars frame has one row per session, oldest first:
 
 ==========  =======  =======================================================================
 date        Date     the session; unique, ascending

@@ -61,7 +61,7 @@ def find_broken_rules(
         "volume_is_traded": _find_silence(bars, thresholds.silent_sessions),
         "moves_are_usual": _find_unusual_moves(bars, thresholds.unusual_move),
     }
-    if found["jumps_are_explained"]:  # of what looks like a split, it is told once
+    if found["jumps_are_explained"]:  # what looks like a split is reported once
         found["moves_are_usual"] = ""
     return {rule: text for rule, text in found.items() if text}
 

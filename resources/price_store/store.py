@@ -3,7 +3,7 @@
 A file is written whole under another name and then renamed, so a reader sees the old bars or the
 new ones, never half of them. Two processes that write one symbol at once cannot mix their bytes;
 the later one wins, and if it did not see the other's extension, that extension is fetched again. A
-process killed midway leaves at most a hidden `.<symbol>.<hex>.tmp`, which nobody reads.
+process killed midway leaves at most a hidden `.<symbol>.<hex>.tmp`, which is never read.
 
 Nothing that was stored is lost: superseded bars are kept, and a file that cannot be read is moved
 to quarantine by the write that replaces it. Readers move nothing: a file that they find corrupt may

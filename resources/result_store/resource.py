@@ -47,7 +47,7 @@ class ResultStore(dg.ConfigurableResource):
         from resources.result_store.manager import BacktestPersistenceManager
 
         engine = _get_ready_engine(self._resolve_url())
-        # The embedded server may have been killed, by another process or for want of memory.
+        # The embedded server may have been killed, by another process or for lack of memory.
         restart_server = None if self._is_given() else self._resolve_url
         return BacktestPersistenceManager(engine, self.retry_timeout_seconds, restart_server)
 

@@ -77,7 +77,7 @@ def retry_transient(
     """Repeat an operation on an engine until it succeeds, fails for good or the time is up.
 
     Waits grow from 0.1 to 5 seconds, with a random part, so that clients that lost one server do
-    not all come back at once.
+    not all reconnect at once.
     """
 
     @wraps(operation)

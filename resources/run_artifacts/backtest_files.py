@@ -51,9 +51,9 @@ class BacktestFiles(dg.ConfigurableResource):
     def write(self, run_id: str, part: int, tables: "BacktestTables") -> None:
         """Store a part of a run's backtests, replacing the same part of an earlier attempt.
 
-        The manifest, with the SHA-256 of each file, is removed first and written last: a part
-        without one does not exist, so nobody reads results of one attempt beside trades of another.
-        Trades and curves have no file where there are none.
+        The manifest, with the SHA-256 of each file, is removed first and written last. A part
+        without a manifest does not exist, so two attempts are never mixed. Trades and curves have
+        no file where there are none.
         """
         from resources.files.atomic_write import write_whole
 

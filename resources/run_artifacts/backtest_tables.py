@@ -22,7 +22,7 @@ EQUITY_SCHEMA = pl.Schema({"backtest_id": pl.String(), "date": pl.Date(), "equit
 
 @dataclass(frozen=True)
 class BacktestTables:
-    """Results (one row a backtest), their trades, and their equity curves (one row a bar)."""
+    """Results (one row per backtest), their trades, and their equity curves (one row per bar)."""
 
     results: pl.DataFrame
     trades: pl.DataFrame

@@ -84,5 +84,5 @@ class RateLimiter:
             patience -= wait
 
     def pause(self, seconds: float) -> None:
-        """Let nobody who shares the slots send for so long."""
+        """Block all who share the slots for so long."""
         self._slots.pause(seconds)

@@ -1,4 +1,4 @@
-"""A price file as a table, read within bounds: it comes from other hands, and may be hostile.
+"""A price file as a table, read within bounds: its origin is unknown, and it may be hostile.
 
 What is compressed is refused by its first bytes, for a few kilobytes may become a terabyte, and
 readers unpack without being asked. Of Parquet, which is compressed inside, the number of rows is

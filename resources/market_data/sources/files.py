@@ -46,7 +46,7 @@ class FilesSource:
     name = "files"
 
     def __init__(self, prices: str, columns: Mapping[str, str] | None = None) -> None:
-        """Open the folder; one that is missing or out of reach raises MarketDataError.
+        """Open the folder; one that is missing or unreachable raises MarketDataError.
 
         `columns` says how the files call a column, by the name it has here, as in
         ``{"close": "PX_LAST"}``; an unknown name raises MarketDataError.

@@ -1,4 +1,4 @@
-"""Whether an error of a file system says that it is out of reach, and not what is in it.
+"""Whether an error of a file system is transient: it is unreachable, or busy.
 
 File systems of fsspec raise what the library below them does: a socket's errors, aiohttp's, and
 botocore's, which are no OSError. They are told by name, since none of these libraries need be

@@ -1,4 +1,4 @@
-"""Daily bars of Yahoo Finance, by yfinance: one request a symbol.
+"""Daily bars of Yahoo Finance, by yfinance: one request per symbol.
 
 `PriceHistory` is the class behind `yfinance.Ticker.history`. `Ticker` itself asks for the time zone
 of each symbol first, a second request that the answer makes needless, and takes twelve letters and
@@ -52,7 +52,7 @@ class YahooSource:
 
         # Of the whole process: yfinance's other way is to log what is wrong and return no rows.
         yfinance.config.debug.hide_exceptions = False  # pyright: ignore[reportAttributeAccessIssue]
-        # Of each frame that yfinance 1.7 sorts in place, with pandas 3.1; no news to a user.
+        # Of each frame that yfinance 1.7 sorts in place, with pandas 3.1; users can't act on it.
         warnings.filterwarnings("ignore", message="The inplace keyword", module=r"yfinance\.")
         self._client = client
 
