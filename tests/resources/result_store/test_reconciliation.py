@@ -1,4 +1,4 @@
-"""What comes back from the store unchanged is told from what was changed by one bit."""
+"""A row that changed in the store by one bit is detected."""
 
 import math
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def _symbols(rows: pl.DataFrame) -> list[str]:
 
 
 def _kept(manager: BacktestPersistenceManager, produced: pl.DataFrame = PRODUCED) -> list[str]:
-    """Return the symbols whose rows come back from the store intact."""
+    """Return the symbols whose rows read back from the store unchanged."""
     stored = manager.get_backtests_by_ids(produced["id"].to_list())
     return _symbols(
         select_unchanged(produced, stored, manager.count_trades(produced["id"].to_list()))
@@ -54,7 +54,7 @@ def saved(manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
     text=TEXT | st.none(),
 )
 @settings(max_examples=60, deadline=None)
-def test_whatever_a_row_holds_it_comes_back_from_postgresql_intact(
+def test_any_row_reads_back_from_postgresql_unchanged(
     shared_manager: BacktestPersistenceManager, metrics, parameters, text
 ) -> None:
     row = result(**metrics, parameters=parameters, universe_version=text, total_trades=1)
@@ -81,7 +81,7 @@ def test_whatever_a_row_holds_it_comes_back_from_postgresql_intact(
     ],
     ids=["one bit", "null", "json", "row", "bookkeeping"],
 )
-def test_a_row_that_was_changed_in_the_database_is_noticed(
+def test_a_row_changed_in_the_database_is_detected(
     saved: BacktestPersistenceManager, change: Any, kept: list[str]
 ) -> None:
     assert _kept(saved) == ["AAPL", "MSFT"]
@@ -90,9 +90,7 @@ def test_a_row_that_was_changed_in_the_database_is_noticed(
     assert _kept(saved) == kept
 
 
-def test_a_trade_that_is_missing_in_the_database_is_noticed(
-    saved: BacktestPersistenceManager,
-) -> None:
+def test_a_trade_missing_in_the_database_is_detected(saved: BacktestPersistenceManager) -> None:
     with saved.engine.begin() as connection:
         connection.execute(sa.delete(TRADES).where(TRADES.c.trade_no == 2))
     assert _kept(saved) == ["MSFT"]
@@ -114,7 +112,7 @@ SAVED_BY: dict[str, str | int] = {"run_id": "other", "part": 7, "gauntlet_versio
 
 
 @pytest.mark.parametrize("name", SAVED_BY)
-def test_who_saved_a_row_last_is_not_compared(name: str) -> None:
+def test_the_run_that_saved_a_row_is_not_compared(name: str) -> None:
     """Another run may save the same result between a save and its reading back."""
     produced = results_frame([result()])
     stored = produced.with_columns(pl.lit(SAVED_BY[name]).alias(name))
@@ -123,7 +121,7 @@ def test_who_saved_a_row_last_is_not_compared(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in RESULTS_SCHEMA if name not in SAVED_BY])
-def test_one_changed_cell_is_noticed_whatever_its_column(name: str) -> None:
+def test_a_changed_cell_in_any_column_is_detected(name: str) -> None:
     row = PRODUCED.row(0, named=True)
     row[name] = _OTHER_JSON.get(name) or _OTHER[RESULTS_SCHEMA[name]](row[name])
     stored = pl.concat([pl.DataFrame([row], schema=RESULTS_SCHEMA), PRODUCED[1:]])
@@ -131,7 +129,7 @@ def test_one_changed_cell_is_noticed_whatever_its_column(name: str) -> None:
 
 
 @pytest.mark.parametrize(("produced", "stored"), [(0.0, -0.0), (-0.0, 0.0), (None, 0.0)])
-def test_no_zero_stands_for_another_or_for_null(produced: float | None, stored: float) -> None:
+def test_zero_minus_zero_and_null_are_different(produced: float | None, stored: float) -> None:
     frames = [
         PRODUCED.with_columns(win_rate=pl.lit(value, pl.Float64)) for value in (produced, stored)
     ]
@@ -146,31 +144,31 @@ def test_no_zero_stands_for_another_or_for_null(produced: float | None, stored: 
         '{ "fast_period" : 10 ,\n"slow_period" : 20 }',
     ],
 )
-def test_json_of_the_same_meaning_is_intact(text: str) -> None:
+def test_json_with_the_same_meaning_is_unchanged(text: str) -> None:
     stored = PRODUCED.with_columns(parameters=pl.lit(text))
     assert _symbols(select_unchanged(PRODUCED, stored, COUNTED)) == ["AAPL", "MSFT"]
 
 
 @pytest.mark.parametrize("trades", [0, 1, 3])
-def test_a_trade_too_few_or_too_many_is_noticed(trades: int) -> None:
+def test_a_wrong_number_of_trades_is_detected(trades: int) -> None:
     assert _symbols(select_unchanged(PRODUCED, PRODUCED, COUNTED.with_columns(trades=trades))) == [
         "MSFT"
     ]
 
 
-def test_trades_of_a_backtest_that_had_none_are_noticed() -> None:
+def test_trades_of_a_backtest_without_trades_are_detected() -> None:
     strange = pl.DataFrame({"backtest_id": [identifier(MSFT)], "trades": [1]})
     kept = select_unchanged(PRODUCED, PRODUCED, pl.concat([COUNTED, strange]))
     assert _symbols(kept) == ["AAPL"]
 
 
-def test_a_missing_row_is_noticed_and_a_strange_one_changes_nothing() -> None:
+def test_a_missing_row_is_detected_and_other_rows_are_ignored() -> None:
     strange = results_frame([result(symbol="IBM")])
     kept = select_unchanged(PRODUCED, pl.concat([PRODUCED[1:], strange]), COUNTED)
     assert _symbols(kept) == ["MSFT"]
 
 
-def test_of_nothing_nothing_is_intact() -> None:
+def test_empty_frames_have_no_unchanged_rows() -> None:
     nothing = RESULTS_SCHEMA.to_frame()
     assert select_unchanged(nothing, nothing, COUNTED).is_empty()
     assert select_unchanged(PRODUCED, nothing, COUNTED[:0]).is_empty()

@@ -27,7 +27,7 @@ def test_latest_backtests_has_every_column_of_backtests(
     assert sorted(column["name"] for column in columns) == sorted(BACKTESTS.columns.keys())
 
 
-def test_latest_backtests_has_the_newest_row_per_symbol_and_strategy(
+def test_latest_backtests_has_newest_rows_by_symbol_and_strategy(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(manager, result(), result(symbol="MSFT"), result(strategy="rsi"))
@@ -49,16 +49,14 @@ def test_only_results_of_pipeline_runs_are_latest(
     assert _latest(manager, "symbol", "run_id") == [("AAPL", "run-1"), ("MSFT", "run-1")]
 
 
-def test_a_result_that_the_newest_run_found_stored_is_latest(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_a_cached_result_of_the_newest_run_is_latest(manager: BacktestPersistenceManager) -> None:
     save(manager, result())
     save(manager, result(code_version="code-2"), run_id="run-2")
     save(manager, cached=[identifier(result())], run_id="run-3")
     assert _latest(manager, "code_version", "run_id") == [("code-1", "run-1")]
 
 
-def test_the_leaderboard_view_has_the_columns_that_are_read(
+def test_the_leaderboard_view_has_the_columns_of_its_schema(
     manager: BacktestPersistenceManager,
 ) -> None:
     columns = sa.inspect(manager.engine).get_columns("leaderboard")
