@@ -1,4 +1,4 @@
-"""The leaderboard: a ranking, a table and a picture, of the universe's symbols only."""
+"""The leaderboard: a ranking, a table and a plot, of the symbols of the universe only."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.project import SYMBOLS, Project
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_it_leaves_a_table_and_a_picture(project: Project):
+def test_the_leaderboard_is_written_as_table_and_plot(project: Project):
     result = project.run((SYMBOLS[0], SYMBOLS[4]))
     (event,) = result.asset_materializations_for_node("leaderboard")
     table = pl.read_csv(Path(str(event.metadata["table_path"].value)))
@@ -23,7 +23,7 @@ def test_it_leaves_a_table_and_a_picture(project: Project):
     assert event.metadata["symbols"].value == 5
 
 
-def test_without_results_it_says_to_make_them_first(project: Project):
+def test_without_results_the_error_says_to_materialize_them(project: Project):
     result = project.run("S00", selection=["leaderboard"])
     assert not result.success
     assert project.why(result) == (

@@ -1,4 +1,4 @@
-"""Prices: what is stored, and that invalid bars never replace valid ones."""
+"""Prices: which bars are stored, and that invalid bars never replace valid ones."""
 
 import logging
 from datetime import date
@@ -111,11 +111,11 @@ def test_an_invalid_setting_fails_the_run_in_one_line(project: Project):
     )
 
 
-def test_bars_that_the_feed_withdrew_are_not_used(project: Project):
+def test_withdrawn_bars_are_not_used(project: Project):
     assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
     lines = project.feed("S03").read_text().splitlines()
     project.feed("S03").write_text("\n".join(lines[:-40]))
-    # The check would fail on bars that are so far behind.
+    # With the default limit the check of stale bars would fail.
     config = {"resources": {"thresholds": {"config": {"stale_sessions": 100}}}}
     selection = ["prices", "backtests/rsi", "backtest_summaries"]
     assert project.run("S03", selection=selection, run_config=config).success

@@ -1,4 +1,4 @@
-"""Checks in real runs: always evaluated, red beyond a limit, stopping what is downstream."""
+"""Checks in real runs: always evaluated, failed beyond a limit, blocking downstream assets."""
 
 import dagster as dg
 import pytest
@@ -19,13 +19,13 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("partitions", ["S00", (SYMBOLS[0], SYMBOLS[2])])
-def test_every_check_is_evaluated_and_passes_on_a_good_run(project: Project, partitions):
+def test_every_check_passes_on_a_good_run(project: Project, partitions):
     checks = project.checks(project.run(partitions))
     assert set(checks) == EXPECTED
     assert not [str(check.description) for check in checks.values() if not check.passed]
 
 
-def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
+def test_a_run_with_a_failure_warns_and_names_the_symbol(project: Project):
     project.spoil("S07")
     result = project.run()
     assert result.success
@@ -39,7 +39,7 @@ def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
     assert "missing and failed" in str(check.metadata["guidance"].value)
 
 
-def test_a_tighter_limit_in_run_config_turns_the_check_red(project: Project):
+def test_a_tighter_limit_in_run_config_fails_the_check(project: Project):
     project.spoil("S07")
     config = {"resources": {"thresholds": {"config": {"success_rate": 0.96}}}}
     result = project.run(run_config=config)
@@ -51,7 +51,7 @@ def test_a_tighter_limit_in_run_config_turns_the_check_red(project: Project):
 ALONE = dg.AssetSelection.checks_for_assets("prices")
 
 
-def test_a_check_executed_alone_judges_its_asset_s_newest_run(project: Project):
+def test_a_check_alone_uses_the_newest_run_of_its_asset(project: Project):
     project.spoil("S07")
     assert project.run(selection=["prices"]).success
     result = project.run(None, selection=ALONE)
