@@ -1,4 +1,4 @@
-"""What failed with a transient error is retried, and only that: real runs, the real sensor."""
+"""Only transient failures are retried: real runs, the real sensor."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -111,7 +111,7 @@ def test_a_run_is_retried_once(harness: Harness, no_delay: None):
     assert not harness.requests()
 
 
-def test_symbols_materialized_since_are_not_requested(harness: Harness, no_delay: None):
+def test_symbols_materialized_since_then_are_not_requested(harness: Harness, no_delay: None):
     harness.reject("S03", "S05")
     assert harness.run().success
     harness.reject()
@@ -119,7 +119,7 @@ def test_symbols_materialized_since_are_not_requested(harness: Harness, no_delay
     assert _symbols(harness.requests()) == ["S05"]
 
 
-def test_before_the_delay_the_sensor_says_when(harness: Harness):
+def test_before_the_delay_the_sensor_gives_the_next_attempt(harness: Harness):
     harness.reject("S03")
     assert harness.run().success
     result = harness.look()
@@ -128,7 +128,7 @@ def test_before_the_delay_the_sensor_says_when(harness: Harness):
     assert "S03: next attempt at " in str(result.skip_reason.skip_message)
 
 
-def test_after_the_last_attempt_it_gives_up_and_logs_once(
+def test_after_the_last_attempt_the_sensor_gives_up_once(
     harness: Harness, no_delay: None, capfd: pytest.CaptureFixture[str]
 ):
     harness.reject("S03")
@@ -151,7 +151,7 @@ def test_after_the_last_attempt_it_gives_up_and_logs_once(
     assert capfd.readouterr().err.count("Gave up on") == 1
 
 
-def test_a_run_that_a_check_stopped_is_requested_as_a_whole(harness: Harness, no_delay: None):
+def test_a_run_stopped_by_a_check_is_requested_as_a_whole(harness: Harness, no_delay: None):
     harness.reject(*SYMBOLS[:4])
     assert not harness.run(selection=["prices", "backtests/rsi"]).success
     (request,) = harness.requests()
@@ -184,7 +184,7 @@ def test_a_retry_has_the_run_config_of_its_run(harness: Harness, no_delay: None)
     assert request.run_config == config
 
 
-def test_without_the_result_store_it_says_so_and_skips(harness: Harness, no_delay: None):
+def test_without_the_result_store_the_sensor_skips(harness: Harness, no_delay: None):
     harness.reject("S03")
     assert harness.run().success
     nowhere = "postgresql://nobody@127.0.0.1:1/none"

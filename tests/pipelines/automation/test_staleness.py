@@ -1,4 +1,4 @@
-"""New symbols and stale results are requested once, and nothing else: real runs."""
+"""New symbols and stale results are requested once: real runs."""
 
 from collections.abc import Sequence
 
@@ -120,7 +120,7 @@ def test_requests_have_the_settings_of_the_newest_leaderboard(harness: Harness):
         assert leaderboard.metadata["symbols"].value == 6
 
 
-def test_symbols_that_are_not_neighbours_get_a_run_each(harness: Harness):
+def test_symbols_that_are_not_contiguous_get_separate_runs(harness: Harness):
     harness.list("S01", "S03")
     assert harness.project.run(("S01", "S03"), selection=["prices"]).success
     harness.list("S00", "S01", "S02", "S03")
