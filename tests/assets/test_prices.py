@@ -15,17 +15,13 @@ def _store(project: Project):
     return project.resource("price_store")
 
 
-def test_bars_are_stored_from_the_warm_up_to_the_end(project: Project):
-    assert _prices(project).success
-    bars = _store(project).read("files", "S00")
-    assert bars["date"].min() == date(2022, 1, 3)
-    assert bars["date"].max() == date(2022, 12, 30) <= END
-
-
-def test_the_metadata_describes_what_is_stored(project: Project):
+def test_bars_are_stored_from_the_warm_up_on_with_metadata(project: Project):
     result = _prices(project)
-    (event,) = result.asset_materializations_for_node("prices")
+    assert result.success
     stored = _store(project).read("files", "S00")
+    assert stored["date"].min() == date(2022, 1, 3)
+    assert stored["date"].max() == date(2022, 12, 30) <= END
+    (event,) = result.asset_materializations_for_node("prices")
     assert event.metadata["bars"].value == stored.height
     assert event.metadata["first_session"].value == "2022-01-03"
     assert event.metadata["outcome"].value == "created"

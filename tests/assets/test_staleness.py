@@ -47,11 +47,20 @@ def _revise(project: Project, symbol: str) -> None:
     halved.drop("adjustment").write_csv(project.feed(symbol))
 
 
-def test_nothing_is_stale_after_one_or_two_runs(project: Project):
+def test_after_runs_only_results_of_a_changed_strategy_are_stale(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
     assert project.run(RANGE).success
     assert _stale(project) == set()
     assert project.run(RANGE, selection=["prices", "backtests/rsi"]).success
     assert _stale(project) == set()
+
+    def changed(strategy: type[Strategy]) -> str:
+        return code_version(strategy) + ("changed" if strategy.name == "rsi" else "")
+
+    monkeypatch.setattr(assets.backtests.assets, "code_version", changed)
+    definitions = project.definitions()
+    assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
 
 
 def test_revised_prices_make_only_their_backtests_stale(project: Project):
@@ -74,19 +83,6 @@ def test_data_versions_are_right_if_another_symbol_failed(project: Project, bad:
     # Three of four symbols are below the limit; their prices are materialized nevertheless.
     assert project.run(RANGE, selection=["prices"]).success == (bad is None)
     assert _stale(project) == {("backtests/rsi", "S02"), ("backtests/macd", "S02")}
-
-
-def test_a_changed_strategy_makes_only_its_results_stale(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
-    assert project.run(RANGE).success
-
-    def changed(strategy: type[Strategy]) -> str:
-        return code_version(strategy) + ("changed" if strategy.name == "rsi" else "")
-
-    monkeypatch.setattr(assets.backtests.assets, "code_version", changed)
-    definitions = project.definitions()
-    assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
 
 
 def test_a_summary_is_stale_once_another_strategy_has_results(project: Project):

@@ -58,7 +58,7 @@ def test_the_same_run_twice_leaves_the_same_rows(project: Project):
         assert found.drop("run_id").equals(rows.drop("run_id"))
 
 
-def test_a_row_has_what_reproducing_it_needs(project: Project):
+def test_a_row_has_what_reproducing_it_needs_and_its_trades(project: Project):
     result = project.run("S00")
     rows = project.manager.get_backtests_by_symbol("S00")
     assert {row["strategy"] for row in rows} == {"rsi", "macd"}
@@ -72,11 +72,6 @@ def test_a_row_has_what_reproducing_it_needs(project: Project):
         assert row["code_version"]
         assert row["settings"]["fees"] == 0.001
         assert row["row_version"]
-
-
-def test_trades_are_stored_with_their_backtest(project: Project):
-    project.run("S00")
-    for row in project.manager.get_backtests_by_symbol("S00"):
         whole = project.manager.get_backtest_by_id(row["id"])
         assert whole is not None
         assert len(whole["trades"]) == row["total_trades"]

@@ -39,7 +39,7 @@ def _rows(project: Project, *symbols: str) -> list[dict[str, Any]]:
     return [row for one in symbols for row in project.manager.get_backtests_by_symbol(one)]
 
 
-def test_a_full_run_compares_all_symbols_with_one_universe(project: Project):
+def test_a_full_run_and_a_single_symbol_have_one_universe(project: Project):
     result = project.run(selection=SELECTION)
     assert result.success, project.why(result)
     profile = _profile(project, result)
@@ -56,10 +56,6 @@ def test_a_full_run_compares_all_symbols_with_one_universe(project: Project):
     # The return of the universe is near the mean of the returns of its symbols.
     (earned,) = {row["universe_return"] for row in rows}
     assert earned == pytest.approx(sum(held.values()) / len(held), abs=0.05)
-
-
-def test_a_single_symbol_has_the_numbers_of_a_full_run(project: Project):
-    project.run(selection=SELECTION)
     together = _rows(project, "S05")
     alone = project.run("S05", selection=AGAIN, run_config=_config(ignore_cache=True))
     assert alone.success, project.why(alone)

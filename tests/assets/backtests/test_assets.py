@@ -47,14 +47,18 @@ def test_without_prices_the_error_says_to_materialize_them(project: Project):
     )
 
 
-def test_prices_of_an_earlier_run_are_used_if_not_selected(project: Project):
+def test_prices_of_an_earlier_run_are_used_for_their_window(project: Project):
     assert project.run("S00", selection=["prices"]).success
     assert project.run("S00", selection=RSI).success
     assert project.materialized("backtests", "rsi") == {"S00"}
     assert not project.materialized("backtests", "macd")
+    config = {"resources": {"run_settings": {"config": {"start": "2021-06-01"}}}}
+    result = project.run("S00", selection=RSI, run_config=config)
+    assert not result.success
+    assert "materialize prices for this window first" in project.why(result)
 
 
-def test_results_and_curves_are_in_the_files_of_the_run(project: Project):
+def test_files_of_a_run_have_results_curves_and_code_versions(project: Project):
     result = project.run((SYMBOLS[0], SYMBOLS[2]))
     files = project.resource("backtest_files")
     tables = files.read_part(result.run_id, 0)
@@ -64,12 +68,7 @@ def test_results_and_curves_are_in_the_files_of_the_run(project: Project):
     assert START <= window["a"][0] <= window["b"][0] <= END
     points = equity.filter(backtest_id=tables.results["id"][0]).height
     assert points == tables.results["data_points"][0]
-
-
-def test_rows_have_the_code_version_of_their_strategy(project: Project):
-    result = project.run("S00", selection=["prices", *RSI, "backtests/macd"])
-    rows = project.resource("backtest_files").read_part(result.run_id, 0).results
-    versions = dict(rows.select("strategy", "code_version").iter_rows())
+    versions = dict(tables.results.select("strategy", "code_version").iter_rows())
     graph = project.definitions().resolve_asset_graph()
     assert versions == {
         name: graph.get(dg.AssetKey(["backtests", name])).code_version for name in ("rsi", "macd")
@@ -169,14 +168,6 @@ def test_a_symbol_is_traded_only_while_it_was_listed(project: Project):
     assert row["first_session"].isoformat() == "2022-08-01"
     assert row["last_session"].isoformat() == "2022-09-30"
     assert row["ended_early"]
-
-
-def test_a_window_that_was_not_fetched_is_refused(project: Project):
-    assert project.run("S00", selection=["prices"]).success
-    config = {"resources": {"run_settings": {"config": {"start": "2021-06-01"}}}}
-    result = project.run("S00", selection=RSI, run_config=config)
-    assert not result.success
-    assert "materialize prices for this window first" in project.why(result)
 
 
 def test_a_symbol_without_bars_is_one_failure_for_all_strategies(project: Project):

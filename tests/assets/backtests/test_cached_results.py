@@ -125,24 +125,20 @@ def _stored(project: Project) -> list[dict[str, Any]]:
     return sorted(plain, key=lambda one: one["id"])
 
 
-def test_a_cached_result_equals_the_computed_one_to_the_bit(cold: Ran):
+def test_a_run_has_cached_results_equal_to_computed_ones(cold: Ran):
     project, rows = cold.project, _stored(cold.project)
     cached = _run(project)
     assert (cached.cached, cached.computed) == ({"macd": 3, "rsi": 3}, {})
     assert _same(cached, cold)
     assert set(cached.rows["run_id"]) == {cold.result.run_id}
+    for ran in (cached, cold):
+        members = project.manager.get_backtests_by_run(ran.result.run_id)
+        assert set(members["id"]) == set(cold.rows["id"])
     forced = _run(project, ignore_cache=True)
     assert (forced.cached, forced.computed) == ({}, {"macd": 3, "rsi": 3})
     assert _same(forced, cold)
     assert len(forced.partitions) == 6
     assert _stored(project) == rows
-
-
-def test_a_run_of_cached_results_has_them_as_members(cold: Ran):
-    cached = _run(cold.project)
-    for ran in (cached, cold):
-        members = cold.project.manager.get_backtests_by_run(ran.result.run_id)
-        assert set(members["id"]) == set(cold.rows["id"])
 
 
 def test_only_a_sample_of_cached_results_is_recomputed(cold: Ran, monkeypatch: pytest.MonkeyPatch):

@@ -58,26 +58,12 @@ def _tables(project: Project, run_id: str) -> list[pl.DataFrame]:
     return [results, pl.concat([part.trades for part in read]), equity]
 
 
-def test_workers_and_batches_do_not_change_the_tables(
+def test_workers_do_not_change_the_tables_and_are_closed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     some, backtests = (SYMBOLS[0], SYMBOLS[6]), ["backtests/rsi", "backtests/breakout"]
     plain = project.run(some, selection=["prices", *backtests])
     assert plain.success, project.why(plain)
-    monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
-    config = _config(workers=2, batch_size=3)
-    on_two = project.run(some, selection=backtests, run_config=config)
-    assert on_two.success, project.why(on_two)
-    assert project.resource("backtest_files").parts(on_two.run_id) == [0, 1, 2]
-    for one, other in zip(
-        _tables(project, plain.run_id), _tables(project, on_two.run_id), strict=True
-    ):
-        assert one.equals(other)
-
-
-def test_workers_are_closed_at_the_end_of_the_step(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
     closed: list[_Pool] = []
     close = _Pool.close
 
@@ -87,10 +73,15 @@ def test_workers_are_closed_at_the_end_of_the_step(
 
     monkeypatch.setattr(_Pool, "close", watched)
     monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
-    config = _config(workers=2)
-    result = project.run("S00", selection=["prices", "backtests/rsi"], run_config=config)
-    assert result.success, project.why(result)
+    config = _config(workers=2, batch_size=3)
+    on_two = project.run(some, selection=backtests, run_config=config)
+    assert on_two.success, project.why(on_two)
     assert len(closed) == 1
+    assert project.resource("backtest_files").parts(on_two.run_id) == [0, 1, 2]
+    for one, other in zip(
+        _tables(project, plain.run_id), _tables(project, on_two.run_id), strict=True
+    ):
+        assert one.equals(other)
 
 
 def test_a_batch_of_failures_is_an_empty_part(project: Project):

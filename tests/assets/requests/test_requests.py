@@ -80,21 +80,16 @@ def test_the_ui_shows_the_results_and_the_checks_of_a_request(project: Project):
     assert told == "1 of 1 requests succeeded: 100.0%, limit 80%."
 
 
-def test_bars_that_are_not_stored_are_fetched_once(project: Project):
-    first = run_request(project, REQUEST)
-    second = run_request(project, REQUEST)
+def test_two_users_share_results_and_bars_are_fetched_once(project: Project):
+    first, second = run_request(project, REQUEST), run_request(project, {**REQUEST, "user": "bob"})
+    for result in (first, second):
+        rows = project.manager.get_backtests_by_run(result.run_id)
+        assert rows["symbol"].to_list() == ["S01", "S03"]
     counts = [
         project.manager.get_run(run.run_id)["profile"]["backtest_requests"]["source_requests"]  # pyright: ignore[reportOptionalSubscript]
         for run in (first, second)
     ]
     assert counts == [2, 0]
-
-
-def test_two_users_can_request_the_same_results(project: Project):
-    first, second = run_request(project, REQUEST), run_request(project, {**REQUEST, "user": "bob"})
-    for result in (first, second):
-        rows = project.manager.get_backtests_by_run(result.run_id)
-        assert rows["symbol"].to_list() == ["S01", "S03"]
 
 
 def test_a_failed_symbol_is_recorded_and_the_others_are_stored(project: Project):
