@@ -83,14 +83,16 @@ def test_without_failures_nothing_is_requested(harness: Harness, no_delay: None)
     assert result.skip_reason.skip_message == NOTHING
 
 
-def test_only_transient_failures_are_requested_one_run_each(harness: Harness, no_delay: None):
+def test_transient_failures_are_requested_with_tags_and_config(harness: Harness, no_delay: None):
     harness.project.spoil("S07")
     harness.reject("S03", "S04")
-    run = harness.run(tags={"user": "ann"})
+    config = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
+    run = harness.run(tags={"user": "ann"}, run_config=config)
     assert run.success
     requests = harness.requests()
     assert _symbols(requests) == ["S03", "S04"]
     assert all(_names(request) == set(FEW_ASSETS) for request in requests)
+    assert all(request.run_config == config for request in requests)
     assert requests[0].tags == {
         "dagster/partition": "S03",
         "gauntlet/attempt": "1",
@@ -174,14 +176,6 @@ def test_many_failures_are_requested_as_ranges(
     assert first.tags["dagster/asset_partition_range_start"] == "S03"
     assert first.tags["dagster/asset_partition_range_end"] == "S04"
     assert second.tags["dagster/partition"] == "S09"
-
-
-def test_a_retry_has_the_run_config_of_its_run(harness: Harness, no_delay: None):
-    config = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
-    harness.reject("S03")
-    assert harness.run(run_config=config).success
-    (request,) = harness.requests()
-    assert request.run_config == config
 
 
 def test_without_the_result_store_the_sensor_skips(harness: Harness, no_delay: None):
