@@ -388,13 +388,11 @@ def test_a_cached_result_counts_once_per_day(manager: BacktestPersistenceManager
         assert found["backtests"] == counted, (first, last)
 
 
-def test_a_period_may_have_any_length(manager: BacktestPersistenceManager) -> None:
+def test_a_period_has_any_length_and_includes_both_days(
+    manager: BacktestPersistenceManager,
+) -> None:
     manager.save_backtest_result(result())
     assert manager.get_performance_summary(date.min, date.max)["backtests"] == 1
-
-
-def test_a_period_includes_both_of_its_days(manager: BacktestPersistenceManager) -> None:
-    manager.save_backtest_result(result())
     for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59.999999Z", 1),
                            ("2021-02-28T23:59:59Z", 0), ("2021-03-03T00:00Z", 0)]:  # fmt: skip
         with manager.engine.begin() as connection:

@@ -1,5 +1,6 @@
 """The role for dashboards reads everything and changes nothing."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,40 +45,40 @@ def dashboard(engine: sa.Engine) -> Iterator[sa.Engine]:
         connection.exec_driver_sql(f"DROP ROLE {login}")
 
 
-@pytest.mark.parametrize("name", [*TABLES, *VIEWS])
-def test_the_role_reads_every_table_and_view(dashboard: sa.Engine, name: str) -> None:
+def test_the_role_reads_every_table_and_view(dashboard: sa.Engine) -> None:
     with dashboard.connect() as connection:
-        connection.exec_driver_sql(f"SELECT * FROM {name}").all()
-
-
-def test_the_role_sees_the_rows(dashboard: sa.Engine) -> None:
-    with dashboard.connect() as connection:
+        for name in (*TABLES, *VIEWS):
+            connection.exec_driver_sql(f"SELECT * FROM {name}").all()
         for name in ("backtests", "failures", "latest_backtests"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
             assert count == 1, name
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        *(f"DELETE FROM {name}" for name in TABLES),
-        *(f"TRUNCATE {name} CASCADE" for name in TABLES),
-        *(f"INSERT INTO {name} SELECT * FROM {name}" for name in TABLES if name != "failures"),
-        "UPDATE backtests SET sharpe_ratio = 9",
-        "UPDATE latest_backtests SET sharpe_ratio = 9",
-        "INSERT INTO failures (run_id) VALUES ('x')",
-        "CREATE TABLE mine (number int)",
-        "DROP VIEW leaderboard",
-        "ALTER TABLE backtests ADD COLUMN mine int",
-    ],
-)
-def test_the_role_changes_nothing(dashboard: sa.Engine, statement: str) -> None:
-    refused = "permission denied|must be owner|cannot update view"
-    with (
-        pytest.raises(DBAPIError, match=refused),
-        dashboard.begin() as connection,
-    ):
-        connection.exec_driver_sql(statement)
+CHANGES = [
+    *(f"DELETE FROM {name}" for name in TABLES),
+    *(f"TRUNCATE {name} CASCADE" for name in TABLES),
+    *(f"INSERT INTO {name} SELECT * FROM {name}" for name in TABLES if name != "failures"),
+    "UPDATE backtests SET sharpe_ratio = 9",
+    "UPDATE latest_backtests SET sharpe_ratio = 9",
+    "INSERT INTO failures (run_id) VALUES ('x')",
+    "CREATE TABLE mine (number int)",
+    "DROP VIEW leaderboard",
+    "ALTER TABLE backtests ADD COLUMN mine int",
+]
+
+
+def _is_refused(engine: sa.Engine, statement: str) -> bool:
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        refused = "permission denied|must be owner|cannot update view"
+        return re.search(refused, str(error)) is not None
+    return False
+
+
+def test_the_role_changes_nothing(dashboard: sa.Engine) -> None:
+    assert [change for change in CHANGES if not _is_refused(dashboard, change)] == []
 
 
 def test_the_role_reads_later_tables_and_the_revision(
