@@ -103,17 +103,13 @@ def test_a_zero_volume_bar_is_traded_like_any_other():
     assert silent.equity.tolist() == run(TEN_BARS, [1], [5]).equity.tolist()
 
 
-def test_a_symbol_whose_bars_stop_before_the_window_is_flagged():
+def test_an_early_end_is_flagged_and_marked_at_the_last_close():
     outcome = VectorBTEngine(FREE).run_batch([TEN_BARS], Planned([1], []), Window(day(0), day(30)))
     assert outcome.results[0].ended_early
     assert [result.last_session for result in outcome.results] == [day(9)]
-    assert not run(TEN_BARS, [1], []).ended_early
-
-
-def test_at_an_early_end_a_position_is_marked_at_its_last_close():
-    outcome = VectorBTEngine(FREE).run_batch([TEN_BARS], Planned([1], []), Window(day(0), day(30)))
     assert fills(outcome.results[0]) == [(2, 12.0, 9, 12.5, "open")]
     assert len(outcome.results[0].equity) == 10
+    assert not run(TEN_BARS, [1], []).ended_early
 
 
 def test_a_single_bar_is_a_result_without_a_fill():
