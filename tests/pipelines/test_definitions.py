@@ -76,7 +76,7 @@ def test_partitions_are_the_symbols_of_the_universe_in_order():
     assert len(symbols) == 110
 
 
-def test_the_sample_source_brings_its_own_universe():
+def test_the_sample_source_has_its_own_universe():
     graph = _definitions(GAUNTLET_SOURCE="sample", GAUNTLET_UNIVERSE="").resolve_asset_graph()
     partitions = graph.get(dg.AssetKey("prices")).partitions_def
     assert partitions is not None
