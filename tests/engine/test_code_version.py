@@ -219,7 +219,7 @@ loaded = {
 }
 from engine import code_version
 edition = code_version._Edition()
-known = set(edition._engine).union(*(edition._closure(type(one)) for one in strategies))
+known = set(edition._engine).union(*(edition._find_closure(type(one)) for one in strategies))
 print(len(loaded), sorted(map(str, loaded - known)))
 """
 
