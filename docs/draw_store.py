@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from engine.metrics import METRICS
 from research.natural_key import NATURAL_KEY
-from resources.result_store.models import Base
+from resources.result_store.models import Backtest, Base
 
 PAGE = Path(__file__).with_name("store.md")
 START, END = "<!-- schema: made by docs/draw_store.py -->", "<!-- /schema -->"
@@ -42,15 +42,11 @@ def _joins() -> Iterator[str]:
 def _tables() -> Iterator[str]:
     for table in Base.metadata.sorted_tables:
         yield f"    {table.name} {{"
-        metrics = 0
         for column in table.columns:
-            if column.name in METRICS:
-                metrics += 1
-                continue
-            if metrics == len(METRICS):
-                yield '        double metrics "one column per metric, NULL if undefined"'
-                metrics = 0
-            yield f"        {_type(column)} {column.name}{_key(column)}"
+            if column.name not in METRICS:
+                yield f"        {_type(column)} {column.name}{_key(column)}"
+        if table.name == Backtest.__tablename__:
+            yield '        double metrics "one column per metric, NULL if undefined"'
         yield "    }"
 
 

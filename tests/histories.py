@@ -1,4 +1,4 @@
-"""One history out of a price store, for tests that want no other."""
+"""One history from a price store."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from resources.price_store.store import PriceStore
 def load_history(
     store: PriceStore, source: str, symbol: str, start: date, end: date
 ) -> LoadedHistory:
-    """Return the history of a symbol, or raise what stands in its place."""
+    """Return the history of a symbol, or raise its error."""
     ((_, loaded),) = load_histories(store, source, [HistorySpec(symbol, start, end)])
     if isinstance(loaded, Exception):
         raise loaded

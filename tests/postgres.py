@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: one server a session, one database a test.
+"""A real PostgreSQL for tests: one server per session, one database per test.
 
 Use them from a fixture, the server's of session scope::
 
@@ -48,12 +48,12 @@ def stop_server(path: Path) -> None:
 
     server = get_server(data_folder(path))
     server.cleanup()
-    atexit.unregister(server._cleanup)  # its lock would make the folder anew
+    atexit.unregister(server._cleanup)  # its lock would create the folder again
 
 
 @contextmanager
 def fresh_database(server: str, *, migrated: bool = True) -> Iterator[str]:
-    """Create a database on `server`, lend its URL, and drop it, whoever is still connected.
+    """Create a database on `server`, lend its URL, and drop it, even with open connections.
 
     It is a copy of `TEMPLATE`, which takes a tenth of a migration's time, or bare.
     """
@@ -68,7 +68,7 @@ def fresh_database(server: str, *, migrated: bool = True) -> Iterator[str]:
 
 
 def _execute(server: str, statement: sql.SQL | sql.Composed) -> None:
-    # Neither CREATE DATABASE nor ALTER SYSTEM may stand in a transaction.
+    # Neither CREATE DATABASE nor ALTER SYSTEM may run in a transaction.
     conninfo = server.replace("postgresql+psycopg://", "postgresql://")
     with closing(psycopg.connect(conninfo, autocommit=True)) as connection:
         connection.execute(statement)

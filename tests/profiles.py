@@ -1,4 +1,4 @@
-"""Stage profiles for tests: of stages that cost nothing, with what a test says of them."""
+"""Stage profiles for tests, with small costs and the fields that a test sets."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """A whole project in a folder, for tests that run the real graph on real storage.
 
-Its prices are CSV files, one a symbol, which a test can spoil and fix.
+Its prices are CSV files, one per symbol, which a test can spoil and fix.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from resources.result_store.resource import ResultStore
 
 START, END = date(2022, 6, 1), date(2022, 12, 31)
 FEW_ASSETS = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries", "leaderboard")
-"""One asset of each kind and a second strategy; bookkeeping is what a run of all costs."""
+"""One asset of each kind and a second strategy: a run of all assets takes much longer."""
 SYMBOLS = tuple(f"S{number:02}" for number in range(20))
 
 
@@ -107,7 +107,7 @@ class Project:
             selection = dg.AssetSelection.from_coercible(list(selection))
         job = dg.define_asset_job("test_job", selection)
         defs = dg.Definitions.merge(definitions or self.definitions(), dg.Definitions(jobs=[job]))
-        # A run from the asset graph says itself what it selects; one of checks alone does not.
+        # A run from the asset graph selects its assets itself; a run of checks alone does not.
         chosen = sorted(selection.resolve(defs.resolve_asset_graph()))
         return defs.resolve_job_def("test_job").execute_in_process(
             instance=self.instance,

@@ -1,4 +1,4 @@
-"""What docs/automation.md lists exists, in the default state that it says."""
+"""Everything that docs/automation.md lists exists, with the documented default state."""
 
 import re
 from pathlib import Path
@@ -24,6 +24,6 @@ def test_every_schedule_and_sensor_is_listed_with_its_default():
     assert {(name, kind, default.upper()) for name, kind, default in listed} == defined
 
 
-def test_variables_are_those_that_are_read():
+def test_variables_are_those_of_the_code():
     read = {webhook.WEBHOOK_VARIABLE, alerts.UI_VARIABLE}
     assert set(re.findall(r"^\| `(GAUNTLET_\w+)` \|", TEXT, re.MULTILINE)) == read

@@ -1,4 +1,4 @@
-"""What docs/engine.md shows was run: its Python, its figures, its links."""
+"""The Python, figures and links of docs/engine.md are correct."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ class Provider:
         return _frame(0)
 
 
-def test_its_examples_run_one_after_the_other():
+def test_examples_run_in_order():
     source = "\n".join(re.findall(r"```python\n(.*?)```", ENGINE, re.DOTALL))
     program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return locals()\n"
     names = {
@@ -39,7 +39,7 @@ def test_its_examples_run_one_after_the_other():
         "start": START,
         "end": END,
     }
-    exec(program, names)  # noqa: S102 - the page's own examples
+    exec(program, names)  # noqa: S102 - the examples of the document
     shown = asyncio.run(names["example"]())  # pyright: ignore[reportCallIssue]
     assert len(shown["table"]) == 3 * len(shown["strategies"])
     assert not shown["outcome"].failures
@@ -49,7 +49,7 @@ def test_its_examples_run_one_after_the_other():
     assert sharpe == pytest.approx(shown["outcome"].results[0].metrics["sharpe_ratio"])
 
 
-def test_it_gives_the_defaults_as_they_are():
+def test_defaults_are_those_of_the_code():
     settings = BacktestSettings()
     assert f"{settings.initial_capital:,.0f} at the start" in ENGINE
     assert f"`fees` ({settings.fees:.1%}) of the value".replace("%", " %") in ENGINE
@@ -57,6 +57,6 @@ def test_it_gives_the_defaults_as_they_are():
     assert f"{settings.bars_per_year:.0f}\nbars per year" in ENGINE
 
 
-def test_its_links_lead_somewhere():
+def test_links_exist():
     for path in re.findall(r"\]\((?!http)([^)]+)\)", ENGINE):
         assert (DOCS / path).exists(), path

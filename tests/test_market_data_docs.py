@@ -1,4 +1,4 @@
-"""What docs/market-data.md says is so: its settings, its numbers, its names, its links."""
+"""The settings, numbers, names and links of docs/market-data.md are correct."""
 
 import re
 from pathlib import Path
@@ -16,11 +16,11 @@ PAGE = (DOCS / "market-data.md").read_text()
 PLAIN = " ".join(PAGE.split())
 
 
-def test_it_shows_every_source():
+def test_every_source_is_documented():
     assert tuple(re.findall(r"^\*\*`([a-z]+)`\*\*", PAGE, re.MULTILINE)) == SOURCES
 
 
-def test_its_settings_are_the_fields_with_their_defaults():
+def test_settings_are_the_fields_with_their_defaults():
     rows = re.findall(r"^\| `([a-z_]+)` \|.*\| (?:`(.*?)` )?\|$", PAGE, re.MULTILINE)
     shown = {name: default or "None" for name, default in rows}
     fields = {name: str(field.default) for name, field in MarketData.model_fields.items()}
@@ -28,18 +28,18 @@ def test_its_settings_are_the_fields_with_their_defaults():
     assert f"| | `{YAHOO_VARIABLE}` |" in PAGE
 
 
-def test_its_numbers_are_those_of_the_code():
+def test_numbers_are_those_of_the_code():
     assert f"{1 - USED_SHARE:.0%} of the rate is left unused".replace("%", " %") in PLAIN
     assert f"the last {OVERLAP_BARS} stored ones again" in PLAIN
     assert MAX_FAILURES == 10
     assert f"does not ask the provider for {REST_SECONDS:.0f} s" in PLAIN
 
 
-def test_its_pool_is_limited_as_it_says():
+def test_the_pool_has_the_documented_limit():
     assert f"the pool `{get_provider_pool('yahoo')}`, two at a time" in PLAIN
     assert re.search(r"pools:\n +default_limit: 2\n", (ROOT / "dagster.yaml").read_text())
 
 
-def test_its_links_lead_somewhere():
+def test_links_exist():
     for path in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", PAGE):
         assert (DOCS / path).exists(), path

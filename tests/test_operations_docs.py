@@ -1,4 +1,4 @@
-"""What docs/operations.md says is true: its links, files, services, limits, commands and SQL."""
+"""The links, files, services, limits, commands and SQL of docs/operations.md are correct."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the README shows was run: its strategy, its Python, its settings, its links."""
+"""The strategy, Python, settings and links of the README are correct."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_strategy_it_shows_registers_itself_and_gives_signals(tmp_path: Path):
+def test_the_example_of_a_strategy_gives_signals(tmp_path: Path):
     (source,) = [block for block in _blocks("python") if "strategies/golden_cross.py" in block]
     (tmp_path / "golden_cross.py").write_text(source)
     program = (
@@ -49,7 +49,7 @@ def test_the_strategy_it_shows_registers_itself_and_gives_signals(tmp_path: Path
     assert shown.stdout.strip() == "True True"
 
 
-def test_the_queries_it_shows_are_answered(database: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_example_of_queries_runs(database: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", database)
     (source,) = [block for block in _blocks("python") if "ResultStore" in block]
     names: dict[str, object] = {}
@@ -57,7 +57,7 @@ def test_the_queries_it_shows_are_answered(database: str, monkeypatch: pytest.Mo
     assert isinstance(names["store"], BacktestPersistenceManager)
 
 
-def test_the_engine_runs_alone_as_it_shows():
+def test_the_example_of_the_engine_runs():
     (source,) = [block for block in _blocks("python") if "run_backtest" in block]
     names: dict[str, object] = {"provider": Provider(), "start": START, "end": END}
     program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return result\n"
@@ -66,18 +66,18 @@ def test_the_engine_runs_alone_as_it_shows():
     assert result["parameters"] == {"fast_period": 5, "slow_period": 20}
 
 
-def test_its_settings_are_those_that_are_read():
+def test_settings_are_those_of_the_code():
     name = r"GAUNTLET_[A-Z]+(?:_[A-Z]+)*"
     shown = set(re.findall(rf"\| `({name})(?:_\*)?` \|", README))
     read = set(re.findall(name, (ROOT / "resources/config/environment.py").read_text()))
     assert shown == read
 
 
-def test_its_verbs_are_those_of_make():
+def test_make_targets_exist():
     verbs = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= verbs
 
 
-def test_its_files_and_folders_exist():
+def test_files_and_folders_exist():
     for path in re.findall(r"\]\((?!http)([^)]+)\)", README) + re.findall(r"`([a-z]+/)`", README):
         assert (ROOT / path).exists(), path

@@ -1,4 +1,4 @@
-"""What docs/store.md shows is so: its diagram, its Python, its SQL, its links."""
+"""The diagram, Python, SQL and links of docs/store.md are correct."""
 
 import re
 from datetime import date
@@ -13,20 +13,20 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 STORE = (DOCS / "store.md").read_text()
 
 
-def test_the_diagram_is_that_of_the_models():
+def test_the_diagram_equals_the_models():
     assert drawn(STORE) == STORE
 
 
-def test_its_python_runs(database: str, monkeypatch):
+def test_python_examples_run(database: str, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", database)
     names = {"start": date(2021, 1, 1), "end": date(2021, 12, 31)}
     for block in re.findall(r"```python\n(.*?)```", STORE, re.DOTALL):
-        exec(block, names)  # noqa: S102 - the page's own example
+        exec(block, names)  # noqa: S102 - the example of the document
     assert names["best"] == []
     assert names["year"]["backtests"] == 0  # pyright: ignore[reportIndexIssue]
 
 
-def test_its_sql_makes_a_login_that_reads(database: str):
+def test_the_sql_example_creates_a_login_that_reads(database: str):
     engine = create_engine_for(parse_url(database))
     (statement,) = re.findall(r"```sql\n(.*?)```", STORE, re.DOTALL)
     login = f"dashboard_{engine.url.database}"
@@ -39,6 +39,6 @@ def test_its_sql_makes_a_login_that_reads(database: str):
     engine.dispose()
 
 
-def test_its_links_lead_somewhere():
+def test_links_exist():
     for path in re.findall(r"\]\((?!http)([^)]+)\)", STORE):
         assert (DOCS / path).exists(), path

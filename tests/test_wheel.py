@@ -1,4 +1,4 @@
-"""The built wheel has every package and what they need at run time."""
+"""The built wheel has every package and the files that they need at run time."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
-"""A server on this machine that speaks Yahoo's chart protocol, as far as it is used.
+"""A local server with the part of Yahoo's chart protocol that is used.
 
-It is told what was traded, and adjusts it as Yahoo does; it can answer badly, once or always; and
-it counts, and may refuse, by a sliding window as providers do.
+It is given raw bars and events, and adjusts them like Yahoo. It can respond with errors, once or
+always. It counts requests, and can refuse them by a sliding window as providers do.
 
 ``python -m tests.yahoo_server 8090`` serves made-up bars of universe.csv's symbols, each with a
 split and a dividend, at http://127.0.0.1:8090 until it is interrupted.
@@ -31,7 +31,7 @@ CHART = "/v8/finance/chart/"
 
 @dataclass
 class Listed:
-    """What was traded of one symbol: bars as traded, and events by their ex-date."""
+    """The data of one symbol: bars as traded, and events by their ex-date."""
 
     bars: pl.DataFrame
     splits: Mapping[date, tuple[int, int]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered instead of a chart: a status, a body and headers, or nothing in time."""
+    """A response instead of a chart: a status, a body and headers, or none in time."""
 
     status: int = 200
     body: str | bytes = ""
@@ -53,7 +53,7 @@ class Answer:
 
 
 class YahooServer:
-    """The server: what it knows, how it will answer next, and what it was asked."""
+    """The server: its data, its next responses, and the requests that it received."""
 
     def __init__(self, port: int = 0) -> None:
         self.listed: dict[str, Listed] = {}
@@ -69,12 +69,12 @@ class YahooServer:
         self._lock = threading.Lock()
         self._released = threading.Event()
         self._http = _Http(("127.0.0.1", port), self._handler())
-        # More wait to be taken in than the five that are the default.
+        # More connections wait at once than the default of five.
         self._http.socket.listen(128)
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @classmethod
@@ -93,11 +93,11 @@ class YahooServer:
             server._http.server_close()
 
     def next(self, symbol: str, *answers: Answer) -> None:
-        """Answer the next requests for a symbol so, one after the other."""
+        """Set the responses to the next requests for a symbol, in order."""
         self.instead.setdefault(symbol, deque()).extend(answers)
 
     def refuse_for(self, seconds: float) -> None:
-        """Refuse everybody from now on for so long, and count who comes."""
+        """Refuse all requests for `seconds` from now on, and count them."""
         self._refuse_until = time.monotonic() + seconds
 
     def _answer(self, symbol: str, query: dict[str, str]) -> Answer:
@@ -111,7 +111,7 @@ class YahooServer:
         return refusal or self.always or self._chart(symbol, query)
 
     def _refusal(self) -> Answer | None:
-        """Return a 429 if it is too early, or there were too many within the last second."""
+        """Return a 429 while refusing, or if there were too many requests within a second."""
         now = time.monotonic()
         self.arrived.append(now)
         while self._within and now - self._within[0] >= 1:
@@ -163,11 +163,11 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that went away before their answer."""
+        """Log nothing about clients that disconnected early."""
 
 
 def chart(symbol: str, listed: Listed, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the answer that Yahoo gives: adjusted for all splits, whatever the window."""
+    """Return the response of Yahoo: adjusted for all splits, whatever the window."""
     first, last = (datetime.fromtimestamp(int(query[n]), UTC) for n in ("period1", "period2"))
     zone = ZoneInfo(listed.zone)
 
@@ -212,7 +212,7 @@ def chart(symbol: str, listed: Listed, query: Mapping[str, str]) -> dict[str, An
     if rows:
         result["timestamp"] = [int(begins(row["date"]).timestamp()) for row in rows]
         result["events"] = {kind: those for kind, those in inside.items() if those}
-        # Of the real one every value is a little different each time.
+        # The values of the real Yahoo differ slightly between requests.
         result["indicators"]["adjclose"] = [{"adjclose": quote["close"]}]
     return {"chart": {"result": [result], "error": None}}
 
@@ -234,7 +234,7 @@ def _error(status: int, code: str, description: str) -> Answer:
 
 
 def nothing_then(start: date) -> Answer:
-    """Return what Yahoo says of a window in which a known symbol was not traded."""
+    """Return the response of Yahoo for a window in which a known symbol was not traded."""
     said = f"Data doesn't exist for startDate = {start}, endDate = {start + timedelta(days=1)}"
     return _error(400, "Bad Request", said)
 

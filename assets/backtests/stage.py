@@ -34,7 +34,7 @@ from resources.run_artifacts.result_archive import ResultArchive
 from resources.universe import Universe, UniverseError
 from strategies.base import Strategy
 
-_RUNS_SEARCHED = 5
+_RUNS_SEARCHED = 3
 """The newest runs that may have measured scaling: what one of them found is passed on by each."""
 
 

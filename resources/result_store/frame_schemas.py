@@ -41,6 +41,9 @@ RESULTS_SCHEMA = _derive_schema(BACKTESTS)
 TRADES_SCHEMA = _derive_schema(TRADES)
 """Columns of a frame of trades."""
 
+STORED_SCHEMA = pl.Schema({**RESULTS_SCHEMA, "stored_trades": pl.Int64()})
+"""Columns of results as they are read back, with the number of trades that the store holds."""
+
 JSON_COLUMNS = tuple(column.name for column in BACKTESTS.columns if isinstance(column.type, JSONB))
 """Columns of results that hold JSON as text."""
 

@@ -60,12 +60,12 @@ class BacktestPersistenceManager:
         Parameters
         ----------
         result
-            The columns of `frames.RESULTS_SCHEMA` but ``id``, which is derived; `parameters`,
-            `settings`, `undefined` and `seeds` as dicts. `universe_version`, `run_id`,
-            `undefined` and `seeds` may be left out.
+            The columns of `frame_schemas.RESULTS_SCHEMA` but ``id``, which is derived;
+            `parameters`, `settings`, `undefined` and `seeds` as dicts. `universe_version`,
+            `run_id`, `undefined` and `seeds` may be left out.
         trades
-            The columns of `frames.TRADES_SCHEMA` but ``backtest_id``; ``trade_no`` counts from
-            1 if it is left out.
+            The columns of `frame_schemas.TRADES_SCHEMA` but ``backtest_id``; ``trade_no`` counts
+            from 1 if it is left out.
 
         Raises
         ------
@@ -132,12 +132,11 @@ class BacktestPersistenceManager:
         return queries.read_run_ids(self.engine)
 
     def get_backtests_by_ids(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
-        """Return the backtests that exist of those identifiers, as `get_backtests_by_run` does."""
-        return queries.read_backtests_by_ids(self.engine, validation.parse_uuids(identifiers))
+        """Return the backtests that exist of those identifiers, with `STORED_SCHEMA`.
 
-    def count_trades(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
-        """Return ``backtest_id`` and ``trades``, the number stored, of backtests that have any."""
-        return queries.count_trades(self.engine, validation.parse_uuids(identifiers))
+        As `get_backtests_by_run` does, and ``stored_trades``: how many trades each has here.
+        """
+        return queries.read_backtests_by_ids(self.engine, validation.parse_uuids(identifiers))
 
     def get_best_performing_strategies(
         self,

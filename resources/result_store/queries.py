@@ -11,7 +11,12 @@ from psycopg import sql
 
 from resources.result_store.bulk import get_psycopg_connection
 from resources.result_store.connection import translate_connection_errors
-from resources.result_store.frame_schemas import BACKTESTS, RESULTS_SCHEMA, TRADES
+from resources.result_store.frame_schemas import (
+    BACKTESTS,
+    RESULTS_SCHEMA,
+    STORED_SCHEMA,
+    TRADES,
+)
 from resources.result_store.retry import retry_transient
 
 _NEWEST_FIRST = (BACKTESTS.c.updated_at.desc(), BACKTESTS.c.id.desc())
@@ -52,22 +57,33 @@ def read_run_ids(engine: sa.Engine) -> set[str]:
 def read_backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
     """Return the results that a run has, as they were given to be saved, by COPY."""
     condition = "id IN (SELECT backtest_id FROM run_backtests WHERE run_id = {})"
-    return _copy_backtests(engine, sql.SQL(condition).format(sql.Literal(run_id)))
+    return _copy_backtests(
+        engine, sql.SQL(condition).format(sql.Literal(run_id)), _columns(), RESULTS_SCHEMA
+    )
 
 
 def read_backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
-    """Return the backtests that exist of those identifiers, as they were given to be saved."""
-    wanted = sql.Literal(list(identifiers))
-    return _copy_backtests(engine, sql.SQL("id = ANY({})").format(wanted))
+    """Return the backtests that exist of those identifiers, and how many trades are stored."""
+    condition = sql.SQL("id = ANY({})").format(sql.Literal(list(identifiers)))
+    count = sql.SQL("(SELECT count(*) FROM trades WHERE backtest_id = id)")
+    return _copy_backtests(engine, condition, [*_columns(), count], STORED_SCHEMA)
 
 
-@retry_transient
-def _copy_backtests(engine: sa.Engine, condition: sql.Composable) -> pl.DataFrame:
-    columns = [
-        # polars reads true and false, COPY would write t and f.
+def _columns() -> list[sql.Composable]:
+    # polars reads true and false, COPY would write t and f.
+    return [
         sql.SQL("{}::text" if dtype.is_(pl.Boolean) else "{}").format(sql.Identifier(name))
         for name, dtype in RESULTS_SCHEMA.items()
     ]
+
+
+@retry_transient
+def _copy_backtests(
+    engine: sa.Engine,
+    condition: sql.Composable,
+    columns: Sequence[sql.Composable],
+    schema: pl.Schema,
+) -> pl.DataFrame:
     command = sql.SQL(
         "COPY (SELECT {} FROM backtests WHERE {} ORDER BY strategy, symbol, id) "
         "TO STDOUT (FORMAT csv)"
@@ -80,20 +96,5 @@ def _copy_backtests(engine: sa.Engine, condition: sql.Composable) -> pl.DataFram
     ):
         text = b"".join(bytes(block) for block in copy)
     if not text:
-        return RESULTS_SCHEMA.to_frame()
-    return pl.read_csv(io.BytesIO(text), has_header=False, schema=RESULTS_SCHEMA)
-
-
-def count_trades(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
-    """Return ``backtest_id`` and the number of ``trades`` the store holds of it."""
-    statement = (
-        sa.select(sa.cast(TRADES.c.backtest_id, sa.Text), sa.func.count().label("trades"))
-        .where(TRADES.c.backtest_id == sa.any_(_to_array(identifiers)))
-        .group_by(TRADES.c.backtest_id)
-    )
-    schema = {"backtest_id": pl.String, "trades": pl.Int64}
-    return pl.DataFrame(read_rows(engine, statement), schema=schema)
-
-
-def _to_array(identifiers: Sequence[UUID]) -> sa.BindParameter:
-    return sa.bindparam(None, list(identifiers), sa.ARRAY(sa.Uuid))
+        return schema.to_frame()
+    return pl.read_csv(io.BytesIO(text), has_header=False, schema=schema)

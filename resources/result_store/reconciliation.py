@@ -9,24 +9,20 @@ from resources.result_store.frame_schemas import JSON_COLUMNS
 _SAVED_BY = frozenset({"run_id", "part", "gauntlet_version"})
 
 
-def select_unchanged(
-    produced: pl.DataFrame, stored: pl.DataFrame, trades: pl.DataFrame
-) -> pl.DataFrame:
+def select_unchanged(produced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of `produced` that the store holds unchanged, whoever saved them last.
 
     Parameters
     ----------
     produced, stored
-        Frames with `frames.RESULTS_SCHEMA`; JSON is compared by meaning, all else to the bit,
-        NULL being equal to NULL.
-    trades
-        Columns ``backtest_id`` and ``trades``: how many trades the store holds of each.
+        Frames with `frame_schemas.RESULTS_SCHEMA` and `STORED_SCHEMA`; JSON is compared by
+        meaning, all else to the bit, NULL being equal to NULL. A row whose trades are not all
+        stored is not unchanged.
     """
+    complete = stored.filter(pl.col("total_trades") == pl.col("stored_trades"))
     # A row read back is the row produced when it joins with it on every column.
     columns = [name for name in produced.columns if name not in _SAVED_BY]
-    equal = _normalize(produced).join(_normalize(stored), on=columns, how="semi", nulls_equal=True)
-    counted = equal.join(trades, left_on="id", right_on="backtest_id", how="left")
-    return counted.filter(pl.col("total_trades") == pl.col("trades").fill_null(0))
+    return _normalize(produced).join(_normalize(complete), on=columns, how="semi", nulls_equal=True)
 
 
 def _normalize(rows: pl.DataFrame) -> pl.DataFrame:

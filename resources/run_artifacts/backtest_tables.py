@@ -33,14 +33,16 @@ def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) 
     """Return the tables of some results, in their order, as a part of the run's files."""
     if not results:
         return NO_TABLES
-    rows = [_build_row(one, spec, part) for one in results]
     plain = [one.result for one in results]
     ids = [one.identifier for one in results]
     return BacktestTables(
-        pl.DataFrame(rows, schema=RESULTS_SCHEMA),
-        _build_trades(plain, ids),
-        _build_equity(plain, ids),
+        build_rows(results, spec, part), _build_trades(plain, ids), _build_equity(plain, ids)
     )
+
+
+def build_rows(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) -> pl.DataFrame:
+    """Return a row per result, with `RESULTS_SCHEMA`."""
+    return pl.DataFrame([_build_row(one, spec, part) for one in results], RESULTS_SCHEMA)
 
 
 NO_TABLES = BacktestTables(

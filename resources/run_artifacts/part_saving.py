@@ -60,8 +60,5 @@ def save_part(
     trades = tables.trades.join(computed, left_on="backtest_id", right_on="id", how="semi")
     saver = run_id if by_run is None else by_run
     manager.save_backtests(computed, trades, run_id=saver, purpose=purpose, cached=cached)
-    identifiers = results["id"].to_list()
-    stored = manager.get_backtests_by_ids(identifiers)
-    return SavedPart(
-        results, stored, select_unchanged(results, stored, manager.count_trades(identifiers))
-    )
+    stored = manager.get_backtests_by_ids(results["id"].to_list())
+    return SavedPart(results, stored, select_unchanged(results, stored))

@@ -16,14 +16,14 @@ import polars as pl
 from engine.code_version import refuse_changed_code
 from research.natural_key import json_text
 from research.run_spec import IdentifiedResult, RunSpec
-from resources.result_store.frame_schemas import JSON_COLUMNS, RESULTS_SCHEMA
+from resources.result_store.frame_schemas import JSON_COLUMNS, RESULTS_SCHEMA, STORED_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reconciliation import select_unchanged
 from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
-from resources.run_artifacts.backtest_tables import BacktestTables, build_tables
+from resources.run_artifacts.backtest_tables import BacktestTables, build_rows, build_tables
 from resources.run_artifacts.row_version import row_version
 
-_NOTHING = RESULTS_SCHEMA.to_frame()
+_NOTHING = STORED_SCHEMA.to_frame()
 
 
 @dataclass
@@ -52,7 +52,7 @@ class ResultArchive:
     _verified: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def find(self, identifiers: Sequence[str]) -> pl.DataFrame:
-        """Return the rows of the stored results that may be used again, with `RESULTS_SCHEMA`."""
+        """Return the rows of the stored results that may be used again, with `STORED_SCHEMA`."""
         if not self.use_stored:
             return _NOTHING
         stored = self.manager.get_backtests_by_ids(identifiers)
@@ -63,16 +63,14 @@ class ResultArchive:
             return stored
         usable = self._with_files(self._with_trades(stored))
         return usable.with_columns(
-            pl.Series(name, [_compact(text) for text in usable[name]], pl.String)
-            for name in JSON_COLUMNS
+            pl.Series(name, map(_compact, usable[name]), pl.String) for name in JSON_COLUMNS
         )
 
     def differing(self, computed: Sequence[IdentifiedResult], stored: pl.DataFrame) -> list[str]:
         """Return the identifiers of the results that are stored otherwise than computed."""
-        tables = build_tables(computed, self.spec, part=0)
-        trades = tables.results.select(backtest_id="id", trades="total_trades")
-        same = select_unchanged(tables.results, stored, trades)
-        found = tables.results.join(same, on="id", how="anti")["id"].to_list()
+        rows = build_rows(computed, self.spec, part=0)
+        same = set(select_unchanged(rows, stored)["id"])
+        found = [identifier for identifier in rows["id"] if identifier not in same]
         if found:
             self.damaged += len(found)
             self.warnings.append(f"{len(found)} stored results differ from what is computed")
@@ -94,7 +92,7 @@ class ResultArchive:
         """
         refuse_changed_code(type(one) for one in self.spec.strategies)
         tables = build_tables(computed, self.spec, part)
-        rows = pl.concat([stored, tables.results])
+        rows = pl.concat([stored.select(RESULTS_SCHEMA.names()), tables.results])
         places = {identifier: place for place, identifier in enumerate(rows["id"])}
         results = rows[[places[one] for one in order if one in places]]
         self.files.write(
@@ -104,12 +102,10 @@ class ResultArchive:
 
     def _with_trades(self, stored: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose trades are all in the store."""
-        counts = dict(self.manager.count_trades(stored["id"].to_list()).iter_rows())
-        numbers = stored.select("id", "total_trades").iter_rows()
-        complete = [counts.get(identifier, 0) == number for identifier, number in numbers]
-        if all(complete):
+        complete = stored["total_trades"] == stored["stored_trades"]
+        if complete.all():
             return stored
-        lost = complete.count(False)
+        lost = stored.height - complete.sum()
         self.damaged += lost
         self.warnings.append(f"{lost} stored results lack trades: they are computed again")
         return stored.filter(complete)

@@ -1,4 +1,4 @@
-"""A killed run leaves nothing half-done, and the next run produces the same results."""
+"""A killed run leaves no partial result, and the next run produces the same results."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.project import END, START, SYMBOLS, Project
 
 FEW = (SYMBOLS[0], SYMBOLS[4])
 
-# Runs the graph in a process of its own, and prints when it is about to save the rows.
+# Runs the graph in its own process, and prints a line before it saves the rows.
 RUN_AND_STOP = """
 import sys, time
 from pathlib import Path
@@ -61,7 +61,7 @@ def _rows(project: Project) -> pl.DataFrame:
     return pl.DataFrame(plain).sort("id")
 
 
-def test_a_run_after_one_killed_before_its_rows_has_all_results(project: Project):
+def test_a_run_after_a_killed_one_stores_all_results(project: Project):
     _killed_before_its_rows(project)
     assert project.materialized("prices") == set(SYMBOLS[:5])
     assert not project.materialized("backtest_summaries")

@@ -1,4 +1,4 @@
-"""The leaderboard: a ranking, a table and a picture, of the universe's symbols only."""
+"""The leaderboard: a ranking, a table and a plot, of the symbols of the universe only."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.project import SYMBOLS, Project
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_it_leaves_a_table_and_a_picture(project: Project):
+def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     result = project.run((SYMBOLS[0], SYMBOLS[4]))
     (event,) = result.asset_materializations_for_node("leaderboard")
     table = pl.read_csv(Path(str(event.metadata["table_path"].value)))
@@ -21,21 +21,16 @@ def test_it_leaves_a_table_and_a_picture(project: Project):
     assert len(shown) == 2 + 2
     assert "null" not in "".join(shown)
     assert event.metadata["symbols"].value == 5
+    (project.folder / "universe.csv").write_text("symbol\nS00\nS01\n")
+    (event,) = project.run("S00").asset_materializations_for_node("leaderboard")
+    assert event.metadata["symbols"].value == 2
+    assert event.metadata["runs"].value == 2
 
 
-def test_without_results_it_says_to_make_them_first(project: Project):
+def test_without_results_the_error_says_to_materialize_them(project: Project):
     result = project.run("S00", selection=["leaderboard"])
     assert not result.success
     assert project.why(result) == (
         "leaderboard: There are no results on this source, window and settings: "
         "materialize backtest_summaries first."
     )
-
-
-def test_symbols_that_left_the_universe_are_not_ranked(project: Project):
-    assert project.run((SYMBOLS[0], SYMBOLS[4])).success
-    (project.folder / "universe.csv").write_text("symbol\nS00\nS01\n")
-    result = project.run("S00")
-    (event,) = result.asset_materializations_for_node("leaderboard")
-    assert event.metadata["symbols"].value == 2
-    assert event.metadata["runs"].value == 2

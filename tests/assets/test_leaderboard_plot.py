@@ -1,4 +1,4 @@
-"""The average of curves of unequal length, and a picture that is one."""
+"""The average growth of curves of unequal length, and the plot as a PNG."""
 
 from datetime import date
 
@@ -14,12 +14,12 @@ def _curve(symbol: str, first: int, values: list[float]) -> list[dict[str, objec
     ]
 
 
-# As a run leaves them, in parts that know nothing of each other's days; one may be empty.
+# The parts of a run: they may have different days, and one may be empty.
 EARLY = pl.DataFrame(_curve("EARLY", 1, [100.0, 200.0, 300.0]))
 PARTS = [EARLY, pl.DataFrame(_curve("LATE", 3, [50.0, 25.0])), EARLY.clear()]
 
 
-def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
+def test_growth_is_constant_outside_the_bars_of_a_symbol():
     assert compute_growth(lambda: PARTS)["growth"].to_list() == [
         (1.0 + 1.0) / 2,
         (2.0 + 1.0) / 2,
@@ -28,11 +28,11 @@ def test_a_symbol_is_cash_before_its_first_bar_and_stays_put_after_its_last():
     ]
 
 
-def test_of_no_curves_there_is_no_average():
+def test_growth_of_no_curves_is_empty():
     assert compute_growth(list).is_empty()
 
 
-def test_the_plot_is_a_png_even_where_nothing_is_ranked_and_no_curve_is_left():
+def test_the_plot_is_a_png_without_ranks_and_without_curves():
     ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [None]})
     standing = pl.DataFrame(
         {"strategy": ["rsi", "rsi"], "sharpe_ratio": [None, 1.0], "ranked": [False, False]},

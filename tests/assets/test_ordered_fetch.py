@@ -1,4 +1,4 @@
-"""Work in threads, and its results in order."""
+"""Items are processed in threads, and results are returned in order."""
 
 import threading
 
@@ -44,7 +44,7 @@ def test_only_a_few_items_are_started_ahead():
     assert len(started) <= 5
 
 
-def test_with_one_thread_work_starts_when_its_result_is_requested():
+def test_one_thread_starts_work_when_its_result_is_requested():
     started: list[int] = []
     results = map_ordered(started.append, range(3), threads=1)
     first = next(results)

@@ -1,4 +1,4 @@
-"""Prices: what is stored, and that invalid bars never replace valid ones."""
+"""Prices: which bars are stored, and that invalid bars never replace valid ones."""
 
 import logging
 from datetime import date
@@ -15,17 +15,13 @@ def _store(project: Project):
     return project.resource("price_store")
 
 
-def test_bars_are_stored_from_the_warm_up_to_the_end(project: Project):
-    assert _prices(project).success
-    bars = _store(project).read("files", "S00")
-    assert bars["date"].min() == date(2022, 1, 3)
-    assert bars["date"].max() == date(2022, 12, 30) <= END
-
-
-def test_the_metadata_describes_what_is_stored(project: Project):
+def test_bars_are_stored_from_the_warm_up_on_with_metadata(project: Project):
     result = _prices(project)
-    (event,) = result.asset_materializations_for_node("prices")
+    assert result.success
     stored = _store(project).read("files", "S00")
+    assert stored["date"].min() == date(2022, 1, 3)
+    assert stored["date"].max() == date(2022, 12, 30) <= END
+    (event,) = result.asset_materializations_for_node("prices")
     assert event.metadata["bars"].value == stored.height
     assert event.metadata["first_session"].value == "2022-01-03"
     assert event.metadata["outcome"].value == "created"
@@ -111,11 +107,11 @@ def test_an_invalid_setting_fails_the_run_in_one_line(project: Project):
     )
 
 
-def test_bars_that_the_feed_withdrew_are_not_used(project: Project):
+def test_withdrawn_bars_are_not_used(project: Project):
     assert project.run("S03", selection=["prices", "backtests/rsi", "backtest_summaries"]).success
     lines = project.feed("S03").read_text().splitlines()
     project.feed("S03").write_text("\n".join(lines[:-40]))
-    # The check would fail on bars that are so far behind.
+    # With the default limit the check of stale bars would fail.
     config = {"resources": {"thresholds": {"config": {"stale_sessions": 100}}}}
     selection = ["prices", "backtests/rsi", "backtest_summaries"]
     assert project.run("S03", selection=selection, run_config=config).success

@@ -1,4 +1,4 @@
-"""Prices from a remote provider: runs on a local server that answers as Yahoo does."""
+"""Prices from a remote provider: runs against a local server that responds like Yahoo."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -11,7 +11,7 @@ import pytest
 from assets.prices import get_provider_pool
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
-from resources.market_data.resource import _shared_breaker
+from resources.market_data.resource import _share_breaker
 from resources.market_data.sources.synthetic import SyntheticSource
 from tests.project import END, SYMBOLS, Project
 from tests.yahoo_server import Answer, Listed, YahooServer
@@ -22,15 +22,15 @@ START = date(2022, 1, 3)
 
 @pytest.fixture
 def yahoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
-    """Lend a server that lists the project's symbols, and is the URL of the source."""
+    """Lend a server that lists the project's symbols, and set its URL as that of the source."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    _shared_breaker.cache_clear()
+    _share_breaker.cache_clear()
     with YahooServer.running() as server:
         monkeypatch.setenv("GAUNTLET_YAHOO_URL", server.url)
         for symbol in SYMBOLS:
             server.listed[symbol] = Listed(SyntheticSource().fetch(symbol, START, END))
         yield server
-    _shared_breaker.cache_clear()
+    _share_breaker.cache_clear()
 
 
 def _definitions(project: Project) -> dg.Definitions:
@@ -100,9 +100,7 @@ def test_the_next_run_fetches_only_new_bars(project: Project, yahoo: YahooServer
     assert profile["source_bars_saved"] == 0
 
 
-def test_an_unanswered_symbol_fails_alone_with_a_transient_error(
-    project: Project, yahoo: YahooServer
-):
+def test_a_failing_request_is_a_transient_error_of_its_symbol(project: Project, yahoo: YahooServer):
     yahoo.next("S02", *[Answer(503)] * 2)
     del yahoo.listed["S03"]
     result, profile = _run(project, attempts=2)
@@ -120,14 +118,14 @@ def test_a_provider_that_is_down_opens_the_circuit(project: Project, yahoo: Yaho
     yahoo.always = Answer(503)
     result, _ = _run(project, (SYMBOLS[0], SYMBOLS[-1]), attempts=2)
     assert not result.success
-    # Its own error, or the reason why the circuit is open.
+    # Either its own error or that of the open circuit, which has the same reason.
     assert "Yahoo failed (HTTP 503)" in project.why(result)
     assert len(yahoo.asked) < 2 * len(SYMBOLS)
     classes = {row["error_class"] for row in project.manager.get_failures(result.run_id)}
     assert {"CircuitOpenError"} <= classes <= {"SourceUnavailableError", "CircuitOpenError"}
 
 
-def test_only_steps_that_fetch_from_a_provider_have_a_pool(project: Project):
+def test_only_steps_that_fetch_from_a_provider_use_a_pool(project: Project):
     assert get_provider_pool("yahoo") == "provider_yahoo"
     for definitions, pool in [
         (_definitions(project), "provider_yahoo"),

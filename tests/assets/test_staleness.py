@@ -22,14 +22,14 @@ PARTITIONED = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries"
 def _resolver(
     project: Project, definitions: dg.Definitions | None = None
 ) -> CachingStaleStatusResolver:
-    """Return what tells the UI whether a partition is stale."""
+    """Return the resolver by which the UI shows whether a partition is stale."""
     graph = (definitions or project.definitions()).resolve_asset_graph()
     loading = LoadingContextForTest(project.instance)
     return CachingStaleStatusResolver(project.instance, graph, loading)
 
 
 def _stale(project: Project, definitions: dg.Definitions | None = None) -> set[tuple[str, str]]:
-    """Return what is stale; fail if anything is missing."""
+    """Return the stale partitions; fail if any is missing."""
     resolver = _resolver(project, definitions)
     statuses = {
         (asset, symbol): resolver.get_status(dg.AssetKey(asset.split("/")), symbol)
@@ -41,17 +41,26 @@ def _stale(project: Project, definitions: dg.Definitions | None = None) -> set[t
 
 
 def _revise(project: Project, symbol: str) -> None:
-    """Write bars that a split of today would have rewritten."""
+    """Write bars as they would be after a split today."""
     bars = SyntheticSource().fetch(symbol, date(2022, 1, 3), END)
     halved = bars.with_columns(pl.col("open", "high", "low", "close") / 2)
     halved.drop("adjustment").write_csv(project.feed(symbol))
 
 
-def test_after_a_run_nothing_is_stale_nor_after_a_second(project: Project):
+def test_after_runs_only_results_of_a_changed_strategy_are_stale(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
     assert project.run(RANGE).success
     assert _stale(project) == set()
     assert project.run(RANGE, selection=["prices", "backtests/rsi"]).success
     assert _stale(project) == set()
+
+    def changed(strategy: type[Strategy]) -> str:
+        return code_version(strategy) + ("changed" if strategy.name == "rsi" else "")
+
+    monkeypatch.setattr(assets.backtests.assets, "code_version", changed)
+    definitions = project.definitions()
+    assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
 
 
 def test_revised_prices_make_only_their_backtests_stale(project: Project):
@@ -66,27 +75,14 @@ def test_revised_prices_make_only_their_backtests_stale(project: Project):
 
 
 @pytest.mark.parametrize("bad", [None, "S01"])
-def test_versions_are_right_even_if_another_symbol_failed(project: Project, bad: str | None):
+def test_data_versions_are_right_if_another_symbol_failed(project: Project, bad: str | None):
     assert project.run(RANGE).success
     if bad:
         project.spoil(bad)
     _revise(project, "S02")
-    # Three good symbols of four are below the limit; they are materialized all the same.
+    # Three of four symbols are below the limit; their prices are materialized nevertheless.
     assert project.run(RANGE, selection=["prices"]).success == (bad is None)
     assert _stale(project) == {("backtests/rsi", "S02"), ("backtests/macd", "S02")}
-
-
-def test_a_changed_strategy_makes_only_its_results_stale(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
-    assert project.run(RANGE).success
-
-    def changed(strategy: type[Strategy]) -> str:
-        return code_version(strategy) + ("changed" if strategy.name == "rsi" else "")
-
-    monkeypatch.setattr(assets.backtests.assets, "code_version", changed)
-    definitions = project.definitions()
-    assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
 
 
 def test_a_summary_is_stale_once_another_strategy_has_results(project: Project):

@@ -1,4 +1,4 @@
-"""Summaries: rows in real PostgreSQL, idempotent, reconciled with what was produced."""
+"""Summaries: rows in a real PostgreSQL, idempotent and compared with the produced results."""
 
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ SUMMARIES = ["backtest_summaries"]
 
 
 def _plant(project: Project, trigger: str, body: str) -> None:
-    """Make the database do something behind our back whenever a row comes in."""
+    """Create a trigger that changes the database on each insert."""
     name = f"planted_{uuid4().hex}"
     function = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {body} END'"
     with project.manager.engine.begin() as connection:
@@ -58,7 +58,7 @@ def test_the_same_run_twice_leaves_the_same_rows(project: Project):
         assert found.drop("run_id").equals(rows.drop("run_id"))
 
 
-def test_a_row_says_what_it_takes_to_make_it_again(project: Project):
+def test_a_row_has_what_reproducing_it_needs_and_its_trades(project: Project):
     result = project.run("S00")
     rows = project.manager.get_backtests_by_symbol("S00")
     assert {row["strategy"] for row in rows} == {"rsi", "macd"}
@@ -72,17 +72,12 @@ def test_a_row_says_what_it_takes_to_make_it_again(project: Project):
         assert row["code_version"]
         assert row["settings"]["fees"] == 0.001
         assert row["row_version"]
-
-
-def test_trades_are_stored_with_their_backtest(project: Project):
-    project.run("S00")
-    for row in project.manager.get_backtests_by_symbol("S00"):
         whole = project.manager.get_backtest_by_id(row["id"])
         assert whole is not None
         assert len(whole["trades"]) == row["total_trades"]
 
 
-def test_alone_it_persists_the_newest_backtests(project: Project):
+def test_summaries_alone_store_the_newest_backtests(project: Project):
     made = project.run(FIVE, selection=["prices", "backtests/rsi", "backtests/macd"])
     result = project.run(FIVE, selection=SUMMARIES)
     assert result.success, project.why(result)
@@ -92,7 +87,7 @@ def test_alone_it_persists_the_newest_backtests(project: Project):
     assert [row["symbol"] for row in universe] == list(SYMBOLS)
 
 
-def test_alone_without_backtests_it_says_to_make_them_first(project: Project):
+def test_without_backtests_the_error_says_to_materialize_them(project: Project):
     result = project.run("S00", selection=SUMMARIES)
     assert not result.success
     assert project.why(result) == (
@@ -102,7 +97,7 @@ def test_alone_without_backtests_it_says_to_make_them_first(project: Project):
 
 
 @pytest.mark.parametrize("plant", [_delete_rows, _alter_rows, _lose_a_trade])
-def test_a_row_that_does_not_read_back_as_produced_fails_its_symbol(project: Project, plant):
+def test_a_row_that_reads_back_differently_fails_its_symbol(project: Project, plant):
     plant(project, "S02")
     result = project.run(selection=["prices", "backtests/macd", *SUMMARIES])
     assert project.materialized("backtest_summaries") == set(SYMBOLS) - {"S02"}
@@ -112,7 +107,7 @@ def test_a_row_that_does_not_read_back_as_produced_fails_its_symbol(project: Pro
     assert "S02: of 1 results 1 were in the run's files" in failure["message"]
 
 
-def test_a_database_that_loses_too_many_rows_fails_the_gate_and_the_run(project: Project):
+def test_too_many_lost_rows_fail_the_check_and_the_run(project: Project):
     for symbol in SYMBOLS[:2]:
         _delete_rows(project, symbol)
     result = project.run()
@@ -125,7 +120,7 @@ def test_a_database_that_loses_too_many_rows_fails_the_gate_and_the_run(project:
     assert not result.asset_materializations_for_node("leaderboard")
 
 
-def test_results_whose_files_are_gone_are_missed_by_the_gate(project: Project):
+def test_results_without_files_fail_the_check_of_saved_rows(project: Project):
     half = ["prices", "backtests/rsi"]
     first = project.run((SYMBOLS[0], SYMBOLS[9]), selection=half)
     second = project.run((SYMBOLS[10], SYMBOLS[-1]), selection=half)
@@ -141,7 +136,7 @@ def test_results_whose_files_are_gone_are_missed_by_the_gate(project: Project):
     assert not result.asset_materializations_for_node("leaderboard")
 
 
-def test_an_unreachable_database_fails_the_run_with_one_line_and_no_password(project: Project):
+def test_an_unreachable_database_fails_the_run_without_password(project: Project):
     from resources.result_store.resource import ResultStore
 
     nowhere = ResultStore(
@@ -155,8 +150,8 @@ def test_an_unreachable_database_fails_the_run_with_one_line_and_no_password(pro
     assert "\n" not in why
 
 
-def test_results_are_those_of_the_engine_alone(project: Project):
-    """The orchestration adds nothing to the numbers: read the bars, run the engine, compare."""
+def test_stored_results_equal_those_of_the_engine_alone(project: Project):
+    """Read the bars, run the engine and compare: the orchestration does not change the numbers."""
     from engine.backtest import VectorBTEngine
     from strategies.rsi import Rsi
     from tests.histories import load_history

@@ -1,4 +1,4 @@
-"""What backtests are compared with: the same universe for a full run and a single symbol."""
+"""The benchmark of backtests: the same universe for a full run and a single symbol."""
 
 import math
 from typing import Any
@@ -21,7 +21,7 @@ def _config(**settings: Any) -> dict[str, Any]:
 
 
 def _said(project: Project, result: dg.ExecuteInProcessResult) -> list[tuple[str, int]]:
-    """Return what a run's log says of the universe, each with its level."""
+    """Return the messages of a run's log about the universe, each with its level."""
     return [
         (str(entry.user_message), int(entry.level))
         for entry in project.instance.all_logs(result.run_id)
@@ -39,7 +39,7 @@ def _rows(project: Project, *symbols: str) -> list[dict[str, Any]]:
     return [row for one in symbols for row in project.manager.get_backtests_by_symbol(one)]
 
 
-def test_a_full_run_compares_all_with_one_universe(project: Project):
+def test_a_full_run_and_a_single_symbol_have_one_universe(project: Project):
     result = project.run(selection=SELECTION)
     assert result.success, project.why(result)
     profile = _profile(project, result)
@@ -53,13 +53,9 @@ def test_a_full_run_compares_all_with_one_universe(project: Project):
         assert all(math.isfinite(row[name]) for name in OF_UNIVERSE)
         assert row["universe_excess_return"] == row["total_return"] - row["universe_return"]
     held = {row["symbol"]: row["benchmark_return"] for row in rows}
-    # What all symbols earned is near the mean of what each earned, not any one's own.
+    # The return of the universe is near the mean of the returns of its symbols.
     (earned,) = {row["universe_return"] for row in rows}
     assert earned == pytest.approx(sum(held.values()) / len(held), abs=0.05)
-
-
-def test_a_single_symbol_has_the_numbers_of_a_full_run(project: Project):
-    project.run(selection=SELECTION)
     together = _rows(project, "S05")
     alone = project.run("S05", selection=AGAIN, run_config=_config(ignore_cache=True))
     assert alone.success, project.why(alone)
@@ -88,7 +84,7 @@ def test_without_prices_of_the_universe_there_is_no_benchmark(project: Project):
         assert told == {"no equal-weight universe was given"}
 
 
-def test_another_universe_is_another_row_beside_the_first(project: Project):
+def test_another_universe_adds_a_row(project: Project):
     project.run("S05", selection=SELECTION)
     (before,) = _rows(project, "S05")
     project.run(selection=["prices"])
@@ -100,7 +96,7 @@ def test_another_universe_is_another_row_beside_the_first(project: Project):
     assert not set(OF_UNIVERSE) & set(after["undefined"])
 
 
-def test_turned_off_nothing_is_compared_and_nobody_is_warned(project: Project):
+def test_a_disabled_benchmark_compares_nothing_and_does_not_warn(project: Project):
     result = project.run(selection=SELECTION, run_config=_config(universe_benchmark=False))
     assert result.success, project.why(result)
     sentence = "equal-weight universe: turned off in run_settings"
@@ -121,11 +117,11 @@ def test_a_failed_symbol_is_left_out_of_the_universe(project: Project):
     assert all(row["universe_version"] for row in _rows(project, "S02", "S04"))
 
 
-def test_it_follows_the_window_of_the_run(project: Project):
+def test_the_benchmark_has_the_window_of_the_run(project: Project):
     assert project.run(selection=["prices"]).success
     assert project.run("S05", selection=AGAIN).success
     first = _rows(project, "S05")[0]
-    # A later start with less warm-up: the prices that are stored cover it.
+    # A later start with less warm-up, which the stored prices cover.
     later = _config(start="2022-09-01", warmup_days=365)
     assert project.run("S05", selection=AGAIN, run_config=later).success
     second = _rows(project, "S05")[0]
@@ -134,7 +130,7 @@ def test_it_follows_the_window_of_the_run(project: Project):
     assert second["universe_return"] != first["universe_return"]
 
 
-def test_listing_dates_hold_for_the_universe_too(project: Project):
+def test_listing_dates_apply_to_the_benchmark(project: Project):
     rows = "\n".join(f"{symbol},," for symbol in SYMBOLS[1:])
     listed = f"symbol,listed_from,listed_to\nS00,2022-08-01,2022-09-30\n{rows}\n"
     assert project.run(selection=["prices"]).success

@@ -1,4 +1,4 @@
-"""Each benchmark as a command, on tiny sizes: no test here depends on speed."""
+"""Each benchmark as a command, on small sizes: no test here depends on speed."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from benchmarks.report import Record
 
 ROOT = Path(__file__).parents[2]
 
-# For each benchmark with limits: one that nothing can meet, and others that anything meets.
+# For each benchmark with limits: one that cannot be met, and others that are always met.
 IMPOSSIBLE = {
     "vectorbt_baseline": "times_vectorbt=1e9",
     "start": "times_imports=0",
@@ -88,13 +88,13 @@ def test_a_benchmark_that_misses_a_limit_exits_with_1(name: str, tmp_path: Path)
     assert set(missed) == {float(IMPOSSIBLE[name].partition("=")[2])}
 
 
-def test_an_unknown_limit_is_refused_with_the_known_ones(tmp_path: Path):
+def test_an_unknown_limit_is_refused_and_known_ones_are_listed(tmp_path: Path):
     done = _run("sweep", tmp_path, "--limit", "speed=1")
     assert done.returncode == 2
     assert "there is no limit 'speed'; the limits are: times_batch" in done.stderr
 
 
-def test_a_quick_run_writes_a_page_of_its_own(tmp_path: Path):
+def test_a_quick_run_writes_its_own_page(tmp_path: Path):
     before = (ROOT / "docs" / "benchmarks.md").read_bytes()
     command = [sys.executable, "-m", "benchmarks", "stages", "--quick", "--rounds", "1"]
     subprocess.run([*command, "--results", str(tmp_path)], cwd=ROOT, check=True)
@@ -102,7 +102,7 @@ def test_a_quick_run_writes_a_page_of_its_own(tmp_path: Path):
     assert (ROOT / "docs" / "benchmarks.md").read_bytes() == before
 
 
-def test_every_benchmark_file_is_on_the_page():
+def test_every_benchmark_file_is_registered():
     for group in set(BENCHMARKS.values()):
         files = (ROOT / "benchmarks" / group).glob("*.py")
         defining = {path.stem for path in files if "BENCHMARK = Benchmark(" in path.read_text()}

@@ -1,4 +1,4 @@
-"""Verdicts, how they are saved, and the page made from them."""
+"""Verdicts, their records, and the generated page."""
 
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,10 @@ def test_the_page_has_machine_verdicts_tables_and_plot(tmp_path: Path):
     assert "--quick" not in text
 
 
-def test_a_page_of_quick_figures_says_so(tmp_path: Path):
+def test_a_page_of_quick_results_says_so(tmp_path: Path):
     write_page([_record(quick=True)], tmp_path / "page.md")
     assert "from `--quick`" in (tmp_path / "page.md").read_text()
 
 
-def test_the_exponent_of_a_power_is_found():
+def test_the_exponent_of_a_power_law_is_estimated():
     assert exponent([1, 10, 100], [2.0, 2.0 * 10**1.5, 2.0 * 10**3]) == pytest.approx(1.5)

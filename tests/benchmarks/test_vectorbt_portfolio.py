@@ -1,4 +1,4 @@
-"""The baseline computes the same: a difference is found before anything is timed."""
+"""The baseline computes the same results: a difference is detected before timing."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_different_costs_are_a_disagreement():
         require_agreement(Frames.of(HISTORIES, SmaCross()), results)
 
 
-def test_a_replay_returns_each_symbol_its_own_signals():
+def test_a_replay_returns_the_signals_of_each_symbol():
     replay = Replay.of(SmaCross(), HISTORIES)
     for history in HISTORIES:
         given, expected = replay.signals(history.bars), SmaCross().signals(history.bars)

@@ -1,4 +1,4 @@
-"""A real nginx with the configuration of deploy/, before servers that say what reached them."""
+"""A real nginx with the configuration of deploy/, in front of servers that echo requests."""
 
 import json
 import re
@@ -18,7 +18,7 @@ SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnectio
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Answers with the headers that it was sent; of a websocket, with the bytes that follow."""
+    """Responds with the headers of the request; to a websocket, with the bytes that follow."""
 
     protocol_version = "HTTP/1.1"
 
@@ -37,12 +37,12 @@ class _Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A running proxy: its ports, the servers behind them, and whom it trusts."""
+    """A running proxy: its ports, and the servers behind them."""
 
     folder: Path
     editing: int
@@ -51,14 +51,14 @@ class Proxy:
     viewer: int
 
     def get(self, port: int, **headers: str) -> tuple[int, dict[str, str], str]:
-        """Return status, headers and body of the page."""
+        """Return status, headers and body of a response."""
         with closing(HTTPSConnection("127.0.0.1", port, context=self._context)) as connection:
             connection.request("GET", "/", headers=headers)
             answer = connection.getresponse()
             return answer.status, dict(answer.headers), answer.read().decode()
 
     def say(self, port: int, request: bytes) -> bytes:
-        """Send bytes, and return all that comes back."""
+        """Send bytes, and return the whole response."""
         with (
             socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
             self._context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
@@ -89,7 +89,7 @@ def running(folder: Path, users: dict[str, str]) -> Iterator[Proxy]:
         command = ["nginx", "-p", str(folder), "-c", str(path)]
         checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stderr
-        # It comes back as soon as it listens.
+        # It returns as soon as it listens.
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         try:
             yield proxy
@@ -98,7 +98,7 @@ def running(folder: Path, users: dict[str, str]) -> Iterator[Proxy]:
 
 
 def _placed(proxy: Proxy) -> str:
-    """Return the configuration with places of this machine, and not a word else changed."""
+    """Return the configuration with only its paths, ports and addresses replaced."""
     text = CONFIGURATION.read_text()
     for pattern, place in {
         # First: the folder may be under it.

@@ -55,7 +55,7 @@ def running_stack(folder: Path, history: str, results: str) -> Iterator[dict[str
     )
     with ExitStack() as stack:
         for name in ("code-server", "daemon", "webserver", "viewer"):
-            # Of all, only the code server and its runs know where results are.
+            # Only the code server and its runs have access to the result store.
             given = {"DATABASE_URL": results} if name == "code-server" else {}
             stack.enter_context(_process(name, folder, ports.get(name), environment | given))
         shown = {name: _shown(folder, name, ports[name]) for name in ("webserver", "viewer")}
@@ -84,7 +84,7 @@ def _environment(folder: Path, history: str) -> dict[str, str]:
 
 
 def _command(name: str, folder: Path, port: int | None) -> list[str]:
-    """Return a service's command, with places of this machine."""
+    """Return a service's command, with paths, ports and addresses of this machine."""
     told = SERVICES[name].get("command") or _started_by_image()
     placed = {
         "0.0.0.0": "127.0.0.1",  # noqa: S104 - what the container binds to, and this does not

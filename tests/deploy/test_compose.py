@@ -24,10 +24,10 @@ def test_only_the_proxy_publishes_ports_by_default_on_loopback():
     assert not any(service.get("network_mode") for service in SERVICES.values())
 
 
-def test_webservers_daemon_and_database_are_not_outside():
+def test_only_code_server_and_proxy_reach_the_outside_network():
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     reaching = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    # Prices come from outside, and so do users.
+    # The code server fetches prices, and users reach the proxy.
     assert reaching == {"code-server", "proxy"}
 
 
@@ -36,7 +36,7 @@ def test_the_webserver_of_viewers_is_read_only():
     assert commands["viewer"] == [*commands["webserver"], "--read-only"]
 
 
-def test_dagsters_tables_are_created_before_they_are_used():
+def test_dagsters_tables_are_migrated_before_services_start():
     assert SERVICES["migrate"]["command"] == ["dagster", "instance", "migrate"]
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     for name in ("code-server", "daemon", *WEBSERVERS):

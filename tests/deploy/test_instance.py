@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = ROOT / "deploy" / "dagster.yaml"
 VALUES = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text())
 STORAGES = ("event_log_storage", "run_storage", "schedule_storage")
-"""Sections that say where history is kept; production has its own."""
+"""Sections that say where history is stored; production has its own."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def _section(path: Path) -> dict[str, Any]:
 
 
 def _chart_instance(environment: dict[str, str]) -> str:
-    """Return the instance that the chart writes from the values, as far as storages go."""
+    """Return the instance that the chart writes from the values: storages and run coordinator."""
     url = parse_url(environment["DAGSTER_DATABASE_URL"])
     postgres = {
         "username": url.username,
@@ -84,7 +84,7 @@ def _opened(text: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("of_chart", [False, True], ids=["dagster.yaml", "chart"])
-def test_history_is_in_postgresql_and_events_in_batches(
+def test_storages_are_postgresql_and_events_are_batched(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, of_chart: bool
 ):
     text = _chart_instance(environment) if of_chart else PRODUCTION.read_text()
@@ -133,7 +133,7 @@ def test_dagster_migrates_an_empty_database(environment: dict[str, str]):
     assert environment["DAGSTER_DATABASE_URL"] not in done.stdout
 
 
-def test_all_but_storages_is_as_on_one_machine():
+def test_settings_other_than_storages_equal_the_local_ones():
     production, laptop = _section(PRODUCTION), _section(ROOT / "dagster.yaml")
     own = (*STORAGES, "compute_logs", "local_artifact_storage", "run_launcher")
     assert {k: v for k, v in production.items() if k not in own} == {

@@ -28,7 +28,7 @@ def _snake(name: str) -> str:
 
 
 def _fits(model: type, values: Mapping[str, Any]) -> bool:
-    """Return whether all of `values` are fields of a model; others raise."""
+    """Return whether all of `values` are fields of a model; raise on other fields."""
     return isinstance(k8s_model_from_dict(model, k8s_snake_case_dict(model, values)), model)
 
 

@@ -1,4 +1,4 @@
-"""The reverse proxy requires a password before anything reaches the webserver."""
+"""The reverse proxy requires a password before it forwards a request."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ VIEWER = _credentials("bob", "b-word")
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[Proxy]:
     """Lend a proxy with an editor, Ann, and a viewer, Bob."""
-    # Its workers are another system user, without access to pytest's folders.
+    # Its workers run as another system user, who has no access to pytest's folders.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-proxy-"))
     folder.chmod(0o755)
     users = {"editors": f"ann:{_hashed('a-word')}\n", "viewers": f"bob:{_hashed('b-word')}\n"}
@@ -68,7 +68,7 @@ def test_editors_and_viewers_reach_their_own_webserver(proxy: Proxy):
         assert headers["X-Frame-Options"] == "DENY"
 
 
-def test_a_viewer_is_not_an_editor(proxy: Proxy):
+def test_viewer_credentials_do_not_open_the_editor_port(proxy: Proxy):
     assert proxy.get(proxy.editing, Authorization=VIEWER)[0] == 401
 
 

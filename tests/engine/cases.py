@@ -1,4 +1,4 @@
-"""One backtest of hand-written bars and signals, for tests that computed its outcome by hand."""
+"""One backtest of hand-written bars and signals, for tests with outcomes computed by hand."""
 
 from datetime import date
 from typing import Any

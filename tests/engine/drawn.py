@@ -11,7 +11,7 @@ from strategies.base import Bars
 def bars_in_steps(rows: Sequence[tuple[int, int, int, int]]) -> Bars:
     """Return bars from steps of 1 %: gap to the open, move to the close, reach up, reach down.
 
-    Steps make equal prices, and so the ties on which rules are decided, likely.
+    Steps make equal prices likely, and so the ties that the rules must decide.
     """
     gap, move, up, down = (np.array(steps) for steps in zip(*rows, strict=True))
     before = np.concatenate([[0], np.cumsum(gap + move)[:-1]])

@@ -19,7 +19,7 @@ EXACT: dict[str, Any] = {"rel": 1e-9, "abs": 1e-9}
 def portfolio_from_signals(
     history: History, signals: Signals, settings: BacktestSettings
 ) -> vbt.Portfolio:
-    """Return what vectorbt makes of a history's signals, all of its bars traded."""
+    """Return the Portfolio of vectorbt for a history's signals, with all bars traded."""
     index = pd.DatetimeIndex(history.dates)
     close = pd.Series(history.bars.close, index=index)
     price, later = close, 0
@@ -87,7 +87,7 @@ def metrics_of(portfolio: Any, bars_per_year: float) -> dict[str, float]:
 
 
 def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
-    """Hold every metric that vectorbt has, every trade and the whole equity curve against it."""
+    """Assert that every metric of vectorbt, every trade and the whole equity curve agree."""
     for metric, expected in metrics_of(portfolio, result.settings.bars_per_year).items():
         value = result.metrics[metric]
         if value is None:
@@ -105,9 +105,9 @@ def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
 
 
 def rests_on_rounding(result: BacktestResult, portfolio: Any) -> bool:
-    """Return whether a ratio's denominator, or a drawdown, is what rounding left of a zero.
+    """Return whether a ratio's denominator, or a drawdown, is a rounding error instead of zero.
 
-    Divided by, or counted bar by bar, it makes noise of the answer of either side.
+    The ratios and durations that follow from it are noise in both results.
     """
     for equity in (result.equity, portfolio.value().to_numpy()):
         fall = 1.0 - equity / np.maximum.accumulate(equity)

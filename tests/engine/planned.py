@@ -1,4 +1,4 @@
-"""A strategy whose signals are written by hand, for tests of what the engine does with them."""
+"""A strategy whose signals are given, for tests of the engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from strategies.base import Bars, Signals, Strategy
 
 @dataclass(frozen=True)
 class Planned(Strategy):
-    """Enters and exits on the bars that it is told, counted from the history's first."""
+    """Enters and exits on the given bars, counted from the first bar of the history."""
 
     def __init__(self, entries: Sequence[int], exits: Sequence[int]) -> None:
         object.__setattr__(self, "plan", (tuple(entries), tuple(exits)))

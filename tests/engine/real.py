@@ -1,4 +1,4 @@
-"""Real daily bars of five symbols, read and adjusted here by pandas alone."""
+"""Real daily bars of five symbols, read and adjusted by pandas, without product code."""
 
 from importlib.resources import files
 

@@ -1,7 +1,7 @@
-"""A second telling of the whole engine: one backtest, bar by bar, cash and shares in plain Python.
+"""A second implementation of the engine: one backtest, bar by bar, in plain Python.
 
-It shares no code and no structure with engine/: it keeps an account, and asks at each bar what
-an order book would have done with it.
+It shares no code and no structure with engine/: it keeps an account of cash and shares, and at
+each bar fills the orders that an order book would have filled.
 """
 
 from dataclasses import dataclass, field
@@ -105,12 +105,12 @@ def _levels(account: Account, bars: Bars, bar: int) -> None:
 
 def _orders(account: Account) -> tuple[list[tuple[float, str]], float | None]:
     """Return the resting stop orders, nearest first (at a tie the fixed one), and the target."""
-    terms, side = account.settings, 1 if account.shares > 0 else -1
+    settings, side = account.settings, 1 if account.shares > 0 else -1
     stops: list[tuple[float, str]] = []
-    if terms.stop_loss is not None:
-        stops.append((account.paid * (1 - side * terms.stop_loss), "stop_loss"))
-    if terms.trailing_stop is not None:
-        stops.append((account.best * (1 - side * terms.trailing_stop), "trailing_stop"))
+    if settings.stop_loss is not None:
+        stops.append((account.paid * (1 - side * settings.stop_loss), "stop_loss"))
+    if settings.trailing_stop is not None:
+        stops.append((account.best * (1 - side * settings.trailing_stop), "trailing_stop"))
     stops.sort(key=lambda stop: -side * stop[0])
-    profit = terms.take_profit
+    profit = settings.take_profit
     return stops, None if profit is None else account.paid * (1 + side * profit)

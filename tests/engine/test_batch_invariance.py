@@ -1,4 +1,4 @@
-"""A symbol of a batch gives the same bits alone, in any batch, order and memory budget."""
+"""A symbol gives the same bits alone and in any batch, order and memory budget."""
 
 import subprocess
 import sys
@@ -15,8 +15,8 @@ from research.parameter_grid import sweep
 from tests.engine.pool import (
     BUDGETS,
     POOL,
+    SETTINGS,
     STRATEGIES,
-    TERMS,
     UNIVERSE,
     WINDOW,
     bits_of,
@@ -30,25 +30,25 @@ from tests.strategies.examples import examples
     together=st.lists(
         st.sampled_from(STRATEGIES), min_size=1, max_size=4, unique_by=lambda s: s.name
     ),
-    terms=st.sampled_from(TERMS),
+    settings=st.sampled_from(SETTINGS),
     budget=st.sampled_from(BUDGETS),
 )
 @examples(30)
-def test_a_symbol_gives_the_same_bits_alone_and_in_any_batch(batch, together, terms, budget):
-    engine = VectorBTEngine(terms, memory_budget=budget)
+def test_a_symbol_has_the_same_bits_alone_and_in_a_batch(batch, together, settings, budget):
+    engine = VectorBTEngine(settings, memory_budget=budget)
     outcome = engine.run_batch(batch, together, WINDOW, UNIVERSE)
     bits = {(r.symbol, r.strategy.name): bits_of(r) for r in outcome.results}
     failed = [failure.symbol for failure in outcome.failures]
     for history in batch:
         for strategy in together:
-            alone = VectorBTEngine(terms).run_batch([history], strategy, WINDOW, UNIVERSE)
+            alone = VectorBTEngine(settings).run_batch([history], strategy, WINDOW, UNIVERSE)
             assert [bits_of(result) for result in alone.results] == [
                 bits[key] for key in [(history.symbol, strategy.name)] if key in bits
             ]
             assert len(alone.results) + failed.count(history.symbol) == 1
 
 
-def test_every_budget_gives_the_same_outcome_in_the_same_order():
+def test_every_memory_budget_gives_the_same_outcome():
     outcomes = [
         VectorBTEngine(memory_budget=budget).run_batch(POOL, STRATEGIES, WINDOW)
         for budget in BUDGETS
@@ -60,7 +60,7 @@ def test_every_budget_gives_the_same_outcome_in_the_same_order():
         ]
 
 
-def test_the_points_of_a_sweep_give_the_bits_of_a_run_of_their_own():
+def test_a_point_of_a_sweep_has_the_bits_of_its_own_run():
     engine = VectorBTEngine()
     for name in ("sma_cross", "breakout"):
         results = sweep(engine, POOL[5:7], name, WINDOW).results
@@ -70,7 +70,7 @@ def test_the_points_of_a_sweep_give_the_bits_of_a_run_of_their_own():
             assert bits_of(result) == bits_of(alone)
 
 
-def test_a_fresh_process_with_another_hash_seed_gives_the_same_bits():
+def test_a_process_with_another_hash_seed_gives_the_same_bits():
     shown = subprocess.run(
         [sys.executable, "-m", "tests.engine.pool"],
         cwd=Path(__file__).resolve().parents[2],
@@ -82,7 +82,7 @@ def test_a_fresh_process_with_another_hash_seed_gives_the_same_bits():
     assert shown.stdout.strip() == digest()
 
 
-def test_other_terms_give_other_bits():
+def test_different_settings_give_different_bits():
     dearer = VectorBTEngine(BacktestSettings(fees=0.002))
     results = VectorBTEngine().run_batch(POOL, STRATEGIES, WINDOW).results
     others = dearer.run_batch(POOL, STRATEGIES, WINDOW).results
@@ -92,7 +92,7 @@ def test_other_terms_give_other_bits():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_the_batch_is_the_order_of_the_results(seed: int):
+def test_results_have_the_order_of_the_batch(seed: int):
     shuffled = [POOL[place] for place in np.random.default_rng(seed).permutation(len(POOL))]
     outcome = VectorBTEngine(memory_budget=300_000).run_batch(shuffled, STRATEGIES, WINDOW)
     failed = {failure.symbol for failure in outcome.failures}

@@ -1,4 +1,4 @@
-"""The code version follows every file that could change a number, and no other."""
+"""The code version depends on every file that can change a number, and on no other."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def _run(folder: Path, program: str, *arguments: str) -> str:
 def _edit(
     folder: Path, *files: str, classes: str = REGISTERED
 ) -> tuple[dict[str, str], dict[str, set[str]]]:
-    """Return the versions, and which of them an edit to each of the files changes."""
+    """Return the versions, and for each file those that an edit changes."""
     before, changed = json.loads(_run(folder, classes + EDITING, *files))
     return before, {file: set(names) for file, names in changed.items()}
 
@@ -81,18 +81,18 @@ COMPUTE_NOTHING = [
 ]
 
 
-def test_an_edit_changes_the_versions_of_what_it_decides(copy: Path):
-    (copy / "engine/rooms").mkdir()
-    files = [*COMPUTE, *COMPUTE_NOTHING, "strategies/rsi.py", "engine/rooms/added.py"]
+def test_an_edit_changes_only_the_versions_it_affects(copy: Path):
+    (copy / "engine/nested").mkdir()
+    files = [*COMPUTE, *COMPUTE_NOTHING, "strategies/rsi.py", "engine/nested/added.py"]
     versions, changed = _edit(copy, *files, "strategies/crossings.py")
     assert {file for file in COMPUTE if changed[file] != ALL} == set()
     assert {file for file in COMPUTE_NOTHING if changed[file]} == set()
     assert changed["strategies/rsi.py"] == {"rsi"}
-    assert changed["engine/rooms/added.py"] == set()
+    assert changed["engine/nested/added.py"] == set()
     assert changed["strategies/crossings.py"] == ALL - {
         *("breakout", "mean_reversion", "momentum", "volume_momentum")
     }
-    # A copy of the same code has the same versions, and each strategy its own.
+    # A copy of the code has the same versions, and no two strategies share one.
     assert versions == {name: code_version(cls) for name, cls in registered_strategies().items()}
     assert len({*versions.values(), engine_version()}) == len(ALL) + 1
 
@@ -107,14 +107,14 @@ class Mine(_Rsi):
 
 
 def _add(folder: Path, imports: Mapping[str, str]) -> None:
-    """Add strategies like RSI, each with an import of its own; a name may end in a package's."""
+    """Add strategies like RSI, each with its own import; a name may be that of a package's file."""
     for name, text in imports.items():
         file = folder / "strategies" / (f"{name}.py" if "/" not in name else name)
         file.parent.mkdir(exist_ok=True)
         file.write_text(STRATEGY.format(imports=text, name=name.partition("/")[0]))
 
 
-def test_an_edit_to_a_helper_changes_only_the_strategies_that_import_it(copy: Path):
+def test_an_edited_helper_changes_only_its_importers(copy: Path):
     turning = {
         "from_": "from strategies.turns import turn",
         "package": "from strategies import turns",
@@ -136,13 +136,13 @@ def test_an_edit_to_a_helper_changes_only_the_strategies_that_import_it(copy: Pa
     assert changed["strategies/turns.py"] == {*turning, "any"}
     assert changed["strategies/far.py"] == {*turning, "any"}
     assert changed["strategies/rsi.py"] == {"rsi", "any", "typed", "whole", *turning}
-    # By its name a strategy may ask for any other; what it gets is known when it runs only.
+    # A strategy that looks up others by name may use any: which one is known only at run time.
     assert changed["strategies/alone.py"] == {"any"}
     assert changed["strategies/macd.py"] == {"macd", "any"}
     assert changed["strategies/whole/part.py"] == {"whole", "any"}
 
 
-def test_an_edit_to_what_a_shared_file_imports_changes_all(copy: Path):
+def test_an_edited_import_of_a_shared_file_changes_all(copy: Path):
     (copy / "strategies/averages.py").write_text("x = 1\n")
     (copy / "engine/rates.py").write_text("x = 1\n")
     for file, line in (
@@ -166,7 +166,7 @@ classes = {"alone": alone.Mine, "rule": mine.rule.Mine, "dropped": get_strategy(
 """
 
 
-def test_a_strategy_outside_the_package_is_followed_into_its_own(copy: Path):
+def test_imports_of_a_strategy_outside_the_package_are_followed(copy: Path):
     home = copy / "home"
     for folder in ("mine", "dropped"):
         (home / folder).mkdir(parents=True)
@@ -224,7 +224,7 @@ print(len(loaded), sorted(map(str, loaded - known)))
 """
 
 
-def test_python_loads_no_other_file_to_compute_a_result():
+def test_computing_a_result_loads_only_versioned_files():
     loaded, _, unknown = _run(ROOT, LOADED).strip().partition(" ")
     assert unknown == "[]"
     assert int(loaded) > len(ALL) + len(COMPUTE) // 2
@@ -254,7 +254,7 @@ for change in sys.argv[1:]:
 """
 
 
-def test_code_that_is_edited_while_it_is_used_is_refused(copy: Path):
+def test_code_edited_during_use_is_refused(copy: Path):
     told = {
         "edit engine/workers.py": "allowed",
         "edit strategies/errors.py": "allowed",

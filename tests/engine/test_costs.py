@@ -1,4 +1,4 @@
-"""Costs have one place: another model there changes fills, sizes, trades, equity and metrics."""
+"""Costs are computed in one place: another model changes fills, sizes, trades and metrics."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ def test_a_percentage_is_charged_on_each_side():
     assert COSTS.charge_fees(size, np.array([102.0])).tolist() == pytest.approx([10.2])
 
 
-def test_slippage_is_the_way_from_the_markets_price_to_the_fills():
+def test_slippage_is_market_price_to_fill_price():
     trips = RoundTrips(
         np.array([1, -1, 1]),
         entry=np.array([102.0, 98.0, 102.0]),
@@ -41,7 +41,7 @@ def test_slippage_is_the_way_from_the_markets_price_to_the_fills():
 
 
 @pytest.mark.parametrize("first", [[0, 40], [0, 0, 13, 13, 38, 40], [0, 1, 2, 40]])
-def test_the_shorter_way_to_compound_is_that_of_any_model(first: list[int]):
+def test_percentage_compounding_equals_the_generic_one(first: list[int]):
     trips, first_ = _trips(sum(first)), np.array(first)
     capital = COSTS.compound(trips, first_, 777.0)
     np.testing.assert_allclose(CostModel.compound(COSTS, trips, first_, 777.0), capital, 1e-12)
@@ -49,7 +49,7 @@ def test_the_shorter_way_to_compound_is_that_of_any_model(first: list[int]):
 
 @dataclass(frozen=True)
 class _PerOrder(CostModel):
-    """Nine a fill, and a price one worse: what a percentage cannot express."""
+    """A fee of 9 per fill and a price worse by 1, which no percentage can express."""
 
     def price_fill(self, market: Floats, side: Ints) -> Floats:
         return market + side
@@ -71,7 +71,7 @@ class _Settings(BacktestSettings):
         return _PerOrder()
 
 
-def test_a_model_that_is_not_proportional_needs_no_other_file():
+def test_a_cost_model_that_is_not_proportional_works():
     prices = [99.0, 99.0, 119.0, 119.0, 49.0, 49.0, 24.8]
     settings = _Settings(initial_capital=1009.0, stop_loss=0.5)
     result = run(build_bars(prices, prices), [0, 3], [2], settings)
@@ -79,7 +79,7 @@ def test_a_model_that_is_not_proportional_needs_no_other_file():
     first, second = result.trades
     assert (first["entry_price"], first["size"], first["exit_price"]) == (100.0, 10.0, 118.0)
     assert (first["entry_fees"], first["exit_fees"], first["pnl"]) == (9.0, 9.0, 162.0)
-    # Then all of 1,171 at 50. The stop is half of that and not of 49: 24.8 is below it.
+    # Then 1,171 are invested at 50. The stop is at half of 50, not of 49: 24.8 is below it.
     size = (1171.0 - 9.0) / 50.0
     assert (second["entry_price"], second["size"], second["exit_price"]) == (50.0, size, 23.8)
     assert result.equity[-1] == pytest.approx(size * 23.8 - 9.0)

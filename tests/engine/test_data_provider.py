@@ -28,7 +28,7 @@ def _frame(columns: str = "Open High Low Close Volume") -> pd.DataFrame:
 
 
 class Provider:
-    """Gives the same frame whatever is asked, and remembers what was asked."""
+    """Returns the same frame for every request, and stores the request."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
@@ -58,7 +58,7 @@ def _run(
 
 @pytest.mark.parametrize("kind", [Provider, AsyncProvider])
 @pytest.mark.parametrize("columns", ["Open High Low Close Volume", "open HIGH Low close VOLUME"])
-def test_it_gives_what_a_batch_gives(kind: type[Provider], columns: str):
+def test_a_single_backtest_equals_that_of_a_batch(kind: type[Provider], columns: str):
     provider = kind(_frame(columns))
     result = _run(provider, parameters={"period": 7})
     history = frame_to_history("AAPL", _frame())
@@ -77,7 +77,7 @@ def test_it_gives_what_a_batch_gives(kind: type[Provider], columns: str):
     assert provider.asked == ("AAPL", START - timedelta(days=365), END, "1d")
 
 
-def test_an_offset_of_the_index_does_not_move_a_session():
+def test_a_time_zone_of_the_index_does_not_move_a_session():
     frame = _frame()
     there = frame.tz_localize("America/New_York")
     np.testing.assert_array_equal(
@@ -106,7 +106,7 @@ def test_unusable_bars_are_refused_with_the_reason(frame: Any, message: str):
     assert message in str(refused.value)
 
 
-def test_highs_and_lows_may_be_left_out_where_no_stop_needs_them():
+def test_highs_and_lows_are_optional_without_stops():
     bare = _frame().drop(columns=["High", "Low"])
     assert _run(Provider(bare))["metrics"] == _run(Provider(_frame()))["metrics"]
     with pytest.raises(UnusableBarsError, match="AAPL has no high or no low; stop_loss, "):
@@ -116,12 +116,12 @@ def test_highs_and_lows_may_be_left_out_where_no_stop_needs_them():
     assert "trailing_stop" in {trade["exit_reason"] for trade in stopped["trades"]}
 
 
-def test_whole_numbers_are_prices_too():
+def test_integer_prices_are_accepted():
     frame = _frame().round().astype(int)
     assert _run(Provider(frame))["metrics"]["total_trades"] is not None
 
 
-def test_what_cannot_be_run_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(UnknownStrategyError, match="Did you mean 'rsi'"):
         _run(Provider(_frame()), "rsy")
     with pytest.raises(InvalidParameterError, match="no parameter 'window'"):

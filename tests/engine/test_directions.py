@@ -1,4 +1,4 @@
-"""Shorts, and both sides in turn: fills and cash computed by hand."""
+"""Shorts and reversals: fills and cash computed by hand."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ SHORT = replace(FREE, direction="short")
 BOTH = replace(FREE, direction="both")
 
 
-def test_a_short_sells_on_the_exit_signal_and_covers_on_the_entry_signal():
+def test_a_short_sells_on_exit_and_covers_on_entry_signals():
     result = run(TEN_BARS, [3], [0], SHORT)
     assert fills(result) == [(1, 100.0, 4, 80.0, "signal")]
     assert result.trades["direction"].tolist() == [1]
@@ -34,7 +34,7 @@ def test_a_short_pays_fees_and_slippage_on_both_sides():
     assert trade["pnl"] == pytest.approx(profit)
     assert trade["return"] == pytest.approx(profit / (size * sold))
     assert result.equity[-1] == pytest.approx(10_000 + profit)
-    # Held: the capital and the proceeds less fees, and the shares owed at the close.
+    # While held: capital and proceeds less fees, minus the owed shares at the close.
     held = 10_000 + size * sold * (1 - 0.001) - size * 90.0
     assert result.equity[3] == pytest.approx(held)
     assert result.metrics["total_slippage"] == pytest.approx(size * (100.0 + 80.0) * 0.001)
@@ -51,12 +51,12 @@ def test_an_open_short_is_marked_at_the_last_close_without_costs():
     assert result.equity[-1] == pytest.approx(10_000 + result.trades["pnl"][0])
 
 
-def test_a_short_only_run_never_buys_and_a_long_only_run_never_sells_short():
+def test_long_never_sells_short_and_short_never_buys():
     assert run(TEN_BARS, [0, 5], [], SHORT).metrics["total_trades"] == 0
     assert run(TEN_BARS, [], [0, 5], FREE).metrics["total_trades"] == 0
 
 
-def test_both_sides_turn_on_one_bar_at_one_price():
+def test_a_reversal_fills_both_trades_on_one_bar_at_one_price():
     result = run(TEN_BARS, [0, 4], [1], BOTH)
     # Long 100 shares from 100 to 100; short 100 from 100 to 80; long 150 from 80 to 110.
     assert fills(result) == [
@@ -72,7 +72,7 @@ def test_both_sides_turn_on_one_bar_at_one_price():
     assert result.metrics["exposure"] == 0.9
 
 
-def test_a_turn_pays_for_both_of_its_trades():
+def test_a_reversal_pays_costs_for_both_trades():
     result = run(TEN_BARS, [0], [1], BacktestSettings(direction="both"))
     bought, sold = 100.0 * 1.001, 100.0 * 0.999
     after = 10_000 / (bought * 1.001) * sold * 0.999
@@ -80,15 +80,15 @@ def test_a_turn_pays_for_both_of_its_trades():
     assert result.trades["size"][1] == pytest.approx(after / (sold * 1.001))
 
 
-def test_a_signal_for_the_side_that_is_held_changes_nothing():
+def test_a_signal_for_the_held_direction_changes_nothing():
     once, again = run(TEN_BARS, [0], [3], BOTH), run(TEN_BARS, [0, 1, 2], [3, 4, 6], BOTH)
     assert again.trades.tobytes() == once.trades.tobytes()
 
 
-def test_both_and_neither_side_cancel_out():
+def test_entry_and_exit_on_one_bar_cancel_out():
     assert fills(run(TEN_BARS, [0, 3], [3], BOTH)) == [(1, 100.0, 9, 110.0, "open")]
 
 
-def test_same_close_turns_at_the_close_of_the_signals_bar():
+def test_same_close_reverses_at_the_close_of_the_signals_bar():
     result = run(TEN_BARS, [0], [4], replace(BOTH, execution="same_close"))
     assert fills(result) == [(0, 100.0, 4, 80.0, "signal"), (4, 80.0, 9, 110.0, "open")]

@@ -1,4 +1,4 @@
-"""The equal-weight universe: by hand, and as a pandas pivot of ragged symbols computes it."""
+"""The equal-weight universe: computed by hand and by a pandas pivot of ragged symbols."""
 
 from dataclasses import replace
 from datetime import date
@@ -18,7 +18,7 @@ WINDOW = Window(date(2021, 2, 1), date(2022, 3, 1))
 
 
 def _shifted(history: History, days: int, gaps: int) -> History:
-    """Return the history later, and without every `gaps`-th bar."""
+    """Return the history `days` later, without every `gaps`-th bar."""
     kept = np.arange(len(history.dates)) % gaps != 1
     bars = replace(
         history.bars,
@@ -36,7 +36,7 @@ RAGGED = [
 
 
 def _by_pandas(histories: list[History], window: Window) -> pd.Series:
-    """Return the level a day: the mean of returns from each symbol's own bar before."""
+    """Return the level per day, from the mean of the returns since each symbol's previous bar."""
     closes = {
         history.symbol: pd.Series(history.bars.close, index=pd.DatetimeIndex(history.dates)).loc[
             str(window.start) : str(window.end)
@@ -48,7 +48,7 @@ def _by_pandas(histories: list[History], window: Window) -> pd.Series:
     return (1 + pivot.mean(axis=1).fillna(0.0)).cumprod()
 
 
-def test_ragged_symbols_give_what_a_pivot_gives():
+def test_ragged_symbols_agree_with_a_pandas_pivot():
     universe = EqualWeight.of(RAGGED, WINDOW)
     expected = _by_pandas(RAGGED[:5], WINDOW)
     assert universe.symbols == 5
@@ -61,32 +61,32 @@ def _closes(symbol: str, closes: list[float], first: int = 0) -> History:
     return History(symbol, dates, build_bars(closes, closes))
 
 
-def test_a_late_comer_counts_from_its_second_bar():
+def test_a_symbol_that_starts_late_counts_from_its_second_bar():
     early, late = _closes("A", [100, 110, 121, 121]), _closes("B", [50, 40], first=2)
     universe = EqualWeight.of([early, late], Window(day(0), day(3)))
     # +10 %, +10 %, and on the last day the mean of 0 % and -20 %.
     assert universe.level.tolist() == pytest.approx([1.0, 1.1, 1.21, 1.21 * 0.9])
 
 
-def test_who_leaves_early_counts_no_more():
+def test_a_symbol_that_ends_early_no_longer_counts():
     staying, leaving = _closes("A", [100, 110, 121]), _closes("B", [50, 40])
     universe = EqualWeight.of([staying, leaving], Window(day(0), day(2)))
     assert universe.level.tolist() == pytest.approx([1.0, 0.95, 0.95 * 1.1])
 
 
-def test_bars_before_the_window_count_for_nothing():
+def test_bars_before_the_window_are_ignored():
     one = _closes("A", [50, 100, 110])
     universe = EqualWeight.of([one], Window(day(1), day(2)))
     assert universe.level.tolist() == pytest.approx([1.0, 1.1])
 
 
-def test_returns_on_a_symbols_own_days_span_those_it_missed():
+def test_returns_on_a_symbols_days_include_missed_days():
     universe = EqualWeight.of([_closes("A", [100, 110, 121, 133.1])], Window(day(0), day(3)))
     own_days = FIRST_DAY + np.array([0, 1, 3]) * DAY
     assert universe.returns_on(own_days).tolist() == pytest.approx([0.0, 0.1, 0.21])
 
 
-def test_days_that_the_universe_does_not_know_have_the_level_of_the_day_before():
+def test_unknown_days_have_the_level_of_the_day_before():
     universe = EqualWeight.of([_closes("A", [100, 110])], Window(day(0), day(9)))
     days = FIRST_DAY + np.array([-3, 0, 1, 5]) * DAY
     assert universe.returns_on(days).tolist() == pytest.approx([0.0, 0.0, 0.1, 0.0])
@@ -111,7 +111,7 @@ def test_the_version_follows_days_and_levels():
     assert EqualWeight.of([_closes("B", [100, 110, 120])], window).version in versions
 
 
-def test_a_universe_of_nobody_is_refused():
+def test_an_empty_universe_is_refused():
     message = f"No symbol of the universe has usable bars between {WINDOW.start} and {WINDOW.end}."
     with pytest.raises(UnusableBarsError, match=message):
         EqualWeight.of([], WINDOW)

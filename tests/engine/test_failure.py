@@ -1,4 +1,4 @@
-"""Failures as values: what is told of an error, and which ones may be gone at the next try."""
+"""Failures as values: error class, message, and whether the error is transient."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from resources.market_data.source import SourceUnavailableError
 from resources.result_store.errors import DatabaseUnreachableError
 
 
-def test_a_failure_tells_class_and_one_line_of_text() -> None:
+def test_a_failure_has_the_error_class_and_a_one_line_message() -> None:
     failure = Failure.of("AAPL", ValueError("first\nand  second"), "rsi")
     assert failure == Failure("AAPL", "ValueError", "first and second", "rsi", transient=False)
 
@@ -27,5 +27,5 @@ def test_a_failure_tells_class_and_one_line_of_text() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_only_what_may_pass_is_transient(error: Exception, transient: bool) -> None:
+def test_only_transient_errors_are_marked_transient(error: Exception, transient: bool) -> None:
     assert Failure.of("AAPL", error).transient is transient

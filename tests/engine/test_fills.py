@@ -1,4 +1,4 @@
-"""What is filled, when, at which price and cost: cases computed by hand."""
+"""Which signals are filled, when, at which price and cost: cases computed by hand."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def test_a_round_trip_costs_fees_and_slippage_on_both_sides():
     assert result.metrics["total_fees"] == pytest.approx(size * (buy + sell) * 0.001)
 
 
-def test_an_open_position_is_marked_at_the_last_close_and_reported_as_open():
+def test_an_open_position_is_marked_at_the_last_close():
     result = run(TEN_BARS, [1], [])
     assert result.metrics["open_trades"] == 1
     assert result.metrics["closed_trades"] == 0
@@ -69,12 +69,12 @@ def test_same_close_fills_at_the_close_of_the_signals_bar():
     assert result.trades[0]["exit_price"] == 15.5
 
 
-def test_a_gap_is_paid_at_the_open_not_at_the_close_before_it():
+def test_a_gap_fills_at_the_open():
     gap = history(build_bars([10, 10, 20, 20], [10, 10, 20, 20]))
     assert run(gap, [1], []).trades[0]["entry_price"] == 20.0
 
 
-def test_signals_before_the_window_are_not_traded_but_warm_indicators_are():
+def test_signals_before_the_window_are_not_traded():
     result = run(TEN_BARS, [2, 4], [], first=4)
     assert result.dates[0] == FIRST_DAY + 4 * DAY
     assert len(result.equity) == 6
@@ -103,17 +103,13 @@ def test_a_zero_volume_bar_is_traded_like_any_other():
     assert silent.equity.tolist() == run(TEN_BARS, [1], [5]).equity.tolist()
 
 
-def test_a_symbol_whose_bars_stop_before_the_window_is_flagged():
+def test_an_early_end_is_flagged_and_marked_at_the_last_close():
     outcome = VectorBTEngine(FREE).run_batch([TEN_BARS], Planned([1], []), Window(day(0), day(30)))
     assert outcome.results[0].ended_early
     assert [result.last_session for result in outcome.results] == [day(9)]
-    assert not run(TEN_BARS, [1], []).ended_early
-
-
-def test_a_position_open_when_a_symbol_ends_early_is_marked_at_its_own_last_close():
-    outcome = VectorBTEngine(FREE).run_batch([TEN_BARS], Planned([1], []), Window(day(0), day(30)))
     assert fills(outcome.results[0]) == [(2, 12.0, 9, 12.5, "open")]
     assert len(outcome.results[0].equity) == 10
+    assert not run(TEN_BARS, [1], []).ended_early
 
 
 def test_a_single_bar_is_a_result_without_a_fill():
@@ -126,18 +122,18 @@ def test_a_single_bar_is_a_result_without_a_fill():
     assert fills(same_close) == [(0, pytest.approx(11.011), 0, 11.0, "open")]
 
 
-def test_an_exit_and_then_an_entry_on_following_bars_are_two_fills():
+def test_an_exit_and_a_later_entry_are_two_fills():
     assert fills(run(TEN_BARS, [1, 4], [3])) == [
         (2, 12.0, 4, 14.0, "signal"),
         (5, 15.0, 9, 12.5, "open"),
     ]
 
 
-def test_an_exit_without_a_position_and_an_entry_within_one_change_nothing():
+def test_signals_that_do_not_fit_the_position_change_nothing():
     assert fills(run(TEN_BARS, [2, 3], [0, 1, 5, 7])) == [(3, 13.0, 6, 16.0, "signal")]
 
 
-def test_profits_are_invested_again():
+def test_profits_are_reinvested():
     result = run(build_bars([10, 10, 20, 20, 20, 30], [10, 20, 20, 20, 20, 30]), [0, 3], [1, 4])
     assert result.trades["size"].tolist() == pytest.approx([1000.0, 1000.0])
     assert result.equity.tolist() == pytest.approx([10_000, 20_000, 20_000, 20_000, 20_000, 30_000])

@@ -1,4 +1,4 @@
-"""Bars that cannot be simulated become that symbol's failure, with the reason in one line."""
+"""Bars that cannot be simulated are a failure of their symbol, with the reason in one line."""
 
 from dataclasses import replace
 from datetime import date
@@ -42,25 +42,25 @@ def _with(name: str, bar: int, value: float) -> History:
         ),
     ],
 )
-def test_unusable_bars_fail_their_symbol_and_no_other(bad: History, message: str):
+def test_unusable_bars_fail_only_their_symbol(bad: History, message: str):
     strategies = [SmaCross(), SmaCross(slow_period=30)]
     outcome = VectorBTEngine(memory_budget=1).run_batch([bad, GOOD], strategies, WINDOW)
     (failure,) = outcome.failures
     assert message in failure.message
     assert (failure.symbol, failure.error_class) == ("BAD", "UnusableBarsError")
-    # It is the symbol's, whatever it was to be run under.
+    # The failure belongs to the symbol, not to one of the strategies.
     assert failure.strategy is None
     alone = VectorBTEngine().run_batch([GOOD], SmaCross(), WINDOW)
     assert outcome.results[0].equity.tobytes() == alone.results[0].equity.tobytes()
 
 
-def test_bars_after_the_window_are_not_judged():
+def test_bars_after_the_window_are_not_validated():
     later = _with("close", 299, np.nan)
     window = Window(date(2021, 1, 1), (FIRST_DAY + 298 * DAY).astype(date))
     assert not VectorBTEngine().run_batch([later], SmaCross(), window).failures
 
 
-def test_highs_and_lows_may_be_missing_altogether_but_not_here_and_there():
+def test_highs_and_lows_may_be_missing_only_as_a_whole():
     nothing = np.full(300, np.nan)
     bare = History("BARE", GOOD.dates, replace(GOOD.bars, high=nothing, low=nothing))
     (result,) = VectorBTEngine().run_batch([bare], SmaCross(), WINDOW).results
@@ -72,7 +72,7 @@ def test_highs_and_lows_may_be_missing_altogether_but_not_here_and_there():
 
 @pytest.mark.parametrize("missing", [["high"], ["low"], ["high", "low"]])
 @pytest.mark.parametrize("stop", ["stop_loss", "trailing_stop", "take_profit"])
-def test_stops_are_refused_where_highs_or_lows_are_missing(missing: list[str], stop: str):
+def test_stops_without_highs_or_lows_fail_the_symbol(missing: list[str], stop: str):
     nothing = np.full(300, np.nan)
     bare = History("BARE", GOOD.dates, replace(GOOD.bars, **dict.fromkeys(missing, nothing)))
     engine = VectorBTEngine(BacktestSettings(**{stop: 0.1}))  # pyright: ignore[reportArgumentType]
@@ -87,7 +87,7 @@ def test_stops_are_refused_where_highs_or_lows_are_missing(missing: list[str], s
 
 
 @pytest.mark.parametrize("stop_loss", [None, 0.1])
-def test_a_batch_of_nothing_but_unusable_bars_is_nothing_but_failures(stop_loss: float | None):
+def test_a_batch_of_unusable_bars_gives_only_failures(stop_loss: float | None):
     bad = [_with("close", 7, np.nan), replace(_with("open", 3, 0.0), symbol="WORSE")]
     engine = VectorBTEngine(BacktestSettings(stop_loss=stop_loss))
     outcome = engine.run_batch(bad, [SmaCross(), SmaCross(slow_period=30)], WINDOW)
@@ -108,7 +108,7 @@ def test_a_duplicate_day_is_refused():
     )
 
 
-def test_the_window_takes_both_of_its_ends_and_bars_before_it_warm_up():
+def test_a_window_is_inclusive_and_earlier_bars_are_warm_up():
     cut = GOOD.cut_to(Window(day(10), day(20)))
     assert (cut.first, cut.traded_bars, len(cut.dates)) == (10, 11, 21)
     assert cut.dates[cut.first] == FIRST_DAY + 10 * DAY

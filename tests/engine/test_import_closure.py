@@ -1,4 +1,4 @@
-"""The import closure holds what importing a module runs, and nothing else."""
+"""The import closure has the files that importing a module runs, and no other."""
 
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +10,7 @@ from engine.import_closure import import_closure
 
 @pytest.fixture
 def package(tmp_path: Path) -> ModuleType:
-    """Lend a package `shop` whose modules each hold one line."""
+    """Return a package `shop` whose modules have one line each."""
     module = ModuleType("shop")
     module.__path__ = [str(tmp_path / "shop")]
     for file in ("__init__", "root", "tool", "far", "alone", "sub/__init__", "sub/deep"):
@@ -55,7 +55,7 @@ def test_an_import_is_followed_if_it_runs(package: ModuleType, statement: str, f
     assert _closure(package, statement) == {"root", "__init__"} | found
 
 
-def test_imports_of_imports_are_followed_round_a_cycle(package: ModuleType):
+def test_imports_are_followed_through_a_cycle(package: ModuleType):
     folder = Path(package.__path__[0])
     (folder / "__init__.py").write_text("import shop.far\n")
     (folder / "sub/deep.py").write_text("from .. import tool\nfrom ..root import y\n")
@@ -64,11 +64,11 @@ def test_imports_of_imports_are_followed_round_a_cycle(package: ModuleType):
     }
 
 
-def test_who_loads_modules_by_name_may_load_all_of_its_package(package: ModuleType):
+def test_importlib_includes_the_whole_package(package: ModuleType):
     assert len(_closure(package, "import importlib")) == 7
 
 
-def test_a_package_in_two_folders_is_searched_in_both(package: ModuleType, tmp_path: Path):
+def test_both_folders_of_a_package_are_searched(package: ModuleType, tmp_path: Path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/root.py").write_text("from shop.tool import x\nfrom .near import x\n")
     (tmp_path / "mine/near.py").write_text("import shop.far\n")
@@ -77,7 +77,7 @@ def test_a_package_in_two_folders_is_searched_in_both(package: ModuleType, tmp_p
     assert {file.stem for file in found} == {"root", "near", "tool", "far", "__init__"}
 
 
-def test_a_module_outside_all_packages_is_followed_into_them(package: ModuleType, tmp_path: Path):
+def test_imports_of_a_module_outside_the_packages_are_followed(package: ModuleType, tmp_path: Path):
     (tmp_path / "notebook.py").write_text("import importlib\nfrom shop.tool import x\n")
     found = import_closure([tmp_path / "notebook.py"], [package])
     assert {file.stem for file in found} == {"notebook", "tool", "__init__"}

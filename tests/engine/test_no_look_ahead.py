@@ -1,4 +1,4 @@
-"""Later bars never change an earlier fill or equity value, of any strategy, on any terms."""
+"""Later bars never change an earlier fill or equity value, whatever strategy and settings."""
 
 from dataclasses import replace
 
@@ -20,25 +20,25 @@ from tests.strategies.look_ahead import CHANGES, PEEKING, NextClose, changed_fro
 NAMES = sorted(registered_strategies())
 BARS = 200
 WITH_STOPS = BacktestSettings(stop_loss=0.03, trailing_stop=0.05, take_profit=0.06)
-TERMS = [
-    replace(terms, direction=direction, execution=execution)
-    for terms in (BacktestSettings(), WITH_STOPS)
+SETTINGS = [
+    replace(settings, direction=direction, execution=execution)
+    for settings in (BacktestSettings(), WITH_STOPS)
     for direction in ("long", "short", "both")
     for execution in ("next_open", "same_close")
 ]
 OF_ENTRY = ["entry_idx", "entry_price", "entry_fees", "size", "direction"]
 
 
-def _run(bars: Bars, strategy: Strategy, terms: BacktestSettings) -> BacktestResult:
+def _run(bars: Bars, strategy: Strategy, settings: BacktestSettings) -> BacktestResult:
     window = Window(day(0), day(len(bars) - 1))
-    return VectorBTEngine(terms).run_batch([history(bars)], strategy, window).results[0]
+    return VectorBTEngine(settings).run_batch([history(bars)], strategy, window).results[0]
 
 
-def _assert_the_past_is_the_same(
-    strategy: Strategy, bars: Bars, start: int, change: str, terms: BacktestSettings
+def _assert_same_past(
+    strategy: Strategy, bars: Bars, start: int, change: str, settings: BacktestSettings
 ) -> None:
-    whole = _run(bars, strategy, terms)
-    other = _run(changed_from(bars, start, change), strategy, terms)
+    whole = _run(bars, strategy, settings)
+    other = _run(changed_from(bars, start, change), strategy, settings)
     np.testing.assert_array_equal(other.equity[:start], whole.equity[:start])
     entered, closed = (
         [result.trades[result.trades[field] < start] for result in (whole, other)]
@@ -53,18 +53,18 @@ def _assert_the_past_is_the_same(
     seed=st.integers(0, 1000),
     start=st.integers(1, BARS - 1),
     change=st.sampled_from(sorted(CHANGES)),
-    terms=st.sampled_from(TERMS),
+    settings=st.sampled_from(SETTINGS),
 )
 @examples(25)
 def test_later_bars_never_change_an_earlier_fill(
-    name: str, seed: int, start: int, change: str, terms: BacktestSettings
+    name: str, seed: int, start: int, change: str, settings: BacktestSettings
 ):
     strategy = registered_strategies()[name]()
-    _assert_the_past_is_the_same(strategy, random_bars(BARS, seed), start, change, terms)
+    _assert_same_past(strategy, random_bars(BARS, seed), start, change, settings)
 
 
-def _assert_the_open_decides_alone(strategy: Strategy, bars: Bars, bar: int) -> None:
-    """Hold the fills up to the open of a bar against those when all after that open is another."""
+def _assert_fills_ignore_later_prices(strategy: Strategy, bars: Bars, bar: int) -> None:
+    """Assert that fills up to the open of a bar do not depend on prices after that open."""
     other = changed_from(bars, bar, "spike")
     other.open[bar] = bars.open[bar]
     whole, changed = (_run(given, strategy, BacktestSettings()) for given in (bars, other))
@@ -82,14 +82,14 @@ def _assert_the_open_decides_alone(strategy: Strategy, bars: Bars, bar: int) -> 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 1000), bar=st.integers(1, BARS - 1))
 @examples(25)
-def test_what_comes_after_an_open_never_changes_its_fill(name: str, seed: int, bar: int):
-    _assert_the_open_decides_alone(registered_strategies()[name](), random_bars(BARS, seed), bar)
+def test_prices_after_an_open_never_change_its_fill(name: str, seed: int, bar: int):
+    _assert_fills_ignore_later_prices(registered_strategies()[name](), random_bars(BARS, seed), bar)
 
 
-def test_that_check_catches_a_strategy_that_peeks_at_the_next_close():
+def test_the_check_of_the_open_detects_a_strategy_that_peeks():
     def caught(bar: int) -> bool:
         try:
-            _assert_the_open_decides_alone(NextClose(), random_bars(BARS), bar)
+            _assert_fills_ignore_later_prices(NextClose(), random_bars(BARS), bar)
         except AssertionError:
             return True
         return False
@@ -98,13 +98,13 @@ def test_that_check_catches_a_strategy_that_peeks_at_the_next_close():
 
 
 @pytest.mark.parametrize("peeking", PEEKING)
-def test_the_check_catches_a_strategy_that_peeks(peeking: type[Strategy]):
+def test_the_check_of_later_bars_detects_a_strategy_that_peeks(peeking: type[Strategy]):
     def caught(start: int, change: str) -> bool:
         try:
             bars = random_bars(BARS)
-            # At the close: a peek of one bar is over by the open of the next.
-            terms = BacktestSettings(execution="same_close")
-            _assert_the_past_is_the_same(peeking(), bars, start, change, terms)
+            # At the close: with `next_open` a peek of one bar would not change a fill.
+            settings = BacktestSettings(execution="same_close")
+            _assert_same_past(peeking(), bars, start, change, settings)
         except AssertionError:
             return True
         return False
@@ -112,7 +112,7 @@ def test_the_check_catches_a_strategy_that_peeks(peeking: type[Strategy]):
     assert any(caught(start, change) for start in range(5, BARS, 5) for change in CHANGES)
 
 
-def test_bars_after_the_window_are_not_even_looked_at():
+def test_bars_after_the_window_change_nothing():
     bars = random_bars(BARS)
     window = Window(day(0), day(120))
     for name in NAMES:

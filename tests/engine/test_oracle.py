@@ -1,4 +1,4 @@
-"""Real bars: the engine agrees with vectorbt's own Portfolio on each symbol alone, to 1e-9."""
+"""On real bars the engine agrees with vectorbt's own Portfolio per symbol, to 1e-9."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ NAMES = sorted(registered_strategies())
 @pytest.mark.parametrize("name", NAMES)
 def test_real_symbols_agree_with_vectorbt(name: str, direction: str, execution: str):
     strategy, settings = registered_strategies()[name](), settings_of(direction, execution)
-    # vectorbt takes 70 ms a symbol: all five for the default terms, three for the others.
+    # vectorbt takes 70 ms per symbol: five for the default settings, three for the others.
     symbols = SYMBOLS if settings == BacktestSettings() else ["FB", "IBM", "MSFT"]
     histories = [real_history(symbol) for symbol in symbols]
     outcome = VectorBTEngine(settings).run_batch(histories, strategy, WINDOW)
@@ -26,7 +26,7 @@ def test_real_symbols_agree_with_vectorbt(name: str, direction: str, execution: 
     agreed = 0
     for history, result in zip(histories, outcome.results, strict=True):
         if result.equity.min() <= 0:
-            # A ruined short: vectorbt covers it in part. See test_ruin.py.
+            # vectorbt covers a ruined short only in part. See test_ruin.py.
             assert direction != "long"
             continue
         signals = strategy.signals(history.bars)
@@ -35,7 +35,7 @@ def test_real_symbols_agree_with_vectorbt(name: str, direction: str, execution: 
     assert agreed
 
 
-def test_the_oracle_notices_a_fill_at_the_wrong_price():
+def test_a_fill_at_the_wrong_price_is_detected():
     strategy, history = registered_strategies()["sma_cross"](), real_history("IBM")
     (result,) = VectorBTEngine().run_batch([history], strategy, WINDOW).results
     other = replace(result.settings, execution="same_close")
@@ -45,7 +45,7 @@ def test_the_oracle_notices_a_fill_at_the_wrong_price():
         )
 
 
-def test_other_terms_agree_with_vectorbt_too():
+def test_other_settings_agree_with_vectorbt():
     settings = settings_of(
         "long", "next_open", fees=0.003, slippage=0.0005, initial_capital=777, bars_per_year=365
     )

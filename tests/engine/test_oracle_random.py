@@ -1,4 +1,4 @@
-"""Bars and signals that hypothesis makes up agree with vectorbt's own Portfolio, to 1e-9."""
+"""On random bars and signals the engine agrees with vectorbt's own Portfolio, to 1e-9."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ from tests.engine.oracle import (
 from tests.engine.planned import Planned
 from tests.strategies.examples import examples
 
-# A signal a bar: none, entry, exit, or both, which cancel out.
+# One signal per bar: none, entry, exit, or both, which cancel out.
 BARS = st.lists(st.tuples(steps(3), st.integers(0, 3)), min_size=1, max_size=40)
 
 
 @pytest.mark.parametrize("execution", ["next_open", "same_close"])
 @pytest.mark.parametrize("direction", ["long", "short", "both"])
 @given(drawn=BARS, costs=st.sampled_from([(0.001, 0.001), (0.0, 0.0), (0.01, 0.002)]))
-# Not shrunk: each look at vectorbt costs 70 ms, and an example is small anyway.
+# Without shrinking: each Portfolio of vectorbt takes 70 ms, and examples are small.
 @examples(15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_random_bars_and_signals_agree_with_vectorbt(
     direction: str, execution: str, drawn: list, costs: tuple[float, float]
@@ -34,11 +34,11 @@ def test_random_bars_and_signals_agree_with_vectorbt(
     bars = history(bars_in_steps([bar for bar, _ in drawn]))
     signal = np.array([number for _, number in drawn])
     strategy = Planned(np.flatnonzero(signal & 1).tolist(), np.flatnonzero(signal & 2).tolist())
-    terms = settings_of(direction, execution, fees=costs[0], slippage=costs[1])
+    settings = settings_of(direction, execution, fees=costs[0], slippage=costs[1])
     window = Window(day(0), day(len(drawn) - 1))
-    (result,) = VectorBTEngine(terms).run_batch([bars], strategy, window).results
-    # Of a short that loses nearly all, vectorbt covers what the cash is enough for.
+    (result,) = VectorBTEngine(settings).run_batch([bars], strategy, window).results
+    # vectorbt covers a short that loses nearly everything only as far as the cash lasts.
     assume(result.equity.min() > 500 and not (result.trades["return"] < -0.9).any())
-    portfolio = portfolio_from_signals(bars, strategy.signals(bars.bars), terms)
+    portfolio = portfolio_from_signals(bars, strategy.signals(bars.bars), settings)
     assume(not rests_on_rounding(result, portfolio))
     assert_agrees(result, portfolio)

@@ -1,4 +1,4 @@
-"""Random bars, signals, directions, costs and stops: the engine trades as a plain account does."""
+"""On random bars, signals and settings the engine trades like the reference."""
 
 from dataclasses import replace
 
@@ -19,9 +19,9 @@ from tests.strategies.examples import examples
 FIELDS = ("entry_price", "entry_fees", "exit_price", "exit_fees", "size", "pnl", "return")
 WHOLE = ("entry_idx", "exit_idx", "direction", "status")
 
-# Fractions that the steps of 1 % of `bars_in_steps` meet or just miss.
+# Fractions that the steps of 1 % of `bars_in_steps` reach exactly or just miss.
 LEVEL = st.sampled_from([None, 0.001, 0.01, 0.02, 0.05, 0.2])
-TERMS = st.builds(
+SETTINGS = st.builds(
     BacktestSettings,
     initial_capital=st.sampled_from([10_000.0, 777.0]),
     fees=st.sampled_from([0.0, 0.001, 0.02]),
@@ -35,11 +35,11 @@ TERMS = st.builds(
 DRAWN = st.lists(st.tuples(steps(4), st.integers(0, 3)), min_size=1, max_size=50)
 
 
-def _assert_trades_as_the_reference(bars, entries: np.ndarray, exits: np.ndarray, terms):
+def _assert_trades_as_the_reference(bars, entries: np.ndarray, exits: np.ndarray, settings):
     plan = Planned(np.flatnonzero(entries).tolist(), np.flatnonzero(exits).tolist())
     window = Window(day(0), day(len(bars) - 1))
-    (result,) = VectorBTEngine(terms).run_batch([history(bars)], plan, window).results
-    trades, equity = reference(bars, entries.tolist(), exits.tolist(), terms)
+    (result,) = VectorBTEngine(settings).run_batch([history(bars)], plan, window).results
+    trades, equity = reference(bars, entries.tolist(), exits.tolist(), settings)
     assert [trade["reason"] for trade in trades] == [
         trade["exit_reason"] for trade in result.as_dict()["trades"]
     ]
@@ -51,33 +51,33 @@ def _assert_trades_as_the_reference(bars, entries: np.ndarray, exits: np.ndarray
     assert result.equity.tolist() == pytest.approx(equity, rel=1e-9, abs=1e-9)
 
 
-@given(drawn=DRAWN, terms=TERMS)
+@given(drawn=DRAWN, settings=SETTINGS)
 @examples(250)
-def test_small_drawn_cases(drawn: list, terms: BacktestSettings):
+def test_small_random_cases_agree_with_the_reference(drawn: list, settings: BacktestSettings):
     signal = np.array([number for _, number in drawn])
     bars = bars_in_steps([bar for bar, _ in drawn])
-    _assert_trades_as_the_reference(bars, signal & 1 > 0, signal & 2 > 0, terms)
+    _assert_trades_as_the_reference(bars, signal & 1 > 0, signal & 2 > 0, settings)
 
 
-@given(seed=st.integers(0, 10_000), often=st.sampled_from([0.005, 0.05, 0.3]), terms=TERMS)
+@given(seed=st.integers(0, 10_000), often=st.sampled_from([0.005, 0.05, 0.3]), settings=SETTINGS)
 @examples(40)
-def test_long_random_walks(seed: int, often: float, terms: BacktestSettings):
+def test_long_random_walks_agree_with_the_reference(
+    seed: int, often: float, settings: BacktestSettings
+):
     # Long enough for positions that are held over hundreds of bars until a level is reached.
     rng = np.random.default_rng(seed)
     entries, exits = rng.random((2, 900)) < [[often], [often / 5]]
-    _assert_trades_as_the_reference(random_bars(900, seed), entries, exits, terms)
+    _assert_trades_as_the_reference(random_bars(900, seed), entries, exits, settings)
 
 
-@given(drawn=DRAWN, terms=TERMS)
+@given(drawn=DRAWN, settings=SETTINGS)
 @examples(60)
-def test_levels_so_far_away_that_none_is_reached_change_nothing(
-    drawn: list, terms: BacktestSettings
-):
+def test_stops_that_are_never_reached_change_nothing(drawn: list, settings: BacktestSettings):
     bars = history(bars_in_steps([bar for bar, _ in drawn]))
     signal = np.array([number for _, number in drawn])
     plan = Planned(np.flatnonzero(signal & 1).tolist(), np.flatnonzero(signal & 2).tolist())
     window = Window(day(0), day(len(drawn) - 1))
-    none = replace(terms, direction="long", stop_loss=None, trailing_stop=None, take_profit=None)
+    none = replace(settings, direction="long", stop_loss=None, trailing_stop=None, take_profit=None)
     wide = replace(none, stop_loss=1 - 1e-12, trailing_stop=1 - 1e-12, take_profit=1e12)
     without, beside = (
         VectorBTEngine(each).run_batch([bars], plan, window).results[0] for each in (none, wide)

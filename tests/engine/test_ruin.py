@@ -1,4 +1,4 @@
-"""A short that loses everything: the run is over, and its ratios mean nothing."""
+"""A short that loses the whole capital: no further trades, and undefined ratios."""
 
 from dataclasses import replace
 
@@ -27,22 +27,22 @@ def test_nothing_is_opened_after_a_loss_of_more_than_the_capital():
     assert result.metrics["total_trades"] == 1
 
 
-def test_nothing_is_opened_after_a_loss_of_just_the_capital():
+def test_nothing_is_opened_after_a_loss_of_exactly_the_capital():
     prices = [100.0, 100.0, 200.0, 200.0, 100.0]
     result = run(build_bars(prices, prices), [1], [0, 2], SHORT)
     assert fills(result) == [(1, 100.0, 2, 200.0, "signal")]
     assert result.equity[-1] == 0.0
 
 
-def test_a_second_ruin_does_not_make_the_first_one_good():
-    # Were they traded, two losses of 150 % would multiply to a gain of 125 %.
+def test_a_ruined_backtest_does_not_trade_again():
+    # Otherwise two losses of 150 % would multiply to a gain of 125 %.
     prices = [100.0, 100.0, 250.0, 250.0, 100.0, 100.0, 250.0, 250.0, 100.0, 100.0, 50.0]
     result = run(build_bars(prices, prices), [2, 6], [0, 4, 8], SHORT)
     assert fills(result) == [(1, 100.0, 3, 250.0, "signal")]
     assert result.equity[-1] == -5_000
 
 
-def test_ratios_of_returns_are_undefined_with_the_reason():
+def test_ratios_of_returns_are_undefined_after_ruin():
     result = run(build_bars(PRICES, PRICES), [2], [0], SHORT)
     of_returns = {name for name, metric in METRICS.items() if metric.of_returns}
     assert {"sharpe_ratio", "calmar_ratio", "annualized_return", "value_at_risk", "beta"} <= (
@@ -57,13 +57,13 @@ def test_ratios_of_returns_are_undefined_with_the_reason():
     assert result.metrics["profit_factor"] == 0.0
 
 
-def test_turning_long_needs_capital_too():
+def test_a_reversal_after_ruin_is_not_opened():
     result = run(build_bars(PRICES, PRICES), [2], [0], replace(FREE, direction="both"))
     assert fills(result) == [(1, 100.0, 3, 250.0, "signal")]
 
 
-def test_a_short_that_is_under_water_at_a_close_goes_on_without_ratios():
-    # No margin is called: at 250 it owes 5,000 more than it has, and at 100 it is even again.
+def test_negative_equity_at_a_close_only_undefines_the_ratios():
+    # There is no margin call: equity is -5,000 at 250, and 10,000 again at 100.
     result = run(build_bars(PRICES, PRICES), [3], [0, 4], SHORT)
     assert fills(result) == [(1, 100.0, 4, 100.0, "signal"), (5, 100.0, 6, 50.0, "open")]
     assert result.equity.tolist() == [10_000, 10_000, -5_000, -5_000, 10_000, 10_000, 15_000]
@@ -79,7 +79,7 @@ def test_a_gap_through_a_stop_can_lose_the_capital():
     assert result.equity[-1] == -10_000.0
 
 
-def test_a_neighbour_of_a_ruined_backtest_is_untouched():
+def test_a_ruined_backtest_does_not_affect_others():
     mild = [100.0, 100.0, 110.0, 105.0, 90.0, 95.0, 95.0]
     lost, fine = (
         history(build_bars(PRICES, PRICES), "LOST"),

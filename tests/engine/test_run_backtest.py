@@ -1,4 +1,4 @@
-"""run_backtest: what its dict holds, and an event loop that is free in the meantime."""
+"""run_backtest: the content of its dict, and an event loop that is not blocked."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ from strategies.base import Bars, Signals
 from tests.bars import FIRST_DAY, build_bars
 from tests.engine.planned import Planned
 
-# Only reached when the loop is blocked and the test about to fail.
+# Seconds; reached only if the loop is blocked, which fails the test.
 PATIENCE = 10
 
 LOOPS: list[asyncio.AbstractEventLoop] = []
@@ -34,7 +34,7 @@ class Provider:
 
 
 def _wait_for_the_loop() -> None:
-    """Ask the event loop to do something, and wait until it has: it must be free for that."""
+    """Schedule a call on the event loop, and wait until it has run."""
     done = threading.Event()
     LOOPS[-1].call_soon_threadsafe(done.set)
     assert done.wait(PATIENCE)
@@ -122,7 +122,7 @@ def test_the_dict_holds_the_run_and_its_result():
     assert result["metrics"]["max_drawdown"] == pytest.approx(-0.1)
 
 
-def test_bars_that_end_long_before_the_window_are_told():
+def test_bars_that_end_early_are_reported():
     result = asyncio.run(_run(VectorBTEngine(None, Provider()), end=date(2021, 3, 1)))
     assert result["ended_early"]
     assert (result["first_session"], result["last_session"]) == (
@@ -132,13 +132,13 @@ def test_bars_that_end_long_before_the_window_are_told():
     assert result["end_date"] == date(2021, 3, 1)
 
 
-def test_moments_are_taken_for_their_days():
+def test_datetimes_are_used_as_dates():
     result = asyncio.run(_run(VectorBTEngine(None, Provider()), start=datetime(2021, 1, 4, 9)))  # noqa: DTZ001
     assert result["start_date"] == date(2021, 1, 4)
     assert type(result["start_date"]) is date
 
 
-def test_a_result_that_is_changed_changes_no_other():
+def test_changing_a_result_does_not_change_the_next_one():
     async def twice() -> list[dict[str, Any]]:
         engine = VectorBTEngine(None, Provider())
         first = await _run(engine)
@@ -155,19 +155,19 @@ async def _remembering_its_loop(engine: VectorBTEngine, made_as: type) -> dict[s
     return await _run(engine, {"made_as": made_as})
 
 
-def test_the_loop_is_free_while_signals_are_computed():
+def test_the_event_loop_is_free_while_signals_are_computed():
     engine = VectorBTEngine(None, Provider())
     result = asyncio.run(_remembering_its_loop(engine, WaitingStrategy))
     assert result["metrics"]["total_trades"] == 1
 
 
-def test_the_loop_is_free_while_a_provider_waits():
+def test_the_event_loop_is_free_while_a_provider_waits():
     engine = VectorBTEngine(None, WaitingProvider())
     result = asyncio.run(_remembering_its_loop(engine, Planned))
     assert result["metrics"]["total_trades"] == 1
 
 
-def test_many_at_once_give_what_each_gives_alone():
+def test_concurrent_backtests_equal_single_ones():
     async def many() -> list[dict[str, Any]]:
         engine = VectorBTEngine(None, Provider())
         return await asyncio.gather(*(_run(engine) for _ in range(8)))

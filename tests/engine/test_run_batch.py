@@ -1,4 +1,4 @@
-"""run_batch and run_batches: order, laziness, what a failure leaves alone, and the table."""
+"""run_batch and run_batches: order, laziness, isolation of failures, and the table."""
 
 import re
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ def _keys(outcome: BatchOutcome) -> list[tuple[str, object]]:
     return [(result.symbol, result.strategy) for result in outcome.results]
 
 
-def test_results_come_by_symbol_and_then_strategy_as_given():
+def test_results_are_ordered_by_symbol_then_strategy_as_given():
     outcome = VectorBTEngine().run_batch(HISTORIES, STRATEGIES, WINDOW)
     assert outcome.failures == []
     assert _keys(outcome) == [(h.symbol, s) for h in HISTORIES for s in STRATEGIES]
 
 
-def test_one_strategy_need_not_be_in_a_list_and_generators_do_as_well():
+def test_a_single_strategy_and_generators_are_accepted():
     engine = VectorBTEngine()
     one = engine.run_batch(HISTORIES, SmaCross(), WINDOW)
     lazy = engine.run_batch((h for h in HISTORIES), (s for s in [SmaCross()]), WINDOW)
@@ -45,7 +45,7 @@ def test_one_strategy_need_not_be_in_a_list_and_generators_do_as_well():
     assert _keys(one) == [(h.symbol, SmaCross()) for h in HISTORIES]
 
 
-def test_of_nothing_comes_nothing():
+def test_no_histories_give_an_empty_outcome():
     assert VectorBTEngine().run_batch([], STRATEGIES, WINDOW) == BatchOutcome([], [])
 
 
@@ -55,20 +55,20 @@ def _counted(histories: list[History], taken: list[str]) -> Iterator[History]:
         yield history
 
 
-def test_histories_are_taken_as_they_are_needed():
+def test_histories_are_consumed_lazily():
     taken: list[str] = []
     engine = VectorBTEngine(memory_budget=1)
     outcomes = engine.run_batches(_counted(HISTORIES, taken), STRATEGIES, WINDOW)
     assert taken == []
     first = next(outcomes)
-    # One to fill the first chunk, and the one that did not fit into it.
+    # One that fills the first chunk, and one that did not fit into it.
     assert taken == ["ZZ", "AA"]
     assert {result.symbol for result in first.results} == {"ZZ"}
     rest = [result.symbol for outcome in outcomes for result in outcome.results]
     assert rest == [symbol for symbol in ("AA", "MM", "BB") for _ in STRATEGIES]
 
 
-def test_a_large_budget_takes_them_all_at_once():
+def test_a_large_memory_budget_takes_all_histories_at_once():
     taken: list[str] = []
     engine = VectorBTEngine(memory_budget=10**9)
     outcomes = engine.run_batches(_counted(HISTORIES, taken), STRATEGIES, WINDOW)
@@ -79,7 +79,7 @@ def test_a_large_budget_takes_them_all_at_once():
 
 @dataclass(frozen=True)
 class Wayward(Planned):
-    """Answers a history of 201 bars in a way that is not allowed, and all others well."""
+    """Returns or raises `answer` for a history of 201 bars, and valid signals for others."""
 
     answer: object = None
 
@@ -118,7 +118,7 @@ def _signals(kind: type, length: int) -> Signals:
         ([True] * 201, "InvalidSignalsError", "run_batch returned entries of "),
     ],
 )
-def test_a_strategy_that_fails_on_one_symbol_fails_there_alone(
+def test_a_strategy_that_fails_on_a_symbol_fails_only_there(
     answer: object, error_class: str, message: str
 ):
     strategies = [SmaCross(), Wayward(answer), Rsi()]
@@ -146,7 +146,7 @@ class Scribbling(Planned):
         return super().signals(bars)
 
 
-def test_a_strategy_that_writes_into_its_bars_fails_alone():
+def test_a_strategy_that_writes_to_its_bars_fails_alone():
     histories = [random_history(name, 200, 7) for name in ("A", "B")]
     engine = VectorBTEngine()
     before = engine.run_batch(histories, Rsi(), WINDOW)
@@ -167,7 +167,7 @@ def test_trades_belong_to_their_own_backtest():
         assert result.metrics["final_value"] == pytest.approx(10_000 + profit)
 
 
-def test_the_table_has_a_row_a_result_with_parameters_and_metrics():
+def test_the_table_has_a_row_per_result_with_all_metrics():
     outcome = VectorBTEngine().run_batch(HISTORIES, STRATEGIES, WINDOW)
     table = outcome.table()
     assert len(table) == 12

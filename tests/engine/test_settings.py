@@ -1,4 +1,4 @@
-"""Terms and windows that make no sense are refused in one line."""
+"""Invalid settings and windows are refused in one line."""
 
 from datetime import date, datetime
 
@@ -50,28 +50,28 @@ def test_the_defaults_are_the_documented_ones():
         ({"take_profit": 2.0, "direction": "both"}, "take_profit is 2.0"),
     ],
 )
-def test_a_bad_term_is_refused_with_what_is_allowed(given, message):
+def test_an_invalid_setting_is_refused_with_what_is_allowed(given, message):
     with pytest.raises(InvalidSettingsError) as refused:
         BacktestSettings(**given)
     assert message in str(refused.value)
 
 
-def test_whole_numbers_are_the_same_terms():
+def test_integers_equal_floats():
     assert BacktestSettings(initial_capital=10_000, bars_per_year=252) == BacktestSettings()
     assert isinstance(BacktestSettings(initial_capital=10_000).initial_capital, float)
 
 
-def test_a_long_may_aim_at_more_than_twice_its_price():
+def test_take_profit_of_a_long_may_exceed_100_percent():
     assert BacktestSettings(take_profit=3).take_profit == 3.0
 
 
-def test_any_stop_is_a_stop():
+def test_has_stops_is_true_for_each_kind_of_stop():
     assert not BacktestSettings().has_stops
     for name in ("stop_loss", "trailing_stop", "take_profit"):
         assert BacktestSettings(**{name: 0.5}).has_stops  # pyright: ignore[reportArgumentType]
 
 
-def test_a_windows_moments_are_its_days_and_other_things_are_refused():
+def test_a_window_accepts_datetimes_and_refuses_text():
     window = Window(datetime(2022, 1, 3, 15), datetime(2022, 2, 1))  # noqa: DTZ001 - as pandas gives them
     assert window == Window(date(2022, 1, 3), date(2022, 2, 1))
     assert not window.ended_early(date(2022, 1, 31))
@@ -84,13 +84,13 @@ def test_a_reversed_window_is_refused():
         Window(date(2022, 1, 2), date(2022, 1, 1))
 
 
-def test_with_a_calendar_a_symbol_ends_early_by_a_single_session():
+def test_with_a_calendar_one_missing_session_is_an_early_end():
     window = Window(date(2023, 1, 1), date(2023, 12, 31), last_session=date(2023, 12, 29))
     assert window.ended_early(date(2023, 12, 28))
     assert not window.ended_early(date(2023, 12, 29))
 
 
-def test_without_a_calendar_a_week_of_closure_is_not_an_early_end():
+def test_without_a_calendar_a_missing_week_is_not_an_early_end():
     window = Window(date(2023, 1, 1), date(2023, 12, 31))
     assert not window.ended_early(date(2023, 12, 24))
     assert window.ended_early(date(2023, 12, 23))

@@ -1,4 +1,4 @@
-"""Stops of a long position, bar by bar: what is reached first, and what it is filled at."""
+"""Stops of a long position, bar by bar: which level is reached first, and its fill price."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def test_a_stop_that_the_low_just_touches_is_hit():
     assert fills(run(above, [0], [], STOP)) == [(1, 100.0, 3, 100.0, "open")]
 
 
-def test_levels_count_from_the_entrys_fill_and_pay_the_costs_of_any_exit():
+def test_a_stop_level_is_relative_to_the_fill_and_pays_costs():
     bars = ohlc(QUIET, QUIET, (100, 101, 89, 99), QUIET)
     result = run(bars, [0], [], BacktestSettings(stop_loss=0.1))
     paid = 100.0 * 1.001
@@ -41,7 +41,7 @@ def test_levels_count_from_the_entrys_fill_and_pay_the_costs_of_any_exit():
     assert result.metrics["total_slippage"] == pytest.approx(market * 0.001)
 
 
-def test_a_gap_through_the_stop_costs_what_it_costs():
+def test_a_gap_through_the_stop_fills_at_the_open():
     bars = ohlc(QUIET, QUIET, (80, 92, 75, 91), QUIET)
     assert fills(run(bars, [0], [], BOTH)) == [(1, 100.0, 2, 80.0, "stop_loss")]
 
@@ -56,24 +56,24 @@ def test_a_gap_through_the_target_fills_at_the_open():
     assert fills(run(bars, [0], [], BOTH)) == [(1, 100.0, 2, 130.0, "take_profit")]
 
 
-def test_where_stop_and_target_are_in_one_bar_the_stop_is_taken():
+def test_of_stop_and_target_in_one_bar_the_stop_is_filled():
     bars = ohlc(QUIET, QUIET, (100, 125, 85, 110), QUIET)
     assert fills(run(bars, [0], [], BOTH)) == [(1, 100.0, 2, 90.0, "stop_loss")]
 
 
-def test_an_open_above_the_target_comes_before_a_low_at_the_stop():
+def test_an_open_above_the_target_precedes_a_low_at_the_stop():
     bars = ohlc(QUIET, QUIET, (125, 126, 85, 110), QUIET)
     assert fills(run(bars, [0], [], BOTH)) == [(1, 100.0, 2, 125.0, "take_profit")]
 
 
-def test_the_entrys_own_bar_counts_when_it_was_entered_at_the_open():
+def test_levels_apply_on_the_bar_of_an_entry_at_the_open():
     bars = ohlc(QUIET, (100, 101, 89, 99), QUIET, QUIET)
     assert fills(run(bars, [0], [], STOP)) == [(1, 100.0, 1, 90.0, "stop_loss")]
     bars = ohlc(QUIET, (100, 121, 99, 99), QUIET, QUIET)
     assert fills(run(bars, [0], [], BOTH)) == [(1, 100.0, 1, 120.0, "take_profit")]
 
 
-def test_a_trade_within_one_bar_is_never_seen_at_a_close():
+def test_a_trade_within_one_bar_has_no_exposure():
     result = run(ohlc(QUIET, (100, 101, 89, 99), QUIET, QUIET), [0], [], STOP)
     assert result.equity.tolist() == pytest.approx([10_000, 9_000, 9_000, 9_000])
     assert result.metrics["exposure"] == 0.0
@@ -89,22 +89,22 @@ def test_a_stop_on_the_last_bar_closes_the_position():
     assert result.equity[-1] == pytest.approx(9_000)
 
 
-def test_an_exit_signal_filled_at_the_open_goes_before_the_bars_stop():
+def test_an_exit_signal_at_the_open_precedes_the_bars_stop():
     bars = ohlc(QUIET, QUIET, QUIET, (95, 96, 80, 85), QUIET)
     assert fills(run(bars, [0], [2], STOP)) == [(1, 100.0, 3, 95.0, "signal")]
     gap = ohlc(QUIET, QUIET, QUIET, (70, 96, 60, 85), QUIET)
     assert fills(run(gap, [0], [2], STOP)) == [(1, 100.0, 3, 70.0, "signal")]
 
 
-def test_a_stop_goes_before_an_exit_signal_of_its_own_bar():
+def test_a_stop_precedes_an_exit_signal_of_its_own_bar():
     # The signal of bar 2 would fill at the open of bar 3.
     bars = ohlc(QUIET, QUIET, (100, 101, 89, 99), (50, 50, 50, 50), QUIET)
     assert fills(run(bars, [0], [2], STOP)) == [(1, 100.0, 2, 90.0, "stop_loss")]
 
 
-def test_an_entry_signal_that_persists_enters_anew_after_a_stop():
+def test_a_persistent_entry_signal_enters_again_after_a_stop():
     bars = ohlc(QUIET, QUIET, (100, 101, 89, 99), (98, 99, 97, 98), QUIET)
-    # Not on bar 2: its open, at which the signal of bar 1 would fill, is older than the stop.
+    # Not on bar 2: the signal of bar 1 would fill at its open, which is before the stop.
     assert fills(run(bars, [0, 1, 2], [], STOP)) == [
         (1, 100.0, 2, 90.0, "stop_loss"),
         (3, 98.0, 4, 100.0, "open"),
@@ -120,7 +120,7 @@ def test_an_exit_signal_while_stopped_out_changes_nothing():
     ]
 
 
-def test_each_position_has_levels_of_its_own():
+def test_each_position_has_its_own_levels():
     bars = ohlc(QUIET, QUIET, QUIET, (200, 205, 195, 200), (200, 201, 179, 190), QUIET)
     assert fills(run(bars, [0, 2], [1], STOP)) == [
         (1, 100.0, 2, 100.0, "signal"),

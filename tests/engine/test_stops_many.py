@@ -1,4 +1,4 @@
-"""More possible positions than are looked at together, and none is forgotten."""
+"""More possible positions than the engine processes at once."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ HISTORIES = [random_history(f"S{seed}", 1000, seed) for seed in range(4)]
 ENGINE = VectorBTEngine(BacktestSettings(stop_loss=0.02, trailing_stop=0.03, take_profit=0.04))
 
 
-def test_every_position_is_watched_however_many_signals_there_are():
+def test_stops_apply_to_every_position_of_many_signals():
     always = Planned(list(range(1000)), [])
     assert 1000 * len(HISTORIES) > stops._AT_ONCE > 1000
     together = ENGINE.run_batch(HISTORIES, always, WINDOW).results

@@ -1,4 +1,4 @@
-"""Stops of a short position: the mirror image of each rule of a long one."""
+"""Stops of a short position: each rule of a long one, mirrored."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ QUIET = (100.0, 105.0, 95.0, 100.0)
         pytest.param((75, 115, 74, 90), 75.0, "take_profit", id="gap to the target, then stop"),
     ],
 )
-def test_what_a_bar_reaches_first(bar, price: float, reason: str):
+def test_the_level_that_a_bar_reaches_first_is_filled(bar, price: float, reason: str):
     bars = ohlc(QUIET, QUIET, bar, QUIET)
     ((*_, exit_bar, filled, why),) = fills(run(bars, [], [0], BOTH))
     assert (exit_bar, filled, why) == (2, pytest.approx(price), reason)
@@ -36,9 +36,9 @@ def test_what_a_bar_reaches_first(bar, price: float, reason: str):
     assert (entry, exit_bar, filled) == (100.0, 1, pytest.approx(within))
 
 
-def test_a_short_pays_more_than_the_level_by_the_slippage():
-    terms = BacktestSettings(direction="short", stop_loss=0.1)
-    result = run(ohlc(QUIET, QUIET, (100, 112, 99, 101), QUIET), [], [0], terms)
+def test_a_stopped_short_pays_slippage_above_the_level():
+    settings = BacktestSettings(direction="short", stop_loss=0.1)
+    result = run(ohlc(QUIET, QUIET, (100, 112, 99, 101), QUIET), [], [0], settings)
     received = 100.0 * 0.999
     paid = received * 1.1 * 1.001
     size = 10_000 / (received * 1.001)
@@ -48,31 +48,33 @@ def test_a_short_pays_more_than_the_level_by_the_slippage():
     assert result.metrics["final_value"] == pytest.approx(10_000 + profit)
 
 
-def test_a_covering_signal_filled_at_the_open_goes_before_the_bars_stop():
+def test_a_covering_signal_at_the_open_precedes_the_bars_stop():
     bars = ohlc(QUIET, QUIET, QUIET, (105, 120, 104, 115), QUIET)
     assert fills(run(bars, [2], [0], STOP)) == [(1, 100.0, 3, 105.0, "signal")]
 
 
-def test_with_same_close_the_stop_goes_first_and_the_entrys_bar_is_over():
-    terms = replace(STOP, execution="same_close")
+def test_with_same_close_the_stop_precedes_the_signal():
+    settings = replace(STOP, execution="same_close")
     bars = ohlc((100, 150, 50, 100), (100, 111, 99, 101), QUIET)
-    assert fills(run(bars, [1], [0], terms)) == [(0, 100.0, 1, pytest.approx(110), "stop_loss")]
+    assert fills(run(bars, [1], [0], settings)) == [(0, 100.0, 1, pytest.approx(110), "stop_loss")]
 
 
-def test_the_trailing_level_follows_the_lows_of_the_bars_before():
+def test_the_trailing_level_follows_earlier_lows():
     bars = ohlc(QUIET, (100, 100, 80, 90), (85, 87, 82, 86), (86, 89, 85, 88), QUIET)
     assert fills(run(bars, [], [0], TRAIL)) == [(1, 100.0, 3, pytest.approx(88), "trailing_stop")]
 
 
-def test_the_nearer_of_two_stops_counts():
-    terms = replace(TRAIL, stop_loss=0.05)
+def test_the_nearer_of_two_stops_is_filled():
+    settings = replace(TRAIL, stop_loss=0.05)
     early = ohlc(QUIET, (100, 106, 99, 100), QUIET)
-    assert fills(run(early, [], [0], terms)) == [(1, 100.0, 1, 105.0, "stop_loss")]
+    assert fills(run(early, [], [0], settings)) == [(1, 100.0, 1, 105.0, "stop_loss")]
     late = ohlc(QUIET, (100, 100, 80, 82), (82, 89, 82, 85), QUIET)
-    assert fills(run(late, [], [0], terms)) == [(1, 100.0, 2, pytest.approx(88), "trailing_stop")]
+    assert fills(run(late, [], [0], settings)) == [
+        (1, 100.0, 2, pytest.approx(88), "trailing_stop")
+    ]
 
 
-def test_a_sell_signal_that_persists_sells_anew_after_a_stop():
+def test_a_persistent_sell_signal_sells_again_after_a_stop():
     bars = ohlc(QUIET, QUIET, (100, 111, 99, 101), (102, 103, 101, 102), QUIET)
     assert fills(run(bars, [], [0, 1, 2], STOP)) == [
         (1, 100.0, 2, pytest.approx(110), "stop_loss"),
@@ -80,11 +82,11 @@ def test_a_sell_signal_that_persists_sells_anew_after_a_stop():
     ]
 
 
-def test_both_sides_turn_and_each_has_its_stop():
-    terms = replace(FREE, direction="both", stop_loss=0.1)
+def test_with_reversals_each_direction_has_its_stop():
+    settings = replace(FREE, direction="both", stop_loss=0.1)
     bars = ohlc(QUIET, QUIET, QUIET, (100, 111, 99, 101), (100, 102, 89, 91), QUIET)
     # Long from bar 1; turned short on bar 2 and stopped on bar 3; long on bar 4 and stopped there.
-    result = run(bars, [0, 3], [1], terms)
+    result = run(bars, [0, 3], [1], settings)
     assert fills(result) == [
         (1, 100.0, 2, 100.0, "signal"),
         (2, 100.0, 3, pytest.approx(110), "stop_loss"),

@@ -1,4 +1,4 @@
-"""A single run says that it was the strategy that failed, and where."""
+"""The error of a single run names the failing strategy and the line."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +17,7 @@ WINDOW = Window(date(2021, 1, 1), date(2022, 12, 31))
 
 @dataclass(frozen=True)
 class Normalizing(Strategy):
-    """Divides the bars it was given by their first close, in place."""
+    """Divides its bars by their first close, in place."""
 
     @property
     def lookback_bars(self) -> int:
@@ -29,7 +29,7 @@ class Normalizing(Strategy):
         return Signals(nothing, nothing)
 
 
-def test_a_single_run_says_that_it_was_the_strategy():
+def test_a_single_run_names_the_failing_strategy():
     with pytest.raises(
         StrategyFailedError, match=f"{Normalizing.name} failed on S: ValueError: .*failures.py:"
     ):

@@ -1,4 +1,4 @@
-"""Arguments of the wrong kind are refused at the door, with what was given and what is needed."""
+"""Arguments of a wrong type are refused first, with the given value and the needed type."""
 
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ from tests.engine.planned import Planned
 WINDOW = Window(date(2021, 1, 1), date(2022, 12, 31))
 HISTORY = random_history("A", 200, 1)
 ENGINE = VectorBTEngine()
-# As a notebook passes them, where no type checker looks on.
+# As in a notebook, which no type checker checks.
 ANY: Any = None
 
 
@@ -35,7 +35,7 @@ ANY: Any = None
         ((_ for _ in ()), "strategies is empty; needed"),
     ],
 )
-def test_what_is_no_strategy(strategies: Any, message: str):
+def test_invalid_strategies_are_refused(strategies: Any, message: str):
     with pytest.raises(InvalidInputError) as refused:
         ENGINE.run_batch([HISTORY], strategies, WINDOW)
     assert message in str(refused.value)
@@ -51,13 +51,13 @@ def test_what_is_no_strategy(strategies: Any, message: str):
         ([HISTORY, HISTORY.bars], "histories holds a Bars; needed: engine.history.History, which "),
     ],
 )
-def test_what_is_no_history(histories: Any, message: str):
+def test_invalid_histories_are_refused(histories: Any, message: str):
     with pytest.raises(InvalidInputError) as refused:
         ENGINE.run_batch(histories, SmaCross(), WINDOW)
     assert message in str(refused.value)
 
 
-def test_what_is_no_window_and_no_universe():
+def test_an_invalid_window_and_universe_are_refused():
     dates: Any = (date(2021, 1, 1), date(2022, 12, 31))
     with pytest.raises(InvalidInputError, match=r"window is a tuple; needed: Window\(start, end\)"):
         ENGINE.run_batch([HISTORY], SmaCross(), dates)
@@ -68,7 +68,7 @@ def test_what_is_no_window_and_no_universe():
         ENGINE.portfolio(HISTORY, SmaCross(), ANY)
 
 
-def test_run_batches_refuses_at_once_and_not_at_its_first_outcome():
+def test_run_batches_refuses_before_the_first_outcome():
     with pytest.raises(InvalidInputError, match="strategies is empty"):
         ENGINE.run_batches([HISTORY], [], WINDOW)
 
@@ -84,7 +84,7 @@ def test_run_batches_refuses_at_once_and_not_at_its_first_outcome():
         ({"settings": {"fees": 0.0}}, "settings is {'fees': 0.0}; allowed: BacktestSettings(...)."),
     ],
 )
-def test_an_engine_that_cannot_be(given: dict[str, Any], message: str):
+def test_invalid_engine_arguments_are_refused(given: dict[str, Any], message: str):
     with pytest.raises(InvalidSettingsError) as refused:
         VectorBTEngine(**given)
     assert message in str(refused.value)
@@ -106,7 +106,7 @@ def _made_of(dates: Any = None, **columns: Any) -> History:
         (_made_of(dates=list(HISTORY.dates)), "ODD needs dates of dtype datetime64[D]."),
     ],
 )
-def test_arrays_of_another_kind_fail_their_symbol_alone(history: History, message: str):
+def test_arrays_of_a_wrong_type_fail_only_their_symbol(history: History, message: str):
     outcome = ENGINE.run_batch([history, HISTORY], SmaCross(), WINDOW)
     (failure,) = outcome.failures
     assert message in failure.message
@@ -116,7 +116,7 @@ def test_arrays_of_another_kind_fail_their_symbol_alone(history: History, messag
         EqualWeight.of([history], WINDOW)
 
 
-def test_a_strategy_of_a_notebook_is_named_after_its_class():
+def test_a_strategy_in_a_notebook_is_named_after_its_class():
     in_notebook = type("BuyTheDip", (Planned,), {"__module__": "__main__"})
     assert in_notebook.name == "buy_the_dip"
     (result,) = ENGINE.run_batch([HISTORY], in_notebook([1], [3]), WINDOW).results

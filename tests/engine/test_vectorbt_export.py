@@ -1,4 +1,4 @@
-"""The vectorbt Portfolio that is handed over made the same fills: value, trades and metrics."""
+"""The exported vectorbt Portfolio has the same value, trades and metrics."""
 
 from dataclasses import replace
 
@@ -23,7 +23,9 @@ STOPS = {"stop_loss": 0.05, "trailing_stop": 0.08, "take_profit": 0.1}
 @pytest.mark.parametrize("direction", ["long", "short", "both"])
 @pytest.mark.parametrize("execution", ["next_open", "same_close"])
 @pytest.mark.parametrize("stops", [{}, STOPS])
-def test_it_agrees_with_the_result(direction: str, execution: str, stops: dict[str, float]):
+def test_an_exported_portfolio_agrees_with_the_result(
+    direction: str, execution: str, stops: dict[str, float]
+):
     engine = VectorBTEngine(settings_of(direction, execution, **stops))
     strategy = registered_strategies()["mean_reversion"]()
     (result,) = engine.run_batch([real_history("FB")], strategy, WINDOW).results
@@ -33,10 +35,10 @@ def test_it_agrees_with_the_result(direction: str, execution: str, stops: dict[s
     assert_agrees(result, portfolio)
 
 
-def test_two_trades_and_a_stop_within_one_bar_are_kept_apart():
+def test_several_trades_on_one_bar_are_exported_separately():
     quiet = (100.0, 105.0, 95.0, 100.0)
     bars = ohlc(quiet, quiet, (100, 111, 99, 101), (100, 101, 89, 99), quiet)
-    # Turned short at the open of bar 2 and stopped there; long at the open of bar 3, stopped too.
+    # Short at the open of bar 2 and stopped on it; long at the open of bar 3 and stopped on it.
     settings = replace(FREE, direction="both", stop_loss=0.1)
     result = run(bars, [0, 2], [1], settings)
     assert [(entry, exit_) for entry, _, exit_, *_ in fills(result)] == [(1, 2), (2, 2), (3, 3)]
@@ -45,7 +47,7 @@ def test_two_trades_and_a_stop_within_one_bar_are_kept_apart():
     assert len(portfolio.get_trades().values) == 3
 
 
-def test_without_a_trade_it_is_the_cash():
+def test_a_portfolio_without_trades_is_the_cash():
     engine = VectorBTEngine(BacktestSettings(initial_capital=500))
     bars = history(ohlc((1, 2, 0.5, 1), (1, 2, 0.5, 2)))
     portfolio = engine.portfolio(bars, Planned([], []), Window(day(0), day(1)))

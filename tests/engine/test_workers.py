@@ -1,4 +1,4 @@
-"""Processes that share the work: the same bits as one, errors that surface, none left behind."""
+"""Worker processes: the same bits as one process, visible errors, and no process left."""
 
 import multiprocessing
 import os
@@ -28,14 +28,14 @@ STRATEGIES = [strategy() for strategy in registered_strategies().values()]
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[VectorBTEngine]:
-    """Lend an engine of two processes that starts the other for the smallest batch."""
+    """Lend an engine of two processes that starts the worker even for a small batch."""
     monkeypatch.setattr(workers, "_WORTH_A_START", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with VectorBTEngine(BacktestSettings(stop_loss=0.05), memory_budget=1, workers=2) as engine:
         yield engine
 
 
-def test_two_processes_give_the_bits_of_one(engine: VectorBTEngine, tmp_path: Path):
+def test_two_processes_give_the_same_bits_as_one(engine: VectorBTEngine, tmp_path: Path):
     alone = VectorBTEngine(engine.settings).run_batch(HISTORIES, STRATEGIES, WINDOW)
     for _ in range(2):
         shared = engine.run_batch(HISTORIES, STRATEGIES, WINDOW)
@@ -44,7 +44,7 @@ def test_two_processes_give_the_bits_of_one(engine: VectorBTEngine, tmp_path: Pa
         ]
         assert shared.failures == alone.failures
         assert multiprocessing.active_children()
-    # Outcomes that nobody takes leave no process and no file behind.
+    # Outcomes that are not consumed leave no process and no file.
     outcomes = engine.run_batches(HISTORIES * 10, STRATEGIES, WINDOW)
     next(outcomes)
     del outcomes
@@ -57,7 +57,7 @@ def test_two_processes_give_the_bits_of_one(engine: VectorBTEngine, tmp_path: Pa
     engine.close()
 
 
-def test_more_trades_than_their_file_has_room_for_come_back(engine: VectorBTEngine):
+def test_trades_that_exceed_the_shared_file_are_returned(engine: VectorBTEngine):
     # A trade takes 72 bytes, a bar 48: a position per bar is more than the bars were.
     engine.settings = BacktestSettings(direction="both")
     turning = Planned(range(0, 400, 2), range(1, 400, 2))
@@ -68,14 +68,14 @@ def test_more_trades_than_their_file_has_room_for_come_back(engine: VectorBTEngi
 
 
 class Unsendable(Planned):
-    """Cannot be sent to another process."""
+    """Cannot be pickled."""
 
     def __reduce__(self):
         raise TypeError("this strategy cannot be sent")
 
 
 class Quitting(Planned):
-    """Ends the process that computes its signals; the test's own waits for that end instead."""
+    """Exits the worker that computes its signals; the test's own process waits for that exit."""
 
     def signals(self, bars: Bars) -> Signals:
         if multiprocessing.parent_process() is not None:
@@ -86,14 +86,14 @@ class Quitting(Planned):
 
 
 class Writing(Planned):
-    """Writes to its bars, in whatever process it runs."""
+    """Writes to its bars."""
 
     def signals(self, bars: Bars) -> Signals:
         bars.high[:] = 0.0
         return super().signals(bars)
 
 
-def test_a_killed_process_is_an_error_and_the_next_batch_works(
+def test_a_killed_worker_is_an_error_and_the_next_batch_works(
     engine: VectorBTEngine, tmp_path: Path
 ):
     with pytest.raises(WorkersLostError, match="A worker process died: it was killed"):
@@ -103,14 +103,14 @@ def test_a_killed_process_is_an_error_and_the_next_batch_works(
     assert len(engine.run_batch(HISTORIES, SmaCross(), WINDOW).results) == 4
 
 
-def test_a_strategy_that_cannot_be_sent_runs_in_this_process(engine: VectorBTEngine):
+def test_an_unpicklable_strategy_runs_in_this_process(engine: VectorBTEngine):
     strategy = Unsendable([1], [3])
     shared = engine.run_batch(HISTORIES * 10, strategy, WINDOW).results
     alone = VectorBTEngine(engine.settings).run_batch(HISTORIES * 10, strategy, WINDOW).results
     assert [bits_of(result) for result in shared] == [bits_of(result) for result in alone]
 
 
-def test_a_symbol_that_fails_in_another_process_fails_alone(engine: VectorBTEngine):
+def test_a_failure_in_a_worker_fails_only_its_symbol(engine: VectorBTEngine):
     bad = random_history("BAD", 200, 9)
     bad.bars.close[100] = -1.0
     outcome = engine.run_batch([*HISTORIES, bad] * 2, SmaCross(), WINDOW)
@@ -126,13 +126,13 @@ def test_bars_are_read_only_in_every_process(engine: VectorBTEngine):
     assert "read-only" in messages.pop()
 
 
-def test_a_small_batch_starts_no_process():
+def test_a_small_batch_starts_no_worker():
     with VectorBTEngine(workers=2) as engine:
         engine.run_batch(HISTORIES, STRATEGIES, WINDOW)
         assert not multiprocessing.active_children()
 
 
-def test_other_processes_start_once_the_work_has_proved_large(
+def test_workers_start_once_enough_work_was_done(
     monkeypatch: pytest.MonkeyPatch, engine: VectorBTEngine
 ):
     sizes: list[int] = []

@@ -29,11 +29,11 @@ _FLAGS = (
 
 @contextmanager
 def browsing(webserver: Webserver) -> "Iterator[Page]":
-    """Lend a page of a browser whose relative addresses are those of the webserver."""
+    """Lend a page of a browser, with the webserver as base of relative URLs."""
     from playwright.sync_api import expect, sync_playwright
 
     # What its Skip button sends: Dagster's invitation to its community is shown once per instance,
-    # at an unpredictable moment, and would cover whatever is clicked.
+    # at an unpredictable moment, and would cover other buttons.
     webserver.query("mutation { setNuxSeen }")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))

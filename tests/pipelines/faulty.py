@@ -1,8 +1,8 @@
 """The project's definitions for a webserver in which tests make faults happen.
 
-Files in its folder say which: the provider rejects the symbols that are listed in `rejected`, and
-the run that is named in `hold` waits in the middle of its backtests, after a part of its results,
-and writes the identifier of its process into `held`.
+Files in its folder choose the faults. The provider rejects the symbols listed in `rejected`. The
+run named in `hold` waits after the first part of its results, and writes the identifier of its
+process into `held`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the Dagster UI requests of its webserver: launch, terminate, status."""
+"""Requests of the Dagster UI to its webserver: launch, terminate, status."""
 
 import json
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from typing import Any
 
 from tests.pipelines.webserver import Webserver
 
-# A run of a symbol takes 15 s on two cores, most of it the start of its process.
+# A run of one symbol takes 15 s on two cores, mostly for the start of its process.
 RUN_WITHIN = 120.0
-# The daemon looks every 30 s, which Dagster has no setting for: it launches the symbols, then
-# the leaderboard, then sees that all is done. Alone that is 60 to 90 s.
+# The daemon polls every 30 s, which Dagster has no setting for: it launches the symbols, then
+# the leaderboard, then completes the backfill. That alone takes 60 to 90 s.
 BACKFILL_WITHIN = 240.0
 
 _ASSETS = """
@@ -116,9 +116,9 @@ def launch_run(
     names: Sequence[str] | None = None,
     run_config: str = "{}\n",
 ) -> str:
-    """Launch what the dialog of "Materialize" does in one run; return the run's id.
+    """Launch one run as the dialog of "Materialize" does; return the run's id.
 
-    `partitions` are the tags that tell of which it is, `names` the selected assets, or all.
+    `partitions` are the tags of the partitions, `names` the selected assets, or all.
     """
     nodes = _selected(webserver, names)
     checks = [
@@ -175,7 +175,7 @@ def ended(webserver: Webserver, run_id: str, within: float = RUN_WITHIN) -> str:
 
 
 def made_by(webserver: Webserver, run_id: str) -> set[str]:
-    """Return the assets of which a run has materialized a partition."""
+    """Return the assets that a run has materialized."""
     made = webserver.query(_MADE, id=run_id)["runOrError"]["assetMaterializations"]
     return {"/".join(one["assetKey"]["path"]) for one in made}
 
@@ -189,7 +189,7 @@ def terminate(webserver: Webserver, run_id: str) -> None:
 def launch_backfill(
     webserver: Webserver, symbols: Sequence[str], names: Sequence[str] | None = None
 ) -> str:
-    """Launch what that dialog does for several partitions; return the backfill's id."""
+    """Launch a backfill as that dialog does for several partitions; return its id."""
     nodes = _selected(webserver, names)
     params = {
         "assetSelection": [asset["assetKey"] for asset in nodes],
@@ -211,7 +211,7 @@ def retry_backfill(webserver: Webserver, backfill_id: str) -> str:
 
 
 def backfill_ended(webserver: Webserver, backfill_id: str) -> dict[str, Any]:
-    """Wait until a backfill is completed; return what the UI shows of it."""
+    """Wait until a backfill is completed; return its fields in the UI."""
     return webserver.wait_until(
         f"backfill {backfill_id} is completed",
         lambda: webserver.query(_BACKFILL, id=backfill_id)["partitionBackfillOrError"],
@@ -221,7 +221,7 @@ def backfill_ended(webserver: Webserver, backfill_id: str) -> dict[str, Any]:
 
 
 def verdicts(webserver: Webserver, run_id: str) -> list[bool]:
-    """Return whether it passed, for each check that a run evaluated."""
+    """Return for each check that a run evaluated whether it passed."""
     page = webserver.query(_EVALUATIONS, id=run_id)["runOrError"]["eventConnection"]
     assert not page["hasMore"]
     return [event["evaluation"]["success"] for event in page["events"] if event]

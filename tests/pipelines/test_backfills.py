@@ -1,4 +1,4 @@
-"""Backfills in several runs of so many symbols: a real webserver and daemon."""
+"""Backfills that are split into runs of a few symbols: a real webserver and daemon."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def webserver() -> Iterator[Webserver]:
         yield started
 
 
-def test_a_backfill_is_several_runs_and_one_of_the_leaderboard(webserver: Webserver):
+def test_a_backfill_is_split_into_runs_and_one_leaderboard_run(webserver: Webserver):
     backfill = backfill_ended(webserver, launch_backfill(webserver, SYMBOLS, FEW_ASSETS))
     assert backfill["status"] == "COMPLETED_SUCCESS"
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3

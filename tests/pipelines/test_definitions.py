@@ -1,4 +1,4 @@
-"""The code location loads without heavy imports, validates, and makes a universe one run."""
+"""The code location loads without heavy imports, is valid, and runs a universe as one run."""
 
 import subprocess
 import sys
@@ -76,14 +76,14 @@ def test_partitions_are_the_symbols_of_the_universe_in_order():
     assert len(symbols) == 110
 
 
-def test_the_sample_source_brings_its_own_universe():
+def test_the_sample_source_has_its_own_universe():
     graph = _definitions(GAUNTLET_SOURCE="sample", GAUNTLET_UNIVERSE="").resolve_asset_graph()
     partitions = graph.get(dg.AssetKey("prices")).partitions_def
     assert partitions is not None
     assert partitions.get_partition_keys() == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
 
 
-def test_every_asset_can_be_part_of_one_ranged_run():
+def test_every_asset_has_the_single_run_backfill_policy():
     graph = _definitions().resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         policy = graph.get(key).backfill_policy
@@ -98,7 +98,7 @@ def test_a_backfill_can_be_split_into_several_runs():
         assert graph.get(key).backfill_policy == expected, key
 
 
-def test_every_check_blocks_what_is_downstream():
+def test_every_check_is_blocking():
     graph = _definitions().resolve_asset_graph()
     checks = [graph.get(key) for key in graph.asset_check_keys]
     times = {"backtests": len(registered_strategies())}
@@ -127,7 +127,7 @@ print([name for name in {HEAVY!r} if name in sys.modules], opened)
 
 
 def test_importing_has_no_effects():
-    """The environment is read, and definitions are built, when Dagster asks for them."""
+    """The environment is read and definitions are built only when Dagster loads them."""
     program = f"import gc, os; os.environ['GAUNTLET_SOURCE'] = 'none'; {LOAD.partition(';')[0]}"
     assert _python(f"{program}; print(gc.isenabled(), gc.get_freeze_count())") == "True 0"
 
@@ -163,7 +163,7 @@ def test_dagster_validates_the_definitions():
 
 
 @pytest.mark.parametrize("text", ["", "symbol\n", "ticker\nAAPL\n", "symbol\n../etc\n"])
-def test_a_bad_universe_fails_loading_with_one_clear_line(tmp_path: Path, text: str):
+def test_an_invalid_universe_fails_loading_with_one_line(tmp_path: Path, text: str):
     (tmp_path / "universe.csv").write_text(text)
     done = subprocess.run(
         [sys.executable, "-c", LOAD],

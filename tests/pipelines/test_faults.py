@@ -1,7 +1,7 @@
 """Faults of production: bad symbols, killed and canceled runs, an overloaded provider.
 
 A real webserver, daemon and run workers, over the universe of 110 symbols. Its backfill is launched
-first and takes minutes, most of which the daemon waits; most tests do not wait for it.
+first and takes minutes, for most of which the daemon is idle; most tests do not wait for it.
 """
 
 import shutil
@@ -91,7 +91,7 @@ def webserver(database: str) -> Iterator[Webserver]:
 
 @pytest.fixture(scope="module", autouse=True)
 def backfill_of_110(webserver: Webserver) -> str:
-    """Launch the backfill in which three symbols fail, each in its way; return its id."""
+    """Launch the backfill in which three symbols fail for different reasons; return its id."""
     feed(webserver.folder, "KO").unlink()
     write_impossible(feed(webserver.folder, "MSFT"))
     feed(webserver.folder, "UNP").write_text("date,open,high,low,close,volume\n")
@@ -110,19 +110,19 @@ def each(symbols: set[str]) -> dict[str, set[str]]:
     return {name: set(symbols) for name in PARTITIONED}
 
 
-def test_a_canceled_run_stops_and_leaves_nothing_half_done(
+def test_a_canceled_run_stops_and_leaves_no_partial_result(
     webserver: Webserver, store: BacktestPersistenceManager
 ):
-    run_id, worker = held_amid_backtests(webserver, "XOM", "CVS")
+    run_id, worker = launch_and_hold(webserver, "XOM", "CVS")
     children = worker.children(recursive=True)
     terminate(webserver, run_id)
     assert ended(webserver, run_id) == "CANCELED"
     _, alive = psutil.wait_procs([worker, *children], timeout=STOPPED_WITHIN)
     assert not alive
-    nothing_half_done(webserver, store, run_id)
+    assert_no_partial_result(webserver, store, run_id)
 
 
-def test_a_killed_run_repeated_gives_the_same_rows(
+def test_repeating_a_killed_run_gives_the_same_rows(
     webserver: Webserver,
     store: BacktestPersistenceManager,
     server: str,
@@ -130,12 +130,12 @@ def test_a_killed_run_repeated_gives_the_same_rows(
     tmp_path: Path,
 ):
     # Backtests are compared with the prices of the universe, which are all stored from then on.
-    backfill_has_its_prices(webserver)
+    wait_for_prices_of_backfill(webserver)
     first, last = "JPM", "WFC"
-    run_id, worker = held_amid_backtests(webserver, first, last)
+    run_id, worker = launch_and_hold(webserver, first, last)
     worker.send_signal(signal.SIGKILL)
     assert ended(webserver, run_id) == "FAILURE"
-    nothing_half_done(webserver, store, run_id)
+    assert_no_partial_result(webserver, store, run_id)
 
     again = launch_run(webserver, build_partition_tags(first, last), FEW_ASSETS)
     assert ended(webserver, again) == "SUCCESS", webserver.log_tail()
@@ -154,7 +154,7 @@ def test_a_rejected_symbol_is_retried_by_the_daemon(
     webserver: Webserver, store: BacktestPersistenceManager
 ):
     # Otherwise the backfill would fetch them, and there would be nothing to retry.
-    backfill_has_its_prices(webserver)
+    wait_for_prices_of_backfill(webserver)
     rejected = webserver.folder / "rejected"
     rejected.write_text("META")
     run_id = launch_run(webserver, build_partition_tags("META", "META"), ["prices"])
@@ -172,7 +172,7 @@ def test_a_rejected_symbol_is_retried_by_the_daemon(
     assert {"key": "gauntlet/attempt", "value": "1"} in retry["tags"]
 
 
-def test_three_of_110_fail_alone_and_a_retry_fixes_them(
+def test_three_of_110_symbols_fail_and_a_retry_succeeds(
     webserver: Webserver, store: BacktestPersistenceManager, backfill_of_110: str
 ):
     backfill = backfill_ended(webserver, backfill_of_110)
@@ -201,7 +201,7 @@ def test_three_of_110_fail_alone_and_a_retry_fixes_them(
     assert ranked[0]["runId"] in {run["id"] for run in again["runs"]}
 
 
-def backfill_has_its_prices(webserver: Webserver) -> None:
+def wait_for_prices_of_backfill(webserver: Webserver) -> None:
     webserver.wait_until(
         "the backfill has fetched its prices",
         lambda: materialized(webserver)["prices"],
@@ -210,7 +210,7 @@ def backfill_has_its_prices(webserver: Webserver) -> None:
     )
 
 
-def held_amid_backtests(webserver: Webserver, first: str, last: str) -> tuple[str, psutil.Process]:
+def launch_and_hold(webserver: Webserver, first: str, last: str) -> tuple[str, psutil.Process]:
     """Launch a run over a range; return it and its process, which waits after its first part."""
     held, hold = webserver.folder / "held", webserver.folder / "hold"
     held.unlink(missing_ok=True)
@@ -221,7 +221,9 @@ def held_amid_backtests(webserver: Webserver, first: str, last: str) -> tuple[st
     return run_id, psutil.Process(int(held.read_text()))
 
 
-def nothing_half_done(webserver: Webserver, store: BacktestPersistenceManager, run_id: str) -> None:
+def assert_no_partial_result(
+    webserver: Webserver, store: BacktestPersistenceManager, run_id: str
+) -> None:
     """Require that a run materialized no backtest, saved no row and left no temporary file."""
     assert made_by(webserver, run_id) == {"prices"}
     assert store.get_backtests_by_run(run_id).is_empty()

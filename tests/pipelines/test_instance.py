@@ -23,7 +23,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
         yield opened
 
 
-def test_batched_events_are_in_the_files_of_dagster(instance: dg.DagsterInstance, tmp_path: Path):
+def test_batched_events_use_dagsters_files(instance: dg.DagsterInstance, tmp_path: Path):
     assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")}
     folder = tmp_path / "stock"
@@ -46,9 +46,7 @@ def test_limits_are_ten_runs_two_per_user_one_per_backfill(instance: dg.DagsterI
     }
 
 
-def test_only_a_run_whose_worker_died_is_started_again(
-    instance: dg.DagsterInstance,
-):
+def test_only_a_run_with_a_dead_worker_is_restarted(instance: dg.DagsterInstance):
     assert instance.run_retries_enabled
     assert instance.run_retries_max_retries == 1
     assert not instance.run_retries_retry_on_asset_or_op_failure

@@ -1,4 +1,4 @@
-"""No password is in the output and files of a run, which are searched for a planted one."""
+"""No password is in the output and files of a run: they are searched for a planted one."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""What users launch in the Dagster UI, sent to a real webserver as the UI sends it."""
+"""Actions of users in the Dagster UI, sent to a real webserver as the UI sends them."""
 
 from collections.abc import Iterator
 
@@ -64,7 +64,7 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     assert sorted(passed) == [[], [True] * checks, [True] * checks]
 
 
-def test_requests_of_several_users_are_kept_apart(webserver: Webserver):
+def test_requests_of_several_users_are_separate(webserver: Webserver):
     requested = {
         "ann": (["AAPL", "META"], "sma_cross"),
         "bob": (["META", "TSLA"], "sma_cross"),
@@ -86,7 +86,7 @@ def test_requests_of_several_users_are_kept_apart(webserver: Webserver):
 
 
 def number_of_checks(webserver: Webserver) -> int:
-    """Return how many checks a run of all assets evaluates."""
+    """Return the number of checks in a run of all assets."""
     nodes = assets(webserver).values()
     return sum(len(checks_of(asset)) for asset in nodes if asset["isMaterializable"])
 

@@ -1,4 +1,4 @@
-"""The Dagster UI in a real browser: what users see, and what a click does."""
+"""The Dagster UI in a real browser: its contents and actions."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ REQUEST = "{ops: {answer: {config: {user: ann, symbols: [AAPL, META], strategy: 
 @pytest.fixture(scope="module")
 def webserver() -> Iterator[Webserver]:
     def lay_out(folder: Path) -> dict[str, str]:
-        # LATE can't be tested: it is listed after the window.
+        # LATE fails: it is listed after the window.
         rows = ["symbol,listed_from", *(f"{symbol}," for symbol in SYMBOLS), "LATE,2030-01-01"]
         (folder / "universe.csv").write_text("\n".join(rows) + "\n")
         return {}

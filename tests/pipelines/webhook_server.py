@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-SECRET = "T0p-s3cret"  # noqa: S105 - what must not be seen anywhere
+SECRET = "T0p-s3cret"  # noqa: S105 - planted
 
 
 @dataclass
 class WebhookServer:
-    """What was posted to it; `answers` are its next status codes, followed by 200."""
+    """The requests posted to it; `answers` are its next status codes, followed by 200."""
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
@@ -23,7 +23,7 @@ class WebhookServer:
 
 @contextmanager
 def running_webhook() -> Iterator[WebhookServer]:
-    """Lend the server; its URL has the secret in its path, like those of chats."""
+    """Lend the server; its URL has the secret in its path, like webhooks of chat systems."""
     server = WebhookServer()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A real Dagster webserver with its daemon, over a small universe in a folder of its own.
+"""A real Dagster webserver with its daemon, over a small universe in its own folder.
 
     with running_webserver() as webserver:
         webserver.query("{ version }")
@@ -62,7 +62,7 @@ class Webserver:
         return self.folder / "dagster-dev.log"
 
     def query(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Return the data that GraphQL answers; an error in the answer fails the test."""
+        """Return the data of a GraphQL response; an error in it fails the test."""
         request = urllib.request.Request(  # noqa: S310 - http, to ourselves
             f"{self.url}/graphql",
             data=json.dumps({"query": query, "variables": variables}).encode(),
@@ -97,9 +97,9 @@ class Webserver:
 def running_webserver(
     lay_out: Callable[[Path], Mapping[str, str]] = lambda _: {},
 ) -> Iterator[Webserver]:
-    """Start `dagster dev` in a folder of its own, wait until it is ready, and stop it.
+    """Start `dagster dev` in its own folder, wait until it is ready, and stop it.
 
-    `lay_out` may change what is in the folder, and returns more of the environment.
+    `lay_out` may change the folder, and returns additional environment variables.
     """
     # Not pytest's folder: the user that PostgreSQL runs as for root has no access to it.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-ui-"))

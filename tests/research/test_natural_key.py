@@ -1,4 +1,4 @@
-"""The identifier is the natural key, whatever way its numbers and keys are written."""
+"""The identifier depends on the natural key, not on how its numbers and keys are written."""
 
 from datetime import date
 from typing import Any
@@ -23,7 +23,7 @@ KEY: dict[str, Any] = {
 }
 
 
-def test_an_identifier_is_the_same_in_every_version_of_this_project() -> None:
+def test_the_identifier_of_a_key_is_stable() -> None:
     assert backtest_id(**KEY) == UUID("7d63bbc6-41d1-58bc-9c17-0cb03d24fb43")
 
 
@@ -32,7 +32,7 @@ def test_the_order_of_parameters_does_not_matter() -> None:
     assert backtest_id(**{**KEY, "parameters": turned}) == backtest_id(**KEY)
 
 
-def test_a_whole_number_is_the_same_as_integer_and_as_float() -> None:
+def test_a_whole_number_is_the_same_as_integer_or_float() -> None:
     integer = {"period": 20, "std_dev": 2}
     assert backtest_id(**{**KEY, "parameters": integer}) == backtest_id(**KEY)
 
@@ -52,12 +52,12 @@ def test_a_whole_number_is_the_same_as_integer_and_as_float() -> None:
         ("universe_version", None),
     ],
 )
-def test_every_part_of_the_key_counts(name: str, other: Any) -> None:
+def test_every_field_of_the_key_changes_the_identifier(name: str, other: Any) -> None:
     assert set(KEY) == set(NATURAL_KEY)
     assert backtest_id(**{**KEY, name: other}) != backtest_id(**KEY)
 
 
-def test_text_does_not_move_from_one_part_of_the_key_into_the_next() -> None:
+def test_text_cannot_move_between_fields_of_the_key() -> None:
     one = backtest_id(**{**KEY, "data_version": 'a","b', "code_version": "c"})
     other = backtest_id(**{**KEY, "data_version": "a", "code_version": 'b","c'})
     assert one != other
@@ -74,6 +74,6 @@ def test_stored_json_keeps_a_float_a_float() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), date(2021, 1, 1)])
-def test_what_json_has_no_type_for_is_refused(value: Any) -> None:
+def test_values_without_a_json_type_are_refused(value: Any) -> None:
     with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
         backtest_id(**{**KEY, "parameters": {"threshold": value}})

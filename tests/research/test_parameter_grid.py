@@ -1,4 +1,4 @@
-"""Sweeps: the grid of the ranges, what is skipped, what is refused."""
+"""Sweeps: the grid of the ranges, skipped points and invalid ranges."""
 
 from datetime import date
 from itertools import product
@@ -30,7 +30,7 @@ def test_every_point_of_the_full_ranges_is_run_or_skipped(name: str):
     assert [point for point in points if point not in grid.skipped] == made
 
 
-def test_a_sweep_gives_every_symbol_under_every_point_the_last_changing_fastest():
+def test_sweep_results_are_ordered_by_symbol_then_parameters():
     outcome = sweep(
         VectorBTEngine(),
         HISTORIES,
@@ -47,15 +47,13 @@ def test_a_sweep_gives_every_symbol_under_every_point_the_last_changing_fastest(
     assert outcome.table()["fast_period"].tolist() == [5, 5, 20] * 2
 
 
-def test_without_ranges_the_strategys_own_are_swept():
+def test_without_ranges_the_default_ranges_are_swept():
     outcome = sweep(VectorBTEngine(), HISTORIES, "sma_cross", WINDOW)
     assert len(outcome.results) == 2 * 15
     assert outcome.skipped == [{"fast_period": 20, "slow_period": 20}]
 
 
-def test_an_indicator_that_several_points_need_is_computed_once_a_symbol(
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_a_shared_indicator_is_computed_once_per_symbol(monkeypatch: pytest.MonkeyPatch):
     computed: list[int] = []
     sma = talib.SMA
 
@@ -99,7 +97,7 @@ def test_any_sequence_is_a_range():
         ),
     ],
 )
-def test_a_range_that_makes_no_sense_is_refused(ranges: dict, message: str):
+def test_an_invalid_range_is_refused(ranges: dict, message: str):
     with pytest.raises(InvalidParameterError) as refused:
         sweep(VectorBTEngine(), HISTORIES, "sma_cross", WINDOW, ranges)
     assert message in str(refused.value)
@@ -110,7 +108,7 @@ def test_an_unknown_strategy_is_refused():
         sweep(VectorBTEngine(), HISTORIES, "sma_cros", WINDOW)
 
 
-def test_a_sweep_counts_what_it_shared():
+def test_a_sweep_counts_indicator_hits_and_misses():
     outcome = sweep(VectorBTEngine(), HISTORIES, "sma_cross", WINDOW)
     points = len(outcome.results) // len(HISTORIES)
     # Four fast averages and four slow ones, 20 among both, for two of each point.

@@ -88,18 +88,18 @@ def test_the_newest_result_of_each_strategy_and_symbol_counts() -> None:
     assert found == [("macd", "S0", 0.25), ("rsi", "S0", 1.0), ("rsi", "S1", 0.25)]
 
 
-def test_of_results_saved_at_once_the_greatest_id_counts() -> None:
+def test_of_results_saved_at_one_time_the_greatest_id_counts() -> None:
     rows = [candidate(backtest_id=one) for one in ("b", "c", "a")]
     assert selected(rows)["backtest_id"].to_list() == ["c"]
 
 
 @pytest.mark.parametrize("strategy", [None, "rsi"])
-def test_a_result_that_failed_since_is_left_out(strategy: str | None) -> None:
+def test_a_result_with_a_later_failure_is_left_out(strategy: str | None) -> None:
     rows = sharpes("rsi", 1.0, 2.0)
     assert selected(rows, failure(strategy=strategy))["symbol"].to_list() == ["S1"]
 
 
-def test_a_failure_of_all_strategies_leaves_out_all() -> None:
+def test_a_failure_without_a_strategy_leaves_out_all_strategies() -> None:
     rows = [*sharpes("rsi", 1.0, 2.0), *sharpes("macd", 1.0)]
     assert selected(rows, failure())["symbol"].to_list() == ["S1"]
 
@@ -109,11 +109,11 @@ def test_a_failure_of_all_strategies_leaves_out_all() -> None:
     [{"symbol": "S9"}, {"strategy": "macd"}, {"failed_at": NOON}, {"failed_at": NOON - SECOND}],
     ids=["symbol", "strategy", "same time", "before"],
 )
-def test_another_or_an_earlier_failure_leaves_out_nothing(other: dict[str, Any]) -> None:
+def test_unrelated_and_earlier_failures_leave_out_nothing(other: dict[str, Any]) -> None:
     assert selected(sharpes("rsi", 1.0, 2.0), failure(**other)).height == 2
 
 
-def test_an_older_result_does_not_stand_in_for_a_failed_one() -> None:
+def test_an_older_result_does_not_replace_a_failed_one() -> None:
     rows = [candidate(saved_at=NOON + 2 * SECOND), candidate(backtest_id="older")]
     after_both = failure(failed_at=NOON + 3 * SECOND)
     assert selected(rows, after_both).is_empty()
@@ -136,7 +136,7 @@ def test_after_a_code_change_a_run_of_one_symbol_keeps_the_rank() -> None:
     assert ranks.rows() == [(1, "rsi", 3, 2), (2, "macd", 3, 0)]
 
 
-def test_strategies_rank_by_median_sharpe_ties_by_name_nulls_last() -> None:
+def test_strategies_rank_by_median_sharpe_then_name_nulls_last() -> None:
     found = board(
         *sharpes("middle", 1.0, 1.5, 9.0),
         *sharpes("best", 2.0, 3.0, 2.5),
@@ -151,7 +151,7 @@ def test_strategies_rank_by_median_sharpe_ties_by_name_nulls_last() -> None:
     ]
 
 
-def test_ranked_on_fewer_than_half_of_the_symbols_is_no_rank() -> None:
+def test_below_half_of_the_symbols_a_strategy_has_no_rank() -> None:
     seldom = sharpes("seldom", 9.0, 9.0, 9.0, closed_trades=MINIMUM_TRADES - 1)
     seldom[0]["closed_trades"] = MINIMUM_TRADES
     often = sharpes("often", 1.0, 1.0, 1.0)
@@ -162,13 +162,13 @@ def test_ranked_on_fewer_than_half_of_the_symbols_is_no_rank() -> None:
     ]
 
 
-def test_ranked_on_just_half_of_the_symbols_is_a_rank() -> None:
+def test_at_half_of_the_symbols_a_strategy_has_a_rank() -> None:
     half = sharpes("rsi", 9.0, 9.0, 9.0, None)
     half[0]["closed_trades"] = None
     assert board(*half)["rank"].to_list() == [1]
 
 
-def test_a_strategy_tested_on_one_symbol_has_no_rank_beside_a_universe() -> None:
+def test_a_strategy_tested_on_one_of_many_symbols_has_no_rank() -> None:
     found = board(*sharpes("everywhere", 1.0, 1.0, 1.0), *sharpes("once", 9.0))
     assert found.select("rank", "strategy").rows() == [(1, "everywhere"), (None, "once")]
 
@@ -187,7 +187,7 @@ def test_results_with_too_few_trades_are_counted_but_not_ranked() -> None:
     assert found.select("median_max_drawdown", "worst_max_drawdown").row(0) == (-0.1, -0.9)
 
 
-def test_trades_and_the_share_beating_the_benchmark_are_of_all_rows() -> None:
+def test_trades_and_share_beating_benchmark_count_all_rows() -> None:
     returns = [(0.3, 0.1), (0.1, 0.3), (0.2, 0.2), (0.5, 0.4), (None, 0.1)]
     rows = [
         candidate("rsi", f"S{n}", total_return=own, benchmark_return=held, closed_trades=0)
@@ -199,7 +199,7 @@ def test_trades_and_the_share_beating_the_benchmark_are_of_all_rows() -> None:
     assert described == (START, END, "synthetic")
 
 
-def test_an_aggregate_of_nothing_is_null() -> None:
+def test_an_aggregate_of_no_values_is_null() -> None:
     nothing = dict.fromkeys(["total_return", "win_rate", "max_drawdown", "annualized_return"])
     (found,) = board(*sharpes("rsi", 1.0, 2.0, **nothing)).to_dicts()
     assert {name for name, value in found.items() if value is None} == {
@@ -209,7 +209,7 @@ def test_an_aggregate_of_nothing_is_null() -> None:
 
 
 def by_hand(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what PostgreSQL's ``percentile_cont`` and ``avg`` give, in plain arithmetic."""
+    """Return the results of PostgreSQL's ``percentile_cont`` and ``avg``, in plain Python."""
     ranked = [row for row in rows if row["closed_trades"] >= MINIMUM_TRADES]
     aggregates: dict[str, Any] = {}
     for name in ("sharpe_ratio", "total_return", "annualized_return", "max_drawdown"):
@@ -228,7 +228,7 @@ def by_hand(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_aggregates_are_the_same_bits_whatever_the_order_of_rows(seed: int) -> None:
+def test_aggregates_do_not_depend_on_the_order_of_rows(seed: int) -> None:
     random = np.random.default_rng(seed)
     rows = [
         candidate(

@@ -1,4 +1,4 @@
-"""The runner: what is stored is used again, what is missing is computed, failures stay apart."""
+"""The runner: stored results are reused, missing ones computed, failures isolated."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Bars:
 
 @dataclass
 class Memory:
-    """An archive in memory, which tells what it was asked and given."""
+    """An archive in memory, which records its calls."""
 
     rows: dict[str, tuple[str, str, float | None]] = field(default_factory=dict)
     parts: list[int] = field(default_factory=list)
@@ -109,7 +109,7 @@ def _run(
     return runner, list(runner.run(load, batches))
 
 
-def test_results_come_by_symbol_and_strategy_in_their_batches():
+def test_results_are_ordered_by_symbol_and_strategy_per_batch():
     runner, frames = _run(Memory())
     names = [one.select("symbol", "strategy").rows() for one in frames]
     assert names == [
@@ -120,7 +120,7 @@ def test_results_come_by_symbol_and_strategy_in_their_batches():
     assert not runner.cached
 
 
-def test_stored_results_are_used_again_and_a_sample_is_compared():
+def test_stored_results_are_reused_and_a_sample_is_compared():
     archive = Memory()
     _, first = _run(archive)
     runner, again = _run(archive)
@@ -185,13 +185,13 @@ def test_a_symbol_that_cannot_be_loaded_fails_alone():
     assert set(pl.concat(frames)["symbol"]) == {"S4", "S6", "S7"}
 
 
-def test_a_batch_in_which_all_fail_is_kept_as_empty():
+def test_a_batch_of_failures_is_written_as_empty():
     archive = Memory()
     _, frames = _run(archive, broken=["S4", "S5"])
     assert [one.height for one in frames] == [0, 4]
 
 
-def test_bars_are_taken_a_batch_at_a_time():
+def test_bars_are_loaded_batch_by_batch():
     archive, taken = Memory(), []
 
     def load(wanted: Iterable[Spec]) -> Iterator[tuple[str, Bars | Exception]]:

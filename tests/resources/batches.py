@@ -1,4 +1,4 @@
-"""Histories that a batch may be made of, ragged and one too short for any trade; its tables."""
+"""Ragged histories for a batch, one of them too short for any trade, and their tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Databases on the server of `tests/conftest.py`, and a server that answers as Yahoo does."""
+"""Databases on the server of `tests/conftest.py`, and a server that responds like Yahoo."""
 
 import shutil
 import tempfile
@@ -56,7 +56,7 @@ def manager(engine: sa.Engine) -> BacktestPersistenceManager:
 
 @pytest.fixture(scope="module")
 def shared_manager(server: str) -> Iterator[BacktestPersistenceManager]:
-    """Lend a manager on one database for a whole module, to tests that don't mind company."""
+    """Lend a manager on one database for a whole module, to tests that can share it."""
     with fresh_database(server) as url:
         for engine in _engine(url):
             yield BacktestPersistenceManager(engine)

@@ -26,7 +26,7 @@ def test_symbols_keep_the_order_of_the_file(universe):
     assert universe("symbol,sector\nMSFT,Tech\nAAPL,Tech\n").symbols == ("MSFT", "AAPL")
 
 
-def test_every_column_is_read_in_any_order_and_case_and_others_are_ignored(universe):
+def test_columns_are_read_in_any_order_and_case(universe):
     found = universe(
         "Listed_To,SYMBOL,note,listed_from,Sector\n"
         '2020-12-31,BRK-B,"a, b",2001-02-03,Finance\n'
@@ -47,7 +47,7 @@ def test_every_column_is_read_in_any_order_and_case_and_others_are_ignored(unive
     ],
     ids=["crlf", "byte order mark", "blank lines, spaces, short row"],
 )
-def test_the_ways_spreadsheets_write_csv_are_read_alike(universe, content: bytes):
+def test_csv_variants_of_spreadsheets_are_read(universe, content: bytes):
     assert universe(content).listings == (Listing("AAPL", "Tech"), Listing("IBM"))
 
 
@@ -78,7 +78,7 @@ def test_the_ways_spreadsheets_write_csv_are_read_alike(universe, content: bytes
         (b"symbol\n" + b"\n" * 2**24, "is larger than 16 MiB: not a universe."),
     ],
 )
-def test_a_bad_file_is_refused_in_one_line_that_names_file_and_line(
+def test_an_invalid_file_is_refused_with_file_and_line(
     universe, tmp_path: Path, content: bytes, message: str
 ):
     with pytest.raises(UniverseError) as refused:
@@ -97,7 +97,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("symbol", ["A", "BRK-B", "BF.B", "^GSPC", "EURUSD=X", "0700.HK", ".INX"])
-def test_symbols_of_the_usual_feeds_are_allowed(symbol: str):
+def test_symbols_of_common_feeds_are_allowed(symbol: str):
     assert is_symbol(symbol)
 
 
@@ -123,20 +123,20 @@ def test_symbols_of_the_usual_feeds_are_allowed(symbol: str):
         "A" * 16,
     ],
 )
-def test_what_breaks_partition_keys_or_paths_is_no_symbol(symbol: str):
+def test_text_unsafe_in_partition_keys_or_paths_is_no_symbol(symbol: str):
     assert not is_symbol(symbol)
 
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("Aa0.^=-"), max_size=17), st.sampled_from(["B", ".B"]))
-def test_a_range_of_two_symbols_splits_into_just_these(symbol: str, other: str):
+def test_a_range_of_two_symbols_splits_into_those_symbols(symbol: str, other: str):
     if is_symbol(symbol):
         assert f"{symbol}...{other}".split("...") == [symbol, other]
 
 
 @settings(deadline=None)
 @given(st.lists(st.from_regex(r"[A-Z]{1,15}", fullmatch=True), min_size=1, unique=True))
-def test_what_csv_writes_is_read_back(tmp_path_factory, symbols: list[str]):
+def test_a_file_written_by_csv_is_read(tmp_path_factory, symbols: list[str]):
     text = io.StringIO()
     csv.writer(text).writerows([["symbol"], *([symbol] for symbol in symbols)])
     path = tmp_path_factory.mktemp("universe") / "universe.csv"
@@ -144,7 +144,7 @@ def test_what_csv_writes_is_read_back(tmp_path_factory, symbols: list[str]):
     assert load_universe(path).symbols == tuple(symbols)
 
 
-def test_settings_universe_and_resources_load_without_the_heavy_libraries():
+def test_configuration_imports_no_heavy_library():
     heavy = ["polars", "pandas", "pyarrow", "exchange_calendars", "bokeh_sampledata"]
     code = (
         "import sys; import resources.config.environment, resources.market_data.resource, "
@@ -154,7 +154,7 @@ def test_settings_universe_and_resources_load_without_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_symbol_is_within_days_when_it_was_listed_on_one_of_them(universe):
+def test_a_symbol_is_listed_within_a_window_if_on_one_day(universe):
     found = universe(
         "symbol,listed_from,listed_to\nEVER,,\nFROM,2021-03-31,\nTO,,2021-01-01\n"
         "LATE,2021-04-01,\nGONE,,2020-12-31\nINSIDE,2021-02-01,2021-02-02\n"

@@ -1,4 +1,4 @@
-"""How many examples hypothesis tries, and that none of it is a matter of time."""
+"""Settings of hypothesis: the number of examples, without limits on time."""
 
 from typing import Any
 
@@ -6,6 +6,6 @@ from hypothesis import HealthCheck, settings
 
 
 def examples(number: int, **others: Any) -> settings:
-    """Return settings for `number` examples, which a busy machine cannot make fail."""
+    """Return settings for `number` examples, which do not fail on a busy machine."""
     checks = [HealthCheck.too_slow]
     return settings(max_examples=number, deadline=None, suppress_health_check=checks, **others)

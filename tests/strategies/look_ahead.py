@@ -1,4 +1,4 @@
-"""Whether a strategy looks ahead: checks that hold for any strategy, and strategies that peek."""
+"""Checks for look-ahead that apply to any strategy, and strategies that peek."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ CHANGES: dict[str, Callable[[Bars], Bars]] = {
     "silence": _silence,
     "flatten": _flatten,
 }
-"""What may happen to later bars."""
+"""Changes of later bars."""
 
 
 def changed_from(bars: Bars, start: int, change: str) -> Bars:
@@ -53,7 +53,7 @@ def changed_from(bars: Bars, start: int, change: str) -> Bars:
 
 
 def assert_a_prefix_gives_the_prefix(strategy: Strategy, bars: Bars, stop: int) -> None:
-    """Hold the signals of the bars before `stop` against those of all bars."""
+    """Assert that the signals of the bars before `stop` equal those of all bars."""
     whole, prefix = strategy.signals(bars), strategy.signals(cut(bars, stop))
     np.testing.assert_array_equal(prefix.entries, whole.entries[:stop])
     np.testing.assert_array_equal(prefix.exits, whole.exits[:stop])
@@ -62,7 +62,7 @@ def assert_a_prefix_gives_the_prefix(strategy: Strategy, bars: Bars, stop: int) 
 def assert_later_bars_change_nothing(
     strategy: Strategy, bars: Bars, start: int, change: str
 ) -> None:
-    """Hold the signals before `start` against those when later bars are others."""
+    """Assert that changed bars from `start` on do not change earlier signals."""
     whole = strategy.signals(bars)
     other = strategy.signals(changed_from(bars, start, change))
     np.testing.assert_array_equal(other.entries[:start], whole.entries[:start])
@@ -77,7 +77,7 @@ class _Planted(Strategy):
 
 
 class NextClose(_Planted):
-    """Buys what rises tomorrow."""
+    """Buys if the next close is higher."""
 
     def signals(self, bars: Bars) -> Signals:
         tomorrow = np.append(bars.close[1:], np.nan)
@@ -85,7 +85,7 @@ class NextClose(_Planted):
 
 
 class WholeSample(_Planted):
-    """Compares each close with the mean and deviation of all, later ones included."""
+    """Compares each close with the mean and deviation of all closes, including later ones."""
 
     def signals(self, bars: Bars) -> Signals:
         score = (bars.close - bars.close.mean()) / bars.close.std()
@@ -93,7 +93,7 @@ class WholeSample(_Planted):
 
 
 class CentredWindow(_Planted):
-    """Compares each close with the mean of five, two later ones among them."""
+    """Compares each close with the mean of five closes, two of them later."""
 
     def signals(self, bars: Bars) -> Signals:
         mean = np.convolve(bars.close, np.full(5, 0.2), mode="same")
@@ -101,7 +101,7 @@ class CentredWindow(_Planted):
 
 
 class BackFilled(_Planted):
-    """Knows its highest close from the first bar on."""
+    """Uses the highest close of 50 bars from the first bar on."""
 
     def signals(self, bars: Bars) -> Signals:
         top = np.full(len(bars), bars.close[:50].max())

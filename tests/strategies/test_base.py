@@ -1,4 +1,4 @@
-"""Parameters are frozen, typed and validated; refusals teach."""
+"""Parameters are frozen, typed and validated; errors say what is allowed."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def test_parameters_left_out_keep_their_defaults():
     }
 
 
-def test_equal_parameters_have_one_spelling():
+def test_equal_parameters_have_one_type():
     spelled = [Rsi.from_mapping({"period": p, "oversold": o}) for p, o in ((14, 30), (14.0, 30.0))]
     assert spelled[0] == spelled[1] == Rsi()
     assert [type(value) for value in spelled[1].parameters().values()] == [int, float, float]
@@ -56,7 +56,7 @@ def test_numpy_numbers_become_python_numbers():
         (Breakout, {"exit_lookback": None}, "exit_lookback to be a whole number, but got None"),
     ],
 )
-def test_a_bad_parameter_is_refused_with_what_is_allowed(strategy, given, message):
+def test_an_invalid_parameter_is_refused_with_what_is_allowed(strategy, given, message):
     with pytest.raises(InvalidParameterError) as refused:
         strategy.from_mapping(given)
     assert message in str(refused.value)
@@ -80,7 +80,7 @@ def test_a_strategy_without_signals_cannot_be_built():
         Half()  # pyright: ignore[reportAbstractUsage]
 
 
-def test_bars_know_their_number():
+def test_bars_have_a_length():
     three = np.ones(3)
     assert len(Bars(three, three, three, three, three)) == 3
     assert Signals(three > 0, three > 1).entries.all()

@@ -1,4 +1,4 @@
-"""The exact meaning of crossing, falling and rising, at equality and beside NaN."""
+"""The exact meaning of crossing, falling and rising, at equality and next to NaN."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def _true_at(booleans: np.ndarray) -> list[int]:
     return np.flatnonzero(booleans).tolist()
 
 
-def test_crossing_above_counts_touching_as_not_yet_above():
+def test_touching_is_not_crossing_above():
     a = np.array([1.0, 2.0, 3.0, 2.0, 2.0, 3.0])
     b = np.full(6, 2.0)
     assert _true_at(crosses_above(a, b)) == [2, 5]
@@ -37,13 +37,13 @@ def test_falling_and_rising_through_a_level():
     assert _true_at(rises_through(values, 70.0)) == [5]
 
 
-def test_reaching_a_band_counts_touching():
+def test_touching_a_band_is_reaching_it():
     close = np.array([5.0, 4.0, 3.0, 5.0, 6.0, 7.0])
     assert _true_at(falls_to(close, np.full(6, 4.0))) == [1]
     assert _true_at(rises_to(close, np.full(6, 6.0))) == [4]
 
 
-def test_nothing_crosses_beside_nan_or_on_the_first_bar():
+def test_nothing_crosses_next_to_nan_or_on_the_first_bar():
     a = np.array([NAN, 3.0, NAN, 3.0, 1.0])
     b = np.array([2.0, 2.0, 2.0, NAN, 2.0])
     for crossing in (crosses_above, crosses_below, falls_to, rises_to):

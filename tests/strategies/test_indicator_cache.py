@@ -1,4 +1,4 @@
-"""Indicators are computed once for all who look at one symbol, and never mistaken."""
+"""Indicators are computed once per symbol for all strategies, and never confused."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ CLOSE.setflags(write=False)
 
 
 class Counted:
-    """An indicator that knows how often it was computed."""
+    """An indicator that counts its computations."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -29,11 +29,11 @@ class Counted:
 
 @pytest.fixture
 def counted() -> Counted:
-    """Lend an indicator of its own to each test."""
+    """Return a new indicator for each test."""
     return Counted()
 
 
-def test_it_is_computed_once_while_sharing(counted: Counted):
+def test_an_indicator_is_computed_once_while_cached(counted: Counted):
     with indicator_cache():
         first, second = counted.indicator(CLOSE, 3), counted.indicator(CLOSE, 3)
         assert first is second
@@ -43,7 +43,7 @@ def test_it_is_computed_once_while_sharing(counted: Counted):
     np.testing.assert_array_equal(first, CLOSE * 3)
 
 
-def test_a_series_that_may_be_written_to_is_computed_anew(counted: Counted):
+def test_a_writable_series_is_computed_again(counted: Counted):
     scratch = CLOSE.copy()
     with indicator_cache():
         before = counted.indicator(scratch, 3)
@@ -53,7 +53,7 @@ def test_a_series_that_may_be_written_to_is_computed_anew(counted: Counted):
     assert after[0] == 3.0
 
 
-def test_it_is_computed_each_time_outside(counted: Counted):
+def test_outside_the_cache_an_indicator_is_computed_each_time(counted: Counted):
     assert counted.indicator(CLOSE, 3) is not counted.indicator(CLOSE, 3)
     with indicator_cache():
         counted.indicator(CLOSE, 3)
@@ -61,21 +61,21 @@ def test_it_is_computed_each_time_outside(counted: Counted):
     assert counted.times == 4
 
 
-def test_what_was_computed_is_let_go_at_the_end(counted: Counted):
+def test_the_cache_is_cleared_at_the_end(counted: Counted):
     for _ in range(2):
         with indicator_cache():
             counted.indicator(CLOSE, 3)
     assert counted.times == 2
 
 
-def test_two_series_of_the_same_numbers_are_two(counted: Counted):
+def test_equal_series_are_cached_separately(counted: Counted):
     with indicator_cache():
         assert counted.indicator(CLOSE, 3) is not counted.indicator(CLOSE.copy(), 3)
     assert counted.times == 2
 
 
-def test_a_series_that_is_gone_is_not_mistaken_for_the_next(counted: Counted):
-    # Each is freed at once, so that the next could take its place in memory.
+def test_a_freed_series_is_not_confused_with_the_next(counted: Counted):
+    # Each is freed at once, so that the next one could have the same address.
     with indicator_cache():
         for number in range(50):
             answer = counted.indicator(np.full(1000, float(number)), 1)
@@ -83,7 +83,7 @@ def test_a_series_that_is_gone_is_not_mistaken_for_the_next(counted: Counted):
     assert counted.times == 50
 
 
-def test_two_indicators_of_the_same_arguments_are_two():
+def test_indicators_with_equal_arguments_are_cached_separately():
     one, other = Counted(), Counted()
     with indicator_cache():
         one.indicator(CLOSE, 3)
@@ -91,7 +91,7 @@ def test_two_indicators_of_the_same_arguments_are_two():
     assert (one.times, other.times) == (1, 1)
 
 
-def test_arguments_may_be_named(counted: Counted):
+def test_keyword_arguments_are_cached(counted: Counted):
     with indicator_cache():
         named = counted.indicator(values=CLOSE, period=3)
         assert named is counted.indicator(values=CLOSE, period=3)
@@ -99,7 +99,7 @@ def test_arguments_may_be_named(counted: Counted):
         assert counted.indicator(values=CLOSE, period=4)[0] == CLOSE[0] * 4
 
 
-def test_what_is_shared_cannot_be_written_to():
+def test_cached_arrays_are_read_only():
     with indicator_cache():
         for array in (sma(CLOSE, 5), *macd(CLOSE, 5, 8, 3), *bollinger_bands(CLOSE, 5, 2.0)):
             with pytest.raises(ValueError, match="read-only"):
@@ -107,7 +107,7 @@ def test_what_is_shared_cannot_be_written_to():
     assert sma(CLOSE, 5).flags.writeable
 
 
-def test_one_inside_another_keeps_to_itself(counted: Counted):
+def test_nested_caches_are_separate(counted: Counted):
     with indicator_cache():
         outer = counted.indicator(CLOSE, 3)
         with indicator_cache():
@@ -115,7 +115,7 @@ def test_one_inside_another_keeps_to_itself(counted: Counted):
         assert counted.indicator(CLOSE, 3) is outer
 
 
-def test_an_error_inside_ends_it(counted: Counted):
+def test_an_error_ends_the_cache(counted: Counted):
     with pytest.raises(RuntimeError), indicator_cache():
         raise RuntimeError
     counted.indicator(CLOSE, 3)
@@ -123,7 +123,7 @@ def test_an_error_inside_ends_it(counted: Counted):
     assert counted.times == 2
 
 
-def test_tasks_and_threads_do_not_see_each_other(counted: Counted):
+def test_concurrent_tasks_have_separate_caches(counted: Counted):
     async def one() -> Floats:
         with indicator_cache():
             first = counted.indicator(CLOSE, 3)
@@ -140,7 +140,7 @@ def test_tasks_and_threads_do_not_see_each_other(counted: Counted):
 
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))
-def test_signals_are_the_same_with_and_without(name: str):
+def test_signals_are_the_same_with_and_without_the_cache(name: str):
     strategy, bars = registered_strategies()[name](), random_bars(300, seed=4)
     alone = strategy.signals(bars)
     with indicator_cache():

@@ -1,7 +1,7 @@
 """No registered strategy looks ahead, with its defaults or any point of its sweep ranges.
 
-A new file in strategies/ is covered by being there. That the checks catch a strategy that peeks
-is shown with planted ones.
+New files in strategies/ are included automatically. Planted strategies show that the checks detect
+a strategy that peeks.
 """
 
 import pytest
@@ -26,7 +26,7 @@ BARS = 200
 
 
 def _length(name: str) -> int:
-    """Return how many bars show what a strategy does: five times its lookback, at least `BARS`."""
+    """Return the number of bars to test a strategy on: five lookbacks, at least `BARS`."""
     return max(BARS, 5 * registered_strategies()[name]().lookback_bars)
 
 
@@ -53,7 +53,7 @@ def test_later_bars_never_change_an_earlier_signal(
 
 
 @pytest.mark.parametrize("peeking", PEEKING)
-def test_the_prefix_check_catches_a_strategy_that_peeks(peeking: type[Strategy]):
+def test_the_prefix_check_detects_a_strategy_that_peeks(peeking: type[Strategy]):
     def caught(stop: int) -> bool:
         try:
             assert_a_prefix_gives_the_prefix(peeking(), random_bars(BARS), stop)
@@ -65,7 +65,7 @@ def test_the_prefix_check_catches_a_strategy_that_peeks(peeking: type[Strategy])
 
 
 @pytest.mark.parametrize("peeking", PEEKING)
-def test_the_check_of_later_bars_catches_a_strategy_that_peeks(peeking: type[Strategy]):
+def test_the_check_of_later_bars_detects_a_strategy_that_peeks(peeking: type[Strategy]):
     def caught(start: int, change: str) -> bool:
         try:
             assert_later_bars_change_nothing(peeking(), random_bars(BARS), start, change)
@@ -77,7 +77,7 @@ def test_the_check_of_later_bars_catches_a_strategy_that_peeks(peeking: type[Str
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_bars_trade_often_enough_to_show_a_peek(name: str):
+def test_random_bars_give_enough_signals(name: str):
     strategy = registered_strategies()[name]()
     traded = [strategy.signals(random_bars(_length(name), seed)) for seed in range(10)]
     assert sum(signals.entries.sum() + signals.exits.sum() for signals in traded) >= 10

@@ -1,4 +1,4 @@
-"""Dropping a file into strategies/ registers a strategy; nothing else is one."""
+"""A file in strategies/ registers one strategy."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ RULE_BASED = [
 ]
 
 
-def test_the_nine_rule_based_strategies_are_registered_in_alphabetical_order():
+def test_strategies_are_registered_in_alphabetical_order():
     assert set(RULE_BASED) <= set(registered_strategies())
     assert list(registered_strategies()) == sorted(registered_strategies())
 
@@ -47,7 +47,7 @@ def test_templates_have_the_documented_defaults_and_ranges():
 
 
 @pytest.mark.parametrize("name", RULE_BASED)
-def test_every_sweep_value_alone_is_in_range(name):
+def test_every_sweep_value_is_in_range(name):
     cls = get_strategy(name)
     for parameter, values in STRATEGY_TEMPLATES[name]["ranges"].items():
         low = cls.__dataclass_fields__[parameter].metadata["minimum"]
@@ -61,7 +61,7 @@ def test_an_unknown_strategy_is_refused_with_the_valid_ones():
     assert "Registered: bollinger, breakout" in str(refused.value)
 
 
-def test_a_dropped_file_is_a_strategy(tmp_path: Path):
+def test_an_added_file_registers_a_strategy(tmp_path: Path):
     (tmp_path / "always_in.py").write_text(
         textwrap.dedent('''
             """Buys at once."""

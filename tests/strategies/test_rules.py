@@ -1,7 +1,6 @@
-"""Each strategy's rule, said a second time in pandas or plain Python.
+"""Each strategy's rule, implemented a second time in pandas or plain Python.
 
-The second telling shares no code with strategies/: where TA-Lib smooths, the recursion is
-written out.
+The second implementation shares no code with strategies/: recursions of TA-Lib are written out.
 """
 
 from collections.abc import Callable
@@ -17,9 +16,9 @@ from strategies.registry import registered_strategies
 from tests.bars import random_bars
 from tests.strategies.look_ahead import cut
 
-# Enough for a lookback of 200 to be followed by entries and exits.
+# Enough bars for entries and exits after a lookback of 200.
 BARS = random_bars(1500, seed=7)
-# pandas ships no types, and its own annotations say that a Series divided may be a frame.
+# pandas has no usable types: by its annotations a Series divided may be a frame.
 Series = Any
 CLOSE: Series = pd.Series(BARS.close)
 VOLUME: Series = pd.Series(BARS.volume)
@@ -130,7 +129,7 @@ def _both(signals: Signals) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_signals_follow_the_rule(name: str):
+def test_signals_follow_the_rule(name: str):
     strategy = registered_strategies()[name]()
     signals = strategy.signals(BARS)
     entries, exits = RULES[name](strategy)
@@ -141,7 +140,7 @@ def test_the_signals_follow_the_rule(name: str):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_signals_follow_the_rule_at_every_point_of_the_sweep(name: str):
+def test_signals_follow_the_rule_for_all_sweep_values(name: str):
     seen = 0
     for strategy in build_grid(name).strategies:
         signals, (entries, exits) = strategy.signals(BARS), RULES[name](strategy)
@@ -153,7 +152,7 @@ def test_the_signals_follow_the_rule_at_every_point_of_the_sweep(name: str):
 
 @pytest.mark.parametrize("name", sorted(registered_strategies()))
 @pytest.mark.parametrize("seed", range(5))
-def test_no_entry_comes_before_the_look_back_is_full(name: str, seed: int):
+def test_no_entry_comes_before_the_lookback_is_full(name: str, seed: int):
     strategy = registered_strategies()[name]()
     assert not strategy.signals(random_bars(60, seed)).entries[: strategy.lookback_bars].any()
 

@@ -1,4 +1,4 @@
-"""Backtests: which prices they use, what they leave, and what one bad strategy does."""
+"""Backtests: which prices they use, what they store, and what a failing strategy affects."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ RSI = ["backtests/rsi"]
 
 @dataclass(frozen=True)
 class Fragile(Strategy):
-    """Cannot stand a close above some price."""
+    """Raises on a close above `ceiling`."""
 
     ceiling: float = parameter(1000.0, minimum=0.0, sweep=(1000.0,))
 
@@ -39,7 +39,7 @@ class Fragile(Strategy):
         return Signals(bars.close > bars.open, bars.close < bars.open)
 
 
-def test_without_prices_a_backtest_says_to_make_them_first(project: Project):
+def test_without_prices_the_error_says_to_materialize_them(project: Project):
     result = project.run("S00", selection=RSI)
     assert not result.success
     assert project.why(result) == (
@@ -47,14 +47,18 @@ def test_without_prices_a_backtest_says_to_make_them_first(project: Project):
     )
 
 
-def test_prices_of_an_earlier_run_serve_when_prices_are_not_part_of_this_one(project: Project):
+def test_prices_of_an_earlier_run_are_used_for_their_window(project: Project):
     assert project.run("S00", selection=["prices"]).success
     assert project.run("S00", selection=RSI).success
     assert project.materialized("backtests", "rsi") == {"S00"}
     assert not project.materialized("backtests", "macd")
+    config = {"resources": {"run_settings": {"config": {"start": "2021-06-01"}}}}
+    result = project.run("S00", selection=RSI, run_config=config)
+    assert not result.success
+    assert "materialize prices for this window first" in project.why(result)
 
 
-def test_results_trades_and_curves_are_left_in_the_runs_own_files(project: Project):
+def test_files_of_a_run_have_results_curves_and_code_versions(project: Project):
     result = project.run((SYMBOLS[0], SYMBOLS[2]))
     files = project.resource("backtest_files")
     tables = files.read_part(result.run_id, 0)
@@ -64,12 +68,7 @@ def test_results_trades_and_curves_are_left_in_the_runs_own_files(project: Proje
     assert START <= window["a"][0] <= window["b"][0] <= END
     points = equity.filter(backtest_id=tables.results["id"][0]).height
     assert points == tables.results["data_points"][0]
-
-
-def test_each_strategys_rows_have_the_code_version_of_its_own_asset(project: Project):
-    result = project.run("S00", selection=["prices", *RSI, "backtests/macd"])
-    rows = project.resource("backtest_files").read_part(result.run_id, 0).results
-    versions = dict(rows.select("strategy", "code_version").iter_rows())
+    versions = dict(tables.results.select("strategy", "code_version").iter_rows())
     graph = project.definitions().resolve_asset_graph()
     assert versions == {
         name: graph.get(dg.AssetKey(["backtests", name])).code_version for name in ("rsi", "macd")
@@ -77,7 +76,7 @@ def test_each_strategys_rows_have_the_code_version_of_its_own_asset(project: Pro
     assert versions["rsi"] != versions["macd"]
 
 
-def test_a_small_batch_size_gives_the_same_rows_in_more_parts(project: Project):
+def test_a_smaller_batch_size_gives_the_same_rows_in_more_parts(project: Project):
     whole = project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices", *RSI])
     config = {"resources": {"run_settings": {"config": {"batch_size": 2}}}}
     parts = project.run((SYMBOLS[0], SYMBOLS[4]), selection=RSI, run_config=config)
@@ -89,9 +88,7 @@ def test_a_small_batch_size_gives_the_same_rows_in_more_parts(project: Project):
     assert split["part"].to_list() == [0, 0, 1, 1, 2]
 
 
-def test_a_strategy_that_fails_on_a_symbol_spoils_neither_the_others_nor_the_symbol(
-    project: Project,
-):
+def test_a_failure_affects_only_its_symbol_and_strategy(project: Project):
     assert project.run((SYMBOLS[0], SYMBOLS[7]), selection=["prices"]).success
     store = project.resource("price_store")
     highest = {symbol: store.read("files", symbol)["close"].max() for symbol in SYMBOLS[:8]}
@@ -116,9 +113,7 @@ def test_a_strategy_that_fails_on_a_symbol_spoils_neither_the_others_nor_the_sym
     assert "too high for me" in failure["message"]
 
 
-def test_a_strategy_that_always_fails_stops_what_is_downstream_but_not_the_other(
-    project: Project,
-):
+def test_a_failing_strategy_blocks_downstream_but_no_other(project: Project):
     @dataclass(frozen=True)
     class Broken(Fragile):
         ceiling: float = parameter(0.0, minimum=0.0, sweep=(1.0,))
@@ -134,7 +129,7 @@ def test_a_strategy_that_always_fails_stops_what_is_downstream_but_not_the_other
     assert not project.materialized("backtest_summaries")
 
 
-def test_code_that_was_edited_while_it_was_used_leaves_no_result(
+def test_code_edited_during_the_run_leaves_no_result(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     assert project.run(selection=["prices"]).success
@@ -149,7 +144,7 @@ def test_code_that_was_edited_while_it_was_used_leaves_no_result(
     assert len(project.materialized("backtests", "rsi")) == len(SYMBOLS)
 
 
-def test_a_changed_file_of_a_strategy_has_another_code_version():
+def test_strategies_have_different_code_versions():
     specs = {
         spec.key.path[-1]: spec.code_version
         for spec in build_backtests(
@@ -175,15 +170,7 @@ def test_a_symbol_is_traded_only_while_it_was_listed(project: Project):
     assert row["ended_early"]
 
 
-def test_a_window_that_was_not_fetched_is_refused(project: Project):
-    assert project.run("S00", selection=["prices"]).success
-    config = {"resources": {"run_settings": {"config": {"start": "2021-06-01"}}}}
-    result = project.run("S00", selection=RSI, run_config=config)
-    assert not result.success
-    assert "materialize prices for this window first" in project.why(result)
-
-
-def test_a_symbol_without_bars_in_the_window_is_one_failure_not_one_a_strategy(project: Project):
+def test_a_symbol_without_bars_is_one_failure_for_all_strategies(project: Project):
     config = {
         "resources": {"run_settings": {"config": {"start": "2022-12-31", "end": "2022-12-31"}}}
     }

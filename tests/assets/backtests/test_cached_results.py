@@ -1,4 +1,4 @@
-"""A stored result is not computed again, and what is not the same is: real runs, each way."""
+"""A stored result is reused, and computed again if anything it depends on changed: real runs."""
 
 import shutil
 from collections.abc import Callable
@@ -33,7 +33,7 @@ OF_RUN = ["run_id", "part"]
 
 @dataclass(frozen=True)
 class Ran:
-    """A run of backtests and what it recorded of itself."""
+    """A run of backtests, and what it recorded."""
 
     project: Project
     result: dg.ExecuteInProcessResult
@@ -70,7 +70,7 @@ class Ran:
 
     @property
     def curves(self) -> pl.DataFrame:
-        """Trades and equity of the rows, from the files that the rows name."""
+        """The equity of the rows, from the files that the rows name."""
         files, places = self.project.resource("backtest_files"), self.rows.select(OF_RUN).unique()
         equity = pl.concat(files.equity_parts(places.rows()))
         mine = equity.join(self.rows, left_on="backtest_id", right_on="id", how="semi")
@@ -103,7 +103,7 @@ def _run(
 
 @pytest.fixture
 def cold(project: Project) -> Ran:
-    """Lend the first run of some backtests: nothing of it was stored."""
+    """Lend the first run of some backtests, of which no result was stored before."""
     assert project.run(RANGE, selection=["prices"]).success
     ran = _run(project)
     assert (ran.cached, ran.computed) == ({}, {"macd": 3, "rsi": 3})
@@ -124,12 +124,15 @@ def _stored(project: Project) -> list[dict[str, Any]]:
     return sorted(plain, key=lambda one: one["id"])
 
 
-def test_a_cached_result_is_what_computing_it_gives_to_the_bit(cold: Ran):
+def test_a_run_has_cached_results_equal_to_computed_ones(cold: Ran):
     project, rows = cold.project, _stored(cold.project)
     cached = _run(project)
     assert (cached.cached, cached.computed) == ({"macd": 3, "rsi": 3}, {})
     assert _same(cached, cold)
     assert set(cached.rows["run_id"]) == {cold.result.run_id}
+    for ran in (cached, cold):
+        members = project.manager.get_backtests_by_run(ran.result.run_id)
+        assert set(members["id"]) == set(cold.rows["id"])
     forced = _run(project, ignore_cache=True)
     assert (forced.cached, forced.computed) == ({}, {"macd": 3, "rsi": 3})
     assert _same(forced, cold)
@@ -137,14 +140,7 @@ def test_a_cached_result_is_what_computing_it_gives_to_the_bit(cold: Ran):
     assert _stored(project) == rows
 
 
-def test_a_cached_run_has_its_results_though_it_computed_none(cold: Ran):
-    cached = _run(cold.project)
-    for ran in (cached, cold):
-        members = cold.project.manager.get_backtests_by_run(ran.result.run_id)
-        assert set(members["id"]) == set(cold.rows["id"])
-
-
-def test_only_a_sample_of_cached_results_is_computed(cold: Ran, monkeypatch: pytest.MonkeyPatch):
+def test_only_a_sample_of_cached_results_is_recomputed(cold: Ran, monkeypatch: pytest.MonkeyPatch):
     computed: list[str] = []
     run = VectorBTEngine.run_batches
 
@@ -158,7 +154,7 @@ def test_only_a_sample_of_cached_results_is_computed(cold: Ran, monkeypatch: pyt
     assert set(computed) <= set(FEW)
 
 
-def test_a_run_logs_and_checks_what_was_cached(cold: Ran):
+def test_cached_results_are_logged_and_checked(cold: Ran):
     cached = _run(cold.project, selection=BACKTESTS)
     assert any("; 6 of 6 from cache" in line for line in cached.logs)
     assert any("; 0 of 6 from cache" in line for line in cold.logs)
@@ -169,9 +165,7 @@ def test_a_run_logs_and_checks_what_was_cached(cold: Ran):
     assert check.metadata["times_as_fast_as_computed"].value > 0
 
 
-def test_a_changed_strategy_is_computed_again_and_no_other(
-    cold: Ran, monkeypatch: pytest.MonkeyPatch
-):
+def test_only_a_changed_strategy_is_computed_again(cold: Ran, monkeypatch: pytest.MonkeyPatch):
     def changed(strategy: type[Strategy]) -> str:
         return code_version(strategy) + ("changed" if strategy.name == "rsi" else "")
 
@@ -184,7 +178,7 @@ def test_a_changed_strategy_is_computed_again_and_no_other(
     assert _run(cold.project).computed == {}
 
 
-def test_rows_made_by_other_code_are_computed_again(cold: Ran, monkeypatch: pytest.MonkeyPatch):
+def test_rows_of_another_row_version_are_computed_again(cold: Ran, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as edited:
         for module in ("result_archive", "backtest_tables"):
             edited.setattr(f"resources.run_artifacts.{module}.row_version", lambda: "edited")
@@ -194,7 +188,7 @@ def test_rows_made_by_other_code_are_computed_again(cold: Ran, monkeypatch: pyte
 
 
 def _revise(project: Project, symbol: str, day: date) -> None:
-    """Give a symbol another close on one day."""
+    """Change the close of a symbol on one day."""
     bars = SyntheticSource().fetch(symbol, date(2022, 1, 3), END)
     middle = (pl.col("high") + pl.col("low")) / 2
     close = pl.when(pl.col("date") == day).then(middle).otherwise(pl.col("close"))
@@ -203,7 +197,7 @@ def _revise(project: Project, symbol: str, day: date) -> None:
     assert project.run(symbol, selection=["prices"]).success
 
 
-def test_one_changed_bar_has_its_own_symbol_computed_again(cold: Ran):
+def test_a_changed_bar_recomputes_only_its_symbol(cold: Ran):
     _revise(cold.project, "S01", date(2022, 9, 15))
     after = _run(cold.project)
     assert (after.cached, after.computed) == ({"macd": 2, "rsi": 2}, {"macd": 1, "rsi": 1})
@@ -211,7 +205,7 @@ def test_one_changed_bar_has_its_own_symbol_computed_again(cold: Ran):
     assert not _same(after, cold)
 
 
-def test_a_changed_bar_outside_of_the_days_that_are_looked_at_changes_nothing(cold: Ran):
+def test_a_changed_bar_before_the_warm_up_recomputes_nothing(cold: Ran):
     short: dict[str, Any] = {"warmup_days": 60}
     first = _run(cold.project, **short)
     assert first.cached == {}
@@ -232,26 +226,24 @@ def test_a_changed_bar_outside_of_the_days_that_are_looked_at_changes_nothing(co
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_one_changed_setting_has_all_computed_again_and_back_none(
-    cold: Ran, change: dict[str, Any]
-):
+def test_a_changed_setting_recomputes_all_and_the_old_one_none(cold: Ran, change: dict[str, Any]):
     assert _run(cold.project, **change).computed == {"macd": 3, "rsi": 3}
     assert _run(cold.project, **change).computed == {}
     assert _run(cold.project).computed == {}
 
 
-def test_what_only_changes_how_the_work_is_done_changes_nothing(cold: Ran):
+def test_batch_size_and_workers_recompute_nothing(cold: Ran):
     assert _run(cold.project, batch_size=2, workers=2).computed == {}
 
 
-def test_another_parameter_has_its_strategy_computed_again(cold: Ran):
+def test_a_changed_parameter_recomputes_only_its_strategy(cold: Ran):
     after = _run(cold.project, parameters={"rsi": {"period": 7}})
     assert (after.cached, after.computed) == ({"macd": 3}, {"rsi": 3})
     spelled_out = {"rsi": {"period": 14}}
     assert _run(cold.project, parameters=spelled_out).computed == {}
 
 
-def test_another_universe_has_all_computed_again(project: Project):
+def test_a_changed_universe_recomputes_all(project: Project):
     assert project.run(selection=["prices"]).success
     assert _run(project, "S05").computed == {"macd": 1, "rsi": 1}
     assert _run(project, "S05").computed == {}
@@ -265,7 +257,7 @@ def test_another_universe_has_all_computed_again(project: Project):
     assert _run(project, "S05", universe_benchmark=False).cached == {}
 
 
-def test_cached_and_computed_results_stand_in_one_order(cold: Ran):
+def test_cached_and_computed_results_have_one_order(cold: Ran):
     project, some = cold.project, (SYMBOLS[0], SYMBOLS[6])
     assert project.run(some, selection=["prices"]).success
     _run(project, "S05", parameters={"rsi": {"period": 7}})
@@ -290,7 +282,7 @@ def _of_another_part(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["results-00001", "trades-00001", "equity-00001"])
 @pytest.mark.parametrize("spoil", [_flipped, _truncated, _of_another_part])
-def test_a_damaged_file_has_its_results_computed_again_and_a_warning(
+def test_a_damaged_file_warns_and_its_results_are_recomputed(
     project: Project, name: str, spoil: Callable[[Path], None]
 ):
     assert project.run(RANGE, selection=["prices"]).success
@@ -357,7 +349,7 @@ def test_a_deleted_row_is_computed_again(cold: Ran):
     assert (after.computed, after.counts.damaged) == ({"rsi": 1}, 0)
 
 
-def test_results_whose_files_were_removed_are_computed_again(cold: Ran):
+def test_results_without_files_are_computed_again(cold: Ran):
     folder = Path(cold.project.resource("backtest_files").root) / cold.result.run_id
     expected = cold.rows.drop(OF_RUN)
     shutil.rmtree(folder)
@@ -368,14 +360,14 @@ def test_results_whose_files_were_removed_are_computed_again(cold: Ran):
     assert after.rows.drop(OF_RUN).equals(expected)
 
 
-def test_what_was_computed_without_the_cache_is_cached_afterwards(cold: Ran):
+def test_results_of_ignore_cache_are_cached_afterwards(cold: Ran):
     shutil.rmtree(Path(cold.project.resource("backtest_files").root) / cold.result.run_id)
     forced = _run(cold.project, ignore_cache=True)
     assert forced.counts.ignored
     assert _run(cold.project).computed == {}
 
 
-def test_a_run_that_computed_nothing_is_judged_by_what_was_measured(project: Project):
+def test_a_run_of_cached_results_reuses_the_measured_scaling(project: Project):
     some = (SYMBOLS[0], SYMBOLS[6])
     assert project.run(some, selection=["prices"]).success
     first = _run(project, some, selection=SAVED)

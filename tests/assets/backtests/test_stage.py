@@ -1,4 +1,4 @@
-"""How the step works through its symbols: once each, in batches, on one process or several."""
+"""The step of the backtests: batches, workers, settings and parameters."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,7 +20,7 @@ def _config(**settings: Any) -> dict[str, Any]:
     return {"resources": {"run_settings": {"config": settings}}}
 
 
-def test_prices_are_loaded_once_and_the_engine_is_called_once_per_batch(
+def test_prices_are_loaded_once_and_the_engine_runs_per_batch(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     assert project.run((SYMBOLS[0], SYMBOLS[4]), selection=["prices"]).success
@@ -34,7 +34,7 @@ def test_prices_are_loaded_once_and_the_engine_is_called_once_per_batch(
             yield symbol, loaded
 
     def counted_run(self: Any, histories: Any, strategies: Any, *rest: Any) -> Any:
-        if rest[0].start == START:  # and not the probe, which has windows of its own
+        if rest[0].start == START:  # not the probe, which has its own windows
             calls.append((len(histories), len(strategies)))
         return run(self, histories, strategies, *rest)
 
@@ -58,24 +58,12 @@ def _tables(project: Project, run_id: str) -> list[pl.DataFrame]:
     return [results, pl.concat([part.trades for part in read]), equity]
 
 
-def test_workers_and_batches_change_no_byte_of_what_is_made(
+def test_workers_do_not_change_the_tables_and_are_closed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     some, backtests = (SYMBOLS[0], SYMBOLS[6]), ["backtests/rsi", "backtests/breakout"]
     plain = project.run(some, selection=["prices", *backtests])
     assert plain.success, project.why(plain)
-    monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
-    config = _config(workers=2, batch_size=3)
-    on_two = project.run(some, selection=backtests, run_config=config)
-    assert on_two.success, project.why(on_two)
-    assert project.resource("backtest_files").parts(on_two.run_id) == [0, 1, 2]
-    for one, other in zip(
-        _tables(project, plain.run_id), _tables(project, on_two.run_id), strict=True
-    ):
-        assert one.equals(other)
-
-
-def test_the_workers_end_with_the_step(project: Project, monkeypatch: pytest.MonkeyPatch):
     closed: list[_Pool] = []
     close = _Pool.close
 
@@ -85,13 +73,18 @@ def test_the_workers_end_with_the_step(project: Project, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(_Pool, "close", watched)
     monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
-    config = _config(workers=2)
-    result = project.run("S00", selection=["prices", "backtests/rsi"], run_config=config)
-    assert result.success, project.why(result)
+    config = _config(workers=2, batch_size=3)
+    on_two = project.run(some, selection=backtests, run_config=config)
+    assert on_two.success, project.why(on_two)
     assert len(closed) == 1
+    assert project.resource("backtest_files").parts(on_two.run_id) == [0, 1, 2]
+    for one, other in zip(
+        _tables(project, plain.run_id), _tables(project, on_two.run_id), strict=True
+    ):
+        assert one.equals(other)
 
 
-def test_a_batch_in_which_all_failed_leaves_an_empty_part(project: Project):
+def test_a_batch_of_failures_is_an_empty_part(project: Project):
     assert project.run((SYMBOLS[0], SYMBOLS[5]), selection=["prices"]).success
     store = project.resource("price_store")
     for symbol in SYMBOLS[2:4]:
@@ -122,7 +115,7 @@ def test_a_batch_in_which_all_failed_leaves_an_empty_part(project: Project):
         ("take_profit", None, None),
     ],
 )
-def test_run_config_may_set_one_term_and_leave_the_others(
+def test_run_config_sets_one_setting_and_keeps_the_defaults(
     project: Project, setting: str, value: Any, stored: Any
 ):
     selection = ["prices", "backtests/momentum", "backtest_summaries"]
@@ -162,7 +155,7 @@ def test_run_config_may_set_one_term_and_leave_the_others(
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_prices_are_fetched(
+def test_invalid_run_config_is_refused_before_prices_are_fetched(
     project: Project, settings: dict[str, Any], message: str
 ):
     result = project.run("S00", selection=ALL, run_config=_config(**settings))
@@ -172,7 +165,7 @@ def test_what_makes_no_sense_is_refused_before_prices_are_fetched(
     assert not project.materialized("prices")
 
 
-def test_run_config_may_set_a_parameter_of_a_strategy(project: Project):
+def test_run_config_sets_a_parameter_of_a_strategy(project: Project):
     selection = ["prices", "backtests/rsi", "backtests/macd", "backtest_summaries"]
     config = _config(parameters={"rsi": {"period": 7}})
     result = project.run("S00", selection=selection, run_config=config)
@@ -182,20 +175,20 @@ def test_run_config_may_set_a_parameter_of_a_strategy(project: Project):
     assert macd["parameters"]["fast_period"] == 12
 
 
-def test_without_prices_in_the_run_parameters_are_checked_all_the_same(project: Project):
+def test_parameters_are_checked_if_prices_are_not_selected(project: Project):
     config = _config(parameters={"rsi": {"period": 1}})
     result = project.run("S00", selection=["backtests/macd"], run_config=config)
     assert project.why(result).startswith("backtests: InvalidParameterError: rsi needs period of 2")
 
 
-def test_a_run_remembers_its_requests_and_what_sharing_indicators_saved(project: Project):
+def test_the_profile_has_source_requests_and_indicator_hits(project: Project):
     project.spoil("S01")
     result = project.run((SYMBOLS[0], SYMBOLS[6]), selection=ALL)
     run = project.manager.get_run(result.run_id)
     assert run is not None
     assert run["profile"]["prices"]["source_requests"] == 7
     backtests = run["profile"]["backtests"]
-    # Of nine strategies some look at the same averages of a symbol.
+    # Some of the nine strategies use the same averages of a symbol.
     assert backtests["indicator_hits"] > 0
     assert backtests["indicator_misses"] > 0
     assert run["profile"]["backtest_summaries"]["database_seconds"] > 0

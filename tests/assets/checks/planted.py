@@ -37,7 +37,7 @@ class Hoarding(_Planted):
 
 
 class HoardingToo(Hoarding):
-    """Leaks as much again, in the same list."""
+    """Leaks the same amount, in the same list."""
 
     name = "hoarding_too"
 
@@ -55,7 +55,7 @@ class Spiking(_Planted):
 
 
 class Slow(_Planted):
-    """Takes a tenth of a second per symbol, however few its bars."""
+    """Takes a tenth of a second per symbol, whatever the number of bars."""
 
     name = "slow"
 
@@ -81,8 +81,8 @@ class Peeking(NextClose):
     name = "peeking"
 
 
-def red(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """Return the checks that did not pass, by name; each must have guidance."""
+def get_failed_checks(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Return the checks that failed, by name; each must have guidance."""
     failed = {
         name: check for (_, name), check in project.checks(result).items() if not check.passed
     }
@@ -92,7 +92,7 @@ def red(project: Project, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
 
 @contextmanager
 def registered(monkeypatch: pytest.MonkeyPatch, *strategies: type[Strategy]) -> Iterator[None]:
-    """Let the definitions know only these strategies."""
+    """Register only these strategies in the definitions."""
     known = {strategy.name: strategy for strategy in strategies}
     with monkeypatch.context() as patch:
         patch.setattr(definitions, "registered_strategies", lambda: known)

@@ -1,4 +1,4 @@
-"""Each check fails when it should: a planted fault turns exactly that check red."""
+"""Each check fails when it should: a planted fault fails exactly that check."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.assets.checks.planted import (
     Quadratic,
     Slow,
     Spiking,
-    red,
+    get_failed_checks,
     registered,
     run_planted,
 )
@@ -30,13 +30,13 @@ def _downstream_did_not_run(project: Project) -> bool:
     return not project.materialized("backtest_summaries")
 
 
-def test_a_leaking_strategy_turns_the_memory_slope_red(
+def test_a_leaking_strategy_fails_the_memory_slope_check(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     result = run_planted(project, monkeypatch, Hoarding)
     Hoarding.kept.clear()
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"memory_slope_below_threshold"}
     check = failed["memory_slope_below_threshold"]
     assert check.severity.value == "ERROR"
@@ -45,13 +45,15 @@ def test_a_leaking_strategy_turns_the_memory_slope_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_leak_turns_the_memory_growth_red(project: Project, monkeypatch: pytest.MonkeyPatch):
+def test_a_leaking_strategy_fails_the_memory_growth_check(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
     limits = {"memory_growth_mb": 60, "memory_growth_mb_warning": 50}
     others = {"memory_slope_mb": 90, "memory_slope_mb_warning": 80}
     result = run_planted(project, monkeypatch, Hoarding, **limits, **others)
     Hoarding.kept.clear()
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"memory_growth_below_threshold"}
     check = failed["memory_growth_below_threshold"]
     assert check.severity.value == "ERROR"
@@ -63,7 +65,7 @@ def test_a_leak_turns_the_memory_growth_red(project: Project, monkeypatch: pytes
     assert _downstream_did_not_run(project)
 
 
-def test_a_leak_of_several_strategies_has_its_own_limit(
+def test_memory_growth_of_several_strategies_has_its_own_limit(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     limits = {"memory_growth_many_mb": 60, "memory_growth_many_mb_warning": 50}
@@ -83,13 +85,13 @@ def test_a_leak_of_several_strategies_has_its_own_limit(
     assert _downstream_did_not_run(project)
 
 
-def test_memory_needed_temporarily_turns_the_peak_red(
+def test_temporary_memory_fails_the_check_of_the_peak(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     limits = {"memory_peak_mb": 500, "memory_peak_mb_warning": 400}
     result = run_planted(project, monkeypatch, Spiking, **limits)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"memory_growth_below_threshold"}
     check = failed["memory_growth_below_threshold"]
     assert check.metadata["peak_above_start_mb"].value == pytest.approx(763, rel=0.2)
@@ -97,11 +99,13 @@ def test_memory_needed_temporarily_turns_the_peak_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_slow_strategy_turns_the_wall_time_red(project: Project, monkeypatch: pytest.MonkeyPatch):
+def test_a_slow_strategy_fails_the_wall_time_check(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
     limits = {"wall_seconds": 1.0, "wall_seconds_warning": 0.9}
     result = run_planted(project, monkeypatch, Slow, **limits)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"wall_time_below_threshold"}
     check = failed["wall_time_below_threshold"]
     assert check.metadata["measured_s"].value > 12 * 0.1
@@ -109,12 +113,12 @@ def test_a_slow_strategy_turns_the_wall_time_red(project: Project, monkeypatch: 
     assert _downstream_did_not_run(project)
 
 
-def test_a_quadratic_strategy_turns_the_scaling_red(
+def test_a_quadratic_strategy_fails_the_scaling_check(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     result = run_planted(project, monkeypatch, Quadratic)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"scaling_below_threshold"}
     check = failed["scaling_below_threshold"]
     assert check.severity.value == "ERROR"
@@ -123,10 +127,12 @@ def test_a_quadratic_strategy_turns_the_scaling_red(
     assert _downstream_did_not_run(project)
 
 
-def test_a_peeking_strategy_turns_look_ahead_red(project: Project, monkeypatch: pytest.MonkeyPatch):
+def test_a_peeking_strategy_fails_the_look_ahead_check(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
     result = run_planted(project, monkeypatch, Peeking)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"signals_do_not_look_ahead"}
     check = failed["signals_do_not_look_ahead"]
     assert (check.metadata["measured"].value, check.metadata["symbols"].value) == (5, 5)
@@ -134,7 +140,7 @@ def test_a_peeking_strategy_turns_look_ahead_red(project: Project, monkeypatch: 
     assert _downstream_did_not_run(project)
 
 
-def test_an_engine_that_drops_signals_turns_their_check_red(
+def test_an_engine_that_drops_signals_fails_the_check_of_signals(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     def without_the_first(orders: Orders) -> Positions:
@@ -144,14 +150,14 @@ def test_an_engine_that_drops_signals_turns_their_check_red(
     monkeypatch.setattr(simulation, "find_positions", without_the_first)
     result = run_planted(project, monkeypatch, Macd)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"signals_are_filled"}
     assert failed["signals_are_filled"].metadata["measured"].value == 1
     assert "`S00` dropped" in str(failed["signals_are_filled"].metadata["offenders"].value)
     assert _downstream_did_not_run(project)
 
 
-def test_an_engine_that_invents_money_turns_accounts_red(
+def test_an_engine_that_adds_money_fails_the_check_of_accounts(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     def richer_at_the_end(*args: Any) -> np.ndarray:
@@ -162,14 +168,14 @@ def test_an_engine_that_invents_money_turns_accounts_red(
     monkeypatch.setattr(simulation, "compute_equity", richer_at_the_end)
     result = run_planted(project, monkeypatch, Macd)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"accounts_balance"}
     assert failed["accounts_balance"].metadata["measured"].value == 12
     assert "off by 0.0005" in str(failed["accounts_balance"].metadata["offenders"].value)
     assert _downstream_did_not_run(project)
 
 
-def test_a_slow_database_turns_its_time_red(project: Project):
+def test_a_slow_database_fails_the_check_of_database_time(project: Project):
     slow = """
         CREATE FUNCTION delay_insert() RETURNS trigger LANGUAGE plpgsql
             AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
@@ -182,17 +188,17 @@ def test_a_slow_database_turns_its_time_red(project: Project):
     config = {"resources": {"thresholds": {"config": limits}}}
     result = project.run(TWELVE, run_config=config)
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"database_time_below_threshold"}
     assert failed["database_time_below_threshold"].metadata["measured_s"].value >= 0.5
     assert not result.asset_materializations_for_node("leaderboard")
 
 
 @pytest.mark.parametrize("selection", [["*"], ["prices", "backtests/rsi", "backtests/macd"]])
-def test_good_strategies_turn_nothing_red(
+def test_good_strategies_pass_every_check(
     project: Project, monkeypatch: pytest.MonkeyPatch, selection: list[str]
 ):
     with registered(monkeypatch, Rsi, Macd):
         result = project.run(TWELVE, selection=selection)
     assert result.success
-    assert red(project, result) == {}
+    assert get_failed_checks(project, result) == {}

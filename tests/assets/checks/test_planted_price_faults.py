@@ -1,4 +1,4 @@
-"""Each check of prices fails when it should: a suspicious feed turns exactly its rule red."""
+"""Each check of prices fails when it should: a suspicious feed fails exactly its check."""
 
 from datetime import date
 from typing import Any
@@ -8,23 +8,23 @@ import pytest
 
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.store import PriceStore
-from tests.assets.checks.planted import TWELVE, red
+from tests.assets.checks.planted import TWELVE, get_failed_checks
 from tests.project import END, Project
 
 
 class _Corrupting(PriceStore):
-    """Loads other bars than were stored."""
+    """Loads bars that differ from the stored ones."""
 
     def load(self, *args: Any, **kwargs: Any) -> pl.DataFrame:
         bars = super().load(*args, **kwargs)
         return bars.with_columns(high=pl.col("low") / 2)
 
 
-def test_bars_that_became_invalid_turn_their_rule_red(project: Project):
+def test_invalid_stored_bars_fail_only_their_check(project: Project):
     store = _Corrupting(root=project.resource("price_store").root)
     result = project.run(TWELVE, definitions=project.definitions(price_store=store))
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"bars_are_valid"}
     assert failed["bars_are_valid"].metadata["measured"].value == 0.0
     assert "high is below low" in str(failed["bars_are_valid"].metadata["offenders"].value)
@@ -57,23 +57,23 @@ FEEDS = {
 
 
 @pytest.mark.parametrize("check_name", FEEDS)
-def test_a_suspicious_feed_turns_its_own_rule_red(project: Project, check_name: str):
+def test_a_suspicious_feed_fails_only_its_check(project: Project, check_name: str):
     change, told = FEEDS[check_name]
     bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
     change(bars).drop("adjustment").write_csv(project.feed("S00"))
     result = project.run("S00")
     assert not result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {check_name}
     assert failed[check_name].metadata["measured"].value == 0.0
     assert told in str(failed[check_name].metadata["offenders"].value)
     assert not project.materialized("backtests", "rsi")
 
 
-def test_a_move_of_forty_percent_is_kept_and_only_warns(project: Project):
+def test_a_large_move_within_a_session_only_warns(project: Project):
     bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
     day = pl.col("date") == date(2022, 9, 1)
-    # It rises during the session and stays there: no split looks like that.
+    # A split would move the open; this rises during the session and stays there.
     risen = pl.when(pl.col("date") > date(2022, 9, 1)).then(1.45).otherwise(1.0)
     top = pl.max_horizontal("open", "close") * 1.45
     moved = bars.with_columns(pl.col("open", "high", "low", "close") * risen).with_columns(
@@ -83,7 +83,7 @@ def test_a_move_of_forty_percent_is_kept_and_only_warns(project: Project):
     moved.drop("adjustment").write_csv(project.feed("S00"))
     result = project.run("S00")
     assert result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"moves_are_usual"}
     assert failed["moves_are_usual"].severity.value == "WARN"
     assert "2022-09-01 with +4" in str(failed["moves_are_usual"].metadata["offenders"].value)
@@ -95,7 +95,7 @@ def test_one_suspicious_symbol_of_many_only_warns(project: Project):
     _halve_from(bars).drop("adjustment").write_csv(project.feed("S03"))
     result = project.run(TWELVE)
     assert result.success
-    failed = red(project, result)
+    failed = get_failed_checks(project, result)
     assert set(failed) == {"jumps_are_explained"}
     assert failed["jumps_are_explained"].severity.value == "WARN"
     assert failed["jumps_are_explained"].metadata["measured"].value == pytest.approx(11 / 12)

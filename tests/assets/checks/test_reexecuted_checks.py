@@ -10,7 +10,7 @@ ONE = {"dagster/partition": "S00"}
 
 
 def prices_job() -> dg.JobDefinition:
-    """Return the job by name, as a re-execution asks for it."""
+    """Return the job by its name, which a re-execution needs."""
     job = dg.define_asset_job("prices_job", dg.AssetSelection.assets("prices"))
     definitions = dg.Definitions.merge(_PROJECT[0].definitions(), dg.Definitions(jobs=[job]))
     return definitions.resolve_job_def("prices_job")
@@ -21,10 +21,10 @@ def _rename(project: Project, old: str, new: str) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
-def test_reexecuted_checks_judge_what_the_original_run_measured(project: Project):
+def test_reexecuted_checks_use_the_profile_of_the_original_run(project: Project):
     _PROJECT[:] = [project]
     job = dg.reconstructable(prices_job)
-    # Without failures to record only the checks read the table.
+    # Only the checks read this table: there are no failures to record.
     _rename(project, "failures", "failures_away")
     with dg.execute_job(
         job, instance=project.instance, tags=ONE, raise_on_error=False

@@ -1,4 +1,4 @@
-"""Checks in real runs: always evaluated, red beyond a limit, stopping what is downstream."""
+"""Checks in real runs: always evaluated, failed beyond a limit, blocking downstream assets."""
 
 import dagster as dg
 import pytest
@@ -16,16 +16,17 @@ EXPECTED = {
     for asset in assets
     for check in THRESHOLD_CHECKS[stage]
 }
+ALONE = dg.AssetSelection.checks_for_assets("prices")
 
 
 @pytest.mark.parametrize("partitions", ["S00", (SYMBOLS[0], SYMBOLS[2])])
-def test_every_check_is_evaluated_and_passes_on_a_good_run(project: Project, partitions):
+def test_every_check_passes_on_a_good_run(project: Project, partitions):
     checks = project.checks(project.run(partitions))
     assert set(checks) == EXPECTED
     assert not [str(check.description) for check in checks.values() if not check.passed]
 
 
-def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
+def test_a_failure_warns_in_its_run_and_in_a_check_alone(project: Project):
     project.spoil("S07")
     result = project.run()
     assert result.success
@@ -37,27 +38,19 @@ def test_a_run_with_some_failures_warns_with_the_offenders(project: Project):
     assert check.metadata["failures"].value == 1
     assert "`S07` (prices) BadBarsError" in str(check.metadata["offenders"].value)
     assert "missing and failed" in str(check.metadata["guidance"].value)
+    alone = project.run(None, selection=ALONE)
+    check = project.checks(alone)["prices", "success_rate_above_threshold"]
+    assert check.metadata["measured"].value == 0.95
+    assert "`S07`" in str(check.metadata["offenders"].value)
 
 
-def test_a_tighter_limit_in_run_config_turns_the_check_red(project: Project):
+def test_a_tighter_limit_in_run_config_fails_the_check(project: Project):
     project.spoil("S07")
     config = {"resources": {"thresholds": {"config": {"success_rate": 0.96}}}}
     result = project.run(run_config=config)
     assert not result.success
     told = "19 of 20 symbols succeeded: 95.0%, limit 96%. Failed: S07."
     assert project.why(result).endswith(told)
-
-
-ALONE = dg.AssetSelection.checks_for_assets("prices")
-
-
-def test_a_check_executed_alone_judges_its_asset_s_newest_run(project: Project):
-    project.spoil("S07")
-    assert project.run(selection=["prices"]).success
-    result = project.run(None, selection=ALONE)
-    check = project.checks(result)["prices", "success_rate_above_threshold"]
-    assert check.metadata["measured"].value == 0.95
-    assert "`S07`" in str(check.metadata["offenders"].value)
 
 
 def test_a_check_of_an_asset_never_materialized_fails(project: Project):

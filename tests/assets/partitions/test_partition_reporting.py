@@ -1,4 +1,4 @@
-"""What a step reports of its partitions, and what the next one finds: toy assets, real runs."""
+"""Partitions that a step reports, and those that the next step finds: toy assets, real runs."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ RANGE = {
 
 
 class Script(dg.ConfigurableResource):
-    """What the toy assets do, as files: a re-execution sees them from its own process."""
+    """What the toy assets do, as files, which a re-execution sees from its own process."""
 
     folder: str
 
@@ -97,7 +97,7 @@ def test_each_partition_is_materialized_with_its_own_metadata(instance, tmp_path
     assert _seen(result) == dict.fromkeys("ABC", result.run_id)
 
 
-def test_a_failed_partition_is_unmarked_and_downstream_knows(instance, tmp_path: Path):
+def test_a_failed_partition_is_missing_and_downstream_omits_it(instance, tmp_path: Path):
     _order(tmp_path, "fail_B")
     result = _run(instance, tmp_path)
     assert result.success
@@ -105,7 +105,7 @@ def test_a_failed_partition_is_unmarked_and_downstream_knows(instance, tmp_path:
     assert _seen(result) == dict.fromkeys("AC", result.run_id)
 
 
-def test_a_partition_reported_by_hand_meanwhile_is_not_used(instance, tmp_path: Path):
+def test_a_partition_reported_during_the_run_is_not_used(instance, tmp_path: Path):
     _order(tmp_path, "fail_B", "report_b_by_hand")
     result = _run(instance, tmp_path)
     assert instance.get_materialized_partitions(UPSTREAM) == {"A", "B", "C"}
@@ -119,7 +119,7 @@ def test_a_partition_of_an_earlier_run_is_not_used(instance, tmp_path: Path):
     assert _seen(result) == dict.fromkeys("AC", result.run_id)
 
 
-def test_downstream_alone_uses_the_newest_of_each_partition(instance, tmp_path: Path):
+def test_downstream_alone_uses_the_newest_materializations(instance, tmp_path: Path):
     first = _run(instance, tmp_path)
     _order(tmp_path, "fail_B")
     second = _run(instance, tmp_path)

@@ -18,7 +18,7 @@ def _break(project: Project) -> None:
     project.feed("S08").write_text("date,open,high,low,close,volume\n")
 
 
-def test_only_good_partitions_are_materialized_and_the_run_succeeds(project: Project):
+def test_good_symbols_are_materialized_and_failures_recorded(project: Project):
     _break(project)
     result = project.run(selection=["*"])
     assert result.success
@@ -27,11 +27,7 @@ def test_only_good_partitions_are_materialized_and_the_run_succeeds(project: Pro
         assert project.materialized(*asset) == GOOD, asset
     assert result.asset_materializations_for_node("leaderboard")
     assert set(project.manager.get_backtests_by_run(result.run_id)["symbol"]) == GOOD
-
-
-def test_each_failure_is_recorded_with_class_and_message(project: Project):
-    _break(project)
-    failures = project.manager.get_failures(project.run().run_id)
+    failures = project.manager.get_failures(result.run_id)
     assert [(row["stage"], row["symbol"], row["error_class"]) for row in failures] == [
         ("prices", "S03", "UnknownSymbolError"),
         ("prices", "S07", "BadBarsError"),
@@ -40,7 +36,7 @@ def test_each_failure_is_recorded_with_class_and_message(project: Project):
     assert "S07: bad bar on 2022-12-30: high is below low" in failures[1]["message"]
 
 
-def test_a_failed_symbol_is_not_replaced_by_yesterdays_result(project: Project):
+def test_a_failed_symbol_does_not_reuse_an_earlier_result(project: Project):
     assert project.run().success
     _break(project)
     today = project.run()

@@ -1,4 +1,4 @@
-"""Requests that overlap in time, directly or by others, are judged together."""
+"""Requests that overlap in time, directly or through others, are summarized together."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,20 +10,20 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def request(name: str, began: float, ended: float | None, rate: float = 1.0) -> RequestRun:
-    """Return a session with its times in seconds after noon."""
+    """Return the run of a request with its times in seconds after noon."""
     at = NOON + timedelta(seconds=began)
     if ended is None:
         return RequestRun(name, at, None, None, None)
     return RequestRun(name, at, NOON + timedelta(seconds=ended), rate >= 0.8, rate)
 
 
-def test_a_request_that_overlaps_with_none_is_judged_alone():
+def test_a_request_without_overlap_is_summarized_alone():
     found = summarize_overlapping("b", [request("a", 0, 10, 0.0), request("b", 20, 30)], NOON)
     assert (found.requests, found.ended) == (1, 1)
     assert (found.success_rate, found.symbol_success_rate, found.wall_seconds) == (1.0, 1.0, 10.0)
 
 
-def test_requests_that_overlap_by_others_are_judged_together():
+def test_indirectly_overlapping_requests_are_summarized_together():
     runs = [
         request("before", 0, 5),
         request("a", 10, 20, 0.6),
@@ -40,7 +40,7 @@ def test_requests_that_overlap_by_others_are_judged_together():
         assert found.failed_runs == ("a",)
 
 
-def test_an_open_request_lasts_until_now_and_is_not_judged():
+def test_an_open_request_counts_in_time_but_not_in_rates():
     runs = [request("a", 0, 10), request("b", 5, None)]
     found = summarize_overlapping("a", runs, NOON + timedelta(seconds=100))
     assert (found.requests, found.ended, found.success_rate) == (2, 1, 1.0)

@@ -1,4 +1,4 @@
-"""What an analyst asks for is checked, computed, saved under its user and run, and shown."""
+"""A request is checked, computed, stored with its user and run, and shown in the Dagster UI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,16 @@ from tests.project import SYMBOLS, Project
 _CHECKS = [check.name for check in THRESHOLD_CHECKS["backtest_requests"]]
 _SYMBOL_RATE = "concurrent_requests_symbol_success_rate"
 _SECONDS = "concurrent_requests_seconds"
-ASKED = {"user": "ann", "symbols": ["S03", "S01"], "strategy": "sma_cross"}
+REQUEST = {"user": "ann", "symbols": ["S03", "S01"], "strategy": "sma_cross"}
 
 
-def ask(project: Project, asked: Mapping[str, Any], **terms: Any) -> dg.ExecuteInProcessResult:
-    """Ask, on terms other than the usual ones."""
+def run_request(
+    project: Project, request: Mapping[str, Any], **settings: Any
+) -> dg.ExecuteInProcessResult:
+    """Run a request, with the given settings instead of the defaults."""
     config = {
-        "ops": {"answer": {"config": dict(asked)}},
-        "resources": {"run_settings": {"config": terms}} if terms else {},
+        "ops": {"answer": {"config": dict(request)}},
+        "resources": {"run_settings": {"config": settings}} if settings else {},
     }
     job = project.definitions().resolve_job_def("backtest_request")
     return job.execute_in_process(
@@ -36,8 +38,8 @@ def metadata(project: Project) -> Mapping[str, Any]:
     return event.asset_materialization.metadata
 
 
-def test_the_results_are_rows_under_the_user_and_the_run(project: Project):
-    result = ask(project, {**ASKED, "parameters": {"fast_period": 5}}, fees=0.0)
+def test_results_are_stored_with_the_user_and_the_run(project: Project):
+    result = run_request(project, {**REQUEST, "parameters": {"fast_period": 5}}, fees=0.0)
     assert result.success
     rows = project.manager.get_backtests_by_run(result.run_id)
     assert rows["symbol"].to_list() == ["S01", "S03"]
@@ -48,19 +50,19 @@ def test_the_results_are_rows_under_the_user_and_the_run(project: Project):
     assert (run["run_user"], run["purpose"]) == ("ann", "request")
 
 
-def test_the_numbers_are_those_of_the_main_job(project: Project):
+def test_a_request_has_the_numbers_of_the_main_job(project: Project):
     assert project.run(selection=["*"]).success
     rows = {row["symbol"]: row for row in project.manager.get_backtests_by_strategy("sma_cross")}
-    asked = ask(project, {**ASKED, "parameters": {}})
-    assert asked.success
-    assert project.manager.get_backtests_by_run(asked.run_id)["symbol"].to_list() == ["S01", "S03"]
+    result = run_request(project, {**REQUEST, "parameters": {}})
+    assert result.success
+    assert project.manager.get_backtests_by_run(result.run_id)["symbol"].to_list() == ["S01", "S03"]
     again = {row["symbol"]: row for row in project.manager.get_backtests_by_strategy("sma_cross")}
-    # What is stored already stays as it is, whose it is included.
+    # A stored result is not changed, including the run that it belongs to.
     assert again == rows
 
 
 def test_the_ui_shows_the_results_and_the_checks_of_a_request(project: Project):
-    assert ask(project, ASKED).success
+    assert run_request(project, REQUEST).success
     shown = metadata(project)
     assert (shown["user"].value, shown["symbols"].value, shown["succeeded"].value) == ("ann", 2, 2)
     assert "|S01|" in str(shown["results"].value)
@@ -78,9 +80,11 @@ def test_the_ui_shows_the_results_and_the_checks_of_a_request(project: Project):
     assert told == "1 of 1 requests succeeded: 100.0%, limit 80%."
 
 
-def test_bars_that_are_not_stored_are_fetched_once(project: Project):
-    first = ask(project, ASKED)
-    second = ask(project, ASKED)
+def test_two_users_share_results_and_bars_are_fetched_once(project: Project):
+    first, second = run_request(project, REQUEST), run_request(project, {**REQUEST, "user": "bob"})
+    for result in (first, second):
+        rows = project.manager.get_backtests_by_run(result.run_id)
+        assert rows["symbol"].to_list() == ["S01", "S03"]
     counts = [
         project.manager.get_run(run.run_id)["profile"]["backtest_requests"]["source_requests"]  # pyright: ignore[reportOptionalSubscript]
         for run in (first, second)
@@ -88,17 +92,10 @@ def test_bars_that_are_not_stored_are_fetched_once(project: Project):
     assert counts == [2, 0]
 
 
-def test_two_who_ask_for_the_same_both_have_it(project: Project):
-    first, second = ask(project, ASKED), ask(project, {**ASKED, "user": "bob"})
-    for result in (first, second):
-        rows = project.manager.get_backtests_by_run(result.run_id)
-        assert rows["symbol"].to_list() == ["S01", "S03"]
-
-
-def test_a_symbol_that_fails_is_recorded_and_the_others_are_answered(project: Project):
+def test_a_failed_symbol_is_recorded_and_the_others_are_stored(project: Project):
     project.spoil("S03")
     symbols = list(SYMBOLS[:6])
-    result = ask(project, {**ASKED, "symbols": symbols})
+    result = run_request(project, {**REQUEST, "symbols": symbols})
     assert result.success
     (failure,) = project.manager.get_failures(result.run_id)
     assert (failure["stage"], failure["symbol"]) == ("backtest_requests", "S03")
@@ -107,9 +104,9 @@ def test_a_symbol_that_fails_is_recorded_and_the_others_are_answered(project: Pr
     assert "- `S03` BadBarsError" in str(metadata(project)["results"].value)
 
 
-def test_below_the_share_that_must_succeed_it_fails_with_the_reason(project: Project):
+def test_a_request_below_the_success_rate_fails_with_the_reason(project: Project):
     project.spoil("S03")
-    result = ask(project, ASKED)
+    result = run_request(project, REQUEST)
     assert not result.success
     assert "S03: bad bar on 2022-12-30: high is below low" in project.why(result)
     rows = project.manager.get_backtests_by_run(result.run_id)
@@ -128,23 +125,23 @@ def test_below_the_share_that_must_succeed_it_fails_with_the_reason(project: Pro
         ({"parameters": {"fast_period": 50}}, "fast_period"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_nothing_is_left(
+def test_an_invalid_request_is_refused_and_not_recorded(
     project: Project, change: Mapping[str, Any], told: str
 ):
-    result = ask(project, {**ASKED, **change})
+    result = run_request(project, {**REQUEST, **change})
     assert not result.success
     assert told in project.why(result)
     assert project.manager.get_run(result.run_id) is None
 
 
-def test_a_window_that_makes_no_sense_is_refused(project: Project):
-    result = ask(project, ASKED, start="2022-12-01", end="2022-06-01")
+def test_a_reversed_window_is_refused(project: Project):
+    result = run_request(project, REQUEST, start="2022-12-01", end="2022-06-01")
     assert not result.success
     assert "2022-12-01" in project.why(result)
 
 
 def evaluation(project: Project, name: str) -> Any:
-    """Return what the newest evaluation of a check of requests said."""
+    """Return the newest evaluation of a check of requests."""
     (record,) = project.instance.event_log_storage.get_asset_check_execution_history(
         dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
     )
@@ -153,43 +150,43 @@ def evaluation(project: Project, name: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "red", "told"),
+    ("limit", "value", "check_name", "told"),
     [
         (_SYMBOL_RATE, 0.9, "concurrent_request_symbols_succeed", "over 1 requests: 83.3%"),
         (_SYMBOL_RATE, 0.9, "concurrent_requests_succeed", "0 of 1 requests succeeded: 0.0%"),
         (_SECONDS, 1e-3, "concurrent_requests_are_quick", "1 requests took"),
     ],
 )
-def test_each_check_of_requests_is_seen_to_fail(
-    project: Project, limit: str, value: float, red: str, told: str
+def test_each_check_of_requests_fails_beyond_its_limit(
+    project: Project, limit: str, value: float, check_name: str, told: str
 ):
     project.spoil("S03")
     tight = Thresholds(**{limit: value})  # pyright: ignore[reportArgumentType]
     job = project.definitions(thresholds=tight).resolve_job_def("backtest_request")
-    asked = {**ASKED, "symbols": list(SYMBOLS[:6])}
+    request = {**REQUEST, "symbols": list(SYMBOLS[:6])}
     result = job.execute_in_process(
-        run_config={"ops": {"answer": {"config": asked}}},
+        run_config={"ops": {"answer": {"config": request}}},
         instance=project.instance,
         raise_on_error=False,
     )
-    found = evaluation(project, red)
+    found = evaluation(project, check_name)
     assert not found.passed
     assert found.severity.value == "ERROR"
     assert told in str(found.description)
     assert found.metadata["guidance"].value
-    # What was answered is kept, whatever the outcome; a request alone answers for its own symbols.
+    # Results are kept whatever the outcome of the check.
     assert project.manager.get_backtests_by_run(result.run_id).height == 5
     assert result.success is (limit == _SECONDS)
 
 
-def test_what_an_analyst_asks_for_leaves_the_leaderboard_as_it_was(project: Project):
+def test_requests_do_not_change_the_leaderboard(project: Project):
     assert project.run(selection=["*"]).success
     before = project.manager.get_leaderboard()
-    # On the run's terms with other parameters, on other terms, and in vain.
-    assert ask(project, {**ASKED, "parameters": {"fast_period": 5}}).success
-    assert ask(project, ASKED, fees=0.0).success
+    # The same settings with other parameters, other settings, and a request that fails.
+    assert run_request(project, {**REQUEST, "parameters": {"fast_period": 5}}).success
+    assert run_request(project, REQUEST, fees=0.0).success
     project.feed("S01").unlink()
-    assert not ask(project, ASKED, warmup_days=400).success
+    assert not run_request(project, REQUEST, warmup_days=400).success
     assert project.manager.get_leaderboard().equals(before)
     assert project.run("S05", selection=["leaderboard"]).success
     shown = project.instance.get_latest_materialization_event(dg.AssetKey("leaderboard"))

@@ -1,6 +1,6 @@
 """The ten bars on which the metrics of these tests were computed by hand.
 
-Opens are closes, so that fills are easy to see: three closed trades and an open one, free of
+Opens equal closes, so that fills are easy to see: three closed trades and an open one, without
 costs.
 
     bar      0       1       2       3       4       5      6      7       8       9

@@ -23,7 +23,7 @@ HISTORIES = [
 UNIVERSE = EqualWeight.of(HISTORIES, WINDOW)
 
 
-def test_the_symbol_held_is_bought_at_the_first_close_without_costs():
+def test_the_benchmark_buys_at_the_first_close_without_costs():
     metrics = ten_bars().metrics
     assert metrics["benchmark_return"] == pytest.approx(0.2)
     assert metrics["excess_return"] == pytest.approx(0.188 - 0.2)
@@ -32,7 +32,7 @@ def test_the_symbol_held_is_bought_at_the_first_close_without_costs():
     assert dear.metrics["excess_return"] == pytest.approx(-0.5)
 
 
-def test_half_the_market_has_half_its_beta():
+def test_beta_and_alpha_equal_those_computed_by_hand():
     # Invested on the bars of +10 % and -10 %, out on those of +20 % and -20 %.
     prices = [100.0, 100.0, 110.0, 99.0, 118.8, 95.04]
     result = run(build_bars(prices, prices), [0], [2])
@@ -49,28 +49,28 @@ def test_half_the_market_has_half_its_beta():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_who_is_the_market_has_no_information_ratio(seed: int):
-    # Returns of both are computed on their own ways, and differ by roundings of 1e-16.
-    terms = BacktestSettings(
+def test_returns_equal_to_the_market_have_no_information_ratio(seed: int):
+    # Both returns are computed differently, and differ by rounding errors of 1e-16.
+    settings = BacktestSettings(
         initial_capital=777.7, fees=0, slippage=0, execution="same_close", direction="both"
     )
-    result = run(random_bars(50, seed), [0], [], terms)
+    result = run(random_bars(50, seed), [0], [], settings)
     assert result.metrics["beta"] == pytest.approx(1.0)
     assert result.metrics["information_ratio"] is None
     assert result.undefined["information_ratio"] == "the returns are those of the benchmark"
 
 
-def test_a_market_that_stands_still_has_no_beta():
+def test_beta_is_undefined_in_a_flat_market():
     result = run(build_bars([10.0] * 5, [10.0] * 5), [0], [2], BacktestSettings())
     for name in ("alpha", "beta"):
         assert result.undefined[name] == "the benchmark did not move"
 
 
 @pytest.mark.parametrize("direction", ["long", "both"])
-def test_the_universe_is_compared_with_as_vectorbt_does(direction: str):
-    terms = BacktestSettings(direction=direction)  # pyright: ignore[reportArgumentType]
+def test_universe_metrics_agree_with_vectorbt(direction: str):
+    settings = BacktestSettings(direction=direction)  # pyright: ignore[reportArgumentType]
     strategy = registered_strategies()["rsi"](period=7)  # pyright: ignore[reportCallIssue]
-    results = VectorBTEngine(terms).run_batch(HISTORIES, strategy, WINDOW, UNIVERSE).results
+    results = VectorBTEngine(settings).run_batch(HISTORIES, strategy, WINDOW, UNIVERSE).results
     assert len(results) == 5
     for result in results:
         if result.equity.min() <= 0:
@@ -95,7 +95,7 @@ def test_the_universe_is_compared_with_as_vectorbt_does(direction: str):
             assert result.metrics[name] == pytest.approx(value, **EXACT), name
 
 
-def test_without_a_universe_its_metrics_are_undefined():
+def test_universe_metrics_are_undefined_without_a_universe():
     result = run(build_bars([1, 2, 3], [1, 2, 3]), [0], [])
     for name in result.metrics:
         if name.startswith("universe_"):

@@ -1,11 +1,11 @@
-"""Every metric says what it is: a formula, a source, a kind, and when it is undefined."""
+"""Every metric documents its formula, source and kind, and when it is undefined."""
 
 import pytest
 
 from engine.metrics import METRICS
 from tests.engine.metrics.ten_bars import ten_bars
 
-ASKED_FOR = {
+REQUIRED = {
     "total_return",
     "annualized_return",
     "annualized_volatility",
@@ -48,7 +48,7 @@ ASKED_FOR = {
     "universe_information_ratio",
 }
 
-# A difference, a sum, or another metric with the universe for its benchmark.
+# A difference, a sum, or a metric with the universe as benchmark.
 WITHOUT_A_SOURCE = {
     "excess_return",
     "total_slippage",
@@ -60,16 +60,16 @@ WITHOUT_A_SOURCE = {
 }
 
 
-def test_every_metric_that_was_asked_for_is_there():
-    assert set(METRICS) >= ASKED_FOR
+def test_every_required_metric_is_in_the_catalogue():
+    assert set(METRICS) >= REQUIRED
 
 
-def test_every_result_has_every_metric_in_the_catalogues_order():
+def test_a_result_has_every_metric_in_the_order_of_the_catalogue():
     assert list(ten_bars().metrics) == list(METRICS)
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_each_says_its_formula_and_its_source(name: str):
+def test_every_metric_documents_formula_and_source(name: str):
     description = METRICS[name].description
     assert description.startswith("Return ")
     assert ("Source: " in description) == (name not in WITHOUT_A_SOURCE)
@@ -77,7 +77,7 @@ def test_each_says_its_formula_and_its_source(name: str):
     assert METRICS[name].otherwise
 
 
-def test_counts_are_whole_numbers_and_all_else_is_not():
+def test_counts_are_integers_and_other_metrics_are_floats():
     metrics = ten_bars().metrics
     for name, metric in METRICS.items():
         if metrics[name] is not None:

@@ -32,7 +32,7 @@ GROWTH = 1.188 ** (YEAR / 10) - 1
         ("calmar_ratio", GROWTH / 0.1),
         ("recovery_factor", 1_880 / 1_100),
         ("omega_ratio", (0.05 + 500 / 10_500 + 0.2) / (0.05 + 550 / 10_450)),
-        # The 5 % quantile stands at 0.05 * 9 = 0.45 between the two worst returns.
+        # The 5 % quantile is at 0.05 * 9 = 0.45 between the two worst returns.
         ("value_at_risk", -550 / 10_450 + 0.45 * (550 / 10_450 - 0.05)),
         ("conditional_value_at_risk", -550 / 10_450),
     ],
@@ -41,7 +41,7 @@ def test_ten_bars(metric: str, expected: float):
     assert METRICS[metric] == pytest.approx(expected, rel=1e-12)
 
 
-def test_another_year_changes_what_is_annualized():
+def test_bars_per_year_scales_only_annualized_metrics():
     metrics = run(
         build_bars(PRICES, PRICES), [0], [], BacktestSettings(fees=0, slippage=0, bars_per_year=365)
     ).metrics
@@ -54,8 +54,8 @@ def test_another_year_changes_what_is_annualized():
         assert metrics[name] == usual[name], name
 
 
-def test_the_worst_returns_of_a_longer_run_are_several():
-    # 41 bars: the quantile stands at 0.05 * 40 = 2, exactly on the third worst return.
+def test_conditional_value_at_risk_averages_several_returns():
+    # 41 bars: the quantile is at 0.05 * 40 = 2, exactly on the third worst return.
     falls = {5: 0.9, 15: 0.92, 25: 0.94, 35: 0.96}
     prices = [100.0]
     for bar in range(1, 41):
@@ -65,16 +65,16 @@ def test_the_worst_returns_of_a_longer_run_are_several():
     assert metrics["conditional_value_at_risk"] == pytest.approx(-(0.1 + 0.08 + 0.06) / 3)
 
 
-def test_the_drawdown_at_the_end_lasts_until_the_end():
+def test_a_drawdown_at_the_end_lasts_until_the_last_bar():
     prices = [100.0, 100.0, 110.0, 105.0, 110.0, 100.0, 101.0, 102.0, 103.0]
     metrics = run(build_bars(prices, prices), [0], []).metrics
     assert metrics["max_drawdown_duration"] == 4
 
 
-def test_a_long_drawdown_may_be_another_than_the_deep_one():
+def test_the_longest_drawdown_may_differ_from_the_deepest():
     prices = [100.0, 100.0, 50.0, 110.0, 109.0, 108.0, 107.0, 109.0, 111.0]
     metrics = run(build_bars(prices, prices), [0], []).metrics
     assert metrics["max_drawdown"] == pytest.approx(-0.5)
     assert metrics["max_drawdown_duration"] == 4
-    # In money 5,000: its fall from 11,000 to 10,700 is smaller.
+    # The deepest fall is 5,000; that of the longest, from 11,000 to 10,700, is smaller.
     assert metrics["recovery_factor"] == pytest.approx(1_100 / 5_000)

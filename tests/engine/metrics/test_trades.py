@@ -10,7 +10,7 @@ from tests.engine.metrics.ten_bars import EQUITY, PRICES, ten_bars
 METRICS = ten_bars().metrics
 
 
-def test_the_case_is_the_one_in_the_table():
+def test_the_equity_is_that_of_the_table():
     assert ten_bars().equity.tolist() == pytest.approx(EQUITY)
 
 
@@ -48,10 +48,10 @@ def test_ten_bars(metric: str, expected: float):
 
 
 @pytest.mark.parametrize("direction", ["long", "short"])
-def test_costs_are_summed_over_every_fill_of_either_side(direction: str):
-    terms = BacktestSettings(fees=0.01, slippage=0.02, direction=direction)  # pyright: ignore[reportArgumentType]
+def test_costs_are_summed_over_all_fills_of_both_directions(direction: str):
+    settings = BacktestSettings(fees=0.01, slippage=0.02, direction=direction)  # pyright: ignore[reportArgumentType]
     signals = ([0], [2]) if direction == "long" else ([2], [0])
-    result = run(build_bars(PRICES, PRICES), *signals, terms)
+    result = run(build_bars(PRICES, PRICES), *signals, settings)
     worse = 0.02 if direction == "long" else -0.02
     entry, exit_ = 100.0 * (1 + worse), 110.0 * (1 - worse)
     size = 10_000 / (entry * 1.01)
@@ -59,7 +59,7 @@ def test_costs_are_summed_over_every_fill_of_either_side(direction: str):
     assert result.metrics["total_fees"] == pytest.approx(size * (entry + exit_) * 0.01)
 
 
-def test_an_open_trade_has_paid_for_its_entry_only():
+def test_an_open_trade_pays_only_entry_costs():
     result = run(build_bars(PRICES, PRICES), [0], [], BacktestSettings(fees=0.01, slippage=0.02))
     size = 10_000 / (102.0 * 1.01)
     assert result.metrics["total_slippage"] == pytest.approx(size * 100.0 * 0.02)
@@ -69,7 +69,7 @@ def test_an_open_trade_has_paid_for_its_entry_only():
 
 
 @pytest.mark.parametrize("last", [150.0, 50.0])
-def test_an_open_trade_is_neither_won_nor_lost_however_it_stands(last: float):
+def test_an_open_trade_is_neither_won_nor_lost(last: float):
     prices = [100.0, 100.0, 110.0, 100.0, 90.0, 100.0, 100.0, last]
     metrics = run(build_bars(prices, prices), [0, 2, 5], [1, 3]).metrics
     assert (metrics["winning_trades"], metrics["losing_trades"]) == (1, 1)
@@ -77,7 +77,7 @@ def test_an_open_trade_is_neither_won_nor_lost_however_it_stands(last: float):
     assert metrics["worst_trade"] == pytest.approx(-0.1)
 
 
-def test_a_trade_that_only_just_pays_its_costs_is_neither_won_nor_lost():
+def test_a_trade_without_profit_is_neither_won_nor_lost():
     flat = run(build_bars([100.0] * 5, [100.0] * 5), [0], [2])
     assert (flat.metrics["winning_trades"], flat.metrics["losing_trades"]) == (0, 0)
     assert flat.metrics["win_rate"] == 0.0

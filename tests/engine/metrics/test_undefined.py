@@ -22,7 +22,7 @@ def _of(closes: list[float], entries: list[int], exits: list[int]):
     return run(build_bars(closes, closes), entries, exits)
 
 
-def test_without_trades_ratios_are_undefined_and_returns_are_zero():
+def test_without_trades_ratios_are_undefined_and_returns_zero():
     result = _of([10.0, 11.0, 12.0], [], [])
     assert result.metrics["total_return"] == 0.0
     assert result.metrics["max_drawdown"] == 0.0
@@ -33,7 +33,7 @@ def test_without_trades_ratios_are_undefined_and_returns_are_zero():
     assert result.metrics["benchmark_return"] == pytest.approx(0.2)
 
 
-def test_a_history_too_short_for_the_look_back_says_so():
+def test_a_history_shorter_than_the_lookback_is_the_reason():
     outcome = VectorBTEngine().run_batch(
         [random_history("SHORT", 20, 1)], registered_strategies()["sma_cross"](), WINDOW
     )
@@ -52,7 +52,7 @@ def test_a_single_bar_has_no_annualized_risk():
         assert result.undefined[name] == "one bar has no returns to measure"
 
 
-def test_without_a_losing_trade_what_divides_by_losses_is_undefined():
+def test_without_losing_trades_ratios_to_losses_are_undefined():
     result = _of([10.0, 10.0, 12.0, 12.0], [0], [2])
     assert result.metrics["win_rate"] == 1.0
     assert result.undefined["profit_factor"] == "no closed trade lost"
@@ -60,20 +60,20 @@ def test_without_a_losing_trade_what_divides_by_losses_is_undefined():
         assert result.undefined[name] == "no closed trade lost, or none won"
 
 
-def test_without_a_winning_trade_the_profit_factor_is_zero_and_kelly_undefined():
+def test_without_winning_trades_profit_factor_is_zero():
     result = _of([10.0, 10.0, 8.0, 8.0], [0], [2])
     assert result.metrics["profit_factor"] == 0.0
     assert result.undefined["kelly_fraction"] == "no closed trade lost, or none won"
 
 
-def test_an_open_trade_alone_gives_no_metric_of_closed_ones():
+def test_with_only_an_open_trade_metrics_of_closed_are_undefined():
     result = _of([10.0, 10.0, 8.0, 12.0], [0], [])
     needing = {name for name, metric in METRICS.items() if metric.needs == "closed trades"}
     assert {"win_rate", "best_trade", "worst_trade", "average_trade_duration"} <= needing
     assert {result.undefined[name] for name in needing} == {"no closed trades"}
 
 
-def test_without_a_drawdown_what_divides_by_it_is_undefined():
+def test_without_a_drawdown_ratios_to_it_are_undefined():
     result = _of([10.0, 10.0, 11.0, 12.0, 13.0], [0], [])
     for name in ("calmar_ratio", "recovery_factor"):
         assert result.undefined[name] == "there is no drawdown"
@@ -81,36 +81,34 @@ def test_without_a_drawdown_what_divides_by_it_is_undefined():
         assert result.undefined[name] == "no return is negative"
 
 
-def test_a_position_of_no_movement_has_no_sharpe_ratio():
+def test_sharpe_ratio_is_undefined_at_a_flat_price():
     result = _of([10.0] * 6, [0], [])
     assert result.metrics["annualized_volatility"] == 0.0
     assert result.undefined["sharpe_ratio"] == "the returns have no variance"
 
 
-def test_a_growth_beyond_all_numbers_is_none():
+def test_annualized_return_is_undefined_on_overflow():
     result = _of([1.0, 1.0, 1e10, 1e10], [0], [])
     assert result.metrics["total_return"] == pytest.approx(1e10 - 1)
     assert result.metrics["annualized_return"] is None
     assert result.undefined["annualized_return"] == "too large for a number"
 
 
-def test_in_a_market_that_stands_still_it_is_not_for_want_of_trades_that_beta_is_undefined():
+def test_beta_without_trades_is_undefined_for_a_flat_market():
     result = _of([10.0] * 4, [], [])
     assert result.undefined["beta"] == "the benchmark did not move"
     assert result.undefined["sharpe_ratio"] == "no trades"
 
 
 @pytest.mark.parametrize("direction", ["long", "short", "both"])
-@pytest.mark.parametrize("terms", [BacktestSettings(), FREE, STOPS])
-def test_no_metric_is_ever_infinite_or_nan_and_each_none_has_a_reason(
-    direction: str, terms: BacktestSettings
-):
+@pytest.mark.parametrize("settings", [BacktestSettings(), FREE, STOPS])
+def test_metrics_are_finite_or_none_with_a_reason(direction: str, settings: BacktestSettings):
     histories = [random_history(f"S{n}", n, seed=n) for n in range(1, 60)]
     histories += [history(build_bars([5.0] * n, [5.0] * n), f"FLAT{n}") for n in range(1, 9)]
     leaps = [1.0, 9.0, 1.0, 30.0, 0.1, 5.0, 5.0, 90.0, 1.0]
     histories += [history(build_bars(leaps, leaps[::-1]), "LEAPS")]
-    settings = replace(terms, direction=direction)
-    outcome = VectorBTEngine(settings).run_batch(histories, Planned([0, 5, 9], [3, 7]), WINDOW)
+    directed = replace(settings, direction=direction)
+    outcome = VectorBTEngine(directed).run_batch(histories, Planned([0, 5, 9], [3, 7]), WINDOW)
     assert len(outcome.results) == len(histories)
     for result in outcome.results:
         assert list(result.metrics) == list(METRICS)

@@ -1,4 +1,4 @@
-"""Old runs are removed, but nothing that results still need: real runs."""
+"""Old runs are removed, except for files that results still need: real runs."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 YEAR = timedelta(days=365)
 IGNORE_CACHE = {"resources": {"run_settings": {"config": {"ignore_cache": True}}}}
-"""A run whose results are its own: those of a run that uses stored ones stay in older files."""
+"""For a run with its own results: cached results stay in the files of earlier runs."""
 
 
 def _maintain(
@@ -31,7 +31,7 @@ def _maintain(
 
 @pytest.fixture
 def in_a_year(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the job a year later, when everything is old."""
+    """Run the job one year later."""
     later = SimpleNamespace(now=lambda zone: datetime.now(zone) + YEAR)
     monkeypatch.setattr(maintenance, "datetime", later)
 
@@ -98,7 +98,7 @@ def test_a_removed_run_keeps_the_curves_of_its_rows(project: Project, in_a_year:
     assert project.run(None, selection=["leaderboard"]).success
 
 
-def test_files_of_a_removed_run_go_once_no_row_needs_them(project: Project, in_a_year: None):
+def test_files_of_a_removed_run_are_removed_once_unused(project: Project, in_a_year: None):
     first = project.run()
     second = project.run(selection=["prices", "backtests/rsi", "backtests/macd"])
     project.instance.wipe_assets([dg.AssetKey("backtest_summaries"), dg.AssetKey("leaderboard")])

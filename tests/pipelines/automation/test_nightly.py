@@ -1,4 +1,4 @@
-"""The schedule requests one run a session, after its close: a year of ticks, and a real run."""
+"""The schedule requests one run per session, after its close: a year of ticks, one real run."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -60,9 +60,7 @@ def repository() -> dg.RepositoryDefinition:
     return _repository()
 
 
-def test_a_year_of_ticks_requests_each_session_after_its_close(
-    repository: dg.RepositoryDefinition,
-):
+def test_ticks_of_a_year_request_each_session_after_its_close(repository: dg.RepositoryDefinition):
     schedule = repository.get_schedule_def(NIGHTLY)
     requested: dict[date, datetime] = {}
     for tick in _ticks(schedule, 2026):
@@ -96,11 +94,11 @@ def test_a_year_of_ticks_requests_each_session_after_its_close(
         ),
     ],
 )
-def test_a_skipped_tick_says_why(repository: dg.RepositoryDefinition, at: str, reason: str):
+def test_a_skipped_tick_has_a_reason(repository: dg.RepositoryDefinition, at: str, reason: str):
     assert _evaluate(repository, datetime.fromisoformat(at).replace(tzinfo=NEW_YORK)) == reason
 
 
-def test_no_run_without_new_sessions_or_before_the_window():
+def test_no_run_is_requested_outside_source_and_window():
     at = datetime(2026, 11, 25, 16, 30, tzinfo=NEW_YORK)
     assert "'sample' ends in 2013" in str(_evaluate(_repository(GAUNTLET_SOURCE="sample"), at))
     later = _repository(GAUNTLET_START="2026-11-26", GAUNTLET_END="2026-12-31")

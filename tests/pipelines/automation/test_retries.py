@@ -1,4 +1,4 @@
-"""What failed with a transient error is retried, and only that: real runs, the real sensor."""
+"""Only transient failures are retried: real runs, the real sensor."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -83,14 +83,16 @@ def test_without_failures_nothing_is_requested(harness: Harness, no_delay: None)
     assert result.skip_reason.skip_message == NOTHING
 
 
-def test_only_transient_failures_are_requested_one_run_each(harness: Harness, no_delay: None):
+def test_transient_failures_are_requested_with_tags_and_config(harness: Harness, no_delay: None):
     harness.project.spoil("S07")
     harness.reject("S03", "S04")
-    run = harness.run(tags={"user": "ann"})
+    config = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
+    run = harness.run(tags={"user": "ann"}, run_config=config)
     assert run.success
     requests = harness.requests()
     assert _symbols(requests) == ["S03", "S04"]
     assert all(_names(request) == set(FEW_ASSETS) for request in requests)
+    assert all(request.run_config == config for request in requests)
     assert requests[0].tags == {
         "dagster/partition": "S03",
         "gauntlet/attempt": "1",
@@ -111,7 +113,7 @@ def test_a_run_is_retried_once(harness: Harness, no_delay: None):
     assert not harness.requests()
 
 
-def test_symbols_materialized_since_are_not_requested(harness: Harness, no_delay: None):
+def test_symbols_materialized_since_then_are_not_requested(harness: Harness, no_delay: None):
     harness.reject("S03", "S05")
     assert harness.run().success
     harness.reject()
@@ -119,7 +121,7 @@ def test_symbols_materialized_since_are_not_requested(harness: Harness, no_delay
     assert _symbols(harness.requests()) == ["S05"]
 
 
-def test_before_the_delay_the_sensor_says_when(harness: Harness):
+def test_before_the_delay_the_sensor_gives_the_next_attempt(harness: Harness):
     harness.reject("S03")
     assert harness.run().success
     result = harness.look()
@@ -128,7 +130,7 @@ def test_before_the_delay_the_sensor_says_when(harness: Harness):
     assert "S03: next attempt at " in str(result.skip_reason.skip_message)
 
 
-def test_after_the_last_attempt_it_gives_up_and_logs_once(
+def test_after_the_last_attempt_the_sensor_gives_up_once(
     harness: Harness, no_delay: None, capfd: pytest.CaptureFixture[str]
 ):
     harness.reject("S03")
@@ -151,7 +153,7 @@ def test_after_the_last_attempt_it_gives_up_and_logs_once(
     assert capfd.readouterr().err.count("Gave up on") == 1
 
 
-def test_a_run_that_a_check_stopped_is_requested_as_a_whole(harness: Harness, no_delay: None):
+def test_a_run_stopped_by_a_check_is_requested_as_a_whole(harness: Harness, no_delay: None):
     harness.reject(*SYMBOLS[:4])
     assert not harness.run(selection=["prices", "backtests/rsi"]).success
     (request,) = harness.requests()
@@ -176,15 +178,7 @@ def test_many_failures_are_requested_as_ranges(
     assert second.tags["dagster/partition"] == "S09"
 
 
-def test_a_retry_has_the_run_config_of_its_run(harness: Harness, no_delay: None):
-    config = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
-    harness.reject("S03")
-    assert harness.run(run_config=config).success
-    (request,) = harness.requests()
-    assert request.run_config == config
-
-
-def test_without_the_result_store_it_says_so_and_skips(harness: Harness, no_delay: None):
+def test_without_the_result_store_the_sensor_skips(harness: Harness, no_delay: None):
     harness.reject("S03")
     assert harness.run().success
     nowhere = "postgresql://nobody@127.0.0.1:1/none"

@@ -1,4 +1,4 @@
-"""New symbols and stale results are requested once, and nothing else: real runs."""
+"""New symbols and stale results are requested once: real runs."""
 
 from collections.abc import Sequence
 
@@ -77,13 +77,18 @@ def _range(first: str, last: str) -> dict[str, str]:
     }
 
 
-def test_a_complete_history_requests_nothing(harness: Harness):
+def test_only_a_changed_code_version_is_requested_and_once(harness: Harness):
     assert harness.project.run().success
     assert not harness.requests(NEW_SYMBOL)
     assert not harness.requests(STALE_RESULTS)
     skipped = harness.look(STALE_RESULTS).skip_reason
     assert skipped
     assert skipped.skip_message == "The code has not changed."
+    harness.version = "changed"
+    assert len(harness.requests(STALE_RESULTS)) == 1
+    assert not harness.requests(STALE_RESULTS), "whether its run failed or never began"
+    harness.version = "changed again"
+    assert len(harness.requests(STALE_RESULTS)) == 1
 
 
 def test_new_symbols_are_requested_once_with_the_whole_graph(harness: Harness):
@@ -120,7 +125,7 @@ def test_requests_have_the_settings_of_the_newest_leaderboard(harness: Harness):
         assert leaderboard.metadata["symbols"].value == 6
 
 
-def test_symbols_that_are_not_neighbours_get_a_run_each(harness: Harness):
+def test_symbols_that_are_not_contiguous_get_separate_runs(harness: Harness):
     harness.list("S01", "S03")
     assert harness.project.run(("S01", "S03"), selection=["prices"]).success
     harness.list("S00", "S01", "S02", "S03")
@@ -151,15 +156,6 @@ def test_symbols_that_failed_before_are_not_stale(harness: Harness):
     harness.version = "changed"
     first, second = harness.requests(STALE_RESULTS)
     assert (first.tags, second.tags) == (_range("S00", "S06"), _range("S08", "S19"))
-
-
-def test_each_code_version_is_requested_once(harness: Harness):
-    assert harness.project.run().success
-    harness.version = "changed"
-    assert len(harness.requests(STALE_RESULTS)) == 1
-    assert not harness.requests(STALE_RESULTS), "whether its run failed or never began"
-    harness.version = "changed again"
-    assert len(harness.requests(STALE_RESULTS)) == 1
 
 
 def test_stale_results_wait_for_runs_in_progress(harness: Harness):

@@ -98,9 +98,7 @@ def test_without_a_webhook_the_sensor_skips(
     assert not hook.reports
 
 
-def test_failed_symbols_are_reported_by_a_sensor_of_their_own(
-    project: Project, hook: WebhookServer
-):
+def test_failed_symbols_are_reported_by_a_separate_sensor(project: Project, hook: WebhookServer):
     failures, symbols = Watch(project, REPORT_FAILURES), Watch(project, REPORT_FAILED_SYMBOLS)
     _spoil(project, 1)
     assert project.run(selection=PRICES).success
@@ -146,7 +144,7 @@ def test_a_report_needs_no_result_store(project: Project, hook: WebhookServer):
     assert (report["symbols_failed"], report["symbols"]) == (None, None)
 
 
-def test_transient_errors_are_retried_a_bounded_number_of_times(hook: WebhookServer):
+def test_transient_errors_are_retried_up_to_a_limit(hook: WebhookServer):
     hook.answers = [503, 429]
     post(hook.url, {"n": 1})
     assert hook.reports == [{"n": 1}] * 3

@@ -1,4 +1,4 @@
-"""A project's folder, and the command behind `make run` in it, as a process of its own."""
+"""A project's folder, and the command behind `make run` in it, as a separate process."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def log_of(folder: Path) -> str:
 
 @contextmanager
 def history(folder: Path) -> Iterator[dg.DagsterInstance]:
-    """Lend the history of a project's runs: Dagster's own storage reads what ours wrote."""
+    """Lend the history of a project's runs, read by Dagster's own storage."""
     files = str(folder / ".data" / "dagster")
     overrides = {"storage": {"sqlite": {"base_dir": files}}, "telemetry": {"enabled": False}}
     with dg.DagsterInstance.local_temp(files, overrides=overrides) as instance:

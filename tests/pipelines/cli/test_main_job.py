@@ -1,4 +1,4 @@
-"""`make run` as its user sees it: real processes in a new folder."""
+"""`make run` in real processes and a new folder: output, exit codes and results."""
 
 import signal
 import subprocess

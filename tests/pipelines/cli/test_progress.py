@@ -1,4 +1,4 @@
-"""What the terminal shows of a run's event log."""
+"""The events of a run that the terminal shows."""
 
 import io
 import logging
@@ -32,7 +32,7 @@ def test_a_warning_is_yellow():
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.ERROR, logging.CRITICAL])
-def test_errors_and_details_are_for_the_log(level: int, caplog: pytest.LogCaptureFixture):
+def test_errors_and_debug_messages_are_only_logged(level: int, caplog: pytest.LogCaptureFixture):
     assert _shown(level, "what happened") == ""
     assert caplog.messages == ["prices - what happened"]
 

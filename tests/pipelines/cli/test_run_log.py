@@ -18,5 +18,5 @@ def test_the_newest_twenty_logs_are_kept(tmp_path: Path):
     assert (tmp_path / "other.log").exists()
 
 
-def test_the_folder_is_made(tmp_path: Path):
+def test_the_folder_is_created(tmp_path: Path):
     assert new_log_file(tmp_path / "data/logs").parent.is_dir()

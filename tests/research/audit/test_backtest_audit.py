@@ -1,4 +1,4 @@
-"""The audit of a run: the accounts of all results, and a few symbols closely."""
+"""The audit of a run: the accounts of all results, and all rules on a few symbols."""
 
 from dataclasses import replace
 from datetime import date
@@ -29,7 +29,7 @@ def _audited(strategies: list, histories: list = HISTORIES) -> BacktestAudit:
     return audit
 
 
-def test_five_symbols_are_audited_closely_and_all_accounts():
+def test_rules_are_checked_on_five_symbols_and_accounts_on_all():
     audit = _audited([Rsi(), SmaCross()])
     findings, few = audit.findings(), RuleFindings(symbols=5, offenders={})
     for strategy in ("rsi", "sma_cross"):
@@ -50,7 +50,7 @@ def test_offenders_are_named_by_symbol():
     assert "of the capital" in found.imbalance["rsi"].offenders["S0"]
 
 
-def test_two_parameter_sets_of_a_strategy_are_both_named():
+def test_offending_parameter_sets_are_named_separately():
     audit, (history, *_) = BacktestAudit(), HISTORIES
     for strategy in (Rsi(), Rsi(period=7), SmaCross()):
         (result,) = VectorBTEngine(SETTINGS).run_batch([history], strategy, WINDOW).results
@@ -64,7 +64,7 @@ def test_two_parameter_sets_of_a_strategy_are_both_named():
 
 
 class Demanding(Planned):
-    """Raises on fewer bars than all."""
+    """Raises on fewer than 300 bars."""
 
     def signals(self, bars: Bars) -> Signals:
         if len(bars) < 300:
@@ -72,7 +72,7 @@ class Demanding(Planned):
         return super().signals(bars)
 
 
-def test_a_strategy_that_fails_on_the_first_bars_is_an_offender():
+def test_a_strategy_that_fails_on_few_bars_is_an_offender():
     audit, (history, *_) = BacktestAudit(), HISTORIES
     (result,) = (
         VectorBTEngine(SETTINGS).run_batch([history], Demanding([200], [300]), WINDOW).results

@@ -1,4 +1,4 @@
-"""The rules of integrity hold for results of the engine, and not for doctored ones."""
+"""The rules of integrity hold for results of the engine, and not for changed ones."""
 
 from dataclasses import replace
 from datetime import date
@@ -38,23 +38,21 @@ def _results(settings: BacktestSettings) -> list[BacktestResult]:
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_results_of_the_engine_drop_no_signal_and_balance(settings: BacktestSettings):
+def test_engine_results_have_no_dropped_signal_or_imbalance(settings: BacktestSettings):
     for result in _results(settings):
         assert count_dropped_signals(result, HISTORIES[result.symbol]) == 0, result.strategy
         assert measure_imbalance(result) == 0.0, result.strategy
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_a_removed_trade_is_a_dropped_signal_and_an_imbalance(
-    settings: BacktestSettings,
-):
+def test_a_removed_trade_is_a_dropped_signal_and_an_imbalance(settings: BacktestSettings):
     for result in _results(settings):
         closed = np.flatnonzero(result.trades["exit_reason"] == 1)
         if len(closed) == 0:
             continue
-        doctored = replace(result, trades=np.delete(result.trades, closed[0]))
-        assert count_dropped_signals(doctored, HISTORIES[result.symbol]) > 0, result.strategy
-        assert measure_imbalance(doctored) != 0.0, result.strategy
+        changed = replace(result, trades=np.delete(result.trades, closed[0]))
+        assert count_dropped_signals(changed, HISTORIES[result.symbol]) > 0, result.strategy
+        assert measure_imbalance(changed) != 0.0, result.strategy
 
 
 def test_a_late_exit_is_a_dropped_signal():
@@ -62,8 +60,8 @@ def test_a_late_exit_is_a_dropped_signal():
     late = result.trades.copy()
     first = np.flatnonzero(late["status"] == 1)[0]
     late["exit_idx"][first] += 1
-    doctored = replace(result, trades=late)
-    assert count_dropped_signals(doctored, HISTORIES[result.symbol]) > 0
+    changed = replace(result, trades=late)
+    assert count_dropped_signals(changed, HISTORIES[result.symbol]) > 0
 
 
 def test_an_imbalance_is_a_fraction_of_the_capital():
@@ -80,13 +78,13 @@ def test_the_registered_strategies_do_not_look_ahead(strategy):
 
 
 @pytest.mark.parametrize("strategy", PEEKING)
-def test_a_peeking_strategy_is_caught_with_the_bar(strategy):
+def test_the_bar_of_a_look_ahead_is_found(strategy):
     bar = find_look_ahead(strategy(), HISTORIES["S0"])
     assert bar is not None
     assert 0 <= bar < 700
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 9])
-def test_a_few_bars_are_enough(bars: int):
+def test_look_ahead_is_checked_on_a_few_bars(bars: int):
     for strategy in (Rsi(), SmaCross()):
         assert find_look_ahead(strategy, random_history("S", bars, 1)) is None

@@ -1,4 +1,4 @@
-"""Scaling is measured on the windows it reports; no test judges how fast that is."""
+"""Scaling is measured on the reported windows; no test depends on speed."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ def test_every_window_is_run_in_every_round(bars: int, monkeypatch: pytest.Monke
         assert SEEN.count(length) == MOST_SYMBOLS * (scaling.rounds + 1)
 
 
-def test_what_was_measured_is_finite_and_positive():
+def test_measurements_are_finite_and_positive():
     scaling = measure_scaling([random_history("S", 300, 1)], [Rsi()], BacktestSettings())
     assert scaling.years == (1, 2, 3, 5)
     assert len(scaling.seconds) == 4

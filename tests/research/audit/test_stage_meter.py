@@ -24,7 +24,7 @@ def test_memory_held_at_the_end_is_growth():
     assert cost["memory_growth_mb"] == pytest.approx(HELD_MB, abs=40)
 
 
-def test_released_memory_is_in_the_peak_and_not_in_the_growth():
+def test_released_memory_counts_in_the_peak_but_not_in_growth():
     meter = StageMeter()
     held = _hold()
     meter.sample()
@@ -44,7 +44,7 @@ def test_memory_released_between_samples_is_in_the_peak():
     assert cost["memory_peak_mb"] - cost["memory_start_mb"] == pytest.approx(HELD_MB, abs=40)
 
 
-def test_memory_from_before_the_stage_is_not_its_growth():
+def test_memory_from_before_the_stage_is_not_growth():
     held = _hold()
     cost = StageMeter().read()
     assert cost["memory_start_mb"] > len(held) / MEGABYTE
@@ -64,7 +64,7 @@ def test_the_peak_is_never_below_the_start_or_the_end():
     assert cost["memory_samples"] == 1 + 3 + 1
 
 
-def test_a_reading_has_the_times_and_completes_a_profile():
+def test_a_reading_completes_a_profile():
     meter, begun = StageMeter(), time.process_time()
     while time.process_time() - begun < 0.02:
         pass

@@ -1,4 +1,4 @@
-"""A stage's profile is read back as it was stored; another version's as far as it goes."""
+"""A stage's profile reads back as stored, also if another version wrote it."""
 
 import json
 
@@ -65,11 +65,11 @@ def test_unknown_fields_of_a_stored_profile_are_ignored():
 @pytest.mark.parametrize(
     "stored", [None, {}, {"requested": 3}, {**prices_profile().to_json(), "quality": None}]
 )
-def test_a_profile_that_lacks_a_field_counts_as_not_measured(stored: object):
+def test_a_profile_without_a_required_field_is_not_read(stored: object):
     assert PricesProfile.from_stored(stored) is None
 
 
-def test_a_request_s_profile_is_a_profile_of_backtests():
+def test_a_profile_of_requests_is_a_profile_of_backtests():
     read = BacktestsProfile.from_stored(REQUEST.to_json())
     assert read is not None
     assert read.scaling == SCALING

@@ -57,7 +57,7 @@ def test_a_blank_variable_counts_as_unset(name: str, blank: str):
     assert settings(**{f"GAUNTLET_{name}": blank}) == settings()
 
 
-def test_the_sample_source_brings_its_own_universe_and_window():
+def test_the_sample_source_has_its_own_universe_and_window():
     found = settings(GAUNTLET_SOURCE="sample")
     assert (found.start, found.end) == (date(2000, 3, 1), date(2013, 3, 1))
     universe = found.load_universe()

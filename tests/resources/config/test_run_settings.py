@@ -21,8 +21,8 @@ def test_the_defaults_are_those_of_the_engine():
     assert _settings().backtest_settings() == BacktestSettings()
 
 
-def test_every_term_reaches_the_engine():
-    terms = {
+def test_every_setting_reaches_the_engine():
+    settings = {
         "initial_capital": 5000.0,
         "fees": 0.002,
         "slippage": 0.003,
@@ -33,17 +33,17 @@ def test_every_term_reaches_the_engine():
         "trailing_stop": 0.1,
         "take_profit": 0.2,
     }
-    assert _settings(**terms).backtest_settings().as_dict() == terms
+    assert _settings(**settings).backtest_settings().as_dict() == settings
 
 
 @pytest.mark.parametrize("name", ["stop_loss", "trailing_stop", "take_profit"])
-def test_a_stop_that_is_null_is_none_and_each_is_passed_by_its_own_name(name: str):
+def test_each_stop_is_passed_by_name_and_null_is_none(name: str):
     assert getattr(_settings(**{name: None}).backtest_settings(), name) is None
-    terms = _settings(**{name: 0.25}).backtest_settings()
-    assert terms.as_dict() == BacktestSettings().as_dict() | {name: 0.25}
+    settings = _settings(**{name: 0.25}).backtest_settings()
+    assert settings.as_dict() == BacktestSettings().as_dict() | {name: 0.25}
 
 
-def test_every_term_is_stored_with_a_result():
+def test_every_setting_is_stored_with_a_result():
     stored = _settings(direction="short", stop_loss=0.05).stored_settings()
     assert stored == BacktestSettings(direction="short", stop_loss=0.05).as_dict() | {
         "price_basis": "adjusted",
@@ -51,17 +51,17 @@ def test_every_term_is_stored_with_a_result():
     }
 
 
-def test_what_only_changes_how_the_work_is_done_is_not_stored():
+def test_workers_batch_size_and_benchmark_are_not_stored():
     plain = _settings().stored_settings()
     assert _settings(workers=4, batch_size=3, universe_benchmark=False).stored_settings() == plain
 
 
-def test_every_setting_tells_what_it_does():
+def test_every_setting_has_a_description():
     for name, described in RunSettings.model_fields.items():
         assert described.description, name
 
 
-def test_the_engine_has_the_terms_and_the_workers():
+def test_the_engine_has_the_settings_and_the_workers():
     with _settings(fees=0.002, workers=3).new_engine() as engine:
         assert engine.settings == BacktestSettings(fees=0.002)
         assert engine._workers._processes == 3
@@ -85,31 +85,31 @@ def test_an_engine_without_a_worker_is_refused(count: int):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_check_refuses_whatever_makes_no_sense_and_names_it(change: dict[str, Any]):
+def test_check_refuses_an_invalid_setting_by_name(change: dict[str, Any]):
     _settings().check()
     with pytest.raises(InvalidSettingsError, match=next(iter(change))):
         _settings(**change).check()
 
 
-def test_whole_numbers_reach_the_engine_as_the_floats_it_counts_in():
-    terms = _settings(initial_capital=10_000, bars_per_year=365).backtest_settings()
-    assert isinstance(terms.initial_capital, float)
-    assert isinstance(terms.bars_per_year, float)
+def test_integers_reach_the_engine_as_floats():
+    settings = _settings(initial_capital=10_000, bars_per_year=365).backtest_settings()
+    assert isinstance(settings.initial_capital, float)
+    assert isinstance(settings.bars_per_year, float)
 
 
-def test_the_window_has_both_its_days_and_the_last_session_it_is_given():
+def test_the_window_has_its_days_and_the_given_last_session():
     assert _settings().window() == Window(date(2021, 1, 1), date(2023, 12, 31))
     assert _settings().window(date(2023, 12, 29)).last_session == date(2023, 12, 29)
     one_day = _settings(start="2022-02-28", end="2022-02-28").window()
     assert one_day.start == one_day.end
 
 
-def test_the_warm_up_is_counted_in_calendar_days_before_the_window():
+def test_the_warm_up_is_counted_in_calendar_days():
     assert _settings().history_start() == date(2020, 1, 2)  # 2020 has 366 days
     assert _settings(warmup_days=0).history_start() == date(2021, 1, 1)
 
 
-def test_a_warm_up_may_begin_with_the_calendar_and_not_before_it():
+def test_a_warm_up_cannot_begin_before_the_calendar():
     everything = (date(2021, 1, 1) - date.min).days
     assert _settings(warmup_days=everything).history_start() == date.min
     for days in (everything + 1, 10**12):
@@ -119,13 +119,13 @@ def test_a_warm_up_may_begin_with_the_calendar_and_not_before_it():
 
 @pytest.mark.parametrize("text", ["2021-02-30", "20210104", "2021-W01-1", "1/4/2021", ""])
 @pytest.mark.parametrize("name", ["start", "end"])
-def test_what_is_not_written_as_a_day_is_refused_by_name(name: str, text: str):
+def test_an_invalid_date_is_refused_by_name(name: str, text: str):
     with pytest.raises(InvalidSettingsError) as refused:
         _settings(**{name: text}).window()
     assert str(refused.value) == f"{name} is '{text}'; write a day as 2023-12-31."
 
 
-def test_a_window_that_ends_before_it_begins_is_refused():
+def test_a_reversed_window_is_refused():
     reversed_window = _settings(start="2024-01-01")
     for use in (reversed_window.window, reversed_window.history_start):
         with pytest.raises(InvalidSettingsError, match="starts on 2024-01-01, after its end"):
@@ -148,13 +148,13 @@ def test_a_window_that_ends_before_it_begins_is_refused():
         ({"take_profit": 1.5, "direction": "short"}, "take_profit is 1.5"),
     ],
 )
-def test_terms_that_the_engine_refuses_are_refused_here(change: dict[str, Any], text: str):
+def test_settings_that_the_engine_refuses_are_refused(change: dict[str, Any], text: str):
     with pytest.raises(InvalidSettingsError, match=text):
         _settings(**change).backtest_settings()
 
 
 @pytest.mark.parametrize("name", ["batch_size", "workers"])
-def test_a_count_that_is_no_whole_number_is_refused_at_once(name: str):
+def test_a_fractional_count_is_refused(name: str):
     with pytest.raises(ValidationError, match=name):
         _settings(**{name: 1.5})
 
@@ -164,7 +164,7 @@ def test_a_negative_warm_up_is_refused():
         _settings(warmup_days=-1).history_start()
 
 
-def test_batches_hold_every_symbol_once_in_order_and_no_more_than_asked():
+def test_batches_hold_every_symbol_once_in_order():
     symbols = list("ABCDE")
     assert _settings(batch_size=2).batches(symbols) == [["A", "B"], ["C", "D"], ["E"]]
     assert _settings(batch_size=5).batches(symbols) == [symbols]
@@ -173,12 +173,12 @@ def test_batches_hold_every_symbol_once_in_order_and_no_more_than_asked():
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_batches_of_no_symbol_are_refused(size: int):
+def test_a_batch_size_below_one_is_refused(size: int):
     with pytest.raises(InvalidSettingsError, match=f"batch_size is {size}"):
         _settings(batch_size=size).batches(["A"])
 
 
-def test_a_strategy_has_the_parameters_that_are_given_and_the_defaults_of_the_others():
+def test_a_strategy_has_the_given_parameters_and_default_others():
     settings = _settings(parameters={"sma_cross": {"fast_period": 5.0}})
     settings.check()
     assert settings.strategy_of(SmaCross) == SmaCross(fast_period=5)
@@ -194,7 +194,7 @@ def test_a_strategy_has_the_parameters_that_are_given_and_the_defaults_of_the_ot
         ({"sma_cross": {"fast_period": 50}}, "sma_cross needs fast_period < slow_period"),
     ],
 )
-def test_parameters_that_no_strategy_takes_are_refused(
+def test_invalid_parameters_of_strategies_are_refused(
     parameters: dict[str, dict[str, float]], message: str
 ):
     with pytest.raises(GauntletError, match=re.escape(message)):

@@ -42,20 +42,20 @@ def test_the_defaults_are_the_agreed_limits():
 
 @pytest.mark.parametrize("name", RATES)
 @pytest.mark.parametrize("value", [-0.01, 1.01, 85.0, math.nan, math.inf])
-def test_a_rate_that_is_no_share_is_refused(name: str, value: float):
+def test_a_rate_outside_0_to_1_is_refused(name: str, value: float):
     with pytest.raises(ValidationError, match=name):
         Thresholds(**{name: value})  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
-def test_a_cost_that_no_run_could_keep_below_is_refused(name: str, value: float):
+def test_a_limit_that_is_not_positive_is_refused(name: str, value: float):
     with pytest.raises(ValidationError, match=name):
         Thresholds(**{name: value})  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_a_warning_level_beyond_its_limit_is_refused_with_both(name: str):
+def test_a_warning_level_beyond_its_limit_is_refused(name: str):
     limit, _ = LIMITS[name]
     beyond = limit * (0.9 if name in RATES else 1.1)
     with pytest.raises(ValidationError, match=f"{name}_warning is {beyond:g}, beyond the limit"):
@@ -63,13 +63,13 @@ def test_a_warning_level_beyond_its_limit_is_refused_with_both(name: str):
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_a_limit_may_be_tightened_beyond_its_default_warning_level_alone(name: str):
+def test_a_limit_may_be_tighter_than_its_default_warning_level(name: str):
     tight = 1.0 if name in RATES else LIMITS[name][1] / 2
     assert getattr(Thresholds(**{name: tight}), name) == tight  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_a_warning_level_may_be_the_limit_itself(name: str):
+def test_a_warning_level_may_equal_its_limit(name: str):
     limit, _ = LIMITS[name]
     assert getattr(Thresholds(**{f"{name}_warning": limit}), name) == limit  # pyright: ignore[reportArgumentType]
 
@@ -100,7 +100,7 @@ def test_run_config_tightens_a_limit():
     assert _materialize(0.99).output_for_node("judged") == 0.99
 
 
-def test_run_config_out_of_range_fails_the_run_before_any_asset():
+def test_run_config_out_of_range_fails_before_any_asset():
     with pytest.raises(dg.DagsterError) as refused:
         _materialize(1.5)
     assert isinstance(refused.value.__cause__, ValidationError)

@@ -38,7 +38,7 @@ class Script(dg.ConfigurableResource):
 
 
 SEEN: list[Statuses] = []
-"""What the Dagster UI would have shown while `derived` was running, one entry per run."""
+"""The statuses in the Dagster UI while `derived` was running, one entry per run."""
 
 
 @dg.asset(partitions_def=KEYS, backfill_policy=dg.BackfillPolicy.single_run(), code_version="7")
@@ -143,7 +143,7 @@ def _of_dagster(module: str, name: str, folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def batches_of(size: int) -> Iterator[None]:
-    """Have Dagster hand over so many events at once; 0: each by itself."""
+    """Set the batch size of Dagster's events; 0 disables batches."""
     import pytest
 
     with pytest.MonkeyPatch.context() as patch:

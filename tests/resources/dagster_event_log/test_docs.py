@@ -19,7 +19,7 @@ def _shown() -> list[dict[str, Any]]:
     return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
 
 
-def test_the_first_example_is_that_of_dagster_yaml():
+def test_the_first_example_equals_dagster_yaml():
     used = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     assert _shown()[0] == {"event_log_storage": used["event_log_storage"]}
 

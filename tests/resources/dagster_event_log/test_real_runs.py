@@ -1,4 +1,4 @@
-"""What the Dagster UI shows of real runs: in progress, ended, killed, and several at once."""
+"""The Dagster UI of real runs: in progress, ended, killed, and several at once."""
 
 import re
 import signal
@@ -64,9 +64,7 @@ def _is(materialized: set[str], failed: set[str], in_progress: set[str]) -> dict
     return {"materialized": materialized, "failed": failed, "in progress": in_progress}
 
 
-def test_partitions_are_in_progress_and_then_end(
-    instance: dg.DagsterInstance,
-):
+def test_partitions_are_in_progress_until_the_run_ends(instance: dg.DagsterInstance):
     SEEN.clear()
     assert not run(instance, bad=["C"]).success
     assert [
@@ -76,7 +74,7 @@ def test_partitions_are_in_progress_and_then_end(
             "broken": _is(NONE, NONE, ALL),
         }
     ] == SEEN
-    # The run failed: what it planned and did not materialize has failed.
+    # The run failed: partitions that it planned and did not materialize have failed.
     assert statuses(instance) == {
         "source": _is(set("ABD"), set("C"), NONE),
         "derived": _is(ALL, NONE, NONE),
@@ -111,7 +109,7 @@ def test_checks_are_planned_and_then_evaluated(instance: dg.DagsterInstance):
     }
 
 
-def test_identifiers_rise_and_paging_misses_no_event(instance: dg.DagsterInstance):
+def test_identifiers_ascend_and_paging_misses_no_event(instance: dg.DagsterInstance):
     for _ in range(2):
         run(instance)
     seen, cursor, more = [], None, True
@@ -146,7 +144,7 @@ def _log(instance: dg.DagsterInstance) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_the_log_of_a_run_is_that_of_dagsters_own_storage(
+def test_the_log_of_a_run_equals_that_of_dagsters_storage(
     instance: dg.DagsterInstance, tmp_path: Path
 ):
     with batches_of(0), opened(tmp_path / "stock", STOCK) as stock:
@@ -156,7 +154,7 @@ def test_the_log_of_a_run_is_that_of_dagsters_own_storage(
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_events_do_not_depend_on_the_size_of_batches(
+def test_events_do_not_depend_on_the_batch_size(
     instance: dg.DagsterInstance, tmp_path: Path, size: int
 ):
     with batches_of(size):
@@ -180,7 +178,7 @@ def _wait_until_stopped(process: subprocess.Popen[str]) -> None:
     assert process.stdout.readline() == "stopped\n"
 
 
-def test_a_killed_run_has_materialized_only_what_it_stored(tmp_path: Path):
+def test_a_killed_run_has_only_materialized_stored_events(tmp_path: Path):
     with _started(tmp_path, "stop") as process:
         _wait_until_stopped(process)
         process.send_signal(signal.SIGKILL)
@@ -194,10 +192,10 @@ def test_a_killed_run_has_materialized_only_what_it_stored(tmp_path: Path):
         assert statuses(instance)["derived"] == _is(ALL, NONE, NONE)
 
 
-def test_events_that_were_never_stored_claim_nothing(
+def test_events_that_were_not_stored_materialize_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):
-    """A killed process loses the events of its batch: here the last event never comes."""
+    """A killed process loses the events of its batch: here the last event is never stored."""
 
     def unfinished(batch: str, _: bool) -> DagsterEventBatchMetadata:
         return DagsterEventBatchMetadata(batch, is_end=False)
@@ -208,7 +206,7 @@ def test_events_that_were_never_stored_claim_nothing(
     assert statuses(instance)["source"] == _is(NONE, ALL, NONE)
 
 
-def test_concurrent_runs_keep_their_events_apart(tmp_path: Path):
+def test_concurrent_runs_have_separate_events(tmp_path: Path):
     with opened(tmp_path):
         pass  # The first to open an instance creates its tables.
     together = [_started(tmp_path) for _ in range(3)]
@@ -227,7 +225,7 @@ def test_concurrent_runs_keep_their_events_apart(tmp_path: Path):
         assert instance.get_materialized_partitions(BROKEN) == NONE
 
 
-def test_a_run_of_another_process_can_be_watched_to_its_end(tmp_path: Path):
+def test_a_run_of_another_process_can_be_watched(tmp_path: Path):
     with opened(tmp_path) as instance, _started(tmp_path, "stop") as process:
         _wait_until_stopped(process)
         (running,) = instance.get_runs()
@@ -251,9 +249,7 @@ def test_a_run_of_another_process_can_be_watched_to_its_end(tmp_path: Path):
         assert kinds == expected[: len(kinds)]
 
 
-def test_dagsters_own_storage_can_read_and_be_read(
-    tmp_path: Path,
-):
+def test_files_are_compatible_with_dagsters_storage_both_ways(tmp_path: Path):
     with batches_of(0), opened(tmp_path, STOCK) as before:
         old = run(before).run_id
         logged = before.all_logs(old)
@@ -268,7 +264,7 @@ def test_dagsters_own_storage_can_read_and_be_read(
         assert after.all_logs(new) == continued
 
 
-def test_runs_leave_no_write_ahead_logs_behind(tmp_path: Path):
+def test_runs_leave_no_write_ahead_logs(tmp_path: Path):
     with opened(tmp_path) as instance:
         run(instance)
     assert {path.suffix for path in (tmp_path / "history" / "runs").iterdir()} == {".db"}

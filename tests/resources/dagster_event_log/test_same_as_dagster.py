@@ -1,4 +1,4 @@
-"""Both storages write what Dagster's own ones would have written, row for row."""
+"""Both storages write the same rows as Dagster's own storages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ def _written(storage: SqlEventLogStorage, events: Sequence[dg.EventLogEntry]) ->
 
 
 @pytest.mark.parametrize("sizes", [(1,), (3, 1, 7), (1000,)])
-def test_sqlite_has_the_rows_of_dagsters_own_storage(
+def test_sqlite_has_the_rows_of_dagsters_storage(
     events: list[dg.EventLogEntry], tmp_path: Path, sizes: tuple[int, ...]
 ):
     with _on_sqlite(tmp_path, SqliteEventLogStorage) as stock:
@@ -66,7 +66,7 @@ def test_sqlite_has_the_rows_of_dagsters_own_storage(
 
 
 @pytest.mark.parametrize("sizes", [(1,), (3, 1, 7), (1000,)])
-def test_postgres_has_the_rows_of_dagsters_own_storage(
+def test_postgres_has_the_rows_of_dagsters_storage(
     events: list[dg.EventLogEntry], server: str, sizes: tuple[int, ...]
 ):
     with _on_postgres(server, PostgresEventLogStorage) as stock:
@@ -79,7 +79,7 @@ def test_postgres_has_the_rows_of_dagsters_own_storage(
         assert _written(ours, events) == expected
 
 
-def test_the_compared_events_are_of_every_kind(events: list[dg.EventLogEntry]):
+def test_the_compared_events_have_every_kind(events: list[dg.EventLogEntry]):
     kinds = {event.get_dagster_event().event_type for event in events if event.is_dagster_event}
     assert kinds >= {
         dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,

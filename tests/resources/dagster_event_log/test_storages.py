@@ -1,4 +1,4 @@
-"""How the storages are opened, and what happens to a batch that can't be stored."""
+"""Opening the storages, and a batch that can't be stored."""
 
 import os
 import subprocess
@@ -42,14 +42,16 @@ def _sizes(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> lis
     return sizes
 
 
-def test_opening_the_storage_is_enough_for_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_opening_the_storage_enables_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with opened(tmp_path) as instance:
         assert os.environ[VARIABLE] == str(BATCH_SIZE)
         # 13 planned materializations and 2 planned checks; 4 of source, then 4 of derived.
         assert _sizes(instance, monkeypatch) == [15, 4, 4]
 
 
-def test_a_batch_size_that_is_set_already_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_batch_size_set_in_the_environment_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv(VARIABLE, "0")
     with opened(tmp_path) as instance:
         assert os.environ[VARIABLE] == "0"
@@ -76,7 +78,7 @@ def test_events_of_a_failed_batch_are_stored_one_by_one(
         assert len(instance.fetch_materializations(SOURCE, limit=100).records) == 4
 
 
-def test_storages_import_only_dagster():
+def test_storages_import_only_dagster_and_their_package():
     program = (
         "import sys, resources.dagster_event_log.sqlite\n"
         "heavy = {'pandas', 'numpy', 'polars', 'psycopg', 'psycopg2', 'dagster_postgres'}\n"

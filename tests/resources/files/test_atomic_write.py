@@ -1,4 +1,4 @@
-"""A file is there whole or not at all: the failures are real ones, of disk, folder and bucket."""
+"""A file is written completely or not at all: real failures of disk, folder and bucket."""
 
 import resource
 import sys
@@ -21,7 +21,7 @@ LOCAL = LocalFileSystem()
 
 
 class _Bucket(MemoryFileSystem):
-    """A bucket of its own, which runs out of space when `full`."""
+    """A separate bucket, which runs out of space when `full`."""
 
     cachable = False
 
@@ -53,7 +53,7 @@ def _names(fs: AbstractFileSystem, folder: Path) -> list[str]:
 
 @contextmanager
 def _files_end_at(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes, as a quota would."""
+    """Limit the size of files of this process to `size` bytes, like a quota."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -70,7 +70,7 @@ def test_a_file_is_written_with_its_folders_and_replaced(fs: AbstractFileSystem,
     assert _names(fs, tmp_path) == ["file"]
 
 
-def test_the_shared_memory_file_system_is_written_to():
+def test_a_memory_file_system_is_written_to():
     fs, path = fsspec.url_to_fs("memory://atomic_write/file")
     write_whole(fs, path, b"content")
     assert fs.find("/atomic_write") == [path]
@@ -78,7 +78,7 @@ def test_the_shared_memory_file_system_is_written_to():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no quota on the size of files")
-def test_a_disk_that_is_full_midway_leaves_the_old_file_and_no_litter(tmp_path: Path):
+def test_a_full_disk_keeps_the_old_file_and_no_temporary_ones(tmp_path: Path):
     path = tmp_path / "file"
     write_whole(LOCAL, str(path), b"old")
     with _files_end_at(4096), pytest.raises(OSError, match="File too large"):
@@ -102,7 +102,7 @@ def test_a_folder_that_is_a_file_is_left_alone(tmp_path: Path):
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
-def test_data_that_cannot_be_written_leaves_the_old_file_and_no_litter(
+def test_invalid_data_keeps_the_old_file_and_no_temporary_ones(
     fs: AbstractFileSystem, tmp_path: Path
 ):
     path = str(tmp_path / "file")
@@ -114,7 +114,7 @@ def test_data_that_cannot_be_written_leaves_the_old_file_and_no_litter(
     assert _names(fs, tmp_path) == ["file"]
 
 
-def test_a_full_bucket_leaves_the_old_file_and_no_litter():
+def test_a_full_bucket_keeps_the_old_file_and_no_temporary_ones():
     bucket = _Bucket()
     write_whole(bucket, "/prices/file", b"old")
     bucket.full = True
@@ -124,7 +124,7 @@ def test_a_full_bucket_leaves_the_old_file_and_no_litter():
     assert bucket.find("/prices") == ["/prices/file"]
 
 
-def test_a_clean_up_that_fails_too_does_not_hide_the_reason():
+def test_a_failing_clean_up_does_not_hide_the_first_error():
     bucket = _Bucket()
     bucket.full = bucket.gone = True
     with pytest.raises(OSError, match="No space left in the bucket"):
@@ -133,14 +133,14 @@ def test_a_clean_up_that_fails_too_does_not_hide_the_reason():
 
 
 @pytest.mark.parametrize("folder", ["run[1]", "all*", "what?"])
-def test_a_path_is_never_taken_for_a_pattern(fs: AbstractFileSystem, tmp_path: Path, folder: str):
+def test_a_path_is_never_a_pattern(fs: AbstractFileSystem, tmp_path: Path, folder: str):
     path = str(tmp_path / folder / "file")
     write_whole(fs, path, b"content")
     assert fs.cat_file(path) == b"content"
     assert _names(fs, tmp_path) == ["file"]
 
 
-def test_in_a_bucket_a_folder_of_the_same_name_is_no_obstacle():
+def test_in_a_bucket_a_file_may_have_the_name_of_a_folder():
     bucket = _Bucket()
     write_whole(bucket, "/prices/file/below", b"other")
     write_whole(bucket, "/prices/file", b"content")
@@ -149,7 +149,7 @@ def test_in_a_bucket_a_folder_of_the_same_name_is_no_obstacle():
     assert [path for path in bucket.store if "tmp" in path] == []
 
 
-def test_a_file_system_with_a_rename_of_its_own_is_told_to_use_it(tmp_path: Path):
+def test_the_rename_of_a_file_system_is_used(tmp_path: Path):
     class Renaming(DirFileSystem):
         moved = 0
 
@@ -162,7 +162,7 @@ def test_a_file_system_with_a_rename_of_its_own_is_told_to_use_it(tmp_path: Path
     assert (fs.moved, _names(LOCAL, tmp_path)) == (1, ["file"])
 
 
-def test_two_writers_of_one_path_leave_one_whole_file(fs: AbstractFileSystem, tmp_path: Path):
+def test_two_writers_of_one_path_leave_one_complete_file(fs: AbstractFileSystem, tmp_path: Path):
     path = str(tmp_path / "file")
     contents = [bytes([number]) * 200_000 for number in range(8)]
 

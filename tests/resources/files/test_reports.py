@@ -8,7 +8,7 @@ from resources.files.reports import Reports
 
 
 @pytest.mark.parametrize("ending", ["", "/"])
-def test_a_report_is_where_it_is_said_to_be_and_is_replaced(tmp_path: Path, ending: str):
+def test_a_report_is_at_the_returned_path_and_replaced(tmp_path: Path, ending: str):
     reports = Reports(root=f"{tmp_path}/reports{ending}")
     for content in (b"old", b"new"):
         path = reports.write("leaderboard.csv", content)
@@ -18,7 +18,7 @@ def test_a_report_is_where_it_is_said_to_be_and_is_replaced(tmp_path: Path, endi
 
 
 @pytest.mark.parametrize("root", ["memory://", "memory://reports", "memory://reports/"])
-def test_a_report_in_a_bucket_is_found_under_its_url(root: str):
+def test_a_report_in_a_bucket_is_at_the_returned_url(root: str):
     url = Reports(root=root).write("leaderboard.csv", b"rank")
     assert url == f"{root.removesuffix('/')}/leaderboard.csv"
     fs, path = fsspec.url_to_fs(url)
@@ -26,7 +26,7 @@ def test_a_report_in_a_bucket_is_found_under_its_url(root: str):
     fs.rm_file(path)
 
 
-def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
+def test_a_failed_write_keeps_the_old_report(tmp_path: Path):
     reports = Reports(root=str(tmp_path))
     kept = reports.write("leaderboard.csv", b"old")
     text: Any = "not bytes"

@@ -39,7 +39,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Lend the URL of an empty bucket, found by the environment as everywhere."""
+    """Lend the URL of an empty bucket, configured by environment variables."""
     for name, value in {
         "AWS_ENDPOINT_URL": s3_server,
         "AWS_ACCESS_KEY_ID": "test",
@@ -76,14 +76,14 @@ def test_bars_are_written_read_extended_and_listed(bucket: str):
         store.read("files", "MSFT")
 
 
-def test_one_object_is_written_at_once_and_nothing_else_is_left(bucket: str):
+def test_a_write_leaves_one_object_and_no_temporary_ones(bucket: str):
     store = PriceStore(root=f"{bucket}/prices")
     store.write("files", "AAPL", BARS)
     found = _another_process().find(f"{bucket}/prices")
     assert [path.rpartition("/")[2] for path in found] == ["AAPL.parquet"]
 
 
-def test_what_another_process_has_written_since_is_seen(bucket: str):
+def test_files_of_another_process_are_seen(bucket: str):
     store = PriceStore(root=f"{bucket}/prices")
     store.write("files", "AAPL", BARS)
     assert store.symbols("files") == {"AAPL"}
@@ -96,8 +96,8 @@ def test_what_another_process_has_written_since_is_seen(bucket: str):
         store.read("files", "AAPL")
 
 
-def test_a_listing_hides_nothing_that_another_process_has_written_since(bucket: str):
-    """Else a write would not see what it has to merge with, and the other's bars would be lost."""
+def test_a_cached_listing_hides_no_files_of_another_process(bucket: str):
+    """Otherwise a write would not merge with the bars of the other process, and lose them."""
     store = PriceStore(root=f"{bucket}/prices")
     store.write("files", "AAPL", BARS)
     assert store.symbols("files") == {"AAPL"}
@@ -114,7 +114,7 @@ def test_a_listing_hides_nothing_that_another_process_has_written_since(bucket: 
     assert store.load("files", "IBM", *DAYS, data_version(BARS)).equals(BARS)
 
 
-def test_the_parts_that_another_process_has_written_since_are_seen(bucket: str):
+def test_parts_of_another_process_are_seen(bucket: str):
     files = BacktestFiles(root=f"{bucket}/backtests")
     files.write("run", 0, tables_of([], Provenance("run", "files", 365, {}, {})))
     assert files.parts("run") == [0]
@@ -151,7 +151,7 @@ def test_revisions_are_kept_and_corrupt_files_quarantined(bucket: str):
     assert store.read("files", "AAPL").equals(BARS)
 
 
-def test_many_symbols_are_loaded_together_and_one_that_is_bad_alone(bucket: str):
+def test_many_symbols_are_loaded_and_bad_ones_fail_alone(bucket: str):
     store = PriceStore(root=f"{bucket}/prices")
     symbols = [f"S{number:02}" for number in range(70)]
     for symbol in symbols:
@@ -169,9 +169,7 @@ def test_many_symbols_are_loaded_together_and_one_that_is_bad_alone(bucket: str)
     assert {one.data_version for one in good} == {data_version(BARS)}
 
 
-def test_the_files_of_a_batch_are_fetched_side_by_side(
-    bucket: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_files_of_a_batch_are_fetched_concurrently(bucket: str, monkeypatch: pytest.MonkeyPatch):
     store = PriceStore(root=f"{bucket}/prices")
     symbols = [f"S{number:02}" for number in range(20)]
     for symbol in symbols:
@@ -194,7 +192,7 @@ def test_the_files_of_a_batch_are_fetched_side_by_side(
     assert most == len(symbols)
 
 
-def test_a_whole_run_keeps_prices_and_backtests_in_the_bucket(bucket: str, project: Project):
+def test_a_run_stores_prices_and_backtests_in_the_bucket(bucket: str, project: Project):
     definitions = project.definitions(
         price_store=PriceStore(root=f"{bucket}/prices"),
         backtest_files=BacktestFiles(root=f"{bucket}/backtests"),

@@ -37,7 +37,7 @@ def with_cell(column: str, row: int, value: object) -> pl.DataFrame:
     return frame.with_columns(pl.Series(column, cells, dtype=frame.schema[column]))
 
 
-def test_valid_bars_come_back_in_the_order_of_the_schema_without_extra_columns():
+def test_valid_bars_are_returned_with_the_columns_of_the_schema():
     shuffled = bars().select(reversed(list(SCHEMA))).with_columns(extra=1)
     assert validate_bars("AAPL", shuffled).equals(bars())
 
@@ -80,7 +80,7 @@ def test_a_missing_date_is_named_by_its_row():
         validate_bars("AAPL", with_cell("date", 2, None))
 
 
-def test_the_first_offending_row_is_named_even_if_a_later_one_breaks_a_more_basic_rule():
+def test_the_first_offending_row_is_named():
     frame = with_cell("open", 4, None).with_columns(
         volume=pl.Series([1.0, -1.0, 1.0, 1.0, 1.0], dtype=pl.Float64)
     )
@@ -88,7 +88,7 @@ def test_the_first_offending_row_is_named_even_if_a_later_one_breaks_a_more_basi
         validate_bars("AAPL", frame)
 
 
-def test_no_data_a_missing_column_and_a_wrong_type_are_refused():
+def test_empty_data_missing_columns_and_wrong_types_are_refused():
     with pytest.raises(BadBarsError, match="AAPL: there is no data, not one bar"):
         validate_bars("AAPL", bars(0))
     with pytest.raises(BadBarsError, match="AAPL: bars have no column 'volume'"):
@@ -97,7 +97,7 @@ def test_no_data_a_missing_column_and_a_wrong_type_are_refused():
         validate_bars("AAPL", bars().with_columns(pl.col("open").cast(pl.String)))
 
 
-def test_the_data_version_is_what_its_docstring_says():
+def test_the_data_version_is_the_documented_hash():
     frame = bars(1)
     expected = b"bars 1 1 date open high low close volume adjustment\n"
     expected += struct.pack("<i6d", 18631, 99.5, 101, 99, 100, 1000, 0.5)
@@ -115,13 +115,13 @@ def test_the_data_version_does_not_depend_on_chunks(cuts: list[int]):
 
 
 @pytest.mark.parametrize("column", SCHEMA)
-def test_the_data_version_changes_with_the_last_bit_of_any_column(column: str):
+def test_the_data_version_changes_with_one_bit_of_any_column(column: str):
     frame = bars()
     later = START + timedelta(days=9)
     value = later if column == "date" else np.nextafter(frame[column][4], np.inf)
     assert data_version(with_cell(column, 4, value)) != data_version(frame)
 
 
-def test_the_data_version_does_not_tell_minus_zero_from_zero():
+def test_the_data_version_is_the_same_for_zero_and_minus_zero():
     zero, minus = with_cell("volume", 1, 0.0), with_cell("volume", 1, -0.0)
     assert data_version(zero) == data_version(minus)

@@ -7,7 +7,7 @@ import pytest
 from resources.market_data.exchange_calendar import last_session, session_close, sessions_between
 
 
-def test_holidays_and_weekends_are_no_sessions():
+def test_holidays_and_weekends_are_not_sessions():
     days = sessions_between(date(2023, 12, 22), date(2024, 1, 2)).astype(str).tolist()
     assert days == [
         "2023-12-22",
@@ -38,5 +38,5 @@ def test_a_weekend_has_no_last_session():
         (date(1999, 12, 31), None),  # before the calendar begins
     ],
 )
-def test_a_session_closes_by_the_clocks_of_new_york(day: date, close: time | None):
+def test_a_session_closes_in_new_york_time(day: date, close: time | None):
     assert session_close(day) == close

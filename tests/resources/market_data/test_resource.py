@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources.market_data.provider.throttled_source import ThrottledSource
-from resources.market_data.resource import MarketData, _shared_rate_limiter
+from resources.market_data.resource import MarketData, _share_rate_limiter
 from resources.market_data.source import SOURCES, MarketDataError, UnknownSymbolError
 from resources.market_data.sources.files import FilesSource
 from resources.market_data.sources.sample import SampleSource
@@ -43,7 +43,7 @@ def test_each_name_opens_its_source(tmp_path: Path):
         ),
     ],
 )
-def test_what_cannot_be_opened_is_refused(config: dict[str, Any], message: str):
+def test_an_invalid_source_is_refused(config: dict[str, Any], message: str):
     with pytest.raises(MarketDataError) as refused:
         MarketData(**config).open_source()
     assert str(refused.value) == message
@@ -65,7 +65,7 @@ def test_yahoo_opens_with_a_rate_limiter_under_home(
     assert not given.incremental
 
 
-def test_with_a_database_the_rate_limiter_is_kept_there(
+def test_with_a_database_the_rate_limiter_is_stored_there(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DATABASE_URL", database)
@@ -81,10 +81,10 @@ def test_with_a_database_the_rate_limiter_is_kept_there(
         connection.close()
     assert kept == ["yahoo"]
     assert not (tmp_path / "rate_limits").exists()
-    # Its connections stay open as long as the process; here the database goes first.
+    # Its connections stay open as long as the process, but the database is dropped before.
     slots: Any = source._rate_limiter._slots
     slots._engine.dispose()
-    _shared_rate_limiter.cache_clear()
+    _share_rate_limiter.cache_clear()
 
 
 def test_run_config_overrides_the_configured_source():

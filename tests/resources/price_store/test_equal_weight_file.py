@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> PriceStore:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Lend a list of the symbols that were decoded since."""
+    """Return a list to which every decoded symbol is added."""
     loaded: list[str] = []
 
     def watched(*args: Any) -> Any:
@@ -59,7 +59,7 @@ def _scale(store: PriceStore, symbol: str, factor: float) -> None:
     store.write("synthetic", symbol, scaled, DAYS)
 
 
-def test_it_is_computed_once_and_has_the_same_bits(store: PriceStore, loads: list[str]):
+def test_a_universe_is_computed_once_and_has_the_same_bits(store: PriceStore, loads: list[str]):
     computed = _load(store)
     assert loads == SYMBOLS
     cached = _load(store)
@@ -72,7 +72,7 @@ def test_it_is_computed_once_and_has_the_same_bits(store: PriceStore, loads: lis
 
 
 @pytest.mark.parametrize("change", ["bars", "days", "order", "fewer", "code"])
-def test_another_universe_is_computed(
+def test_a_changed_universe_is_computed_again(
     store: PriceStore, loads: list[str], change: str, monkeypatch: pytest.MonkeyPatch
 ):
     _load(store)
@@ -92,7 +92,7 @@ def test_another_universe_is_computed(
         assert found.version == _universe(store).version
 
 
-def test_a_corrupt_price_file_is_left_out_until_it_is_good(store: PriceStore, loads: list[str]):
+def test_a_corrupt_price_file_is_left_out_until_it_is_fixed(store: PriceStore, loads: list[str]):
     path = Path(store.path_of("synthetic", "C"))
     content = path.read_bytes()
     path.write_bytes(content[:-50])
@@ -106,7 +106,7 @@ def test_a_corrupt_price_file_is_left_out_until_it_is_good(store: PriceStore, lo
 
 
 @pytest.mark.parametrize("what", ["changed", "unreadable"])
-def test_files_that_change_meanwhile_are_not_remembered(
+def test_a_result_of_changing_files_is_not_cached(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch, what: str
 ):
     def disturbed(*args: Any) -> Any:
@@ -138,14 +138,14 @@ def test_a_damaged_file_is_computed_again(store: PriceStore, loads: list[str], s
     assert loads == SYMBOLS
 
 
-def test_the_oldest_are_removed(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
+def test_the_oldest_files_are_removed(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(equal_weight_file, "_MAX_FILES", 2)
     for day in range(1, 5):
         _load(store, window=Window(date(2021, 3, day), DAYS[1]))
     assert len(list(Path(store.root).rglob("*.npz"))) == 2
 
 
-def test_it_is_no_symbol_of_the_store(store: PriceStore):
+def test_the_cache_is_not_a_symbol_of_the_store(store: PriceStore):
     _load(store)
     assert store.symbols("synthetic") == set(SYMBOLS)
     assert store.sources() == ["synthetic"]

@@ -1,4 +1,4 @@
-"""A disk that is full while prices are written: the stored bars stay, and no litter does."""
+"""A disk that is full while prices are written: stored bars stay, temporary files do not."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ def _files(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("fetched", ["more", "revised"])
-def test_the_stored_bars_stay_and_no_litter_does(small_disk: Path, fetched: str):
+def test_a_full_disk_keeps_the_bars_and_no_temporary_files(small_disk: Path, fetched: str):
     store = PriceStore(root=str(small_disk))
     stored = BARS[:2000]
     store.write("files", "AAPL", stored)
@@ -49,9 +49,7 @@ def test_the_stored_bars_stay_and_no_litter_does(small_disk: Path, fetched: str)
     assert not [name for name in _files(small_disk) if name.endswith(".tmp")]
 
 
-def test_in_a_run_it_is_the_failure_of_the_symbols_that_found_no_space(
-    small_disk: Path, project: Project
-):
+def test_in_a_run_only_symbols_without_space_fail(small_disk: Path, project: Project):
     few = dict(zip(SYMBOLS[:18], range(18), strict=True))
     store = PriceStore(root=str(small_disk))
     (small_disk / "ballast").write_bytes(b"x" * 200_000)
@@ -60,7 +58,7 @@ def test_in_a_run_it_is_the_failure_of_the_symbols_that_found_no_space(
         selection=FEW_ASSETS,
         definitions=project.definitions(price_store=store),
     )
-    assert not result.success  # too few symbols found room
+    assert not result.success  # too few symbols had enough space
     failures = project.manager.get_failures(result.run_id)
     assert failures
     assert all("No space left on device" in failure["message"] for failure in failures)

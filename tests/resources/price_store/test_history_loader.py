@@ -1,4 +1,4 @@
-"""Histories as the price store gives them: adjusted, cut to what was asked for, unshared."""
+"""Histories from the price store: adjusted, cut to the requested days, read-only."""
 
 import gc
 import weakref
@@ -43,7 +43,7 @@ def _load(store: PriceStore, start: date = START, end: date = END) -> LoadedHist
     return load_history(store, "synthetic", "AAPL", start, end)
 
 
-def test_the_history_is_the_stored_bars_of_the_days_asked_for_both_included(store: PriceStore):
+def test_a_history_has_the_bars_of_the_inclusive_window(store: PriceStore):
     first, last = date(2020, 1, 2), date(2020, 6, 30)
     history = _load(store, first, last).history
     stored = BARS.filter(pl.col("date").is_between(first, last))
@@ -55,9 +55,7 @@ def test_the_history_is_the_stored_bars_of_the_days_asked_for_both_included(stor
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_arrays_are_contiguous_float64_and_nobody_can_write_into_the_store(
-    store: PriceStore, name: str
-):
+def test_arrays_are_contiguous_float64_and_read_only(store: PriceStore, name: str):
     array = getattr(_load(store).history.bars, name)
     assert array.dtype == np.float64
     assert array.flags.c_contiguous
@@ -65,7 +63,7 @@ def test_arrays_are_contiguous_float64_and_nobody_can_write_into_the_store(
         array[0] = 1.0
 
 
-def test_what_earlier_runs_have_stored_changes_neither_bars_nor_version(tmp_path: Path):
+def test_bars_outside_the_window_change_neither_bars_nor_version(tmp_path: Path):
     narrow = PriceStore(root=str(tmp_path / "narrow"))
     narrow.write(
         "synthetic", "AAPL", BARS.filter(pl.col("date").is_between(START, END)), (START, END)
@@ -97,7 +95,7 @@ def test_every_strategy_runs_on_a_loaded_history(store: PriceStore, name: str):
     assert outcome.results[0].first_session == date(2021, 1, 4)
 
 
-def test_prices_are_adjusted_across_a_split_and_volume_is_as_traded(tmp_path: Path):
+def test_prices_are_adjusted_and_volume_is_as_traded(tmp_path: Path):
     before, after = date(2005, 2, 25), date(2005, 2, 28)  # Apple, two for one
     raw = SampleSource().fetch("AAPL", date(2005, 1, 3), date(2005, 3, 31))
     store = PriceStore(root=str(tmp_path))
@@ -123,7 +121,7 @@ def test_an_adjusted_bar_stays_valid(factor: float, price: float):
     assert adjusted.volume[0] == 1000.0
 
 
-def test_days_without_stored_bars_are_an_error_that_says_what_to_do(store: PriceStore):
+def test_an_error_for_missing_days_says_to_materialize_prices(store: PriceStore):
     with pytest.raises(NoStoredBarsError, match="materialize prices for this window first"):
         _load(store, date(2023, 1, 1), date(2023, 2, 1))
 
@@ -141,11 +139,11 @@ def _specs(symbols: list[str]) -> list[HistorySpec]:
     return [HistorySpec(symbol, dates[n], dates[n + 99]) for n, symbol in enumerate(symbols)]
 
 
-def test_many_are_loaded_in_their_order_each_as_it_is_alone(store: PriceStore):
+def test_many_histories_are_loaded_in_order_as_if_alone(store: PriceStore):
     symbols = _universe(store, 200)
     first, last = BARS["date"][199], BARS["date"][99]
     wanted = _specs(symbols)
-    assert first > last  # ragged: no day is in all of them
+    assert first > last  # ragged: no day is in all histories
     loaded = list(load_histories(store, "synthetic", wanted))
     assert [symbol for symbol, _ in loaded] == symbols
     for asked, (_, one) in zip(wanted, loaded, strict=True):
@@ -159,7 +157,7 @@ def test_many_are_loaded_in_their_order_each_as_it_is_alone(store: PriceStore):
             assert not mine.flags.writeable
 
 
-def test_a_symbol_that_cannot_be_loaded_spoils_no_other_of_its_batch(store: PriceStore):
+def test_a_symbol_that_cannot_be_loaded_fails_alone(store: PriceStore):
     symbols = _universe(store, 6)
     corrupt = Path(store.path_of("synthetic", symbols[1]))
     corrupt.write_bytes(corrupt.read_bytes()[:-30])
@@ -182,7 +180,7 @@ def test_a_symbol_that_cannot_be_loaded_spoils_no_other_of_its_batch(store: Pric
     assert f"{corrupt} is corrupt" in str(loaded[symbols[1]])
 
 
-def test_a_root_with_brackets_is_never_taken_for_a_pattern(request: pytest.FixtureRequest):
+def test_a_root_with_brackets_is_not_a_pattern(request: pytest.FixtureRequest):
     store, fs = PriceStore(root="memory://run[1]/prices"), fsspec.filesystem("memory")
     request.addfinalizer(lambda: [fs.rm_file(file) for file in fs.find("/run[1]")])
     symbols = _universe(store, 3)
@@ -191,10 +189,8 @@ def test_a_root_with_brackets_is_never_taken_for_a_pattern(request: pytest.Fixtu
     assert [one.history.symbol for one in loaded if isinstance(one, LoadedHistory)] == symbols * 2
 
 
-def test_of_a_large_universe_only_some_batches_are_held_at_once(
-    store: PriceStore, monkeypatch: pytest.MonkeyPatch
-):
-    """What has been read is let go, whatever the number of symbols: counted, file by file."""
+def test_only_a_few_batches_are_held_in_memory(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
+    """Frames are released while histories are consumed: counted by weak references."""
     symbols = _universe(store, 130)
     wanted = _specs(symbols) * 16
     held: list[weakref.ref[pl.DataFrame]] = []
@@ -222,7 +218,7 @@ def _alive(references: Sequence[weakref.ref[Any]]) -> int:
     return sum(reference() is not None for reference in references)
 
 
-def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
+def test_only_a_few_batches_are_read_ahead(store: PriceStore):
     symbols = _universe(store, 3)
     asked: list[int] = []
 
@@ -239,5 +235,5 @@ def test_no_more_is_read_than_a_few_batches_ahead(store: PriceStore):
     loaded.close()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_nothing_wanted_is_nothing_loaded(store: PriceStore):
+def test_no_specs_load_nothing(store: PriceStore):
     assert list(load_histories(store, "synthetic", [])) == []

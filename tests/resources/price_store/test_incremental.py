@@ -1,4 +1,4 @@
-"""Only what is new is fetched, and a revision of what is stored is noticed."""
+"""Only new bars are fetched, and a revision of stored bars is detected."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> PriceStore:
 
 
 class Stage:
-    """What the asset does with one symbol: fetch, then write."""
+    """Fetches and writes one symbol, as the asset does."""
 
     def __init__(self, yahoo: YahooServer, store: PriceStore) -> None:
         self.yahoo = yahoo
@@ -39,7 +39,7 @@ class Stage:
 
     @property
     def asked_from(self) -> list[date]:
-        """The first days that were asked for; a day before is asked for the time zone's sake."""
+        """The first requested days; a query begins one day earlier because of time zones."""
         epoch = date(1970, 1, 1)
         days = [int(query["period1"]) // 86400 + 1 for query in self.yahoo.queries]
         return [epoch + timedelta(days=day) for day in days]
@@ -60,14 +60,14 @@ def _stored(until: date) -> list[date]:
     return BARS.filter(pl.col("date") <= until)["date"].to_list()
 
 
-def test_the_first_time_all_is_fetched(yahoo: YahooServer, store: PriceStore):
+def test_the_first_fetch_is_of_all_bars(yahoo: YahooServer, store: PriceStore):
     stage = Stage(yahoo, store)
     assert stage.run(START, MIDDLE).outcome == "created"
     assert stage.asked_from == [START]
     assert (stage.fetcher.requests, stage.fetcher.bars_saved) == (1, 0)
 
 
-def test_then_only_what_is_new_and_a_short_overlap(stage: Stage):
+def test_later_fetches_are_of_new_bars_and_an_overlap(stage: Stage):
     assert stage.run(START, END).outcome == "extended"
     assert stage.asked_from == [_stored(MIDDLE)[-OVERLAP_BARS]]
     assert stage.bars().equals(BARS)
@@ -76,7 +76,7 @@ def test_then_only_what_is_new_and_a_short_overlap(stage: Stage):
     assert stage.store.load("yahoo", "AAPL", START, END).equals(BARS)
 
 
-def test_a_window_that_is_stored_costs_its_last_days(stage: Stage):
+def test_a_stored_window_fetches_only_the_overlap(stage: Stage):
     assert stage.run(START, MIDDLE).outcome == "unchanged"
     assert stage.asked_from == [_stored(MIDDLE)[-OVERLAP_BARS]]
     end = date(2021, 3, 31)
@@ -85,9 +85,7 @@ def test_a_window_that_is_stored_costs_its_last_days(stage: Stage):
     assert stage.bars()["date"].to_list() == _stored(MIDDLE)
 
 
-def test_a_window_that_begins_before_what_is_stored_is_fetched_whole(
-    yahoo: YahooServer, store: PriceStore
-):
+def test_a_window_that_begins_earlier_is_fetched_completely(yahoo: YahooServer, store: PriceStore):
     stage = Stage(yahoo, store)
     stage.run(date(2021, 3, 1), MIDDLE)
     assert stage.run(START, MIDDLE).outcome == "extended"
@@ -106,9 +104,7 @@ def test_a_window_that_begins_before_what_is_stored_is_fetched_whole(
     ],
     ids=["a split since", "a dividend since", "another volume", "a bar gone", "the last bar gone"],
 )
-def test_history_that_was_revised_is_fetched_whole(
-    yahoo: YahooServer, stage: Stage, revised: Listed
-):
+def test_a_revised_history_is_fetched_completely(yahoo: YahooServer, stage: Stage, revised: Listed):
     yahoo.listed["AAPL"] = revised
     written = stage.run(date(2021, 2, 1), END)
     assert written.outcome == "revised"
@@ -119,29 +115,27 @@ def test_history_that_was_revised_is_fetched_whole(
     assert stage.fetcher.bars_saved == 0
 
 
-def test_bars_of_the_overlap_that_were_all_withdrawn_are_noticed(yahoo: YahooServer, stage: Stage):
+def test_withdrawn_bars_of_the_overlap_are_a_revision(yahoo: YahooServer, stage: Stage):
     yahoo.listed["AAPL"] = Listed(BARS.filter(pl.col("date") < date(2021, 6, 1)))
     assert stage.run(START, MIDDLE).outcome == "revised"
     assert stage.bars()["date"][-1] < date(2021, 6, 1)
 
 
-def test_a_symbol_that_the_source_gave_up_keeps_its_bars_and_is_told(
-    yahoo: YahooServer, stage: Stage
-):
+def test_a_symbol_without_bars_now_fails_and_keeps_stored_bars(yahoo: YahooServer, stage: Stage):
     yahoo.listed["AAPL"] = Listed(BARS[:0])
     with pytest.raises(NoBarsError, match="AAPL"):
         stage.run(START, END)
     assert stage.bars()["date"].to_list() == _stored(MIDDLE)
 
 
-def test_a_corrupt_file_is_no_ground_to_build_on(stage: Stage):
+def test_a_corrupt_file_is_fetched_completely(stage: Stage):
     path = Path(stage.store.path_of("yahoo", "AAPL"))
     path.write_bytes(path.read_bytes()[:-9])
     assert stage.run(START, END).outcome == "recovered"
     assert stage.asked_from == [START]
 
 
-def test_a_source_that_is_near_is_always_asked_for_all(store: PriceStore):
+def test_a_local_source_is_always_fetched_completely(store: PriceStore):
     source = SyntheticSource()
     store.write("synthetic", "AAPL", BARS, (START, END))
     fetcher = Fetcher(source, store)

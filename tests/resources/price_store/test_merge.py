@@ -15,7 +15,7 @@ SPANS = st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda span: BARS.
 
 @settings(deadline=None)
 @given(SPANS, SPANS)
-def test_bars_that_agree_are_never_lost_and_none_is_invented(stored, fetched):
+def test_a_merge_of_agreeing_bars_is_their_union(stored, fetched):
     merged, outcome, _ = merge(stored, fetched)
     validate_bars("AAPL", merged)
     if not set(stored["date"]) & set(fetched["date"]):
@@ -27,7 +27,7 @@ def test_bars_that_agree_are_never_lost_and_none_is_invented(stored, fetched):
 
 @settings(deadline=None)
 @given(SPANS, SPANS, st.integers(0, 19), st.sampled_from(["close", "adjustment", "volume"]))
-def test_one_revised_bar_of_the_overlap_replaces_everything(stored, fetched, row, column):
+def test_a_revised_bar_in_the_overlap_replaces_all_bars(stored, fetched, row, column):
     row %= fetched.height
     revised = fetched.with_columns(
         pl.when(pl.int_range(pl.len()) == row).then(pl.col(column) * 1.001).otherwise(column)
@@ -44,20 +44,20 @@ def test_one_revised_bar_of_the_overlap_replaces_everything(stored, fetched, row
 
 
 @pytest.mark.parametrize(("whole", "part"), [(0, 1), (1, 0)], ids=["new in fetched", "gone"])
-def test_a_bar_that_only_one_side_has_inside_the_overlap_is_a_revision(whole: int, part: int):
+def test_a_bar_missing_in_the_overlap_is_a_revision(whole: int, part: int):
     sides = [BARS.head(9), BARS.head(9).filter(pl.col("date") != BARS["date"][4])]
     _, outcome, difference = merge(sides[whole], sides[part])
     assert (outcome, difference) == ("revised", Difference(BARS["date"][4], 1))
 
 
-def test_neighbours_that_share_no_bar_are_not_joined():
+def test_adjacent_bars_without_overlap_are_not_merged():
     merged, outcome, difference = merge(BARS[:5], BARS[5:9])
     assert outcome == "replaced"
     assert merged.equals(BARS[5:9])
     assert difference == Difference(BARS["date"][0], 5)
 
 
-def test_bars_that_were_all_withdrawn_differ_on_every_day():
+def test_withdrawn_bars_differ_on_every_day():
     asked = (BARS["date"][0], BARS["date"][-1])
     _, outcome, difference = merge(BARS[:5], BARS[20:], asked)
     assert (outcome, difference) == ("replaced", Difference(BARS["date"][0], 5))

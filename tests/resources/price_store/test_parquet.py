@@ -23,7 +23,7 @@ def _read(data: bytes, path: str = "store/AAPL.parquet") -> StoredFile:
 
 
 def _labelled(bars: pl.DataFrame = BARS, **changes: str | None) -> bytes:
-    """Return a file whose metadata is that of good bars, but for changes; None leaves one out."""
+    """Return a file with the metadata of good bars and these changes; None removes a field."""
     metadata = dict(pl.read_parquet_metadata(io.BytesIO(GOOD)))
     for name, text in changes.items():
         metadata.pop(f"gauntlet.{name}")
@@ -35,7 +35,7 @@ def _labelled(bars: pl.DataFrame = BARS, **changes: str | None) -> bytes:
     return buffer.getvalue()
 
 
-def test_bars_come_back_as_they_were_and_the_file_says_what_it_is():
+def test_bars_and_label_read_back_as_written():
     asked = (date(2020, 6, 1), date(2022, 6, 1))
     found = _read(encode(BARS, make_label("files", "AAPL", BARS, asked)))
     assert found.bars.equals(BARS)
@@ -45,7 +45,7 @@ def test_bars_come_back_as_they_were_and_the_file_says_what_it_is():
     assert timedelta() <= datetime.now(UTC) - label.fetched_at < timedelta(minutes=5)
 
 
-def test_when_they_were_fetched_is_no_part_of_the_version():
+def test_the_time_of_the_fetch_is_not_in_the_version():
     earlier = Label(**{**_fields(LABEL), "fetched_at": datetime(2020, 1, 1, tzinfo=UTC)})
     found = _read(encode(BARS, earlier))
     assert found.label.fetched_at == datetime(2020, 1, 1, tzinfo=UTC)
@@ -75,9 +75,7 @@ def _fields(label: Label) -> dict:
         (lambda: _labelled(source="sample"), "it holds AAPL of source 'sample'"),
     ],
 )
-def test_a_file_that_is_not_what_was_written_is_refused_by_name(
-    made: Callable[[], bytes], reason: str
-):
+def test_a_corrupt_file_is_refused_by_name(made: Callable[[], bytes], reason: str):
     with pytest.raises(CorruptBarsError) as refused:
         _read(made())
     text = str(refused.value)
@@ -98,7 +96,7 @@ def _unverified(file: StoredFile) -> Exception:
     [b"garbage" * 9, _labelled(BARS[1:]), _labelled(symbol="MSFT")],
     ids=["garbage", "other bars", "another symbol's"],
 )
-def test_one_bad_file_of_several_is_told_alone(bad: bytes):
+def test_one_bad_file_of_several_fails_alone(bad: bytes):
     other = encode(BARS[:9], make_label("files", "AAPL", BARS[:9], get_span(BARS)))
     found = decode_many([("a", GOOD), ("b", bad), ("c", other)], "files", ["AAPL", "AAPL", "AAPL"])
     first, wrong, last = found
@@ -110,7 +108,7 @@ def test_one_bad_file_of_several_is_told_alone(bad: bytes):
     assert last.bars.equals(BARS[:9])
 
 
-def test_no_flipped_byte_goes_unnoticed_as_other_bars():
+def test_a_flipped_byte_never_gives_other_bars():
     data = GOOD
     for position in range(0, len(data), 101):
         flipped = bytearray(data)

@@ -1,4 +1,4 @@
-"""Suspicious bars are told by rule, day and figure; the rules' edges are where they are said."""
+"""Suspicious bars are reported with rule, day and figure; limits are inclusive as documented."""
 
 from datetime import date
 
@@ -30,7 +30,7 @@ def test_good_bars_are_not_suspicious():
 
 
 @pytest.mark.parametrize("ratio", [2, 3, 1.5, 4, 7, 10, 20 / 3, 1 / 2, 1 / 10, 4 / 3])
-def test_a_split_that_was_not_applied_is_seen_however_it_went(ratio: float):
+def test_an_unadjusted_split_is_detected(ratio: float):
     split = _times(BARS, 1 / ratio, date(2022, 6, 1), *PRICES)
     if ratio == 20 / 3:  # in no usual proportion
         assert set(_found(split)) == {"moves_are_usual"}
@@ -40,13 +40,13 @@ def test_a_split_that_was_not_applied_is_seen_however_it_went(ratio: float):
     assert "the open of 2022-06-01 is" in found["jumps_are_explained"]
 
 
-def test_a_split_that_is_in_the_adjustment_is_explained():
+def test_a_split_in_the_adjustment_is_not_suspicious():
     raw = _times(BARS, 0.5, date(2022, 6, 1), *PRICES)
     explained = _times(raw, 2.0, date(2022, 6, 1), "adjustment")
     assert _found(explained) == {}
 
 
-def test_a_day_that_falls_by_half_while_it_is_traded_is_no_split():
+def test_a_fall_by_half_within_a_session_is_not_a_split():
     crash = pl.when(pl.col("date") == date(2022, 6, 1))
     fallen = BARS.with_columns(
         low=crash.then(pl.col("low") * 0.5).otherwise(pl.col("low")),
@@ -58,7 +58,7 @@ def test_a_day_that_falls_by_half_while_it_is_traded_is_no_split():
     assert _found(after, unusual_move=0.53) == {}
 
 
-def test_missing_sessions_are_counted_against_the_exchange_calendar():
+def test_missing_sessions_are_counted_by_the_calendar():
     gone = BARS.filter(~pl.col("date").is_between(date(2022, 3, 1), date(2022, 3, 31)))
     assert _found(gone) == {
         "sessions_are_complete": "23 of 503 sessions have no bar, the first on 2022-03-01"
@@ -66,7 +66,7 @@ def test_missing_sessions_are_counted_against_the_exchange_calendar():
     assert _found(gone, missing_sessions=23 / 503) == {}
 
 
-def test_a_history_may_begin_late_and_is_stale_when_it_ends_early():
+def test_a_history_may_begin_late_but_not_end_early():
     assert _found(BARS.filter(pl.col("date") > date(2022, 1, 1))) == {}
     short = BARS.filter(pl.col("date") <= date(2022, 12, 23))
     told = "the last bar is of 2022-12-23, 4 sessions behind"
@@ -83,11 +83,11 @@ def test_sessions_without_volume_are_counted():
     assert _found(silent, silent_sessions=0.2) == {}
 
 
-def test_what_should_never_have_been_stored_is_told_alone():
+def test_invalid_bars_break_only_their_rule():
     bad = BARS.with_columns(high=pl.col("low") / 2)
     assert set(_found(bad)) == {"bars_are_valid"}
     assert "high is below low" in _found(bad)["bars_are_valid"]
 
 
-def test_one_bar_is_enough_to_ask():
+def test_a_single_bar_is_not_suspicious():
     assert _found(BARS[-1:]) == {}

@@ -1,4 +1,4 @@
-"""Nothing that was stored is lost: revisions are kept and can be loaded, corrupt files moved."""
+"""Stored bars are never lost: superseded ones are kept and loadable, corrupt files moved."""
 
 import signal
 import subprocess
@@ -53,20 +53,20 @@ def test_a_revision_is_recorded_and_the_old_bars_are_kept(store: PriceStore):
     assert store.read("files", "AAPL").equals(_changed(BARS, 30, 5))
 
 
-def test_bars_that_are_only_extended_or_the_same_leave_no_version(store: PriceStore):
+def test_extended_or_unchanged_bars_are_not_a_revision(store: PriceStore):
     for bars in (BARS[:100], BARS[50:200], BARS[60:80]):
         assert store.write("files", "AAPL", bars).revision is None
     assert store.revisions("files", "AAPL") == []
     assert store.symbols("files") == {"AAPL"}
 
 
-def test_bars_that_others_take_the_place_of_without_a_shared_day_are_kept_too(store: PriceStore):
+def test_bars_superseded_without_a_shared_day_are_kept(store: PriceStore):
     store.write("files", "AAPL", BARS[:50])
     new = store.write("files", "AAPL", BARS[60:])
     assert (new.outcome, new.revision and new.revision.changed_bars) == ("replaced", 50)
 
 
-def test_many_revisions_are_listed_oldest_first_and_each_can_be_loaded(store: PriceStore):
+def test_revisions_are_listed_oldest_first_and_loadable(store: PriceStore):
     versions = [BARS, *(_changed(BARS, 10 * n, 3, 1.0 + n) for n in range(1, 8))]
     for bars in versions:
         store.write("files", "AAPL", bars)
@@ -81,7 +81,7 @@ def test_many_revisions_are_listed_oldest_first_and_each_can_be_loaded(store: Pr
         store.load("files", "AAPL", *ASKED, "0" * 8)
 
 
-def test_a_version_that_comes_back_is_current_and_no_revision(store: PriceStore):
+def test_a_restored_version_is_current_and_not_a_revision(store: PriceStore):
     store.write("files", "AAPL", BARS)
     store.write("files", "AAPL", _changed(BARS, 30, 5))
     store.write("files", "AAPL", BARS)
@@ -89,7 +89,7 @@ def test_a_version_that_comes_back_is_current_and_no_revision(store: PriceStore)
     assert only.data_version == data_version(_changed(BARS, 30, 5))
 
 
-# Stops when it is about to replace what it has kept.
+# Stops after it has kept the old bars and before it replaces them.
 REVISE_AND_STOP = """
 import sys
 from datetime import date
@@ -108,7 +108,7 @@ store.write("files", "AAPL", bars.with_columns(volume=pl.col("volume") * 2))
 """
 
 
-def test_a_writer_that_is_killed_between_keeping_and_replacing_has_changed_nothing(tmp_path: Path):
+def test_a_writer_killed_before_replacing_changes_nothing(tmp_path: Path):
     store = PriceStore(root=str(tmp_path))
     old = store.write("files", "AAPL", BARS)
     command = [sys.executable, "-c", REVISE_AND_STOP, store.root]
@@ -125,7 +125,7 @@ def test_a_writer_that_is_killed_between_keeping_and_replacing_has_changed_nothi
     assert len(store.revisions("files", "AAPL")) == 1
 
 
-def test_a_kept_file_that_is_corrupt_is_named_and_spoils_no_other(store: PriceStore):
+def test_a_corrupt_superseded_file_is_named_and_others_load(store: PriceStore):
     versions = [BARS, _changed(BARS, 30, 5), _changed(BARS, 60, 5)]
     for bars in versions:
         store.write("files", "AAPL", bars)
@@ -145,7 +145,7 @@ def test_a_kept_file_that_is_corrupt_is_named_and_spoils_no_other(store: PriceSt
     assert len(store.revisions("files", "AAPL")) == 1
 
 
-def test_a_corrupt_file_is_quarantined_as_it_was_and_fresh_bars_are_stored(tmp_path: Path):
+def test_a_corrupt_file_is_quarantined_and_replaced(tmp_path: Path):
     store = PriceStore(root=str(tmp_path))
     store.write("files", "AAPL", BARS)
     store.write("files", "AAPL", _changed(BARS, 30, 5))
@@ -158,13 +158,13 @@ def test_a_corrupt_file_is_quarantined_as_it_was_and_fresh_bars_are_stored(tmp_p
     assert Path(healed.quarantined).parent == path.parent / ".quarantine"
     assert Path(healed.quarantined).read_bytes() == broken
     assert store.read("files", "AAPL").equals(BARS[:5])
-    # What was kept before it broke is there still, and listed.
+    # The superseded bars are still stored and listed.
     assert [one.data_version for one in store.revisions("files", "AAPL")] == [data_version(BARS)]
     assert store.load("files", "AAPL", *ASKED, data_version(BARS)).equals(BARS)
     assert store.symbols("files") == {"AAPL"}
 
 
-def test_a_file_under_another_symbols_name_is_not_believed(tmp_path: Path):
+def test_a_file_of_another_symbol_is_refused(tmp_path: Path):
     store = PriceStore(root=str(tmp_path))
     store.write("files", "AAPL", BARS)
     copied = Path(store.path_of("files", "MSFT"))

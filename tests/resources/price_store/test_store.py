@@ -40,7 +40,7 @@ def names_in(folder: str | Path) -> list[str]:
     return sorted(path.name for path in files if ".versions" not in path.parts)
 
 
-def test_what_is_written_is_read_back(store: PriceStore):
+def test_bars_read_back_as_written(store: PriceStore):
     stored = store.write("sample", "AAPL", BARS)
     assert store.read("sample", "AAPL").equals(BARS)
     assert stored.path == store.path_of("sample", "AAPL")
@@ -49,14 +49,14 @@ def test_what_is_written_is_read_back(store: PriceStore):
     assert stored.data_version == data_version(BARS)
 
 
-def test_paths_say_source_and_symbol(tmp_path: Path):
+def test_paths_have_source_and_symbol(tmp_path: Path):
     local = PriceStore(root=f"{tmp_path}/").path_of("sample", "BRK-B")
     assert local == f"{tmp_path}/sample/BRK-B.parquet"
     url = PriceStore(root="memory://prices").path_of("sample", "BRK-B")
     assert url == "memory:///prices/sample/BRK-B.parquet"
 
 
-def test_writing_says_what_became_of_the_stored_bars(store: PriceStore):
+def test_a_write_returns_its_outcome(store: PriceStore):
     outcomes = [
         store.write("files", "AAPL", frame).outcome
         for frame in [BARS[50:100], BARS[60:90], BARS[90:200], BARS[:60], BARS[210:]]
@@ -65,7 +65,7 @@ def test_writing_says_what_became_of_the_stored_bars(store: PriceStore):
     assert store.read("files", "AAPL").equals(BARS[210:])
 
 
-def test_a_narrower_window_loses_nothing_and_keeps_the_version(store: PriceStore):
+def test_a_narrower_window_keeps_bars_and_version(store: PriceStore):
     whole = store.write("files", "AAPL", BARS)
     narrow = store.write("files", "AAPL", BARS[10:20])
     assert (narrow.rows, narrow.data_version) == (252, whole.data_version)
@@ -79,7 +79,7 @@ def test_a_revised_adjustment_replaces_what_was_stored(store: PriceStore):
     assert store.read("files", "AAPL").equals(revised)
 
 
-def test_sources_never_mix(store: PriceStore):
+def test_sources_are_separate(store: PriceStore):
     store.write("sample", "AAPL", BARS[:10])
     assert store.write("files", "AAPL", BARS[5:20]).outcome == "created"
     assert store.read("sample", "AAPL").equals(BARS[:10])
@@ -87,7 +87,7 @@ def test_sources_never_mix(store: PriceStore):
         store.read("synthetic", "AAPL")
 
 
-def test_bad_bars_never_overwrite_good_ones(folder: PriceStore):
+def test_invalid_bars_never_overwrite_valid_ones(folder: PriceStore):
     path = Path(folder.write("files", "AAPL", BARS).path)
     before = (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
     for bad in [BARS.with_columns(low=-1.0), BARS.reverse(), BARS[:0], BARS.drop("open")]:
@@ -97,7 +97,7 @@ def test_bad_bars_never_overwrite_good_ones(folder: PriceStore):
     assert names_in(folder.root) == ["AAPL.parquet"]
 
 
-def test_loading_is_inclusive_and_an_empty_window_says_what_to_do(store: PriceStore):
+def test_a_load_is_inclusive_and_errors_say_what_to_do(store: PriceStore):
     with pytest.raises(NoStoredBarsError) as nothing:
         store.load("files", "AAPL", date(2021, 1, 1), date(2021, 2, 1))
     assert str(nothing.value) == (
@@ -114,9 +114,7 @@ def test_loading_is_inclusive_and_an_empty_window_says_what_to_do(store: PriceSt
     )
 
 
-def test_days_that_were_asked_about_are_covered_though_the_symbol_has_no_bars_there(
-    store: PriceStore,
-):
+def test_requested_days_without_bars_are_covered(store: PriceStore):
     early = BARS[:100]
     store.write("files", "AAPL", early, (date(2020, 1, 1), date(2021, 12, 31)))
     assert store.load("files", "AAPL", date(2020, 1, 1), date(2021, 12, 31)).equals(early)
@@ -131,14 +129,14 @@ def test_coverage_grows_even_when_no_bar_is_new(store: PriceStore):
     assert store.load("files", "AAPL", *wider).equals(BARS)
 
 
-def test_bars_that_the_source_withdrew_are_not_kept(store: PriceStore):
+def test_withdrawn_bars_are_not_kept(store: PriceStore):
     asked = (date(2021, 1, 1), date(2021, 12, 31))
     store.write("files", "AAPL", BARS, asked)
     assert store.write("files", "AAPL", BARS[:100], asked).outcome == "revised"
     assert store.load("files", "AAPL", *asked).equals(BARS[:100])
 
 
-def test_a_corrupt_file_is_named_when_read_and_healed_by_a_write(folder: PriceStore):
+def test_a_corrupt_file_is_named_and_a_write_replaces_it(folder: PriceStore):
     path = Path(folder.write("files", "AAPL", BARS).path)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(CorruptBarsError, match=f"{path} is corrupt"):
@@ -156,7 +154,7 @@ def test_names_that_could_leave_the_root_are_refused(folder: PriceStore):
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_bars_and_no_litter(
+def test_a_failed_write_keeps_old_bars_and_no_temporary_files(
     folder: PriceStore, monkeypatch: pytest.MonkeyPatch, failing: str
 ):
     folder.write("files", "AAPL", BARS[:5])
@@ -171,7 +169,7 @@ def test_a_failed_write_leaves_the_old_bars_and_no_litter(
     assert names_in(folder.root) == ["AAPL.parquet"]
 
 
-def test_a_failed_move_in_a_bucket_leaves_the_old_bars_and_no_litter(monkeypatch):
+def test_a_failed_move_in_a_bucket_keeps_the_old_bars(monkeypatch):
     store, fs = PriceStore(root="memory://prices"), fsspec.filesystem("memory")
     store.write("files", "AAPL", BARS[:5])
 
@@ -186,7 +184,7 @@ def test_a_failed_move_in_a_bucket_leaves_the_old_bars_and_no_litter(monkeypatch
     fs.rm("/prices", recursive=True)
 
 
-def test_concurrent_writers_and_readers_of_one_symbol_meet_whole_files_only(folder: PriceStore):
+def test_concurrent_readers_and_writers_see_complete_files(folder: PriceStore):
     frames = [BARS[:100], BARS[120:]]
     folder.write("files", "AAPL", frames[0])
 
@@ -236,7 +234,7 @@ store.write("files", "AAPL", bars)
 
 
 def kill_after(lines: int, code: str, folder: PriceStore) -> None:
-    """Run `code`, and kill it with SIGKILL as soon as it has printed so many lines."""
+    """Run `code`, and kill it with SIGKILL as soon as it has printed `lines` lines."""
     command = [sys.executable, "-c", code, folder.root]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -247,7 +245,7 @@ def kill_after(lines: int, code: str, folder: PriceStore) -> None:
         writer.send_signal(signal.SIGKILL)
 
 
-def test_a_writer_that_is_killed_among_many_writes_leaves_whole_files_only(folder: PriceStore):
+def test_a_killed_writer_leaves_complete_files(folder: PriceStore):
     for lines in (5, 8):
         kill_after(lines, WRITE_FOR_EVER, folder)
         for symbol in ("AAPL", "MSFT"):
@@ -255,7 +253,7 @@ def test_a_writer_that_is_killed_among_many_writes_leaves_whole_files_only(folde
     assert folder.write("files", "AAPL", BARS).rows >= BARS.height
 
 
-def test_a_writer_that_is_killed_before_its_rename_leaves_the_old_bars(folder: PriceStore):
+def test_a_writer_killed_before_the_rename_keeps_the_old_bars(folder: PriceStore):
     folder.write("files", "AAPL", BARS)
     kill_after(1, STOP_HALFWAY, folder)
     assert folder.read("files", "AAPL").equals(BARS)
@@ -274,7 +272,7 @@ def test_the_symbols_of_a_source_are_those_with_stored_bars(store: PriceStore):
         store.symbols("../sample")
 
 
-def test_what_is_no_file_of_bars_is_no_symbol(tmp_path: Path):
+def test_other_files_are_not_symbols(tmp_path: Path):
     store = PriceStore(root=str(tmp_path / "[odd] root"))
     store.write("sample", "AAPL", BARS)
     for name in (".MSFT.0123.tmp", "notes.txt", "..parquet", "a b.parquet"):

@@ -1,4 +1,4 @@
-"""The equal-weight universe of a run: of all its symbols, on the backtests' own terms, or none."""
+"""The equal-weight universe of a run: of enough symbols in the run's window, or none."""
 
 from datetime import date
 from pathlib import Path
@@ -52,7 +52,7 @@ def _remove(store: PriceStore, *symbols: str) -> None:
         Path(store.path_of("synthetic", symbol)).unlink()
 
 
-def test_it_is_the_engines_of_all_symbols_in_the_universes_order(store: PriceStore) -> None:
+def test_the_benchmark_is_the_equal_weight_of_all_symbols(store: PriceStore) -> None:
     histories = [load_history(store, "synthetic", symbol, *ASKED).history for symbol in SYMBOLS]
     expected = EqualWeight.of(histories, WINDOW)
     benchmark = _benchmark(store)
@@ -63,7 +63,7 @@ def test_it_is_the_engines_of_all_symbols_in_the_universes_order(store: PriceSto
     assert (benchmark.symbols, benchmark.version) == (20, expected.version)
 
 
-def test_other_prices_of_one_symbol_are_another_version(store: PriceStore) -> None:
+def test_changed_prices_of_one_symbol_change_the_version(store: PriceStore) -> None:
     before = _benchmark(store).version
     assert _benchmark(store).version == before
     revised = BARS["S07"].with_columns(
@@ -74,7 +74,7 @@ def test_other_prices_of_one_symbol_are_another_version(store: PriceStore) -> No
 
 
 @pytest.mark.parametrize(("missing", "given"), [(1, True), (3, True), (4, False), (19, False)])
-def test_it_needs_the_least_share_of_its_symbols(
+def test_the_benchmark_needs_the_least_share_of_symbols(
     store: PriceStore, missing: int, given: bool
 ) -> None:
     _remove(store, *SYMBOLS[:missing])
@@ -98,7 +98,7 @@ def test_the_share_is_counted_exactly(tmp_path: Path) -> None:
     assert LEAST_SHARE * 20 == 17  # a binary 0.85 would make some of these 18 of 20
 
 
-def test_stored_bars_that_the_window_cannot_use_do_not_count(store: PriceStore) -> None:
+def test_bars_that_are_unusable_for_the_window_do_not_count(store: PriceStore) -> None:
     for symbol in SYMBOLS[:2]:
         Path(store.path_of("synthetic", symbol)).write_bytes(b"no parquet")
     for symbol in SYMBOLS[2:4]:
@@ -114,7 +114,7 @@ def test_stored_bars_that_the_window_cannot_use_do_not_count(store: PriceStore) 
     assert _benchmark(store).sentence == "equal-weight universe: 17 of 20 symbols"
 
 
-def test_only_the_days_on_which_a_symbol_was_listed_count(store: PriceStore) -> None:
+def test_only_days_on_which_a_symbol_was_listed_count(store: PriceStore) -> None:
     first, last = date(2021, 2, 1), date(2021, 2, 26)
     listed = Universe((Listing("S00", None, first, last), *UNIVERSE.listings[1:]))
     cut = load_history(store, "synthetic", "S00", first, last).history
@@ -123,7 +123,7 @@ def test_only_the_days_on_which_a_symbol_was_listed_count(store: PriceStore) -> 
     assert _benchmark(store, listed).version == expected.version != _benchmark(store).version
 
 
-def test_symbols_that_were_not_listed_in_the_window_are_not_missed(store: PriceStore) -> None:
+def test_symbols_not_listed_in_the_window_are_not_required(store: PriceStore) -> None:
     gone = tuple(Listing(f"G{number}", None, None, date(2010, 1, 1)) for number in range(80))
     benchmark = _benchmark(store, Universe((*gone, *UNIVERSE.listings)))
     assert benchmark.sentence == "equal-weight universe: 20 of 20 symbols"
@@ -137,7 +137,7 @@ def test_bars_of_another_source_do_not_count(store: PriceStore) -> None:
     assert benchmark.missing
 
 
-def test_turned_off_it_reads_nothing_and_is_not_missed(
+def test_a_disabled_benchmark_reads_nothing_and_is_not_missing(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "load_equal_weight", None)
@@ -147,7 +147,7 @@ def test_turned_off_it_reads_nothing_and_is_not_missed(
     assert benchmark.sentence == "equal-weight universe: turned off in run_settings"
 
 
-def test_too_few_files_are_told_by_one_listing_without_reading_any(
+def test_too_few_files_are_detected_without_reading_them(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _remove(store, *SYMBOLS[1:])
@@ -160,7 +160,7 @@ def test_too_few_files_are_told_by_one_listing_without_reading_any(
 def test_histories_are_read_in_the_universes_order(
     store: PriceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sums run in one order, whoever asks."""
+    """Sums depend on the order of summation in the last bits."""
     order: list[str] = []
     shuffled = Universe(UNIVERSE.listings[::3] + UNIVERSE.listings[1::3] + UNIVERSE.listings[2::3])
 

@@ -1,4 +1,4 @@
-"""Leaderboards as the tests need them."""
+"""Leaderboards for tests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Results, trades and failures as the tests need them: valid, and different where said so."""
+"""Valid results, trades and failures for tests, with given changes."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -98,7 +98,7 @@ def save(
     purpose: Purpose = Purpose.PIPELINE,
     cached: Sequence[str] = (),
 ) -> None:
-    """Save results without trades as those of a run, of the pipeline unless told otherwise."""
+    """Save results without trades as those of a run, by default of the pipeline."""
     frame, nothing = results_frame(rows), TRADES_SCHEMA.to_frame()
     manager.save_backtests(frame, nothing, run_id=run_id, purpose=purpose, cached=cached)
 
@@ -128,6 +128,6 @@ def count(manager: BacktestPersistenceManager, table: Any) -> int | None:
 
 
 def record_run(manager: BacktestPersistenceManager, **changes: Any) -> None:
-    """Record a run as it is usual, but for the changes."""
+    """Record a run with default values and these changes."""
     run = {"run_id": "run-1", "purpose": Purpose.PIPELINE, **ATTEMPTED}
     manager.record_run(**{**run, **changes})

@@ -1,4 +1,4 @@
-"""Bulk saving: idempotent, all or nothing, exact to the bit, and free of deadlocks."""
+"""Bulk saving: idempotent, atomic, exact to the bit, and without deadlocks."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -55,7 +55,7 @@ def test_an_update_replaces_every_column_and_the_trades(engine: sa.Engine) -> No
     assert found["updated_at"] > found["created_at"]
 
 
-def test_values_come_back_to_the_bit(engine: sa.Engine) -> None:
+def test_values_read_back_to_the_bit(engine: sa.Engine) -> None:
     values = [0.1 + 0.2, 5e-324, -1.7976931348623157e308, 1 / 3, -0.0, 1e23]
     rows = [result(symbol=f"S{place}", sharpe_ratio=value) for place, value in enumerate(values)]
     bulk.save(engine, results_frame(rows), NO_TRADES)
@@ -66,7 +66,7 @@ def test_values_come_back_to_the_bit(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("text", ["", 'a "b", c', "two\nlines\r\n", "\\N", "\\.", "ä €", "NULL"])
-def test_text_comes_back_as_it_was(engine: sa.Engine, text: str) -> None:
+def test_text_reads_back_as_written(engine: sa.Engine, text: str) -> None:
     row = result(run_id=text, parameters={"note": text})
     bulk.save(engine, results_frame([row]), NO_TRADES)
     query = sa.select(BACKTESTS.c.run_id, BACKTESTS.c.parameters)
@@ -82,7 +82,7 @@ def test_text_comes_back_as_it_was(engine: sa.Engine, text: str) -> None:
         ({"first_session": result()["end_date"]}, "sessions"),
     ],
 )
-def test_a_row_that_the_database_refuses_takes_its_whole_save_with_it(
+def test_a_refused_row_rolls_back_the_whole_save(
     engine: sa.Engine, changes: dict[str, Any], rule: str
 ) -> None:
     bulk.save(engine, *_frames())
@@ -94,7 +94,7 @@ def test_a_row_that_the_database_refuses_takes_its_whole_save_with_it(
     assert _stored(engine) == before
 
 
-def test_a_trade_that_the_database_refuses_takes_its_backtest_with_it(engine: sa.Engine) -> None:
+def test_a_refused_trade_rolls_back_its_backtest(engine: sa.Engine) -> None:
     row = result()
     with pytest.raises(InvalidResultError, match="ck_trades_status"):
         bulk.save(
@@ -103,7 +103,7 @@ def test_a_trade_that_the_database_refuses_takes_its_backtest_with_it(engine: sa
     assert _stored(engine) == ([], [])
 
 
-def test_text_that_is_no_json_is_refused(engine: sa.Engine) -> None:
+def test_invalid_json_is_refused(engine: sa.Engine) -> None:
     broken = results_frame([result()]).with_columns(parameters=pl.lit("{"))
     with pytest.raises(InvalidResultError, match="invalid input syntax for type json"):
         bulk.save(engine, broken, NO_TRADES)
@@ -117,13 +117,11 @@ def test_two_identifiers_for_one_natural_key_are_refused(engine: sa.Engine) -> N
         bulk.save(engine, frame.with_columns(id=pl.lit(other)), NO_TRADES)
 
 
-def test_saving_nothing_is_fine(engine: sa.Engine) -> None:
+def test_saving_no_rows_is_allowed(engine: sa.Engine) -> None:
     assert bulk.save(engine, RESULTS_SCHEMA.to_frame(), NO_TRADES) == 0
 
 
-def test_twenty_writers_of_overlapping_rows_lose_none_double_none_and_do_not_wait_in_a_circle(
-    engine: sa.Engine,
-) -> None:
+def test_concurrent_writers_neither_lose_rows_nor_deadlock(engine: sa.Engine) -> None:
     writers, turns, shared = 20, 2, 30
     start = Barrier(writers)
 
@@ -137,7 +135,7 @@ def test_twenty_writers_of_overlapping_rows_lose_none_double_none_and_do_not_wai
             try:
                 bulk.save(engine, shuffled, trades)
             except BaseException:
-                start.abort()  # or the others would wait for this writer for ever
+                start.abort()  # otherwise the other writers would wait for ever
                 raise
 
     with ThreadPoolExecutor(writers) as pool:
@@ -146,7 +144,7 @@ def test_twenty_writers_of_overlapping_rows_lose_none_double_none_and_do_not_wai
     assert len(results) == len(trades) == turns * (shared + writers)
 
 
-def test_a_broken_connection_is_told_in_one_line(engine: sa.Engine) -> None:
+def test_a_broken_connection_is_a_database_unreachable_error(engine: sa.Engine) -> None:
     elsewhere = sa.create_engine(engine.url.set(query={"host": "/no/such/socket"}))
     with pytest.raises(DatabaseUnreachableError, match="can't be reached"):
         bulk.save(elsewhere, *_frames())

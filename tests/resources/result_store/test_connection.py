@@ -1,4 +1,4 @@
-"""Where the database is: what is accepted, what is refused, and that no password is ever told."""
+"""URLs of the database: accepted and refused ones, and no password in any message."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ def test_every_spelling_of_postgresql_means_psycopg_3(scheme: str) -> None:
     )
 
 
-def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://db/environment")
     assert resolve_url("postgresql://db/argument", NOWHERE).database == "argument"
 
 
 @pytest.mark.parametrize("argument", [None, "", "  "])
-def test_without_an_argument_the_environment_is_asked(
+def test_without_an_argument_the_environment_is_used(
     monkeypatch: pytest.MonkeyPatch, argument: str | None
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://db/environment")
@@ -44,7 +44,8 @@ def test_an_empty_variable_means_the_embedded_server(
     monkeypatch: pytest.MonkeyPatch, home: Path, value: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", value)
-    (home / "postgres").touch()  # a file where its folder must be: it can't start, but it is tried
+    # With a file in place of its folder the start fails, which shows that it was tried.
+    (home / "postgres").touch()
     with pytest.raises(Exception, match="embedded PostgreSQL in"):
         resolve_url(None, home)
 
@@ -63,13 +64,13 @@ def test_another_dialect_is_refused_without_the_password(dialect: str) -> None:
 @pytest.mark.parametrize(
     "text", ["ada:s3cret@db/results", "s3cret", "postgresql://ada:s3cret@db:x/y"]
 )
-def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
+def test_an_invalid_url_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(InvalidDatabaseUrlError, match="is not a valid URL") as refusal:
         parse_url(text)
     assert "s3cret" not in str(refusal.value)
 
 
-def test_a_password_is_hidden_wherever_the_url_has_it() -> None:
+def test_a_password_is_hidden_anywhere_in_the_url() -> None:
     url = parse_url("postgres://ada:s3cret@db/r?sslpassword=s3cret&PASSWORD=s3cret&sslmode=require")
     assert (
         redact_url(url) == "postgresql://ada:***@db/r?PASSWORD=***&sslmode=require&sslpassword=***"
@@ -82,13 +83,13 @@ def test_a_password_is_hidden_wherever_the_url_has_it() -> None:
         f"postgresql://ada:s3cret@{CLOSED}/results",
         f"postgresql://ada@{CLOSED}/results?password=s3cret",
         "postgresql://ada:s3cret@/results?host=/no/such/socket",
-        # The server's reason repeats the database's name: here the same word as the password.
+        # The reason of the server repeats its path, which here has the password.
         "postgresql://ada:s3cret@/results?host=/no/s3cret",
         "postgresql://ada:s%2F3+cret@/results?host=/no/s/3+cret",
         f"postgresql://ada:s3cret@{CLOSED}/results?no_such_option=1",
     ],
 )
-def test_an_unreachable_server_is_one_line_without_the_password(url: str) -> None:
+def test_an_unreachable_server_is_an_error_without_the_password(url: str) -> None:
     with pytest.raises(DatabaseUnreachableError) as unreachable:
         check_reachable(create_engine_for(parse_url(url)))
     text = str(unreachable.value)
@@ -102,7 +103,7 @@ def test_an_unreachable_server_is_one_line_without_the_password(url: str) -> Non
     assert unreachable.value.__suppress_context__
 
 
-def test_a_database_that_does_not_exist_is_told_by_name(engine: sa.Engine) -> None:
+def test_a_missing_database_is_named_in_the_error(engine: sa.Engine) -> None:
     elsewhere = create_engine_for(engine.url.set(database="no_such_database"))
     with pytest.raises(
         DatabaseUnreachableError, match='database "no_such_database" does not exist'
@@ -114,7 +115,7 @@ def test_a_server_that_answers_is_reachable(engine: sa.Engine) -> None:
     check_reachable(engine)
 
 
-def test_connections_are_named_and_do_not_wait_for_ever(engine: sa.Engine) -> None:
+def test_connections_have_a_name_and_a_timeout(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         name = connection.execute(sa.text("SHOW application_name")).scalar()
         options = connection.connection.driver_connection.info.get_parameters()  # pyright: ignore[reportOptionalMemberAccess]
@@ -122,7 +123,7 @@ def test_connections_are_named_and_do_not_wait_for_ever(engine: sa.Engine) -> No
     assert options["connect_timeout"] == "5"
 
 
-def test_what_the_url_says_itself_is_kept(engine: sa.Engine) -> None:
+def test_options_of_the_url_are_kept(engine: sa.Engine) -> None:
     own = create_engine_for(engine.url.update_query_dict({"application_name": "notebook"}))
     with own.connect() as connection:
         assert connection.execute(sa.text("SHOW application_name")).scalar() == "notebook"
@@ -138,4 +139,4 @@ def test_a_pool_survives_the_loss_of_its_connections(engine: sa.Engine) -> None:
         with engine.connect() as victim:
             victim.execute(sa.select(1))
         killer.execute(others)
-        check_reachable(engine)  # the pool lends the connection that it does not know to be dead
+        check_reachable(engine)  # the pool has a dead connection and does not know it

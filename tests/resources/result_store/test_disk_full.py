@@ -1,4 +1,4 @@
-"""A disk that is full while rows are written: nothing half-saved, one clear line, and then on."""
+"""A disk that is full while rows are written: a one-line error, and no partial save."""
 
 import os
 import shutil
@@ -60,7 +60,7 @@ def _count(engine: sa.Engine, table: str) -> int:
         return connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()
 
 
-def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_saved(
+def test_a_full_disk_is_a_one_line_error_and_saves_nothing(
     crowded: sa.Engine, small_disk: Path
 ) -> None:
     manager = BacktestPersistenceManager(crowded)

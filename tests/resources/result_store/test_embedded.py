@@ -1,4 +1,4 @@
-"""The embedded server starts once however many ask, stops with its last user, and says why not."""
+"""The embedded server starts once for all users, stops with the last one, and reports errors."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def _postmaster(home: Path) -> int:
     return int((data_folder(home) / "postmaster.pid").read_text().split()[0])
 
 
-def test_processes_that_start_it_at_once_share_one_server_and_the_last_stops_it(home: Path) -> None:
+def test_processes_share_one_server_and_the_last_stops_it(home: Path) -> None:
     deep = home / "not" / "there" / "yet"
     with _user(deep) as one, _user(deep) as other:
         assert [_says(one), _says(other)] == ["used", "used"]
@@ -65,14 +65,14 @@ def test_processes_that_start_it_at_once_share_one_server_and_the_last_stops_it(
     assert not (data_folder(deep) / "postmaster.pid").exists()
 
 
-def test_threads_that_start_it_at_once_share_one_server(home: Path) -> None:
+def test_threads_share_one_server(home: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         urls = set(pool.map(start_embedded, [home] * 4))
     assert len(urls) == 1
     stop_server(home)
 
 
-def test_relative_paths_mean_the_same_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_is_the_same_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home.parent)
     assert data_folder(Path(home.name)) == data_folder(home)
     assert data_folder(home).is_absolute()
@@ -89,10 +89,10 @@ def test_a_server_that_was_killed_is_started_again(home: Path) -> None:
     stop_server(home)
 
 
-def test_another_process_with_the_number_of_a_dead_server_is_not_taken_for_it(home: Path) -> None:
+def test_a_process_with_the_id_of_a_dead_server_is_ignored(home: Path) -> None:
     start_embedded(home)
     stop_server(home)
-    # What a crash leaves behind, its number given to somebody else since.
+    # A stale file of a crashed server, whose process id now belongs to another process.
     lines = [os.getpid(), data_folder(home), 1, 5432, data_folder(home), "", "1 1", "ready", ""]
     (data_folder(home) / "postmaster.pid").write_text("\n".join(map(str, lines)))
     engine = create_engine_for(start_embedded(home))
@@ -101,7 +101,7 @@ def test_another_process_with_the_number_of_a_dead_server_is_not_taken_for_it(ho
     stop_server(home)
 
 
-def test_a_user_that_was_killed_does_not_keep_the_server_running(home: Path) -> None:
+def test_a_killed_process_does_not_keep_the_server_running(home: Path) -> None:
     with _user(home) as killed:
         assert _says(killed) == "used"
         killed.kill()
@@ -111,7 +111,7 @@ def test_a_user_that_was_killed_does_not_keep_the_server_running(home: Path) -> 
     assert not (data_folder(home) / "postmaster.pid").exists()
 
 
-def test_a_start_that_fails_is_one_line_with_the_end_of_the_server_s_log(home: Path) -> None:
+def test_a_failed_start_has_the_end_of_the_log_in_one_line(home: Path) -> None:
     start_embedded(home)
     stop_server(home)
     (data_folder(home) / "postgresql.conf").write_text("no_such_setting = on\n")
@@ -125,7 +125,7 @@ def test_a_start_that_fails_is_one_line_with_the_end_of_the_server_s_log(home: P
     assert "\n" not in text
 
 
-def test_a_start_that_failed_can_be_tried_again(home: Path) -> None:
+def test_a_failed_start_can_be_retried(home: Path) -> None:
     start_embedded(home)
     stop_server(home)
     settings = data_folder(home) / "postgresql.conf"
@@ -140,20 +140,20 @@ def test_a_start_that_failed_can_be_tried_again(home: Path) -> None:
     stop_server(home)
 
 
-def test_a_file_where_the_folder_must_be_is_told(home: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error(home: Path) -> None:
     (home / "postgres").touch()
     with pytest.raises(EmbeddedPostgresError, match="did not start"):
         start_embedded(home)
 
 
 @pytest.mark.parametrize("name", ["my data", "a,b", "it's"])
-def test_a_path_that_the_server_would_misread_is_refused(home: Path, name: str) -> None:
+def test_a_path_that_the_server_cannot_use_is_refused(home: Path, name: str) -> None:
     with pytest.raises(EmbeddedPostgresError, match="Set GAUNTLET_HOME to another folder"):
         start_embedded(home / name)
     assert not (home / name).exists()
 
 
-def test_a_path_with_letters_that_urls_escape_is_fine(home: Path) -> None:
+def test_a_path_with_characters_that_urls_escape_is_allowed(home: Path) -> None:
     name = "50%-a+b=ä"
     engine = create_engine_for(start_embedded(home / name))
     check_reachable(engine)

@@ -1,4 +1,4 @@
-"""A frame is stored as it is or refused with the column's name; nothing is repaired."""
+"""A frame is stored unchanged or refused with the name of the column."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def _results(**columns: Any) -> pl.DataFrame:
     return results_frame([result()]).with_columns(**columns)
 
 
-def test_a_valid_frame_comes_back_in_the_order_of_the_table() -> None:
+def test_a_valid_frame_is_returned_in_the_order_of_the_table() -> None:
     frame = results_frame([result(), result(symbol="MSFT")])
     assert validate_results(frame.select(reversed(frame.columns))).equals(frame)
     assert frame.schema == RESULTS_SCHEMA
@@ -40,7 +40,7 @@ def test_a_wrong_type_is_named() -> None:
         validate_results(_results(data_points=pl.lit(1.5)))
 
 
-def test_whole_numbers_of_any_width_and_columns_of_nothing_are_taken() -> None:
+def test_integers_of_any_width_and_null_columns_are_accepted() -> None:
     frame = _results(data_points=pl.lit(5, pl.Int16), sharpe_ratio=None, bars_per_year=pl.lit(252))
     checked = validate_results(frame)
     assert checked.schema == RESULTS_SCHEMA
@@ -79,19 +79,19 @@ def test_the_same_trade_twice_is_refused() -> None:
         validate_trades(trades, results_frame([row]))
 
 
-def test_a_trade_of_a_backtest_that_is_not_saved_along_is_refused() -> None:
+def test_a_trade_without_its_backtest_is_refused() -> None:
     other = identifier(result(symbol="MSFT"))
     with pytest.raises(InvalidResultError, match=f"not among the results: {other}"):
         validate_trades(trades_frame((other, trade())), results_frame([result()]))
 
 
 @pytest.mark.parametrize("given", [None, [], {"symbol": ["AAPL"]}])
-def test_what_is_no_frame_is_refused(given: Any) -> None:
+def test_an_argument_that_is_not_a_frame_is_refused(given: Any) -> None:
     with pytest.raises(InvalidResultError, match=f"are a {type(given).__name__}, not a DataFrame"):
         validate_results(given)
 
 
-def test_empty_frames_are_fine() -> None:
+def test_empty_frames_are_valid() -> None:
     nothing = RESULTS_SCHEMA.to_frame()
     assert validate_results(nothing).is_empty()
     assert validate_trades(TRADES_SCHEMA.to_frame(), nothing).is_empty()

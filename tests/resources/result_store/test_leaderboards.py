@@ -1,4 +1,4 @@
-"""What the store gives to be ranked, and the leaderboards that it keeps."""
+"""The results that the store returns for a ranking, and stored leaderboards."""
 
 from datetime import date
 from typing import Any
@@ -52,7 +52,7 @@ def test_parameters_equal_in_meaning_are_the_same_parameter_set(
     assert _ranked(manager, strategies=asked) == [("S0", 1.0)]
 
 
-def test_symbols_and_strategies_outside_of_the_scope_are_not_ranked(
+def test_symbols_and_strategies_out_of_scope_are_not_ranked(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(manager, *sharpes("rsi", 1.0, 2.0, 3.0), *sharpes("deleted", 9.0, 9.0))
@@ -72,9 +72,7 @@ def test_results_of_another_purpose_are_not_ranked(
     assert _ranked(manager, purpose=purpose) == [("S0", 9.0), ("S1", 9.0)]
 
 
-def test_a_revised_result_takes_the_place_of_the_older_one(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_a_revised_result_supersedes_the_older_one(manager: BacktestPersistenceManager) -> None:
     save(manager, *sharpes("rsi", 9.0, 9.0))
     save(manager, *sharpes("rsi", 1.0, data_version="data-2"), run_id="run-2")
     assert _ranked(manager) == [("S0", 1.0), ("S1", 9.0)]
@@ -118,7 +116,7 @@ def test_a_failure_outside_of_the_scope_leaves_out_nothing(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_of_rows_of_many_kinds_the_newest_of_the_scope_is_ranked(
+def test_only_the_newest_row_in_scope_is_ranked(
     manager: BacktestPersistenceManager, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
@@ -155,7 +153,7 @@ def test_a_leaderboard_is_read_as_it_was_saved(manager: BacktestPersistenceManag
 
 
 @pytest.mark.parametrize("run_id", [None, "run-1"])
-def test_a_store_without_leaderboards_gives_an_empty_one(
+def test_a_store_without_leaderboards_returns_an_empty_one(
     manager: BacktestPersistenceManager, run_id: str | None
 ) -> None:
     board = manager.get_leaderboard(run_id)
@@ -163,9 +161,7 @@ def test_a_store_without_leaderboards_gives_an_empty_one(
     assert board.schema == LEADERBOARD_SCHEMA
 
 
-def test_a_leaderboard_is_stored_with_what_it_compared(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_a_leaderboard_is_stored_with_what_it_compared(manager: BacktestPersistenceManager) -> None:
     save_leaderboard(manager, "run-1", {"rsi": 1.0, "macd": 2.0})
     assert manager.get_leaderboard_scope("run-1") == scope("rsi", "macd")
     assert manager.get_leaderboard_scope("run-2") is None

@@ -1,4 +1,4 @@
-"""What is saved is found again: by id, symbol, strategy and run; and ranked, compared, deleted."""
+"""Saved results are found by id, symbol, strategy and run, and ranked, compared and deleted."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ from tests.resources.result_store.rows import (
 NO_TRADES = TRADES_SCHEMA.to_frame()
 
 
-def test_a_result_comes_back_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
+def test_a_result_reads_back_as_saved(manager: BacktestPersistenceManager) -> None:
     row = result(parameters={"period": 20, "std_dev": 2.0})
     still_open = trade(
         2, status="open", direction="short", exit_date=None, exit_price=None, exit_reason="open"
@@ -65,9 +65,7 @@ def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersiste
     assert count(manager, TRADES) == 1
 
 
-def test_run_universe_reasons_and_seeds_may_be_left_out(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_run_universe_reasons_and_seeds_are_optional(manager: BacktestPersistenceManager) -> None:
     optional = {"run_id", "part", "universe_version", "undefined", "seeds"}
     row = {name: value for name, value in result().items() if name not in optional}
     found = manager.get_backtest_by_id(manager.save_backtest_result(row), with_trades=False)
@@ -90,7 +88,7 @@ def test_run_universe_reasons_and_seeds_may_be_left_out(
         (result(symbol="A\0"), "refuses the rows"),
     ],
 )
-def test_a_result_that_is_not_fit_is_refused(
+def test_an_invalid_result_is_refused(
     manager: BacktestPersistenceManager, row: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(InvalidResultError, match=text):
@@ -99,14 +97,14 @@ def test_a_result_that_is_not_fit_is_refused(
 
 
 @pytest.mark.parametrize("absent", [UUID(int=1), str(UUID(int=1)), "no-uuid", ""])
-def test_an_id_that_does_not_exist_gives_none(
+def test_an_unknown_id_returns_none(
     manager: BacktestPersistenceManager, absent: UUID | str
 ) -> None:
     assert manager.get_backtest_by_id(absent) is None
     assert manager.delete_backtest(absent) is False
 
 
-def test_backtests_are_found_by_symbol_and_by_strategy_newest_first(
+def test_backtests_are_found_by_symbol_or_strategy_newest_first(
     manager: BacktestPersistenceManager,
 ) -> None:
     for symbol, strategy in [("AAPL", "rsi"), ("MSFT", "rsi"), ("AAPL", "macd")]:
@@ -119,9 +117,7 @@ def test_backtests_are_found_by_symbol_and_by_strategy_newest_first(
     assert manager.get_backtests_by_symbol("no'; DROP TABLE trades; --") == []
 
 
-def test_the_frame_of_a_run_is_the_frame_that_was_saved(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_the_frame_of_a_run_reads_back_as_saved(manager: BacktestPersistenceManager) -> None:
     odd = {"sharpe_ratio": None, "win_rate": 0.1 + 0.2, "universe_version": "", "ended_early": True}
     frame = results_frame(
         [result(symbol="AAPL", **odd), result(symbol='A "B", c', universe_version=None)]
@@ -142,13 +138,13 @@ def test_the_frame_of_a_run_is_the_frame_that_was_saved(
     )
 
 
-def test_a_run_that_saved_nothing_gives_an_empty_frame(manager: BacktestPersistenceManager) -> None:
+def test_a_run_without_results_returns_an_empty_frame(manager: BacktestPersistenceManager) -> None:
     found = manager.get_backtests_by_run("no'run")
     assert found.is_empty()
     assert found.schema == RESULTS_SCHEMA
 
 
-def test_the_best_come_first_nulls_last_and_lucky_ones_not_at_all(
+def test_the_best_come_first_nulls_last_few_trades_not_at_all(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(
@@ -187,7 +183,7 @@ def test_for_risk_losers_and_costs_the_lowest_is_best(
 
 
 @pytest.mark.parametrize("metric", ["max_drawdown", "value_at_risk", "worst_trade", "alpha"])
-def test_of_what_is_negative_for_a_loss_the_highest_is_best(
+def test_for_metrics_negative_on_loss_the_highest_is_best(
     manager: BacktestPersistenceManager, metric: str
 ) -> None:
     rows = (result(symbol="DEEP", **{metric: -0.5}), result(symbol="FLAT", **{metric: -0.1}))
@@ -196,7 +192,7 @@ def test_of_what_is_negative_for_a_loss_the_highest_is_best(
     assert [row["symbol"] for row in best] == ["FLAT", "DEEP"]
 
 
-def test_only_the_newest_of_a_symbol_and_strategy_is_compared(
+def test_only_the_newest_per_symbol_and_strategy_is_compared(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(manager, result(sharpe_ratio=3.0))
@@ -229,7 +225,7 @@ def test_only_results_like_the_newest_are_compared(
     assert {row["symbol"] for row in best} == {"OLD", "AAPL"}
 
 
-def test_each_purpose_is_compared_by_itself(manager: BacktestPersistenceManager) -> None:
+def test_each_purpose_is_compared_separately(manager: BacktestPersistenceManager) -> None:
     save(manager, result(symbol="RUN"))
     asked = result(symbol="ASKED", settings={"fees": 0.0})
     save(manager, asked, run_id="run-2", purpose=Purpose.REQUEST)
@@ -241,7 +237,7 @@ def test_each_purpose_is_compared_by_itself(manager: BacktestPersistenceManager)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_every_metric_of_the_catalogue_can_be_ranked_by(
+def test_results_can_be_ranked_by_every_metric(
     shared_manager: BacktestPersistenceManager, metric: str
 ) -> None:
     save(shared_manager, result())
@@ -294,9 +290,7 @@ def test_deleting_a_backtest_deletes_its_trades_and_no_others(
     assert manager.delete_backtest(gone) is False
 
 
-def test_a_window_that_ends_before_it_begins_is_not_saved(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_a_reversed_window_is_not_saved(manager: BacktestPersistenceManager) -> None:
     with pytest.raises(InvalidResultError, match="ck_backtests_window"):
         manager.save_backtest_result(result(end_date=START - timedelta(days=1)))
 
@@ -337,7 +331,6 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
         (lambda m: m.save_backtests(None, None, run_id="r", purpose="x"), "purpose is 'x'"),
         (lambda m: record_run(m, purpose=None), "allowed: pipeline, request"),
         (lambda m: m.get_backtests_by_ids(5), "identifiers is 5"),
-        (lambda m: m.count_trades(None), "identifiers is None"),
         (lambda m: record_run(m, run_id=5), "run_id is 5"),
         (lambda m: record_run(m, source=""), "source is ''"),
         (lambda m: record_run(m, end_date="2021-01-01"), "end is '2021-01-01'"),
@@ -345,7 +338,7 @@ def test_a_window_that_ends_before_it_begins_is_not_saved(
         (lambda m: record_run(m, profile=["prices"]), "profile is ['prices']"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_what_is_allowed(
+def test_invalid_arguments_are_refused_with_what_is_allowed(
     shared_manager: BacktestPersistenceManager, ask: Any, refused: str
 ) -> None:
     with pytest.raises(InvalidArgumentError) as error:
@@ -354,13 +347,13 @@ def test_what_makes_no_sense_is_refused_with_what_is_allowed(
     assert "allowed" in str(error.value)
 
 
-def test_a_period_is_summed_up_by_strategy(manager: BacktestPersistenceManager) -> None:
+def test_a_period_is_summarized_per_strategy(manager: BacktestPersistenceManager) -> None:
     rows = [
         result(symbol=symbol, strategy=strategy, sharpe_ratio=sharpe, closed_trades=trades)
         for symbol, strategy, sharpe, trades in [
             ("AAPL", "rsi", 1.0, 7),
             ("MSFT", "rsi", 2.0, 7),
-            ("IBM", "rsi", 9.0, 1),  # too few trades to be anybody's best
+            ("IBM", "rsi", 9.0, 1),  # too few trades to be the best
             ("AAPL", "macd", None, 7),
         ]
     ]
@@ -380,9 +373,7 @@ def test_a_period_is_summed_up_by_strategy(manager: BacktestPersistenceManager) 
     assert (nothing["backtests"], nothing["trades"], nothing["strategies"]) == (0, 0, [])
 
 
-def test_a_result_found_stored_counts_for_its_day_once(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_a_cached_result_counts_once_per_day(manager: BacktestPersistenceManager) -> None:
     saved = manager.save_backtest_result(result())
     empty = RESULTS_SCHEMA.to_frame(), NO_TRADES
     for run_id, day in (("run-1", "2021-03-01"), ("run-2", "2021-03-02")):
@@ -396,13 +387,11 @@ def test_a_result_found_stored_counts_for_its_day_once(
         assert found["backtests"] == counted, (first, last)
 
 
-def test_a_period_may_be_all_of_time(manager: BacktestPersistenceManager) -> None:
+def test_a_period_has_any_length_and_includes_both_days(
+    manager: BacktestPersistenceManager,
+) -> None:
     manager.save_backtest_result(result())
     assert manager.get_performance_summary(date.min, date.max)["backtests"] == 1
-
-
-def test_the_days_of_a_period_are_both_in_it(manager: BacktestPersistenceManager) -> None:
-    manager.save_backtest_result(result())
     for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59.999999Z", 1),
                            ("2021-02-28T23:59:59Z", 0), ("2021-03-03T00:00Z", 0)]:  # fmt: skip
         with manager.engine.begin() as connection:

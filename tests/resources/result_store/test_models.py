@@ -1,4 +1,4 @@
-"""The tables hold what the catalogue lists, and the database itself refuses what is no number."""
+"""The tables have the metrics of the catalogue, and the database refuses invalid values."""
 
 import pytest
 import sqlalchemy as sa
@@ -13,12 +13,12 @@ from tests.resources.result_store.rows import result, trade
 
 
 def test_there_is_one_column_per_metric_in_their_order() -> None:
-    names = list(BACKTESTS.columns.keys())
-    assert names[names.index("part") + 1 : names.index("undefined")] == list(METRICS)
+    names = [column.name for column in BACKTESTS.columns if column.name in METRICS]
+    assert names == list(METRICS)
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
-def test_a_count_is_an_integer_and_every_other_metric_a_double(metric) -> None:
+def test_counts_are_integers_and_other_metrics_are_doubles(metric) -> None:
     column = BACKTESTS.columns[metric.name]
     assert column.nullable
     assert isinstance(column.type, sa.Integer if metric.kind == "count" else sa.Double)
@@ -28,7 +28,7 @@ def test_a_count_is_an_integer_and_every_other_metric_a_double(metric) -> None:
 @pytest.mark.parametrize(
     "name", [metric.name for metric in METRICS.values() if metric.kind != "count"]
 )
-def test_the_database_refuses_a_metric_that_is_no_finite_number(
+def test_the_database_refuses_a_metric_that_is_not_finite(
     shared_manager: BacktestPersistenceManager, name: str, value: str
 ) -> None:
     shared_manager.save_backtest_result(result())
@@ -41,7 +41,7 @@ def test_the_database_refuses_a_metric_that_is_no_finite_number(
 
 
 @pytest.mark.parametrize("name", ["entry_price", "exit_price", "size", "pnl", "trade_return"])
-def test_the_database_refuses_a_trade_that_is_no_finite_number(
+def test_the_database_refuses_a_trade_that_is_not_finite(
     shared_manager: BacktestPersistenceManager, name: str
 ) -> None:
     shared_manager.save_backtest_result(result(), [trade()])
@@ -62,7 +62,7 @@ def test_the_database_refuses_a_trade_that_is_no_finite_number(
         ({"status": "open"}, "open"),
     ],
 )
-def test_the_database_refuses_a_trade_that_ends_in_no_known_way(
+def test_the_database_refuses_a_trade_with_an_invalid_end(
     shared_manager: BacktestPersistenceManager, change: dict[str, str], rule: str
 ) -> None:
     with pytest.raises(InvalidResultError, match=f"ck_trades_{rule}"):
@@ -71,7 +71,7 @@ def test_the_database_refuses_a_trade_that_ends_in_no_known_way(
 
 @pytest.mark.parametrize("reason", EXIT_REASONS)
 @pytest.mark.parametrize("direction", ["long", "short"])
-def test_a_trade_may_end_for_every_reason_the_engine_knows(
+def test_a_trade_may_have_every_exit_reason_of_the_engine(
     shared_manager: BacktestPersistenceManager, direction: str, reason: str
 ) -> None:
     status = "open" if reason == "open" else "closed"

@@ -1,5 +1,6 @@
 """The role for dashboards reads everything and changes nothing."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,43 +45,43 @@ def dashboard(engine: sa.Engine) -> Iterator[sa.Engine]:
         connection.exec_driver_sql(f"DROP ROLE {login}")
 
 
-@pytest.mark.parametrize("name", [*TABLES, *VIEWS])
-def test_it_reads_every_table_and_view(dashboard: sa.Engine, name: str) -> None:
+def test_the_role_reads_every_table_and_view(dashboard: sa.Engine) -> None:
     with dashboard.connect() as connection:
-        connection.exec_driver_sql(f"SELECT * FROM {name}").all()
-
-
-def test_what_it_reads_is_there(dashboard: sa.Engine) -> None:
-    with dashboard.connect() as connection:
+        for name in (*TABLES, *VIEWS):
+            connection.exec_driver_sql(f"SELECT * FROM {name}").all()
         for name in ("backtests", "failures", "latest_backtests"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
             assert count == 1, name
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        *(f"DELETE FROM {name}" for name in TABLES),
-        *(f"TRUNCATE {name} CASCADE" for name in TABLES),
-        *(f"INSERT INTO {name} SELECT * FROM {name}" for name in TABLES if name != "failures"),
-        "UPDATE backtests SET sharpe_ratio = 9",
-        "UPDATE latest_backtests SET sharpe_ratio = 9",
-        "INSERT INTO failures (run_id) VALUES ('x')",
-        "CREATE TABLE mine (number int)",
-        "DROP VIEW leaderboard",
-        "ALTER TABLE backtests ADD COLUMN mine int",
-    ],
-)
-def test_it_changes_nothing(dashboard: sa.Engine, statement: str) -> None:
-    refused = "permission denied|must be owner|cannot update view"
-    with (
-        pytest.raises(DBAPIError, match=refused),
-        dashboard.begin() as connection,
-    ):
-        connection.exec_driver_sql(statement)
+CHANGES = [
+    *(f"DELETE FROM {name}" for name in TABLES),
+    *(f"TRUNCATE {name} CASCADE" for name in TABLES),
+    *(f"INSERT INTO {name} SELECT * FROM {name}" for name in TABLES if name != "failures"),
+    "UPDATE backtests SET sharpe_ratio = 9",
+    "UPDATE latest_backtests SET sharpe_ratio = 9",
+    "INSERT INTO failures (run_id) VALUES ('x')",
+    "CREATE TABLE mine (number int)",
+    "DROP VIEW leaderboard",
+    "ALTER TABLE backtests ADD COLUMN mine int",
+]
 
 
-def test_it_reads_a_table_that_is_made_later_and_the_revision(
+def _is_refused(engine: sa.Engine, statement: str) -> bool:
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        refused = "permission denied|must be owner|cannot update view"
+        return re.search(refused, str(error)) is not None
+    return False
+
+
+def test_the_role_changes_nothing(dashboard: sa.Engine) -> None:
+    assert [change for change in CHANGES if not _is_refused(dashboard, change)] == []
+
+
+def test_the_role_reads_later_tables_and_the_revision(
     engine: sa.Engine, dashboard: sa.Engine
 ) -> None:
     with engine.begin() as connection:
@@ -95,7 +96,7 @@ def test_it_reads_a_table_that_is_made_later_and_the_revision(
 
 @pytest.fixture
 def roleless(home: Path) -> Iterator[sa.Engine]:
-    """Lend an engine on a server of the test's own, on which nobody has made the role yet."""
+    """Lend an engine on a separate server, on which the role does not exist yet."""
     engine = create_engine_for(start_embedded(home))
     yield engine
     engine.dispose()
@@ -108,7 +109,7 @@ def _outside_of_a_transaction(engine: sa.Engine, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
-def test_a_user_who_may_not_create_roles_migrates_all_the_same_and_is_told_how(
+def test_a_user_without_the_right_to_create_roles_can_migrate(
     roleless: sa.Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     _outside_of_a_transaction(
@@ -119,7 +120,7 @@ def test_a_user_who_may_not_create_roles_migrates_all_the_same_and_is_told_how(
     assert BacktestPersistenceManager(mine).save_backtest_result(result(), [trade()])
     (told,) = [record.getMessage() for record in caplog.records if "role" in record.getMessage()]
     assert "\n" not in told
-    # The advice is good: an administrator who follows it has a role that reads, now and later.
+    # The advice works: the role that it creates can read present and later tables.
     advice = told.partition("an administrator can: ")[2]
     administrator = create_engine_for(roleless.url.set(database="mine"))
     _outside_of_a_transaction(administrator, advice, "CREATE ROLE dashboard LOGIN")
@@ -133,7 +134,7 @@ def test_a_user_who_may_not_create_roles_migrates_all_the_same_and_is_told_how(
         used.dispose()
 
 
-def test_the_role_that_another_database_is_just_making_is_as_good(roleless: sa.Engine) -> None:
+def test_a_role_created_concurrently_is_used(roleless: sa.Engine) -> None:
     _outside_of_a_transaction(roleless, "CREATE DATABASE mine")
     mine = create_engine_for(roleless.url.set(database="mine"))
     waiting = sa.text(

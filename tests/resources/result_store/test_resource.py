@@ -1,4 +1,4 @@
-"""The Dagster resource: nothing happens before it is used, and then once."""
+"""The Dagster resource: it connects and creates the schema on first use, and only once."""
 
 import subprocess
 import sys
@@ -23,16 +23,16 @@ print(sorted(heavy & set(sys.modules)))
 """
 
 
-def test_constructing_it_imports_nothing_heavy_and_connects_to_nothing() -> None:
+def test_constructing_the_store_imports_no_heavy_library() -> None:
     command = [sys.executable, "-c", _CONSTRUCT]
     assert subprocess.check_output(command, text=True).strip() == "[]"
 
 
-def test_the_schema_is_made_when_the_store_is_first_used(bare_database: str, home: Path) -> None:
+def test_the_schema_is_created_on_first_use(bare_database: str, home: Path) -> None:
     store = ResultStore(home=str(home), database_url=bare_database)
     with ThreadPoolExecutor(4) as pool:
         managers = list(pool.map(lambda _: store.manager(), range(4)))
-    assert len({id(manager.engine.pool) for manager in managers}) == 1  # one pool a process
+    assert len({id(manager.engine.pool) for manager in managers}) == 1  # one pool per process
     saved = managers[0].save_backtest_result(result())
     assert managers[3].get_backtest_by_id(saved) is not None
     managers[0].engine.dispose()
@@ -49,7 +49,7 @@ def test_the_environment_is_read_when_the_store_is_used(
     manager.engine.dispose()
 
 
-def test_no_password_of_the_environment_gets_into_the_configuration(
+def test_no_password_of_the_environment_is_in_the_configuration(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://ada:s3cret@db/results")
@@ -59,7 +59,7 @@ def test_no_password_of_the_environment_gets_into_the_configuration(
     assert store.describe() == "postgresql://ada:***@db/results"
 
 
-def test_an_embedded_store_is_described_by_its_folder_and_not_started(
+def test_describing_an_embedded_store_does_not_start_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -67,7 +67,7 @@ def test_an_embedded_store_is_described_by_its_folder_and_not_started(
     assert list(home.iterdir()) == []
 
 
-def test_an_unreachable_server_is_told_before_any_work(home: Path) -> None:
+def test_an_unreachable_server_is_an_error_on_first_use(home: Path) -> None:
     store = ResultStore(home=str(home), database_url="postgresql://a:s3cret@127.0.0.1:1/x")
     for use in (store.check_reachable, store.manager):
         with pytest.raises(DatabaseUnreachableError, match="can't be reached") as unreachable:
@@ -75,7 +75,7 @@ def test_an_unreachable_server_is_told_before_any_work(home: Path) -> None:
         assert "s3cret" not in str(unreachable.value)
 
 
-def test_a_server_that_answers_passes(database: str, home: Path) -> None:
+def test_a_reachable_server_passes_the_check(database: str, home: Path) -> None:
     store = ResultStore(home=str(home), database_url=database)
     store.check_reachable()
     store.manager().engine.dispose()

@@ -1,4 +1,4 @@
-"""What passes is tried again and what stays is told at once: real servers, really killed."""
+"""Transient errors are retried and permanent ones are not: real servers, killed in a save."""
 
 import functools
 import logging
@@ -30,7 +30,7 @@ TRADES = trades_frame(*((identifier(row), trade(n)) for row in ROWS for n in (1,
 
 
 def _kill_server(home: Path) -> None:
-    """Kill the server under `home` and all its processes, as a want of memory would."""
+    """Kill the server under `home` and all its processes, like the OOM killer."""
     postmaster = psutil.Process(int((data_folder(home) / "postmaster.pid").read_text().split()[0]))
     processes = [postmaster, *postmaster.children()]
     for process in processes:
@@ -40,7 +40,7 @@ def _kill_server(home: Path) -> None:
 
 @contextmanager
 def _in_the_middle_of_a_save(engine: sa.Engine, strike: Callable[[], None]) -> Iterator[list[int]]:
-    """Strike once, when rows have been copied and upserted but not committed."""
+    """Call `strike` once, when rows are copied and upserted but not committed."""
     struck: list[int] = []
 
     def listen(_c: object, _k: object, statement: str, *_: object) -> None:
@@ -55,21 +55,21 @@ def _in_the_middle_of_a_save(engine: sa.Engine, strike: Callable[[], None]) -> I
 
 @pytest.fixture
 def server_home(home: Path) -> Iterator[Path]:
-    """Lend the home of a running server of the test's own."""
+    """Lend the home of a separate running server."""
     start_embedded(home)
     yield home
     stop_server(home)
 
 
-def _assert_all_there_once(manager: BacktestPersistenceManager) -> None:
+def _assert_rows_stored_once(manager: BacktestPersistenceManager) -> None:
     identifiers = RESULTS["id"].to_list()
-    assert manager.get_backtests_by_ids(identifiers).height == len(ROWS)
-    assert manager.count_trades(identifiers)["trades"].to_list() == [3] * len(ROWS)
+    found = manager.get_backtests_by_ids(identifiers)
+    assert found["stored_trades"].to_list() == [3] * len(ROWS)
     with manager.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM backtests")).scalar() == len(ROWS)
 
 
-def test_a_server_that_is_killed_in_a_save_and_started_again_has_every_row_once(
+def test_a_save_through_a_restarted_server_stores_rows_once(
     server_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = create_engine_for(start_embedded(server_home))
@@ -89,11 +89,11 @@ def test_a_server_that_is_killed_in_a_save_and_started_again_has_every_row_once(
     back.join()
     assert struck
     assert "Try 1 failed; next try in" in caplog.text
-    _assert_all_there_once(manager)
+    _assert_rows_stored_once(manager)
     engine.dispose()
 
 
-def test_a_server_that_is_killed_while_trades_stream_in_has_every_row_once(
+def test_a_server_killed_while_copying_trades_stores_rows_once(
     server_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = create_engine_for(start_embedded(server_home))
@@ -105,18 +105,18 @@ def test_a_server_that_is_killed_while_trades_stream_in_has_every_row_once(
 
     def strike_at_the_fifth(copy: psycopg.Copy, part: str | bytes) -> None:
         parts.append(part)
-        if len(parts) == 5:  # two of the results have gone before, and two of the trades
+        if len(parts) == 5:  # two parts of the results and two of the trades were written before
             _kill_server(server_home)
         write(copy, part)
 
     monkeypatch.setattr(psycopg.Copy, "write", strike_at_the_fifth)
     assert manager.save_backtests(RESULTS, TRADES) == len(ROWS)
     assert len(parts) > 8
-    _assert_all_there_once(manager)
+    _assert_rows_stored_once(manager)
     engine.dispose()
 
 
-def test_an_embedded_server_that_is_killed_is_brought_back_by_the_next_try(
+def test_a_killed_embedded_server_is_restarted_by_the_next_try(
     server_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -124,11 +124,11 @@ def test_an_embedded_server_that_is_killed_is_brought_back_by_the_next_try(
     with _in_the_middle_of_a_save(manager.engine, lambda: _kill_server(server_home)) as struck:
         manager.save_backtests(RESULTS, TRADES)
     assert struck
-    _assert_all_there_once(manager)
+    _assert_rows_stored_once(manager)
     manager.engine.dispose()
 
 
-def test_patience_ends_with_the_reason(server_home: Path) -> None:
+def test_the_retry_timeout_ends_with_the_error(server_home: Path) -> None:
     engine = create_engine_for(start_embedded(server_home))
     upgrade(engine)
     quick = BacktestPersistenceManager(engine, retry_timeout=0.5)
@@ -165,7 +165,7 @@ def _tries(engine: sa.Engine, error: Exception) -> int:
     ],
     ids=str,
 )
-def test_what_passes_is_tried_again(engine: sa.Engine, error: Exception) -> None:
+def test_transient_errors_are_retried(engine: sa.Engine, error: Exception) -> None:
     assert _tries(engine, error) > 1
 
 
@@ -182,11 +182,11 @@ def test_what_passes_is_tried_again(engine: sa.Engine, error: Exception) -> None
     ],
     ids=str,
 )
-def test_what_stays_is_told_at_once(engine: sa.Engine, error: Exception) -> None:
+def test_permanent_errors_are_not_retried(engine: sa.Engine, error: Exception) -> None:
     assert _tries(engine, error) == 1
 
 
-def test_a_wrong_database_is_not_waited_for(engine: sa.Engine) -> None:
+def test_a_missing_database_is_not_retried(engine: sa.Engine) -> None:
     wrong = create_engine_for(engine.url.set(database="no_such_database"))
     manager = BacktestPersistenceManager(wrong, retry_timeout=60.0)
     with pytest.raises(DatabaseUnreachableError, match="no_such_database") as refused:

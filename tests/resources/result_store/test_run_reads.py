@@ -1,12 +1,11 @@
-"""Reads by many identifiers at once, and of a run."""
+"""Reads by many identifiers at once, and of runs."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import polars as pl
 import pytest
 
-from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
+from resources.result_store.frame_schemas import STORED_SCHEMA, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import (
     ATTEMPTED,
@@ -20,7 +19,6 @@ from tests.resources.result_store.rows import (
 
 ROWS = [result(symbol=symbol) for symbol in ("AAPL", "IBM", "MSFT")]
 AAPL, IBM, MSFT = (identifier(row) for row in ROWS)
-COUNTS = pl.Schema({"backtest_id": pl.String(), "trades": pl.Int64()})
 
 
 @pytest.fixture
@@ -30,47 +28,35 @@ def filled(manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
     return manager
 
 
-def test_the_backtests_of_some_ids_come_once_each_by_symbol(
+def test_backtests_of_ids_are_returned_once_ordered_by_symbol(
     filled: BacktestPersistenceManager,
 ) -> None:
     found = filled.get_backtests_by_ids([MSFT, AAPL, MSFT])
     assert found["id"].to_list() == [AAPL, MSFT]
-    assert found.schema == RESULTS_SCHEMA
+    assert found.schema == STORED_SCHEMA
 
 
-def test_ids_may_be_uuids_and_come_from_a_generator(filled: BacktestPersistenceManager) -> None:
+def test_ids_may_be_uuids_from_a_generator(filled: BacktestPersistenceManager) -> None:
     assert filled.get_backtests_by_ids(UUID(text) for text in [IBM])["id"].to_list() == [IBM]
-    assert filled.count_trades(UUID(text) for text in [AAPL]).rows() == [(AAPL, 2)]
 
 
 @pytest.mark.parametrize("alone", [AAPL, UUID(AAPL)])
-def test_an_id_may_stand_alone(filled: BacktestPersistenceManager, alone: UUID | str) -> None:
-    # A text is a row of letters, too, of which none is the id of anything.
+def test_a_single_id_is_accepted(filled: BacktestPersistenceManager, alone: UUID | str) -> None:
+    # A text is also a sequence, whose letters are not ids.
     assert filled.get_backtests_by_ids(alone)["id"].to_list() == [AAPL]
-    assert filled.count_trades(alone).rows() == [(AAPL, 2)]
 
 
 @pytest.mark.parametrize("unknown", [[str(uuid4())], ["no-uuid", ""], ["'; DROP TABLE trades"], []])
-def test_what_is_the_id_of_nothing_is_left_out(
-    filled: BacktestPersistenceManager, unknown: list[str]
-) -> None:
+def test_unknown_ids_are_left_out(filled: BacktestPersistenceManager, unknown: list[str]) -> None:
     nothing = filled.get_backtests_by_ids(unknown)
     assert nothing.is_empty()
-    assert nothing.schema == RESULTS_SCHEMA
+    assert nothing.schema == STORED_SCHEMA
     assert filled.get_backtests_by_ids([*unknown, IBM])["id"].to_list() == [IBM]
-    counted = filled.count_trades(unknown)
-    assert counted.is_empty()
-    assert counted.schema == COUNTS
-    assert filled.count_trades([*unknown, AAPL]).rows() == [(AAPL, 2)]
 
 
-def test_trades_are_counted_of_the_backtests_that_have_any(
-    filled: BacktestPersistenceManager,
-) -> None:
-    counted = filled.count_trades([AAPL, IBM, MSFT]).sort("trades")
-    assert counted.schema == COUNTS
-    assert counted.rows() == [(MSFT, 1), (AAPL, 2)]
-    assert filled.count_trades([MSFT]).rows() == [(MSFT, 1)]
+def test_the_stored_trades_of_each_backtest_are_counted(filled: BacktestPersistenceManager) -> None:
+    found = filled.get_backtests_by_ids([AAPL, IBM, MSFT])
+    assert dict(found.select("id", "stored_trades").iter_rows()) == {AAPL: 2, IBM: 0, MSFT: 1}
 
 
 def test_many_ids_are_read_at_once(manager: BacktestPersistenceManager) -> None:
@@ -78,8 +64,9 @@ def test_many_ids_are_read_at_once(manager: BacktestPersistenceManager) -> None:
     trades = trades_frame(*((text, trade()) for text in frame["id"]))
     manager.save_backtests(frame, trades)
     asked = [*frame["id"], *(str(uuid4()) for _ in range(1000))]
-    assert manager.get_backtests_by_ids(asked)["symbol"].to_list() == frame["symbol"].to_list()
-    assert manager.count_trades(asked)["trades"].sum() == 1000
+    found = manager.get_backtests_by_ids(asked)
+    assert found["symbol"].to_list() == frame["symbol"].to_list()
+    assert found["stored_trades"].sum() == 1000
 
 
 def test_a_run_is_read_as_it_was_recorded(manager: BacktestPersistenceManager) -> None:
@@ -98,7 +85,7 @@ def test_a_run_is_read_as_it_was_recorded(manager: BacktestPersistenceManager) -
 
 
 @pytest.mark.parametrize("unknown", ["run-2", "", "run"])
-def test_a_run_of_which_nothing_was_recorded_is_none(
+def test_an_unrecorded_run_is_none(
     shared_manager: BacktestPersistenceManager, unknown: str
 ) -> None:
     shared_manager.save_backtests(results_frame([result()]), TRADES_SCHEMA.to_frame())

@@ -1,4 +1,4 @@
-"""What is kept of runs: profile and universe, what failed in them, which results are theirs."""
+"""The records of runs: profile, universe, failures and membership of results."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -40,7 +40,7 @@ def test_a_profile_with_nan_is_refused(manager: BacktestPersistenceManager) -> N
         record_run(manager, profile={"peak_mb": float("nan")})
 
 
-def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenceManager) -> None:
+def test_a_repeated_failure_is_updated(manager: BacktestPersistenceManager) -> None:
     assert record_failures(manager, "run-1", failure()) == 1
     assert record_failures(manager, "run-1", failure(strategy="rsi"), stage="backtests") == 1
     first = manager.get_failures("run-1")
@@ -57,14 +57,12 @@ def test_a_failure_that_is_reported_again_is_updated(manager: BacktestPersistenc
     assert manager.get_failures("run-2") == []
 
 
-def test_no_failures_are_fine(manager: BacktestPersistenceManager) -> None:
+def test_recording_no_failures_is_allowed(manager: BacktestPersistenceManager) -> None:
     assert record_failures(manager, "run-1") == 0
     assert count(manager, FailureRow) == 0
 
 
-def test_a_failure_s_message_is_stored_whatever_it_holds(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_any_failure_message_is_stored(manager: BacktestPersistenceManager) -> None:
     record_failures(manager, "run-1", failure(message="bad byte \0 in feed " + "x" * 10_000))
     message = manager.get_failures("run-1")[0]["message"]
     assert message.startswith("bad byte  in feed x")
@@ -80,12 +78,12 @@ UNIVERSE = Universe(
 )
 
 
-def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
+def test_the_universe_of_a_run_is_stored_in_order_with_dates(
     manager: BacktestPersistenceManager,
 ) -> None:
     for run in ("run-1", "run-2"):
         record_run(manager, run_id=run, universe=UNIVERSE)
-        record_run(manager, run_id=run)  # a stage that does not know it forgets nothing
+        record_run(manager, run_id=run)  # a stage without the universe does not remove it
     assert manager.get_universe("run-2") == [
         {
             "symbol": one.symbol,
@@ -103,9 +101,7 @@ def test_a_run_remembers_its_universe_with_the_dates_and_in_its_order(
     assert [row["symbol"] for row in manager.get_universe("run-3")] == ["MSFT"]
 
 
-def test_runs_that_record_one_universe_at_once_keep_its_rows_once(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_concurrent_runs_store_the_same_universe_once(manager: BacktestPersistenceManager) -> None:
     runs, universe = 20, Universe(tuple(Listing(f"S{number:03}") for number in range(200)))
     start = Barrier(runs)
 
@@ -134,7 +130,9 @@ def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceM
     ]
 
 
-def test_of_several_runs_only_what_may_pass_is_told(manager: BacktestPersistenceManager) -> None:
+def test_transient_failures_of_several_runs_are_returned(
+    manager: BacktestPersistenceManager,
+) -> None:
     record_failures(manager, "run-1", failure(transient=True), failure(symbol="IBM"))
     record_failures(manager, "run-2", failure(symbol="MSFT", transient=True))
     record_failures(manager, "run-3", failure(symbol="GOOG", transient=True))
@@ -146,7 +144,7 @@ def test_of_several_runs_only_what_may_pass_is_told(manager: BacktestPersistence
     assert manager.get_transient_failures([]) == []
 
 
-def test_runs_that_share_a_result_both_have_it(manager: BacktestPersistenceManager) -> None:
+def test_a_result_can_be_a_member_of_several_runs(manager: BacktestPersistenceManager) -> None:
     shared, own = result(run_id="run-1"), result(run_id="run-1", symbol="IBM")
     save(manager, shared, own, run_id="run-1")
     save(manager, cached=[identifier(shared)], run_id="run-2", purpose=Purpose.REQUEST)
@@ -157,7 +155,7 @@ def test_runs_that_share_a_result_both_have_it(manager: BacktestPersistenceManag
     assert manager.get_backtests_by_run("").is_empty()
 
 
-def test_parameter_sets_of_a_strategy_stand_side_by_side_in_a_run(
+def test_a_run_can_have_several_parameter_sets_of_a_strategy(
     manager: BacktestPersistenceManager,
 ) -> None:
     points = [result(parameters={"fast_period": fast}) for fast in (5, 10, 15)]
@@ -166,7 +164,7 @@ def test_parameter_sets_of_a_strategy_stand_side_by_side_in_a_run(
     assert sorted(found["id"]) == sorted(map(identifier, points))
 
 
-def test_a_run_has_no_result_that_is_not_stored(manager: BacktestPersistenceManager) -> None:
+def test_a_result_that_is_not_stored_is_not_a_member(manager: BacktestPersistenceManager) -> None:
     stored, unknown = identifier(result()), identifier(result(symbol="IBM"))
     save(manager, result(), run_id="run-1")
     nothing = results_frame([]), TRADES_SCHEMA.to_frame()
@@ -177,7 +175,9 @@ def test_a_run_has_no_result_that_is_not_stored(manager: BacktestPersistenceMana
     assert manager.get_backtests_by_run("run-2")["id"].to_list() == [stored]
 
 
-def test_what_is_saved_by_no_run_is_a_notebooks(manager: BacktestPersistenceManager) -> None:
+def test_a_result_saved_without_a_run_has_the_purpose_notebook(
+    manager: BacktestPersistenceManager,
+) -> None:
     manager.save_backtest_result(result(run_id=""))
     with manager.engine.connect() as connection:
         members = connection.execute(sa.select(MEMBERS)).mappings().all()
@@ -185,7 +185,7 @@ def test_what_is_saved_by_no_run_is_a_notebooks(manager: BacktestPersistenceMana
     assert manager.get_backtests_by_run("")["symbol"].to_list() == ["AAPL"]
 
 
-def test_a_deleted_backtest_is_no_run_s(manager: BacktestPersistenceManager) -> None:
+def test_a_deleted_backtest_is_not_a_member(manager: BacktestPersistenceManager) -> None:
     save(manager, result())
     manager.delete_backtest(identifier(result()))
     assert count(manager, MEMBERS) == 0

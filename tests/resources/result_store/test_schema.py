@@ -1,4 +1,4 @@
-"""The migrations make what the models say, once, whoever and however many ask."""
+"""The migrations create the schema of the models once, also with concurrent upgrades."""
 
 import subprocess
 import sys
@@ -39,15 +39,15 @@ def _constraints(connection: sa.Connection) -> set[tuple[str, str]]:
     return {(name, definition) for name, definition in connection.execute(query)}
 
 
-def test_the_migrated_schema_is_that_of_the_models(engine: sa.Engine) -> None:
+def test_the_migrated_schema_equals_the_models(engine: sa.Engine) -> None:
     options = {"version_table": VERSION_TABLE, "compare_server_default": True}
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_the_migrated_constraints_are_those_of_the_models(engine: sa.Engine) -> None:
-    # Alembic compares neither checks nor whether a constraint may be deferred.
+def test_the_migrated_constraints_equal_those_of_the_models(engine: sa.Engine) -> None:
+    # Alembic compares neither check constraints nor whether a constraint is deferrable.
     with engine.connect() as connection:
         migrated = _constraints(connection)
         connection.execute(sa.text("CREATE SCHEMA from_models"))
@@ -61,7 +61,7 @@ def test_the_migrated_constraints_are_those_of_the_models(engine: sa.Engine) -> 
 @pytest.mark.parametrize(
     ("view", "query"), [("latest_backtests", LATEST_BACKTESTS), ("leaderboard", LEADERBOARD)]
 )
-def test_the_migrated_views_are_those_of_the_views_file(
+def test_the_migrated_views_equal_those_of_the_views_file(
     engine: sa.Engine, view: str, query: str
 ) -> None:
     definition = sa.text("SELECT pg_get_viewdef(cast(:view AS regclass))")
@@ -71,11 +71,11 @@ def test_the_migrated_views_are_those_of_the_views_file(
         assert connection.execute(definition, {"view": "today"}).scalar() == migrated
 
 
-def test_the_revision_that_is_checked_for_is_the_newest_script() -> None:
+def test_the_head_revision_is_the_newest_script() -> None:
     assert _scripts().get_heads() == [HEAD_REVISION]
 
 
-def test_an_upgraded_database_is_left_alone(engine: sa.Engine) -> None:
+def test_upgrading_an_upgraded_database_changes_nothing(engine: sa.Engine) -> None:
     catalogue = sa.text("SELECT xmin::text, relname FROM pg_class ORDER BY oid")
     with engine.connect() as connection:
         before = connection.execute(catalogue).all()
@@ -84,7 +84,7 @@ def test_an_upgraded_database_is_left_alone(engine: sa.Engine) -> None:
         assert connection.execute(catalogue).all() == before
 
 
-def test_threads_that_upgrade_several_databases_at_once_all_find_the_schema(server: str) -> None:
+def test_threads_can_upgrade_several_databases_at_once(server: str) -> None:
     with ExitStack() as stack:
         urls = [stack.enter_context(fresh_database(server, migrated=False)) for _ in range(4)]
         engines = [create_engine_for(parse_url(url)) for url in urls]
@@ -95,7 +95,7 @@ def test_threads_that_upgrade_several_databases_at_once_all_find_the_schema(serv
             engine.dispose()
 
 
-def test_an_upgrade_waits_for_the_one_that_is_under_way(bare_engine: sa.Engine) -> None:
+def test_an_upgrade_waits_for_a_running_one(bare_engine: sa.Engine) -> None:
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     with ThreadPoolExecutor(1) as pool, bare_engine.connect() as other:
         other.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
@@ -116,12 +116,12 @@ upgrade(create_engine_for(parse_url(sys.argv[1])))
 """
 
 
-def test_processes_that_upgrade_at_once_all_find_the_schema_and_print_nothing(
+def test_processes_can_upgrade_at_once_without_output(
     bare_database: str, bare_engine: sa.Engine, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-c", _UPGRADE, bare_database]
     started = [
-        # From a folder of no project: the migrations are found by their package.
+        # From another folder: the migrations are found by their package.
         subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(2)
     ]
@@ -137,7 +137,7 @@ def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
         upgrade(engine)
 
 
-def test_a_failing_upgrade_leaves_nothing(bare_engine: sa.Engine) -> None:
+def test_a_failing_upgrade_is_rolled_back(bare_engine: sa.Engine) -> None:
     with bare_engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE failures (taken int)"))
     with pytest.raises(ProgrammingError, match="already exists"):
@@ -145,7 +145,7 @@ def test_a_failing_upgrade_leaves_nothing(bare_engine: sa.Engine) -> None:
     assert sa.inspect(bare_engine).get_table_names() == ["failures"]
 
 
-def test_the_tables_stand_beside_those_of_dagster_s_own_storage() -> None:
+def test_table_names_differ_from_those_of_dagsters_storage() -> None:
     from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
     from dagster._core.storage.runs.schema import RunStorageSqlMetadata
     from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
@@ -174,7 +174,7 @@ def test_the_command_line_of_alembic_works_for_developers(database: str, tmp_pat
     assert (done.returncode, done.stdout.strip()) == (0, "No new upgrade operations detected.")
 
 
-def test_a_downgrade_leaves_nothing_but_the_version(database: str, engine: sa.Engine) -> None:
+def test_a_downgrade_leaves_only_the_version_table(database: str, engine: sa.Engine) -> None:
     alembic = Path(sys.executable).with_name("alembic")
     subprocess.run(
         [alembic, "-c", ROOT / "alembic.ini", "downgrade", "base"],

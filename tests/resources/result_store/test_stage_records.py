@@ -1,4 +1,4 @@
-"""What the stages of a run did, in a real PostgreSQL."""
+"""The records of the stages of a run, in a real PostgreSQL."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -38,7 +38,7 @@ def _run(**tags: str) -> dg.DagsterRun:
     return dg.DagsterRun(job_name="everything", run_id=str(uuid4()), tags=tags)
 
 
-def test_the_profiles_of_a_run_s_stages_stand_side_by_side(records: RunRecords, store: ResultStore):
+def test_each_stage_of_a_run_has_its_profile(records: RunRecords, store: ResultStore):
     run = _run(user="ada")
     records.record(run, "prices", PRICES, [])
     records.record(run, "backtests", BACKTESTS, [])
@@ -51,9 +51,7 @@ def test_the_profiles_of_a_run_s_stages_stand_side_by_side(records: RunRecords, 
     assert (recorded["start_date"], recorded["end_date"]) == (WINDOW.start, WINDOW.end)
 
 
-def test_a_stage_that_is_tried_again_replaces_its_own_profile_only(
-    records: RunRecords, store: ResultStore
-):
+def test_a_repeated_stage_replaces_only_its_own_profile(records: RunRecords, store: ResultStore):
     run = _run()
     records.record(run, "prices", PRICES, [])
     records.record(run, "backtests", backtests_profile(succeeded=0), [])
@@ -62,7 +60,7 @@ def test_a_stage_that_is_tried_again_replaces_its_own_profile_only(
     assert read_profile(store, run.run_id, "prices", PricesProfile) == PRICES
 
 
-def test_runs_do_not_see_each_other(records: RunRecords, store: ResultStore):
+def test_runs_are_separate(records: RunRecords, store: ResultStore):
     first, second = _run(), _run()
     records.record(first, "prices", PRICES, [BAD_BARS])
     records.record(second, "backtests", BACKTESTS, [])
@@ -77,7 +75,7 @@ def test_an_unknown_run_or_stage_has_no_profile(records: RunRecords, store: Resu
     assert read_profile(store, run.run_id, "backtests", BacktestsProfile) is None
 
 
-def test_a_stage_that_has_only_begun_is_recorded_without_a_profile(
+def test_a_stage_that_has_begun_is_recorded_without_profile(
     records: RunRecords, store: ResultStore
 ):
     run = _run()
@@ -104,16 +102,14 @@ def test_failures_are_recorded_with_what_was_attempted(records: RunRecords, stor
         assert [row[name] for name in attempted] == ["synthetic", WINDOW.start, WINDOW.end]
 
 
-def test_a_failure_that_a_stage_reports_again_is_one_failure(
-    records: RunRecords, store: ResultStore
-):
+def test_a_repeated_failure_of_a_stage_is_one_failure(records: RunRecords, store: ResultStore):
     run = _run()
     for _ in range(2):
         records.record(run, "prices", PRICES, [BAD_BARS, BAD_BARS])
     assert len(store.manager().get_failures(run.run_id)) == 1
 
 
-def test_a_profile_that_is_no_json_is_refused(records: RunRecords, store: ResultStore):
+def test_a_profile_that_is_not_valid_json_is_refused(records: RunRecords, store: ResultStore):
     run = _run()
     with pytest.raises(InvalidResultError, match="can't be stored as JSON"):
         records.record(run, "prices", prices_profile(wall_seconds=float("nan")), [BAD_BARS])

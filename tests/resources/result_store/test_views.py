@@ -20,14 +20,16 @@ def _latest(manager: BacktestPersistenceManager, *columns: str) -> list[tuple[An
         return [tuple(row) for row in connection.execute(query)]
 
 
-def test_latest_backtests_has_every_column_of_backtests(
+def test_views_have_the_columns_of_backtests_and_leaderboards(
     manager: BacktestPersistenceManager,
 ) -> None:
     columns = sa.inspect(manager.engine).get_columns("latest_backtests")
     assert sorted(column["name"] for column in columns) == sorted(BACKTESTS.columns.keys())
+    columns = sa.inspect(manager.engine).get_columns("leaderboard")
+    assert [column["name"] for column in columns] == list(LEADERBOARD_SCHEMA)
 
 
-def test_latest_backtests_has_the_newest_row_per_symbol_and_strategy(
+def test_latest_backtests_has_newest_rows_by_symbol_and_strategy(
     manager: BacktestPersistenceManager,
 ) -> None:
     save(manager, result(), result(symbol="MSFT"), result(strategy="rsi"))
@@ -49,20 +51,11 @@ def test_only_results_of_pipeline_runs_are_latest(
     assert _latest(manager, "symbol", "run_id") == [("AAPL", "run-1"), ("MSFT", "run-1")]
 
 
-def test_a_result_that_the_newest_run_found_stored_is_latest(
-    manager: BacktestPersistenceManager,
-) -> None:
+def test_a_cached_result_of_the_newest_run_is_latest(manager: BacktestPersistenceManager) -> None:
     save(manager, result())
     save(manager, result(code_version="code-2"), run_id="run-2")
     save(manager, cached=[identifier(result())], run_id="run-3")
     assert _latest(manager, "code_version", "run_id") == [("code-1", "run-1")]
-
-
-def test_the_leaderboard_view_has_the_columns_that_are_read(
-    manager: BacktestPersistenceManager,
-) -> None:
-    columns = sa.inspect(manager.engine).get_columns("leaderboard")
-    assert [column["name"] for column in columns] == list(LEADERBOARD_SCHEMA)
 
 
 def test_the_leaderboard_view_is_the_newest_leaderboard(

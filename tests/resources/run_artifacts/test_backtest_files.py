@@ -1,4 +1,4 @@
-"""The files of a run's backtests: what a run wrote is found, and nothing else is."""
+"""The files of a run's backtests: only completely written parts are read."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,7 +57,7 @@ def _same(read: BacktestTables, written: BacktestTables) -> bool:
     return read.results.equals(written.results) and read.trades.equals(written.trades)
 
 
-def test_what_is_written_is_read_back_a_part_at_a_time(
+def test_parts_read_back_as_written(
     files: BacktestFiles, first: BacktestTables, second: BacktestTables
 ):
     files.write("run", 1, second)
@@ -88,7 +88,7 @@ def _flip(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["results", "trades", "equity"])
 @pytest.mark.parametrize("spoil", [_flip, lambda content: content[:-1], lambda _: b""])
-def test_a_file_that_is_not_what_was_written_is_refused(
+def test_a_damaged_file_is_refused(
     tmp_path: Path, first: BacktestTables, name: str, spoil: Callable[[bytes], bytes]
 ):
     files = BacktestFiles(root=str(tmp_path))
@@ -104,7 +104,7 @@ def test_a_file_that_is_not_what_was_written_is_refused(
         _ = next(curves) if name == "equity" else files.read_part("run", 0)
 
 
-def test_a_run_sees_no_other_run_not_even_one_whose_name_begins_alike(
+def test_a_run_does_not_see_a_run_with_the_same_prefix(
     files: BacktestFiles, first: BacktestTables, second: BacktestTables
 ):
     files.write("run-1", 0, first)
@@ -119,7 +119,7 @@ def test_a_run_that_wrote_nothing_has_no_parts(files: BacktestFiles):
         files.verify("unknown", 0)
 
 
-def test_an_empty_part_is_a_part(files: BacktestFiles):
+def test_an_empty_part_is_listed(files: BacktestFiles):
     files.write("run", 0, _tables())
     assert files.parts("run") == [0]
     assert _same(files.read_part("run", 0), _tables())
@@ -127,13 +127,13 @@ def test_an_empty_part_is_a_part(files: BacktestFiles):
     assert curves.equals(EQUITY_SCHEMA.to_frame())
 
 
-def test_parts_come_in_the_order_of_their_numbers(files: BacktestFiles, second: BacktestTables):
+def test_parts_are_ordered_by_number(files: BacktestFiles, second: BacktestTables):
     for part in (100_000, 99_999, 2, 10):
         files.write("run", part, second)
     assert files.parts("run") == [2, 10, 99_999, 100_000]
 
 
-def test_writing_a_part_again_replaces_it_and_leaves_the_others(
+def test_writing_a_part_again_replaces_only_that_part(
     files: BacktestFiles, first: BacktestTables, second: BacktestTables
 ):
     files.write("run", 0, first)
@@ -146,9 +146,7 @@ def test_writing_a_part_again_replaces_it_and_leaves_the_others(
     assert heights == [second.equity.height, first.equity.height]
 
 
-def test_a_part_whose_results_were_not_written_is_not_there(
-    files: BacktestFiles, first: BacktestTables
-):
+def test_a_part_without_results_is_not_listed(files: BacktestFiles, first: BacktestTables):
     class Lost:
         def write_parquet(self, _: object) -> None:
             raise MemoryError
@@ -160,12 +158,12 @@ def test_a_part_whose_results_were_not_written_is_not_there(
 
 
 @pytest.mark.parametrize("lost", ["equity", "trades"])
-def test_an_attempt_that_fails_midway_never_mixes_with_the_one_before(
+def test_a_failed_write_never_mixes_with_the_earlier_one(
     tmp_path: Path, lost: str, first: BacktestTables, second: BacktestTables
 ):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
-    # A folder in the way of the file is what a full disk is: the write of that table fails.
+    # A folder in place of the file fails the write of that table, as a full disk would.
     (tmp_path / "run" / f"{lost}-00000.parquet").unlink()
     (tmp_path / "run" / f"{lost}-00000.parquet" / "in the way").mkdir(parents=True)
     with pytest.raises(OSError, match=lost):
@@ -174,7 +172,7 @@ def test_an_attempt_that_fails_midway_never_mixes_with_the_one_before(
     assert [path.name for path in (tmp_path / "run").glob(".*")] == []
 
 
-def test_files_that_are_no_manifests_are_no_parts(tmp_path: Path, first: BacktestTables):
+def test_files_other_than_manifests_are_not_parts(tmp_path: Path, first: BacktestTables):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
     for name in (".manifest-00001.json.ab.tmp", "manifest-x.json", "manifest-00002.csv"):
@@ -183,18 +181,14 @@ def test_files_that_are_no_manifests_are_no_parts(tmp_path: Path, first: Backtes
 
 
 @pytest.mark.parametrize("name", ["run[1]", "all*"])
-def test_a_root_is_never_taken_for_a_pattern(
-    files: BacktestFiles, name: str, first: BacktestTables
-):
+def test_a_root_is_never_a_pattern(files: BacktestFiles, name: str, first: BacktestTables):
     odd = BacktestFiles(root=f"{files.root}/{name}")
     odd.write("run", 0, first)
     assert odd.parts("run") == [0]
     assert _same(odd.read_part("run", 0), first)
 
 
-def test_old_runs_are_those_that_wrote_nothing_since_and_nothing_else_is_one(
-    files: BacktestFiles, first: BacktestTables
-):
+def test_old_runs_are_those_without_later_writes(files: BacktestFiles, first: BacktestTables):
     old, young = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
     for run_id in (old, young, "kept-by-hand"):
         files.write(run_id, 0, first)
@@ -208,7 +202,7 @@ def test_old_runs_are_those_that_wrote_nothing_since_and_nothing_else_is_one(
 @pytest.mark.parametrize(
     ("table", "column"), [("results", "universe_alpha"), ("trades", "exit_reason")]
 )
-def test_a_part_of_a_version_that_measured_less_is_refused_with_what_to_do(
+def test_a_part_of_an_older_version_is_refused(
     files: BacktestFiles, first: BacktestTables, table: str, column: str
 ):
     older = replace(first, **{table: getattr(first, table).drop(column)})

@@ -8,10 +8,11 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+import hypothesis
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -47,16 +48,16 @@ PROVENANCE = Provenance(
     data_versions={history.symbol: f"data of {history.symbol}" for history in HISTORIES},
     code_versions={name: f"code of {name}" for name in registered_strategies()},
 )
-TERMS = BacktestSettings()
+SETTINGS = BacktestSettings()
 
 
 def _results(
     histories: Sequence[History] = HISTORIES,
     strategy: Strategy | None = None,
     window: Window = WINDOW,
-    terms: BacktestSettings = TERMS,
+    settings: BacktestSettings = SETTINGS,
 ) -> list[BacktestResult]:
-    outcome = VectorBTEngine(terms).run_batch(histories, strategy or SmaCross(), window)
+    outcome = VectorBTEngine(settings).run_batch(histories, strategy or SmaCross(), window)
     assert outcome.failures == []
     return outcome.results
 
@@ -70,7 +71,7 @@ def _trades(tables: BacktestTables, symbol: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("name", registered_strategies())
-def test_the_tables_of_every_strategy_are_what_the_store_takes_as_they_are(name: str):
+def test_tables_of_every_strategy_are_valid_for_the_store(name: str):
     tables = tables_of(_results(strategy=get_strategy(name)()), PROVENANCE)
     assert validate_results(tables.results).equals(tables.results)
     assert validate_trades(tables.trades, tables.results).equals(tables.trades)
@@ -81,22 +82,22 @@ def test_the_tables_of_every_strategy_are_what_the_store_takes_as_they_are(name:
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.symbol)
-def test_trades_are_numbered_and_dated_by_the_bars_that_filled_them(history: History):
+def test_trades_are_numbered_and_dated_by_their_fills(history: History):
     tables = tables_of(_results(), PROVENANCE)
     row, trades = _row(tables, history.symbol), _trades(tables, history.symbol)
     assert trades["trade_no"].to_list() == list(range(1, row["total_trades"] + 1))
     opens = dict(zip(history.dates.tolist(), history.bars.open.tolist(), strict=True))
     for trade in trades.iter_rows(named=True):
         assert WINDOW.start < trade["entry_date"] < trade["exit_date"] <= row["last_session"]
-        bought = opens[trade["entry_date"]] * (1 + TERMS.slippage)
+        bought = opens[trade["entry_date"]] * (1 + SETTINGS.slippage)
         assert trade["entry_price"] == pytest.approx(bought, rel=1e-12)
         if trade["status"] == "closed":
-            sold = opens[trade["exit_date"]] * (1 - TERMS.slippage)
+            sold = opens[trade["exit_date"]] * (1 - SETTINGS.slippage)
             assert trade["exit_price"] == pytest.approx(sold, rel=1e-12)
     assert trades["entry_date"].is_sorted()
 
 
-def test_an_open_trade_is_the_last_and_is_marked_at_the_last_close():
+def test_an_open_trade_is_last_and_marked_at_the_last_close():
     tables = tables_of(_results(), PROVENANCE)
     still_open = tables.trades.filter(status="open")
     of_symbol = dict(tables.results.select("id", "symbol").iter_rows())
@@ -113,7 +114,7 @@ def test_an_open_trade_is_the_last_and_is_marked_at_the_last_close():
         assert trade["exit_price"] == closes[row["symbol"]][row["last_session"]]
 
 
-def test_a_batch_without_a_trade_has_an_empty_frame_of_trades():
+def test_a_batch_without_trades_has_an_empty_frame():
     tables = tables_of(_results(HISTORIES[:1]), PROVENANCE)
     assert tables.trades.equals(TRADES_SCHEMA.to_frame())
     counts = tables.results.select("total_trades", "closed_trades", "open_trades", "data_points")
@@ -132,7 +133,7 @@ def test_no_results_give_empty_tables():
         assert frame.equals(schema.to_frame())
 
 
-def test_exactly_the_undefined_metrics_are_null_and_each_has_its_reason():
+def test_undefined_metrics_are_null_with_a_reason():
     tables = tables_of(_results(), PROVENANCE)
     for row in tables.results.iter_rows(named=True):
         reasons = json.loads(row["undefined"])
@@ -141,7 +142,7 @@ def test_exactly_the_undefined_metrics_are_null_and_each_has_its_reason():
     assert tables.results["undefined"].n_unique() > 1
 
 
-def test_the_curves_are_the_engine_s_bar_by_bar():
+def test_curves_equal_those_of_the_engine():
     results = _results()
     tables = tables_of(results, PROVENANCE)
     assert tables.equity.height == sum(len(result.dates) for result in results)
@@ -152,14 +153,14 @@ def test_the_curves_are_the_engine_s_bar_by_bar():
         assert curve["equity"][-1] == _row(tables, result.symbol)["final_value"]
 
 
-def test_a_row_says_what_it_takes_to_make_it_again():
-    strategy, terms = SmaCross(5, 50), BacktestSettings(fees=0.002, execution="same_close")
-    [result] = _results(HISTORIES[3:4], strategy, terms=terms)
+def test_a_row_has_what_reproducing_it_needs():
+    strategy, settings = SmaCross(5, 50), BacktestSettings(fees=0.002, execution="same_close")
+    [result] = _results(HISTORIES[3:4], strategy, settings=settings)
     row = tables_of([result], PROVENANCE, part=3).results.row(0, named=True)
     stored = json.loads(row["settings"])
     assert (stored.pop("price_basis"), stored.pop("warmup_days")) == ("adjusted", 365)
     again = get_strategy(row["strategy"]).from_mapping(json.loads(row["parameters"]))
-    assert (again, BacktestSettings(**stored)) == (strategy, terms)
+    assert (again, BacktestSettings(**stored)) == (strategy, settings)
     described = {
         "start_date": WINDOW.start,
         "end_date": WINDOW.end,
@@ -184,11 +185,11 @@ def test_a_row_says_what_it_takes_to_make_it_again():
 def _id(
     strategy: Strategy | None = None,
     window: Window = WINDOW,
-    terms: BacktestSettings = TERMS,
+    settings: BacktestSettings = SETTINGS,
     history: History = HISTORIES[2],
     **provenance: Any,
 ) -> str:
-    results = _results([history], strategy, window, terms)
+    results = _results([history], strategy, window, settings)
     tables = tables_of(results, replace(PROVENANCE, **provenance))
     return tables.results["id"][0]
 
@@ -200,15 +201,15 @@ def _id(
         {"strategy": EmaCross(10, 20)},
         {"window": Window(WINDOW.start, date(2022, 9, 2))},
         {"window": Window(date(2021, 2, 2), WINDOW.end)},
-        {"terms": BacktestSettings(fees=0.0)},
-        {"terms": BacktestSettings(execution="same_close")},
+        {"settings": BacktestSettings(fees=0.0)},
+        {"settings": BacktestSettings(execution="same_close")},
         {"warmup_days": 0},
         {"data_versions": {"S2": "revised"}},
         {"code_versions": {"sma_cross": "edited"}},
-        {"terms": BacktestSettings(direction="both")},
-        {"terms": BacktestSettings(stop_loss=0.5)},
-        {"terms": BacktestSettings(trailing_stop=0.5)},
-        {"terms": BacktestSettings(take_profit=0.5)},
+        {"settings": BacktestSettings(direction="both")},
+        {"settings": BacktestSettings(stop_loss=0.5)},
+        {"settings": BacktestSettings(trailing_stop=0.5)},
+        {"settings": BacktestSettings(take_profit=0.5)},
         {"source": "sample"},
         {"universe_version": "another"},
         {"history": replace(HISTORIES[2], symbol="S3")},
@@ -262,17 +263,17 @@ def _alone(place: int, name: str) -> tuple[bytes, ...]:
     places=st.lists(st.sampled_from(range(len(HISTORIES))), min_size=1, unique=True),
     name=st.sampled_from(sorted(registered_strategies())),
 )
-@settings(max_examples=40, deadline=None)
-def test_a_symbol_s_tables_are_the_same_bytes_in_any_batch_and_order(places, name):
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_tables_of_a_symbol_have_the_same_bytes_in_any_batch(places, name):
     batch = [HISTORIES[place] for place in places]
     tables = tables_of(_results(batch, get_strategy(name)()), PROVENANCE)
     alone = {HISTORIES[place].symbol: _alone(place, name) for place in places}
     assert _bytes_by_symbol(tables) == alone
 
 
-def test_several_strategies_stand_in_one_table_each_with_its_own_code_version():
+def test_strategies_in_one_table_have_their_own_code_version():
     strategies = [SmaCross(), EmaCross()]
-    outcome = VectorBTEngine(TERMS).run_batch(HISTORIES, strategies, WINDOW)
+    outcome = VectorBTEngine(SETTINGS).run_batch(HISTORIES, strategies, WINDOW)
     together = tables_of(outcome.results, PROVENANCE)
     versions = together.results.select("strategy", "code_version").unique()
     assert dict(versions.iter_rows()) == {
@@ -290,11 +291,11 @@ def test_several_strategies_stand_in_one_table_each_with_its_own_code_version():
 
 
 @pytest.mark.parametrize("direction", ["long", "short", "both"])
-def test_each_trade_says_which_way_it_went_and_how_it_ended(direction: Direction):
-    terms = BacktestSettings(
+def test_each_trade_has_its_direction_and_exit_reason(direction: Direction):
+    settings = BacktestSettings(
         direction=direction, stop_loss=0.03, trailing_stop=0.04, take_profit=0.05
     )
-    results = _results(terms=terms)
+    results = _results(settings=settings)
     trades = tables_of(results, PROVENANCE).trades
     made = np.concatenate([result.trades for result in results])
     assert trades["exit_reason"].to_list() == [EXIT_REASONS[code] for code in made["exit_reason"]]
@@ -309,7 +310,7 @@ def test_each_trade_says_which_way_it_went_and_how_it_ended(direction: Direction
     assert ((trades["status"] == "open") == (trades["exit_reason"] == "open")).all()
 
 
-def test_the_universe_is_named_in_each_row_and_its_metrics_are_there():
+def test_each_row_has_universe_version_and_metrics():
     universe = EqualWeight.of(HISTORIES, WINDOW)
     results = VectorBTEngine().run_batch(HISTORIES, SmaCross(), WINDOW, universe).results
     named = tables_of(results, replace(PROVENANCE, universe_version=universe.version)).results
@@ -337,7 +338,5 @@ def test_the_universe_is_named_in_each_row_and_its_metrics_are_there():
         ({"reseed": 1, "seeds": 2, "Seed": 3}, {}),
     ],
 )
-def test_seeds_are_the_parameters_that_are_called_so(
-    parameters: Mapping[str, Any], seeds: Mapping[str, Any]
-):
+def test_seeds_are_parameters_named_seed(parameters: Mapping[str, Any], seeds: Mapping[str, Any]):
     assert seeds_of(parameters) == seeds

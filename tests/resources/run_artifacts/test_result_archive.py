@@ -1,4 +1,4 @@
-"""The archive and the runner without Dagster: results of one run serve the next, and no other."""
+"""The archive and the runner without Dagster: a run reuses the results of an earlier one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> BacktestFiles:
 
 @dataclass
 class Run:
-    """A run in which two parameter sets of one strategy are tested side by side."""
+    """A run with two parameter sets of one strategy."""
 
     manager: BacktestPersistenceManager
     files: BacktestFiles
@@ -76,7 +76,7 @@ class Run:
         return saved.stored
 
 
-def test_two_parameter_sets_of_one_strategy_live_in_one_run(
+def test_a_run_can_have_two_parameter_sets_of_a_strategy(
     manager: BacktestPersistenceManager, files: BacktestFiles
 ):
     run = Run(manager, files, "run-1")
@@ -91,7 +91,7 @@ def test_two_parameter_sets_of_one_strategy_live_in_one_run(
     assert set(manager.get_backtests_by_run("run-1")["id"]) == set(rows["id"])
 
 
-def test_the_next_run_uses_them_and_has_them_too(
+def test_the_next_run_uses_stored_results_and_has_them(
     manager: BacktestPersistenceManager, files: BacktestFiles
 ):
     first = Run(manager, files, "run-1")
@@ -105,7 +105,7 @@ def test_the_next_run_uses_them_and_has_them_too(
     assert set(manager.get_backtests_by_run("run-2")["id"]) == set(rows["id"])
 
 
-def test_a_step_that_is_tried_again_computes_its_own_results(
+def test_a_retried_step_computes_its_own_results(
     manager: BacktestPersistenceManager, files: BacktestFiles
 ):
     run = Run(manager, files, "run-1")

@@ -25,7 +25,7 @@ def _open(clock: Clock, failures: int = 3) -> CircuitBreaker:
     return breaker
 
 
-def test_failures_with_a_success_in_between_never_open_it():
+def test_interrupted_failures_do_not_open_the_circuit():
     breaker = CircuitBreaker("yahoo", 3, REST, Clock())
     for _ in range(10):
         for _ in range(2):
@@ -35,7 +35,7 @@ def test_failures_with_a_success_in_between_never_open_it():
     breaker.before_call()
 
 
-def test_consecutive_failures_open_it_and_the_error_says_why():
+def test_consecutive_failures_open_the_circuit_with_the_reason():
     clock = Clock()
     breaker = _open(clock)
     clock.now += 10
@@ -49,7 +49,7 @@ def test_consecutive_failures_open_it_and_the_error_says_why():
     assert refused.value.transient
 
 
-def test_half_open_one_caller_tries_and_success_closes_it():
+def test_half_open_one_caller_tries_and_success_closes():
     clock = Clock()
     breaker = _open(clock)
     clock.now += REST
@@ -61,7 +61,7 @@ def test_half_open_one_caller_tries_and_success_closes_it():
     breaker.before_call()
 
 
-def test_half_open_a_failure_opens_it_for_as_long_again():
+def test_half_open_a_failure_opens_for_the_same_time():
     clock = Clock()
     breaker = _open(clock)
     clock.now += REST
@@ -83,7 +83,7 @@ def test_half_open_a_released_attempt_goes_to_the_next_caller():
     breaker.before_call()
 
 
-def test_late_failures_do_not_prolong_the_rest():
+def test_late_failures_do_not_extend_the_open_time():
     clock = Clock()
     breaker = _open(clock)
     clock.now += REST - 1

@@ -1,4 +1,4 @@
-"""The limiter on slots whose clock only sleeping moves."""
+"""The rate limiter on slots with a clock that only sleeping advances."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from resources.market_data.provider.rate_limiter import (
 
 
 class FakeSlots:
-    """Slots in memory, of a clock that stands still."""
+    """Slots in memory, with a clock that only sleeping advances."""
 
     def __init__(self) -> None:
         self.now = self.next_slot = 1000.0
@@ -35,7 +35,7 @@ def _limiter(slots: FakeSlots, rate: float = 1.0, patience: float = 60.0) -> Rat
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 2, 20, 300])
-def test_slots_are_spaced_evenly_a_little_below_the_rate(rate: float):
+def test_slots_are_spaced_evenly_below_the_rate(rate: float):
     slots, moments = FakeSlots(), []
     limiter = _limiter(slots, rate)
     for _ in range(40):
@@ -60,12 +60,12 @@ def test_a_slot_beyond_the_patience_fails_at_once():
     assert slots.now == 1000
 
 
-def test_the_patience_ends_when_others_take_every_slot():
+def test_the_patience_ends_if_others_take_every_slot():
     slots = FakeSlots()
 
     def sleep(seconds: float) -> None:
         slots.sleep(seconds)
-        slots.take(1.0)  # somebody else is faster
+        slots.take(1.0)  # another caller is faster
 
     limiter = RateLimiter("yahoo", slots, 1, 10, sleep)
     limiter.acquire()
@@ -74,7 +74,7 @@ def test_the_patience_ends_when_others_take_every_slot():
     assert slots.now <= 1010
 
 
-def test_a_pause_during_the_wait_holds_too():
+def test_a_pause_during_the_wait_extends_it():
     slots = FakeSlots()
 
     def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""One rate for everybody: measured by a server that counts, and refuses, by a sliding window."""
+"""One rate for all processes, measured by a server that refuses by a sliding window."""
 
 import multiprocessing
 import threading
@@ -16,7 +16,7 @@ from tests.resources.market_data.sources.yahoo import BARS, END, START, yahoo_on
 from tests.yahoo_server import Listed, YahooServer
 
 PROCESSES, SYMBOLS_EACH = 4, 15
-# The rest is for a machine that is busy with other tests; the benchmark leaves none.
+# The difference is a margin for a busy machine; the benchmark has none.
 LIMIT, RATE = 20, 14
 
 Open = Callable[..., Slots]
@@ -51,7 +51,7 @@ def open_slots(place: str) -> Iterator[Open]:
 
 
 def _fetch_many(url: str, place: str, ready: "threading.Barrier", number: int) -> int:
-    """Fetch many symbols in a process of its own; return how many were refused."""
+    """Fetch many symbols in a separate process; return how many were refused."""
     limiter = RateLimiter("yahoo", _open(place), RATE, patience_seconds=60)
     source = yahoo_on(url, acquire_slot=limiter.acquire)
     refused = 0
@@ -78,21 +78,21 @@ def test_processes_that_share_slots_are_never_refused(yahoo: YahooServer, place:
     assert len(yahoo.asked) == len(set(yahoo.asked)) == PROCESSES * SYMBOLS_EACH
 
 
-def test_a_slot_is_taken_once_and_the_next_is_a_space_later(open_slots: Open):
+def test_the_next_slot_is_one_space_later(open_slots: Open):
     slots = open_slots()
     assert slots.take(1000) == 0
     assert 990 < slots.take(1000) <= 1000
 
 
-def test_of_many_threads_one_takes_the_slot(open_slots: Open):
+def test_one_of_many_threads_takes_the_slot(open_slots: Open):
     with ThreadPoolExecutor(6) as pool:
-        several = list(pool.map(lambda _: open_slots(), range(6)))  # one of them makes the table
+        several = list(pool.map(lambda _: open_slots(), range(6)))  # one of them creates the table
         waits = list(pool.map(lambda number: several[number % 6].take(1000), range(60)))
     assert waits.count(0) == 1
 
 
 @pytest.mark.parametrize("late", [MAX_LATE_SECONDS / 2, 60])
-def test_a_slot_taken_a_little_late_does_not_move_the_next(open_slots: Open, late: float):
+def test_a_slot_taken_slightly_late_does_not_move_the_next(open_slots: Open, late: float):
     slots = open_slots()
     slots.pause(-late)  # before the first request: due since then
     assert slots.take(100) == 0
@@ -114,7 +114,7 @@ def test_a_pause_ends(open_slots: Open):
     assert slots.take(60) > 60
 
 
-def test_providers_have_slots_of_their_own(open_slots: Open):
+def test_providers_have_separate_slots(open_slots: Open):
     open_slots("yahoo").pause(60)
     assert open_slots("other").take(1) == 0
 

@@ -1,4 +1,4 @@
-"""A provider is asked again, but not for ever, and paused when it says so or keeps failing."""
+"""Requests are retried up to a limit, and paused on Retry-After or repeated failures."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.yahoo_server import Answer, Listed, YahooServer
 DOWN, TOO_MANY = Answer(503), Answer(429)
 
 
-def test_transient_errors_are_retried_until_there_is_an_answer(yahoo: YahooServer, tmp_path: Path):
+def test_transient_errors_are_retried_until_a_response(yahoo: YahooServer, tmp_path: Path):
     yahoo.next("AAPL", DOWN, TOO_MANY)
     source = throttled_on(yahoo, tmp_path, attempts=3)
     assert source.fetch("AAPL", START, END).equals(BARS)
@@ -28,7 +28,7 @@ def test_retries_end_after_the_configured_attempts(yahoo: YahooServer, tmp_path:
     assert source.requests == len(yahoo.asked) == 3
 
 
-def test_an_answer_without_bars_is_not_retried(yahoo: YahooServer, tmp_path: Path):
+def test_a_response_without_bars_is_not_retried(yahoo: YahooServer, tmp_path: Path):
     source = throttled_on(yahoo, tmp_path)
     yahoo.next("AAPL", Answer(body="{"))
     with pytest.raises(UnknownSymbolError, match="NOPE"):
@@ -38,10 +38,10 @@ def test_an_answer_without_bars_is_not_retried(yahoo: YahooServer, tmp_path: Pat
     assert yahoo.asked == ["NOPE", "AAPL"]
 
 
-def test_retry_after_pauses_all_who_share_the_rate_limiter(yahoo: YahooServer, tmp_path: Path):
+def test_retry_after_pauses_all_users_of_the_rate_limiter(yahoo: YahooServer, tmp_path: Path):
     yahoo.listed["MSFT"] = Listed(BARS)
     yahoo.refuse_for(1.0)
-    # The server counts who comes while it refuses: each of these asks once in that time.
+    # The server counts the requests that it refuses: one of each source.
     first, second = throttled_on(yahoo, tmp_path), throttled_on(yahoo, tmp_path)
     assert first.fetch("AAPL", START, END).height == BARS.height
     assert yahoo.refused == 1
@@ -74,7 +74,7 @@ def test_a_provider_that_keeps_failing_opens_the_circuit(yahoo: YahooServer, tmp
     assert yahoo.asked == ["AAPL"] * 3 + ["MSFT"] * 2
 
 
-def test_an_answer_after_the_rest_closes_the_circuit(yahoo: YahooServer, tmp_path: Path):
+def test_a_response_after_the_rest_closes_the_circuit(yahoo: YahooServer, tmp_path: Path):
     yahoo.always = DOWN
     source = throttled_on(yahoo, tmp_path, attempts=1, failures=2, rest_seconds=0)
     for _ in range(3):
@@ -88,7 +88,7 @@ def test_an_answer_after_the_rest_closes_the_circuit(yahoo: YahooServer, tmp_pat
     assert source.fetch("AAPL", START, END).equals(BARS)
 
 
-def test_answers_about_unknown_symbols_do_not_open_the_circuit(yahoo: YahooServer, tmp_path: Path):
+def test_unknown_symbols_do_not_open_the_circuit(yahoo: YahooServer, tmp_path: Path):
     source = throttled_on(yahoo, tmp_path, attempts=1, failures=2)
     for _ in range(5):
         with pytest.raises(UnknownSymbolError):

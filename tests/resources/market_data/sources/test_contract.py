@@ -1,7 +1,7 @@
-"""What every source of bars must do, whoever has written it.
+"""The contract of every source of bars.
 
-A new source joins with one function that lends it: it lists `SYMBOL` on the sessions of `DAYS`, and
-has nothing before them.
+A new source is added by one function that lends it. It lists `SYMBOL` on the sessions of `DAYS`,
+and has no earlier bars.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from tests.yahoo_server import Listed, YahooServer
 
 SYMBOL = "AAPL"
 DAYS = (date(2012, 1, 3), date(2012, 12, 31))
-BEFORE = (date(1990, 1, 2), date(1990, 12, 31))  # no source has bars of these
+BEFORE = (date(1990, 1, 2), date(1990, 12, 31))  # no source has bars of these days
 SESSIONS = SampleSource().fetch(SYMBOL, *DAYS)
 WEEKEND = (date(2012, 6, 2), date(2012, 6, 3))
 HOSTILE = ["../AAPL", "/etc/passwd", "AAPL/..", "..\\AAPL", "*", "A?B", "", " ", "A\nB", "x" * 300]
@@ -75,7 +75,7 @@ ANY_SYMBOL = {"synthetic"}
 
 @pytest.fixture(params=OPENERS)
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, PriceSource]]:
-    """Lend each source, by its name here."""
+    """Lend each source, with its name in `OPENERS`."""
     with contextmanager(OPENERS[request.param])(tmp_path) as source:
         yield request.param, source
 
@@ -86,11 +86,11 @@ def source(opened: tuple[str, PriceSource]) -> PriceSource:
     return opened[1]
 
 
-def test_every_source_is_here():
+def test_every_source_is_tested():
     assert {name.partition(",")[0] for name in OPENERS} == set(SOURCES)
 
 
-def test_its_name_is_that_of_the_settings(opened: tuple[str, PriceSource]):
+def test_the_name_is_that_of_the_settings(opened: tuple[str, PriceSource]):
     assert opened[1].name == opened[0].partition(",")[0]
 
 
@@ -109,7 +109,7 @@ def test_the_window_is_inclusive_at_both_ends(source: PriceSource):
     assert source.fetch(SYMBOL, days[7], days[7])["date"].to_list() == [days[7]]
 
 
-def test_a_window_that_reaches_beyond_what_there_is_gives_what_there_is(source: PriceSource):
+def test_a_window_beyond_the_available_days_gives_those(source: PriceSource):
     bars = source.fetch(SYMBOL, BEFORE[0], DAYS[1])
     assert bars.height > 0
     assert bars["date"][-1] == DAYS[1]
@@ -123,12 +123,12 @@ def test_a_shorter_window_gives_the_same_bars(source: PriceSource):
         assert data_version(part) == data_version(whole[first : last + 1])
 
 
-def test_fetched_again_bars_are_the_same_to_the_bit(source: PriceSource):
+def test_bars_fetched_twice_have_the_same_bits(source: PriceSource):
     assert data_version(source.fetch(SYMBOL, *DAYS)) == data_version(source.fetch(SYMBOL, *DAYS))
 
 
 @pytest.mark.parametrize("days", [BEFORE, WEEKEND, DAYS[::-1]], ids=["before", "weekend", "turned"])
-def test_days_without_a_bar_are_told_with_symbol_and_window(
+def test_the_error_of_a_window_without_bars_names_the_window(
     source: PriceSource, days: tuple[date, date]
 ):
     with pytest.raises(NoBarsError, match=f"^{SYMBOL}: .*{days[0]}") as refused:
@@ -136,7 +136,7 @@ def test_days_without_a_bar_are_told_with_symbol_and_window(
     assert "\n" not in str(refused.value)
 
 
-def test_a_symbol_that_it_has_not_is_told_by_name(opened: tuple[str, PriceSource]):
+def test_an_unknown_symbol_is_an_error_with_its_name(opened: tuple[str, PriceSource]):
     name, source = opened
     if name in ANY_SYMBOL:
         assert source.fetch("NOPE", *DAYS).height == SESSIONS.height
@@ -148,14 +148,14 @@ def test_a_symbol_that_it_has_not_is_told_by_name(opened: tuple[str, PriceSource
 
 
 @pytest.mark.parametrize("symbol", HOSTILE, ids=repr)
-def test_what_is_no_symbol_is_refused_and_shown_in_short(source: PriceSource, symbol: str):
+def test_an_invalid_symbol_is_refused_with_a_short_message(source: PriceSource, symbol: str):
     with pytest.raises(UnknownSymbolError) as refused:
         source.fetch(symbol, *DAYS)
     assert len(str(refused.value)) < 300
     assert "\n" not in str(refused.value)
 
 
-def test_all_it_raises_is_of_one_family(source: PriceSource):
+def test_all_errors_are_market_data_errors(source: PriceSource):
     for symbol, days in [("NOPE!", DAYS), (SYMBOL, BEFORE), ("../x", BEFORE)]:
         with pytest.raises(MarketDataError):
             source.fetch(symbol, *days)

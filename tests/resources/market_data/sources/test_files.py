@@ -36,7 +36,7 @@ def test_a_csv_file_is_read_with_factor_one(tmp_path: Path):
     ],
     ids=["byte order mark, case, extra column", "crlf, order, offset", "time of day"],
 )
-def test_the_ways_vendors_write_csv_are_read_alike(tmp_path: Path, content: str):
+def test_csv_variants_of_vendors_are_read(tmp_path: Path, content: str):
     assert fetch(tmp_path, content).row(0) == ROW
 
 
@@ -57,7 +57,7 @@ def test_an_adjusted_close_becomes_the_factor(tmp_path: Path, name: str):
         "2021-01-04",
     ],
 )
-def test_parquet_is_read_whatever_holds_its_dates_and_whole_numbers(tmp_path: Path, day: object):
+def test_parquet_is_read_with_any_type_of_dates(tmp_path: Path, day: object):
     names = ["Date", "open", "high", "low", "close", "volume"]
     table = pl.DataFrame([[day], [10], [12], [9], [11], [1000]], schema=names)
     table.write_parquet(tmp_path / "AAPL.parquet")
@@ -79,11 +79,11 @@ def bucket() -> Iterator[str]:
     fs.rm("/bucket", recursive=True)
 
 
-def test_any_file_system_of_fsspec_serves(bucket: str):
+def test_any_file_system_of_fsspec_is_read(bucket: str):
     assert FilesSource(bucket).fetch("AAPL", *WINDOW).row(0) == ROW
 
 
-def test_only_bars_of_the_window_are_given_and_judged(tmp_path: Path):
+def test_only_bars_of_the_window_are_validated_and_returned(tmp_path: Path):
     outside = "2020-12-31,-1,0,0,0,0\n"
     assert fetch(tmp_path, HEADER + outside + FIRST).height == 1
     with pytest.raises(NoBarsError, match=r"no bars from 2021-01-01 .* \(it has 2020-12-31 to"):
@@ -116,12 +116,12 @@ def test_a_bad_file_is_refused_by_symbol(tmp_path: Path, content: str, message: 
     assert "\n" not in text
 
 
-def test_a_row_without_a_date_is_refused_even_though_no_window_holds_it(tmp_path: Path):
+def test_a_row_without_a_date_is_refused(tmp_path: Path):
     with pytest.raises(BadBarsError, match="AAPL: a date is missing in row 2"):
         fetch(tmp_path, HEADER + FIRST + ",1,1,1,1,1\n")
 
 
-def test_a_parquet_file_that_is_garbage_or_of_the_wrong_types_is_refused(tmp_path: Path):
+def test_invalid_parquet_files_are_refused(tmp_path: Path):
     with pytest.raises(BadBarsError, match=r"AAPL: AAPL\.parquet in .* is not readable"):
         fetch(tmp_path, b"garbage", name="AAPL.parquet")
     table = pl.read_csv((HEADER + FIRST).encode())
@@ -134,7 +134,7 @@ def test_a_parquet_file_that_is_garbage_or_of_the_wrong_types_is_refused(tmp_pat
             fetch(tmp_path)
 
 
-def test_a_symbol_without_a_file_is_told_where_was_looked(tmp_path: Path):
+def test_an_error_for_a_missing_file_names_the_searched_paths(tmp_path: Path):
     with pytest.raises(UnknownSymbolError) as refused:
         fetch(tmp_path)
     assert str(refused.value) == (f"AAPL: no file; {tmp_path} has no AAPL.csv and no AAPL.parquet.")
@@ -146,7 +146,7 @@ def test_two_files_of_one_symbol_are_refused(tmp_path: Path):
         fetch(tmp_path, HEADER + FIRST)
 
 
-def test_a_symbol_is_never_a_path_out_of_the_folder(tmp_path: Path):
+def test_a_symbol_cannot_leave_the_folder(tmp_path: Path):
     (tmp_path / "secret.csv").write_text(HEADER + FIRST)
     (tmp_path / "prices").mkdir()
     source = FilesSource(str(tmp_path / "prices"))
@@ -155,7 +155,7 @@ def test_a_symbol_is_never_a_path_out_of_the_folder(tmp_path: Path):
             source.fetch(symbol, *WINDOW)
 
 
-def test_a_folder_that_is_missing_a_file_or_unknown_to_fsspec_is_refused_at_once(tmp_path: Path):
+def test_an_invalid_folder_is_refused_when_opened(tmp_path: Path):
     (tmp_path / "file").touch()
     for prices in [tmp_path / "none", tmp_path / "file"]:
         with pytest.raises(MarketDataError, match=f"Folder {prices} does not exist: source 'files"):

@@ -1,4 +1,4 @@
-"""A price file that wants to be a bomb is refused at its first look, and named."""
+"""A hostile price file is refused before it is read completely, and named."""
 
 import bz2
 import gzip
@@ -51,7 +51,7 @@ def test_a_compressed_file_is_refused_and_not_unpacked(tmp_path: Path, kind: str
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path):
     with (tmp_path / "AAPL.csv").open("wb") as file:
-        file.truncate(10 * 2**30)  # ten gigabytes, of which none is on the disk
+        file.truncate(10 * 2**30)  # ten gigabytes, but sparse on the disk
     with pytest.raises(BadBarsError, match="it has 10,240 MiB; allowed: 64 MiB"):
         FilesSource(str(tmp_path)).fetch("AAPL", *WINDOW)
 
@@ -73,17 +73,17 @@ def test_too_many_rows_are_refused(tmp_path: Path, name: str, monkeypatch: pytes
         fetch(tmp_path, content.getvalue(), name)
 
 
-def test_of_parquet_no_other_columns_are_read(tmp_path: Path):
+def test_only_the_columns_of_bars_are_read_from_parquet(tmp_path: Path):
     content = io.BytesIO()
     bars = pl.read_csv(CSV, try_parse_dates=True)
     bars.with_columns(other=pl.lit("x" * 1000)).write_parquet(content, compression="uncompressed")
-    # Damaged in the column that nobody wants: whoever reads it, sees it.
+    # Damaged in the unused column: reading that column would fail.
     damaged = content.getvalue().replace(b"x" * 1000, b"\xff" * 1000)
     assert fetch(tmp_path, damaged, "AAPL.parquet").height == 1
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "=cmd|' /C calc'!A1", "@SUM(1)", "+1;2"])
-def test_a_formula_is_no_number(tmp_path: Path, cell: str):
+def test_a_formula_is_not_a_number(tmp_path: Path, cell: str):
     with pytest.raises(BadBarsError, match="is not a number"):
         fetch(tmp_path, CSV.replace(b"12,9", f'"{cell}",9'.encode()))
 
@@ -98,13 +98,13 @@ def test_a_hostile_symbol_never_becomes_a_path(tmp_path: Path, symbol: str):
         FilesSource(str(tmp_path / "in")).fetch(symbol, *WINDOW)
 
 
-def test_columns_are_found_by_the_names_that_the_files_give_them(tmp_path: Path):
+def test_columns_are_found_by_configured_names(tmp_path: Path):
     content = CSV.replace(b"date", b"Day").replace(b"close", b"PX_LAST")
     assert fetch(tmp_path, content, date="day", close="PX_LAST")["close"].to_list() == [11.0]
     with pytest.raises(BadBarsError, match="no column 'date or datetime or timestamp'"):
         fetch(tmp_path, content, close="PX_LAST")
 
 
-def test_a_column_that_bars_do_not_have_is_refused_with_those_they_have(tmp_path: Path):
+def test_an_unknown_column_name_is_refused_with_the_known_ones(tmp_path: Path):
     with pytest.raises(MarketDataError, match=r"no place for 'clos': .* Did you mean 'close'"):
         FilesSource(str(tmp_path), {"clos": "PX_LAST"})

@@ -16,7 +16,7 @@ SOURCE = SampleSource()
 
 
 @pytest.mark.parametrize("symbol", SAMPLE_SYMBOLS)
-def test_every_symbol_has_valid_bars_from_its_first_day_to_the_last(symbol: str):
+def test_every_symbol_has_valid_bars_over_its_whole_period(symbol: str):
     bars = validate_bars(symbol, SOURCE.fetch(symbol, SAMPLE_START, SAMPLE_END))
     assert bars["date"][0] == (SAMPLE_LISTED_FROM[symbol] or SAMPLE_START)
     assert bars["date"][-1] == SAMPLE_END
@@ -37,7 +37,7 @@ def test_the_window_is_inclusive_and_prices_are_as_in_the_file():
         ("MSFT", date(2003, 2, 14), date(2003, 2, 18)),
     ],
 )
-def test_a_split_is_in_the_raw_prices_and_not_in_the_adjusted(symbol, before, split):
+def test_a_split_is_in_the_raw_but_not_in_the_adjusted_prices(symbol, before, split):
     bars = SOURCE.fetch(symbol, before, split)
     assert bars["close"][1] / bars["close"][0] < 0.6
     adjusted = bars["close"] * bars["adjustment"]
@@ -45,7 +45,7 @@ def test_a_split_is_in_the_raw_prices_and_not_in_the_adjusted(symbol, before, sp
     assert bars["adjustment"][1] / bars["adjustment"][0] == pytest.approx(2, rel=0.01)
 
 
-def test_an_unknown_symbol_is_refused_with_the_five():
+def test_an_unknown_symbol_is_refused_with_the_known_ones():
     with pytest.raises(UnknownSymbolError) as refused:
         SOURCE.fetch("GOOGL", SAMPLE_START, SAMPLE_END)
     assert str(refused.value) == (
@@ -53,7 +53,7 @@ def test_an_unknown_symbol_is_refused_with_the_five():
     )
 
 
-def test_a_window_before_the_listing_says_what_there_is():
+def test_a_window_before_the_listing_names_the_available_days():
     with pytest.raises(NoBarsError) as refused:
         SOURCE.fetch("FB", date(2010, 1, 1), date(2010, 12, 31))
     assert str(refused.value) == (

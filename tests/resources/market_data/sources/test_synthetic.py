@@ -14,7 +14,7 @@ from resources.market_data.sources.synthetic import EPOCH, LAST_DAY, SyntheticSo
 
 SOURCE = SyntheticSource()
 LONG = (EPOCH, date(2027, 12, 31))
-# Any change of these says that every stored bar and every result changes with it.
+# If these change, every stored bar and every result changes.
 GOLDEN = {
     "AAPL": "36e2e5c3768da76c68f9414bee51bce1",
     "^GSPC": "0e0a1d19fd94de2065c8e15413a67141",
@@ -27,7 +27,7 @@ GOLDEN = {
     st.integers(0, 400),
     st.sampled_from(["AAPL", "BRK-B", "^GSPC"]),
 )
-def test_any_window_gives_exactly_the_bars_of_a_longer_one(first: date, days: int, symbol: str):
+def test_any_window_gives_the_bars_of_a_longer_one(first: date, days: int, symbol: str):
     last = first + timedelta(days=days)
     longer = SOURCE.fetch(symbol, *LONG).filter(pl.col("date").is_between(first, last))
     if longer.is_empty():
@@ -38,12 +38,12 @@ def test_any_window_gives_exactly_the_bars_of_a_longer_one(first: date, days: in
 
 
 @pytest.mark.parametrize("symbol", GOLDEN)
-def test_the_bars_are_those_of_every_other_machine(symbol: str):
+def test_bars_are_the_same_on_every_machine(symbol: str):
     frame = SOURCE.fetch(symbol, date(2021, 1, 1), date(2023, 12, 31))
     assert data_version(frame) == GOLDEN[symbol]
 
 
-def test_another_process_with_another_hash_seed_makes_the_same_bars():
+def test_bars_do_not_depend_on_the_process_or_hash_seed():
     code = (
         "import numpy, random, datetime as d; numpy.random.seed(7); random.seed(7)\n"
         "from resources.market_data.sources.synthetic import SyntheticSource\n"
@@ -62,14 +62,14 @@ def test_another_process_with_another_hash_seed_makes_the_same_bars():
 
 @settings(deadline=None)
 @given(st.from_regex(r"[A-Z0-9^][A-Z0-9=-]{0,14}", fullmatch=True))
-def test_any_symbol_has_valid_sane_bars_over_decades(symbol: str):
+def test_any_symbol_has_valid_bars_in_a_plausible_range(symbol: str):
     if symbol.strip("^=-"):
         bars = validate_bars(symbol, SOURCE.fetch(symbol, *LONG))
         assert 5 < bars["low"].min() < bars["high"].max() < 20_000  # pyright: ignore[reportOptionalOperand, reportOperatorIssue]
         assert 50 * 0.8 < bars["open"][0] < 250 * 1.2
 
 
-def test_returns_are_about_normal_with_the_promised_mean_and_deviation():
+def test_returns_have_the_documented_mean_and_deviation():
     closes = [SOURCE.fetch(f"S{number}", *LONG)["close"].to_numpy() for number in range(30)]
     returns = np.concatenate([np.diff(close) / close[:-1] for close in closes])
     assert returns.mean() == pytest.approx(0.0005, abs=0.0001)
@@ -83,7 +83,7 @@ def test_symbols_move_independently():
     assert abs(correlation) < 0.05
 
 
-def test_opens_gap_wicks_reach_beyond_the_body_and_volume_triggers_its_rules():
+def test_bars_have_gaps_wicks_and_varying_volume():
     bars = SOURCE.fetch("AAPL", *LONG).with_columns(
         gap=pl.col("open") != pl.col("close").shift(1),
         up=pl.col("high") > pl.max_horizontal("open", "close"),
@@ -96,14 +96,14 @@ def test_opens_gap_wicks_reach_beyond_the_body_and_volume_triggers_its_rules():
     assert min(shares[3:]) > 0.03
 
 
-def test_bars_stand_on_sessions_of_the_new_york_stock_exchange():
+def test_bars_are_on_nyse_sessions():
     days = SOURCE.fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))["date"].to_list()
     assert len(days) == 252
     assert days[0] == date(2021, 1, 4)
     assert not {date(2021, 7, 5), date(2021, 11, 25), date(2021, 12, 24)} & set(days)
 
 
-def test_the_first_and_the_last_day_have_bars_and_none_lies_beyond():
+def test_bars_exist_only_from_the_first_to_the_last_day():
     assert SOURCE.fetch("AAPL", date.min, EPOCH)["date"].to_list() == [EPOCH]
     assert SOURCE.fetch("AAPL", date(2099, 12, 31), date.max)["date"].to_list() == [LAST_DAY]
     for first, last in [(date(1999, 1, 1), date(1999, 12, 31)), (date(2100, 1, 1), date.max)]:
@@ -111,7 +111,7 @@ def test_the_first_and_the_last_day_have_bars_and_none_lies_beyond():
             SOURCE.fetch("AAPL", first, last)
 
 
-def test_a_weekend_an_inverted_window_and_a_bad_symbol_are_refused():
+def test_windows_without_sessions_and_bad_symbols_are_refused():
     with pytest.raises(NoBarsError, match="no bars from 2021-01-02 to 2021-01-03"):
         SOURCE.fetch("AAPL", date(2021, 1, 2), date(2021, 1, 3))
     with pytest.raises(NoBarsError, match="no bars from 2021-02-01 to 2021-01-03"):

@@ -1,4 +1,4 @@
-"""A folder of prices that can't be reached is no bad feed."""
+"""An unreachable folder of prices is a transient error, not bad data."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ CSV = "date,open,high,low,close,volume\n2021-01-04,10,12,9,11,1000\n"
 
 
 class Folder(SimpleHTTPRequestHandler):
-    """Serves a folder, and fails when it is told to."""
+    """Serves a folder, or responds with 503 if `fails`."""
 
     fails = False
 
@@ -58,9 +58,7 @@ def test_prices_are_read_from_a_web_server(web: ThreadingHTTPServer):
         source.fetch("MSFT", *WINDOW)
 
 
-def test_a_server_that_went_away_is_unavailable_and_not_without_the_symbol(
-    web: ThreadingHTTPServer,
-):
+def test_a_stopped_server_is_a_transient_error(web: ThreadingHTTPServer):
     source = _source(web)
     web.shutdown()
     web.server_close()
@@ -69,16 +67,14 @@ def test_a_server_that_went_away_is_unavailable_and_not_without_the_symbol(
     assert refused.value.transient
 
 
-def test_a_server_that_fails_is_unavailable(
-    web: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_failing_server_is_unavailable(web: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch):
     source = _source(web)
     monkeypatch.setattr(Folder, "fails", True)
     with pytest.raises(SourceUnavailableError, match=r"AAPL: .* does not answer: 503"):
         source.fetch("AAPL", *WINDOW)
 
 
-def test_a_bucket_out_of_reach_is_unavailable(monkeypatch: pytest.MonkeyPatch):
+def test_an_unreachable_bucket_is_unavailable(monkeypatch: pytest.MonkeyPatch):
     for name, value in {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "test",

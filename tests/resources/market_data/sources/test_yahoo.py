@@ -1,4 +1,4 @@
-"""Bars of Yahoo, against a server of this machine that speaks its protocol."""
+"""Bars of Yahoo, against a local server with its protocol."""
 
 import json
 from datetime import date, datetime
@@ -24,19 +24,19 @@ LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 WINDOW = {"period1": "1609459200", "period2": "1640995200", "interval": "1d"}
 
 
-def test_bars_come_as_they_were_traded_and_the_symbol_is_asked_for_once(yahoo: YahooServer):
+def test_bars_are_as_traded_and_fetched_with_one_request(yahoo: YahooServer):
     source = yahoo_on(yahoo)
     assert source.fetch("AAPL", START, END).equals(BARS)
     assert yahoo.asked == ["AAPL"]
     assert source.requests == 1
 
 
-def test_splits_and_dividends_become_one_factor_and_raw_bars_stay_as_traded(yahoo: YahooServer):
+def test_splits_and_dividends_become_the_adjustment(yahoo: YahooServer):
     splits = {SPLIT: (4, 1), SECOND_SPLIT: (1, 2)}
     yahoo.listed["AAPL"] = Listed(BARS, splits, {EX_DATE: 8.0, date(2021, 7, 1): 3.0})
     bars = yahoo_on(yahoo).fetch("AAPL", START, END)
     assert bars.drop("adjustment", "volume").equals(BARS.drop("adjustment", "volume"))
-    # Yahoo gives whole shares, of today.
+    # Yahoo gives whole shares, adjusted for splits until today.
     assert bars["volume"].to_list() == pytest.approx(BARS["volume"].to_list(), abs=2)
     expected = []
     for day in BARS["date"]:
@@ -51,7 +51,7 @@ def test_splits_and_dividends_become_one_factor_and_raw_bars_stay_as_traded(yaho
     assert len(set(expected)) == 5
 
 
-def test_events_after_the_window_count_and_a_later_start_changes_no_bit(yahoo: YahooServer):
+def test_bars_of_any_window_have_the_same_bits(yahoo: YahooServer):
     yahoo.listed["AAPL"] = Listed(BARS, {SPLIT: (4, 1)}, {date(2021, 7, 1): 3.0, EX_DATE: 8.0})
     source = yahoo_on(yahoo)
     whole = source.fetch("AAPL", START, END)
@@ -60,7 +60,7 @@ def test_events_after_the_window_count_and_a_later_start_changes_no_bit(yahoo: Y
         assert part.equals(whole.filter(pl.col("date").is_between(first, last)))
 
 
-def test_the_seventh_digit_of_yahoos_own_adjusted_close_does_not_matter(yahoo: YahooServer):
+def test_noise_in_yahoos_adjusted_close_does_not_matter(yahoo: YahooServer):
     yahoo.listed["AAPL"] = Listed(BARS, {}, {EX_DATE: 8.0})
     answer = chart("AAPL", yahoo.listed["AAPL"], WINDOW)
     adjusted = answer["chart"]["result"][0]["indicators"]["adjclose"][0]
@@ -96,9 +96,7 @@ def test_the_session_of_a_bar_is_its_day_at_the_exchange(
 
 
 @pytest.mark.parametrize(("now", "kept"), [(clock(12), False), (clock(16), True)])
-def test_a_session_that_is_not_over_by_yahoos_clock_has_no_bar_yet(
-    yahoo: YahooServer, now: clock, kept: bool
-):
+def test_an_unfinished_session_has_no_bar(yahoo: YahooServer, now: clock, kept: bool):
     day = BARS["date"][-1]
     zone = ZoneInfo("America/New_York")
 
@@ -113,7 +111,7 @@ def test_a_session_that_is_not_over_by_yahoos_clock_has_no_bar_yet(
     assert (bars["date"][-1] == day) is kept
 
 
-def test_a_day_without_trade_has_no_bar_and_its_dividend_counts(yahoo: YahooServer):
+def test_a_day_without_trade_has_no_bar_but_its_dividend(yahoo: YahooServer):
     row = BARS["date"].to_list().index(EX_DATE)
     nothing = BARS.with_columns(
         pl.when(pl.col("date") == EX_DATE).then(None).otherwise(pl.col(name)).alias(name)
@@ -127,7 +125,7 @@ def test_a_day_without_trade_has_no_bar_and_its_dividend_counts(yahoo: YahooServ
 
 
 def _without(path: list[Any]) -> str:
-    """Return the answer for AAPL with one part taken out."""
+    """Return the response for AAPL without one part."""
     answer = chart("AAPL", Listed(BARS), WINDOW)
     part: Any = answer
     for step in path[:-1]:
@@ -159,9 +157,7 @@ _QUOTE = ["chart", "result", 0, "indicators", "quote", 0]
     ],
     ids=lambda body: body[:12] or "empty",
 )
-def test_a_broken_or_half_answer_is_refused_whole_and_names_the_symbol(
-    yahoo: YahooServer, body: str
-):
+def test_an_incomplete_response_is_refused_by_symbol(yahoo: YahooServer, body: str):
     yahoo.next("AAPL", Answer(body=body))
     with pytest.raises(MarketDataError, match=r"^AAPL: Yahoo('s answer is broken| answered)") as no:
         yahoo_on(yahoo).fetch("AAPL", START, END)
@@ -184,13 +180,13 @@ def test_a_dividend_larger_than_the_price_is_a_bad_bar(yahoo: YahooServer):
         yahoo_on(yahoo).fetch("AAPL", START, END)
 
 
-def test_an_answer_for_another_symbol_is_refused(yahoo: YahooServer):
+def test_a_response_for_another_symbol_is_refused(yahoo: YahooServer):
     yahoo.next("AAPL", Answer(body=json.dumps(chart("MSFT", Listed(BARS), WINDOW))))
     with pytest.raises(MarketDataError, match="AAPL: Yahoo answered for another symbol, 'MSFT'"):
         yahoo_on(yahoo).fetch("AAPL", START, END)
 
 
-def test_an_answer_of_weeks_and_one_of_other_years_are_refused(yahoo: YahooServer):
+def test_responses_of_another_interval_or_period_are_refused(yahoo: YahooServer):
     weeks = chart("AAPL", Listed(BARS), WINDOW | {"interval": "1wk"})
     early = chart("AAPL", Listed(BARS), WINDOW)
     yahoo.next("AAPL", Answer(body=json.dumps(weeks)), Answer(body=json.dumps(early)))
@@ -201,7 +197,7 @@ def test_an_answer_of_weeks_and_one_of_other_years_are_refused(yahoo: YahooServe
         source.fetch("AAPL", date(2021, 10, 1), END)
 
 
-def test_an_unknown_symbol_is_reported_in_yahoos_words(yahoo: YahooServer):
+def test_an_unknown_symbol_is_reported_with_yahoos_message(yahoo: YahooServer):
     with pytest.raises(UnknownSymbolError) as refused:
         yahoo_on(yahoo).fetch("NOPE", START, END)
     assert str(refused.value) == (
@@ -209,7 +205,7 @@ def test_an_unknown_symbol_is_reported_in_yahoos_words(yahoo: YahooServer):
     )
 
 
-def test_a_window_without_bars_is_recognized_in_all_its_forms(yahoo: YahooServer):
+def test_each_response_without_bars_is_recognized(yahoo: YahooServer):
     source = yahoo_on(yahoo)
     yahoo.next("AAPL", nothing_then(START))
     with pytest.raises(NoBarsError, match=r"AAPL: .* which says: Data doesn't exist for startDate"):
@@ -247,7 +243,7 @@ def test_permanent_refusals_are_not_transient(yahoo: YahooServer):
         (Answer(body="{}", cut=100), "gave no complete answer", None),
     ],
 )
-def test_no_answer_is_a_transient_error(
+def test_a_failed_response_is_a_transient_error(
     yahoo: YahooServer, answer: Answer, words: str, seconds: float | None
 ):
     yahoo.next("AAPL", answer)
@@ -258,9 +254,7 @@ def test_no_answer_is_a_transient_error(
     assert len(yahoo.asked) == 1
 
 
-def test_timeouts_and_lost_servers_are_transient_errors(
-    yahoo: YahooServer,
-):
+def test_timeouts_and_stopped_servers_are_transient_errors(yahoo: YahooServer):
     yahoo.next("AAPL", Answer(hang=True))
     with pytest.raises(SourceUnavailableError, match=r"AAPL: .* within 0\.2 s"):
         yahoo_on(yahoo, timeout_seconds=0.2).fetch("AAPL", START, END)

@@ -1,4 +1,4 @@
-"""Yahoo's source for tests: on a server of this machine, its rate limit too high to matter."""
+"""Yahoo's source for tests: on a local server, with a rate limit that is never reached."""
 
 from collections.abc import Callable
 from datetime import date
@@ -17,7 +17,7 @@ START, END = date(2021, 1, 1), date(2021, 12, 31)
 BARS = SyntheticSource().fetch("AAPL", START, END)
 
 TIMEOUT_SECONDS = 20.0
-"""Longer than a busy machine takes for any answer; a test of slow ones has its own."""
+"""Longer than any response takes on a busy machine; the test of timeouts sets its own."""
 
 
 def yahoo_on(
