@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _HEADLINES = ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
-_READ = ("strategy", "symbol", "id", "first_session", "last_session", "data_points", *_HEADLINES)
+_READ = ["strategy", "symbol", "id", "first_session", "last_session", "data_points", *_HEADLINES]
 
 
 def describe_partitions(
@@ -23,7 +23,7 @@ def describe_partitions(
     The data version of a partition is the identifier of its backtest, which is derived from all
     that the result depends on.
     """
-    for row in rows.select(_READ).iter_rows(named=True):
+    for row in rows[_READ].iter_rows(named=True):
         window = f"{row['first_session']} to {row['last_session']}"
         headlines = {name: row[name] for name in _HEADLINES}
         metadata = headlines | {"bars": row["data_points"], "window": window}

@@ -1,10 +1,10 @@
 """How much faster is saving results in one call than one by one?
 
-The same 10,000 summaries, with every metric, into the same embedded PostgreSQL with its default
-durability: `save_backtests` (COPY into a staging table, one upsert), against SQLAlchemy's ORM with
-a commit per row, and against one `INSERT` sent with a list of rows (executemany, in one
-transaction).
-The baselines insert into an empty table and check nothing; `save_backtests` checks every value, and
+The same 10,000 summaries, with every metric and the run that has each, into the same embedded
+PostgreSQL with its default durability: `save_backtests` (COPY into a staging table, one upsert),
+against SQLAlchemy's ORM with a commit per row, and against one `INSERT` per table sent with a list
+of rows (executemany, in one transaction).
+The baselines insert into empty tables and check nothing; `save_backtests` checks every value, and
 would update existing rows. The ORM saves a tenth of the rows, and is compared per row.
 
 Memory: 1,000,000 trades in one call, in a fresh process; growth is the peak of resident memory
@@ -27,9 +27,10 @@ from benchmarks.benchmark import Benchmark, Options, main
 from benchmarks.harness import CONSOLE, Timings, interleave
 from benchmarks.report import Report, Table, Verdict
 from benchmarks.store.rows import results
-from resources.result_store.frame_schemas import BACKTESTS, TRADES_SCHEMA
+from research.purpose import Purpose
+from resources.result_store.frame_schemas import BACKTESTS, MEMBERS, TRADES_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.result_store.models import Backtest
+from resources.result_store.models import Backtest, RunBacktest
 from resources.result_store.resource import ResultStore
 
 OURS, ORM, MANY = "save_backtests", "ORM, a commit per row", "executemany"
@@ -99,12 +100,21 @@ def _one_by_one(engine: sa.Engine, rows: list[dict[str, Any]]) -> None:
     with Session(engine) as session:
         for row in rows:
             session.add(Backtest(**row))
+            session.flush()
+            session.add(RunBacktest(**_member(row)))
             session.commit()
 
 
 def _executemany(engine: sa.Engine, rows: list[dict[str, Any]]) -> None:
     with engine.begin() as connection:
         connection.execute(sa.insert(BACKTESTS), rows)
+        connection.execute(sa.insert(MEMBERS), [_member(row) for row in rows])
+
+
+def _member(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row that says which run has a result."""
+    own = {name: row[name] for name in ("run_id", "symbol", "strategy")}
+    return {**own, "backtest_id": row["id"], "purpose": Purpose.NOTEBOOK.value}
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from resources.result_store.frame_schemas import (
 )
 from resources.result_store.retry import retry_transient
 
-_ROWS_PER_WRITE = 20_000
+_ROWS_PER_WRITE = 2_000
 
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 

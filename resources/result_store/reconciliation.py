@@ -19,7 +19,7 @@ def select_unchanged(produced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFra
         meaning, all else to the bit, NULL being equal to NULL. A row whose trades are not all
         stored is not unchanged.
     """
-    complete = stored.filter(pl.col("total_trades") == pl.col("stored_trades"))
+    complete = stored.filter(stored["total_trades"] == stored["stored_trades"])
     # A row read back is the row produced when it joins with it on every column.
     columns = [name for name in produced.columns if name not in _SAVED_BY]
     return _normalize(produced).join(_normalize(complete), on=columns, how="semi", nulls_equal=True)
