@@ -34,9 +34,6 @@ from resources.run_artifacts.result_archive import ResultArchive
 from resources.universe import Universe, UniverseError
 from strategies.base import Strategy
 
-_RUNS_SEARCHED = 3
-"""The newest runs that may have measured scaling: what one of them found is passed on by each."""
-
 
 @dataclass(frozen=True)
 class StageInputs:
@@ -169,15 +166,16 @@ class BacktestStage:
         return listed
 
     def _find_known_scaling(self) -> Scaling | None:
-        """Return what an earlier run measured of the same code and settings.
+        """Return what the newest run measured of the same code and settings.
 
         None when this run has computed anything: strategies are timed by every run that does.
         """
         if self._runner is None or self._runner.computed:
             return None
         store = self.inputs.result_store
-        recent = read_recent_profiles(store, BACKTESTS, BacktestsProfile, _RUNS_SEARCHED)
-        for run_id, profile in recent.items():
+        # The newest run is enough: each passes on what it was given.
+        newest = read_recent_profiles(store, BACKTESTS, BacktestsProfile, limit=1)
+        for run_id, profile in newest.items():
             if profile.scaling and profile.scaling_key == self._scaling_key:
                 by = profile.scaling.measured_by or run_id
                 return profile.scaling.model_copy(update={"measured_by": by})
