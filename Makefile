@@ -34,7 +34,7 @@ ui: .venv/.synced  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (
 test: .venv/.synced  ## run the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: .venv/.synced  ## run the benchmarks and write docs/benchmarks.md (6 minutes; ARGS=)
+bench: .venv/.synced  ## run the benchmarks and write docs/benchmarks.md (25 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: .venv/.synced  ## check lint, format, types, import contracts, definitions

@@ -121,7 +121,7 @@ def _table_of_baseline(rounds: list[dict[str, Any]], baseline: float) -> Table:
 BENCHMARK = Benchmark(
     "result_cache",
     __doc__ or "",
-    {"times_cold": 15.0, "times_forced": 4.0, "times_joblib": 1.0},
+    {"times_cold": 12.0, "times_forced": 4.0, "times_joblib": 1.0},
     run,
     "store",
 )
