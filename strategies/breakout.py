@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.comparisons import is_above, is_below
 from strategies.indicators import highest_before, lowest_before
 
 
@@ -25,6 +26,6 @@ class Breakout(Strategy):
     def signals(self, bars: Bars) -> Signals:
         """Return where the close leaves a channel."""
         return Signals(
-            entries=bars.close > highest_before(bars.close, self.lookback),
-            exits=bars.close < lowest_before(bars.close, self.exit_lookback),
+            entries=is_above(bars.close, highest_before(bars.close, self.lookback)),
+            exits=is_below(bars.close, lowest_before(bars.close, self.exit_lookback)),
         )

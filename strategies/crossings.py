@@ -1,40 +1,36 @@
 """When one line crosses another or a level: the project's definitions, one boolean per bar.
 
-A comparison with NaN is False, so nothing crosses while an indicator warms up, nor on the first
-bar, which has no previous one.
+Lines are compared as `strategies.comparisons` does: lines that differ by rounding only are equal. A
+comparison with NaN is False, so nothing crosses while an indicator warms up, nor on the first bar,
+which has no previous one.
 """
 
 from strategies.base import Bools, Floats
+from strategies.comparisons import is_above, is_at_least, is_at_most, is_below
+
+Line = Floats | float
+Size = Floats | float | None
+"""What the tolerance is relative to, as in `strategies.comparisons.is_above`."""
 
 
-def crosses_above(a: Floats, b: Floats) -> Bools:
+def crosses_above(a: Floats, b: Line, size: Size = None) -> Bools:
     """Return where a[t] > b[t] and a[t-1] <= b[t-1]."""
-    return _find_changes(a > b, a <= b)
+    return _find_changes(is_above(a, b, size), is_at_most(a, b, size))
 
 
-def crosses_below(a: Floats, b: Floats) -> Bools:
+def crosses_below(a: Floats, b: Line, size: Size = None) -> Bools:
     """Return where a[t] < b[t] and a[t-1] >= b[t-1]."""
-    return _find_changes(a < b, a >= b)
+    return _find_changes(is_below(a, b, size), is_at_least(a, b, size))
 
 
-def falls_through(values: Floats, level: float) -> Bools:
-    """Return where values[t] < level and values[t-1] >= level."""
-    return _find_changes(values < level, values >= level)
-
-
-def rises_through(values: Floats, level: float) -> Bools:
-    """Return where values[t] > level and values[t-1] <= level."""
-    return _find_changes(values > level, values <= level)
-
-
-def falls_to(values: Floats, line: Floats) -> Bools:
+def falls_to(values: Floats, line: Line, size: Size = None) -> Bools:
     """Return where values[t] <= line[t] and values[t-1] > line[t-1]."""
-    return _find_changes(values <= line, values > line)
+    return _find_changes(is_at_most(values, line, size), is_above(values, line, size))
 
 
-def rises_to(values: Floats, line: Floats) -> Bools:
+def rises_to(values: Floats, line: Line, size: Size = None) -> Bools:
     """Return where values[t] >= line[t] and values[t-1] < line[t-1]."""
-    return _find_changes(values >= line, values < line)
+    return _find_changes(is_at_least(values, line, size), is_below(values, line, size))
 
 
 def _find_changes(now: Bools, before: Bools) -> Bools:

@@ -1,9 +1,15 @@
-"""The indicators of the strategies: TA-Lib, by the names of its documentation.
+"""The indicators of the strategies, by the names of TA-Lib's documentation.
 
 Arrays are one symbol's float64 values, oldest first and without NaN; an indicator has the same
 length and starts with NaN until it has seen enough bars. TA-Lib is imported on first use: it
 imports NumPy, pandas and polars, which would double the time that definitions take to load.
+
+Averages and deviations of a window are computed from that window alone. TA-Lib adds the newest
+value to a running sum and subtracts the oldest, so the rounding errors of all earlier bars stay in
+it, and a value depends on where the history begins.
 """
+
+from collections.abc import Callable
 
 from strategies.base import Floats
 from strategies.indicator_cache import cached_indicator
@@ -11,10 +17,13 @@ from strategies.indicator_cache import cached_indicator
 
 @cached_indicator
 def sma(values: Floats, period: int) -> Floats:
-    """Return the simple moving average (TA-Lib SMA)."""
-    import talib
+    """Return the simple moving average: the sum of the last `period` values / `period`."""
+    import numpy as np
 
-    return talib.SMA(values, period)
+    average = np.full(len(values), np.nan)
+    if len(values) >= period:
+        average[period - 1 :] = _sum_windows(values, period) / period
+    return average
 
 
 @cached_indicator
@@ -44,11 +53,14 @@ def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floa
 
 @cached_indicator
 def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats, Floats]:
-    """Return the lower and upper band: SMA -/+ population deviations (TA-Lib BBANDS)."""
-    import talib
+    """Return the lower and upper band: SMA -/+ `std_dev` population standard deviations."""
+    import numpy as np
 
-    upper, _, lower = talib.BBANDS(close, period, std_dev, std_dev)
-    return lower, upper
+    deviation = np.full(len(close), np.nan)
+    if len(close) >= period:
+        deviation[period - 1 :] = np.sqrt(_sum_squared_deviations(close, period) / period)
+    middle, width = sma(close, period), std_dev * deviation
+    return middle - width, middle + width
 
 
 @cached_indicator
@@ -82,3 +94,68 @@ def _shift(values: Floats) -> Floats:
     shifted[:1] = np.nan
     shifted[1:] = values[:-1]
     return shifted
+
+
+def _sum_windows(values: Floats, period: int) -> Floats:
+    """Return the sum of each window, shape (n - period + 1,)."""
+    (sums,) = _combine_windows(
+        (values,), period, lambda first, second, _, __: (first[0] + second[0],)
+    )
+    return sums
+
+
+def _sum_squared_deviations(values: Floats, period: int) -> Floats:
+    """Return the sum of (value - mean of its window)^2 of each window, shape (n - period + 1,).
+
+    Two windows are merged as in Chan, Golub and LeVeque, "Updating Formulae and a Pairwise
+    Algorithm for Computing Sample Variances" (1979): no two large numbers are subtracted.
+    """
+
+    def merge(first: Moments, second: Moments, m: int, n: int) -> Moments:
+        difference = second[0] - first[0]
+        mean = first[0] + difference * (n / (m + n))
+        return mean, first[1] + second[1] + difference * difference * (m * n / (m + n))
+
+    _, squares = _combine_windows((values, values * 0.0), period, merge)
+    return squares
+
+
+Moments = tuple[Floats, ...]
+"""What is known of each window: arrays of one element per first bar."""
+
+
+def _combine_windows(
+    single: Moments, period: int, merge: Callable[[Moments, Moments, int, int], Moments]
+) -> Moments:
+    """Return the moments of all windows of `period` values, given those of single values.
+
+    Each is computed from its own window alone. Two windows side by side make one of twice the
+    width, and windows of any width are put together from those of powers of two.
+
+    Parameters
+    ----------
+    merge
+        Returns the moments of windows, given those of their first m and their last n values.
+    """
+    whole, taken, power, width = None, 0, single, 1
+    while True:
+        if period & width:
+            whole = _beside(whole, taken, power, width, merge) if whole else power
+            taken += width
+        if whole and taken == period:
+            return whole
+        power = _beside(power, width, power, width, merge)
+        width *= 2
+
+
+def _beside(
+    first: Moments,
+    m: int,
+    second: Moments,
+    n: int,
+    merge: Callable[[Moments, Moments, int, int], Moments],
+) -> Moments:
+    """Return the moments of windows of m and of n values, the latter right after the former."""
+    after = tuple(moment[m:] for moment in second)
+    before = tuple(moment[: len(after[0])] for moment in first)
+    return merge(before, after, m, n)

@@ -27,4 +27,8 @@ class Macd(Strategy):
     def signals(self, bars: Bars) -> Signals:
         """Return the crossings of the two lines."""
         line, signal = macd(bars.close, self.fast_period, self.slow_period, self.signal_period)
-        return Signals(entries=crosses_above(line, signal), exits=crosses_below(line, signal))
+        # Both lines are differences of averages of the close, with its rounding errors.
+        return Signals(
+            entries=crosses_above(line, signal, size=bars.close),
+            exits=crosses_below(line, signal, size=bars.close),
+        )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.comparisons import is_above, is_below
 from strategies.indicators import sma
 
 
@@ -22,9 +23,9 @@ class MeanReversion(Strategy):
         return self.ma_period - 1
 
     def signals(self, bars: Bars) -> Signals:
-        """Return where (close - SMA) / SMA is beyond a threshold."""
+        """Return where the close is further from its SMA than a threshold."""
         average = sma(bars.close, self.ma_period)
-        distance = (bars.close - average) / average
         return Signals(
-            entries=distance < -self.entry_threshold, exits=distance > self.exit_threshold
+            entries=is_below(bars.close, average * (1.0 - self.entry_threshold), size=average),
+            exits=is_above(bars.close, average * (1.0 + self.exit_threshold), size=average),
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.comparisons import is_above, is_below
 from strategies.indicators import rate_of_change
 
 
@@ -23,4 +24,7 @@ class Momentum(Strategy):
     def signals(self, bars: Bars) -> Signals:
         """Return where the return is beyond the threshold either way."""
         change = rate_of_change(bars.close, self.lookback)
-        return Signals(entries=change > self.threshold, exits=change < -self.threshold)
+        return Signals(
+            entries=is_above(change, self.threshold, size=1.0),
+            exits=is_below(change, -self.threshold, size=1.0),
+        )

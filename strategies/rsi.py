@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
-from strategies.crossings import falls_through, rises_through
+from strategies.crossings import crosses_above, crosses_below
 from strategies.indicators import rsi
 
 
@@ -28,6 +28,6 @@ class Rsi(Strategy):
         """Return where the RSI leaves the band between the two levels."""
         index = rsi(bars.close, self.period)
         return Signals(
-            entries=falls_through(index, self.oversold),
-            exits=rises_through(index, self.overbought),
+            entries=crosses_below(index, self.oversold, size=100.0),
+            exits=crosses_above(index, self.overbought, size=100.0),
         )

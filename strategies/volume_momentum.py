@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.comparisons import is_above, is_below
 from strategies.indicators import rate_of_change, sma
 
 # Below this share of its average, volume no longer supports the move.
@@ -34,7 +35,8 @@ class VolumeMomentum(Strategy):
         change = rate_of_change(bars.close, self.momentum_period)
         average = sma(bars.volume, self.volume_period)
         return Signals(
-            entries=(change > self.momentum_threshold)
-            & (bars.volume > self.volume_multiplier * average),
-            exits=(change < -self.momentum_threshold) | (bars.volume < _LOW_VOLUME * average),
+            entries=is_above(change, self.momentum_threshold, size=1.0)
+            & is_above(bars.volume, self.volume_multiplier * average),
+            exits=is_below(change, -self.momentum_threshold, size=1.0)
+            | is_below(bars.volume, _LOW_VOLUME * average),
         )

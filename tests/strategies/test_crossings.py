@@ -1,15 +1,10 @@
-"""The exact meaning of crossing, falling and rising, at equality and next to NaN."""
+"""The exact meaning of comparing and crossing: at equality, next to NaN, up to rounding."""
 
 import numpy as np
+import pytest
 
-from strategies.crossings import (
-    crosses_above,
-    crosses_below,
-    falls_through,
-    falls_to,
-    rises_through,
-    rises_to,
-)
+from strategies.comparisons import TOLERANCE, is_above, is_at_least, is_at_most, is_below
+from strategies.crossings import crosses_above, crosses_below, falls_to, rises_to
 
 NAN = np.nan
 
@@ -33,8 +28,8 @@ def test_crossing_below_is_the_mirror():
 
 def test_falling_and_rising_through_a_level():
     values = np.array([31.0, 30.0, 29.0, 28.0, 70.0, 71.0, 72.0])
-    assert _true_at(falls_through(values, 30.0)) == [2]
-    assert _true_at(rises_through(values, 70.0)) == [5]
+    assert _true_at(crosses_below(values, 30.0)) == [2]
+    assert _true_at(crosses_above(values, 70.0)) == [5]
 
 
 def test_touching_a_band_is_reaching_it():
@@ -48,4 +43,28 @@ def test_nothing_crosses_next_to_nan_or_on_the_first_bar():
     b = np.array([2.0, 2.0, 2.0, NAN, 2.0])
     for crossing in (crosses_above, crosses_below, falls_to, rises_to):
         assert _true_at(crossing(a, b)) == []
-    assert _true_at(rises_through(np.array([9.0, 9.0]), 5.0)) == []
+    assert _true_at(crosses_above(np.array([9.0, 9.0]), 5.0)) == []
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 600_000.0, 1e12])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_that_differ_by_rounding_are_equal(size: float, sign: int):
+    a = np.full(3, sign * size)
+    b = a * (1.0 + np.array([-0.5, 0.0, 0.5]) * TOLERANCE)
+    assert not is_above(a, b).any()
+    assert not is_below(a, b).any()
+    assert is_at_least(a, b).all()
+    assert is_at_most(a, b).all()
+
+
+def test_numbers_that_differ_by_more_are_not_equal():
+    a, b = np.full(2, 100.0), 100.0 * (1.0 + np.array([-2.0, 2.0]) * TOLERANCE)
+    assert is_above(a, b).tolist() == is_at_least(a, b).tolist() == [True, False]
+    assert is_below(a, b).tolist() == is_at_most(a, b).tolist() == [False, True]
+
+
+def test_a_difference_is_compared_by_the_size_of_what_it_was_made_of():
+    noise = np.array([1e-14, -1e-14])
+    assert is_above(noise, 0.0).tolist() == [True, False]
+    assert not is_above(noise, 0.0, size=100.0).any()
+    assert not is_below(noise, 0.0, size=100.0).any()
