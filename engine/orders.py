@@ -28,7 +28,8 @@ class Orders:
     symbol_of
         Index of each backtest's symbol, shape (N,).
     open, high, low, close
-        Prices of the window's bars, shape (H, T).
+        Prices of the window's bars, shape (H, T). Where nothing can be filled for lack of volume,
+        all but the close are NaN.
     entries, exits
         Signals on the bar that fills them, shape (N, T); never both on one bar.
     settings
@@ -61,7 +62,8 @@ def build_orders(
     The histories have the same number of bars in the window. Signals are computed on the whole
     history, so that indicators are warm; only those inside the window are kept. With ``next_open``
     they move to the next bar: the last bar's are dropped, and the first fill is at the second
-    bar's open. An entry and an exit on the same bar cancel out. `indicators` is counted up.
+    bar's open. An entry and an exit on the same bar cancel out. Signals that would fill on a bar
+    without volume wait for the next bar with volume. `indicators` is counted up.
     """
     shape = (len(histories) * len(strategies), histories[0].traded_bars)
     entries, exits = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
@@ -91,6 +93,8 @@ def build_orders(
     symbol_of = np.array([symbol for symbol, _ in backtests], dtype=np.int64)
     open_, high, low, close = (_stack(histories, name) for name in _PRICES)
     orders = Orders(symbol_of, open_, high, low, close, entries, exits, settings)
+    for symbol, history in enumerate(histories):
+        _wait_for_volume(orders, symbol, history)
     return orders, backtests, failures
 
 
@@ -139,6 +143,34 @@ def _place(
         entries[:], exits[:] = signals.entries[first:], signals.exits[first:]
     else:
         entries[1:], exits[1:] = signals.entries[first:-1], signals.exits[first:-1]
+
+
+def _wait_for_volume(orders: Orders, symbol: int, history: TradedHistory) -> None:
+    """Take what can't be filled for lack of volume from a symbol's bars and signals."""
+    volume = history.bars.volume
+    traded = volume[history.first :] > 0
+    if not orders.settings.require_volume or traded.all() or not volume.any():
+        return
+    for price in (orders.open, orders.high, orders.low):
+        price[symbol, ~traded] = np.nan
+    for row in np.flatnonzero(orders.symbol_of == symbol):
+        _delay(orders.entries[row], orders.exits[row], traded)
+
+
+def _delay(entries: Bools, exits: Bools, traded: Bools) -> None:
+    """Move one backtest's signals to the next bar that can fill them; the last of several counts.
+
+    Those after the last such bar are dropped.
+    """
+    at = np.flatnonzero(entries | exits)
+    bars = np.append(np.flatnonzero(traded), len(traded))
+    to = bars[np.searchsorted(bars, at)]
+    at, to = at[to < len(traded)], to[to < len(traded)]
+    # Of several signals of one bar, NumPy keeps what is assigned last.
+    for signals in (entries, exits):
+        moved = np.zeros_like(signals)
+        moved[to] = signals[at]
+        signals[:] = moved
 
 
 def _stack(histories: Sequence[TradedHistory], price: str) -> Floats:

@@ -50,6 +50,9 @@ class BacktestSettings:
         nearer of the two counts.
     take_profit
         Leave when the price has moved this fraction of the entry's fill price in favour.
+    require_volume
+        Nothing is filled on a bar without volume: orders wait for the next bar with volume, and
+        the last of them counts. Symbols without volume on any bar are not concerned.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class BacktestSettings:
     stop_loss: float | None = None
     trailing_stop: float | None = None
     take_profit: float | None = None
+    require_volume: bool = True
 
     def __post_init__(self) -> None:
         self._require("initial_capital", above=0.0, below=math.inf)
@@ -74,6 +78,10 @@ class BacktestSettings:
         self._require("slippage", from_=0.0, below=1.0)
         self._require_one_of("execution", get_args(Execution))
         self._require_one_of("direction", get_args(Direction))
+        if not isinstance(self.require_volume, bool):
+            raise InvalidSettingsError(
+                f"require_volume is {self.require_volume!r}; allowed: True, False."
+            )
         # A short cannot gain more than its whole value: such a target would never be reached.
         highest = math.inf if self.direction == "long" else 1.0
         for name, below in (("stop_loss", 1.0), ("trailing_stop", 1.0), ("take_profit", highest)):

@@ -11,6 +11,8 @@ The rules follow from what a daily bar says:
 - Signals that fill at the open are older than any level of that bar: they are filled first. A
   position entered at the open can be stopped out on the same bar. Signals that fill at the close
   are filled last.
+- A bar without volume fills nothing and moves no level (`require_volume`): a level that was passed
+  meanwhile is filled at the next bar with volume, at its open.
 - Levels are measured from the entry's fill price, slippage included. Every exit is a market order
   with the usual slippage.
 
@@ -163,7 +165,8 @@ class _Monitor:
         if self.trailing is None:
             return fixed, np.full(best.shape, STOP_LOSS)
         before = np.column_stack([self.best, best])
-        np.maximum.accumulate(before, axis=1, out=before)
+        # Not `maximum`: bars without volume are NaN, and move no level.
+        np.fmax.accumulate(before, axis=1, out=before)
         self.best = before[:, -1]
         trailing = before[:, :-1] * (1.0 - self.side[:, None] * self.trailing)
         trails = ~(trailing <= fixed)

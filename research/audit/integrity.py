@@ -59,7 +59,7 @@ def count_dropped_signals(result: BacktestResult, history: History) -> int:
     After the fill of an entry signal there must be a position on its side; no position may be held
     both before and after the fill of an exit signal. By contract, signals that cancel out are not
     filled, nor those of the last bar if the fill would be on the next. A result that lost all its
-    capital cannot fill anything: 0.
+    capital cannot fill anything: 0. Where a bar has no volume, orders wait for the next that has.
 
     Parameters
     ----------
@@ -70,14 +70,34 @@ def count_dropped_signals(result: BacktestResult, history: History) -> int:
         return 0
     delay = 1 if result.settings.execution == "next_open" else 0
     signals = _compute_signals_in_window(result, history)
+    entries, exits = (np.zeros(len(result.dates), dtype=bool) for _ in range(2))
     fills = len(result.dates) - delay
-    entries = (signals.entries & ~signals.exits)[:fills]
-    exits = (signals.exits & ~signals.entries)[:fills]
+    entries[delay:] = (signals.entries & ~signals.exits)[:fills]
+    exits[delay:] = (signals.exits & ~signals.entries)[:fills]
+    _postpone(entries, exits, _find_traded(result, history))
     dropped = 0
     for side, (opening, closing) in _select_sides(result.settings, entries, exits).items():
         held, through = _find_held(result, side)
-        dropped += int((opening & ~held[delay:]).sum() + (closing & through[delay:]).sum())
+        dropped += int((opening & ~held).sum() + (closing & through).sum())
     return dropped
+
+
+def _find_traded(result: BacktestResult, history: History) -> Bools:
+    """Return the bars of the window on which an order can be filled."""
+    volume = history.bars.volume[: result.warm_up + len(result.dates)]
+    everywhere = not result.settings.require_volume or not volume.any()
+    return (volume > 0)[result.warm_up :] | everywhere
+
+
+def _postpone(entries: Bools, exits: Bools, traded: Bools) -> None:
+    """Move signals to the next bar that can fill them, bar by bar."""
+    entry = leave = False
+    for bar in np.flatnonzero(entries | exits | traded).tolist():
+        if entries[bar] or exits[bar]:
+            entry, leave = bool(entries[bar]), bool(exits[bar])
+        entries[bar], exits[bar] = traded[bar] and entry, traded[bar] and leave
+        if traded[bar]:
+            entry = leave = False
 
 
 def _select_sides(

@@ -66,6 +66,11 @@ class RunSettings(dg.ConfigurableResource):
         description="Leave a position when the price has moved this fraction of the entry's fill "
         "price in its favour. Above 0, and below 1 unless direction is long; null for no target.",
     )
+    require_volume: bool = Field(
+        default=True,
+        description="Nothing is filled on a bar without volume: orders wait for the next bar with "
+        "volume. Symbols without volume on any bar (FX) are not concerned.",
+    )
     universe_benchmark: bool = Field(
         default=True,
         description="Compare every backtest with the equal-weight universe, for which the stored "

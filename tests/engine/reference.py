@@ -55,22 +55,31 @@ def reference(
     """Return the trades and the equity at each close."""
     account, equity = Account(settings, settings.initial_capital), []
     last = len(bars) - 1
+    waits = settings.require_volume and bars.volume.any()
+    # The order that waits for volume: whether it is an entry.
+    order: bool | None = None
     for bar in range(len(bars)):
-        if settings.execution == "next_open" and bar > 0:
-            _signal(account, entries[bar - 1], exits[bar - 1], bar, bars.open[bar])
-        if account.shares:
+        traded = bars.volume[bar] > 0 or not waits
+        at_open = settings.execution == "next_open"
+        if at_open and bar > 0 and entries[bar - 1] != exits[bar - 1]:
+            order = entries[bar - 1]
+        if at_open and traded and order is not None:
+            _signal(account, order, bar, bars.open[bar])
+            order = None
+        if account.shares and traded:
             _levels(account, bars, bar)
-        if settings.execution == "same_close":
-            _signal(account, entries[bar], exits[bar], bar, bars.close[bar])
+        if not at_open and entries[bar] != exits[bar]:
+            order = entries[bar]
+        if not at_open and traded and order is not None:
+            _signal(account, order, bar, bars.close[bar])
+            order = None
         equity.append(account.cash + account.shares * bars.close[bar])
     if account.shares:
         account.leave(last, bars.close[last], "open")
     return account.trades, equity
 
 
-def _signal(account: Account, entry: bool, exit_: bool, bar: int, price: float) -> None:
-    if entry == exit_:
-        return
+def _signal(account: Account, entry: bool, bar: int, price: float) -> None:
     direction = account.settings.direction
     if entry:
         if account.shares < 0:

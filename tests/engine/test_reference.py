@@ -31,8 +31,10 @@ SETTINGS = st.builds(
     stop_loss=LEVEL,
     trailing_stop=LEVEL,
     take_profit=LEVEL,
+    require_volume=st.booleans(),
 )
 DRAWN = st.lists(st.tuples(steps(4), st.integers(0, 3)), min_size=1, max_size=50)
+VOLUME = st.lists(st.sampled_from([0.0, 0.0, 100.0]), min_size=50, max_size=50)
 
 
 def _assert_trades_as_the_reference(bars, entries: np.ndarray, exits: np.ndarray, settings):
@@ -51,11 +53,14 @@ def _assert_trades_as_the_reference(bars, entries: np.ndarray, exits: np.ndarray
     assert result.equity.tolist() == pytest.approx(equity, rel=1e-9, abs=1e-9)
 
 
-@given(drawn=DRAWN, settings=SETTINGS)
-@examples(250)
-def test_small_random_cases_agree_with_the_reference(drawn: list, settings: BacktestSettings):
+@given(drawn=DRAWN, volume=st.just([100.0] * 50) | VOLUME, settings=SETTINGS)
+@examples(400)
+def test_small_random_cases_agree_with_the_reference(
+    drawn: list, volume: list[float], settings: BacktestSettings
+):
     signal = np.array([number for _, number in drawn])
     bars = bars_in_steps([bar for bar, _ in drawn])
+    bars = replace(bars, volume=np.array(volume[: len(drawn)]))
     _assert_trades_as_the_reference(bars, signal & 1 > 0, signal & 2 > 0, settings)
 
 

@@ -19,6 +19,7 @@ def test_the_defaults_are_the_documented_ones():
         "stop_loss": None,
         "trailing_stop": None,
         "take_profit": None,
+        "require_volume": True,
     }
 
 
@@ -32,6 +33,7 @@ def test_the_defaults_are_the_documented_ones():
         ({"fees": float("nan")}, "fees is nan"),
         ({"execution": "magic"}, "execution is 'magic'; allowed: next_open, same_close."),
         ({"bars_per_year": -252.0}, "bars_per_year is -252.0"),
+        ({"require_volume": 1}, "require_volume is 1; allowed: True, False."),
         ({"fees": "0.1"}, "fees is '0.1'; allowed: from 0, below 1."),
         ({"fees": True}, "fees is True"),
         ({"initial_capital": None}, "initial_capital is None"),

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import talib
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
 from research.parameter_grid import build_grid, sweep
+from strategies import indicators
 from strategies.errors import InvalidParameterError, UnknownStrategyError
 from strategies.registry import STRATEGY_TEMPLATES, registered_strategies
 from strategies.sma_cross import SmaCross
@@ -55,13 +55,13 @@ def test_without_ranges_the_default_ranges_are_swept():
 
 def test_a_shared_indicator_is_computed_once_per_symbol(monkeypatch: pytest.MonkeyPatch):
     computed: list[int] = []
-    sma = talib.SMA
+    sum_windows = indicators._sum_windows
 
     def counted(values: np.ndarray, period: int) -> np.ndarray:
         computed.append(period)
-        return sma(values, period)
+        return sum_windows(values, period)
 
-    monkeypatch.setattr(talib, "SMA", counted)
+    monkeypatch.setattr(indicators, "_sum_windows", counted)
     sweep(VectorBTEngine(), HISTORIES, "sma_cross", WINDOW)
     assert sorted(computed) == sorted([5, 10, 15, 20, 30, 50, 100] * 2)
 

@@ -32,6 +32,7 @@ def test_every_setting_reaches_the_engine():
         "stop_loss": 0.05,
         "trailing_stop": 0.1,
         "take_profit": 0.2,
+        "require_volume": False,
     }
     assert _settings(**settings).backtest_settings().as_dict() == settings
 
