@@ -76,7 +76,10 @@ def build_prices(
         close_stage(context, run_records, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {
-            symbol: MaterializedPartition(bars.data_version, _build_metadata(bars))
+            symbol: MaterializedPartition(
+                bars.data_version,
+                _build_metadata(bars) | {"repaired_bars": stage.repaired.get(symbol, 0)},
+            )
             for symbol, bars in stage.stored.items()
         }
         yield from report_partitions(context, {PRICES_KEY: made}, upstream={})
@@ -96,6 +99,8 @@ class _PricesStage:
     meter: StageMeter = field(default_factory=StageMeter)
     stored: dict[str, WriteResult] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    # Bars whose high or low was off by rounding, by symbol.
+    repaired: dict[str, int] = field(default_factory=dict)
     # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -113,6 +118,11 @@ class _PricesStage:
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
             self.meter.sample()
+        if self.repaired:
+            self.context.log.info(
+                f"{sum(self.repaired.values())} bars of {len(self.repaired)} symbols had a high or "
+                "low that was off by rounding: widened to contain open and close"
+            )
 
     def profile(self) -> PricesProfile:
         return PricesProfile(
@@ -129,6 +139,8 @@ class _PricesStage:
         stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.requested)
         for change in _describe_changes(symbol, stored):
             self.context.log.warning(change)
+        if fetched.repaired:
+            self.repaired[symbol] = fetched.repaired
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         for rule, text in find_broken_rules(symbol, kept, listed[1], self.thresholds).items():

@@ -33,6 +33,11 @@ _NAMES = list(SCHEMA)
 _NUMBERS = (*PRICES, "volume", "adjustment")
 
 
+ROUNDING = 1e-6
+"""How far, relative to its size, a high or low may be from the open or close that it must contain:
+feeds adjust with float32, or round each price for itself."""
+
+
 class BadBarsError(MarketDataError):
     """Bars break a rule; the text names the symbol, the first offending date and the rule."""
 
@@ -64,6 +69,25 @@ def _find_broken_rows(bars: pl.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
+def widen_ranges(bars: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Return bars whose high and low contain open and close, and how many bars were changed.
+
+    Only a difference that rounding explains (`ROUNDING`) is repaired; `validate_bars` refuses a
+    larger one.
+    """
+    opens, high, low, close = (bars[name].to_numpy() for name in PRICES)
+    highest, lowest = np.fmax(opens, close), np.fmin(opens, close)
+    above = (highest > high) & (highest <= high * (1.0 + ROUNDING))
+    below = (lowest < low) & (lowest >= low * (1.0 - ROUNDING))
+    changed = int((above | below).sum())
+    if not changed:
+        return bars, 0
+    widened = {"high": np.where(above, highest, high), "low": np.where(below, lowest, low)}
+    return bars.with_columns(
+        **{name: pl.Series(values) for name, values in widened.items()}
+    ), changed
+
+
 def validate_bars(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the schema's columns of `frame`, in order, or raise BadBarsError.
 
@@ -83,7 +107,10 @@ def validate_bars(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
     rows = np.array([mask.argmax() if mask.any() else bars.height for mask in broken.values()])
     if rows.min() < bars.height:
         row, rule = int(rows.min()), list(broken)[rows.argmin()]  # of equals, the first rule
-        raise BadBarsError(f"{symbol}: bad bar on {bars['date'][row] or f'row {row}'}: {rule}.")
+        day = bars["date"][row] or f"row {row}"
+        prices = ", ".join(f"{name} {bars[name][row]}" for name in PRICES)
+        shown = f" ({prices})" if "low" in rule or "positive" in rule else ""
+        raise BadBarsError(f"{symbol}: bad bar on {day}: {rule}{shown}.")
     return bars
 
 

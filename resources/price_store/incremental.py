@@ -27,10 +27,14 @@ OVERLAP_BARS = 10
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Bars of a symbol, and the days that the source was asked about for them."""
+    """Bars of a symbol, and the days that the source was asked about for them.
+
+    `repaired` is the number of bars whose high or low was off by rounding.
+    """
 
     bars: pl.DataFrame
     requested: Span
+    repaired: int = 0
 
 
 class Fetcher:
@@ -94,7 +98,8 @@ class Fetcher:
     def _fetch(self, symbol: str, days: Span) -> Fetched:
         with self._lock:
             self._calls += 1
-        return Fetched(self._source.fetch(symbol, *days), days)
+        bars = self._source.fetch(symbol, *days)
+        return Fetched(bars, days, getattr(self._source, "repaired", {}).get(symbol, 0))
 
     def _read_stored(self, symbol: str) -> StoredFile | None:
         """Return the stored file of a symbol, if the fetch may build upon it."""

@@ -57,7 +57,7 @@ def test_volume_before_the_window_shows_that_the_feed_has_volume():
 
 
 @pytest.mark.parametrize("level", ["stop_loss", "trailing_stop"])
-def test_a_stop_that_is_passed_without_volume_fills_at_the_next_open(level: str):
+def test_a_stop_passed_without_volume_fills_at_the_next_open(level: str):
     opens = np.array([100.0, 100.0, 100.0, 80.0, 70.0, 70.0])
     volume = np.array([1.0, 1.0, 1.0, 0.0, 1.0, 1.0])
     bars = Bars(opens, opens, opens, opens, volume)

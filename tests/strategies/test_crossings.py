@@ -63,7 +63,7 @@ def test_numbers_that_differ_by_more_are_not_equal():
     assert is_below(a, b).tolist() == is_at_most(a, b).tolist() == [False, True]
 
 
-def test_a_difference_is_compared_by_the_size_of_what_it_was_made_of():
+def test_a_difference_of_prices_is_compared_by_their_size():
     noise = np.array([1e-14, -1e-14])
     assert is_above(noise, 0.0).tolist() == [True, False]
     assert not is_above(noise, 0.0, size=100.0).any()

@@ -1,9 +1,10 @@
 """A folder or bucket of one CSV or Parquet file per symbol, through fsspec.
 
-`AAPL.csv` or `AAPL.parquet`: a header, in any letter case, with date (or datetime, timestamp),
-open, high, low, close and volume; an optional "adj close" (adj_close, adjusted close,
-adjusted_close) becomes the adjustment, as does a column `adjustment` as the price store writes
-it. Other columns are ignored. Bars inside the window must be valid; every cell must be readable.
+`AAPL.csv` or `AAPL.parquet`: a header with date (or datetime, timestamp), open, high, low, close
+and volume; an optional adjusted close ("Adj Close", adjClose, adjusted_close, Adjusted) becomes the
+adjustment, as does a column `adjustment` as the price store writes it. Only letters and digits of a
+name count, in any letter case. Other columns are ignored. Bars inside the window must be valid;
+every cell must be readable.
 """
 
 import re
@@ -17,7 +18,7 @@ import polars as pl
 from fsspec.implementations.local import LocalFileSystem
 
 from resources.files.unreadable import UNREADABLE
-from resources.market_data.bars import SCHEMA, BadBarsError, validate_bars
+from resources.market_data.bars import SCHEMA, BadBarsError, validate_bars, widen_ranges
 from resources.market_data.source import (
     MarketDataError,
     SourceUnavailableError,
@@ -36,12 +37,15 @@ from strategies.errors import did_you_mean
 
 DATE_NAMES = ("date", "datetime", "timestamp")
 ADJUSTED = "adjusted_close"
-ADJUSTED_NAMES = ("adj close", "adj_close", "adjusted close", "adjusted_close")
+ADJUSTED_NAMES = ("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjusted")
 FORMATS = ("csv", "parquet")
 
 
 class FilesSource:
-    """Bars from files under `prices`, a folder or any URL that fsspec can open."""
+    """Bars from files under `prices`, a folder or any URL that fsspec can open.
+
+    `repaired` has the number of bars, by symbol, whose high or low was off by rounding.
+    """
 
     name = "files"
 
@@ -52,6 +56,7 @@ class FilesSource:
         ``{"close": "PX_LAST"}``; an unknown name raises MarketDataError.
         """
         self._spellings = _collect_spellings(columns or {})
+        self.repaired: dict[str, int] = {}
         self._shown = _redact(prices)
         try:
             self._fs, self._root = fsspec.url_to_fs(prices)
@@ -76,7 +81,9 @@ class FilesSource:
         if not is_symbol(symbol):  # and so never a path out of the folder
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
         bars = _build_bars(symbol, self._read_table(symbol), self._spellings)
-        return validate_bars(symbol, select_window(self.name, symbol, bars, start, end))
+        window = select_window(self.name, symbol, bars, start, end)
+        window, self.repaired[symbol] = widen_ranges(window)
+        return validate_bars(symbol, window)
 
     def _read_table(self, symbol: str) -> pl.DataFrame:
         names = [f"{symbol}.{suffix}" for suffix in FORMATS]
@@ -125,14 +132,14 @@ class FilesSource:
 
     def _select_known(self, columns: Sequence[str]) -> list[str]:
         known = {name for spellings in self._spellings.values() for name in spellings}
-        return [column for column in columns if column.strip().lower() in known]
+        return [column for column in columns if _simplify(column) in known]
 
     def _build_unreadable_error(self, symbol: str, name: str, reason: str) -> BadBarsError:
         return BadBarsError(f"{symbol}: {name} in {self._shown} is not readable: {reason}.")
 
 
 def _collect_spellings(columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return how each of our columns may be called in a file, in small letters."""
+    """Return how each of our columns may be called in a file, simplified."""
     known: dict[str, tuple[str, ...]] = {name: (name,) for name in SCHEMA}
     known |= {"date": DATE_NAMES, ADJUSTED: ADJUSTED_NAMES}
     for name, called in columns.items():
@@ -141,8 +148,13 @@ def _collect_spellings(columns: Mapping[str, str]) -> dict[str, tuple[str, ...]]
                 f"columns has no place for '{name}': use {', '.join(known)}."
                 + did_you_mean(name, known)
             )
-        known[name] = (called.strip().lower(),)
+        known[name] = (_simplify(called),)
     return known
+
+
+def _simplify(name: str) -> str:
+    """Return the letters and digits of a column's name, in lower case."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _build_bars(
@@ -171,7 +183,7 @@ def _match_columns(
     symbol: str, table: pl.DataFrame, spellings: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
     """Return the table's column for the date, each number and, if there, the adjusted close."""
-    lowered = [column.strip().lower() for column in table.columns]
+    lowered = [_simplify(column) for column in table.columns]
     names = {}
     for name, allowed in spellings.items():
         found = [spelling for spelling in allowed if spelling in lowered]

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.market_data.bars import SCHEMA, BadBarsError, data_version, validate_bars
+from resources.market_data.bars import (
+    SCHEMA,
+    BadBarsError,
+    data_version,
+    validate_bars,
+    widen_ranges,
+)
 
 START = date(2021, 1, 4)
 
@@ -31,7 +37,10 @@ def bars(rows: int = 5) -> pl.DataFrame:
 
 
 def with_cell(column: str, row: int, value: object) -> pl.DataFrame:
-    frame = bars()
+    return with_values(bars(), column, row, value)
+
+
+def with_values(frame: pl.DataFrame, column: str, row: int, value: object) -> pl.DataFrame:
     cells = frame[column].to_list()
     cells[row] = value
     return frame.with_columns(pl.Series(column, cells, dtype=frame.schema[column]))
@@ -72,7 +81,33 @@ def test_a_broken_rule_is_named_with_symbol_and_date(column: str, value: object,
     with pytest.raises(BadBarsError) as refused:
         validate_bars("AAPL", with_cell(column, 2, value))
     day = value if column == "date" else START + timedelta(days=2)
-    assert str(refused.value) == f"AAPL: bad bar on {day}: {rule}."
+    assert str(refused.value).startswith(f"AAPL: bad bar on {day}: {rule}")
+
+
+def test_the_prices_of_a_refused_bar_are_shown():
+    with pytest.raises(BadBarsError) as refused:
+        validate_bars("AAPL", with_cell("high", 2, 100.9))
+    assert str(refused.value) == (
+        "AAPL: bad bar on 2021-01-06: high is below low "
+        "(open 101.5, high 100.9, low 101.0, close 102.0)."
+    )
+
+
+@pytest.mark.parametrize(("column", "beyond"), [("high", 1.0), ("low", -1.0)])
+def test_a_range_that_is_off_by_rounding_is_widened(column: str, beyond: float):
+    narrow = bars().with_columns(
+        high=pl.max_horizontal("open", "close"), low=pl.min_horizontal("open", "close")
+    )
+    assert widen_ranges(narrow) == (narrow, 0)
+    for size, changed in ((2.2e-16, 1), (9e-7, 1), (2e-6, 0)):
+        frame = with_values(narrow, column, 2, narrow[column][2] * (1.0 - beyond * size))
+        widened, count = widen_ranges(frame)
+        assert count == changed
+        if changed:
+            assert validate_bars("AAPL", widened).equals(narrow)
+        else:
+            with pytest.raises(BadBarsError, match=r"outside \[low, high\]"):
+                validate_bars("AAPL", widened)
 
 
 def test_a_missing_date_is_named_by_its_row():

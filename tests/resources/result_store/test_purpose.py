@@ -33,7 +33,7 @@ def test_the_database_refuses_an_unknown_purpose(
         assert count(filled, model) == 1
 
 
-def test_the_database_refuses_a_result_of_the_pipeline_without_a_run(
+def test_the_database_refuses_a_pipeline_result_without_a_run(
     filled: BacktestPersistenceManager,
 ) -> None:
     change = sa.update(MEMBERS).values(run_id="")

@@ -41,7 +41,12 @@ def test_csv_variants_of_vendors_are_read(tmp_path: Path, content: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["Adj Close", "adj_close", "Adjusted_Close", "ADJUSTED CLOSE", "adjustment"]
+    "name",
+    [
+        *("Adj Close", "adj_close", "Adjusted_Close", "ADJUSTED CLOSE", "adjustment"),
+        *("adjClose", "adjclose", "AdjClose", "Adj. Close", "Adj Close*", "Adjusted", "adj-close"),
+        "CloseAdj",
+    ],
 )
 def test_an_adjusted_close_becomes_the_factor(tmp_path: Path, name: str):
     value = "0.5" if name == "adjustment" else "5.5"
