@@ -102,7 +102,7 @@ class ResultArchive:
     def _with_trades(self, stored: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose trades are all in the store."""
         complete = stored["total_trades"] == stored["stored_trades"]
-        if lost := stored.height - complete.sum():
+        if lost := stored.height - int(complete.sum()):
             self.damaged += lost
             self.warnings.append(f"{lost} stored results lack trades: they are computed again")
         return _keep(stored, complete)

@@ -1,5 +1,6 @@
 """Nothing is filled on a bar without volume: orders wait for the next bar with volume."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,11 @@ from tests.bars import history
 from tests.engine.cases import FREE, fills, run
 
 OPENS = [100.0, 101.0, 102.0, 103.0, 104.0, 105.0]
-NO_LEVELS = Bars(*(np.array(OPENS) + step for step in (0.0, 2.0, -2.0, 0.5)), np.ones(6))
+FLAT = np.array(OPENS)
+NO_LEVELS = Bars(FLAT, FLAT + 2.0, FLAT - 2.0, FLAT + 0.5, np.ones(6))
 
 
-def _bars(volume: list[float]) -> Bars:
+def _bars(volume: Sequence[float]) -> Bars:
     return replace(NO_LEVELS, volume=np.array(volume, dtype=float))
 
 
@@ -47,7 +49,7 @@ def test_an_order_after_the_last_volume_is_not_filled():
     ids=["no volume on any bar", "turned off"],
 )
 def test_bars_without_volume_fill_where_it_is_not_required(
-    volume: list[float], settings: BacktestSettings
+    volume: Sequence[float], settings: BacktestSettings
 ):
     assert fills(run(_bars(volume), [0], [3], settings)) == [(1, 101.0, 4, 104.0, "signal")]
 
@@ -61,7 +63,7 @@ def test_a_stop_passed_without_volume_fills_at_the_next_open(level: str):
     opens = np.array([100.0, 100.0, 100.0, 80.0, 70.0, 70.0])
     volume = np.array([1.0, 1.0, 1.0, 0.0, 1.0, 1.0])
     bars = Bars(opens, opens, opens, opens, volume)
-    settings = BacktestSettings(fees=0.0, slippage=0.0, **{level: 0.1})
+    settings = replace(FREE, **{level: 0.1})
     assert fills(run(bars, [0], [], settings)) == [(1, 100.0, 4, 70.0, level)]
 
 
@@ -69,7 +71,7 @@ def test_a_high_without_volume_moves_no_trailing_stop():
     close = np.array([100.0, 100.0, 100.0, 95.0, 95.0])
     high = np.array([100.0, 100.0, 200.0, 95.0, 95.0])
     bars = Bars(close, high, close, close, np.array([1.0, 1.0, 0.0, 1.0, 1.0]))
-    settings = BacktestSettings(fees=0.0, slippage=0.0, trailing_stop=0.1)
+    settings = replace(FREE, trailing_stop=0.1)
     assert fills(run(bars, [0], [], settings)) == [(1, 100.0, 4, 95.0, "open")]
 
 

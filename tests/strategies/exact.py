@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,16 +30,15 @@ def mean(values: Sequence[int], period: int) -> list[Fraction | None]:
     ]
 
 
-def _all(*conditions: Callable[[int], bool], bars: int) -> list[bool]:
-    return [all(condition(bar) for condition in conditions) for bar in range(bars)]
-
-
 def _crossings(a: Exact, b: Exact) -> Rule:
-    def known(bar: int) -> bool:
-        return bar > 0 and None not in (a[bar], b[bar], a[bar - 1], b[bar - 1])
-
-    above = _all(known, lambda t: a[t] > b[t], lambda t: a[t - 1] <= b[t - 1], bars=len(a))  # pyright: ignore[reportOptionalOperand]
-    below = _all(known, lambda t: a[t] < b[t], lambda t: a[t - 1] >= b[t - 1], bars=len(a))  # pyright: ignore[reportOptionalOperand]
+    above, below = [False], [False]
+    for (a_before, b_before), (a_now, b_now) in pairwise(zip(a, b, strict=True)):
+        if a_before is None or b_before is None or a_now is None or b_now is None:
+            above.append(False)
+            below.append(False)
+        else:
+            above.append(a_now > b_now and a_before <= b_before)
+            below.append(a_now < b_now and a_before >= b_before)
     return above, below
 
 
