@@ -5,6 +5,7 @@ Run ``python -m docs.draw_ui``; it needs Chromium, and two minutes.
 
 import shutil
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from resources.universe import load_universe
 from tests.pipelines.browser import browsing
 from tests.pipelines.graphql import ended, launch_run
 from tests.pipelines.webserver import running_webserver
-from tests.project import END, START, write_good, write_impossible
+from tests.project import END, write_good, write_impossible
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Page
@@ -29,6 +30,9 @@ REQUEST = """ops:
 """
 _MOVING_MS = 3000
 """After this time animations have ended."""
+START = date(2020, 1, 2)
+"""Three years: enough trades for a rank."""
+
 UNIVERSE = load_universe(ROOT / "universe.csv").symbols
 
 
@@ -51,7 +55,7 @@ def _lay_out(folder: Path) -> dict[str, str]:
     prices = folder / "prices"
     prices.mkdir()
     for symbol in UNIVERSE:
-        write_good(prices / f"{symbol}.csv")
+        write_good(prices / f"{symbol}.csv", START - timedelta(days=366))
     (prices / "KO.csv").unlink()
     write_impossible(prices / "MSFT.csv")
     (prices / "UNP.csv").write_text("date,open,high,low,close,volume\n")

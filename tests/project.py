@@ -138,9 +138,9 @@ class Project:
         }
 
 
-def write_good(feed: Path) -> None:
+def write_good(feed: Path, first: date = date(2022, 1, 3)) -> None:
     """Write a CSV file of good bars of the symbol that it is named after."""
-    bars = SyntheticSource().fetch(feed.stem, date(2022, 1, 3), END)
+    bars = SyntheticSource().fetch(feed.stem, first, END)
     bars.drop("adjustment").write_csv(feed)
 
 
