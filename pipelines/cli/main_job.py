@@ -15,7 +15,7 @@ from rich.console import Console
 from pipelines.cli.materialize import materialize_all
 from pipelines.cli.progress import Progress
 from pipelines.cli.run_log import logged_to, new_log_file
-from pipelines.cli.summary import print_failures, print_leaderboard, print_places
+from pipelines.cli.summary import print_checks, print_failures, print_leaderboard, print_places
 from pipelines.partitions import build_partition_tags
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
@@ -75,6 +75,7 @@ def _run(
         reason = materialize_all(settings, run_id, tags, progress)
     manager = resources["result_store"].manager()
     print_failures(console, manager.get_failures(run_id))
+    print_checks(console, progress.broken_checks)
     if reason is not None:
         line = f"Failed: {reason} (log: {log})"
         errors.print(line, style="red", markup=False, soft_wrap=True)

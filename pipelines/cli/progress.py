@@ -24,9 +24,16 @@ _BOOKKEEPING = {
 
 
 class Progress:
-    """Listens to a run's event log: call it with each entry."""
+    """Listens to a run's event log: call it with each entry.
+
+    Attributes
+    ----------
+    broken_checks
+        The checks that did not pass, warnings included, in the order of their evaluation.
+    """
 
     def __init__(self, console: Console) -> None:
+        self.broken_checks: list[dg.AssetCheckEvaluation] = []
         self._console = console
         self._spinner = Spinner("dots", "Planning the run")
 
@@ -49,6 +56,9 @@ class Progress:
         kind, level = entry.dagster_event_type, int(entry.level)
         if kind not in _BOOKKEEPING:
             _LOG.log(level, _format_line(entry))
+        if kind == DagsterEventType.ASSET_CHECK_EVALUATION and entry.dagster_event:
+            evaluation = entry.dagster_event.asset_check_evaluation_data
+            self.broken_checks += [] if evaluation.passed else [evaluation]
         if kind == DagsterEventType.STEP_START:
             self._spinner.update(text=f"{entry.step_key}: working")
         # The reason of an error is printed at the end.

@@ -1,9 +1,11 @@
 """What the main job prints at its end: failures, the leaderboard, and where everything is."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
@@ -65,6 +67,29 @@ def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> N
     if len(failures) > _FAILURES_SHOWN:
         rest = len(failures) - _FAILURES_SHOWN
         console.print(f"  and {rest} more, in the table failures", style="yellow")
+
+
+def print_checks(console: Console, broken: Sequence[dg.AssetCheckEvaluation]) -> None:
+    """Print the checks that did not pass, what they found, and what to do.
+
+    What a check found of several strategies alike is printed once.
+    """
+    alike: dict[tuple[str, str | None], list[dg.AssetCheckEvaluation]] = defaultdict(list)
+    for one in broken:
+        alike[one.check_name, one.description].append(one)
+    for (name, description), checks in alike.items():
+        error = checks[0].severity == dg.AssetCheckSeverity.ERROR
+        style, kind = ("red", "failed") if error else ("yellow", "warns")
+        assets = checks[0].asset_key.to_user_string()
+        more = f" and {len(checks) - 1} more assets" if len(checks) > 1 else ""
+        lines = [f"\nCheck {name} of {assets}{more} {kind}: {description}"]
+        found = checks[0].metadata
+        # Failed symbols are printed by themselves.
+        if "offenders" in found and "failures" not in found:
+            lines += [f"  {line}" for line in str(found["offenders"].value).splitlines()]
+        if "guidance" in found:
+            lines.append(f"  What to do: {found['guidance'].value}")
+        console.print("\n".join(lines), style=style, markup=False, highlight=False)
 
 
 def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> None:

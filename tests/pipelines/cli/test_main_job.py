@@ -74,6 +74,10 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     _require_run_events(log_of(folder))
 
 
+def _unwrapped(output: str) -> str:
+    return " ".join(output.split())
+
+
 def _require_run_events(log: str) -> None:
     assert " INFO prices - 7 of 7 symbols in " in log
     assert " DEBUG backtests - STEP_SUCCESS - " in log
@@ -89,6 +93,11 @@ def test_failed_symbols_are_named_and_the_others_ranked(folder: Path, database: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 symbols failed:" in done.stdout
     assert "prices: NVDA:" in done.stdout
+    others = len(registered_strategies())
+    assert (
+        f"Check success_rate_above_threshold of prices and {others} more assets warns: 6 of 7 "
+        "symbols succeeded: 85.7%, limit 85%. Failed: NVDA."
+    ) in _unwrapped(done.stdout)
     assert "Leaderboard" in done.stdout
     assert materialized(folder, "prices") == set(SYMBOLS[:6])
     with history(folder) as instance:
@@ -108,6 +117,9 @@ def test_a_failed_check_prints_one_line_and_exits_with_1(folder: Path, database:
         "4 of 7 symbols succeeded: 57.1%, limit 85%."
     )
     assert "Leaderboard" not in done.stdout
+    told = _unwrapped(done.stdout)
+    assert "Check success_rate_above_threshold of prices failed: 4 of 7 symbols" in told
+    assert "What to do: Fix the cause that the offenders name, then materialize" in told
 
 
 def test_a_limit_of_the_environment_fails_the_run(folder: Path, database: str):
