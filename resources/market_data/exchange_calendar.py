@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     import numpy as np
     from exchange_calendars import ExchangeCalendar
     from numpy.typing import NDArray
 
-FIRST_DAY = date(2000, 1, 3)  # a Monday, the first session of 2000
+FIRST_DAY = date(1953, 1, 2)
+"""Sessions before are not known: until 1952 the exchange opened on Saturdays, and
+exchange_calendars has it closed."""
+
 LAST_DAY = date(2099, 12, 31)
 
 TIMEZONE = "America/New_York"
@@ -42,6 +46,17 @@ def session_close(day: date) -> time | None:
     if not len(sessions_between(day, day)):
         return None
     return _load_calendar().session_close(day.isoformat()).tz_convert(TIMEZONE).time()
+
+
+def last_day_over(now: datetime | None = None) -> date:
+    """Return the last day in New York that has no session to come: today once its session is over.
+
+    `now` is the current time unless it is given; it must have a time zone.
+    """
+    local = (now or datetime.now(UTC)).astimezone(ZoneInfo(TIMEZONE))
+    close = session_close(local.date())
+    to_come = close is not None and local.time() < close
+    return local.date() - timedelta(days=1) if to_come else local.date()
 
 
 @cache

@@ -69,8 +69,10 @@ def find_broken_rules(
 def _find_gaps(bars: "pl.DataFrame", allowed: float) -> str:
     import numpy as np
 
-    from resources.market_data.exchange_calendar import sessions_between
+    from resources.market_data.exchange_calendar import FIRST_DAY, sessions_between
 
+    if bars["date"][0] < FIRST_DAY:
+        return f"not measured: sessions before {FIRST_DAY} are not known"
     dates = bars["date"].to_numpy().astype("datetime64[D]")
     expected = sessions_between(bars["date"][0], bars["date"][-1])
     missing = np.setdiff1d(expected, dates)
@@ -80,10 +82,13 @@ def _find_gaps(bars: "pl.DataFrame", allowed: float) -> str:
 
 
 def _find_staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str:
-    from resources.market_data.exchange_calendar import sessions_between
+    from resources.market_data.exchange_calendar import FIRST_DAY, last_day_over, sessions_between
 
+    if last_asked < FIRST_DAY:
+        return f"not measured: sessions before {FIRST_DAY} are not known"
     last = bars["date"][-1]
-    behind = len(sessions_between(last, last_asked)) - 1
+    # Of days to come there is no bar yet.
+    behind = len(sessions_between(last, min(last_asked, last_day_over()))) - 1
     return f"the last bar is of {last}, {behind} sessions behind" if behind > allowed else ""
 
 

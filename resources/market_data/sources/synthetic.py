@@ -20,11 +20,11 @@ import numpy as np
 import polars as pl
 
 from resources.market_data.bars import SCHEMA
-from resources.market_data.exchange_calendar import FIRST_DAY, LAST_DAY, sessions_between
+from resources.market_data.exchange_calendar import LAST_DAY, sessions_between
 from resources.market_data.source import NoBarsError, UnknownSymbolError, select_window
 from resources.universe import SYMBOL_RULE, is_symbol
 
-EPOCH = FIRST_DAY
+EPOCH = date(2000, 1, 3)
 DRIFT, VOLATILITY, CYCLE = 0.0005, 0.02, 0.001
 TREND_GROWTH, PULL = 0.0003, 1 / 500
 GAP, WICK = 0.005, 0.008

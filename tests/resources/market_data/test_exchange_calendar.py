@@ -1,10 +1,15 @@
 """NYSE sessions: holidays, weekends, and the last session of a window."""
 
-from datetime import date, time
+from datetime import date, datetime, time
 
 import pytest
 
-from resources.market_data.exchange_calendar import last_session, session_close, sessions_between
+from resources.market_data.exchange_calendar import (
+    last_day_over,
+    last_session,
+    session_close,
+    sessions_between,
+)
 
 
 def test_holidays_and_weekends_are_not_sessions():
@@ -35,8 +40,24 @@ def test_a_weekend_has_no_last_session():
         (date(2026, 11, 27), time(13)),  # the half day after it
         (date(2026, 3, 6), time(16)),
         (date(2026, 3, 9), time(16)),  # the clocks have changed
-        (date(1999, 12, 31), None),  # before the calendar begins
+        (date(1968, 6, 12), None),  # closed on Wednesdays to settle trades on paper
+        (date(1952, 12, 31), None),  # before the calendar begins
     ],
 )
 def test_a_session_closes_in_new_york_time(day: date, close: time | None):
     assert session_close(day) == close
+
+
+@pytest.mark.parametrize(
+    ("now", "day"),
+    [
+        ("2026-11-25T20:59:00+00:00", date(2026, 11, 24)),
+        ("2026-11-25T21:00:00+00:00", date(2026, 11, 25)),
+        ("2026-11-26T12:00:00+00:00", date(2026, 11, 26)),  # Thanksgiving
+        ("2026-11-27T17:59:00+00:00", date(2026, 11, 26)),
+        ("2026-11-27T18:00:00+00:00", date(2026, 11, 27)),  # the half day after it
+        ("2026-11-28T04:59:00+00:00", date(2026, 11, 27)),  # still Friday in New York
+    ],
+)
+def test_a_day_is_over_when_its_session_is(now: str, day: date):
+    assert last_day_over(datetime.fromisoformat(now)) == day

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from resources.config.thresholds import Thresholds
+from resources.market_data import exchange_calendar
+from resources.market_data.exchange_calendar import sessions_between
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.price_quality import PRICE_RULES, find_broken_rules
 
@@ -64,6 +66,40 @@ def test_missing_sessions_are_counted_by_the_calendar():
         "sessions_are_complete": "23 of 503 sessions have no bar, the first on 2022-03-01"
     }
     assert _found(gone, missing_sessions=23 / 503) == {}
+
+
+def _moved(years: int) -> pl.DataFrame:
+    """Return bars on the sessions of other years."""
+    first = date(BARS["date"][0].year - years, 1, 1)
+    days = sessions_between(first, date(first.year + 2, 12, 31))[: BARS.height - 10]
+    return BARS.head(len(days)).with_columns(date=pl.Series(days))
+
+
+@pytest.mark.parametrize("years", [30, 55])
+def test_sessions_are_known_since_1953(years: int):
+    old = _moved(years)
+    last = old["date"][-1]
+    assert _found(old, last_asked=last) == {}
+    every_other = old.gather_every(2)
+    assert set(_found(every_other, last_asked=last)) >= {"sessions_are_complete"}
+
+
+def test_what_cannot_be_measured_is_reported():
+    ancient = BARS.with_columns(pl.col("date").dt.offset_by("-80y").alias("date"))
+    told = "not measured: sessions before 1953-01-02 are not known"
+    ancient = ancient.unique("date", keep="first", maintain_order=True)
+    assert _found(ancient, last_asked=ancient["date"][-1]) == {
+        "sessions_are_complete": told,
+        "bars_are_up_to_date": told,
+    }
+
+
+def test_days_to_come_are_not_stale(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exchange_calendar, "last_day_over", lambda: date(2023, 1, 3))
+    assert _found(BARS, last_asked=date(2099, 12, 31)) == {}
+    monkeypatch.setattr(exchange_calendar, "last_day_over", lambda: date(2023, 1, 6))
+    told = "the last bar is of 2022-12-30, 4 sessions behind"
+    assert _found(BARS, last_asked=date(2099, 12, 31)) == {"bars_are_up_to_date": told}
 
 
 def test_a_history_may_begin_late_but_not_end_early():
