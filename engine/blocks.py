@@ -12,10 +12,9 @@ from engine.history import TradedHistory
 from engine.metrics.inputs import MetricInputs
 from engine.metrics.measurement import Measurement, measure
 from engine.orders import build_orders
-from engine.positions import Ints
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, simulate
-from strategies.base import Floats, Strategy
+from strategies.base import Floats, Ints, Strategy
 from strategies.indicator_cache import CacheStats
 
 

@@ -6,12 +6,8 @@ arrays of one element per position; sides are 1 for long and -1 for short.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
-from strategies.base import Bools, Floats
-
-if TYPE_CHECKING:
-    from engine.positions import Ints
+from strategies.base import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,12 @@ class RoundTrips:
         Whether the exit is a fill.
     """
 
-    side: "Ints"
+    side: Ints
     entry: Floats
     exit: Floats
     closed: Bools
 
-    def only(self, kept: "Bools | Ints") -> "RoundTrips":
+    def only(self, kept: Bools | Ints) -> "RoundTrips":
         """Return those for which `kept` is true, or whose numbers it holds."""
         return RoundTrips(*(getattr(self, field.name)[kept] for field in fields(self)))
 
@@ -52,7 +48,7 @@ class CostModel(ABC):
     """How the market's prices become those of fills, and what each fill is charged."""
 
     @abstractmethod
-    def price_fill(self, market: Floats, side: "Ints") -> Floats:
+    def price_fill(self, market: Floats, side: Ints) -> Floats:
         """Return the price at which an order fills; `side` is 1 for a buy, -1 for a sale."""
 
     @abstractmethod
@@ -77,7 +73,7 @@ class CostModel(ABC):
         gain = trips.side * (trips.exit - trips.entry) * size
         return Settlement(size, entry_fees, exit_fees, gain - entry_fees - exit_fees)
 
-    def compound(self, trips: RoundTrips, first: "Ints", initial_capital: float) -> Floats:
+    def compound(self, trips: RoundTrips, first: Ints, initial_capital: float) -> Floats:
         """Return the capital before each round trip, shape (M,); 0 once all of it is lost.
 
         What a round trip earns may depend on its capital, so this settles the first one of every
@@ -120,7 +116,7 @@ class PercentageCosts(CostModel):
     fees: float = 0.001
     slippage: float = 0.001
 
-    def price_fill(self, market: Floats, side: "Ints") -> Floats:
+    def price_fill(self, market: Floats, side: Ints) -> Floats:
         """Return market * (1 + side * slippage)."""
         return market * (1.0 + side * self.slippage)
 
@@ -142,7 +138,7 @@ class PercentageCosts(CostModel):
         exit_ = np.where(trips.closed, trips.exit / (1.0 - worse), 0.0)
         return size * (entry + exit_) * self.slippage
 
-    def compound(self, trips: RoundTrips, first: "Ints", initial_capital: float) -> Floats:
+    def compound(self, trips: RoundTrips, first: Ints, initial_capital: float) -> Floats:
         """Return the product of what the round trips before make of one unit of capital.
 
         Costs are proportional to the capital, so no step waits for the one before it: a product

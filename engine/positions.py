@@ -3,13 +3,10 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.orders import Orders
 from engine.settings import Direction
-from strategies.base import Bools, Floats
-
-Ints = NDArray[np.int64]
+from strategies.base import Bools, Floats, Ints
 
 EXIT_REASONS = ("open", "signal", "stop_loss", "trailing_stop", "take_profit")
 """Why a position ended, by code; ``open``: it did not, and is marked at the last close."""

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from engine.costs import CostModel, RoundTrips, Settlement
 from engine.orders import Orders
-from engine.positions import OPEN, Ints, Positions, find_positions
+from engine.positions import OPEN, Positions, find_positions
 from engine.stops import find_positions_with_stops
-from strategies.base import Floats
+from strategies.base import Floats, Ints
 
 TRADE = np.dtype(
     [

@@ -32,13 +32,12 @@ from engine.positions import (
     STOP_LOSS,
     TAKE_PROFIT,
     TRAILING_STOP,
-    Ints,
     Positions,
     TargetSides,
     find_next_turn,
     find_target_sides,
 )
-from strategies.base import Bools, Floats
+from strategies.base import Bools, Floats, Ints
 
 # Bars examined at once: few at first, as most stops are near the entry, then twice as many.
 _FIRST_WIDTH, _LARGEST_WIDTH = 16, 256

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
+    Ints = NDArray[np.int64]
 else:
     # Declaring a strategy needs no NumPy; importing it here would make loading all strategies take
     # five times as long.
-    Floats = Bools = Any
+    Floats = Bools = Ints = Any
 
 
 @dataclass(frozen=True)

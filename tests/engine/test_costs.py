@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from engine.costs import CostModel, PercentageCosts, RoundTrips
-from engine.positions import Ints
 from engine.settings import BacktestSettings
-from strategies.base import Floats
+from strategies.base import Floats, Ints
 from tests.bars import build_bars
 from tests.engine.cases import run
 
