@@ -147,9 +147,10 @@ def _place(
 
 def _wait_for_volume(orders: Orders, symbol: int, history: TradedHistory) -> None:
     """Take what can't be filled for lack of volume from a symbol's bars and signals."""
-    volume = history.bars.volume
-    traded = volume[history.first :] > 0
-    if not orders.settings.require_volume or traded.all() or not volume.any():
+    has_volume = history.bars.volume > 0
+    # Of a feed that has shown no volume yet, nothing is known; later bars must not decide it.
+    traded = (has_volume | ~np.logical_or.accumulate(has_volume))[history.first :]
+    if not orders.settings.require_volume or traded.all():
         return
     for price in (orders.open, orders.high, orders.low):
         price[symbol, ~traded] = np.nan

@@ -52,7 +52,8 @@ class BacktestSettings:
         Leave when the price has moved this fraction of the entry's fill price in favour.
     require_volume
         Nothing is filled on a bar without volume: orders wait for the next bar with volume, and
-        the last of them counts. Symbols without volume on any bar are not concerned.
+        the last of them counts. Bars before a symbol's first volume are not concerned, so neither
+        is a symbol that never has any.
 
     Raises
     ------

@@ -85,8 +85,9 @@ def count_dropped_signals(result: BacktestResult, history: History) -> int:
 def _find_traded(result: BacktestResult, history: History) -> Bools:
     """Return the bars of the window on which an order can be filled."""
     volume = history.bars.volume[: result.warm_up + len(result.dates)]
-    everywhere = not result.settings.require_volume or not volume.any()
-    return (volume > 0)[result.warm_up :] | everywhere
+    silent_so_far = np.cumsum(volume) == 0
+    traded = (volume > 0) | silent_so_far | (not result.settings.require_volume)
+    return traded[result.warm_up :]
 
 
 def _postpone(entries: Bools, exits: Bools, traded: Bools) -> None:

@@ -55,10 +55,11 @@ def reference(
     """Return the trades and the equity at each close."""
     account, equity = Account(settings, settings.initial_capital), []
     last = len(bars) - 1
-    waits = settings.require_volume and bars.volume.any()
+    waits = False
     # The order that waits for volume: whether it is an entry.
     order: bool | None = None
     for bar in range(len(bars)):
+        waits = settings.require_volume and (waits or bars.volume[bar] > 0)
         traded = bars.volume[bar] > 0 or not waits
         at_open = settings.execution == "next_open"
         if at_open and bar > 0 and entries[bar - 1] != exits[bar - 1]:

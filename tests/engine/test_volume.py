@@ -58,6 +58,12 @@ def test_volume_before_the_window_shows_that_the_feed_has_volume():
     assert fills(run(_bars([1, 0, 0, 0, 0, 1]), [1], [], first=1)) == [(4, 105.0, 4, 105.5, "open")]
 
 
+def test_volume_that_comes_later_decides_no_earlier_fill():
+    late = [0, 0, 0, 0, 1, 0]
+    assert fills(run(_bars(late), [0], [3])) == [(1, 101.0, 4, 104.0, "signal")]
+    assert fills(run(_bars(late), [4], [])) == []
+
+
 @pytest.mark.parametrize("level", ["stop_loss", "trailing_stop"])
 def test_a_stop_passed_without_volume_fills_at_the_next_open(level: str):
     opens = np.array([100.0, 100.0, 100.0, 80.0, 70.0, 70.0])
