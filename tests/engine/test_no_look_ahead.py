@@ -26,6 +26,13 @@ SETTINGS = [
     for direction in ("long", "short", "both")
     for execution in ("next_open", "same_close")
 ]
+VOLUMES = {
+    "full": np.ones(BARS),
+    "suspended": np.arange(BARS) % 7 > 2,
+    "late": np.arange(BARS) > BARS // 2,
+}
+"""On which bars there is volume."""
+
 OF_ENTRY = ["entry_idx", "entry_price", "entry_fees", "size", "direction"]
 
 
@@ -54,13 +61,15 @@ def _assert_same_past(
     start=st.integers(1, BARS - 1),
     change=st.sampled_from(sorted(CHANGES)),
     settings=st.sampled_from(SETTINGS),
+    volume=st.sampled_from(sorted(VOLUMES)),
 )
 @examples(25)
 def test_later_bars_never_change_an_earlier_fill(
-    name: str, seed: int, start: int, change: str, settings: BacktestSettings
+    name: str, seed: int, start: int, change: str, settings: BacktestSettings, volume: str
 ):
-    strategy = registered_strategies()[name]()
-    _assert_same_past(strategy, random_bars(BARS, seed), start, change, settings)
+    strategy, bars = registered_strategies()[name](), random_bars(BARS, seed)
+    bars = replace(bars, volume=bars.volume * VOLUMES[volume])
+    _assert_same_past(strategy, bars, start, change, settings)
 
 
 def _assert_fills_ignore_later_prices(strategy: Strategy, bars: Bars, bar: int) -> None:
