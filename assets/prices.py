@@ -13,6 +13,7 @@ from assets.partitions.partition_reporting import MaterializedPartition, report_
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
+from engine.settings import Window
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import PriceQuality, PricesProfile
 from resources.config.run_settings import RunSettings
@@ -68,7 +69,8 @@ def build_prices(
         # Invalid settings are refused before anything is fetched.
         run_settings.check()
         window, source = run_settings.window(), market_data.open_source()
-        stage = _PricesStage(context, source, Fetcher(source, price_store), price_store, thresholds)
+        fetcher = Fetcher(source, price_store)
+        stage = _PricesStage(context, source, fetcher, price_store, thresholds, window)
         stage.run(universe, run_settings.history_start(), window.end)
         if bias := universe.describe_survivorship_bias(window.start, window.end):
             context.log.warning(bias)
@@ -96,6 +98,7 @@ class _PricesStage:
     fetcher: Fetcher
     price_store: PriceStore
     thresholds: Thresholds
+    window: Window
     meter: StageMeter = field(default_factory=StageMeter)
     stored: dict[str, WriteResult] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -143,7 +146,8 @@ class _PricesStage:
             self.repaired[symbol] = fetched.repaired
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
-        for rule, text in find_broken_rules(symbol, kept, listed[1], self.thresholds).items():
+        asked = max(listed[0], self.window.start), listed[1]
+        for rule, text in find_broken_rules(symbol, kept, asked, self.thresholds).items():
             self.offenders[rule][symbol] = text
         return stored
 

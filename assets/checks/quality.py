@@ -11,11 +11,12 @@ from resources.price_store.price_quality import PRICE_RULES
 _LIMITS = {
     "sessions_are_complete": ["missing_sessions"],
     "bars_are_up_to_date": ["stale_sessions"],
+    "window_is_covered": ["late_sessions"],
     "jumps_are_explained": ["split_tolerance"],
     "volume_is_traded": ["silent_sessions"],
     "moves_are_usual": ["unusual_move"],
 }
-_ONLY_WARN = {"moves_are_usual"}
+_ONLY_WARN = {"moves_are_usual", "window_is_covered"}
 """Rules that good bars may break."""
 _GUIDANCE = {
     "bars_are_valid": "Bars are validated before they are stored, and a file that was changed "
@@ -26,6 +27,8 @@ _GUIDANCE = {
     "set listed_to in the universe.",
     "jumps_are_explained": "Compare with the symbol's splits. If the feed's adjustment lacks one, "
     "fix the feed and materialize again; if there was no split, keep the bars.",
+    "window_is_covered": "These symbols were tested over less than the window: fetch earlier bars, "
+    "let the window start later, or set listed_from in the universe.",
     "moves_are_usual": "Nothing, if that is what happened on that day: the bars are kept. "
     "Otherwise fix the feed and materialize again.",
     "volume_is_traded": "A symbol that hardly trades can't be filled at the open: remove it from "

@@ -35,6 +35,11 @@ class Thresholds(dg.ConfigurableResource):
     stale_sessions: int = Field(
         default=3, ge=0, description="Maximum sessions that an up-to-date history may be behind."
     )
+    late_sessions: int = Field(
+        default=3,
+        ge=0,
+        description="Maximum sessions that a history may begin after the window does.",
+    )
     silent_sessions: float = _share(0.1, "Maximum share of sessions without volume.")
     unusual_move: float = _positive(
         0.4, "Daily move of the adjusted close, as a fraction, from which it is flagged."

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from resources.config.thresholds import Thresholds
+from resources.price_store.spans import Span
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,8 @@ PRICE_RULES: Mapping[str, str] = {
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
     "accounted for",
     "volume_is_traded": "volume on most sessions",
+    "window_is_covered": "a first bar no later than allowed after the first session of the window "
+    "in which the symbol was listed",
     "moves_are_usual": "no day on which the adjusted close moved further than is usual",
 }
 """What holds of good bars, by the name of its check."""
@@ -37,7 +40,7 @@ _LEAST_SPLIT = 1.3
 
 
 def find_broken_rules(
-    symbol: str, bars: "pl.DataFrame", last_asked: date, thresholds: Thresholds
+    symbol: str, bars: "pl.DataFrame", asked: Span, thresholds: Thresholds
 ) -> dict[str, str]:
     """Return what is suspicious about stored bars, by rule; empty for good ones.
 
@@ -45,8 +48,8 @@ def find_broken_rules(
     ----------
     bars
         At least one bar, in the schema of bars.
-    last_asked
-        The last day that was asked for, within the symbol's listing.
+    asked
+        The first day of the window and the last that was asked for, within the symbol's listing.
     """
     from resources.market_data.bars import BadBarsError, validate_bars
 
@@ -56,9 +59,10 @@ def find_broken_rules(
         return {"bars_are_valid": str(error)}
     found = {
         "sessions_are_complete": _find_gaps(bars, thresholds.missing_sessions),
-        "bars_are_up_to_date": _find_staleness(bars, last_asked, thresholds.stale_sessions),
+        "bars_are_up_to_date": _find_staleness(bars, asked[1], thresholds.stale_sessions),
         "jumps_are_explained": _find_unexplained_jump(bars, thresholds.split_tolerance),
         "volume_is_traded": _find_silence(bars, thresholds.silent_sessions),
+        "window_is_covered": _find_late_start(bars, asked[0], thresholds.late_sessions),
         "moves_are_usual": _find_unusual_moves(bars, thresholds.unusual_move),
     }
     if found["jumps_are_explained"]:  # what looks like a split is reported once
@@ -90,6 +94,18 @@ def _find_staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str
     # Of days to come there is no bar yet.
     behind = len(sessions_between(last, min(last_asked, last_day_over()))) - 1
     return f"the last bar is of {last}, {behind} sessions behind" if behind > allowed else ""
+
+
+def _find_late_start(bars: "pl.DataFrame", first_asked: date, allowed: int) -> str:
+    from resources.market_data.exchange_calendar import FIRST_DAY, sessions_between
+
+    if first_asked < FIRST_DAY:
+        return f"not measured: sessions before {FIRST_DAY} are not known"
+    first = bars["date"][0]
+    late = len(sessions_between(first_asked, first)) - 1
+    if late <= allowed:
+        return ""
+    return f"the first bar is of {first}, {late} sessions after the window's first"
 
 
 def _find_unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:

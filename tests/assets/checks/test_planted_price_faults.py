@@ -90,6 +90,18 @@ def test_a_large_move_within_a_session_only_warns(project: Project):
     assert project.materialized("backtest_summaries") == {"S00"}
 
 
+def test_bars_that_begin_within_the_window_only_warn(project: Project):
+    bars = SyntheticSource().fetch("S00", date(2022, 7, 1), END)
+    bars.drop("adjustment").write_csv(project.feed("S00"))
+    result = project.run("S00")
+    assert result.success
+    failed = get_failed_checks(project, result)
+    assert set(failed) == {"window_is_covered"}
+    assert failed["window_is_covered"].severity.value == "WARN"
+    told = "the first bar is of 2022-07-01, 21 sessions after the window's first"
+    assert told in str(failed["window_is_covered"].metadata["offenders"].value)
+
+
 def test_one_suspicious_symbol_of_many_only_warns(project: Project):
     bars = SyntheticSource().fetch("S03", date(2022, 1, 3), END)
     _halve_from(bars).drop("adjustment").write_csv(project.feed("S03"))

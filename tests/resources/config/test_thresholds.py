@@ -26,6 +26,7 @@ LIMITS = {
 OTHERS = {
     "missing_sessions": 0.02,
     "stale_sessions": 3,
+    "late_sessions": 3,
     "silent_sessions": 0.1,
     "split_tolerance": 0.02,
     "unusual_move": 0.4,

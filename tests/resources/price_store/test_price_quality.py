@@ -16,8 +16,11 @@ BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 4), END)
 PRICES = ("open", "high", "low", "close")
 
 
-def _found(bars: pl.DataFrame, last_asked: date = END, **limits: float) -> dict[str, str]:
-    found = find_broken_rules("AAPL", bars, last_asked, Thresholds(**limits))  # pyright: ignore[reportArgumentType]
+def _found(
+    bars: pl.DataFrame, last_asked: date = END, first_asked: date | None = None, **limits: float
+) -> dict[str, str]:
+    asked = first_asked or bars["date"][0], last_asked
+    found = find_broken_rules("AAPL", bars, asked, Thresholds(**limits))  # pyright: ignore[reportArgumentType]
     assert set(found) <= set(PRICE_RULES)
     return found
 
@@ -91,7 +94,16 @@ def test_what_cannot_be_measured_is_reported():
     assert _found(ancient, last_asked=ancient["date"][-1]) == {
         "sessions_are_complete": told,
         "bars_are_up_to_date": told,
+        "window_is_covered": told,
     }
+
+
+def test_a_history_that_begins_after_the_window_is_reported():
+    assert _found(BARS, first_asked=date(2020, 12, 30)) == {}
+    told = "the first bar is of 2021-01-04, 4 sessions after the window's first"
+    assert _found(BARS, first_asked=date(2020, 12, 28)) == {"window_is_covered": told}
+    assert _found(BARS, first_asked=date(2020, 12, 28), late_sessions=4) == {}
+    assert _found(BARS, first_asked=date(2021, 6, 1)) == {}
 
 
 def test_days_to_come_are_not_stale(monkeypatch: pytest.MonkeyPatch):
