@@ -56,7 +56,9 @@ def build_backtests(
         )
         stage = BacktestStage(context, inputs, selected, requested)
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
-            stage.failures += [_build_failure(one) for one in requested if one not in prices]
+            stage.failures += [
+                _build_missing_prices_failure(one) for one in requested if one not in prices
+            ]
         stage.run([symbol for symbol in requested if symbol in prices])
         run_records = RunRecords(result_store, source, run_settings.window(), universe)
         close_stage(context, run_records, BACKTESTS, stage.profile(), stage.failures)
@@ -66,7 +68,7 @@ def build_backtests(
     return backtests
 
 
-def _build_failure(symbol: str) -> Failure:
+def _build_missing_prices_failure(symbol: str) -> Failure:
     message = f"{symbol} has no prices: materialize prices/{symbol} first."
     return Failure(symbol, "MissingPricesError", message)
 

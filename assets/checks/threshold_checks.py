@@ -119,10 +119,8 @@ def build_threshold_checks(
         read = functools.cache(lambda runs: _read_measurement(result_store, runs, stage, kind))
         selection = context.selected_asset_check_keys
         for selected in sorted(selection, key=lambda one: (one.asset_key, order[one.name])):
-            key, measurement = (
-                selected.asset_key,
-                read(_find_runs_to_judge(context, selected.asset_key)),
-            )
+            key = selected.asset_key
+            measurement = read(_find_runs_to_judge(context, key))
             outcome = _NO_RUN
             if measurement:
                 profile, failures, history = measurement

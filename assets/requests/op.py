@@ -91,13 +91,8 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         stage.run(fetch_missing_bars(request, market_data))
         save_results(request)
         profile = request.profile()
-        profile = profile.model_copy(
-            update={
-                "concurrent_requests": _measure_concurrent(
-                    context, result_store, profile, thresholds
-                )
-            }
-        )
+        concurrent = _measure_concurrent(context, result_store, profile, thresholds)
+        profile = profile.model_copy(update={"concurrent_requests": concurrent})
         close_stage(context, run_records, REQUESTS, profile, stage.failures)
         context.log_event(dg.AssetMaterialization(REQUESTS_KEY, metadata=request.metadata()))
         given = CheckInput(REQUESTS_KEY, profile, thresholds)

@@ -59,7 +59,11 @@ def _post_once(url: str, report: Mapping[str, Any]) -> None:
     try:
         # A redirect that is followed becomes a GET without the report: here it is an answer.
         code = requests.post(
-            url, json=report, timeout=_TIMEOUT_SECONDS, allow_redirects=False
+            url,
+            json=report,
+            headers={"User-Agent": "backtest-gauntlet"},
+            timeout=_TIMEOUT_SECONDS,
+            allow_redirects=False,
         ).status_code
     except ValueError:  # how requests reports what is no URL that it can ask
         raise WebhookError(

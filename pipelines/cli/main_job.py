@@ -65,7 +65,7 @@ def _run(
     settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
 ) -> int:
     universe = settings.load_universe().symbols
-    tags = _select_partition_tags(universe, symbol)
+    tags = _build_tags(universe, symbol)
     resources = build_resources(settings)
     with console.status("Starting PostgreSQL"):
         resources["result_store"].check_reachable()
@@ -85,7 +85,7 @@ def _run(
     return 0
 
 
-def _select_partition_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
+def _build_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
     """Return the tags of a run over one symbol, or over all."""
     if symbol is None:
         return build_partition_tags(universe[0], universe[-1])

@@ -112,7 +112,7 @@ class MarketData(ConfigurableResource):
         from resources.market_data.sources.yahoo_client import YahooClient
 
         database = os.environ.get(DATABASE_VARIABLE, "").strip()
-        rate_limiter = _share_rate_limiter(
+        rate_limiter = _get_rate_limiter(
             YahooSource.name, self.requests_per_second, self.patience_seconds, self.home, database
         )
         url = os.environ.get(YAHOO_VARIABLE, "").strip() or BASE_URL
@@ -120,7 +120,7 @@ class MarketData(ConfigurableResource):
         return ThrottledSource(
             YahooSource(client),
             rate_limiter,
-            _share_breaker(YahooSource.name),
+            _get_breaker(YahooSource.name),
             self.attempts,
             self.backoff_seconds,
             incremental=self.incremental,
@@ -130,7 +130,7 @@ class MarketData(ConfigurableResource):
 
 
 @lru_cache
-def _share_rate_limiter(
+def _get_rate_limiter(
     provider: str, requests_per_second: float, patience_seconds: float, home: str, database: str
 ) -> "RateLimiter":
     """Return the one rate limiter of this process, whose connections stay open."""
@@ -143,7 +143,7 @@ def _share_rate_limiter(
 
 
 @lru_cache
-def _share_breaker(provider: str) -> "CircuitBreaker":
+def _get_breaker(provider: str) -> "CircuitBreaker":
     """Return the one circuit breaker of this process: all its runs know of a provider's failure."""
     from resources.market_data.provider.circuit_breaker import CircuitBreaker
     from resources.market_data.provider.throttled_source import MAX_FAILURES, REST_SECONDS

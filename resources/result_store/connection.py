@@ -97,16 +97,16 @@ def translate_connection_errors(engine: sa.Engine) -> Iterator[None]:
         if get_sqlstate(error) == _DISK_FULL:
             raise DatabaseFullError(
                 f"The database {redact_url(engine.url)} has no space left: "
-                f"{_reword(error, engine.url)}. Nothing of this was saved: free some space, then "
-                "run it again."
+                f"{_redact_reason(error, engine.url)}. Nothing of this was saved: free some space, "
+                "then run it again."
             ) from None
         if not _is_connection_error(error):
             raise
         # `from None`: the line says everything, and a driver's traceback may hold passwords.
         raise DatabaseUnreachableError(
             f"The database {redact_url(engine.url)} can't be reached: "
-            f"{_reword(error, engine.url)}; check DATABASE_URL, or unset it to use the embedded "
-            "PostgreSQL.",
+            f"{_redact_reason(error, engine.url)}; check DATABASE_URL, or unset it to use the "
+            "embedded PostgreSQL.",
             transient=is_transient(error),
         ) from None
 
@@ -133,7 +133,7 @@ def _is_connection_error(error: DBAPIError | psycopg.Error) -> bool:
     return state.startswith(("08", "28", "3D", "53300", "57P"))
 
 
-def _reword(error: Exception, url: sa.URL) -> str:
+def _redact_reason(error: Exception, url: sa.URL) -> str:
     """Return the first line of the server's reason, with any echo of a password taken out."""
     original = error.orig if isinstance(error, DBAPIError) else error
     line = next(iter(str(original).strip().splitlines()), type(original).__name__)

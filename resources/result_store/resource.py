@@ -61,7 +61,7 @@ class ResultStore(dg.ConfigurableResource):
         """
         from resources.result_store.connection import check_reachable
 
-        check_reachable(_create_engine(self._resolve_url(), os.getpid()))
+        check_reachable(_get_engine(self._resolve_url(), os.getpid()))
 
     def describe(self) -> str:
         """Return where results are kept, as text without a password; nothing is started."""
@@ -86,20 +86,20 @@ class ResultStore(dg.ConfigurableResource):
 def _get_ready_engine(url: "sa.URL") -> "sa.Engine":
     # One thread makes the engine and the schema, the others find both.
     with _THREADS:
-        return _create_upgraded_engine(url, os.getpid())
+        return _get_upgraded_engine(url, os.getpid())
 
 
 @functools.cache
-def _create_upgraded_engine(url: "sa.URL", pid: int) -> "sa.Engine":
+def _get_upgraded_engine(url: "sa.URL", pid: int) -> "sa.Engine":
     from resources.result_store.schema import upgrade
 
-    engine = _create_engine(url, pid)
+    engine = _get_engine(url, pid)
     upgrade(engine)
     return engine
 
 
 @functools.cache
-def _create_engine(url: "sa.URL", pid: int) -> "sa.Engine":  # noqa: ARG001
+def _get_engine(url: "sa.URL", pid: int) -> "sa.Engine":  # noqa: ARG001
     """Return the one pool of this process for `url`; a forked child must not use its parent's."""
     from resources.result_store.connection import create_engine_for
 

@@ -53,14 +53,14 @@ class BacktestFiles(dg.ConfigurableResource):
 
         The manifest, with the SHA-256 of each file, is removed first and written last. A part
         without a manifest does not exist, so two attempts are never mixed. Trades and curves have
-        no file where there are none.
+        no file where there are none, and the manifest says so.
         """
         from resources.files.atomic_write import write_whole
 
         fs, folder = self._open_folder(run_id)
         with suppress(FileNotFoundError):
             fs.rm_file(f"{folder}/manifest-{part:05}.json")
-        digests: dict[str, str] = {}
+        digests: dict[str, str | None] = dict.fromkeys(TABLES)
         for name in TABLES:
             table = getattr(tables, name)
             if name == "results" or not table.is_empty():
@@ -161,10 +161,10 @@ class BacktestFiles(dg.ConfigurableResource):
         fs, folder = self._open_folder(run_id)
         # str only for file systems that decode text
         digests = json.loads(cast("bytes", fs.cat_file(f"{folder}/manifest-{part:05}.json")))
-        if name not in digests:
+        if name in digests and digests[name] is None:
             return None
         content = cast("bytes", fs.cat_file(f"{folder}/{name}-{part:05}.parquet"))
-        if sha256(content).hexdigest() != digests[name]:
+        if sha256(content).hexdigest() != digests.get(name):
             raise DamagedBacktestsError(
                 f"The {name} of part {part} of run {run_id} are not what was written: materialize "
                 "its backtests again."

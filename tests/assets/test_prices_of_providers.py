@@ -11,7 +11,7 @@ import pytest
 from assets.prices import get_provider_pool
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
-from resources.market_data.resource import _share_breaker
+from resources.market_data.resource import _get_breaker
 from resources.market_data.sources.synthetic import SyntheticSource
 from tests.project import END, SYMBOLS, Project
 from tests.yahoo_server import Answer, Listed, YahooServer
@@ -24,13 +24,13 @@ START = date(2022, 1, 3)
 def yahoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
     """Lend a server that lists the project's symbols, and set its URL as that of the source."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    _share_breaker.cache_clear()
+    _get_breaker.cache_clear()
     with YahooServer.running() as server:
         monkeypatch.setenv("GAUNTLET_YAHOO_URL", server.url)
         for symbol in SYMBOLS:
             server.listed[symbol] = Listed(SyntheticSource().fetch(symbol, START, END))
         yield server
-    _share_breaker.cache_clear()
+    _get_breaker.cache_clear()
 
 
 def _definitions(project: Project) -> dg.Definitions:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources.market_data.provider.throttled_source import ThrottledSource
-from resources.market_data.resource import MarketData, _share_rate_limiter
+from resources.market_data.resource import MarketData, _get_rate_limiter
 from resources.market_data.source import SOURCES, MarketDataError, UnknownSymbolError
 from resources.market_data.sources.files import FilesSource
 from resources.market_data.sources.sample import SampleSource
@@ -84,7 +84,7 @@ def test_with_a_database_the_rate_limiter_is_stored_there(
     # Its connections stay open as long as the process, but the database is dropped before.
     slots: Any = source._rate_limiter._slots
     slots._engine.dispose()
-    _share_rate_limiter.cache_clear()
+    _get_rate_limiter.cache_clear()
 
 
 def test_run_config_overrides_the_configured_source():

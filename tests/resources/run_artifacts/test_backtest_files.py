@@ -104,6 +104,18 @@ def test_a_damaged_file_is_refused(
         _ = next(curves) if name == "equity" else files.read_part("run", 0)
 
 
+@pytest.mark.parametrize("name", ["results", "trades", "equity"])
+def test_a_table_that_the_manifest_lost_is_damaged(
+    tmp_path: Path, first: BacktestTables, name: str
+):
+    files = BacktestFiles(root=str(tmp_path))
+    files.write("run", 0, first)
+    manifest = tmp_path / "run" / "manifest-00000.json"
+    manifest.write_text(manifest.read_text().replace(f'"{name}"', '"lost"'))
+    with pytest.raises(DamagedBacktestsError, match=f"The {name} of part 0 of run run"):
+        files.verify("run", 0)
+
+
 def test_a_run_does_not_see_a_run_with_the_same_prefix(
     files: BacktestFiles, first: BacktestTables, second: BacktestTables
 ):
