@@ -26,6 +26,7 @@ from resources.price_store.store import PriceStore
 from resources.price_store.write_plan import WriteResult
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
+from resources.trading_calendar import get_calendar
 from resources.universe import Universe
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ def build_prices(
     ):
         # Invalid settings are refused before anything is fetched.
         run_settings.check()
-        window, source = run_settings.window(), market_data.open_source()
+        window, source = run_settings.window(), market_data.open_source(universe)
         fetcher = Fetcher(source, price_store)
-        stage = _PricesStage(context, source, fetcher, price_store, thresholds, window)
-        stage.run(universe, run_settings.history_start(), window.end)
+        stage = _PricesStage(context, universe, source, fetcher, price_store, thresholds, window)
+        stage.run(run_settings.history_start(), window.end)
         if bias := universe.describe_survivorship_bias(window.start, window.end):
             context.log.warning(bias)
         run_records = RunRecords(result_store, source.name, window, universe)
@@ -94,6 +95,7 @@ class _PricesStage:
     """One execution of the step: fetches, stores and inspects each symbol's bars."""
 
     context: dg.AssetExecutionContext
+    universe: Universe
     source: PriceSource
     fetcher: Fetcher
     price_store: PriceStore
@@ -107,9 +109,9 @@ class _PricesStage:
     # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def run(self, universe: Universe, start: date, end: date) -> None:
+    def run(self, start: date, end: date) -> None:
         def fetch(symbol: str) -> tuple["Span", Fetched]:
-            listed = universe.listed(symbol, start, end)
+            listed = self.universe.listed(symbol, start, end)
             return listed, self.fetcher.fetch(symbol, listed)
 
         symbols = self.context.partition_keys
@@ -147,7 +149,8 @@ class _PricesStage:
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
-        for rule, text in find_broken_rules(symbol, kept, asked, self.thresholds).items():
+        calendar = get_calendar(self.universe.calendar_of(symbol))
+        for rule, text in find_broken_rules(symbol, kept, asked, self.thresholds, calendar).items():
             self.offenders[rule][symbol] = text
         return stored
 

@@ -130,6 +130,8 @@ def _build_result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResu
         dates=history.dates[history.first :],
         close=history.bars.close[history.first :],
         warm_up=history.first,
+        bars_per_year=block.settings.bars_per_year or history.bars_per_year,
+        ended_early=history.ends_before(block.window),
         trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
         measurement=outcome.measurement,
         row=row,

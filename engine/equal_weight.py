@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import UnusableBarsError
-from engine.history import History
+from engine.history import LONGEST_CLOSURE, History
 from engine.settings import Window
 from strategies.base import Floats
 
@@ -18,8 +18,12 @@ from strategies.base import Floats
 class EqualWeight:
     """A universe held with equal weights, rebalanced daily, without costs.
 
-    Its return on a day is the mean of close / previous close - 1 over the symbols that have a bar
-    on that day and an earlier one in the window.
+    Its return on a day is the mean of close / previous close - 1 over the symbols that are held.
+    A symbol without a bar on that day, because its exchange is closed, stands still: its return is
+    0, and the whole move is in its next bar. It is held from its first bar in the window to its
+    last. Bars that begin with the window, which is so if there are earlier ones or the first is
+    within a week of its start, are held from the start; bars that reach its end (see
+    `History.last_session`) until the end.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ class EqualWeight:
         """
         start = np.datetime64(window.start, "D")
         days = (window.end - window.start).days + 1
-        total, number = np.zeros(days), np.zeros(days, dtype=np.int64)
+        total, change = np.zeros(days), np.zeros(days + 1, dtype=np.int64)
         seen, symbols = np.zeros(days, dtype=np.bool_), 0
         for history in histories:
             try:
@@ -61,14 +65,17 @@ class EqualWeight:
             close = cut.bars.close[cut.first :]
             seen[day] = True
             total[day[1:]] += close[1:] / close[:-1] - 1.0
-            number[day[1:]] += 1
+            from_start = cut.first > 0 or day[0] <= LONGEST_CLOSURE.days
+            change[0 if from_start else day[0] + 1] += 1
+            change[day[-1] + 1 if cut.ends_before(window) else days] -= 1
             symbols += 1
         if not symbols:
             raise UnusableBarsError(
                 "No symbol of the universe has usable bars "
                 f"between {window.start} and {window.end}."
             )
-        mean = total[seen] / np.maximum(number[seen], 1)
+        held = change.cumsum()[:-1]
+        mean = total[seen] / np.maximum(held[seen], 1)
         dates = start + np.flatnonzero(seen).astype("timedelta64[D]")
         return cls(dates, (1.0 + mean).cumprod(), symbols)
 

@@ -1,6 +1,7 @@
 """One symbol's bars on their dates, and the part of them that a window trades."""
 
 from dataclasses import dataclass, field, fields
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,14 @@ from numpy.typing import NDArray
 from engine.errors import UnusableBarsError
 from engine.settings import Window
 from strategies.base import Bars
+
+BARS_PER_YEAR = 252.0
+"""Sessions per year of the New York Stock Exchange, rounded; of histories that say nothing else."""
+
+LONGEST_CLOSURE = timedelta(days=7)
+"""Without a calendar, bars that begin or end this close to a window's end count as reaching it: the
+longest closure of the New York Stock Exchange since 1933 lasted six days with its weekend
+(September 2001)."""
 
 _DAY = np.dtype("datetime64[D]")
 
@@ -25,11 +34,18 @@ class History:
     bars
         Adjusted prices and volume, as many as `dates`, without NaN. Highs and lows may be
         missing (NaN on every bar) unless stops or the strategy need them.
+    bars_per_year
+        Bars per year of its exchange, for annualization.
+    last_session
+        The last session that its bars could be of, if a calendar is available: a symbol whose bars
+        stop earlier ended early. Without it, bars may stop up to seven days before a window does.
     """
 
     symbol: str
     dates: NDArray[np.datetime64] = field(repr=False)
     bars: Bars = field(repr=False)
+    bars_per_year: float = field(default=BARS_PER_YEAR, kw_only=True)
+    last_session: date | None = field(default=None, kw_only=True)
 
     def cut_to(self, window: Window) -> "TradedHistory":
         """Return the history without the bars after the window; see `TradedHistory.check`.
@@ -53,7 +69,14 @@ class History:
             raise UnusableBarsError(
                 f"{self.symbol} has no bars between {window.start} and {window.end}."
             )
-        return TradedHistory(self.symbol, self.dates[:stop], _cut_bars(self.bars, stop), first)
+        return TradedHistory(
+            self.symbol,
+            self.dates[:stop],
+            _cut_bars(self.bars, stop),
+            first,
+            bars_per_year=self.bars_per_year,
+            last_session=self.last_session,
+        )
 
     def _check_arrays(self) -> None:
         if getattr(self.dates, "dtype", None) != _DAY:
@@ -90,6 +113,13 @@ class TradedHistory(History):
     def has_range(self) -> bool:
         """Whether the bars have highs and lows."""
         return not bool(np.isnan(self.bars.high[-1]) or np.isnan(self.bars.low[-1]))
+
+    def ends_before(self, window: Window) -> bool:
+        """Return whether its bars stop before the window does."""
+        last = self.dates[-1].astype(date)
+        if self.last_session is not None and self.last_session <= window.end:
+            return last < self.last_session
+        return window.end - last > LONGEST_CLOSURE
 
     def check(self) -> None:
         """Refuse bars that cannot be simulated; the error names the first wrong one.

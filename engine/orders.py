@@ -1,7 +1,7 @@
 """A block's orders: signals cut to the window and moved to the bars that fill them."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,8 +32,12 @@ class Orders:
         all but the close are NaN.
     entries, exits
         Signals on the bar that fills them, shape (N, T); never both on one bar.
+    waited
+        Where the signal of an earlier bar has waited for volume, shape (N, T).
     settings
         With ``next_open`` a signal fills at its bar's open, otherwise at its close.
+    bars_per_year
+        For annualization, of each symbol, shape (H,).
     """
 
     symbol_of: NDArray[np.int64]
@@ -43,7 +47,9 @@ class Orders:
     close: Floats
     entries: Bools
     exits: Bools
+    waited: Bools
     settings: BacktestSettings
+    bars_per_year: Floats
 
     @property
     def fill_price(self) -> Floats:
@@ -91,10 +97,20 @@ def build_orders(
     entries ^= both
     exits ^= both
     symbol_of = np.array([symbol for symbol, _ in backtests], dtype=np.int64)
-    open_, high, low, close = (_stack(histories, name) for name in _PRICES)
-    orders = Orders(symbol_of, open_, high, low, close, entries, exits, settings)
-    for symbol, history in enumerate(histories):
-        _wait_for_volume(orders, symbol, history)
+    prices = {name: _stack(histories, name) for name in _PRICES}
+    waited = np.zeros_like(entries)
+    if settings.require_volume:
+        _wait_for_volume(histories, symbol_of, prices, entries, exits, waited)
+    year = np.array([settings.bars_per_year or history.bars_per_year for history in histories])
+    orders = Orders(
+        symbol_of,
+        **prices,
+        entries=entries,
+        exits=exits,
+        waited=waited,
+        settings=settings,
+        bars_per_year=year,
+    )
     return orders, backtests, failures
 
 
@@ -145,29 +161,43 @@ def _place(
         entries[1:], exits[1:] = signals.entries[first:-1], signals.exits[first:-1]
 
 
-def _wait_for_volume(orders: Orders, symbol: int, history: TradedHistory) -> None:
-    """Take what can't be filled for lack of volume from a symbol's bars and signals."""
+def _wait_for_volume(
+    histories: Sequence[TradedHistory],
+    symbol_of: NDArray[np.int64],
+    prices: Mapping[str, Floats],
+    entries: Bools,
+    exits: Bools,
+    waited: Bools,
+) -> None:
+    """Take the prices that can't be filled for lack of volume, and let signals wait for volume."""
+    for symbol, history in enumerate(histories):
+        traded = _find_traded(history)
+        if traded.all():
+            continue
+        for name in ("open", "high", "low"):
+            prices[name][symbol, ~traded] = np.nan
+        for row in np.flatnonzero(symbol_of == symbol):
+            _delay(entries[row], exits[row], waited[row], traded)
+
+
+def _find_traded(history: TradedHistory) -> Bools:
+    """Return which of the window's bars can fill an order, shape (T,)."""
     has_volume = history.bars.volume > 0
     # Of a feed that has shown no volume yet, nothing is known; later bars must not decide it.
-    traded = (has_volume | ~np.logical_or.accumulate(has_volume))[history.first :]
-    if not orders.settings.require_volume or traded.all():
-        return
-    for price in (orders.open, orders.high, orders.low):
-        price[symbol, ~traded] = np.nan
-    for row in np.flatnonzero(orders.symbol_of == symbol):
-        _delay(orders.entries[row], orders.exits[row], traded)
+    return (has_volume | ~np.logical_or.accumulate(has_volume))[history.first :]
 
 
-def _delay(entries: Bools, exits: Bools, traded: Bools) -> None:
+def _delay(entries: Bools, exits: Bools, waited: Bools, traded: Bools) -> None:
     """Move one backtest's signals to the next bar that can fill them; the last of several counts.
 
-    Those after the last such bar are dropped.
+    Those after the last such bar are dropped. `waited` becomes true where a signal has moved to.
     """
     at = np.flatnonzero(entries | exits)
     bars = np.append(np.flatnonzero(traded), len(traded))
     to = bars[np.searchsorted(bars, at)]
     at, to = at[to < len(traded)], to[to < len(traded)]
     # Of several signals of one bar, NumPy keeps what is assigned last.
+    waited[to] = at < to
     for signals in (entries, exits):
         moved = np.zeros_like(signals)
         moved[to] = signals[at]

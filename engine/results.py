@@ -35,6 +35,10 @@ class BacktestResult:
         Their closes, shape (n,).
     warm_up
         Number of bars before the window, seen by indicators only.
+    bars_per_year
+        By which it is annualized.
+    ended_early
+        Whether the symbol's bars stop before the window does.
     trades
         Of dtype `engine.simulation.TRADE`; indices count from the window's first bar.
     measurement, row
@@ -48,6 +52,8 @@ class BacktestResult:
     dates: NDArray[np.datetime64] = field(repr=False)
     close: Floats = field(repr=False)
     warm_up: int
+    bars_per_year: float
+    ended_early: bool
     trades: Trades = field(repr=False)
     measurement: Measurement = field(repr=False)
     row: int = field(repr=False)
@@ -95,11 +101,6 @@ class BacktestResult:
         """The last bar's day."""
         return self.dates[-1].astype(date)
 
-    @property
-    def ended_early(self) -> bool:
-        """Whether the symbol's bars stop before the window does."""
-        return self.window.ended_early(self.last_session)
-
     def as_dict(self) -> dict[str, Any]:
         """Return the result for a notebook: plain values, and the curves as pandas series.
 
@@ -123,7 +124,7 @@ class BacktestResult:
             "start_date": self.window.start,
             "end_date": self.window.end,
             "initial_capital": self.settings.initial_capital,
-            "settings": self.settings.as_dict(),
+            "settings": self.settings.as_dict() | {"bars_per_year": self.bars_per_year},
             "first_session": self.first_session,
             "last_session": self.last_session,
             "ended_early": self.ended_early,

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 Execution = Literal["next_open", "same_close"]
 Direction = Literal["long", "short", "both"]
-
-# Without an exchange calendar, bars that end this close to the window's end count as reaching it:
-# the longest closure of the NYSE since 1933 lasted six days with its weekend (September
-# 2001).
-_LONGEST_CLOSURE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class BacktestSettings:
         ``same_close``: at the close of bar t itself, which could not have been traded; results
         are labelled with it.
     bars_per_year
-        Bars per year, for annualization.
+        Bars per year, for annualization; None for those of each symbol's history.
     direction
         ``long``: an entry signal buys, an exit signal sells. ``short``: an exit signal sells
         short, an entry signal covers. ``both``: always on the side of the last signal.
@@ -65,7 +60,7 @@ class BacktestSettings:
     fees: float = PercentageCosts.fees
     slippage: float = PercentageCosts.slippage
     execution: Execution = "next_open"
-    bars_per_year: float = 252.0
+    bars_per_year: float | None = None
     direction: Direction = "long"
     stop_loss: float | None = None
     trailing_stop: float | None = None
@@ -74,7 +69,8 @@ class BacktestSettings:
 
     def __post_init__(self) -> None:
         self._require("initial_capital", above=0.0, below=math.inf)
-        self._require("bars_per_year", above=0.0, below=math.inf)
+        if self.bars_per_year is not None:
+            self._require("bars_per_year", above=0.0, below=math.inf)
         self._require("fees", from_=0.0, below=1.0)
         self._require("slippage", from_=0.0, below=1.0)
         self._require_one_of("execution", get_args(Execution))
@@ -132,20 +128,14 @@ class Window:
     ----------
     start, end
         First and last calendar day; a datetime or a pandas Timestamp counts as its day.
-    last_session
-        The exchange's last session in the window, if a calendar is available. A symbol whose
-        bars stop earlier ended early. Without it, bars may stop up to seven days before `end`.
     """
 
     start: date
     end: date
-    last_session: date | None = None
 
     def __post_init__(self) -> None:
-        for name in ("start", "end", "last_session"):
+        for name in ("start", "end"):
             value = getattr(self, name)
-            if value is None and name == "last_session":
-                continue
             if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT
                 # pandas has no dates without a time; the time does not matter here.
                 object.__setattr__(self, name, value.date())
@@ -165,9 +155,3 @@ class Window:
 
         both = np.array([self.start, self.end], dtype="datetime64[D]")
         return both + np.array([0, 1], dtype="timedelta64[D]")
-
-    def ended_early(self, last_bar: date) -> bool:
-        """Return whether bars that stop at `last_bar` stop before the window does."""
-        if self.last_session is not None:
-            return last_bar < self.last_session
-        return self.end - last_bar > _LONGEST_CLOSURE

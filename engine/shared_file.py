@@ -27,6 +27,7 @@ class SharedHistory:
     symbol: str
     first: int
     bars: int
+    bars_per_year: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,10 @@ class SharedFile:
 
     def put_histories(self, histories: Sequence[TradedHistory]) -> list[SharedHistory]:
         """Write histories, and return how to take them."""
-        shared = [SharedHistory(one.symbol, one.first, len(one.dates)) for one in histories]
+        shared = [
+            SharedHistory(one.symbol, one.first, len(one.dates), one.bars_per_year)
+            for one in histories
+        ]
         dates, *rows = self._select_rows(shared)
         np.concatenate([one.dates for one in histories], out=dates.view("datetime64[D]"))
         for name, row in zip(_FIELDS, rows, strict=True):
@@ -65,7 +69,8 @@ class SharedFile:
         for one in shared:
             dates, *values = rows[:, start : start + one.bars]
             days = dates.view("datetime64[D]")
-            histories.append(TradedHistory(one.symbol, days, Bars(*values), one.first))
+            bars, year = Bars(*values), one.bars_per_year
+            histories.append(TradedHistory(one.symbol, days, bars, one.first, bars_per_year=year))
             start += one.bars
         return histories
 

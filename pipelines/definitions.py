@@ -19,7 +19,7 @@ from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
 from pipelines.automation.alerts import build_alert_sensors
 from pipelines.automation.maintenance import build_maintenance_job, build_maintenance_schedule
-from pipelines.automation.nightly import build_nightly_job, build_nightly_schedule
+from pipelines.automation.nightly import build_nightly_job, build_nightly_schedules
 from pipelines.automation.retries import build_retry_job, build_retry_sensor
 from pipelines.automation.staleness import build_automation_jobs, build_automation_sensors
 from pipelines.backtest_request import build_request_job
@@ -64,7 +64,7 @@ def build_defs(
             build_maintenance_job(),
         ],
         schedules=[
-            build_nightly_schedule(settings, universe.symbols),
+            *build_nightly_schedules(settings, universe),
             build_maintenance_schedule(),
         ],
         sensors=[

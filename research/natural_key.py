@@ -25,10 +25,12 @@ NATURAL_KEY = (
     "data_version",
     "code_version",
     "universe_version",
+    "bars_per_year",
 )
 """The columns that identify a backtest: the same key gives the same result, to the bit.
 
-`universe_version` is None for a backtest that is compared with no universe.
+`universe_version` is None for a backtest that is compared with no universe. `bars_per_year` is that
+of the symbol's calendar unless the settings give one.
 """
 
 _NAMESPACE = UUID("5b0f5a0e-6f0c-5d0e-9a52-0c4b8f1c7e11")
@@ -57,6 +59,7 @@ def backtest_id(
     data_version: str,
     code_version: str,
     universe_version: str | None,
+    bars_per_year: float,
 ) -> UUID:
     """Return the identifier of the backtest with this natural key.
 
@@ -66,8 +69,8 @@ def backtest_id(
         When parameters or settings hold NaN, an infinity or a value that JSON has no type for.
     """
     key = [symbol, strategy, parameters, start_date.isoformat(), end_date.isoformat()]
-    versions = [source, data_version, code_version, universe_version]
-    texts = map(canonical_json, [*key, settings, *versions])
+    rest = [source, data_version, code_version, universe_version, bars_per_year]
+    texts = map(canonical_json, [*key, settings, *rest])
     return uuid5(_NAMESPACE, f"[{','.join(texts)}]")
 
 

@@ -47,8 +47,13 @@ class RunSpec:
         """Fingerprint of the equal-weight universe; None without one."""
         return self.universe.version if self.universe else None
 
-    def natural_key(self, symbol: str, strategy: Strategy, data_version: str) -> dict[str, Any]:
-        """Return all that a result depends on, by the columns of `NATURAL_KEY`."""
+    def natural_key(
+        self, symbol: str, strategy: Strategy, data_version: str, bars_per_year: float
+    ) -> dict[str, Any]:
+        """Return all that a result depends on, by the columns of `NATURAL_KEY`.
+
+        `bars_per_year` is the symbol's; those of the settings override them.
+        """
         return {
             "symbol": symbol,
             "strategy": strategy.name,
@@ -60,11 +65,15 @@ class RunSpec:
             "data_version": data_version,
             "code_version": self.code_versions[strategy.name],
             "universe_version": self.universe_version,
+            "bars_per_year": self.settings.bars_per_year or bars_per_year,
         }
 
-    def identify(self, symbol: str, strategy: Strategy, data_version: str) -> str:
+    def identify(
+        self, symbol: str, strategy: Strategy, data_version: str, bars_per_year: float
+    ) -> str:
         """Return the identifier of the backtest of a strategy on a symbol's bars."""
-        return str(backtest_id(**self.natural_key(symbol, strategy, data_version)))
+        key = self.natural_key(symbol, strategy, data_version, bars_per_year)
+        return str(backtest_id(**key))
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,9 @@ class BacktestRunner:
 
     def _run_batch(self, part: int, loaded: Mapping[str, Loaded]) -> "pl.DataFrame":
         planned: dict[Backtest, str] = {
-            (symbol, strategy): self.spec.identify(symbol, strategy, one.data_version)
+            (symbol, strategy): self.spec.identify(
+                symbol, strategy, one.data_version, one.history.bars_per_year
+            )
             for symbol, one in loaded.items()
             for strategy in self.spec.strategies
         }

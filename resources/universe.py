@@ -2,7 +2,7 @@
 
 Its symbols become the partition keys of every asset and the file names of the price store, so
 this module says what a symbol may be. It is imported when definitions load: standard library
-only.
+only, unless the file names other calendars than New York's.
 """
 
 import csv
@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from resources.trading_calendar import (
+    DEFAULT_CALENDAR,
+    UnknownCalendarError,
+    require_calendar,
+)
 from strategies.errors import GauntletError
 
 SYMBOL_RULE = (
@@ -39,12 +44,16 @@ class UniverseError(GauntletError):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One row of the universe; None where the file says nothing."""
+    """One row of the universe; None where the file says nothing.
+
+    `calendar` is the name of its exchange's sessions in exchange_calendars.
+    """
 
     symbol: str
     sector: str | None = None
     listed_from: date | None = None
     listed_to: date | None = None
+    calendar: str = DEFAULT_CALENDAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,16 @@ class Universe:
     def symbols(self) -> tuple[str, ...]:
         """The symbols in the order of the file."""
         return tuple(listing.symbol for listing in self.listings)
+
+    @property
+    def calendars(self) -> tuple[str, ...]:
+        """The calendars of the symbols, each once, in the order of the file."""
+        return tuple(dict.fromkeys(listing.calendar for listing in self.listings))
+
+    def calendar_of(self, symbol: str) -> str:
+        """Return the name of a symbol's calendar; New York's for a symbol that is not in it."""
+        listing = self._by_symbol.get(symbol)
+        return listing.calendar if listing else DEFAULT_CALENDAR
 
     def describe_survivorship_bias(self, start: date, end: date) -> str:
         """Return a warning if no symbol was delisted in a long window, else "".
@@ -118,7 +137,7 @@ def parse_day(text: str) -> date:
 
 
 def load_universe(path: str | Path) -> Universe:
-    """Read a CSV file with a column `symbol` and, if it likes, sector, listed_from, listed_to.
+    """Read a CSV file: a column `symbol`, and optionally sector, listed_from, listed_to, calendar.
 
     Columns may stand in any order and letter case; others are ignored. UTF-8, with or without
     a byte order mark; blank lines are skipped. Raises UniverseError, whose one line names the
@@ -202,7 +221,11 @@ def _parse_listing(where: str, columns: list[str], cells: list[str]) -> Listing:
     )
     if first and last and first > last:
         raise UniverseError(f"{where}: listed_from {first} is after listed_to {last}.")
-    return Listing(symbol, row.get("sector") or None, first, last)
+    try:
+        calendar = require_calendar(row.get("calendar") or DEFAULT_CALENDAR)
+    except UnknownCalendarError as error:
+        raise UniverseError(f"{where}: {error}") from error
+    return Listing(symbol, row.get("sector") or None, first, last, calendar)
 
 
 def _parse_cell_day(where: str, name: str, text: str | None) -> date | None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from engine.data_provider import frame_to_history
+from engine.history import BARS_PER_YEAR
 from engine.settings import BacktestSettings
 from tests.bars import random_bars
 
@@ -54,7 +55,7 @@ def test_defaults_are_those_of_the_code():
     assert f"{settings.initial_capital:,.0f} at the start" in ENGINE
     assert f"`fees` ({settings.fees:.1%}) of the value".replace("%", " %") in ENGINE
     assert f"`slippage` ({settings.slippage:.1%}) worse".replace("%", " %") in ENGINE
-    assert f"{settings.bars_per_year:.0f}\nbars per year" in ENGINE
+    assert f"{BARS_PER_YEAR:.0f}\nbars per year" in ENGINE
 
 
 def test_links_exist():

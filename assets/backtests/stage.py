@@ -22,7 +22,6 @@ from research.audit.stage_profile import BacktestsProfile, CachedResults
 from research.run_spec import RunSpec
 from research.runner import BacktestRunner
 from resources.config.run_settings import RunSettings
-from resources.market_data.exchange_calendar import last_session
 from resources.price_store.history_loader import load_histories
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
@@ -160,9 +159,11 @@ class BacktestStage:
         listed: list[HistorySpec] = []
         for symbol in symbols:
             try:
-                listed.append(HistorySpec(symbol, *universe.listed(symbol, start, end)))
+                days = universe.listed(symbol, start, end)
             except UniverseError as error:
                 self.failures.append(Failure.of(symbol, error))
+                continue
+            listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol)))
         return listed
 
     def _find_known_scaling(self) -> Scaling | None:
@@ -196,7 +197,6 @@ class BacktestStage:
             ignored=not self._archive.use_stored,
         )
 
-    @cached_property
+    @property
     def _window(self) -> Window:
-        asked = self.inputs.run_settings.window()
-        return self.inputs.run_settings.window(last_session(asked.start, asked.end))
+        return self.inputs.run_settings.window()

@@ -129,7 +129,7 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
     stage, inputs = result.stage, result.stage.inputs
     settings = inputs.run_settings
     start, end = settings.history_start(), settings.window().end
-    source, ready = market_data.open_source(), []
+    source, ready = market_data.open_source(inputs.universe), []
     fetcher = Fetcher(source, inputs.price_store)
     for symbol in stage.requested:
         try:

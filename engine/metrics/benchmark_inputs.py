@@ -24,7 +24,7 @@ class Benchmark:
     total_return
         Over each symbol's whole window, shape (H,).
     symbol_of, compared, compared_mean, bars_per_year
-        The symbol of each backtest, its returns and their mean, and the bars per year.
+        The symbol of each backtest, its returns, their mean, and its bars per year.
     """
 
     returns: Floats
@@ -32,7 +32,7 @@ class Benchmark:
     symbol_of: NDArray[np.int64]
     compared: Floats
     compared_mean: Floats
-    bars_per_year: float
+    bars_per_year: Floats
 
     @cached_property
     def mean(self) -> Floats:

@@ -1,7 +1,7 @@
 """Metrics of the equity curve: return, risk, drawdown and their ratios.
 
 Returns are those of `MetricInputs.returns`, bar by bar; the risk-free rate and the required return
-are 0. "vectorbt" names the accessor with the same value, given the run's bars per year.
+are 0. "vectorbt" names the accessor with the same value, given the symbol's bars per year.
 """
 
 import numpy as np
@@ -28,9 +28,7 @@ def annualized_return(inputs: MetricInputs) -> Floats:
     Source: vectorbt returns.annualized.
     """
     growth = final_value(inputs) / inputs.settings.initial_capital
-    return (
-        np.where(growth < 0, np.nan, growth) ** (inputs.settings.bars_per_year / inputs.bars) - 1.0
-    )
+    return np.where(growth < 0, np.nan, growth) ** (inputs.bars_per_year / inputs.bars) - 1.0
 
 
 @metric("fraction", of_returns=True)
@@ -39,7 +37,7 @@ def annualized_volatility(inputs: MetricInputs) -> Floats:
 
     Source: vectorbt returns.annualized_volatility.
     """
-    return inputs.deviation * np.sqrt(inputs.settings.bars_per_year)
+    return inputs.deviation * np.sqrt(inputs.bars_per_year)
 
 
 @metric("fraction", of_returns=True)
@@ -49,7 +47,7 @@ def downside_volatility(inputs: MetricInputs) -> Floats:
     Source: Sortino and Price (1994), "Performance Measurement in a Downside Risk Framework";
     vectorbt returns.downside_risk.
     """
-    return inputs.downside_deviation * np.sqrt(inputs.settings.bars_per_year)
+    return inputs.downside_deviation * np.sqrt(inputs.bars_per_year)
 
 
 @metric("ratio", _NO_VARIANCE, of_returns=True)
@@ -58,7 +56,7 @@ def sharpe_ratio(inputs: MetricInputs) -> Floats:
 
     Source: Sharpe (1994), "The Sharpe Ratio"; vectorbt returns.sharpe_ratio.
     """
-    return inputs.mean / inputs.deviation * np.sqrt(inputs.settings.bars_per_year)
+    return inputs.mean / inputs.deviation * np.sqrt(inputs.bars_per_year)
 
 
 @metric("ratio", _NO_LOSS, of_returns=True)
@@ -67,9 +65,8 @@ def sortino_ratio(inputs: MetricInputs) -> Floats:
 
     Source: Sortino and Price (1994); vectorbt returns.sortino_ratio.
     """
-    bars_per_year = inputs.settings.bars_per_year
     defined = np.nan if inputs.bars == 1 else 1.0
-    return defined * inputs.mean * bars_per_year / downside_volatility(inputs)
+    return defined * inputs.mean * inputs.bars_per_year / downside_volatility(inputs)
 
 
 @metric("ratio", _NO_DRAWDOWN, of_returns=True)

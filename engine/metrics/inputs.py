@@ -56,6 +56,11 @@ class MetricInputs:
         return self.simulation.orders.symbol_of
 
     @cached_property
+    def bars_per_year(self) -> Floats:
+        """Bars per year of each backtest's symbol, shape (N,)."""
+        return self.simulation.orders.bars_per_year[self.symbol_of]
+
+    @cached_property
     def returns(self) -> Floats:
         """Equity against that of the bar before, shape (N, T); the first against the capital."""
         capital = self.settings.initial_capital
@@ -129,7 +134,7 @@ class MetricInputs:
         return self._compare_with(returns, np.prod(1.0 + returns, axis=1) - 1.0)
 
     def _compare_with(self, returns: Floats, total_return: Floats) -> Benchmark:
-        year = self.settings.bars_per_year
+        year = self.bars_per_year
         return Benchmark(returns, total_return, self.symbol_of, self.returns, self.mean, year)
 
     @property

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from engine.costs import RoundTrips
 from engine.metrics.catalogue import metric
 from engine.metrics.inputs import MetricInputs
+from engine.positions import EXIT_REASONS
 from strategies.base import Floats
 
 _NO_LOSER = "no closed trade lost"
 _NO_PAYOFF = "no closed trade lost, or none won"
+_SIGNAL = EXIT_REASONS.index("signal")
 
 
 @metric("count")
@@ -49,6 +51,15 @@ def winning_trades(inputs: MetricInputs) -> NDArray[Any]:
 def losing_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of closed trades with a loss. Source: vectorbt trades.losing."""
     return inputs.count_per_backtest(inputs.lost)
+
+
+@metric("count")
+def delayed_fills(inputs: MetricInputs) -> NDArray[Any]:
+    """Return the number of fills, those of stops aside, that waited for a bar with volume."""
+    waited, trades = inputs.simulation.orders.waited, inputs.trades
+    entered = waited[inputs.backtest, trades["entry_idx"]]
+    left = waited[inputs.backtest, trades["exit_idx"]] & (trades["exit_reason"] == _SIGNAL)
+    return inputs.count_per_backtest(entered) + inputs.count_per_backtest(left)
 
 
 @metric("fraction", needs="closed trades")
@@ -146,7 +157,7 @@ def turnover(inputs: MetricInputs) -> Floats:
     trades = inputs.trades
     exit_price = np.where(inputs.closed, trades["exit_price"], 0.0)
     traded = inputs.sum_per_backtest(trades["size"] * (trades["entry_price"] + exit_price))
-    return traded / inputs.equity.mean(axis=1) * (inputs.settings.bars_per_year / inputs.bars)
+    return traded / inputs.equity.mean(axis=1) * (inputs.bars_per_year / inputs.bars)
 
 
 @metric("money")

@@ -45,7 +45,11 @@ class RunSettings(dg.ConfigurableResource):
         description="next_open: filled at the next bar's open. same_close: at the signal's own "
         "close, which could not have been traded.",
     )
-    bars_per_year: float = Field(default=252.0, description="Bars per year, for annualization.")
+    bars_per_year: float | None = Field(
+        default=None,
+        description="Bars per year, for annualization; null for those of each symbol's calendar: "
+        "252 of XNYS, 365 of 24/7.",
+    )
     direction: str = Field(
         default="long",
         description="long: an entry signal buys, an exit signal sells. short: an exit signal "
@@ -97,7 +101,7 @@ class RunSettings(dg.ConfigurableResource):
         "some thousand symbols on; results do not depend on it.",
     )
 
-    def window(self, last_session: date | None = None) -> Window:
+    def window(self) -> Window:
         """Return the window.
 
         Raises
@@ -105,7 +109,7 @@ class RunSettings(dg.ConfigurableResource):
         InvalidSettingsError
             When a day is not a date, or the start is after the end.
         """
-        return Window(_parse_day("start", self.start), _parse_day("end", self.end), last_session)
+        return Window(_parse_day("start", self.start), _parse_day("end", self.end))
 
     def history_start(self) -> date:
         """Return the first day of history that a backtest may look at.

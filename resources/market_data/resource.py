@@ -10,6 +10,7 @@ from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.market_data.source import SOURCES, MarketDataError, PriceSource
+from resources.universe import Universe
 from strategies.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -82,15 +83,15 @@ class MarketData(ConfigurableResource):
         "symbol at once.",
     )
 
-    def open_source(self) -> PriceSource:
-        """Return the configured source.
+    def open_source(self, universe: Universe) -> PriceSource:
+        """Return the configured source; the universe says when each symbol's exchange is open.
 
         Raises MarketDataError for an unknown source, and for `files` without an existing folder.
         """
         if self.source == "synthetic":
             from resources.market_data.sources.synthetic import SyntheticSource
 
-            return SyntheticSource()
+            return SyntheticSource(universe.calendar_of)
         if self.source == "sample":
             from resources.market_data.sources.sample import SampleSource
 

@@ -69,7 +69,7 @@ def load_equal_weight(
 def _hash_inputs(specs: Sequence[HistorySpec], window: Window, digests: dict[str, str]) -> str:
     """Return a fingerprint of all that the universe depends on, its code included."""
     code = [engine_version(), inspect.getsource(history_loader), version("polars")]
-    files = [[symbol, str(start), str(end), digests.get(symbol)] for symbol, start, end in specs]
+    files = [[one.symbol, str(one.start), str(one.end), digests.get(one.symbol)] for one in specs]
     text = json.dumps([code, str(window.start), str(window.end), files])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

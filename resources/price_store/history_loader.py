@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -16,6 +15,7 @@ from resources.market_data.bars import data_version
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.stored_file import StoredFile
+from resources.trading_calendar import get_calendar
 from strategies.base import Bars, Floats
 
 # Files that are read and decoded together: at ten years per symbol, 18 MB.
@@ -53,30 +53,36 @@ def load_histories(
             following = list(islice(rest, _BATCH))
             # Read and decoded outside of the interpreter's lock, while these are used.
             ahead = reader.submit(read, following) if following else None
-            for stored, (symbol, start, end) in zip(found, batch, strict=True):
-                yield symbol, _build_loaded_history(stored, start, end)
+            for stored, spec in zip(found, batch, strict=True):
+                yield spec.symbol, _build_loaded_history(stored, spec)
             batch, found = following, ahead.result() if ahead else []
 
 
 def _read(
     store: PriceStore, source: str, batch: Sequence[HistorySpec]
 ) -> list[StoredFile | Exception]:
-    return store.read_many(source, [symbol for symbol, _, _ in batch])
+    return store.read_many(source, [spec.symbol for spec in batch])
 
 
 def _build_loaded_history(
-    stored: StoredFile | Exception, start: date, end: date
+    stored: StoredFile | Exception, spec: HistorySpec
 ) -> LoadedHistory | Exception:
     if isinstance(stored, Exception):
         return stored
     try:
-        window = stored.verified().select(start, end)
+        window = stored.verified().select(spec.start, spec.end)
     except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
         return error
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
-    return LoadedHistory(to_history(stored.label.symbol, window), version)
+    calendar = get_calendar(spec.calendar)
+    history = replace(
+        to_history(stored.label.symbol, window),
+        bars_per_year=calendar.bars_per_year,
+        last_session=calendar.last_session(spec.start, spec.end),
+    )
+    return LoadedHistory(history, version)
 
 
 def to_history(symbol: str, window: pl.DataFrame) -> History:

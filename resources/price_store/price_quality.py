@@ -5,7 +5,7 @@ for what is possible and suspicious. A symbol that breaks one is kept, and named
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ from resources.price_store.spans import Span
 if TYPE_CHECKING:
     import polars as pl
 
+    from resources.trading_calendar import TradingCalendar
+
 PRICE_RULES: Mapping[str, str] = {
     "bars_are_valid": "each session once and in order, open and close within low and high, "
     "positive prices, no value missing",
-    "sessions_are_complete": "a bar for each session of the New York Stock Exchange, from the "
-    "symbol's first bar to its last",
+    "sessions_are_complete": "a bar for each session of the symbol's exchange, from its first bar "
+    "to its last",
     "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
     "accounted for",
@@ -40,7 +42,11 @@ _LEAST_SPLIT = 1.3
 
 
 def find_broken_rules(
-    symbol: str, bars: "pl.DataFrame", asked: Span, thresholds: Thresholds
+    symbol: str,
+    bars: "pl.DataFrame",
+    asked: Span,
+    thresholds: Thresholds,
+    calendar: "TradingCalendar",
 ) -> dict[str, str]:
     """Return what is suspicious about stored bars, by rule; empty for good ones.
 
@@ -50,6 +56,8 @@ def find_broken_rules(
         At least one bar, in the schema of bars.
     asked
         The first day of the window and the last that was asked for, within the symbol's listing.
+    calendar
+        That of the symbol's exchange.
     """
     from resources.market_data.bars import BadBarsError, validate_bars
 
@@ -58,11 +66,11 @@ def find_broken_rules(
     except BadBarsError as error:
         return {"bars_are_valid": str(error)}
     found = {
-        "sessions_are_complete": _find_gaps(bars, thresholds.missing_sessions),
-        "bars_are_up_to_date": _find_staleness(bars, asked[1], thresholds.stale_sessions),
+        "sessions_are_complete": _find_gaps(bars, thresholds.missing_sessions, calendar),
+        "bars_are_up_to_date": _find_staleness(bars, asked[1], thresholds.stale_sessions, calendar),
         "jumps_are_explained": _find_unexplained_jump(bars, thresholds.split_tolerance),
         "volume_is_traded": _find_silence(bars, thresholds.silent_sessions),
-        "window_is_covered": _find_late_start(bars, asked[0], thresholds.late_sessions),
+        "window_is_covered": _find_late_start(bars, asked[0], thresholds.late_sessions, calendar),
         "moves_are_usual": _find_unusual_moves(bars, thresholds.unusual_move),
     }
     if found["jumps_are_explained"]:  # what looks like a split is reported once
@@ -70,42 +78,53 @@ def find_broken_rules(
     return {rule: text for rule, text in found.items() if text}
 
 
-def _find_gaps(bars: "pl.DataFrame", allowed: float) -> str:
+def _find_gaps(bars: "pl.DataFrame", allowed: float, calendar: "TradingCalendar") -> str:
     import numpy as np
 
-    from resources.market_data.exchange_calendar import FIRST_DAY, sessions_between
-
-    if bars["date"][0] < FIRST_DAY:
-        return f"not measured: sessions before {FIRST_DAY} are not known"
+    first, last = bars["date"][0], bars["date"][-1]
+    if unknown := _describe_unknown_days(first, last, calendar):
+        return unknown
     dates = bars["date"].to_numpy().astype("datetime64[D]")
-    expected = sessions_between(bars["date"][0], bars["date"][-1])
+    expected = calendar.sessions(first, last)
     missing = np.setdiff1d(expected, dates)
     if len(missing) <= allowed * len(expected):
         return ""
     return f"{len(missing)} of {len(expected)} sessions have no bar, the first on {missing[0]}"
 
 
-def _find_staleness(bars: "pl.DataFrame", last_asked: date, allowed: int) -> str:
-    from resources.market_data.exchange_calendar import FIRST_DAY, last_day_over, sessions_between
-
-    if last_asked < FIRST_DAY:
-        return f"not measured: sessions before {FIRST_DAY} are not known"
+def _find_staleness(
+    bars: "pl.DataFrame", last_asked: date, allowed: int, calendar: "TradingCalendar"
+) -> str:
     last = bars["date"][-1]
     # Of days to come there is no bar yet.
-    behind = len(sessions_between(last, min(last_asked, last_day_over()))) - 1
+    over = min(last_asked, calendar.last_day_over())
+    if unknown := _describe_unknown_days(last, over, calendar):
+        return unknown
+    behind = len(calendar.sessions(last + timedelta(days=1), over))
     return f"the last bar is of {last}, {behind} sessions behind" if behind > allowed else ""
 
 
-def _find_late_start(bars: "pl.DataFrame", first_asked: date, allowed: int) -> str:
-    from resources.market_data.exchange_calendar import FIRST_DAY, sessions_between
-
-    if first_asked < FIRST_DAY:
-        return f"not measured: sessions before {FIRST_DAY} are not known"
+def _find_late_start(
+    bars: "pl.DataFrame", first_asked: date, allowed: int, calendar: "TradingCalendar"
+) -> str:
     first = bars["date"][0]
-    late = len(sessions_between(first_asked, first)) - 1
+    if unknown := _describe_unknown_days(first_asked, first, calendar):
+        return unknown
+    late = len(calendar.sessions(first_asked, first - timedelta(days=1)))
     if late <= allowed:
         return ""
     return f"the first bar is of {first}, {late} sessions after the window's first"
+
+
+def _describe_unknown_days(first: date, last: date, calendar: "TradingCalendar") -> str:
+    """Return why sessions between two days can't be counted; "" if they can."""
+    if first < calendar.first_day:
+        return (
+            f"not measured: sessions of {calendar.name} before {calendar.first_day} are not known"
+        )
+    if last > calendar.last_day:
+        return f"not measured: sessions of {calendar.name} after {calendar.last_day} are not known"
+    return ""
 
 
 def _find_unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:

@@ -80,7 +80,11 @@ def load_universe_benchmark(
     if len(stored) < needed:
         return _report_missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
     specs = [
-        HistorySpec(symbol, *universe.listed(symbol, history_start, window.end))
+        HistorySpec(
+            symbol,
+            *universe.listed(symbol, history_start, window.end),
+            universe.calendar_of(symbol),
+        )
         for symbol in stored
     ]
     try:

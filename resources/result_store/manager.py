@@ -253,7 +253,7 @@ class BacktestPersistenceManager:
         )
 
     def get_universe(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the universe that a run was of: symbol, sector, listed_from, listed_to.
+        """Return the universe that a run was of: symbol, sector, listed_from, listed_to, calendar.
 
         In the order of its file; empty for a run of which nothing is known.
         """

@@ -31,7 +31,9 @@ def read_stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[s
 def read_universe(engine: sa.Engine, run_id: str) -> list[dict[str, Any]]:
     """Return the symbols of the universe that a run was of, in the order of its file."""
     runs, members = (sa.inspect(model).local_table for model in (Run, UniverseMember))
-    columns = (members.c[name] for name in ("symbol", "sector", "listed_from", "listed_to"))
+    columns = (
+        members.c[name] for name in ("symbol", "sector", "listed_from", "listed_to", "calendar")
+    )
     statement = (
         sa.select(*columns)
         .join_from(members, runs, members.c.version == runs.c.universe_members_version)

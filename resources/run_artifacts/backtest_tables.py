@@ -53,7 +53,7 @@ NO_TABLES = BacktestTables(
 
 def _build_row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any]:
     result = one.result
-    key = spec.natural_key(result.symbol, result.strategy, one.data_version)
+    key = spec.natural_key(result.symbol, result.strategy, one.data_version, result.bars_per_year)
     return {
         "id": one.identifier,
         **key,
@@ -65,7 +65,6 @@ def _build_row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any
         "ended_early": result.ended_early,
         "price_basis": PRICE_BASIS,
         "execution": result.settings.execution,
-        "bars_per_year": result.settings.bars_per_year,
         "gauntlet_version": gauntlet_version(),
         "row_version": row_version(),
         "run_id": spec.run_id,

@@ -11,7 +11,7 @@ MODULES = (
     "resources.run_artifacts.backtest_tables",
     "resources.price_store.history_loader",
     "resources.market_data.bars",
-    "resources.market_data.exchange_calendar",
+    "resources.trading_calendar",
     "research.natural_key",
     "research.run_spec",
 )

@@ -88,7 +88,7 @@ def metrics_of(portfolio: Any, bars_per_year: float) -> dict[str, float]:
 
 def assert_agrees(result: BacktestResult, portfolio: Any) -> None:
     """Assert that every metric of vectorbt, every trade and the whole equity curve agree."""
-    for metric, expected in metrics_of(portfolio, result.settings.bars_per_year).items():
+    for metric, expected in metrics_of(portfolio, result.bars_per_year).items():
         value = result.metrics[metric]
         if value is None:
             assert not np.isfinite(expected), metric

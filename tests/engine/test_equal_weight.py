@@ -36,16 +36,23 @@ RAGGED = [
 
 
 def _by_pandas(histories: list[History], window: Window) -> pd.Series:
-    """Return the level per day, from the mean of the returns since each symbol's previous bar."""
+    """Return the level per day: the mean return of what is held, a closed market's being 0."""
     closes = {
-        history.symbol: pd.Series(history.bars.close, index=pd.DatetimeIndex(history.dates)).loc[
-            str(window.start) : str(window.end)
-        ]
+        history.symbol: pd.Series(history.bars.close, index=pd.DatetimeIndex(history.dates))
         for history in histories
     }
-    long = pd.concat({symbol: close.pct_change() for symbol, close in closes.items()})
-    pivot = long.unstack(level=0).sort_index()
-    return (1 + pivot.mean(axis=1).fillna(0.0)).cumprod()
+    pivot = pd.DataFrame(closes).loc[str(window.start) : str(window.end)].dropna(how="all")
+    returns = pivot.ffill().pct_change().fillna(0.0)
+    week = pd.Timedelta(days=7)
+    for symbol, close in closes.items():
+        first, last = pivot[symbol].first_valid_index(), pivot[symbol].last_valid_index()
+        assert first is not None
+        assert last is not None
+        if close.index[0] >= first > pd.Timestamp(window.start) + week:
+            returns.loc[returns.index <= first, symbol] = np.nan
+        if last < pd.Timestamp(window.end) - week:
+            returns.loc[returns.index > last, symbol] = np.nan
+    return (1 + returns.mean(axis=1).fillna(0.0)).cumprod()
 
 
 def test_ragged_symbols_agree_with_a_pandas_pivot():
@@ -62,16 +69,34 @@ def _closes(symbol: str, closes: list[float], first: int = 0) -> History:
 
 
 def test_a_symbol_that_starts_late_counts_from_its_second_bar():
-    early, late = _closes("A", [100, 110, 121, 121]), _closes("B", [50, 40], first=2)
-    universe = EqualWeight.of([early, late], Window(day(0), day(3)))
-    # +10 %, +10 %, and on the last day the mean of 0 % and -20 %.
-    assert universe.level.tolist() == pytest.approx([1.0, 1.1, 1.21, 1.21 * 0.9])
+    early, late = _closes("A", [100.0] * 9 + [110, 110]), _closes("B", [50, 40], first=9)
+    universe = EqualWeight.of([early, late], Window(day(0), day(10)))
+    # Alone until B has two bars: +10 %, and then the mean of 0 % and -20 %.
+    assert universe.level.tolist() == pytest.approx([1.0] * 9 + [1.1, 1.1 * 0.9])
 
 
 def test_a_symbol_that_ends_early_no_longer_counts():
-    staying, leaving = _closes("A", [100, 110, 121]), _closes("B", [50, 40])
-    universe = EqualWeight.of([staying, leaving], Window(day(0), day(2)))
-    assert universe.level.tolist() == pytest.approx([1.0, 0.95, 0.95 * 1.1])
+    staying, leaving = _closes("A", [100.0, 110.0] + [121.0] * 9), _closes("B", [50, 40])
+    universe = EqualWeight.of([staying, leaving], Window(day(0), day(10)))
+    assert universe.level.tolist()[:3] == pytest.approx([1.0, 0.95, 0.95 * 1.1])
+
+
+def test_a_closed_market_stands_still():
+    every_day = _closes("B", [100, 110, 121, 121, 121])
+    dates = every_day.dates[[0, 3, 4]]
+    weekdays = History("A", dates, build_bars([50.0, 60.0, 60.0], [50.0, 60.0, 60.0]))
+    universe = EqualWeight.of([every_day, weekdays], Window(day(0), day(4)))
+    # Half of the basket is in A, which is closed for two days and then opens 20 % higher.
+    assert universe.level.tolist() == pytest.approx(
+        [1.0, 1.05, 1.05**2, 1.05**2 * 1.1, 1.05**2 * 1.1]
+    )
+
+
+def test_bars_from_before_the_window_are_held_from_its_start():
+    every_day, weekdays = _closes("B", [100, 110, 110, 110]), _closes("A", [50, 50])
+    opens_later = History("A", weekdays.dates + np.array([-20, 2]) * DAY, weekdays.bars)
+    universe = EqualWeight.of([every_day, opens_later], Window(day(0), day(4)))
+    assert universe.level.tolist() == pytest.approx([1.0, 1.05, 1.05, 1.05])
 
 
 def test_bars_before_the_window_are_ignored():

@@ -10,7 +10,7 @@ from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from strategies.sma_cross import SmaCross
-from tests.bars import DAY, FIRST_DAY, random_history
+from tests.bars import DAY, FIRST_DAY, build_bars, random_history
 from tests.engine.cases import day
 
 WINDOW = Window(date(2021, 1, 1), date(2022, 12, 31))
@@ -113,3 +113,22 @@ def test_a_window_is_inclusive_and_earlier_bars_are_warm_up():
     assert (cut.first, cut.traded_bars, len(cut.dates)) == (10, 11, 21)
     assert cut.dates[cut.first] == FIRST_DAY + 10 * DAY
     assert cut.dates[-1] == FIRST_DAY + 20 * DAY
+
+
+def _ends_before(last_bar: date, last_session: date | None) -> bool:
+    dates = np.array([last_bar], dtype="datetime64[D]")
+    one = build_bars([1.0], [1.0])
+    history = History("END", dates, one, last_session=last_session)
+    window = Window(date(2023, 1, 1), date(2023, 12, 31))
+    return history.cut_to(window).ends_before(window)
+
+
+def test_with_a_calendar_one_missing_session_is_an_early_end():
+    assert _ends_before(date(2023, 12, 28), last_session=date(2023, 12, 29))
+    assert not _ends_before(date(2023, 12, 29), last_session=date(2023, 12, 29))
+
+
+@pytest.mark.parametrize("last_session", [None, date(2024, 3, 1)])
+def test_without_a_calendar_a_missing_week_is_no_early_end(last_session: date | None):
+    assert not _ends_before(date(2023, 12, 24), last_session)
+    assert _ends_before(date(2023, 12, 23), last_session)

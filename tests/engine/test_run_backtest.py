@@ -93,7 +93,7 @@ def test_the_dict_holds_the_run_and_its_result():
         "last_session",
         "ended_early",
     ]
-    assert result["settings"] == free.as_dict()
+    assert result["settings"] == free.as_dict() | {"bars_per_year": 252.0}
     assert (result["last_session"], result["ended_early"]) == (date(2021, 1, 9), False)
     assert (result["symbol"], result["strategy"]) == ("AAPL", "planned")
     assert (result["start_date"], result["end_date"]) == (date(2021, 1, 4), date(2021, 1, 9))

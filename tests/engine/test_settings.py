@@ -14,7 +14,7 @@ def test_the_defaults_are_the_documented_ones():
         "fees": 0.001,
         "slippage": 0.001,
         "execution": "next_open",
-        "bars_per_year": 252.0,
+        "bars_per_year": None,
         "direction": "long",
         "stop_loss": None,
         "trailing_stop": None,
@@ -59,7 +59,7 @@ def test_an_invalid_setting_is_refused_with_what_is_allowed(given, message):
 
 
 def test_integers_equal_floats():
-    assert BacktestSettings(initial_capital=10_000, bars_per_year=252) == BacktestSettings()
+    assert BacktestSettings(initial_capital=10_000) == BacktestSettings()
     assert isinstance(BacktestSettings(initial_capital=10_000).initial_capital, float)
 
 
@@ -76,7 +76,6 @@ def test_has_stops_is_true_for_each_kind_of_stop():
 def test_a_window_accepts_datetimes_and_refuses_text():
     window = Window(datetime(2022, 1, 3, 15), datetime(2022, 2, 1))  # noqa: DTZ001 - as pandas gives them
     assert window == Window(date(2022, 1, 3), date(2022, 2, 1))
-    assert not window.ended_early(date(2022, 1, 31))
     with pytest.raises(InvalidSettingsError, match="the window's start is '2022-01-03'; allowed"):
         Window("2022-01-03", date(2022, 2, 1))  # pyright: ignore[reportArgumentType]
 
@@ -84,15 +83,3 @@ def test_a_window_accepts_datetimes_and_refuses_text():
 def test_a_reversed_window_is_refused():
     with pytest.raises(InvalidSettingsError, match="starts on 2022-01-02, after its end on 2022"):
         Window(date(2022, 1, 2), date(2022, 1, 1))
-
-
-def test_with_a_calendar_one_missing_session_is_an_early_end():
-    window = Window(date(2023, 1, 1), date(2023, 12, 31), last_session=date(2023, 12, 29))
-    assert window.ended_early(date(2023, 12, 28))
-    assert not window.ended_early(date(2023, 12, 29))
-
-
-def test_without_a_calendar_a_missing_week_is_not_an_early_end():
-    window = Window(date(2023, 1, 1), date(2023, 12, 31))
-    assert not window.ended_early(date(2023, 12, 24))
-    assert window.ended_early(date(2023, 12, 23))

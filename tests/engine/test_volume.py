@@ -43,6 +43,16 @@ def test_an_order_after_the_last_volume_is_not_filled():
     assert fills(run(_bars([1, 1, 1, 0, 0, 0]), [0], [2])) == [(1, 101.0, 5, 105.5, "open")]
 
 
+def test_fills_that_waited_are_counted():
+    assert run(_bars([1, 0, 0, 1, 0, 1]), [0], [3]).metrics["delayed_fills"] == 2
+    assert run(_bars([1, 1, 0, 1, 0, 1]), [0], [3]).metrics["delayed_fills"] == 1
+    assert run(_bars([1, 0, 0, 1, 1, 1]), [2], [3]).metrics["delayed_fills"] == 0
+    both = replace(FREE, direction="both")
+    assert run(_bars([1, 1, 0, 0, 1, 1]), [0], [2], both).metrics["delayed_fills"] == 2
+    ignored = replace(FREE, require_volume=False)
+    assert run(_bars([1, 0, 0, 1, 0, 1]), [0], [3], ignored).metrics["delayed_fills"] == 0
+
+
 @pytest.mark.parametrize(
     ("volume", "settings"),
     [([0] * 6, FREE), ([1, 0, 0, 1, 0, 1], replace(FREE, require_volume=False))],

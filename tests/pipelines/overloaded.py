@@ -7,6 +7,7 @@ import polars as pl
 
 from resources.market_data.resource import MarketData
 from resources.market_data.source import PriceSource, SourceUnavailableError
+from resources.universe import Universe
 
 
 class Overloaded(MarketData):
@@ -14,8 +15,8 @@ class Overloaded(MarketData):
 
     rejected: str
 
-    def open_source(self) -> PriceSource:
-        return _Overloaded(super().open_source(), Path(self.rejected))
+    def open_source(self, universe: Universe) -> PriceSource:
+        return _Overloaded(super().open_source(universe), Path(self.rejected))
 
 
 class _Overloaded:

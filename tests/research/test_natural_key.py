@@ -20,11 +20,12 @@ KEY: dict[str, Any] = {
     "data_version": "d",
     "code_version": "c",
     "universe_version": "u",
+    "bars_per_year": 252.0,
 }
 
 
 def test_the_identifier_of_a_key_is_stable() -> None:
-    assert backtest_id(**KEY) == UUID("7d63bbc6-41d1-58bc-9c17-0cb03d24fb43")
+    assert backtest_id(**KEY) == UUID("b6b98bc2-f04c-5282-92a7-2d55e34d4a98")
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:
@@ -50,6 +51,7 @@ def test_a_whole_number_is_the_same_as_integer_or_float() -> None:
         ("data_version", "e"),
         ("code_version", "d"),
         ("universe_version", None),
+        ("bars_per_year", 365.0),
     ],
 )
 def test_every_field_of_the_key_changes_the_identifier(name: str, other: Any) -> None:

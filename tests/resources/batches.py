@@ -53,6 +53,6 @@ def tables_of(
     identified = []
     for one in results:
         data = provenance.data_versions[one.symbol]
-        identifier = spec.identify(one.symbol, one.strategy, data)
+        identifier = spec.identify(one.symbol, one.strategy, data, one.bars_per_year)
         identified.append(IdentifiedResult(identifier, data, one))
     return build_tables(identified, spec, part)

@@ -3,8 +3,9 @@
 The bars of a day depend on the symbol and the day alone. Each weekday since the epoch owns
 eight 64-bit words of a Philox stream keyed by the symbol's SHA-256, and the price is always
 cumulated from the epoch, so a longer window never changes the past. Weekdays are counted, not
-sessions: a holiday only hides its bar, so a calendar that learns of a new holiday changes
-nothing else (the move of a hidden day is in the next session's opening gap). There is no
+sessions (every day, if the symbol's calendar opens on weekends): a holiday only hides its bar, so a
+calendar that learns of a new holiday changes nothing else (the move of a hidden day is in the next
+session's opening gap). There is no
 transcendental function on the way, only + - x / on float64, which IEEE 754 fixes to the last
 bit; normal variates are sums of twelve uniforms (Irwin-Hall), cut at six sigma.
 
@@ -14,14 +15,15 @@ about a factor of four of it: base 50 to 250 in 2000, and trend 380 to 1,900 in 
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
 import polars as pl
 
 from resources.market_data.bars import SCHEMA
-from resources.market_data.exchange_calendar import LAST_DAY, sessions_between
 from resources.market_data.source import NoBarsError, UnknownSymbolError, select_window
+from resources.trading_calendar import DEFAULT_CALENDAR, TradingCalendar, get_calendar
 from resources.universe import SYMBOL_RULE, is_symbol
 
 EPOCH = date(2000, 1, 3)
@@ -35,34 +37,45 @@ LITTLE_ENDIAN = np.dtype("<u8")
 
 
 class SyntheticSource:
-    """Bars of any symbol on NYSE sessions from `EPOCH` to `LAST_DAY`."""
+    """Bars of any symbol on the sessions of its calendar, from `EPOCH` to the calendar's last day.
+
+    Parameters
+    ----------
+    calendar_of
+        Name of a symbol's calendar; New York's for all unless it is given.
+    """
 
     name = "synthetic"
+
+    def __init__(self, calendar_of: Callable[[str], str] = lambda _: DEFAULT_CALENDAR) -> None:
+        self._calendar_of = calendar_of
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """See `PriceSource.fetch`; a name that cannot be a symbol raises UnknownSymbolError."""
         if not is_symbol(symbol):
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-        if start > end or end < EPOCH or start > LAST_DAY:
+        calendar = get_calendar(self._calendar_of(symbol))
+        first, last = max(EPOCH, calendar.first_day), calendar.last_day
+        if start > end or end < first or start > last:
             raise NoBarsError(
                 f"{symbol}: source '{self.name}' has no bars from {start} to {end} "
-                f"(it has {EPOCH} to {LAST_DAY})."
+                f"(it has {first} to {last})."
             )
-        return select_window(
-            self.name, symbol, _generate_bars(symbol, min(end, LAST_DAY)), start, end
-        )
+        bars = _generate_bars(symbol, calendar, min(end, last))
+        return select_window(self.name, symbol, bars, start, end)
 
 
-def _generate_bars(symbol: str, end: date) -> pl.DataFrame:
+def _generate_bars(symbol: str, calendar: TradingCalendar, end: date) -> pl.DataFrame:
     """Return the bars of every session from the epoch to `end`."""
     digest = hashlib.sha256(symbol.encode()).digest()
-    count = int(np.busday_count(EPOCH, end)) + 1
+    counted = "1111111" if calendar.opens_on_weekends else "1111100"
+    count = int(np.busday_count(EPOCH, end, counted)) + 1
     words = _draw_words(digest[:16], count)
     base = 50 + 200 * _to_fraction(digest[16:24])
     close = _compute_closes(base, _to_normal(words[:, :3]))
     columns = _build_columns(base, 1e6 + 9e6 * _to_fraction(digest[24:]), close, words)
-    sessions = sessions_between(EPOCH, end)
-    rows = np.busday_count(EPOCH, sessions)
+    sessions = calendar.sessions(EPOCH, end)
+    rows = np.busday_count(EPOCH, sessions, counted)
     data = {"date": sessions, **{name: values[rows] for name, values in columns.items()}}
     return pl.DataFrame(data, schema=dict(SCHEMA))
 

@@ -23,6 +23,7 @@ REQUIRED = {
     "total_trades",
     "winning_trades",
     "losing_trades",
+    "delayed_fills",
     "open_trades",
     "win_rate",
     "profit_factor",
@@ -50,6 +51,7 @@ REQUIRED = {
 
 # A difference, a sum, or a metric with the universe as benchmark.
 WITHOUT_A_SOURCE = {
+    "delayed_fills",
     "excess_return",
     "total_slippage",
     "universe_return",

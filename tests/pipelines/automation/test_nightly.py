@@ -12,7 +12,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from pipelines.automation.nightly import NIGHTLY
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
-from resources.market_data.exchange_calendar import sessions_between
+from resources.trading_calendar import get_calendar
 from tests.project import SYMBOLS, Project
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -32,12 +32,13 @@ def _evaluate(
     repository: dg.RepositoryDefinition,
     at: datetime,
     instance: dg.DagsterInstance | None = None,
+    name: str = NIGHTLY,
 ) -> dg.RunRequest | str:
     """Evaluate a tick as the daemon does; return its request, or why it skips."""
     context = dg.build_schedule_context(
         instance=instance, scheduled_execution_time=at, repository_def=repository
     )
-    data = repository.get_schedule_def(NIGHTLY).evaluate_tick(context)
+    data = repository.get_schedule_def(name).evaluate_tick(context)
     if data.skip_message:
         return data.skip_message
     (request,) = data.run_requests or []
@@ -56,6 +57,13 @@ def _ticks(schedule: dg.ScheduleDefinition, year: int) -> Iterator[datetime]:
 
 
 @pytest.fixture(scope="module")
+def abroad(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
+    universe = tmp_path_factory.mktemp("abroad") / "universe.csv"
+    universe.write_text("symbol,calendar\nAAPL,\nVOD.L,XLON\n7203.T,XTKS\nBTC-USD,24/7\n")
+    return _repository(GAUNTLET_UNIVERSE=str(universe))
+
+
+@pytest.fixture(scope="module")
 def repository() -> dg.RepositoryDefinition:
     return _repository()
 
@@ -69,7 +77,7 @@ def test_ticks_of_a_year_request_each_session_after_its_close(repository: dg.Rep
             day = date.fromisoformat(str(request.run_key))
             assert day not in requested
             requested[day] = tick
-    sessions = sessions_between(date(2026, 1, 1), date(2026, 12, 31))
+    sessions = get_calendar().sessions(date(2026, 1, 1), date(2026, 12, 31))
     assert list(requested) == [day.astype(date) for day in sessions]
     assert not {date(2026, 11, 26), date(2026, 12, 25)} & requested.keys()
     for day, tick in requested.items():
@@ -84,9 +92,9 @@ def test_ticks_of_a_year_request_each_session_after_its_close(repository: dg.Rep
 @pytest.mark.parametrize(
     ("at", "reason"),
     [
-        ("2026-11-26 16:30", "2026-11-26 is not a session of the NYSE."),
-        ("2026-12-25 13:30", "2026-12-25 is not a session of the NYSE."),
-        ("2026-11-28 16:30", "2026-11-28 is not a session of the NYSE."),
+        ("2026-11-26 16:30", "2026-11-26 is not a session of XNYS."),
+        ("2026-12-25 13:30", "2026-12-25 is not a session of XNYS."),
+        ("2026-11-28 16:30", "2026-11-28 is not a session of XNYS."),
         ("2026-11-25 13:30", "The session of 2026-11-25 closes at 16:00: its run is at 16:30."),
         (
             "2026-11-27 16:30",
@@ -96,6 +104,40 @@ def test_ticks_of_a_year_request_each_session_after_its_close(repository: dg.Rep
 )
 def test_a_skipped_tick_has_a_reason(repository: dg.RepositoryDefinition, at: str, reason: str):
     assert _evaluate(repository, datetime.fromisoformat(at).replace(tzinfo=NEW_YORK)) == reason
+
+
+def test_each_exchange_has_a_schedule_in_its_time(abroad: dg.RepositoryDefinition):
+    found = {one.name: one for one in abroad.schedule_defs if one.name.startswith(NIGHTLY)}
+    assert {name: (one.cron_schedule, one.execution_timezone) for name, one in found.items()} == {
+        "nightly": (["30 13 * * 1-5", "30 16 * * 1-5"], "America/New_York"),
+        "nightly_xlon": (["0 13 * * *", "0 17 * * *"], "Europe/London"),
+        "nightly_xtks": (["0 16 * * *"], "Asia/Tokyo"),
+        "nightly_24_7": (["30 0 * * *"], "UTC"),
+    }
+    assert {one.job_name for one in found.values()} == {NIGHTLY}
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "outcome"),
+    [
+        ("nightly_xtks", "2026-11-26 16:00 Asia/Tokyo", "2026-11-26"),
+        ("nightly_xtks", "2026-11-23 16:00 Asia/Tokyo", "2026-11-23 is not a session of XTKS."),
+        ("nightly_xlon", "2026-12-24 13:00 Europe/London", "2026-12-24"),
+        (
+            "nightly_xlon",
+            "2026-12-24 17:00 Europe/London",
+            "The session of 2026-12-24 closed at 12:30: its run was at 13:00.",
+        ),
+        ("nightly_24_7", "2026-11-29 00:30 UTC", "2026-11-28"),
+    ],
+)
+def test_each_exchange_has_its_own_sessions(
+    abroad: dg.RepositoryDefinition, name: str, at: str, outcome: str
+):
+    day, hour, zone = at.split()
+    tick = datetime.fromisoformat(f"{day} {hour}").replace(tzinfo=ZoneInfo(zone))
+    found = _evaluate(abroad, tick, name=name)
+    assert (found.run_key if isinstance(found, dg.RunRequest) else found) == outcome
 
 
 def test_no_run_is_requested_outside_source_and_window():

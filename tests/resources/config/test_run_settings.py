@@ -98,9 +98,8 @@ def test_integers_reach_the_engine_as_floats():
     assert isinstance(settings.bars_per_year, float)
 
 
-def test_the_window_has_its_days_and_the_given_last_session():
+def test_the_window_has_its_days():
     assert _settings().window() == Window(date(2021, 1, 1), date(2023, 12, 31))
-    assert _settings().window(date(2023, 12, 29)).last_session == date(2023, 12, 29)
     one_day = _settings(start="2022-02-28", end="2022-02-28").window()
     assert one_day.start == one_day.end
 

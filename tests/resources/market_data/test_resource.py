@@ -13,13 +13,16 @@ from resources.market_data.sources.files import FilesSource
 from resources.market_data.sources.sample import SampleSource
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.connection import parse_url
+from resources.universe import Universe
 from tests.yahoo_server import YahooServer
+
+NO_SYMBOLS = Universe(())
 
 
 def test_each_name_opens_its_source(tmp_path: Path):
-    assert isinstance(MarketData().open_source(), SyntheticSource)
-    assert isinstance(MarketData(source="sample").open_source(), SampleSource)
-    files = MarketData(source="files", prices=str(tmp_path)).open_source()
+    assert isinstance(MarketData().open_source(NO_SYMBOLS), SyntheticSource)
+    assert isinstance(MarketData(source="sample").open_source(NO_SYMBOLS), SampleSource)
+    files = MarketData(source="files", prices=str(tmp_path)).open_source(NO_SYMBOLS)
     assert isinstance(files, FilesSource)
     assert files.name == "files"
 
@@ -45,7 +48,7 @@ def test_each_name_opens_its_source(tmp_path: Path):
 )
 def test_an_invalid_source_is_refused(config: dict[str, Any], message: str):
     with pytest.raises(MarketDataError) as refused:
-        MarketData(**config).open_source()
+        MarketData(**config).open_source(NO_SYMBOLS)
     assert str(refused.value) == message
 
 
@@ -55,12 +58,14 @@ def test_yahoo_opens_with_a_rate_limiter_under_home(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     for rate, threads in [(0.2, 1), (2, 1), (5, 3), (500, 8)]:
         market_data = MarketData(source="yahoo", home=str(tmp_path), requests_per_second=rate)
-        source = market_data.open_source()
+        source = market_data.open_source(NO_SYMBOLS)
         assert isinstance(source, ThrottledSource)
         assert (source.name, source.incremental, source.requests) == ("yahoo", True, 0)
         assert source.threads == threads
     assert (tmp_path / "rate_limits").is_dir()
-    given = MarketData(source="yahoo", home=str(tmp_path), incremental=False).open_source()
+    given = MarketData(source="yahoo", home=str(tmp_path), incremental=False).open_source(
+        NO_SYMBOLS
+    )
     assert isinstance(given, ThrottledSource)
     assert not given.incremental
 
@@ -71,7 +76,7 @@ def test_with_a_database_the_rate_limiter_is_stored_there(
     monkeypatch.setenv("DATABASE_URL", database)
     with YahooServer.running() as server:
         monkeypatch.setenv("GAUNTLET_YAHOO_URL", server.url)
-        source = MarketData(source="yahoo", home=str(tmp_path)).open_source()
+        source = MarketData(source="yahoo", home=str(tmp_path)).open_source(NO_SYMBOLS)
         assert isinstance(source, ThrottledSource)
         with pytest.raises(UnknownSymbolError, match="NOPE"):
             source.fetch("NOPE", date(2021, 1, 1), date(2021, 1, 31))
@@ -92,7 +97,7 @@ def test_run_config_overrides_the_configured_source():
 
     @dg.asset
     def probe(market_data: MarketData) -> None:
-        seen.append(market_data.open_source().name)
+        seen.append(market_data.open_source(NO_SYMBOLS).name)
 
     for run_config in [None, {"resources": {"market_data": {"config": {"source": "sample"}}}}]:
         resources = {"market_data": MarketData.configure_at_launch()}

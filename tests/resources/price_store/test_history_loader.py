@@ -147,7 +147,7 @@ def test_many_histories_are_loaded_in_order_as_if_alone(store: PriceStore):
     loaded = list(load_histories(store, "synthetic", wanted))
     assert [symbol for symbol, _ in loaded] == symbols
     for asked, (_, one) in zip(wanted, loaded, strict=True):
-        alone = load_history(store, "synthetic", *asked)
+        alone = load_history(store, "synthetic", *asked[:3])
         assert isinstance(one, LoadedHistory)
         assert one.data_version == alone.data_version
         assert one.history.symbol == alone.history.symbol

@@ -6,10 +6,9 @@ import polars as pl
 import pytest
 
 from resources.config.thresholds import Thresholds
-from resources.market_data import exchange_calendar
-from resources.market_data.exchange_calendar import sessions_between
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.price_quality import PRICE_RULES, find_broken_rules
+from resources.trading_calendar import TradingCalendar, get_calendar
 
 END = date(2022, 12, 30)
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 4), END)
@@ -20,7 +19,13 @@ def _found(
     bars: pl.DataFrame, last_asked: date = END, first_asked: date | None = None, **limits: float
 ) -> dict[str, str]:
     asked = first_asked or bars["date"][0], last_asked
-    found = find_broken_rules("AAPL", bars, asked, Thresholds(**limits))  # pyright: ignore[reportArgumentType]
+    found = find_broken_rules(
+        "AAPL",
+        bars,
+        asked,
+        Thresholds(**limits),  # pyright: ignore[reportArgumentType]
+        get_calendar(),
+    )
     assert set(found) <= set(PRICE_RULES)
     return found
 
@@ -74,7 +79,7 @@ def test_missing_sessions_are_counted_by_the_calendar():
 def _moved(years: int) -> pl.DataFrame:
     """Return bars on the sessions of other years."""
     first = date(BARS["date"][0].year - years, 1, 1)
-    days = sessions_between(first, date(first.year + 2, 12, 31))[: BARS.height - 10]
+    days = get_calendar().sessions(first, date(first.year + 2, 12, 31))[: BARS.height - 10]
     return BARS.head(len(days)).with_columns(date=pl.Series(days))
 
 
@@ -89,7 +94,7 @@ def test_sessions_are_known_since_1953(years: int):
 
 def test_what_cannot_be_measured_is_reported():
     ancient = BARS.with_columns(pl.col("date").dt.offset_by("-80y").alias("date"))
-    told = "not measured: sessions before 1953-01-02 are not known"
+    told = "not measured: sessions of XNYS before 1953-01-02 are not known"
     ancient = ancient.unique("date", keep="first", maintain_order=True)
     assert _found(ancient, last_asked=ancient["date"][-1]) == {
         "sessions_are_complete": told,
@@ -107,9 +112,9 @@ def test_a_history_that_begins_after_the_window_is_reported():
 
 
 def test_days_to_come_are_not_stale(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(exchange_calendar, "last_day_over", lambda: date(2023, 1, 3))
+    monkeypatch.setattr(TradingCalendar, "last_day_over", lambda _: date(2023, 1, 3))
     assert _found(BARS, last_asked=date(2099, 12, 31)) == {}
-    monkeypatch.setattr(exchange_calendar, "last_day_over", lambda: date(2023, 1, 6))
+    monkeypatch.setattr(TradingCalendar, "last_day_over", lambda _: date(2023, 1, 6))
     told = "the last bar is of 2022-12-30, 4 sessions behind"
     assert _found(BARS, last_asked=date(2099, 12, 31)) == {"bars_are_up_to_date": told}
 

@@ -89,6 +89,7 @@ def test_the_universe_of_a_run_is_stored_in_order_with_dates(
             "symbol": one.symbol,
             "sector": one.sector,
             "listed_from": one.listed_from,
+            "calendar": one.calendar,
             "listed_to": one.listed_to,
         }
         for one in UNIVERSE.listings

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from resources.market_data.bars import data_version, validate_bars
 from resources.market_data.source import NoBarsError, UnknownSymbolError
-from resources.market_data.sources.synthetic import EPOCH, LAST_DAY, SyntheticSource
+from resources.market_data.sources.synthetic import EPOCH, SyntheticSource
 
 SOURCE = SyntheticSource()
 LONG = (EPOCH, date(2027, 12, 31))
@@ -103,9 +103,21 @@ def test_bars_are_on_nyse_sessions():
     assert not {date(2021, 7, 5), date(2021, 11, 25), date(2021, 12, 24)} & set(days)
 
 
+def test_bars_are_on_the_sessions_of_their_calendar():
+    source = SyntheticSource({"BTC-USD": "24/7", "7203.T": "XTKS"}.get)  # pyright: ignore[reportArgumentType]
+    year = date(2021, 1, 1), date(2021, 12, 31)
+    every_day = source.fetch("BTC-USD", *year)["date"].to_list()
+    assert (len(every_day), every_day[0]) == (365, date(2021, 1, 1))
+    tokyo = source.fetch("7203.T", *year)["date"].to_list()
+    assert len(tokyo) == 245
+    assert date(2021, 7, 5) in tokyo
+    assert not {date(2021, 5, 3), date(2021, 5, 4), date(2021, 5, 5)} & set(tokyo)
+
+
 def test_bars_exist_only_from_the_first_to_the_last_day():
     assert SOURCE.fetch("AAPL", date.min, EPOCH)["date"].to_list() == [EPOCH]
-    assert SOURCE.fetch("AAPL", date(2099, 12, 31), date.max)["date"].to_list() == [LAST_DAY]
+    last = date(2099, 12, 31)
+    assert SOURCE.fetch("AAPL", last, date.max)["date"].to_list() == [last]
     for first, last in [(date(1999, 1, 1), date(1999, 12, 31)), (date(2100, 1, 1), date.max)]:
         with pytest.raises(NoBarsError, match=r"AAPL: source 'synthetic' has no bars from .* \(it"):
             SOURCE.fetch("AAPL", first, last)

@@ -1,0 +1,196 @@
+"""When exchanges are open, by exchange_calendars. Loads nothing heavy before a calendar is used."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from strategies.errors import GauntletError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from exchange_calendars import ExchangeCalendar
+    from numpy.typing import NDArray
+
+DEFAULT_CALENDAR = "XNYS"
+"""The New York Stock Exchange's: that of a symbol whose universe names no other."""
+
+LAST_DAY = date(2099, 12, 31)
+
+# Until 1952 New York opened on Saturdays, and exchange_calendars has it closed. Of other exchanges
+# it knows the holidays of the last decades best; the days of 24/7 and 24/5 need no knowledge.
+_FIRST_DAYS = {"XNYS": date(1953, 1, 2), "24/7": date(1953, 1, 1), "24/5": date(1953, 1, 1)}
+_FIRST_DAY_ELSEWHERE = date(1990, 1, 1)
+
+_YEARS_COUNTED = (2000, 2019)
+"""The years whose sessions are counted for annualization: a full cycle of weekdays and leap days,
+which a later version of the library is unlikely to change."""
+
+
+class UnknownCalendarError(GauntletError):
+    """There is no calendar of this name."""
+
+
+class TradingCalendar:
+    """The sessions of one exchange.
+
+    Parameters
+    ----------
+    name
+        A name of exchange_calendars, such as ``XNYS`` or ``24/7``; see `require_calendar`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def timezone(self) -> str:
+        """The exchange's: its closing bell keeps its hour there, whatever clocks do elsewhere."""
+        return self._calendar.tz.key
+
+    @property
+    def first_day(self) -> date:
+        """The first known day; of sessions before it nothing is known."""
+        return self._span[0]
+
+    @property
+    def last_day(self) -> date:
+        """The last known day."""
+        return self._span[1]
+
+    @cached_property
+    def bars_per_year(self) -> float:
+        """Sessions per year, a whole number: 252 of XNYS, 365 of 24/7, 261 of 24/5.
+
+        The mean of the years 2000 to 2019; of a calendar that is not known so far back, of its
+        first twenty whole years, or fewer where it does not reach so far.
+        """
+        first = self.first_day.year + (self.first_day > date(self.first_day.year, 1, 1))
+        first = max(_YEARS_COUNTED[0], first)
+        last = min(first + _YEARS_COUNTED[1] - _YEARS_COUNTED[0], self.last_day.year)
+        sessions = self.sessions(date(first, 1, 1), date(last, 12, 31))
+        return float(round(len(sessions) / (last - first + 1)))
+
+    @cached_property
+    def opens_on_weekends(self) -> bool:
+        """Whether any session is on a Saturday or Sunday."""
+        import numpy as np
+
+        return not np.is_busday(self._sessions).all()
+
+    def sessions(self, start: date, end: date) -> NDArray[np.datetime64]:
+        """Return the known sessions from `start` to `end`, inclusive: datetime64[D], shape (n,)."""
+        import numpy as np
+
+        first = np.searchsorted(self._sessions, np.datetime64(start, "D"), side="left")
+        stop = np.searchsorted(self._sessions, np.datetime64(end, "D"), side="right")
+        return self._sessions[first:stop]
+
+    def last_session(self, start: date, end: date) -> date | None:
+        """Return the last session from `start` to `end`, inclusive; None if there is none."""
+        sessions = self.sessions(start, end)
+        return sessions[-1].astype(date) if len(sessions) else None
+
+    def close_of(self, day: date) -> datetime | None:
+        """Return when the session of `day` ends, in the exchange's time zone; None without one.
+
+        The end of a session that lasts the whole day is the next midnight.
+        """
+        if not len(self.sessions(day, day)):
+            return None
+        close = self._calendar.session_close(day.isoformat()).to_pydatetime()
+        return close.astimezone(ZoneInfo(self.timezone))
+
+    def closing_times(self) -> list[time]:
+        """Return at which times of day sessions of a year ago or later close, in its time zone."""
+        import pandas as pd
+
+        year_ago = pd.Timestamp.now("UTC") - pd.Timedelta(days=365)
+        closes = self._calendar.closes
+        return sorted(set(closes[closes >= year_ago].dt.tz_convert(self.timezone).dt.time))
+
+    def last_day_over(self, now: datetime | None = None) -> date:
+        """Return the exchange's last day that has no session to come: today once that has ended.
+
+        `now` is the current time unless it is given; it must have a time zone.
+        """
+        now = now or datetime.now(UTC)
+        today = now.astimezone(ZoneInfo(self.timezone)).date()
+        close = self.close_of(today)
+        return today - timedelta(days=1) if close and now < close else today
+
+    @cached_property
+    def _sessions(self) -> NDArray[np.datetime64]:
+        return self._calendar.sessions.to_numpy().astype("datetime64[D]")
+
+    @cached_property
+    def _span(self) -> tuple[date, date]:
+        first = _FIRST_DAYS.get(self.name)
+        if first is not None:
+            return first, LAST_DAY
+        # Some calendars are recorded for some years only; a short one knows for which.
+        short = _build_calendar(self.name)
+        earliest, latest = short.bound_min(), short.bound_max()
+        return (
+            max(_FIRST_DAY_ELSEWHERE, earliest.date()) if earliest else _FIRST_DAY_ELSEWHERE,
+            min(LAST_DAY, latest.date()) if latest else LAST_DAY,
+        )
+
+    @cached_property
+    def _calendar(self) -> ExchangeCalendar:
+        """The library's calendar: built once per process, in 0.3 s, hardly less for fewer years."""
+        first, last = self._span
+        return _build_calendar(self.name, start=first, end=last)
+
+
+@cache
+def get_calendar(name: str = DEFAULT_CALENDAR) -> TradingCalendar:
+    """Return the one calendar of this process with a name, as `require_calendar` returns it."""
+    return TradingCalendar(name)
+
+
+def require_calendar(name: str) -> str:
+    """Return the one name of a calendar that exchange_calendars has under this name or alias.
+
+    Raises
+    ------
+    UnknownCalendarError
+        When there is none, or the library cannot build it.
+    """
+    if name == DEFAULT_CALENDAR:
+        return name  # without loading the library
+    import exchange_calendars
+
+    known = exchange_calendars.get_calendar_names()
+    spelled = {one.upper(): one for one in known}.get(name.upper())
+    if spelled is None:
+        raise UnknownCalendarError(
+            f"calendar {name[:40]!r} is unknown; allowed: a name of exchange_calendars, such as "
+            "XNYS, XLON, XTKS, 24/7 or 24/5." + did_you_mean(name.upper(), known)
+        )
+    one_name = exchange_calendars.resolve_alias(spelled)
+    try:
+        _ = get_calendar(one_name).first_day
+    except Exception as error:  # whatever the library raises over its own calendar
+        raise UnknownCalendarError(
+            f"calendar {one_name} can't be built by exchange_calendars "
+            f"{exchange_calendars.__version__} ({type(error).__name__})."
+        ) from error
+    return one_name
+
+
+def _build_calendar(name: str, **span: date) -> ExchangeCalendar:
+    """Return the library's calendar.
+
+    exchange_calendars 4.13 triggers deprecation warnings of pandas 3.1 while it is built, which
+    users can't act on.
+    """
+    import warnings
+
+    import exchange_calendars
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return exchange_calendars.get_calendar(name, **span)
