@@ -47,7 +47,7 @@ def test_symbols_of_several_exchanges_are_measured_by_their_sessions(several: Pr
         expected = growth ** (year[symbol] / row["data_points"]) - 1
         assert row["annualized_return"] == pytest.approx(expected, rel=1e-12)
     board = several.manager.get_leaderboard()
-    assert [row["symbols"] for row in board] == [4]
+    assert board["symbols"].to_list() == [4]
     members = several.manager.get_universe(result.run_id)
     assert {row["symbol"]: row["calendar"] for row in members} == CALENDARS
 
