@@ -25,7 +25,7 @@ help:  ## list the commands
 setup: .venv/.synced  ## create the virtual environment from requirements.lock
 
 run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= START= END= RATE= SYMBOL=)
-	@$(BIN)/python -m pipelines.cli.main_job $(if $(SYMBOL),--symbol $(SYMBOL))
+	@$(BIN)/python -m pipelines.cli.main_job $(if $(SYMBOL),--symbol '$(SYMBOL)')
 
 ui: .venv/.synced  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)

@@ -73,6 +73,8 @@ def build_prices(
         fetcher = Fetcher(source, price_store)
         stage = _PricesStage(context, universe, source, fetcher, price_store, thresholds, window)
         stage.run(run_settings.history_start(), window.end)
+        for row in universe.refused:
+            context.log.warning(f"left out of the universe: {row}")
         if bias := universe.describe_survivorship_bias(window.start, window.end):
             context.log.warning(bias)
         run_records = RunRecords(result_store, source.name, window, universe)

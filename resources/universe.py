@@ -21,9 +21,10 @@ from resources.trading_calendar import (
 from strategies.errors import GauntletError
 
 SYMBOL_RULE = (
-    "1 to 15 letters, digits and . - ^ = ; at least one letter or digit, no '-' or '=' at the "
-    "beginning, no '...' inside and no '.' at the end"
+    "1 to 24 letters, digits, spaces and . - ^ = & / _ ; at the beginning a letter, a digit, . or "
+    "^ ; at the end no . / or space; no '..' inside; at least one letter or digit"
 )
+SKIP_VARIABLE = "GAUNTLET_SKIP_BAD_ROWS"
 MAX_BYTES = 16 * 2**20
 MAX_LINE = 4096
 
@@ -34,7 +35,7 @@ LONG_YEARS = 5.0
 # end, which would melt into those dots, can be told from the separator. A "-" or "=" at the
 # beginning makes a formula of a cell, in whatever a result is exported to.
 _SYMBOL = re.compile(
-    r"(?![=-])(?=[.^=-]*[A-Za-z0-9])(?!.*\.\.\.)[A-Za-z0-9.^=-]{0,14}[A-Za-z0-9^=-]"
+    r"(?=[.^]*[A-Za-z0-9])(?!.*\.\.)[A-Za-z0-9.^](?:[A-Za-z0-9.^=&/_ -]{0,22}[A-Za-z0-9^=&_-])?"
 )
 
 
@@ -58,9 +59,13 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Universe:
-    """Listings in the order of the file; symbols are unique, whatever their letter case."""
+    """Listings in the order of the file; symbols are unique, whatever their letter case.
+
+    `refused` has one sentence for each row of the file that was left out.
+    """
 
     listings: tuple[Listing, ...]
+    refused: tuple[str, ...] = ()
     _by_symbol: dict[str, Listing] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -124,8 +129,21 @@ class Universe:
 
 
 def is_symbol(text: str) -> bool:
-    """Say whether `text` may be a symbol (`SYMBOL_RULE`); such a text is a safe file name."""
+    """Say whether `text` may be a symbol (`SYMBOL_RULE`)."""
     return _SYMBOL.fullmatch(text) is not None
+
+
+def to_file_stem(symbol: str) -> str:
+    """Return what the name of a symbol's file begins with: itself, a slash written as %2F.
+
+    Two symbols have two names, for no symbol has a percent sign.
+    """
+    return symbol.replace("/", "%2F")
+
+
+def from_file_stem(stem: str) -> str:
+    """Return the symbol of a file whose name begins with this."""
+    return stem.replace("%2F", "/")
 
 
 def parse_day(text: str) -> date:
@@ -136,27 +154,38 @@ def parse_day(text: str) -> date:
     return day
 
 
-def load_universe(path: str | Path) -> Universe:
+def load_universe(path: str | Path, skip_bad_rows: bool = False) -> Universe:
     """Read a CSV file: a column `symbol`, and optionally sector, listed_from, listed_to, calendar.
 
     Columns may stand in any order and letter case; others are ignored. UTF-8, with or without
     a byte order mark; blank lines are skipped. Raises UniverseError, whose one line names the
-    file, and the line where there is one.
+    file, and the line where there is one; with `skip_bad_rows` a row that is refused is left out,
+    and the error stands in `Universe.refused`.
     """
     rows = _parse_rows(path, _read_text(Path(path)))
     _, header = next(rows, (0, []))
     columns = _parse_header(path, header)
     listings: dict[str, Listing] = {}
+    refused: list[str] = []
     for line, cells in rows:
-        listing = _parse_listing(f"{path}, line {line}", columns, cells)
-        # Two files of the price store must differ on file systems that ignore letter case too.
-        twin = listings.setdefault(listing.symbol.upper(), listing)
-        if twin is not listing:
-            seen = "" if twin.symbol == listing.symbol else f" (as {twin.symbol}; case is ignored)"
-            raise UniverseError(f"{path}, line {line}: symbol {listing.symbol} is twice{seen}.")
+        try:
+            _add_listing(listings, _parse_listing(columns, cells))
+        except UniverseError as error:
+            refused.append(f"{path}, line {line}: {error}")
+    if refused and not skip_bad_rows:
+        more = f" {len(refused) - 1} other rows are refused too." if refused[1:] else ""
+        raise UniverseError(f"{refused[0]}{more} {SKIP_VARIABLE}=1 leaves such rows out.")
     if not listings:
         raise UniverseError(f"{path} has a header but no symbols: add one row per symbol.")
-    return Universe(tuple(listings.values()))
+    return Universe(tuple(listings.values()), tuple(refused))
+
+
+def _add_listing(listings: dict[str, Listing], listing: Listing) -> None:
+    # Two files of the price store must differ on file systems that ignore letter case too.
+    twin = listings.setdefault(listing.symbol.upper(), listing)
+    if twin is not listing:
+        seen = "" if twin.symbol == listing.symbol else f" (as {twin.symbol}; case is ignored)"
+        raise UniverseError(f"symbol {listing.symbol} is twice{seen}.")
 
 
 def _read_text(path: Path) -> str:
@@ -209,30 +238,28 @@ def _parse_header(path: str | Path, header: list[str]) -> list[str]:
     return columns
 
 
-def _parse_listing(where: str, columns: list[str], cells: list[str]) -> Listing:
+def _parse_listing(columns: list[str], cells: list[str]) -> Listing:
     if len(cells) > len(columns):
-        raise UniverseError(f"{where}: {len(cells)} cells, but the header has {len(columns)}.")
+        raise UniverseError(f"{len(cells)} cells, but the header has {len(columns)}.")
     row = dict(zip(columns, cells, strict=False))
     symbol = row.get("symbol", "")
     if not is_symbol(symbol):
-        raise UniverseError(f"{where}: {symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-    first, last = (
-        _parse_cell_day(where, name, row.get(name)) for name in ("listed_from", "listed_to")
-    )
+        raise UniverseError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+    first, last = (_parse_cell_day(name, row.get(name)) for name in ("listed_from", "listed_to"))
     if first and last and first > last:
-        raise UniverseError(f"{where}: listed_from {first} is after listed_to {last}.")
+        raise UniverseError(f"listed_from {first} is after listed_to {last}.")
     try:
         calendar = require_calendar(row.get("calendar") or DEFAULT_CALENDAR)
     except UnknownCalendarError as error:
-        raise UniverseError(f"{where}: {error}") from error
+        raise UniverseError(str(error)) from error
     return Listing(symbol, row.get("sector") or None, first, last, calendar)
 
 
-def _parse_cell_day(where: str, name: str, text: str | None) -> date | None:
+def _parse_cell_day(name: str, text: str | None) -> date | None:
     if not text:
         return None
     try:
         return parse_day(text)
     except ValueError as error:
-        message = f"{where}: {name} {text[:40]!r} is not a date like 2021-01-04."
+        message = f"{name} {text[:40]!r} is not a date like 2021-01-04."
         raise UniverseError(message) from error

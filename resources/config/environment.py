@@ -10,7 +10,7 @@ from pathlib import Path
 
 from resources.market_data.source import SOURCES
 from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
-from resources.universe import Listing, Universe, load_universe, parse_day
+from resources.universe import SKIP_VARIABLE, Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
 _LIMIT = "GAUNTLET_LIMIT_"
@@ -40,6 +40,7 @@ class EnvironmentSettings:
         rate: requests per second to a remote provider; None unless given.
         symbols_per_run: number of symbols in each run of a backfill; None for all in one run.
         home: absolute folder in which data lives; it need not exist yet.
+        skip_bad_rows: whether rows of the universe that are refused are left out, and named.
         limits: values of the GAUNTLET_LIMIT_ variables, by field of `Thresholds`, which
             validates them.
     """
@@ -54,6 +55,7 @@ class EnvironmentSettings:
     columns: Mapping[str, str] = field(default_factory=dict)
     symbols_per_run: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    skip_bad_rows: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "EnvironmentSettings":
@@ -75,12 +77,13 @@ class EnvironmentSettings:
             columns=_parse_columns(given),
             symbols_per_run=_parse_symbols_per_run(given),
             limits=_parse_limits(given),
+            skip_bad_rows=_parse_flag(given, SKIP_VARIABLE),
         )
 
     def load_universe(self) -> Universe:
         """Return the universe of these settings; raises UniverseError."""
         if self.universe is not None:
-            return load_universe(self.universe)
+            return load_universe(self.universe, self.skip_bad_rows)
         return Universe(
             tuple(
                 Listing(symbol, listed_from=first) for symbol, first in SAMPLE_LISTED_FROM.items()
@@ -175,6 +178,13 @@ def _parse_limits(given: Mapping[str, str]) -> dict[str, float]:
         for name, text in given.items()
         if name.startswith(_LIMIT)
     }
+
+
+def _parse_flag(given: Mapping[str, str], name: str) -> bool:
+    text = given.get(name, "0")
+    if text not in {"0", "1"}:
+        raise InvalidEnvironmentError(f"{name}={text} is invalid: use 1 for yes, 0 for no.")
+    return text == "1"
 
 
 def _parse_number(name: str, text: str) -> float:

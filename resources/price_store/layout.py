@@ -1,6 +1,7 @@
 """Which file of the price store holds what.
 
-``<root>/<source>/<symbol>.parquet`` are the bars of a symbol. Beside them are
+``<root>/<source>/<symbol>.parquet`` are the bars of a symbol, a slash in it written as %2F. Beside
+them are
 ``.versions/<symbol>/<data version>.parquet``, its superseded bars, and
 ``.quarantine/<symbol>.<hash>.parquet``, files that could not be read.
 """
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from resources.files.file_systems import file_system
 from resources.price_store.errors import PriceStoreError
-from resources.universe import SYMBOL_RULE, is_symbol
+from resources.universe import SYMBOL_RULE, from_file_stem, is_symbol, to_file_stem
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -42,7 +43,7 @@ def symbol_path(folder: str, symbol: str) -> str:
     """Return the path of a symbol's file; raises PriceStoreError for what is not a symbol."""
     if not is_symbol(symbol):
         raise not_a_symbol(symbol)
-    return f"{folder}/{symbol}{_SUFFIX}"
+    return f"{folder}/{to_file_stem(symbol)}{_SUFFIX}"
 
 
 def not_a_symbol(symbol: str) -> PriceStoreError:
@@ -70,7 +71,8 @@ def list_sources(root: str) -> list[str]:
 def list_symbols(fs: AbstractFileSystem, folder: str) -> set[str]:
     """Return the symbols that have a file in the folder of a source."""
     names = _list_names(fs, folder)
-    found = {name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)}
+    stems = (name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+    found = {from_file_stem(stem) for stem in stems}
     return {symbol for symbol in found if is_symbol(symbol)}
 
 

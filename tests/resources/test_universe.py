@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.universe import Listing, Universe, UniverseError, is_symbol, load_universe
+from resources.universe import (
+    Listing,
+    Universe,
+    UniverseError,
+    from_file_stem,
+    is_symbol,
+    load_universe,
+    to_file_stem,
+)
 
 
 @pytest.fixture
@@ -61,8 +69,8 @@ def test_csv_variants_of_spreadsheets_are_read(universe, content: bytes):
         (b"symbol\n", "has a header but no symbols: add one row per symbol."),
         (b"symbol\nAAPL\xff\n", "is not UTF-8 text (byte 11)."),
         (b"symbol\nAA\0PL\n", "is not text: it has a NUL character."),
-        (b"symbol\nA\nB/C\n", "line 3: 'B/C' is not a symbol (1 to 15 letters"),
-        (b"symbol,sector\n,Tech\n", "line 2: '' is not a symbol (1 to 15 letters"),
+        (b"symbol\nA\nB+C\n", "line 3: 'B+C' is not a symbol (1 to 24 letters"),
+        (b"symbol,sector\n,Tech\n", "line 2: '' is not a symbol (1 to 24 letters"),
         (b"symbol\nA\nB\nA\n", "line 4: symbol A is twice."),
         (b"symbol\nA\na\n", "line 3: symbol a is twice (as A; case is ignored)."),
         (b"symbol,listed_to\nA,31.12.2020\n", "listed_to '31.12.2020' is not a date like 2021-"),
@@ -96,7 +104,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path):
         load_universe(tmp_path)
 
 
-@pytest.mark.parametrize("symbol", ["A", "BRK-B", "BF.B", "^GSPC", "EURUSD=X", "0700.HK", ".INX"])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        *("A", "BRK-B", "BF.B", "^GSPC", "EURUSD=X", "0700.HK", ".INX"),
+        *("M&M.NS", "BTC/USDT", "BRK B", "US_10Y", "BRK/B US Equity", "1000SHIB/USDT"),
+    ],
+)
 def test_symbols_of_common_feeds_are_allowed(symbol: str):
     assert is_symbol(symbol)
 
@@ -113,14 +127,18 @@ def test_symbols_of_common_feeds_are_allowed(symbol: str):
         "A...B",
         "A.",
         "../A",
-        "A/B",
+        "A..B",
         "A\\B",
         "A,B",
-        "A B",
+        " A",
+        "/etc/passwd",
+        "A/",
+        "_A",
+        "A ",
         "Ä",
         "A\n",
         "-",
-        "A" * 16,
+        "A" * 25,
     ],
 )
 def test_text_unsafe_in_partition_keys_or_paths_is_no_symbol(symbol: str):
@@ -128,10 +146,42 @@ def test_text_unsafe_in_partition_keys_or_paths_is_no_symbol(symbol: str):
 
 
 @settings(deadline=None)
-@given(st.text(st.sampled_from("Aa0.^=-"), max_size=17), st.sampled_from(["B", ".B"]))
+@given(st.text(st.sampled_from("Aa0.^=-&/_ "), max_size=26), st.sampled_from(["B", ".B"]))
 def test_a_range_of_two_symbols_splits_into_those_symbols(symbol: str, other: str):
     if is_symbol(symbol):
         assert f"{symbol}...{other}".split("...") == [symbol, other]
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("A2F.&/_ "), max_size=12), st.text(st.sampled_from("A2F.&/_ ")))
+def test_two_symbols_have_two_file_names(symbol: str, other: str):
+    if is_symbol(symbol):
+        stem = to_file_stem(symbol)
+        assert "/" not in stem
+        assert from_file_stem(stem) == symbol
+        assert (to_file_stem(other) == stem) == (other == symbol)
+
+
+def test_bad_rows_are_left_out_where_that_is_wanted(tmp_path: Path):
+    path = tmp_path / "universe.csv"
+    path.write_text("symbol,calendar\nA,\n=B,\nC,XLON\na,\nD,XNYX\n")
+    found = load_universe(path, skip_bad_rows=True)
+    assert found.listings == (Listing("A"), Listing("C", calendar="XLON"))
+    lines = [text.removeprefix(f"{path}, ").partition(" (1 to")[0] for text in found.refused]
+    assert lines[:2] == [
+        "line 3: '=B' is not a symbol",
+        "line 5: symbol a is twice (as A; case is ignored).",
+    ]
+    assert lines[2].startswith("line 6: calendar 'XNYX' is unknown; allowed: a name of exchange_")
+    with pytest.raises(UniverseError, match=r"line 3: .* 2 other .* GAUNTLET_SKIP_BAD_ROWS=1 lea"):
+        load_universe(path)
+
+
+def test_each_symbol_has_a_calendar(universe):
+    found = universe("symbol,Calendar\nAAPL,\nVOD.L,LSE\nBTC/USDT,24/7\n")
+    assert [found.calendar_of(one) for one in found.symbols] == ["XNYS", "XLON", "24/7"]
+    assert found.calendars == ("XNYS", "XLON", "24/7")
+    assert found.calendar_of("MSFT") == "XNYS"
 
 
 @settings(deadline=None)

@@ -12,6 +12,7 @@ spelled as Yahoo does: BRK-B, ^GSPC, VOD.L.
 
 from __future__ import annotations
 
+import re
 import warnings
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -63,8 +64,12 @@ class YahooSource:
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """See `PriceSource.fetch`; no answer raises SourceUnavailableError."""
-        if not is_symbol(symbol):  # and so never another path at Yahoo
+        if not is_symbol(symbol):
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
+        if re.search("[/ ]", symbol):  # it would be another path at Yahoo
+            raise UnknownSymbolError(
+                f"{symbol}: Yahoo's symbols have no slash and no space, as in BTC-USD."
+            )
         if start > end:
             raise NoBarsError(f"{symbol}: source '{self.name}' has no bars from {start} to {end}.")
         table, meta = self._ask(symbol, start)

@@ -21,7 +21,7 @@ from tests.postgres import stop_server
 def folder() -> Iterator[Path]:
     """Lend a project's folder for the embedded server (not pytest's, see tests/postgres.py)."""
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-cli-"))
-    lay_out(folder, ["AAPL", "MSFT", "GOOGL", "AMZN"])
+    lay_out(folder, ["BTC/USDT", "MSFT", "AAPL", "M&M.NS"])
     yield folder
     shutil.rmtree(folder)
 
@@ -40,16 +40,16 @@ def _materialize(folder: Path, *partitions: str) -> subprocess.CompletedProcess[
 
 
 def test_partitions_and_ranges_share_one_lasting_history(folder: Path):
-    one = _materialize(folder, "--partition", "AAPL")
+    one = _materialize(folder, "--partition", "BTC/USDT")
     assert one.returncode == 0, one.stderr
-    assert materialized(folder, "backtests", "rsi") == {"AAPL"}
+    assert materialized(folder, "backtests", "rsi") == {"BTC/USDT"}
     assert "equal-weight universe: 1 of 4 symbols have prices; at least 4" in one.stderr
     settings = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
     config = json.dumps({"resources": {"run_settings": {"config": settings}}})
-    ranged = _materialize(folder, "--partition-range", "MSFT...AMZN", "--config-json", config)
+    ranged = _materialize(folder, "--partition-range", "MSFT...M&M.NS", "--config-json", config)
     assert ranged.returncode == 0, ranged.stderr
     assert "equal-weight universe: 4 of 4 symbols" in ranged.stderr
-    everything = {"AAPL", "MSFT", "GOOGL", "AMZN"}
+    everything = {"BTC/USDT", "MSFT", "AAPL", "M&M.NS"}
     assert materialized(folder, "prices") == everything
     assert materialized(folder, "backtest_summaries") == everything
     assert (folder / ".data/postgres").exists()

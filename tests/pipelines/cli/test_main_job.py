@@ -88,9 +88,16 @@ def _require_run_events(log: str) -> None:
 
 def test_failed_symbols_are_named_and_the_others_ranked(folder: Path, database: str):
     prices = _prices(folder, SYMBOLS[:6])
+    with (folder / "universe.csv").open("a") as universe:
+        universe.write("=SUM(A1)\n")
     files = {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": str(prices)}
+    refused = run_main_job(folder, database, **files)
+    assert refused.returncode == 2
+    assert "universe.csv, line 9: '=SUM(A1)' is not a symbol" in _unwrapped(refused.stderr)
+    files["GAUNTLET_SKIP_BAD_ROWS"] = "1"
     done = run_main_job(folder, database, GAUNTLET_SYMBOLS_PER_RUN="2", **files)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "line 9: '=SUM(A1)' is not a symbol" in _unwrapped(done.stdout)
     assert "1 symbols failed:" in done.stdout
     assert "prices: NVDA:" in done.stdout
     others = len(registered_strategies())

@@ -263,10 +263,11 @@ def test_a_writer_killed_before_the_rename_keeps_the_old_bars(folder: PriceStore
 
 def test_the_symbols_of_a_source_are_those_with_stored_bars(store: PriceStore):
     assert store.symbols("sample") == set()
-    for symbol in ("AAPL", "BRK-B", "^GSPC", "BF.B"):
+    symbols = {"AAPL", "BRK-B", "^GSPC", "BF.B", "BTC/USDT", "M&M.NS", "BRK B"}
+    for symbol in symbols:
         store.write("sample", symbol, BARS)
     store.write("files", "MSFT", BARS)
-    assert store.symbols("sample") == {"AAPL", "BRK-B", "^GSPC", "BF.B"}
+    assert store.symbols("sample") == symbols
     assert store.symbols("files") == {"MSFT"}
     with pytest.raises(PriceStoreError, match="not the name of a source"):
         store.symbols("../sample")
@@ -275,6 +276,6 @@ def test_the_symbols_of_a_source_are_those_with_stored_bars(store: PriceStore):
 def test_other_files_are_not_symbols(tmp_path: Path):
     store = PriceStore(root=str(tmp_path / "[odd] root"))
     store.write("sample", "AAPL", BARS)
-    for name in (".MSFT.0123.tmp", "notes.txt", "..parquet", "a b.parquet"):
+    for name in (".MSFT.0123.tmp", "notes.txt", "..parquet", "a+b.parquet"):
         (tmp_path / "[odd] root" / "sample" / name).touch()
     assert store.symbols("sample") == {"AAPL"}

@@ -89,7 +89,7 @@ def test_a_formula_is_not_a_number(tmp_path: Path, cell: str):
 
 
 @pytest.mark.parametrize(
-    "symbol", ["../AAPL", "/etc/passwd", "AAPL/../X", "=AAPL", "A" * 16, "A\0"]
+    "symbol", ["../AAPL", "/etc/passwd", "AAPL/../X", "=AAPL", "A" * 25, "A\0"]
 )
 def test_a_hostile_symbol_never_becomes_a_path(tmp_path: Path, symbol: str):
     (tmp_path / "in").mkdir()

@@ -128,5 +128,5 @@ def test_windows_without_sessions_and_bad_symbols_are_refused():
         SOURCE.fetch("AAPL", date(2021, 1, 2), date(2021, 1, 3))
     with pytest.raises(NoBarsError, match="no bars from 2021-02-01 to 2021-01-03"):
         SOURCE.fetch("AAPL", date(2021, 2, 1), date(2021, 1, 3))
-    with pytest.raises(UnknownSymbolError, match=r"'\.\./AAPL' is not a symbol \(1 to 15"):
+    with pytest.raises(UnknownSymbolError, match=r"'\.\./AAPL' is not a symbol \(1 to 24"):
         SOURCE.fetch("../AAPL", *LONG)
