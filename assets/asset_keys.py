@@ -5,12 +5,13 @@ import dagster as dg
 PRICES = "prices"
 BACKTESTS = "backtests"
 SUMMARIES = "backtest_summaries"
+LEADERBOARD = "leaderboard"
 REQUESTS = "backtest_requests"
 
 PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
-LEADERBOARD_KEY = dg.AssetKey("leaderboard")
+LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
 
 DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"
 """Owners in the Dagster UI: of bars and rows, and of results."""

@@ -2,21 +2,27 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.asset_keys import LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
+from assets.asset_keys import LEADERBOARD, LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
 from assets.markdown import render_markdown
+from assets.stage_reporting import close_stage
 from engine.code_version import code_version
+from research.audit.stage_meter import StageMeter
+from research.audit.stage_profile import LeaderboardProfile
 from research.leaderboard_scope import LeaderboardScope, RankedStrategy
 from resources.config.run_settings import RunSettings
 from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
+from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.universe import Universe
 from strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -31,9 +37,9 @@ _PLOT_FILE = "leaderboard.png"
 
 
 def build_leaderboard(
-    universe: Sequence[str], strategies: Mapping[str, type[Strategy]]
+    universe: Universe, strategies: Mapping[str, type[Strategy]]
 ) -> dg.AssetsDefinition:
-    """Return the asset for the symbols of `universe` and some strategies by name."""
+    """Return the asset for a universe and some strategies by name."""
 
     @dg.asset(
         key=LEADERBOARD_KEY,
@@ -58,8 +64,8 @@ def build_leaderboard(
     ) -> dg.MaterializeResult:
         from research.ranking import rank_strategies
 
-        manager = result_store.manager()
-        scope = _build_scope(universe, strategies, market_data, run_settings)
+        manager, meter = result_store.manager(), StageMeter()
+        scope = _build_scope(universe.symbols, strategies, market_data, run_settings)
         backtests = manager.get_ranked_backtests(scope)
         if backtests.is_empty():
             raise dg.Failure(
@@ -69,9 +75,30 @@ def build_leaderboard(
             )
         board = rank_strategies(backtests, scope)
         manager.save_leaderboard(context.run.run_id, scope, board)
+        window = run_settings.window()
+        listed = universe.listed_within(window.start, window.end)
+        profile = _build_profile(backtests, list(strategies), listed, meter)
+        run_records = RunRecords(result_store, market_data.source, window, universe)
+        close_stage(context, run_records, LEADERBOARD, profile, failures=[])
         return dg.MaterializeResult(metadata=_publish(board, backtests, backtest_files, reports))
 
     return leaderboard
+
+
+def _build_profile(
+    backtests: "pl.DataFrame", strategies: Sequence[str], listed: Sequence[str], meter: StageMeter
+) -> LeaderboardProfile:
+    of_listed = backtests.filter(backtests["symbol"].is_in(listed))
+    current = of_listed.filter(~of_listed["stale"])
+    results, stale = (Counter(one["strategy"]) for one in (of_listed, of_listed.filter("stale")))
+    per_symbol = Counter(current["symbol"])
+    return LeaderboardProfile(
+        **meter.read(),
+        requested=len(listed),
+        succeeded=sum(count == len(strategies) for count in per_symbol.values()),
+        results={name: results[name] for name in strategies},
+        stale_results={name: stale[name] for name in strategies},
+    )
 
 
 def _publish(

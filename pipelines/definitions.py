@@ -52,7 +52,7 @@ def build_defs(
     return dg.Definitions(
         assets=[
             *(one.with_attributes(backfill_policy=policy) for one in partitioned),
-            build_leaderboard(universe.symbols, strategies),
+            build_leaderboard(universe, strategies),
             build_request_spec(),
         ],
         asset_checks=build_checks(names),

@@ -7,6 +7,8 @@ import dagster as dg
 
 from assets.asset_keys import (
     BACKTESTS,
+    LEADERBOARD,
+    LEADERBOARD_KEY,
     PRICES,
     PRICES_KEY,
     REQUESTS,
@@ -20,24 +22,30 @@ from assets.checks import (
     concurrent_requests,
     integrity,
     quality,
+    ranking,
     rates,
     resource_usage,
 )
 from assets.checks.threshold_checks import ThresholdCheck, build_threshold_checks
 from research.audit.stage_profile import (
     BacktestsProfile,
+    LeaderboardProfile,
     PricesProfile,
     RequestProfile,
     StageProfile,
     SummariesProfile,
 )
 
-_MODULES = (rates, quality, resource_usage, integrity, cached_results, concurrent_requests)
+_MODULES = (
+    *(rates, quality, resource_usage, integrity, cached_results, ranking),
+    concurrent_requests,
+)
 
 PROFILES: Mapping[str, type[StageProfile]] = {
     PRICES: PricesProfile,
     BACKTESTS: BacktestsProfile,
     SUMMARIES: SummariesProfile,
+    LEADERBOARD: LeaderboardProfile,
     REQUESTS: RequestProfile,
 }
 """The record that the checks of each stage judge."""
@@ -55,6 +63,7 @@ def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         PRICES: [PRICES_KEY],
         BACKTESTS: [backtests_key(name) for name in strategies],
         SUMMARIES: [SUMMARIES_KEY],
+        LEADERBOARD: [LEADERBOARD_KEY],
         REQUESTS: [REQUESTS_KEY],
     }
     return [

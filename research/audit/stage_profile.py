@@ -144,6 +144,20 @@ class SummariesProfile(StageProfile):
     retrieved_rows: int
 
 
+class LeaderboardProfile(StageProfile):
+    """Of the leaderboard; a symbol succeeded when it has a current result of every strategy.
+
+    Parameters
+    ----------
+    results, stale_results
+        How many results are in it by strategy, and how many of them another version of the
+        strategy's code has made.
+    """
+
+    results: Mapping[str, int]
+    stale_results: Mapping[str, int]
+
+
 class ConcurrentRequests(Record):
     """Requests that overlap with each other in time, directly or by others.
 

@@ -11,6 +11,13 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     result = project.run((SYMBOLS[0], SYMBOLS[4]))
+    check = project.checks(result)["leaderboard", "results_are_complete"]
+    assert (check.passed, check.severity.value, result.success) == (False, "WARN", True)
+    # Nine strategies are defined, and two of them were run on five of twenty symbols.
+    assert check.description == "10 of 180 results of the universe are ranked: 5.6%, limit 0%."
+    offenders = str(check.metadata["offenders"].value)
+    assert "- `rsi` 5 of 20 symbols have a result, 0 of them stale" in offenders
+    assert "- `bollinger` 0 of 20 symbols have a result, 0 of them stale" in offenders
     (event,) = result.asset_materializations_for_node("leaderboard")
     table = pl.read_csv(Path(str(event.metadata["table_path"].value)))
     assert set(table["strategy"]) == {"rsi", "macd"}

@@ -58,6 +58,8 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
         f"7 symbols x {strategies} strategies, source synthetic, 2023-01-01 to 2023-12-31"
     )
     assert "  backtests           7 of 7 symbols in" in done.stdout
+    assert "  leaderboard         7 of 7 symbols in" in done.stdout
+    assert "Check " not in done.stdout
     assert all(f" {name} " in done.stdout for name in ("sma_cross", "volume_momentum", "rsi"))
     assert len(lines) < 45
     # Only the line of an address may be longer.
