@@ -132,7 +132,18 @@ def _build_result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResu
         warm_up=history.first,
         bars_per_year=block.settings.bars_per_year or history.bars_per_year,
         ended_early=history.ends_before(block.window),
+        no_trades=_explain_no_trades(block.strategies[strategy], history),
         trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
         measurement=outcome.measurement,
         row=row,
     )
+
+
+def _explain_no_trades(strategy: Strategy, history: TradedHistory) -> str:
+    """Return why a strategy cannot trade a history, if it can't; else what no trades are called."""
+    bars, lookback_bars = len(history.dates), strategy.lookback_bars
+    if bars <= lookback_bars:
+        return f"no trades: {bars} bars are too few for a lookback of {lookback_bars}"
+    if strategy.uses_volume and not history.bars.volume.any():
+        return f"no trades: {history.symbol} has no volume, which {strategy.name} uses"
+    return "no trades"

@@ -39,6 +39,8 @@ class BacktestResult:
         By which it is annualized.
     ended_early
         Whether the symbol's bars stop before the window does.
+    no_trades
+        Why there can be no trades, where that is so; else only that there are none.
     trades
         Of dtype `engine.simulation.TRADE`; indices count from the window's first bar.
     measurement, row
@@ -54,14 +56,10 @@ class BacktestResult:
     warm_up: int
     bars_per_year: float
     ended_early: bool
+    no_trades: str
     trades: Trades = field(repr=False)
     measurement: Measurement = field(repr=False)
     row: int = field(repr=False)
-
-    @property
-    def too_short(self) -> bool:
-        """Whether the history ends before the strategy can enter for the first time."""
-        return self.warm_up + len(self.dates) <= self.strategy.lookback_bars
 
     @property
     def metrics(self) -> dict[str, float | int | None]:
@@ -75,11 +73,7 @@ class BacktestResult:
 
     @cached_property
     def _measured(self) -> tuple[dict[str, float | int | None], dict[str, str]]:
-        no_trades = "no trades"
-        if self.too_short:
-            bars, lookback_bars = self.warm_up + len(self.dates), self.strategy.lookback_bars
-            no_trades = f"no trades: {bars} bars are too few for a lookback of {lookback_bars}"
-        return self.measurement.read(self.row, no_trades)
+        return self.measurement.read(self.row, self.no_trades)
 
     @cached_property
     def equity(self) -> Floats:

@@ -89,6 +89,9 @@ class Strategy(ABC):
 
     name: ClassVar[str] = ""
 
+    uses_volume: ClassVar[bool] = False
+    """Whether its signals depend on volume: without any there are none, and results say so."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Name the strategy after its file, or in a notebook after its class."""
         super().__init_subclass__(**kwargs)

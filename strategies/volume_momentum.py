@@ -1,6 +1,7 @@
 """Momentum confirmed by volume."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from strategies.base import Bars, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
@@ -19,6 +20,8 @@ class VolumeMomentum(Strategy):
     volume below 0.8 times its SMA. The SMA of the volume includes the bar itself. Volume is as
     traded: for `volume_period` bars after a split it is compared with an average in old shares.
     """
+
+    uses_volume: ClassVar[bool] = True
 
     momentum_period: int = parameter(20, minimum=2, sweep=(10, 20, 30))
     volume_period: int = parameter(20, minimum=2, sweep=(10, 20, 30))

@@ -25,7 +25,7 @@ PRICE_RULES: Mapping[str, str] = {
     "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
     "accounted for",
-    "volume_is_traded": "volume on most sessions",
+    "volume_is_traded": "volume on most sessions, or on none, as exchange rates have it",
     "window_is_covered": "a first bar no later than allowed after the first session of the window "
     "in which the symbol was listed",
     "moves_are_usual": "no day on which the adjusted close moved further than is usual",
@@ -166,6 +166,7 @@ def _find_unusual_moves(bars: "pl.DataFrame", allowed: float) -> str:
 
 def _find_silence(bars: "pl.DataFrame", allowed: float) -> str:
     silent = int((bars["volume"] == 0.0).sum())
-    if silent <= allowed * bars.height:
+    # A feed without any volume, of exchange rates say, leaves nothing to measure.
+    if silent <= allowed * bars.height or silent == bars.height:
         return ""
     return f"{silent} of {bars.height} sessions have no volume"

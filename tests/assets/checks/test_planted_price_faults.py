@@ -45,14 +45,14 @@ def _until_november(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def _silent(bars: pl.DataFrame) -> pl.DataFrame:
-    return bars.with_columns(volume=pl.lit(0.0))
+    return bars.with_columns(volume=pl.col("volume") * (pl.int_range(pl.len()) % 5 == 0))
 
 
 FEEDS = {
     "jumps_are_explained": (_halve_from, "the open of 2022-09-01 is 0.50"),
     "sessions_are_complete": (_without_november, "sessions have no bar, the first on 2022-11-01"),
     "bars_are_up_to_date": (_until_november, "the last bar is of 2022-11-30, 21 sessions behind"),
-    "volume_is_traded": (_silent, "251 of 251 sessions have no volume"),
+    "volume_is_traded": (_silent, "200 of 251 sessions have no volume"),
 }
 
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 
 from engine.backtest import VectorBTEngine
@@ -38,10 +39,23 @@ def test_a_history_shorter_than_the_lookback_is_the_reason():
         [random_history("SHORT", 20, 1)], registered_strategies()["sma_cross"](), WINDOW
     )
     (result,) = outcome.results
-    assert result.too_short
     assert result.undefined["sharpe_ratio"] == (
         "no trades: 20 bars are too few for a lookback of 20"
     )
+
+
+def test_a_strategy_of_volume_says_that_there_is_none():
+    rates = random_history("EURUSD=X", 300, 1)
+    rates = replace(rates, bars=replace(rates.bars, volume=np.zeros(300)))
+    outcome = VectorBTEngine().run_batch(
+        [rates], [registered_strategies()[name]() for name in ("volume_momentum", "rsi")], WINDOW
+    )
+    by_volume, by_price = outcome.results
+    assert by_volume.metrics["total_trades"] == 0
+    assert by_volume.undefined["sharpe_ratio"] == (
+        "no trades: EURUSD=X has no volume, which volume_momentum uses"
+    )
+    assert by_price.metrics["total_trades"] > 0
 
 
 def test_a_single_bar_has_no_annualized_risk():

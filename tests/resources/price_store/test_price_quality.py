@@ -134,6 +134,7 @@ def test_sessions_without_volume_are_counted():
     )
     assert _found(silent) == {"volume_is_traded": "60 of 503 sessions have no volume"}
     assert _found(silent, silent_sessions=0.2) == {}
+    assert _found(BARS.with_columns(volume=pl.lit(0.0))) == {}, "a feed without volume"
 
 
 def test_invalid_bars_break_only_their_rule():
