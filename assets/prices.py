@@ -26,7 +26,7 @@ from resources.price_store.store import PriceStore
 from resources.price_store.write_plan import WriteResult
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
-from resources.trading_calendar import get_calendar
+from resources.trading_calendar import find_calendar
 from resources.universe import Universe
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ class _PricesStage:
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
-        calendar = get_calendar(self.universe.calendar_of(symbol))
+        days = kept["date"].to_numpy().astype("datetime64[D]")
+        calendar = find_calendar(self.universe.calendar_of(symbol), days)
         for rule, text in find_broken_rules(symbol, kept, asked, self.thresholds, calendar).items():
             self.offenders[rule][symbol] = text
         return stored

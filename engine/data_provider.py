@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from engine.errors import UnusableBarsError
-from engine.history import BARS_PER_YEAR, History
+from engine.history import BARS_PER_YEAR, DAYS_PER_YEAR, History, never_closes
 from strategies.base import Bars
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
-
-DAYS_PER_YEAR = 365.0
-_THURSDAY = 3  # 1970-01-01 was one, counted from Monday
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
 _OPTIONAL = frozenset({"high", "low"})
@@ -88,12 +84,5 @@ def frame_to_history(symbol: str, frame: "pd.DataFrame") -> History:
         bars = {name: np.ascontiguousarray(values, np.float64) for name, values in columns.items()}
     except (TypeError, ValueError) as error:
         raise UnusableBarsError(f"{symbol} has a value that is not a number: {error}.") from error
-    year = DAYS_PER_YEAR if _never_closes(days) else BARS_PER_YEAR
+    year = DAYS_PER_YEAR if never_closes(days) else BARS_PER_YEAR
     return History(symbol, days, Bars(**bars), bars_per_year=year)
-
-
-def _never_closes(days: "NDArray[np.datetime64]") -> bool:
-    """Return whether bars are of every day of the week, and not of a stray Saturday."""
-    weekday = (days.astype(np.int64) + _THURSDAY) % 7
-    counts = np.bincount(weekday, minlength=7)
-    return bool(2 * counts[5:].min() > counts[:5].max())

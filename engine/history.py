@@ -13,12 +13,16 @@ from strategies.base import Bars
 BARS_PER_YEAR = 252.0
 """Sessions per year of the New York Stock Exchange, rounded; of histories that say nothing else."""
 
+DAYS_PER_YEAR = 365.0
+"""Sessions per year of a market that never closes."""
+
 LONGEST_CLOSURE = timedelta(days=7)
 """Without a calendar, bars that begin or end this close to a window's end count as reaching it: the
 longest closure of the New York Stock Exchange since 1933 lasted six days with its weekend
 (September 2001)."""
 
 _DAY = np.dtype("datetime64[D]")
+_THURSDAY = 3  # 1970-01-01 was one, counted from Monday
 
 
 @dataclass(frozen=True)
@@ -151,3 +155,14 @@ def _cut_bars(bars: Bars, stop: int) -> Bars:
     for view in views:
         view.setflags(write=False)
     return Bars(*views)
+
+
+def never_closes(days: NDArray[np.datetime64]) -> bool:
+    """Return whether bars are those of a market that never closes.
+
+    They are of every day of the week, and not of a stray Saturday. `days` has dtype
+    ``datetime64[D]``, shape (n,).
+    """
+    weekday = (days.astype(np.int64) + _THURSDAY) % 7
+    counts = np.bincount(weekday, minlength=7)
+    return bool(2 * counts[5:].min() > counts[:5].max())

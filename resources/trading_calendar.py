@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_CALENDAR = "XNYS"
-"""The New York Stock Exchange's: that of a symbol whose universe names no other."""
+"""The New York Stock Exchange's: that of symbols of which nothing else is known."""
+
+ALWAYS_OPEN = "24/7"
 
 LAST_DAY = date(2099, 12, 31)
 
 # Until 1952 New York opened on Saturdays, and exchange_calendars has it closed. Of other exchanges
 # it knows the holidays of the last decades best; the days of 24/7 and 24/5 need no knowledge.
-_FIRST_DAYS = {"XNYS": date(1953, 1, 2), "24/7": date(1953, 1, 1), "24/5": date(1953, 1, 1)}
+_FIRST_DAYS = {"XNYS": date(1953, 1, 2), ALWAYS_OPEN: date(1953, 1, 1), "24/5": date(1953, 1, 1)}
 _FIRST_DAY_ELSEWHERE = date(1990, 1, 1)
 
 _YEARS_COUNTED = (2000, 2019)
@@ -149,6 +151,17 @@ class TradingCalendar:
 def get_calendar(name: str = DEFAULT_CALENDAR) -> TradingCalendar:
     """Return the one calendar of this process with a name, as `require_calendar` returns it."""
     return TradingCalendar(name)
+
+
+def find_calendar(named: str | None, days: NDArray[np.datetime64]) -> TradingCalendar:
+    """Return a symbol's calendar: the one that the universe names, else the one its bars show.
+
+    Bars of every day of the week are those of a market that never closes, 24/7; others are taken
+    for New York's.
+    """
+    from engine.history import never_closes
+
+    return get_calendar(named or (ALWAYS_OPEN if never_closes(days) else DEFAULT_CALENDAR))
 
 
 def require_calendar(name: str) -> str:

@@ -47,14 +47,15 @@ class UniverseError(GauntletError):
 class Listing:
     """One row of the universe; None where the file says nothing.
 
-    `calendar` is the name of its exchange's sessions in exchange_calendars.
+    `calendar` is the name of its exchange's sessions in exchange_calendars; where there is none,
+    `resources.trading_calendar.find_calendar` goes by the bars.
     """
 
     symbol: str
     sector: str | None = None
     listed_from: date | None = None
     listed_to: date | None = None
-    calendar: str = DEFAULT_CALENDAR
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,14 @@ class Universe:
 
     @property
     def calendars(self) -> tuple[str, ...]:
-        """The calendars of the symbols, each once, in the order of the file."""
-        return tuple(dict.fromkeys(listing.calendar for listing in self.listings))
+        """The calendars of the symbols, each once; New York's where none is named."""
+        named = (listing.calendar or DEFAULT_CALENDAR for listing in self.listings)
+        return tuple(dict.fromkeys(named))
 
-    def calendar_of(self, symbol: str) -> str:
-        """Return the name of a symbol's calendar; New York's for a symbol that is not in it."""
+    def calendar_of(self, symbol: str) -> str | None:
+        """Return the name of a symbol's calendar; None if the universe names none."""
         listing = self._by_symbol.get(symbol)
-        return listing.calendar if listing else DEFAULT_CALENDAR
+        return listing.calendar if listing else None
 
     def describe_survivorship_bias(self, start: date, end: date) -> str:
         """Return a warning if no symbol was delisted in a long window, else "".
@@ -249,7 +251,7 @@ def _parse_listing(columns: list[str], cells: list[str]) -> Listing:
     if first and last and first > last:
         raise UniverseError(f"listed_from {first} is after listed_to {last}.")
     try:
-        calendar = require_calendar(row.get("calendar") or DEFAULT_CALENDAR)
+        calendar = require_calendar(row["calendar"]) if row.get("calendar") else None
     except UnknownCalendarError as error:
         raise UniverseError(str(error)) from error
     return Listing(symbol, row.get("sector") or None, first, last, calendar)

@@ -22,7 +22,8 @@ _GUIDANCE = {
     "bars_are_valid": "Bars are validated before they are stored, and a file that was changed "
     "since is not read: this project stored them so. Report it; materialize again.",
     "sessions_are_complete": "Fetch the missing days from the source; for a symbol that was not "
-    "listed then, set listed_from and listed_to in the universe.",
+    "listed then, set listed_from and listed_to in the universe; for one of another exchange, name "
+    "its calendar there.",
     "bars_are_up_to_date": "See whether the source has newer bars; for a symbol that was delisted, "
     "set listed_to in the universe.",
     "jumps_are_explained": "Compare with the symbol's splits. If the feed's adjustment lacks one, "

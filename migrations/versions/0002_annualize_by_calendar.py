@@ -53,9 +53,7 @@ def upgrade() -> None:
     """Add the columns, and bars per year to the natural key."""
     op.execute("DROP VIEW latest_backtests")  # it keeps the columns that it was made with
     op.add_column("backtests", sa.Column("delayed_fills", sa.Integer(), nullable=True))
-    op.add_column(
-        "universe_members", sa.Column("calendar", sa.Text(), server_default="XNYS", nullable=False)
-    )
+    op.add_column("universe_members", sa.Column("calendar", sa.Text(), nullable=True))
     _replace_natural_key(*_NATURAL_KEY, "bars_per_year")
     op.execute(f"CREATE VIEW latest_backtests AS {_LATEST_BACKTESTS}")
 

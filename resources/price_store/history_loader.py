@@ -15,7 +15,7 @@ from resources.market_data.bars import data_version
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.stored_file import StoredFile
-from resources.trading_calendar import get_calendar
+from resources.trading_calendar import find_calendar
 from strategies.base import Bars, Floats
 
 # Files that are read and decoded together: at ten years per symbol, 18 MB.
@@ -76,9 +76,10 @@ def _build_loaded_history(
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
-    calendar = get_calendar(spec.calendar)
+    history = to_history(stored.label.symbol, window)
+    calendar = find_calendar(spec.calendar, history.dates)
     history = replace(
-        to_history(stored.label.symbol, window),
+        history,
         bars_per_year=calendar.bars_per_year,
         last_session=calendar.last_session(spec.start, spec.end),
     )

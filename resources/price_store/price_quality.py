@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PRICE_RULES: Mapping[str, str] = {
     "bars_are_valid": "each session once and in order, open and close within low and high, "
     "positive prices, no value missing",
-    "sessions_are_complete": "a bar for each session of the symbol's exchange, from its first bar "
-    "to its last",
+    "sessions_are_complete": "a bar for each session of the symbol's exchange, and for no other "
+    "day, from its first bar to its last",
     "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
     "accounted for",
@@ -86,10 +86,18 @@ def _find_gaps(bars: "pl.DataFrame", allowed: float, calendar: "TradingCalendar"
         return unknown
     dates = bars["date"].to_numpy().astype("datetime64[D]")
     expected = calendar.sessions(first, last)
-    missing = np.setdiff1d(expected, dates)
-    if len(missing) <= allowed * len(expected):
-        return ""
-    return f"{len(missing)} of {len(expected)} sessions have no bar, the first on {missing[0]}"
+    missing, other = np.setdiff1d(expected, dates), np.setdiff1d(dates, expected)
+    found = []
+    if len(missing) > allowed * len(expected):
+        found.append(
+            f"{len(missing)} of {len(expected)} sessions have no bar, the first on {missing[0]}"
+        )
+    if len(other) > allowed * len(expected):
+        found.append(
+            f"{len(other)} bars are of days on which {calendar.name} was closed, the first of "
+            f"{other[0]}: does the universe name the symbol's calendar?"
+        )
+    return "; ".join(found)
 
 
 def _find_staleness(

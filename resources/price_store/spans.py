@@ -3,16 +3,17 @@
 from datetime import date
 from typing import NamedTuple
 
-from resources.trading_calendar import DEFAULT_CALENDAR
-
 Span = tuple[date, date]
 """A first and a last day, both inclusive."""
 
 
 class HistorySpec(NamedTuple):
-    """A symbol, the first and the last day of its history, both inclusive, and its calendar."""
+    """A symbol, the first and the last day of its history, both inclusive, and its calendar.
+
+    Without the name of a calendar `resources.trading_calendar.find_calendar` goes by the bars.
+    """
 
     symbol: str
     start: date
     end: date
-    calendar: str = DEFAULT_CALENDAR
+    calendar: str | None = None

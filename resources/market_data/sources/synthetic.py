@@ -42,19 +42,19 @@ class SyntheticSource:
     Parameters
     ----------
     calendar_of
-        Name of a symbol's calendar; New York's for all unless it is given.
+        Name of a symbol's calendar; New York's where there is none.
     """
 
     name = "synthetic"
 
-    def __init__(self, calendar_of: Callable[[str], str] = lambda _: DEFAULT_CALENDAR) -> None:
+    def __init__(self, calendar_of: Callable[[str], str | None] = lambda _: None) -> None:
         self._calendar_of = calendar_of
 
     def fetch(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """See `PriceSource.fetch`; a name that cannot be a symbol raises UnknownSymbolError."""
         if not is_symbol(symbol):
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-        calendar = get_calendar(self._calendar_of(symbol))
+        calendar = get_calendar(self._calendar_of(symbol) or DEFAULT_CALENDAR)
         first, last = max(EPOCH, calendar.first_day), calendar.last_day
         if start > end or end < first or start > last:
             raise NoBarsError(

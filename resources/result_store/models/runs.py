@@ -18,7 +18,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from research.purpose import Purpose
 from resources.result_store.models.base import Base, one_of
-from resources.trading_calendar import DEFAULT_CALENDAR
 
 
 class RunBacktest(Base):
@@ -97,7 +96,7 @@ class UniverseMember(Base):
     sector: Mapped[str | None]
     listed_from: Mapped[date | None]
     listed_to: Mapped[date | None]
-    calendar: Mapped[str] = mapped_column(server_default=DEFAULT_CALENDAR)
+    calendar: Mapped[str | None]
 
 
 class FailureRow(Base):

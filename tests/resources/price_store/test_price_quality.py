@@ -128,6 +128,19 @@ def test_a_history_may_begin_late_but_not_end_early():
     assert _found(short, last_asked=date(2022, 12, 27)) == {}
 
 
+def test_bars_of_days_without_a_session_are_reported():
+    found = find_broken_rules(
+        "7203.T",
+        SyntheticSource({"7203.T": "XTKS"}.get).fetch("7203.T", date(2021, 1, 4), END),
+        (date(2021, 1, 4), END),
+        Thresholds(),
+        get_calendar(),
+    )
+    assert set(found) == {"sessions_are_complete"}
+    told = "bars are of days on which XNYS was closed, the first of 2021-01-18: does the universe"
+    assert told in found["sessions_are_complete"]
+
+
 def test_sessions_without_volume_are_counted():
     silent = BARS.with_columns(
         volume=pl.when(pl.int_range(pl.len()) < 60).then(0.0).otherwise(pl.col("volume"))

@@ -104,7 +104,7 @@ def test_bars_are_on_nyse_sessions():
 
 
 def test_bars_are_on_the_sessions_of_their_calendar():
-    source = SyntheticSource({"BTC-USD": "24/7", "7203.T": "XTKS"}.get)  # pyright: ignore[reportArgumentType]
+    source = SyntheticSource({"BTC-USD": "24/7", "7203.T": "XTKS"}.get)
     year = date(2021, 1, 1), date(2021, 12, 31)
     every_day = source.fetch("BTC-USD", *year)["date"].to_list()
     assert (len(every_day), every_day[0]) == (365, date(2021, 1, 1))
