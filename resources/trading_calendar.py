@@ -107,11 +107,10 @@ class TradingCalendar:
 
     def closing_times(self) -> list[time]:
         """Return at which times of day sessions of a year ago or later close, in its time zone."""
-        import pandas as pd
-
-        year_ago = pd.Timestamp.now("UTC") - pd.Timedelta(days=365)
-        closes = self._calendar.closes
-        return sorted(set(closes[closes >= year_ago].dt.tz_convert(self.timezone).dt.time))
+        today = datetime.now(UTC).date()
+        closes = self._calendar.closes.loc[(today - timedelta(days=365)).isoformat() :]
+        zone = ZoneInfo(self.timezone)
+        return sorted({close.astimezone(zone).time() for close in closes})
 
     def last_day_over(self, now: datetime | None = None) -> date:
         """Return the exchange's last day that has no session to come: today once that has ended.
@@ -194,7 +193,9 @@ def require_calendar(name: str) -> str:
     return one_name
 
 
-def _build_calendar(name: str, **span: date) -> ExchangeCalendar:
+def _build_calendar(
+    name: str, start: date | None = None, end: date | None = None
+) -> ExchangeCalendar:
     """Return the library's calendar.
 
     exchange_calendars 4.13 triggers deprecation warnings of pandas 3.1 while it is built, which
@@ -206,4 +207,4 @@ def _build_calendar(name: str, **span: date) -> ExchangeCalendar:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return exchange_calendars.get_calendar(name, **span)
+        return exchange_calendars.get_calendar(name, start, end)

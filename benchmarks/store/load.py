@@ -68,7 +68,7 @@ def _symbol(number: int) -> str:
 
 def _time(folder: str, symbols: int, bars: int, options: Options, report: Report) -> None:
     store, asked = PriceStore(root=folder), wanted(symbols, bars)
-    files = [Path(store.path_of(SOURCE, symbol)) for symbol, _, _ in asked]
+    files = [Path(store.path_of(SOURCE, one.symbol)) for one in asked]
 
     def ours() -> list[LoadedHistory]:
         loaded = [one for _, one in load_histories(store, SOURCE, asked)]
