@@ -24,7 +24,6 @@ SYMBOL_RULE = (
     "1 to 24 letters, digits, spaces and . - ^ = & / _ ; at the beginning a letter, a digit, . or "
     "^ ; at the end no . / or space; no '..' inside; at least one letter or digit"
 )
-SKIP_VARIABLE = "GAUNTLET_SKIP_BAD_ROWS"
 MAX_BYTES = 16 * 2**20
 MAX_LINE = 4096
 
@@ -176,7 +175,7 @@ def load_universe(path: str | Path, skip_bad_rows: bool = False) -> Universe:
             refused.append(f"{path}, line {line}: {error}")
     if refused and not skip_bad_rows:
         more = f" {len(refused) - 1} other rows are refused too." if refused[1:] else ""
-        raise UniverseError(f"{refused[0]}{more} {SKIP_VARIABLE}=1 leaves such rows out.")
+        raise UniverseError(f"{refused[0]}{more} GAUNTLET_SKIP_BAD_ROWS=1 leaves such rows out.")
     if not listings:
         raise UniverseError(f"{path} has a header but no symbols: add one row per symbol.")
     return Universe(tuple(listings.values()), tuple(refused))

@@ -22,7 +22,7 @@ START, END = date(2021, 6, 1), date(2022, 6, 30)
 def _frame(seed: int) -> pd.DataFrame:
     bars = random_bars(600, seed)
     columns = {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close}
-    index = pd.date_range("2021-01-04", periods=600)
+    index = pd.bdate_range("2021-01-04", periods=600)
     return pd.DataFrame({**columns, "Volume": bars.volume}, index=index)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from resources.market_data.source import SOURCES
 from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
-from resources.universe import SKIP_VARIABLE, Listing, Universe, load_universe, parse_day
+from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
 _LIMIT = "GAUNTLET_LIMIT_"
@@ -77,7 +77,7 @@ class EnvironmentSettings:
             columns=_parse_columns(given),
             symbols_per_run=_parse_symbols_per_run(given),
             limits=_parse_limits(given),
-            skip_bad_rows=_parse_flag(given, SKIP_VARIABLE),
+            skip_bad_rows=_parse_flag(given, "GAUNTLET_SKIP_BAD_ROWS"),
         )
 
     def load_universe(self) -> Universe:

@@ -25,7 +25,7 @@ def several(project: Project) -> Project:
     return project
 
 
-def test_symbols_of_several_exchanges_are_measured_by_their_sessions(several: Project):
+def test_symbols_are_measured_by_sessions_of_their_exchange(several: Project):
     result = several.run(ENDS, selection=SELECTION)
     assert result.success, several.why(result)
     checks = several.checks(result)
