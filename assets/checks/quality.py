@@ -12,7 +12,7 @@ _LIMITS = {
     "sessions_are_complete": ["missing_sessions"],
     "bars_are_up_to_date": ["stale_sessions"],
     "window_is_covered": ["late_sessions"],
-    "jumps_are_explained": ["split_tolerance"],
+    "jumps_are_explained": ["split_odds"],
     "volume_is_traded": ["silent_sessions"],
     "moves_are_usual": ["unusual_move"],
 }
