@@ -21,7 +21,7 @@ _ABSURD, _LOG_ABSURD = 10.0, float(np.log(10.0))
 _TICK, _AGREEMENT = float(np.log(1.9)), 0.25
 # A feed quotes pence for a few days; months in pounds would be a history of their own.
 _UNIT_SESSIONS = 60
-_PENCE = float(np.log(100.0))
+_PENCE, _LOG_PENCE = Fraction(100), float(np.log(100.0))
 # How near a ratio or a unit a move must be to be called by its name.
 _NEAR = 0.1
 
@@ -142,14 +142,16 @@ def _find_unit(
         if not _reverts(away, nights[end], _TICK if alone else _LOG_ABSURD):
             continue
         factor = float(np.exp((away + nights[end]) / 2.0))
-        pence = abs(abs(np.log(factor)) - _PENCE) <= _NEAR
+        pence = abs(abs(np.log(factor)) - _LOG_PENCE) <= _NEAR
         if pence:
-            factor = 100.0 if factor > 1.0 else 0.01
+            factor = float(_PENCE if factor > 1.0 else 1 / _PENCE)
         why = "pence and pounds?" if pence else "a bad tick?" if alone else "another unit?"
         first, final = bars.days[night], bars.days[end - 1]
         what = f"the bar of {first} is" if alone else f"the bars of {first} to {final} are"
         whose = "its" if alone else "their"
-        return _Reverting(night, (night, end), f"{what} {factor:.3g} times {whose} neighbours: {why}")
+        return _Reverting(
+            night, (night, end), f"{what} {factor:.3g} times {whose} neighbours: {why}"
+        )
     return None
 
 
@@ -198,11 +200,15 @@ def _find_splits(
 
 
 def _tell_ratio(became: float) -> str:
-    return f"{became:.3f} of the close before" if became < 1.0 else f"{became:.4g} times the close before"
+    return (
+        f"{became:.3f} of the close before"
+        if became < 1.0
+        else f"{became:.4g} times the close before"
+    )
 
 
 def _tell_split(night: float, ratio: Fraction) -> str:
     if abs(night - np.log(float(ratio))) > _NEAR:
         return "no usual split, but no night either"
-    unit = ", or pence and pounds?" if max(ratio, 1 / ratio) == 100 else "?"
+    unit = ", or pence and pounds?" if max(ratio, 1 / ratio) == _PENCE else "?"
     return f"a {ratio.numerator}-for-{ratio.denominator} split that is not in the adjustment{unit}"

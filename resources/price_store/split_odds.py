@@ -3,8 +3,7 @@
 A split leaves three traces that a gap on news does not: the move is close to a usual ratio, the
 number of shares traded goes to that many times its level and stays there, and the day itself is no
 busier than those after it. Each is a likelihood, here and under a gap, and Bayes' rule makes odds
-of them (Jeffreys, Theory of Probability, chapter 5). All densities are Laplace's, which has the fat
-tails of returns and of changes in volume, and their scales are the symbol's own.
+of them (Jeffreys, Theory of Probability, chapter 5). Their scales are the symbol's own.
 
 A night's move is x = ln(close before / open): 0.69 for a 2-for-1 split and for a fall by half.
 """
@@ -12,6 +11,7 @@ A night's move is x = ln(close before / open): 0.69 for a 2-for-1 split and for 
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 
@@ -19,9 +19,10 @@ LEAST_MOVE = float(np.log(1.3))
 """Nights that move a price by less are nights; splits smaller than 4-for-3 are rare."""
 
 _USUAL = (Fraction(3, 2), *(Fraction(n) for n in (2, 3, 4, 5, 10, 20)))
-_USUAL_SHARE = 0.7
-# Of all nights: a gap of 30 % or more once in ten years, and an unadjusted split as often.
-_GAP_RATE = 1 / 2500
+_USUAL_SHARE = 0.6
+# A gap of 30 % or more is one night in ten years; a feed without splits has twice as many of them.
+# A symbol whose nights are wider than usual has so many more gaps.
+_GAP_RATE, _SPLITS_PER_GAP, _USUAL_SCALE = 1 / 2500, 2.0, 0.005
 # Overnight returns fall off with the third power (Gopikrishnan et al., 1998, Eur. Phys. J. B 3).
 _TAIL = 3.0
 # What rounding leaves of an exact ratio, for a symbol that never moves overnight.
@@ -29,18 +30,23 @@ _LEAST_SCALE = 0.002
 # One night in ten has news: its own move is wider, as one of 3 % is with a usual scale of 0.3 %.
 _NEWS_SHARE, _NEWS_SCALE = 0.1, 0.02
 
-# Two months before and after. What is busy on the day is half as busy in a session or two, and is
-# compared with the sessions from the sixth on.
-_WINDOW, _LATER, _BUSY_SESSIONS = 40, 5, 2.0
+# Sessions on each side that give the volume's level: two months, or five if the symbol's volume is
+# steadier over these.
+_WINDOWS = (40, 100)
+# What is busy on the day is half as busy in two more, and is compared with the months after the
+# third week.
+_BUSY_SESSIONS, _LATER, _LATEST = 3.0, 15, 100
 # How much of a day's volume stays for the next: the filter takes what suits the symbol best.
 _PERSISTENCE = (0.0, 0.5, 0.8, 0.9, 0.95)
-# Mean change of the volume's level where nothing happens, as a logarithm: of an ordinary share,
-# which counts as much as 240 sessions of the symbol's own, and the least that is believed.
-_LEVEL_SCALE, _LEVEL_SESSIONS, _LEAST_LEVEL_SCALE = 0.15, 240, 0.05
+# Standard deviations, as logarithms, of an ordinary share: of two months' volume against the two
+# months before, and of a session against those later. They count as much as a year of the symbol's
+# own sessions. A split itself may draw in some more volume.
+_LEVEL_SPREAD, _DAY_SPREAD, _OWN_SESSIONS, _DRIFT = 0.2, 0.25, 120, 0.08
+_NORMAL = 1.4826
 # Half the gaps come with volume of up to thirty times the usual.
 _BUSY_GAPS, _MOST_BUSY = 0.5, float(np.log(30.0))
 # Splits on a day of news, and splits whose volume the feed did not scale.
-_BUSY_SPLITS, _UNSCALED_SPLITS = 0.01, 0.02
+_BUSY_SPLITS, _UNSCALED_SPLITS = 0.005, 0.005
 
 
 @lru_cache(maxsize=1)
@@ -56,10 +62,12 @@ def candidates() -> tuple[tuple[Fraction, ...], np.ndarray, np.ndarray]:
     # Of reverse splits there are hardly any but 1-for-n.
     ratios = tuple(sorted(larger | {1 / one for one in whole}))
     usual = np.array([max(one, 1 / one) in _USUAL for one in ratios])
-    weight = np.array([1.0 / (one.numerator * one.denominator) for one in ratios])
+    weight = np.array([(one.numerator * one.denominator) ** -2.0 for one in ratios])
     rare = (1.0 - _USUAL_SHARE) * weight / weight[~usual].sum()
-    return ratios, np.log(np.array(ratios, float)), np.where(
-        usual, _USUAL_SHARE / usual.sum(), rare
+    return (
+        ratios,
+        np.log(np.array(ratios, float)),
+        np.where(usual, _USUAL_SHARE / usual.sum(), rare),
     )
 
 
@@ -98,10 +106,11 @@ class SplitOdds:
         scaled, unscaled = self._weigh_volume(session, logs)
         beyond = max(abs(move), LEAST_MOVE) / LEAST_MOVE
         gap = _TAIL / (2.0 * LEAST_MOVE) * beyond ** -(_TAIL + 1.0)
+        gap *= max(self.scale / _USUAL_SCALE, 1.0)
         night = float(self._density(np.array(move))) / _GAP_RATE
         volume = (1.0 - _UNSCALED_SPLITS) * scaled + _UNSCALED_SPLITS * unscaled
         by_ratio = shares * self._density(move - logs) * volume
-        odds = float(by_ratio.sum()) / ((night + gap) * unscaled)
+        odds = _SPLITS_PER_GAP * float(by_ratio.sum()) / ((night + gap) * unscaled)
         return odds, ratios[int(np.argmax(by_ratio))]
 
     def _density(self, rest: np.ndarray) -> np.ndarray:
@@ -114,43 +123,44 @@ class SplitOdds:
         """Return the density of the volume under splits with these ratios, (k,), and a gap."""
         if not len(self.volume):
             return np.ones(len(logs)), 1.0
-        step, scale = self._measure_step(session)
-        splits, quiet, busy = _laplace(step - logs, scale), float(_laplace(step, scale)), _busy(step)
+        step, spread = self._measure_step(session)
+        splits, quiet, busy = _normal(step - logs, spread), _normal(step, spread), _busy(step)
         if len(self.volume) > session + _LATER:
             excess, spread = self._measure_excess(session)
-            usual, unusual = float(_laplace(excess, spread)), _busy(excess)
+            usual, unusual = _normal(excess, spread), _busy(excess)
             splits = splits * ((1.0 - _BUSY_SPLITS) * usual + _BUSY_SPLITS * unusual)
             quiet, busy = quiet * usual, busy * unusual
-        return splits, (1.0 - _BUSY_GAPS) * quiet + _BUSY_GAPS * busy
+        return splits, float((1.0 - _BUSY_GAPS) * quiet + _BUSY_GAPS * busy)
 
     def _measure_step(self, session: int) -> tuple[float, float]:
-        """Return the change of the volume's level at a session, and its mean where none is."""
-        before, after = min(session, _WINDOW), min(len(self.volume) - session, _WINDOW)
-        shorter = np.sqrt(_WINDOW / 2.0 * (1.0 / before + 1.0 / after))
+        """Return the change of the volume's level at a session, and its spread where none is."""
         best = 0.0, np.inf
-        for persistence in _PERSISTENCE:
-            steps = np.correlate(self.volume, _step_filter(before, after, persistence), "valid")
-            scale = self._estimate_scale(steps, _LEVEL_SCALE * shorter, before + after)
-            best = min(best, (float(steps[session - before]), scale), key=lambda one: one[1])
-        return best
+        for window in _WINDOWS:
+            before, after = min(session, window), min(len(self.volume) - session, window)
+            fewer = max(_WINDOWS[0] / 2.0 * (1.0 / before + 1.0 / after), 1.0)
+            for persistence in _PERSISTENCE:
+                weights = _step_filter(before, after, persistence)
+                steps = np.correlate(self.volume, weights, "valid")
+                spread = _estimate_spread(steps, _LEVEL_SPREAD * np.sqrt(fewer), before + after)
+                best = min(best, (float(steps[session - before]), spread), key=itemgetter(1))
+        return best[0], float(np.hypot(best[1], _DRIFT))
 
     def _measure_excess(self, session: int) -> tuple[float, float]:
-        """Return how much busier a session is than those later, and the mean of that."""
-        after = min(len(self.volume) - session, _WINDOW)
+        """Return how much busier a night's sessions are than those later, and its spread."""
+        after = min(len(self.volume) - session, _LATEST)
         against = np.full(after, -1.0 / (after - _LATER))
         first = np.exp(-np.arange(_LATER) / _BUSY_SESSIONS)
         against[:_LATER] = first / first.sum()
         excesses = np.correlate(self.volume, against, "valid")
-        return float(excesses[session]), self._estimate_scale(excesses, 2.0 * _LEVEL_SCALE, 1)
+        return float(excesses[session]), _estimate_spread(excesses, _DAY_SPREAD, after)
 
-    def _estimate_scale(self, changes: np.ndarray, usual: float, window: int) -> float:
-        """Return the mean size of ordinary changes: splits and gaps among them are few."""
-        own = float(np.median(np.abs(changes))) / np.log(2.0)
-        weight = len(changes) - window
-        if weight <= 0:
-            return usual
-        mixed = (weight * own + _LEVEL_SESSIONS * usual) / (weight + _LEVEL_SESSIONS)
-        return max(mixed, _LEAST_LEVEL_SCALE)
+
+def _estimate_spread(changes: np.ndarray, usual: float, window: int) -> float:
+    """Return the standard deviation of ordinary changes: splits and gaps among them are few."""
+    own = _NORMAL * float(np.median(np.abs(changes)))
+    weight = max(len(changes) - window, 0)
+    mixed = (weight * own**2 + _OWN_SESSIONS * usual**2) / (weight + _OWN_SESSIONS)
+    return float(np.sqrt(mixed))
 
 
 @lru_cache(maxsize=256)
@@ -168,11 +178,15 @@ def _step_filter(before: int, after: int, persistence: float) -> np.ndarray:
     return (np.linalg.pinv(whiten @ design) @ whiten)[1]
 
 
-def _laplace(rest: np.ndarray | float, scale: float) -> np.ndarray:
+def _laplace(rest: np.ndarray, scale: float) -> np.ndarray:
     return np.exp(-np.abs(rest) / scale) / (2.0 * scale)
+
+
+def _normal(rest: np.ndarray | float, spread: float) -> np.ndarray:
+    return np.exp(-0.5 * (rest / spread) ** 2) / (np.sqrt(2.0 * np.pi) * spread)
 
 
 def _busy(excess: float) -> float:
     """Return the density of a busy day's volume: even up to the most, hardly any outside."""
-    outside = max(excess - _MOST_BUSY, 0.0) + max(-excess, 0.0) / _LEVEL_SCALE
+    outside = max(excess - _MOST_BUSY, 0.0) + max(-excess, 0.0) / _LEVEL_SPREAD
     return float(np.exp(-outside)) / _MOST_BUSY
