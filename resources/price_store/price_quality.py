@@ -22,7 +22,7 @@ PRICE_RULES: Mapping[str, str] = {
     "symbol's first bar to its last",
     "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
-    "accounted for",
+    "accounted for, no other unit, no bad tick",
     "volume_is_traded": "volume on most sessions",
     "window_is_covered": "a first bar no later than allowed after the first session of the window "
     "in which the symbol was listed",
