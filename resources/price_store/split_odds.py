@@ -20,9 +20,9 @@ LEAST_MOVE = float(np.log(1.3))
 
 _USUAL = (Fraction(3, 2), *(Fraction(n) for n in (2, 3, 4, 5, 10, 20)))
 _USUAL_SHARE = 0.6
-# A gap of 30 % or more is one night in ten years; a feed without splits has twice as many of them.
+# A gap of 30 % or more is one night in ten years; a feed without splits has three of them.
 # A symbol whose nights are wider than usual has so many more gaps.
-_GAP_RATE, _SPLITS_PER_GAP, _USUAL_SCALE = 1 / 2500, 2.0, 0.005
+_GAP_RATE, _SPLITS_PER_GAP, _USUAL_SCALE = 1 / 2500, 3.0, 0.005
 # Overnight returns fall off with the third power (Gopikrishnan et al., 1998, Eur. Phys. J. B 3).
 _TAIL = 3.0
 # What rounding leaves of an exact ratio, for a symbol that never moves overnight.
@@ -46,7 +46,7 @@ _NORMAL = 1.4826
 # Half the gaps come with volume of up to thirty times the usual.
 _BUSY_GAPS, _MOST_BUSY = 0.5, float(np.log(30.0))
 # Splits on a day of news, and splits whose volume the feed did not scale.
-_BUSY_SPLITS, _UNSCALED_SPLITS = 0.005, 0.005
+_BUSY_SPLITS, _UNSCALED_SPLITS = 0.002, 0.005
 
 
 @lru_cache(maxsize=1)
@@ -57,7 +57,7 @@ def candidates() -> tuple[tuple[Fraction, ...], np.ndarray, np.ndarray]:
     numbers are.
     """
     whole = {Fraction(n) for n in (*range(2, 31), *range(35, 301, 5))}
-    parts = {Fraction(n, m) for m in range(2, 6) for n in range(m + 1, 9)}
+    parts = {Fraction(n, m) for m in range(2, 6) for n in range(m + 1, 8)}
     larger = {one for one in whole | parts if one >= Fraction(4, 3)}
     # Of reverse splits there are hardly any but 1-for-n.
     ratios = tuple(sorted(larger | {1 / one for one in whole}))
