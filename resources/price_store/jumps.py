@@ -150,7 +150,7 @@ def _find_unit(
         what = f"the bar of {first} is" if alone else f"the bars of {first} to {final} are"
         whose = "its" if alone else "their"
         return _Reverting(
-            night, (night, end), f"{what} {factor:.3g} times {whose} neighbours: {why}"
+            night, (night, end), f"{what} {_round(factor)} times {whose} neighbours: {why}"
         )
     return None
 
@@ -162,7 +162,7 @@ def _reverts(away: float, back: float, least: float) -> bool:
 
 def _tell_tick(bars: AdjustedBars, price: str, at: int, away: float, back: float) -> str:
     factor = float(np.exp((away + back) / 2.0))
-    return f"the {price} of {bars.days[at]} is {factor:.3g} times its neighbours: a bad tick?"
+    return f"the {price} of {bars.days[at]} is {_round(factor)} times its neighbours: a bad tick?"
 
 
 def _find_wide_bars(bars: AdjustedBars, wide: np.ndarray) -> Iterator[tuple[int, str]]:
@@ -176,7 +176,7 @@ def _find_wide_bars(bars: AdjustedBars, wide: np.ndarray) -> Iterator[tuple[int,
         }
         price = max(ratios, key=lambda name: abs(np.log(ratios[name][1])))
         than, ratio = ratios[price]
-        yield at, f"the {price} of {bars.days[at]} is {ratio:.3g} times {than}: a bad tick?"
+        yield at, f"the {price} of {bars.days[at]} is {_round(ratio)} times {than}: a bad tick?"
 
 
 def _find_splits(
@@ -192,11 +192,15 @@ def _find_splits(
     for night in large:
         open_of = f"the open of {bars.days[night]} is {_tell_ratio(np.exp(-nights[night]))}"
         if night in known:
-            yield night, f"{open_of} after its line in the file of splits: is it in the feed too?"
+            yield night, f"{open_of}, with its line in the file of splits: is it in the feed too?"
             continue
         odds, ratio = odds_of.judge(float(nights[night]), night)
         if odds >= least_odds or abs(nights[night]) >= _LOG_ABSURD:
             yield night, f"{open_of}: {_tell_split(float(nights[night]), ratio)}"
+
+
+def _round(factor: float) -> str:
+    return f"{factor:,.0f}" if factor >= float(_PENCE) else f"{factor:.3g}"
 
 
 def _tell_ratio(became: float) -> str:
