@@ -42,7 +42,7 @@ _PERSISTENCE = (0.0, 0.5, 0.8, 0.9, 0.95)
 # months before, and of a session against those later. They count as much as a year of the symbol's
 # own sessions. A split itself may draw in some more volume.
 _LEVEL_SPREAD, _DAY_SPREAD, _OWN_SESSIONS, _DRIFT = 0.2, 0.25, 120, 0.08
-_NORMAL = 1.4826
+_NORMAL, _WIDE_SHARE = 1.4826, 0.03
 # Half the gaps come with volume of up to thirty times the usual.
 _BUSY_GAPS, _MOST_BUSY = 0.5, float(np.log(30.0))
 # Splits on a day of news, and splits whose volume the feed did not scale.
@@ -183,7 +183,10 @@ def _laplace(rest: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _normal(rest: np.ndarray | float, spread: float) -> np.ndarray:
-    return np.exp(-0.5 * (rest / spread) ** 2) / (np.sqrt(2.0 * np.pi) * spread)
+    """Return the density of a normal variate whose spread may be twice what was estimated."""
+    z = np.abs(rest) / spread
+    usual, wide = np.exp(-0.5 * z**2), 0.5 * np.exp(-0.125 * z**2)
+    return ((1.0 - _WIDE_SHARE) * usual + _WIDE_SHARE * wide) / (np.sqrt(2.0 * np.pi) * spread)
 
 
 def _busy(excess: float) -> float:
