@@ -90,6 +90,7 @@ GAPS = {
     "half, busy": (0.497, 6.0),
     "half, quiet": (0.497, 0.0),
     "two thirds, busy": (0.66, 6.0),
+    "exactly two thirds, busy": (2 / 3, 9.0),
 }
 
 
@@ -145,9 +146,9 @@ def test_a_suspended_symbol_has_no_jumps_but_its_split():
 
 def test_wide_nights_of_a_penny_stock_are_no_jumps():
     random = np.random.default_rng(8)
-    for _ in range(20):
+    for noise in (0.05,) * 10 + (0.1,) * 10:
         close = np.exp(np.cumsum(random.normal(0.0, 0.05, 1000)))
-        opens = np.append(1.0, close[:-1]) * np.exp(random.normal(0.0, 0.05, 1000))
+        opens = np.append(1.0, close[:-1]) * np.exp(random.normal(0.0, noise, 1000))
         high, low = np.maximum(opens, close), np.minimum(opens, close)
         volume = np.exp(random.normal(10.0, 0.8, 1000))
         days = np.datetime64("2020-01-01") + np.arange(1000)
@@ -157,7 +158,8 @@ def test_wide_nights_of_a_penny_stock_are_no_jumps():
 def test_nights_without_a_move_are_no_jumps():
     crypto = replace(BARS, open=np.append(BARS.open[0], BARS.close[:-1]))
     assert find_jumps(crypto) == []
-    assert len(find_jumps(divide(crypto, AT, 2, 2))) == 1
+    for move in (0.97, 1.0, 1.03):
+        assert len(find_jumps(divide(crypto, AT, 2 / move, 2))) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

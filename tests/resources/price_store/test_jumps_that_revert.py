@@ -77,6 +77,20 @@ def test_a_squeeze_that_falls_half_way_back_is_no_tick():
     assert find_jumps(bars) == []
 
 
+def test_a_bar_whose_neighbours_differ_is_no_tick():
+    risen = multiply(BARS, AT, AT + 1, 3.1, *PRICES)
+    fallen = multiply(risen, AT + 1, len(BARS.days), 1.5, *PRICES)
+    assert all("tick" not in jump.text for jump in find_jumps(fallen))
+    assert "a bad tick?" in _told(risen)[1]
+
+
+def test_two_periods_in_another_unit_are_two_jumps():
+    once = multiply(BARS, AT, AT + 4, 100.0, *PRICES)
+    twice = multiply(once, AT + 20, AT + 22, 100.0, *PRICES)
+    days = [jump.day for jump in find_jumps(twice)]
+    assert days == [DAY, BARS.days[AT + 20].item()]
+
+
 def test_a_doubled_price_that_stays_is_no_tick():
     bars = divide(BARS, AT, 0.45, 1.0)
     assert all("tick" not in jump.text for jump in find_jumps(bars))

@@ -79,6 +79,12 @@ def test_a_split_in_the_adjustment_is_not_suspicious():
     assert _found(explained) == {}
 
 
+def test_a_split_that_is_half_in_the_adjustment_is_detected():
+    raw = _split(BARS, 3, date(2022, 6, 1))
+    half = _times(raw, 2.0, date(2022, 6, 1), "adjustment")
+    assert "a 3-for-2 split" in _found(half)["jumps_are_explained"]
+
+
 def test_a_fall_by_half_within_a_session_is_not_a_split():
     crash = pl.when(pl.col("date") == date(2022, 6, 1))
     fallen = BARS.with_columns(
