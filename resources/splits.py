@@ -50,7 +50,7 @@ class Splits:
         lines = self.of(symbol)
         # From the last split backwards, in fractions: the product of any number is exact.
         factor, factors = Fraction(1), [1.0]
-        for ratio in reversed(lines.values()):
+        for ratio in reversed(list(lines.values())):
             factor /= ratio
             factors.append(float(factor))
         dates = list(lines)

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.benchmark import Benchmark, Options, main
-from benchmarks.harness import interleave
+from benchmarks.harness import Contender, interleave
 from benchmarks.market_data.split_histories import Histories, gaps, neither, ordinary, splits
 from benchmarks.report import Report, Table, Verdict
 from resources.price_store.jumps import AdjustedBars, find_jumps
@@ -130,8 +130,10 @@ def _is_in_table(bars: AdjustedBars) -> bool:
 def _judge_time(options: Options) -> Verdict:
     """Compare the time of ten years in which nothing happens with that of the table."""
     bars = ordinary(np.random.default_rng(1), bars=2520)
-    contenders = {"odds": lambda: [find_jumps(bars) for _ in range(100)]}
-    contenders["table"] = lambda: [_is_in_table(bars) for _ in range(100)]
+    contenders: dict[str, Contender] = {
+        "odds": lambda: [find_jumps(bars) for _ in range(100)],
+        "table": lambda: [_is_in_table(bars) for _ in range(100)],
+    }
     timings = interleave("ten years without a split", contenders, options.rounds)
     return Verdict(
         "Time for ten years without a split, times the table's",

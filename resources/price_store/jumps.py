@@ -123,12 +123,13 @@ def _find_reverting(
 
 def _find_tick(bars: AdjustedBars, nights: np.ndarray, night: int) -> _Reverting | None:
     """Find a close, an open or a bar that is off, next to a large night."""
-    before, away = np.log(bars.close[night - 1] / bars.open[night - 1]), nights[night]
-    if _reverts(before, away, _TICK):
-        return _Reverting(night - 1, (night,), _tell_tick(bars, "close", night - 1, before, away))
-    away, back = -nights[night], np.log(bars.open[night] / bars.close[night])
-    if _reverts(away, back, _TICK):
-        return _Reverting(night, (night,), _tell_tick(bars, "open", night, away, back))
+    before = float(np.log(bars.close[night - 1] / bars.open[night - 1]))
+    fall = float(nights[night])
+    if _reverts(before, fall, _TICK):
+        return _Reverting(night - 1, (night,), _tell_tick(bars, "close", night - 1, before, fall))
+    back = float(np.log(bars.open[night] / bars.close[night]))
+    if _reverts(-fall, back, _TICK):
+        return _Reverting(night, (night,), _tell_tick(bars, "open", night, -fall, back))
     return None
 
 
@@ -176,7 +177,10 @@ def _find_wide_bars(bars: AdjustedBars, wide: np.ndarray) -> Iterator[tuple[int,
         }
         price = max(ratios, key=lambda name: abs(np.log(ratios[name][1])))
         than, ratio = ratios[price]
-        yield at, f"the {price} of {bars.days[at]} is {_round(ratio)} times {than}: a bad tick?"
+        yield (
+            at,
+            f"the {price} of {bars.days[at]} is {_round(float(ratio))} times {than}: a bad tick?",
+        )
 
 
 def _find_splits(

@@ -120,9 +120,10 @@ def _find_unexplained_jump(
     adjusted = AdjustedBars(
         days=bars["date"].to_numpy(), **prices, volume=bars["volume"].to_numpy() / factor
     )
-    first, *others = find_jumps(adjusted, split_odds, splits) or [None]
-    if first is None or not others:
-        return "" if first is None else first.text
+    found = find_jumps(adjusted, split_odds, splits)
+    if len(found) <= 1:
+        return found[0].text if found else ""
+    first, *others = found
     days = ", ".join(str(one.day) for one in others[:_SHOWN_JUMPS])
     more = f" and {len(others) - _SHOWN_JUMPS} more" if len(others) > _SHOWN_JUMPS else ""
     return f"{first.text} Also on {days}{more}"

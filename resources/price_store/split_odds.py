@@ -20,9 +20,9 @@ LEAST_MOVE = float(np.log(1.3))
 
 _USUAL = (Fraction(3, 2), *(Fraction(n) for n in (2, 3, 4, 5, 10, 20)))
 _USUAL_SHARE = 0.6
-# A gap of 30 % or more is one night in ten years; a feed without splits has three of them.
-# A symbol whose nights are wider than usual has so many more gaps.
-_GAP_RATE, _SPLITS_PER_GAP, _USUAL_SCALE = 1 / 2500, 3.0, 0.005
+# In a feed without splits there are three of them per gap of 30 % or more. A symbol whose nights
+# are wider than usual has so many more gaps.
+_SPLITS_PER_GAP, _USUAL_SCALE = 3.0, 0.005
 # Overnight returns fall off with the third power (Gopikrishnan et al., 1998, Eur. Phys. J. B 3).
 _TAIL = 3.0
 # What rounding leaves of an exact ratio, for a symbol that never moves overnight.
@@ -107,10 +107,9 @@ class SplitOdds:
         beyond = max(abs(move), LEAST_MOVE) / LEAST_MOVE
         gap = _TAIL / (2.0 * LEAST_MOVE) * beyond ** -(_TAIL + 1.0)
         gap *= max(self.scale / _USUAL_SCALE, 1.0)
-        night = float(self._density(np.array(move))) / _GAP_RATE
         volume = (1.0 - _UNSCALED_SPLITS) * scaled + _UNSCALED_SPLITS * unscaled
         by_ratio = shares * self._density(move - logs) * volume
-        odds = _SPLITS_PER_GAP * float(by_ratio.sum()) / ((night + gap) * unscaled)
+        odds = _SPLITS_PER_GAP * float(by_ratio.sum()) / (gap * unscaled)
         return odds, ratios[int(np.argmax(by_ratio))]
 
     def _density(self, rest: np.ndarray) -> np.ndarray:

@@ -85,6 +85,11 @@ def test_a_split_that_is_half_in_the_adjustment_is_detected():
     assert "a 3-for-2 split" in _found(half)["jumps_are_explained"]
 
 
+def test_a_gap_on_the_day_of_an_adjusted_split_is_no_split():
+    adjusted = _times(_split(BARS, 2, date(2022, 6, 1)), 2.0, date(2022, 6, 1), "adjustment")
+    assert _found(_times(adjusted, 1 / 1.5, date(2022, 6, 1), *PRICES)) == {}
+
+
 def test_a_fall_by_half_within_a_session_is_not_a_split():
     crash = pl.when(pl.col("date") == date(2022, 6, 1))
     fallen = BARS.with_columns(
