@@ -137,12 +137,13 @@ def _find_unit(
     bars: AdjustedBars, nights: np.ndarray, night: int, large: np.ndarray
 ) -> _Reverting | None:
     """Find the bars from a large night to the one that takes the price back."""
-    away = -nights[night]
+    away = -float(nights[night])
     for end in large[(large > night) & (large <= night + _UNIT_SESSIONS)].tolist():
         alone = end == night + 1
-        if not _reverts(away, nights[end], _TICK if alone else _LOG_ABSURD):
+        back = float(nights[end])
+        if not _reverts(away, back, _TICK if alone else _LOG_ABSURD):
             continue
-        factor = float(np.exp((away + nights[end]) / 2.0))
+        factor = float(np.exp((away + back) / 2.0))
         pence = abs(abs(np.log(factor)) - _LOG_PENCE) <= _NEAR
         if pence:
             factor = float(_PENCE if factor > 1.0 else 1 / _PENCE)
