@@ -8,7 +8,7 @@ BIN := .venv/bin
 UV := .tools/bin/uv
 
 # `make run SOURCE=sample` sets GAUNTLET_SOURCE; what is not given leaves the environment alone.
-$(foreach name,SOURCE PRICES UNIVERSE START END RATE,\
+$(foreach name,SOURCE PRICES UNIVERSE SPLITS START END RATE,\
   $(if $($(name)),$(eval export GAUNTLET_$(name) = $$($(name)))))
 # The certificates that this machine trusts, as pip does: a company's proxy has its own.
 export UV_SYSTEM_CERTS ?= 1
@@ -24,7 +24,7 @@ help:  ## list the commands
 
 setup: .venv/.synced  ## create the virtual environment from requirements.lock
 
-run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= START= END= RATE= SYMBOL=)
+run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= SYMBOL=)
 	@$(BIN)/python -m pipelines.cli.main_job $(if $(SYMBOL),--symbol '$(SYMBOL)')
 
 ui: .venv/.synced  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)

@@ -70,7 +70,7 @@ def build_prices(
         # Invalid settings are refused before anything is fetched.
         run_settings.check()
         window, source = run_settings.window(), market_data.open_source(universe)
-        fetcher = Fetcher(source, price_store)
+        fetcher = Fetcher(source, price_store, market_data.load_splits())
         stage = _PricesStage(context, universe, source, fetcher, price_store, thresholds, window)
         stage.run(run_settings.history_start(), window.end)
         for row in universe.refused:
@@ -143,7 +143,9 @@ class _PricesStage:
         )
 
     def _store(self, symbol: str, listed: "Span", fetched: Fetched) -> WriteResult:
-        stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.requested)
+        stored = self.price_store.write(
+            self.source.name, symbol, fetched.bars, fetched.requested, fetched.splits
+        )
         for change in _describe_changes(symbol, stored):
             self.context.log.warning(change)
         if fetched.repaired:
@@ -151,9 +153,12 @@ class _PricesStage:
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
+        splits = self.fetcher.splits.of(symbol)
         days = kept["date"].to_numpy().astype("datetime64[D]")
         calendar = find_calendar(self.universe.calendar_of(symbol), days)
-        for rule, text in find_broken_rules(symbol, kept, asked, self.thresholds, calendar).items():
+        for rule, text in find_broken_rules(
+            symbol, kept, asked, self.thresholds, calendar, splits
+        ).items():
             self.offenders[rule][symbol] = text
         return stored
 

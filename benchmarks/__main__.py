@@ -28,6 +28,7 @@ BENCHMARKS = {
     "concurrent_requests": "orchestration",
     "result_cache": "store",
     "rate_limiter": "market_data",
+    "splits": "market_data",
 }
 """In the order of the page: the name of each benchmark and its group, the folder of its file."""
 

@@ -26,6 +26,8 @@ def build_resources(settings: EnvironmentSettings) -> dict[str, Any]:
     overrides: dict[str, Any] = {"columns": dict(settings.columns)} if settings.columns else {}
     if settings.rate is not None:
         overrides["requests_per_second"] = settings.rate
+    if settings.splits is not None:
+        overrides["splits"] = str(settings.splits)
     return {
         "market_data": _with_defaults(
             MarketData, source=settings.source, home=str(home), **overrides

@@ -5,14 +5,12 @@ this module says what a symbol may be. It is imported when definitions load: sta
 only, unless the file names other calendars than New York's.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from resources.csv_rows import read_rows
 from resources.trading_calendar import (
     DEFAULT_CALENDAR,
     UnknownCalendarError,
@@ -24,8 +22,6 @@ SYMBOL_RULE = (
     "1 to 24 letters, digits, spaces and . - ^ = & / _ ; at the beginning a letter, a digit, . or "
     "^ ; at the end no . / or space; no '..' inside; at least one letter or digit"
 )
-MAX_BYTES = 16 * 2**20
-MAX_LINE = 4096
 
 LONG_YEARS = 5.0
 """Of the 500 companies of an index some twenty leave in a year: in five, hardly none."""
@@ -163,7 +159,7 @@ def load_universe(path: str | Path, skip_bad_rows: bool = False) -> Universe:
     file, and the line where there is one; with `skip_bad_rows` a row that is refused is left out,
     and the error stands in `Universe.refused`.
     """
-    rows = _parse_rows(path, _read_text(Path(path)))
+    rows = read_rows(path, "universe", "symbol", UniverseError)
     _, header = next(rows, (0, []))
     columns = _parse_header(path, header)
     listings: dict[str, Listing] = {}
@@ -187,43 +183,6 @@ def _add_listing(listings: dict[str, Listing], listing: Listing) -> None:
     if twin is not listing:
         seen = "" if twin.symbol == listing.symbol else f" (as {twin.symbol}; case is ignored)"
         raise UniverseError(f"symbol {listing.symbol} is twice{seen}.")
-
-
-def _read_text(path: Path) -> str:
-    if not path.exists():
-        raise UniverseError(f"{path} does not exist: a CSV file with a column 'symbol' is needed.")
-    if not path.is_file():
-        raise UniverseError(f"{path} is not a file: a CSV file with a column 'symbol' is needed.")
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UniverseError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: not a universe.")
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UniverseError(f"{path} is not UTF-8 text (byte {error.start}).") from error
-    except OSError as error:
-        raise UniverseError(f"{path} cannot be read: {error.strerror}.") from error
-    if "\0" in text:
-        raise UniverseError(f"{path} is not text: it has a NUL character.")
-    return text
-
-
-def _parse_rows(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line number, stripped cells) of every row that is not blank."""
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(_bound_lines(path, lines), strict=True)
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise UniverseError(f"{path}, line {reader.line_num}: {error}.") from error
-
-
-def _bound_lines(path: str | Path, lines: io.StringIO) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        if len(line) > MAX_LINE:
-            raise UniverseError(f"{path}, line {number}: longer than {MAX_LINE} characters.")
-        yield line
 
 
 def _parse_header(path: str | Path, header: list[str]) -> list[str]:

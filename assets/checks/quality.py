@@ -12,7 +12,7 @@ _LIMITS = {
     "sessions_are_complete": ["missing_sessions"],
     "bars_are_up_to_date": ["stale_sessions"],
     "window_is_covered": ["late_sessions"],
-    "jumps_are_explained": ["split_tolerance"],
+    "jumps_are_explained": ["split_odds"],
     "volume_is_traded": ["silent_sessions"],
     "moves_are_usual": ["unusual_move"],
 }
@@ -26,8 +26,10 @@ _GUIDANCE = {
     "its calendar there.",
     "bars_are_up_to_date": "See whether the source has newer bars; for a symbol that was delisted, "
     "set listed_to in the universe.",
-    "jumps_are_explained": "Compare with the symbol's splits. If the feed's adjustment lacks one, "
-    "fix the feed and materialize again; if there was no split, keep the bars.",
+    "jumps_are_explained": "For a split that the feed's adjustment lacks, add one line to the file "
+    "of splits (GAUNTLET_SPLITS): symbol,date,ratio, as in AMZN,2022-06-06,20, with 3/2 or 1/8 for "
+    "others, and ratio 1 for a real move; then materialize again. Fix a bad tick or unit in the "
+    "feed.",
     "window_is_covered": "These symbols were tested over less than the window: fetch earlier bars, "
     "let the window start later, or set listed_from in the universe.",
     "moves_are_usual": "Nothing, if that is what happened on that day: the bars are kept. "

@@ -130,13 +130,16 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
     settings = inputs.run_settings
     start, end = settings.history_start(), settings.window().end
     source, ready = market_data.open_source(inputs.universe), []
-    fetcher = Fetcher(source, inputs.price_store)
+    fetcher = Fetcher(source, inputs.price_store, market_data.load_splits())
     for symbol in stage.requested:
         try:
             listed = inputs.universe.listed(symbol, start, end)
-            if not _is_stored(inputs.price_store, source.name, symbol, listed):
+            splits = fetcher.splits.describe(symbol)
+            if not _is_stored(inputs.price_store, source.name, symbol, listed, splits):
                 fetched = fetcher.fetch(symbol, listed)
-                inputs.price_store.write(source.name, symbol, fetched.bars, fetched.requested)
+                inputs.price_store.write(
+                    source.name, symbol, fetched.bars, fetched.requested, fetched.splits
+                )
             ready.append(symbol)
         except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
             stage.failures.append(Failure.of(symbol, error))
@@ -144,12 +147,13 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
     return ready
 
 
-def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span") -> bool:
+def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span", splits: str) -> bool:
     try:
-        store.load(source, symbol, *days)
+        stored = store.read_file(source, symbol)
+        stored.select(*days)
     except (NoStoredBarsError, CorruptBarsError):
         return False
-    return True
+    return stored.label.splits == splits
 
 
 def save_results(result: RequestResult) -> None:

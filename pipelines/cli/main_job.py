@@ -19,6 +19,7 @@ from pipelines.cli.summary import print_checks, print_failures, print_leaderboar
 from pipelines.partitions import build_partition_tags
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
+from resources.splits import load_splits
 from resources.universe import UniverseError
 from strategies.errors import GauntletError, did_you_mean
 from strategies.registry import registered_strategies
@@ -65,6 +66,7 @@ def _run(
     settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
 ) -> int:
     universe = settings.load_universe().symbols
+    load_splits(settings.splits)  # refuses a bad file before anything starts
     tags = _build_tags(universe, symbol)
     resources = build_resources(settings)
     with console.status("Starting PostgreSQL"):

@@ -33,6 +33,7 @@ class EnvironmentSettings:
         source: one of `SOURCES`.
         prices: folder or URL of the source `files`; None unless given. Validated here only: it may
             hold a password, so `MarketData` reads the variable itself when it opens the source.
+        splits: CSV file of splits that the source lacks; None unless given.
         universe: CSV file of the universe; None stands for the symbols of the source `sample`.
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.
@@ -52,6 +53,7 @@ class EnvironmentSettings:
     end: date
     home: Path
     rate: float | None = None
+    splits: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     symbols_per_run: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class EnvironmentSettings:
             end=end,
             home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
             rate=_parse_rate(given),
+            splits=_parse_splits(given),
             columns=_parse_columns(given),
             symbols_per_run=_parse_symbols_per_run(given),
             limits=_parse_limits(given),
@@ -133,6 +136,11 @@ def _parse_universe(given: Mapping[str, str], source: str) -> Path | None:
     if path is None and source == "sample":
         return None
     return Path(path or "universe.csv").expanduser()
+
+
+def _parse_splits(given: Mapping[str, str]) -> Path | None:
+    path = given.get("GAUNTLET_SPLITS")
+    return Path(path).expanduser().absolute() if path else None
 
 
 def _parse_window(given: Mapping[str, str], source: str) -> tuple[date, date]:

@@ -44,11 +44,8 @@ class Thresholds(dg.ConfigurableResource):
     unusual_move: float = _positive(
         0.4, "Daily move of the adjusted close, as a fraction, from which it is flagged."
     )
-    split_tolerance: float = Field(
-        default=0.02,
-        gt=0.0,
-        lt=0.2,
-        description="Distance from a split ratio at which an overnight move looks like a split.",
+    split_odds: float = _positive(
+        1.0, "Odds of a split against a gap from which an overnight move looks like a split."
     )
     wall_seconds: float = _positive(1800.0, "Seconds that a run's backtests must take less than.")
     wall_seconds_warning: float = _positive(900.0, "Seconds from which a check warns.")

@@ -10,6 +10,7 @@ from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.market_data.source import SOURCES, MarketDataError, PriceSource
+from resources.splits import Splits, load_splits
 from resources.universe import Universe
 from strategies.errors import did_you_mean
 
@@ -44,6 +45,11 @@ class MarketData(ConfigurableResource):
         default={},
         description="Column names in the files of source files, where they are not date, open, "
         "high, low, close, volume, adjusted_close or adjustment, as in {close: PX_LAST}.",
+    )
+    splits: str | None = Field(
+        default=None,
+        description="CSV file with the columns symbol, date and ratio: splits that the source's "
+        "adjustment lacks, and ratio 1 for real moves that look like one.",
     )
     home: str = Field(
         default=".data",
@@ -105,6 +111,10 @@ class MarketData(ConfigurableResource):
             f"Source '{self.source}' is unknown: use one of {', '.join(SOURCES)}."
             + did_you_mean(self.source.lower(), SOURCES)
         )
+
+    def load_splits(self) -> Splits:
+        """Return the user's splits, none without a file; raises SplitsError."""
+        return load_splits(self.splits)
 
     def _open_yahoo(self) -> PriceSource:
         """Return Yahoo, or the server of GAUNTLET_YAHOO_URL in its place."""

@@ -4,6 +4,9 @@ Of a source that is `incremental`, the days after the stored bars are fetched, a
 ones again: this overlap shows revisions. A new split or dividend changes the factor of every
 earlier bar, and so of the overlap; then, or when a bar there differs, was added or is gone, the
 whole symbol is fetched again. A revision before the overlap that does not show in it stays unseen.
+
+The splits of the user's file are put into the adjustment of what was fetched, before it is compared
+or stored. When those of a symbol are not the ones in its stored bars, it is fetched whole.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resources.market_data.source import NoBarsError, PriceSource
+from resources.splits import Splits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,12 +33,14 @@ OVERLAP_BARS = 10
 class Fetched:
     """Bars of a symbol, and the days that the source was asked about for them.
 
-    `repaired` is the number of bars whose high or low was off by rounding.
+    `repaired` is the number of bars whose high or low was off by rounding; `splits` are those of
+    the user's file that are in the adjustment.
     """
 
     bars: pl.DataFrame
     requested: Span
     repaired: int = 0
+    splits: str = ""
 
 
 class Fetcher:
@@ -45,12 +51,16 @@ class Fetcher:
     Attributes
     ----------
         bars_saved: stored bars of the wanted days, which were not fetched again.
-        refetched: symbols that were fetched whole because the overlap was revised.
+        refetched: symbols that were fetched whole because the overlap or the splits were revised.
+        splits: those of the user's file.
     """
 
-    def __init__(self, source: PriceSource, store: PriceStore) -> None:
+    def __init__(
+        self, source: PriceSource, store: PriceStore, splits: Splits | None = None
+    ) -> None:
         self._source = source
         self._store = store
+        self.splits = splits or Splits()
         self._lock = threading.Lock()
         self._calls = 0
         self.bars_saved = 0
@@ -76,7 +86,8 @@ class Fetcher:
         overlap = stored and _select_overlap(stored, wanted)
         if stored is None or overlap is None:
             return self._fetch(symbol, wanted)
-        news = self._fetch_news(symbol, overlap, wanted)
+        is_current = stored.label.splits == self.splits.describe(symbol)
+        news = self._fetch_news(symbol, overlap, wanted) if is_current else None
         if news is None:
             with self._lock:
                 self.refetched += 1
@@ -99,7 +110,15 @@ class Fetcher:
         with self._lock:
             self._calls += 1
         bars = self._source.fetch(symbol, *days)
-        return Fetched(bars, days, getattr(self._source, "repaired", {}).get(symbol, 0))
+        repaired = getattr(self._source, "repaired", {}).get(symbol, 0)
+        splits = self.splits.describe(symbol)
+        return Fetched(self._adjust(symbol, bars) if splits else bars, days, repaired, splits)
+
+    def _adjust(self, symbol: str, bars: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        factors = pl.Series(self.splits.factors(symbol, bars["date"]))
+        return bars.with_columns(adjustment=pl.col("adjustment") * factors)
 
     def _read_stored(self, symbol: str) -> StoredFile | None:
         """Return the stored file of a symbol, if the fetch may build upon it."""

@@ -46,6 +46,16 @@ def merge(
     return union, "unchanged" if union.height == stored.height else "extended", None
 
 
+def supersede(
+    stored: pl.DataFrame, fetched: pl.DataFrame, requested: Span
+) -> tuple[pl.DataFrame, Outcome, Difference | None]:
+    """Return what `merge` does, but never with a stored bar that was not fetched again."""
+    bars, outcome, difference = merge(stored, fetched, requested)
+    if difference is not None or bars.height == fetched.height:
+        return bars, outcome, difference
+    return fetched, "revised", _find_difference(stored, fetched)
+
+
 def _find_difference(stored: pl.DataFrame, fetched: pl.DataFrame) -> Difference:
     every = list(stored.columns)
     gone = stored.join(fetched, on=every, how="anti")["date"]

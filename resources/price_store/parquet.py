@@ -30,6 +30,7 @@ def encode(bars: pl.DataFrame, label: Label, **more: str) -> bytes:
         "fetched_at": label.fetched_at.isoformat(),
         "data_version": label.data_version,
         "rows": str(label.rows),
+        **({"splits": label.splits} if label.splits else {}),
         **more,
     }
     buffer = io.BytesIO()
@@ -100,6 +101,7 @@ def _decode_label(path: str, data: bytes, source: str, symbol: str) -> Label | C
             fetched_at=datetime.fromisoformat(fields["fetched_at"]),
             data_version=fields["data_version"],
             rows=int(fields["rows"]),
+            splits=fields.get("splits", ""),
         )
     except UNREADABLE as error:
         return CorruptBarsError.of(path, str(error).partition("\n")[0])

@@ -24,7 +24,7 @@ PRICE_RULES: Mapping[str, str] = {
     "day, from its first bar to its last",
     "bars_are_up_to_date": "a last bar no further behind the last session asked for than allowed",
     "jumps_are_explained": "no night on which the adjusted price moved as if a split had not been "
-    "accounted for",
+    "accounted for, no other unit, no bad tick",
     "volume_is_traded": "volume on most sessions, or on none, as exchange rates have it",
     "window_is_covered": "a first bar no later than allowed after the first session of the window "
     "in which the symbol was listed",
@@ -32,13 +32,8 @@ PRICE_RULES: Mapping[str, str] = {
 }
 """What holds of good bars, by the name of its check."""
 
-SPLITS = tuple(
-    sorted({float(Fraction(new, old)) for new in range(1, 11) for old in (1, 2, 3, 4, 5, 10)})
-)
-"""What one share becomes in usual splits: 2 for 2-for-1, 1.5 for 3-for-2, 0.1 for 1-for-10."""
 
-# A night that moves a price by less than this is a night; splits smaller than 4-for-3 are rare.
-_LEAST_SPLIT = 1.3
+_SHOWN_JUMPS = 3
 
 
 def find_broken_rules(
@@ -47,6 +42,7 @@ def find_broken_rules(
     asked: Span,
     thresholds: Thresholds,
     calendar: "TradingCalendar",
+    splits: Mapping[date, Fraction] | None = None,
 ) -> dict[str, str]:
     """Return what is suspicious about stored bars, by rule; empty for good ones.
 
@@ -58,6 +54,8 @@ def find_broken_rules(
         The first day of the window and the last that was asked for, within the symbol's listing.
     calendar
         That of the symbol's exchange.
+    splits
+        The symbol's lines in the file of splits: their nights are explained.
     """
     from resources.market_data.bars import BadBarsError, validate_bars
 
@@ -68,7 +66,7 @@ def find_broken_rules(
     found = {
         "sessions_are_complete": _find_gaps(bars, thresholds.missing_sessions, calendar),
         "bars_are_up_to_date": _find_staleness(bars, asked[1], thresholds.stale_sessions, calendar),
-        "jumps_are_explained": _find_unexplained_jump(bars, thresholds.split_tolerance),
+        "jumps_are_explained": _find_unexplained_jump(bars, thresholds.split_odds, splits),
         "volume_is_traded": _find_silence(bars, thresholds.silent_sessions),
         "window_is_covered": _find_late_start(bars, asked[0], thresholds.late_sessions, calendar),
         "moves_are_usual": _find_unusual_moves(bars, thresholds.unusual_move),
@@ -135,28 +133,24 @@ def _describe_unknown_days(first: date, last: date, calendar: "TradingCalendar")
     return ""
 
 
-def _find_unexplained_jump(bars: "pl.DataFrame", tolerance: float) -> str:
-    """Tell of the first night on which the price moved by the ratio of a usual split.
-
-    The open is compared with the close of the day before, both adjusted: a split that was
-    applied leaves no trace there, whereas a day's own move does not come overnight.
-    """
-    import numpy as np
+def _find_unexplained_jump(
+    bars: "pl.DataFrame", split_odds: float, splits: Mapping[date, Fraction] | None
+) -> str:
+    """Tell of the first night, bar or price that no market explains, and how many there are."""
+    from resources.price_store.jumps import AdjustedBars, find_jumps
 
     factor = bars["adjustment"].to_numpy()
-    opens, closes = (bars[name].to_numpy() * factor for name in ("open", "close"))
-    with np.errstate(divide="ignore"):
-        became = closes[:-1] / opens[1:]
-    large = np.maximum(became, 1.0 / became) >= _LEAST_SPLIT
-    near = np.abs(became[:, np.newaxis] / np.array(SPLITS) - 1.0).min(axis=1) <= tolerance
-    at = np.flatnonzero(large & near)
-    if not len(at):
-        return ""
-    night = int(at[0])
-    return (
-        f"the open of {bars['date'][night + 1]} is {1.0 / became[night]:.3f} of the close before: "
-        "a split that is not in the adjustment?"
+    prices = {name: bars[name].to_numpy() * factor for name in ("open", "high", "low", "close")}
+    adjusted = AdjustedBars(
+        days=bars["date"].to_numpy(), **prices, volume=bars["volume"].to_numpy() / factor
     )
+    found = find_jumps(adjusted, split_odds, splits)
+    if len(found) <= 1:
+        return found[0].text if found else ""
+    first, *others = found
+    days = ", ".join(str(one.day) for one in others[:_SHOWN_JUMPS])
+    more = f" and {len(others) - _SHOWN_JUMPS} more" if len(others) > _SHOWN_JUMPS else ""
+    return f"{first.text} Also on {days}{more}"
 
 
 def _find_unusual_moves(bars: "pl.DataFrame", allowed: float) -> str:

@@ -54,11 +54,17 @@ class PriceStore(ConfigurableResource):
         return layout.open_folder(self.root, source)
 
     def write(
-        self, source: str, symbol: str, frame: pl.DataFrame, requested: Span | None = None
+        self,
+        source: str,
+        symbol: str,
+        frame: pl.DataFrame,
+        requested: Span | None = None,
+        splits: str = "",
     ) -> WriteResult:
         """Store a symbol's fetched bars, merged with those stored already.
 
-        `requested` are the days that the source was asked about, by default those of its bars. See
+        `requested` are the days that the source was asked about, by default those of its bars, and
+        `splits` those of the user's file that are in the adjustment. See
         `resources.price_store.merge` for the rule. Superseded bars are kept, and a stored file that
         is corrupt is quarantined. Bad bars raise BadBarsError before anything is touched; errors of
         the file system (no space, no permission) leave the stored bars as they were.
@@ -71,8 +77,8 @@ class PriceStore(ConfigurableResource):
         fetched = validate_bars(symbol, frame)
         content = read_file(fs, path)
         stored = _decode(path, content, source, symbol)
-        plan = plan_write(stored, fetched, requested or get_span(fetched))
-        label = plan.label or make_label(source, symbol, plan.bars, plan.covers)
+        plan = plan_write(stored, fetched, requested or get_span(fetched), splits)
+        label = plan.label or make_label(source, symbol, plan.bars, plan.covers, splits)
         revision, quarantined = None, None
         if isinstance(stored, CorruptBarsError):
             quarantined = quarantine(fs, path, content or b"")

@@ -28,6 +28,8 @@ class Label:
         When the newest of them were fetched, in UTC; not part of the version.
     data_version, rows
         Of the bars, see `resources.market_data.bars`.
+    splits
+        The splits of the user's file that are in the adjustment, see `Splits.describe`.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Label:
     fetched_at: datetime
     data_version: str
     rows: int
+    splits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,11 @@ class StoredFile:
         return window
 
 
-def make_label(source: str, symbol: str, bars: pl.DataFrame, covers: Span) -> Label:
+def make_label(
+    source: str, symbol: str, bars: pl.DataFrame, covers: Span, splits: str = ""
+) -> Label:
     """Return the label of bars that have just been fetched."""
     from resources.market_data.bars import data_version
 
     now = datetime.now(UTC).replace(microsecond=0)
-    return Label(source, symbol, covers, now, data_version(bars), bars.height)
+    return Label(source, symbol, covers, now, data_version(bars), bars.height, splits)

@@ -53,17 +53,25 @@ class WriteResult:
 
 
 def plan_write(
-    stored: StoredFile | CorruptBarsError | None, fetched: pl.DataFrame, requested: Span
+    stored: StoredFile | CorruptBarsError | None,
+    fetched: pl.DataFrame,
+    requested: Span,
+    splits: str = "",
 ) -> WritePlan:
-    """Return what to store of bars that were fetched for the `requested` days."""
-    from resources.price_store.merge import merge
+    """Return what to store of bars that were fetched for the `requested` days.
+
+    Stored bars of other days are kept only if the same `splits` of the user's file are in them.
+    """
+    from resources.price_store.merge import merge, supersede
 
     if not isinstance(stored, StoredFile):
         return WritePlan(fetched, requested, "created" if stored is None else "recovered")
-    bars, outcome, difference = merge(stored.bars, fetched, requested)
+    same = stored.label.splits == splits
+    join = merge if same else supersede
+    bars, outcome, difference = join(stored.bars, fetched, requested)
     if difference is not None:
         return WritePlan(bars, requested, outcome, difference)
     known = stored.label.covers
     covers = min(known[0], requested[0]), max(known[1], requested[1])
-    is_stored = (outcome, covers) == ("unchanged", known)
+    is_stored = same and (outcome, covers) == ("unchanged", known)
     return WritePlan(bars, covers, outcome, label=stored.label if is_stored else None)

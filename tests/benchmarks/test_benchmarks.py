@@ -28,6 +28,7 @@ IMPOSSIBLE = {
     "concurrent_requests": "seconds=0",
     "result_cache": "times_cold=1e9",
     "rate_limiter": "used=1e9",
+    "splits": "found=1e9",
 }
 TRIVIAL = {
     "sweep": ["times_batch=0"],
@@ -38,6 +39,7 @@ TRIVIAL = {
     "concurrent_requests": ["times_stock=0"],
     "result_cache": ["times_forced=0", "times_joblib=0"],
     "rate_limiter": ["refused=1e9", "used_database=0"],
+    "splits": ["accused=1e9", "ordinary=1e9", "times_table=1e9"],
 }
 LIMITED = sorted(IMPOSSIBLE)
 UNLIMITED = sorted(set(BENCHMARKS) - set(IMPOSSIBLE))

@@ -33,7 +33,19 @@ def test_invalid_stored_bars_fail_only_their_check(project: Project):
 
 def _halve_from(bars: pl.DataFrame) -> pl.DataFrame:
     split = pl.when(pl.col("date") >= date(2022, 9, 1)).then(0.5).otherwise(1.0)
-    return bars.with_columns(pl.col("open", "high", "low", "close") * split)
+    prices = pl.col("open", "high", "low", "close") * split
+    return bars.with_columns(prices, volume=pl.col("volume") / split)
+
+
+def _quote_in_pence(bars: pl.DataFrame) -> pl.DataFrame:
+    pence = pl.col("date").is_between(date(2022, 9, 1), date(2022, 9, 8))
+    factor = pl.when(pence).then(100.0).otherwise(1.0)
+    return bars.with_columns(pl.col("open", "high", "low", "close") * factor)
+
+
+def _tick(bars: pl.DataFrame) -> pl.DataFrame:
+    factor = pl.when(pl.col("date") == date(2022, 9, 1)).then(37.3).otherwise(1.0)
+    return bars.with_columns(pl.col("high", "close") * factor)
 
 
 def _without_november(bars: pl.DataFrame) -> pl.DataFrame:
@@ -50,15 +62,21 @@ def _silent(bars: pl.DataFrame) -> pl.DataFrame:
 
 FEEDS = {
     "jumps_are_explained": (_halve_from, "the open of 2022-09-01 is 0.50"),
+    "jumps_are_explained, unit": (
+        _quote_in_pence,
+        "the bars of 2022-09-01 to 2022-09-08 are 100 t",
+    ),
+    "jumps_are_explained, tick": (_tick, "times its neighbours: a bad tick?"),
     "sessions_are_complete": (_without_november, "sessions have no bar, the first on 2022-11-01"),
     "bars_are_up_to_date": (_until_november, "the last bar is of 2022-11-30, 21 sessions behind"),
     "volume_is_traded": (_silent, "200 of 251 sessions have no volume"),
 }
 
 
-@pytest.mark.parametrize("check_name", FEEDS)
-def test_a_suspicious_feed_fails_only_its_check(project: Project, check_name: str):
-    change, told = FEEDS[check_name]
+@pytest.mark.parametrize("fault", FEEDS)
+def test_a_suspicious_feed_fails_only_its_check(project: Project, fault: str):
+    change, told = FEEDS[fault]
+    check_name = fault.partition(",")[0]
     bars = SyntheticSource().fetch("S00", date(2022, 1, 3), END)
     change(bars).drop("adjustment").write_csv(project.feed("S00"))
     result = project.run("S00")

@@ -33,6 +33,7 @@ def test_every_variable_is_read():
         GAUNTLET_END="2019-02-28",
         GAUNTLET_HOME="/srv/gauntlet",
         GAUNTLET_RATE="0.5",
+        GAUNTLET_SPLITS="/srv/splits.csv",
         GAUNTLET_SYMBOLS_PER_RUN="500",
     )
     assert found == EnvironmentSettings(
@@ -43,13 +44,14 @@ def test_every_variable_is_read():
         end=date(2019, 2, 28),
         home=Path("/srv/gauntlet"),
         rate=0.5,
+        splits=Path("/srv/splits.csv"),
         symbols_per_run=500,
     )
 
 
 @pytest.mark.parametrize(
     "name",
-    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SYMBOLS_PER_RUN"],
+    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SPLITS", "SYMBOLS_PER_RUN"],
     ids=str.lower,
 )
 @pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])

@@ -28,7 +28,7 @@ OTHERS = {
     "stale_sessions": 3,
     "late_sessions": 3,
     "silent_sessions": 0.1,
-    "split_tolerance": 0.02,
+    "split_odds": 1.0,
     "unusual_move": 0.4,
 }
 RATES = [name for name in LIMITS if name.endswith("_rate")]

@@ -1,6 +1,7 @@
 """Suspicious bars are reported with rule, day and figure; limits are inclusive as documented."""
 
 from datetime import date
+from fractions import Fraction
 
 import polars as pl
 import pytest
@@ -39,21 +40,59 @@ def test_good_bars_are_not_suspicious():
     assert _found(BARS) == {}
 
 
-@pytest.mark.parametrize("ratio", [2, 3, 1.5, 4, 7, 10, 20 / 3, 1 / 2, 1 / 10, 4 / 3])
+def _split(bars: pl.DataFrame, ratio: float, first: date) -> pl.DataFrame:
+    return _times(_times(bars, 1 / ratio, first, *PRICES), ratio, first, "volume")
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 1.5, 4, 7, 10, 15, 20, 50, 1 / 2, 1 / 10, 1 / 190])
 def test_an_unadjusted_split_is_detected(ratio: float):
-    split = _times(BARS, 1 / ratio, date(2022, 6, 1), *PRICES)
-    if ratio == 20 / 3:  # in no usual proportion
-        assert set(_found(split)) == {"moves_are_usual"}
-        return
-    found = _found(split, split_tolerance=0.03)
+    found = _found(_split(BARS, ratio, date(2022, 6, 1)))
     assert set(found) == {"jumps_are_explained"}
     assert "the open of 2022-06-01 is" in found["jumps_are_explained"]
 
 
+def test_a_gap_that_looks_like_a_split_only_is_unusual():
+    gap = _times(BARS, 1 / 2, date(2022, 6, 1), *PRICES)
+    assert set(_found(gap)) == {"moves_are_usual"}
+    assert set(_found(gap, split_odds=0.01)) == {"jumps_are_explained"}
+
+
+def test_a_night_in_the_file_of_splits_is_explained():
+    split = _split(BARS, 2, date(2022, 6, 1))
+    asked, limits = (BARS["date"][0], END), Thresholds()
+    known = {date(2022, 6, 1): Fraction(1)}
+    found = find_broken_rules("AAPL", split, asked, limits, known)
+    assert set(found) == {"moves_are_usual"}
+    found = find_broken_rules("AAPL", split, asked, limits, {date(2022, 5, 31): Fraction(1)})
+    assert set(found) == {"jumps_are_explained"}
+
+
+def test_further_jumps_are_named_by_their_days():
+    twice = _split(_split(BARS, 2, date(2021, 9, 1)), 20, date(2022, 6, 1))
+    assert _found(twice)["jumps_are_explained"].endswith("adjustment? Also on 2022-06-01")
+    days = [date(2022, month, 1) for month in (2, 3, 4, 6)]
+    many = BARS
+    for day in days:
+        many = _split(many, 20, day)
+    assert _found(many)["jumps_are_explained"].endswith("2022-03-01, 2022-04-01, 2022-06-01")
+    assert " and 1 more" in _found(_split(many, 20, date(2022, 7, 1)))["jumps_are_explained"]
+
+
 def test_a_split_in_the_adjustment_is_not_suspicious():
-    raw = _times(BARS, 0.5, date(2022, 6, 1), *PRICES)
+    raw = _split(BARS, 2, date(2022, 6, 1))
     explained = _times(raw, 2.0, date(2022, 6, 1), "adjustment")
     assert _found(explained) == {}
+
+
+def test_a_split_that_is_half_in_the_adjustment_is_detected():
+    raw = _split(BARS, 3, date(2022, 6, 1))
+    half = _times(raw, 2.0, date(2022, 6, 1), "adjustment")
+    assert "a 3-for-2 split" in _found(half)["jumps_are_explained"]
+
+
+def test_a_gap_on_the_day_of_an_adjusted_split_is_no_split():
+    adjusted = _times(_split(BARS, 2, date(2022, 6, 1)), 2.0, date(2022, 6, 1), "adjustment")
+    assert _found(_times(adjusted, 1 / 1.5, date(2022, 6, 1), *PRICES)) == {}
 
 
 def test_a_fall_by_half_within_a_session_is_not_a_split():
