@@ -1,6 +1,7 @@
 """Daily bars, one partition per symbol, in the price store."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from research.audit.stage_profile import PriceQuality, PricesProfile
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
-from resources.market_data.source import THROTTLED, PriceSource
+from resources.market_data.source import THROTTLED, PriceSource, SourceNotes
 from resources.price_store.incremental import Fetched, Fetcher
 from resources.price_store.price_quality import find_broken_rules
 from resources.price_store.store import PriceStore
@@ -30,6 +31,9 @@ from resources.universe import Universe
 
 if TYPE_CHECKING:
     from resources.price_store.spans import Span
+
+_MOST_NAMED = 5
+"""Symbols that a line of the log names."""
 
 
 def get_provider_pool(source: str) -> str | None:
@@ -80,7 +84,7 @@ def build_prices(
         made = {
             symbol: MaterializedPartition(
                 bars.data_version,
-                _build_metadata(bars) | {"repaired_bars": stage.repaired.get(symbol, 0)},
+                _build_metadata(bars, stage.notes[symbol]),
             )
             for symbol, bars in stage.stored.items()
         }
@@ -102,8 +106,8 @@ class _PricesStage:
     meter: StageMeter = field(default_factory=StageMeter)
     stored: dict[str, WriteResult] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    # Bars whose high or low was off by rounding, by symbol.
-    repaired: dict[str, int] = field(default_factory=dict)
+    # What the source found out about the bars that are stored, by symbol.
+    notes: dict[str, SourceNotes] = field(default_factory=dict)
     # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -121,11 +125,8 @@ class _PricesStage:
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
             self.meter.sample()
-        if self.repaired:
-            self.context.log.info(
-                f"{sum(self.repaired.values())} bars of {len(self.repaired)} symbols had a high or "
-                "low that was off by rounding: widened to contain open and close"
-            )
+        for line in describe_notes(self.notes):
+            self.context.log.info(line)
 
     def profile(self) -> PricesProfile:
         return PricesProfile(
@@ -142,8 +143,7 @@ class _PricesStage:
         stored = self.price_store.write(self.source.name, symbol, fetched.bars, fetched.requested)
         for change in _describe_changes(symbol, stored):
             self.context.log.warning(change)
-        if fetched.repaired:
-            self.repaired[symbol] = fetched.repaired
+        self.notes[symbol] = fetched.notes
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
@@ -166,7 +166,34 @@ def _describe_changes(symbol: str, stored: WriteResult) -> list[str]:
     return changes
 
 
-def _build_metadata(stored: WriteResult) -> dict[str, Any]:
+def describe_notes(notes: Mapping[str, SourceNotes]) -> list[str]:
+    """Return one line per fact that sources noted, with the number of its symbols."""
+    bases: defaultdict[str, list[str]] = defaultdict(list)
+    for symbol, note in notes.items():
+        if note.basis:
+            bases[note.basis].append(symbol)
+    lines = [f"{_name_symbols(symbols)}: {basis}" for basis, symbols in bases.items()]
+    repaired = {symbol: note.repaired for symbol, note in notes.items() if note.repaired}
+    if repaired:
+        lines.append(
+            f"{sum(repaired.values())} bars of {len(repaired)} symbols had a high or low that was "
+            "off by rounding: widened to contain open and close"
+        )
+    dropped = {symbol: note.dropped for symbol, note in notes.items() if note.dropped}
+    if dropped:
+        lines.append(
+            f"{sum(dropped.values())} rows of {_name_symbols(list(dropped))} had no price: left out"
+        )
+    return lines
+
+
+def _name_symbols(symbols: list[str]) -> str:
+    """Return how many symbols there are, and the first of them."""
+    shown = ", ".join(symbols[:_MOST_NAMED]) + ", ..." * (len(symbols) > _MOST_NAMED)
+    return f"{len(symbols)} symbol{'s' * (len(symbols) > 1)} ({shown})"
+
+
+def _build_metadata(stored: WriteResult, notes: SourceNotes) -> dict[str, Any]:
     revision = stored.revision
     kept = {"quarantined": dg.MetadataValue.path(stored.quarantined)} if stored.quarantined else {}
     if revision:
@@ -176,7 +203,11 @@ def _build_metadata(stored: WriteResult) -> dict[str, Any]:
             "first_changed": revision.first_changed.isoformat(),
             "changed_bars": revision.changed_bars,
         }
+    if notes.basis:
+        kept["price_basis"] = notes.basis
     return kept | {
+        "repaired_bars": notes.repaired,
+        "dropped_rows": notes.dropped,
         "path": dg.MetadataValue.path(stored.path),
         "bars": stored.rows,
         "first_session": stored.first.isoformat(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from strategies.errors import GauntletError
@@ -37,6 +38,22 @@ class SourceUnavailableError(MarketDataError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNotes:
+    """What a source found out about a symbol's bars, apart from the bars.
+
+    Attributes
+    ----------
+        basis: what the prices are adjusted by; "" where the source always says the same.
+        repaired: bars whose high or low was off by rounding.
+        dropped: rows that were left out because they had no price at all.
+    """
+
+    basis: str = ""
+    repaired: int = 0
+    dropped: int = 0
 
 
 class PriceSource(Protocol):

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resources.market_data.source import NoBarsError, PriceSource
+from resources.market_data.source import NoBarsError, PriceSource, SourceNotes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,14 +27,11 @@ OVERLAP_BARS = 10
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Bars of a symbol, and the days that the source was asked about for them.
-
-    `repaired` is the number of bars whose high or low was off by rounding.
-    """
+    """Bars of a symbol, the days that the source was asked about for them, and its notes."""
 
     bars: pl.DataFrame
     requested: Span
-    repaired: int = 0
+    notes: SourceNotes = SourceNotes()
 
 
 class Fetcher:
@@ -99,7 +96,8 @@ class Fetcher:
         with self._lock:
             self._calls += 1
         bars = self._source.fetch(symbol, *days)
-        return Fetched(bars, days, getattr(self._source, "repaired", {}).get(symbol, 0))
+        notes = getattr(self._source, "notes", {}).get(symbol)
+        return Fetched(bars, days, notes or SourceNotes())
 
     def _read_stored(self, symbol: str) -> StoredFile | None:
         """Return the stored file of a symbol, if the fetch may build upon it."""

@@ -1,0 +1,176 @@
+"""Text files of prices: their encoding, separator and header, found by the names of columns.
+
+Sniffers of dialects (csv.Sniffer, DuckDB, polars) look at how regular the lines are, and are misled
+by lines above the header, by several rows of names and by UTF-16. A line whose cells are known
+names of columns is the header, and what separates these names is the separator.
+"""
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass
+
+import polars as pl
+
+from resources.market_data.sources.tables.columns import ColumnNames, Found
+from resources.market_data.sources.tables.headless import find_positions
+from resources.market_data.sources.tables.table import RefusedContentError, Table
+
+SEPARATORS = ",;\t|"
+_HEAD = 65_536  # characters that are looked at; a line of prices has a hundred
+_MOST_LINES = 40
+_MOST_SUBHEADERS = 3
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file: UTF-8, UTF-16 with or without a mark, else Windows' Latin-1.
+
+    Raises RefusedContentError for what is no text.
+    """
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
+    if encoding is None:
+        zeros = [content[start:200:2].count(0) for start in (0, 1)]
+        encoding = "utf-16-be" if zeros[0] > 20 else "utf-16-le" if zeros[1] > 20 else "utf-8"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        try:
+            text = content.decode("cp1252")
+        except UnicodeDecodeError as error:
+            raise RefusedContentError("it is no text in UTF-8, UTF-16 or Latin-1") from error
+    if "\0" in text:
+        raise RefusedContentError("it has NUL characters; allowed: plain text")
+    return text if "\n" in text[:_HEAD] else text.replace("\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Where the rows of a file begin, and what the lines before them say."""
+
+    separator: str
+    names: list[str]
+    start: int
+    date: int | None = None
+    has_header: bool = True
+
+
+def read_text(content: bytes, columns: ColumnNames, symbol: str, most_rows: int) -> Table:
+    """Return the cells of a text file as text, at most `most_rows` + 1 rows.
+
+    Raises RefusedContentError, and what polars raises.
+    """
+    text = decode(content)
+    if not text.strip():
+        raise RefusedContentError("empty CSV")
+    header = _find_header(text, columns, symbol)
+    rows = text[header.start :]
+    schema = {str(position): pl.String for position in range(len(header.names))}
+    if not rows.strip():
+        cells = pl.DataFrame(schema=schema)
+    else:
+        cells = pl.read_csv(
+            io.BytesIO(rows.encode()),
+            separator=header.separator,
+            has_header=False,
+            schema=schema,
+            n_rows=most_rows + 1,
+        )
+    return Table(cells, tuple(header.names), header.separator, header.date, header.has_header)
+
+
+def _find_header(text: str, columns: ColumnNames, symbol: str) -> _Header:
+    """Return the first line with the names of date and prices, else the one with most of them."""
+    head = text[:_HEAD]
+    lines = [line + "\n" for line in head.split("\n", _MOST_LINES)[:_MOST_LINES]]
+    separators, offset = SEPARATORS, 0
+    if lines[0].lower().startswith("sep=") and len(lines[0].rstrip()) == 5:  # as Excel writes it
+        separators, offset = lines[0][4], len(lines[0])
+        lines = lines[1:]
+    best, most = None, 0
+    for separator in separators:
+        if separator not in head:
+            continue
+        rows, starts = _split(lines, separator)
+        for line, names in enumerate(rows):
+            found = columns.find(names, symbol)
+            score = sum(role != "dividend" for role in found)
+            if score > most and _count_prices(found) > 1:
+                most, best = score, (separator, rows, starts, line, found)
+    if best is None:
+        return _without_header(lines, separators, offset)
+    separator, rows, starts, line, found = best
+    names, below = [name.strip() for name in rows[line]], rows[line + 1 :]
+    date, skipped = _skip_subheaders(below, found, columns, symbol)
+    first = below[skipped] if len(below) > skipped else []
+    names = _fit(names, first, has_date=date is not None or "date" in found)
+    return _Header(separator, names, offset + starts[line + 1 + skipped], date)
+
+
+def _split(lines: list[str], separator: str) -> tuple[list[list[str]], list[int]]:
+    """Return the cells of the first lines, and where each row begins, with the end of the last."""
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    rows, starts, done = [], [0], 0
+    for row in reader:
+        rows.append(row)
+        starts.append(starts[-1] + sum(len(line) for line in lines[done : reader.line_num]))
+        done = reader.line_num
+    return rows, starts
+
+
+def _count_prices(found: Found) -> int:
+    return sum(role.removeprefix("adjusted_") in {"open", "high", "low", "close"} for role in found)
+
+
+def _skip_subheaders(
+    below: list[list[str]], found: Found, columns: ColumnNames, symbol: str
+) -> tuple[int | None, int]:
+    """Return where the dates are, if a line below the header says so, and how many lines to skip.
+
+    pandas writes one line per level of its names (tickers below prices), and then a line with the
+    name of the dates alone. No such line has a digit in its dates or a number among its prices.
+    """
+    date = found.get("date", [0])[0]
+    prices = [at[0] for role, at in found.items() if _count_prices({role: at})]
+    named, skipped = None, 0
+    for row in below[:_MOST_SUBHEADERS]:
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or len(cells) <= max(prices):
+            break
+        filled = [at for at, cell in enumerate(cells) if cell]
+        if any(digit.isdigit() for digit in cells[date]) or any(_is_number(cells[at]) for at in prices):
+            break
+        skipped += 1
+        if len(filled) == 1 and "date" in columns.find([cells[filled[0]]], symbol):
+            named = filled[0]
+    return named, skipped
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "").replace(",", "").strip("$€£ ").isdigit()
+
+
+def _fit(names: list[str], first: list[str], *, has_date: bool) -> list[str]:
+    """Return the names for the cells of the first row, where it has more of them.
+
+    One more is a separator at the end of each line, or an index whose name was left out.
+    """
+    if len(first) != len(names) + 1:
+        return names
+    if not first[-1].strip():
+        return [*names, ""]
+    return names if has_date else ["", *names]
+
+
+def _without_header(lines: list[str], separators: str, offset: int) -> _Header:
+    """Return the columns of a file without names, told apart by what they hold."""
+    width, separator = max((lines[0].count(one), one) for one in separators)
+    rows, starts = _split(lines, separator if width else ",")
+    names = find_positions(rows)
+    if names is None:
+        return _Header(separator if width else ",", [n.strip() for n in rows[0]], offset + starts[1])
+    return _Header(separator, names, offset, has_header=False)
