@@ -56,6 +56,9 @@ class SourceNotes:
     dropped: int = 0
 
 
+NO_NOTES = SourceNotes()
+
+
 class PriceSource(Protocol):
     """Where daily bars come from."""
 

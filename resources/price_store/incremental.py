@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resources.market_data.source import NoBarsError, PriceSource, SourceNotes
+from resources.market_data.source import NO_NOTES, NoBarsError, PriceSource, SourceNotes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +31,7 @@ class Fetched:
 
     bars: pl.DataFrame
     requested: Span
-    notes: SourceNotes = SourceNotes()
+    notes: SourceNotes = NO_NOTES
 
 
 class Fetcher:
@@ -97,7 +97,7 @@ class Fetcher:
             self._calls += 1
         bars = self._source.fetch(symbol, *days)
         notes = getattr(self._source, "notes", {}).get(symbol)
-        return Fetched(bars, days, notes or SourceNotes())
+        return Fetched(bars, days, notes or NO_NOTES)
 
     def _read_stored(self, symbol: str) -> StoredFile | None:
         """Return the stored file of a symbol, if the fetch may build upon it."""

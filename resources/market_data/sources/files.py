@@ -26,7 +26,8 @@ from resources.market_data.source import (
 )
 from resources.market_data.sources.file_reader import csv_table, parquet_table, refuse_size
 from resources.market_data.sources.tables.bars_table import ReadBars, build_bars
-from resources.market_data.sources.tables.columns import NAMES, ColumnNames
+from resources.market_data.sources.tables.columns import ColumnNames
+from resources.market_data.sources.tables.spellings import NAMES
 from resources.market_data.sources.tables.table import (
     RefusedContentError,
     RefusedTableError,

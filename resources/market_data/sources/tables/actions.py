@@ -1,13 +1,17 @@
 """Splits and dividends that a file states, as one factor per bar."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from resources.market_data.sources.tables.columns import simplify
 from resources.market_data.sources.tables.table import RefusedTableError, refuse_first
 
 _LARGE = np.log(1.99)  # splits of 2 for 1 and more: no session moves a price so far by itself
+_OF_YFINANCE = ["stocksplits", "dividends"]
+_EVIDENCE = 2.0  # how many usual overnight moves one reading must be nearer than the other
 _RATIO = r"^(\d+(?:\.\d+)?)\s*(?::|/|-?\s*for\s*-?)\s*(\d+(?:\.\d+)?)$"
 
 
@@ -43,6 +47,14 @@ def read_splits(column: pl.Series) -> pl.Series:
     return splits.set(splits == 0.0, 1.0)
 
 
+def refuse_lost_actions(numbers: Mapping[str, pl.Series], kept: pl.Series) -> None:
+    """Raise RefusedTableError for a split or dividend in a row that is not kept."""
+    for name, none in (("split", 1.0), ("dividend", 0.0)):
+        if name in numbers:
+            lost = ~kept & (numbers[name].fill_null(none) != none)
+            refuse_first(name, numbers[name], lost, None, "in a row with prices")
+
+
 def derive_factor(
     opens: np.ndarray, close: np.ndarray, days: pl.Series, actions: Actions
 ) -> tuple[np.ndarray, str]:
@@ -60,7 +72,7 @@ def derive_factor(
     names = [name for name in (actions.split_name, actions.dividend_name) if name]
     basis = f"adjusted by column{'s' * (len(names) > 1)} " + " and ".join(f"'{n}'" for n in names)
     in_prices = _are_splits_in_prices(opens, close, days, splits, actions.split_name)
-    of_yfinance = names == ["Stock Splits", "Dividends"]
+    of_yfinance = [simplify(name) for name in names] == _OF_YFINANCE
     if of_yfinance and in_prices is not False:
         return ones, _describe_adjusted(actions, in_prices)
     if in_prices:
@@ -126,4 +138,12 @@ def _are_splits_in_prices(
             f"its '{name}' of {first} left a jump in the prices, that of {second} none; allowed: "
             "prices that are all as traded, or all adjusted."
         )
-    return bool(traded.sum() >= adjusted.sum())
+    difference = adjusted.sum() - traded.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usual = float(np.nanmedian(np.abs(np.log(opens[1:] / close[:-1]))))
+    if abs(difference) <= _EVIDENCE * usual:
+        raise RefusedTableError(
+            f"its '{name}' of {days[at[0]]} may be in the prices already or not: they moved by a "
+            f"factor of {np.exp(moves[0]):.4g}; allowed: an adjusted close, or no such column."
+        )
+    return bool(difference < 0.0)

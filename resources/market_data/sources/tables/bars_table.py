@@ -7,7 +7,12 @@ import polars as pl
 
 from resources.market_data.bars import PRICES, SCHEMA
 from resources.market_data.exchange_calendar import TIMEZONE
-from resources.market_data.sources.tables.actions import Actions, derive_factor, read_splits
+from resources.market_data.sources.tables.actions import (
+    Actions,
+    derive_factor,
+    read_splits,
+    refuse_lost_actions,
+)
 from resources.market_data.sources.tables.adjustment import AS_TRADED, find_needed, unadjust
 from resources.market_data.sources.tables.columns import ColumnNames
 from resources.market_data.sources.tables.dates import parse_days
@@ -15,6 +20,8 @@ from resources.market_data.sources.tables.numbers import Numbers, parse_numbers
 from resources.market_data.sources.tables.table import RefusedTableError, Table
 
 _IS_PRICE = {*PRICES, *(f"adjusted_{name}" for name in PRICES)}
+
+_NO_VOLUME = "(?i)^\\s*([-\u2013\u2014.,0]*|n/?a|nan|null|none)\\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,15 @@ def build_bars(
     if not kept.all():
         dropped = int((~kept & _is_filled(date)).sum())
         rows = kept.arg_true() + 1
+        refuse_lost_actions(numbers, kept)
         date = date.filter(kept)
         numbers = {role: column.filter(kept) for role, column in numbers.items()}
     days = parse_days(date, timezone, rows, names["date"])
     if days.has_nulls():  # no window would hold such a row, and no rule would see it
         row = days.is_null().arg_max() or 0
-        raise RefusedTableError(f"a date is missing in row {row + 1 if rows is None else rows[row]}.")
+        raise RefusedTableError(
+            f"a date is missing in row {row + 1 if rows is None else rows[row]}."
+        )
     if len(days) > 1 and days[0] > days[-1] and days.is_sorted(descending=True):
         days = days.reverse()
         numbers = {role: column.reverse() for role, column in numbers.items()}
@@ -82,9 +92,9 @@ def _find_columns(table: Table, columns: ColumnNames, symbol: str) -> dict[str, 
 
 
 def _has_volume(column: pl.Series) -> bool:
-    """Return whether some cell is more than zero: MetaTrader has two volumes, one of them empty."""
+    """Return whether some cell is not zero: MetaTrader has two volumes, one of them empty."""
     if column.dtype == pl.String:
-        return bool(column.str.contains("[1-9]").any())
+        return not column.str.contains(_NO_VOLUME).all()
     return not column.dtype.is_numeric() or bool((column.cast(pl.Float64) > 0).any())
 
 
@@ -97,7 +107,9 @@ def _parse_columns(table: Table, at: Mapping[str, int]) -> Numbers:
     dates = table.column(at["date"])
     # 04.01.2021 is written where the comma is the decimal mark, even between commas and quotes.
     dotted = dates.dtype == pl.String and dates.head(1).str.contains(r"^\s*\d{1,2}\.\d").any()
-    numbers = parse_numbers(prices, others, comma_groups=table.separator == "," and not dotted)
+    unused = [table.column(i) for i in range(len(table.names)) if i not in at.values()]
+    comma_groups = table.separator == "," and not dotted
+    numbers = parse_numbers(prices, others, unused, comma_groups=comma_groups)
     if splits is not None:
         numbers["split"] = splits
     return {role: column.fill_nan(None) for role, column in numbers.items()}

@@ -3,61 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
-from resources.market_data.bars import PRICES
+from resources.market_data.sources.tables.spellings import NAMES
 from resources.market_data.sources.tables.table import RefusedTableError
-
-_OPEN = (
-    "open openprice priceopen pxopen openprc tropenprice tropen opening openingprice erster "
-    "eroffnung eroffnungskurs eroffn ouv ouverture apertura abertura otwarcie o"
-)
-_HIGH = (
-    "high highprice pricehigh pxhigh high1 trhighprice trhigh dayhigh hoch hochst tageshoch plushaut "
-    "maximo maxima massimo max najwyzszy hoog h"
-)
-_LOW = (
-    "low lowprice pricelow pxlow low1 trlowprice trlow daylow tief tiefst tagestief plusbas "
-    "minimo minima min najnizszy laag l"
-)
-_CLOSE = (
-    "close closeprice priceclose pxclose closinglevel closing closingprice hstclose trcloseprice "
-    "trclose closelast tradeclose schluss schlusskurs zamkniecie settle settlement settlementprice "
-    "settleprice pxlast last lastprice pricelast lasttrade trdprc1 zuletzt dernier cloture ultimo "
-    "laatste c price"
-)
-_VOLUME = (
-    "volume vol pxvolume volumetraded tradedvolume sharevolume sharestraded totaltradedquantity "
-    "ttltrdqnty tottrdqty tradedquantity acvoluns accvolume trvolume stuecke stucke volumen wolumen "
-    "realvolume volumeunits tickvol tickvolume v"
-)
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "date": tuple(
-        "date datetime timestamp tradedate tradingdate dates exchangedate pricedate sessiondate "
-        "businessdate asofdate tradingday date1 dateutc datum fecha data gmttime utctime utc "
-        "localtime time opentime windowstart unix unixtime unixtimestamp epoch zeit t".split()
-    ),
-    "open": tuple(_OPEN.split()),
-    "high": tuple(_HIGH.split()),
-    "low": tuple(_LOW.split()),
-    "close": tuple(_CLOSE.split()),
-    "volume": tuple(_VOLUME.split()),
-    "adjustment": ("adjustment",),
-    **{
-        f"adjusted_{name}": tuple(
-            pattern.format(name) for pattern in ("adj{}", "adjusted{}", "{}adj", "{}adjusted")
-        )
-        for name in PRICES
-    },
-    "split": tuple("splitfactor splitcoefficient splitratio stocksplits stocksplit splits split".split()),
-    "dividend": tuple(
-        "divcash dividendamount dividends dividend exdividend cashdividend cashdividends "
-        "dividendcash".split()
-    ),
-}
-"""How files call each column, the first name before the others; simplified."""
-
-_NAMES = {**NAMES, "adjusted_close": (*NAMES["adjusted_close"], "adjusted")}
 
 _SHOWN = 3  # of the names that would have been recognised
 _UNIT = re.compile(r"[(\[]\s*(?:in\s+)?(?!adj|raw|prev)[A-Za-z]{2,5}\s*[)\]]\s*$", re.IGNORECASE)
@@ -66,7 +14,6 @@ Known = Mapping[str, tuple[str, ...]]
 Found = dict[str, list[int]]
 
 
-@lru_cache(maxsize=4096)
 def simplify(name: str) -> str:
     """Return the letters and digits of a column's name, without accents, in lower case."""
     plain = name if name.isascii() else unicodedata.normalize("NFKD", name)
@@ -77,12 +24,15 @@ class ColumnNames:
     """Recognises columns; `columns` says how the files call some of them, and then only so."""
 
     def __init__(self, columns: Mapping[str, str]) -> None:
-        self._known: Known = {
-            **_NAMES,
-            **{name: (simplify(called),) for name, called in columns.items()},
-        }
+        mapped = {role: (simplify(called),) for role, called in columns.items()}
+        self._known: Known = {**NAMES, **mapped}
+        defaults = {role: names for role, names in NAMES.items() if role not in mapped}
+        # A name that is mapped is of that column, whatever it would be otherwise.
         self._roles = {
-            spelling: role for role, names in reversed(self._known.items()) for spelling in names
+            spelling: role
+            for known in (defaults, mapped)
+            for role, spellings in known.items()
+            for spelling in spellings
         }
 
     def find(self, names: Sequence[str], symbol: str) -> Found:
@@ -117,7 +67,13 @@ class ColumnNames:
 
     def is_index(self, name: str) -> bool:
         """Return whether a name is none, or what pandas and R call an index without a name."""
-        return re.sub(r"\d+$", "", simplify(name)) in {"", "index", "unnamed", "level", "indexlevel"}
+        return re.sub(r"\d+$", "", simplify(name)) in {
+            "",
+            "index",
+            "unnamed",
+            "level",
+            "indexlevel",
+        }
 
     def describe(self, role: str) -> str:
         """Return the names of a column that are looked for first, for an error."""
@@ -130,6 +86,8 @@ class ColumnNames:
         candidates = [
             simplify(_UNIT.sub("", name)),
             simple.lstrip("0123456789"),
-            simplify(re.sub(rf"^{symbol}[^A-Za-z0-9]|[^A-Za-z0-9]{symbol}\W*$", "", name, flags=re.I)),
+            simplify(
+                re.sub(rf"^{symbol}[^A-Za-z0-9]|[^A-Za-z0-9]{symbol}\W*$", "", name, flags=re.I)
+            ),
         ]
         return next((one for one in candidates if len(one) > 1 and one in self._roles), None)

@@ -1,6 +1,5 @@
 """How a file writes its days, decided over the whole column."""
 
-
 import polars as pl
 
 from resources.market_data.exchange_calendar import TIMEZONE
@@ -8,7 +7,7 @@ from resources.market_data.sources.tables.epochs import parse_epochs
 from resources.market_data.sources.tables.stamps import TAIL, read_days_of_stamps
 from resources.market_data.sources.tables.table import RefusedTableError, refuse_first
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
 _MONTH = r"(?P<month>(?:" + "|".join(_MONTHS) + r")[a-z]*)\.?"
 _YEAR = r"(?P<year>\d{4}|\d\d)"
@@ -26,6 +25,7 @@ _THREE = r"(?P<a>\d{1,2})[-./](?P<b>\d{1,2})[-./](?P<c>\d{4}|\d\d)"
 _ORDERS = {"day first": "bac", "month first": "abc", "year first": "bca"}
 """What a, b and c are by how the date is read, as the month, the day and the year."""
 
+_WHOLE_YEAR = r"^\d{4}$"
 _PIVOT = 69  # two digits of a year: 69 is 1969, 68 is 2068, as in POSIX
 
 
@@ -39,26 +39,27 @@ def parse_days(
     file's name of the column, may say that its stamps are in UTC. Raises RefusedTableError for a
     cell that is no date, and where day and month cannot be told apart.
     """
-    if column.dtype == pl.Date:
-        return column
-    if isinstance(column.dtype, pl.Datetime):
-        return _read_typed(column, timezone)
+    if column.dtype == pl.String:
+        return _parse_text(column, timezone, rows, name.lower())
     if column.dtype.is_numeric():
         return parse_epochs(column, timezone, rows)
-    if column.dtype != pl.String:
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
         raise RefusedTableError(f"its dates are {column.dtype}, and must be dates or text.")
+    return _read_typed(column, timezone)
+
+
+def _parse_text(column: pl.Series, timezone: str, rows: pl.Series | None, name: str) -> pl.Series:
     text = column.str.strip_chars()
     text = text.set(text == "", None)
     known = text.drop_nulls()
-    if known.is_empty():
-        return text.cast(pl.Date, strict=False)
     if known.str.contains(_ISO).all():
         days = text.str.to_date("%Y-%m-%d", strict=False)
         _refuse_unread(text, days, rows, "2021-01-04")
         return days
     if known.str.contains(_NUMBER).all() and not _are_compact(known):
-        return parse_epochs(text.cast(pl.Float64 if "." in known[0] else pl.Int64, strict=False), timezone, rows)
-    return _parse_text(text, timezone, rows, in_utc="utc" in name.lower() or "gmt" in name.lower())
+        whole = not known.str.contains(".", literal=True).any()
+        return parse_epochs(text.cast(pl.Int64 if whole else pl.Float64), timezone, rows)
+    return _parse_stamps(text, timezone, rows, in_utc="utc" in name or "gmt" in name)
 
 
 def _are_compact(known: pl.Series) -> bool:
@@ -66,13 +67,15 @@ def _are_compact(known: pl.Series) -> bool:
 
 
 def _read_typed(column: pl.Series, timezone: str) -> pl.Series:
+    if not isinstance(column.dtype, pl.Datetime):
+        return column
     at_midnight = (column.dt.time().drop_nulls() == pl.Series([0]).cast(pl.Time)[0]).all()
-    if column.dtype.time_zone is None or at_midnight:  # pyright: ignore[reportAttributeAccessIssue]
+    if column.dtype.time_zone is None or at_midnight:
         return column.dt.date()
     return column.dt.convert_time_zone(timezone).dt.date()
 
 
-def _parse_text(
+def _parse_stamps(
     text: pl.Series, timezone: str, rows: pl.Series | None, *, in_utc: bool
 ) -> pl.Series:
     first = text.drop_nulls()[0]
@@ -93,10 +96,11 @@ def _parse_text(
 
 def _choose_order(text: pl.Series, parts: pl.DataFrame) -> pl.Series:
     """Return the days in the one order of day and month that fits the whole column."""
-    orders = list(_ORDERS) if parts["c"].str.len_chars().max() == 2 else list(_ORDERS)[:2]
     readings = {}
-    for order in orders:
-        month, day, year = (parts[name] for name in _ORDERS[order])
+    for order, parts_of_order in _ORDERS.items():
+        if order == "year first" and parts["c"].str.contains(_WHOLE_YEAR).any():
+            continue
+        month, day, year = (parts[name] for name in parts_of_order)
         days = _build_days(year, month, day)
         if days.null_count() == text.null_count():
             readings[order] = days
@@ -136,23 +140,21 @@ def _is_ordered(days: pl.Series) -> bool:
 
 def _build_days(year: pl.Series, month: pl.Series, day: pl.Series) -> pl.Series:
     """Return dates of text; null where there is no such day."""
-    if year.str.len_chars().min() == 2:
-        short = year.cast(pl.Int32, strict=False)
-        century = pl.select(pl.when(short >= _PIVOT).then(1900).otherwise(2000)).to_series()
-        whole = pl.select(pl.when(year.str.len_chars() == 2).then(short + century).otherwise(short))
-        year = whole.to_series().cast(pl.String)
+    short = ~year.str.contains(_WHOLE_YEAR).fill_null(value=True)
+    if short.any():
+        number = year.cast(pl.Int32, strict=False)
+        number += pl.select(pl.when(number >= _PIVOT).then(1900).otherwise(2000)).to_series()
+        year = pl.select(pl.when(short).then(number.cast(pl.String)).otherwise(year)).to_series()
     if month.str.contains("^[A-Za-z]").any():
-        month = month.str.slice(0, 3).str.to_lowercase().replace_strict(
-            _MONTHS, [str(number) for number in range(1, 13)], default=None
+        month = (
+            month.str.slice(0, 3)
+            .str.to_lowercase()
+            .replace_strict(_MONTHS, [str(number) for number in range(1, 13)], default=None)
         )
     text = year + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
     return text.str.to_date("%Y-%m-%d", strict=False)
 
 
-def _refuse_unread(
-    text: pl.Series, days: pl.Series, rows: pl.Series | None, example: str
-) -> None:
+def _refuse_unread(text: pl.Series, days: pl.Series, rows: pl.Series | None, example: str) -> None:
     what = f"a date like {example}"
     refuse_first("date", text, text.is_not_null() & days.is_null(), rows, what)
-
-

@@ -5,7 +5,7 @@ import polars as pl
 from resources.market_data.sources.tables.table import RefusedTableError, refuse_first
 
 _UNITS = ((1e11, 1), (1e14, 10**3), (1e17, 10**6), (float("inf"), 10**9))
-"""Below which size a number counts seconds, ms, us or ns: the year 5138 in seconds is 1973 in ms."""
+"""Below which size a number counts seconds, ms, us or ns: the year 5138 in s is 1973 in ms."""
 
 _SMALLEST = 1e8  # of the largest number in a column: seconds of 1973
 _DAY = 86_400
@@ -28,7 +28,9 @@ def parse_epochs(numbers: pl.Series, timezone: str, rows: pl.Series | None) -> p
     if known.is_between(18_000_101, 21_991_231).all():
         text = whole.cast(pl.String)
         days = text.str.to_date("%Y%m%d", strict=False)
-        refuse_first("date", text, text.is_not_null() & days.is_null(), rows, "a date like 20210104")
+        refuse_first(
+            "date", text, text.is_not_null() & days.is_null(), rows, "a date like 20210104"
+        )
         return days
     size = known.abs().max()
     if not isinstance(size, int) or size < _SMALLEST:

@@ -5,7 +5,8 @@ import polars as pl
 from resources.market_data.sources.tables.table import refuse_first
 
 TAIL = (
-    r"(?:[T ,]\s*(?P<hour>\d{1,2})(?::?(?P<minute>\d\d))?(?::?(?P<second>\d\d(?:[.,]\d+)?))?"
+    r"(?:[T ,]\s*(?P<hour>[01]?\d|2[0-3])(?::?(?P<minute>[0-5]\d))?"
+    r"(?::?(?P<second>[0-5]\d(?:[.,]\d+)?))?"
     r"[ -]*(?P<half>[AP]M)?"
     r"\s*(?P<zone>(?:Z|UTC|GMT)?(?:[+-]\d{1,2}(?::?\d\d)?)?|[A-Z]{3,5})(?:\[[\w/+-]+\])?)?"
 )
@@ -40,10 +41,6 @@ def read_days_of_stamps(
         .then("hour")
         .otherwise(pl.col("hour") % 12 + pl.when(pl.col("half") == "PM").then(12).otherwise(0))
     )
-    valid = moments.select(
-        (pl.col("hour") < 24) & (pl.col("minute") < 60) & (pl.col("second") < 61)
-    ).to_series()
-    refuse_first("date", text, ~valid, rows, "a date with a time of day")
     seconds = moments.select(
         pl.col("hour") * 3600 + pl.col("minute") * 60 + pl.col("second").floor().cast(pl.Int64)
     ).to_series()
@@ -51,7 +48,9 @@ def read_days_of_stamps(
     stamped = text.is_not_null()
     if (seconds.filter(stamped) == 0).all() or offset.filter(stamped).null_count() == stamped.sum():
         return days
-    refuse_first("date", text, stamped & offset.is_null(), rows, "a date with a time zone, as others")
+    refuse_first(
+        "date", text, stamped & offset.is_null(), rows, "a date with a time zone, as others"
+    )
     utc = days.cast(pl.Int64) * 86_400 + seconds - offset
     return (utc * 1000).cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone(timezone).dt.date()
 

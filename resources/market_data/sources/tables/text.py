@@ -1,18 +1,19 @@
-"""Text files of prices: their encoding, separator and header, found by the names of columns.
+"""Text files of prices: their separator and header, found by the names of columns.
 
 Sniffers of dialects (csv.Sniffer, DuckDB, polars) look at how regular the lines are, and are misled
 by lines above the header, by several rows of names and by UTF-16. A line whose cells are known
 names of columns is the header, and what separates these names is the separator.
 """
 
-import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 import polars as pl
 
 from resources.market_data.sources.tables.columns import ColumnNames, Found
+from resources.market_data.sources.tables.encoding import decode
 from resources.market_data.sources.tables.headless import find_positions
 from resources.market_data.sources.tables.table import RefusedContentError, Table
 
@@ -20,32 +21,8 @@ SEPARATORS = ",;\t|"
 _HEAD = 65_536  # characters that are looked at; a line of prices has a hundred
 _MOST_LINES = 40
 _MOST_SUBHEADERS = 3
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-
-
-def decode(content: bytes) -> str:
-    """Return the text of a file: UTF-8, UTF-16 with or without a mark, else Windows' Latin-1.
-
-    Raises RefusedContentError for what is no text.
-    """
-    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
-    if encoding is None:
-        zeros = [content[start:200:2].count(0) for start in (0, 1)]
-        encoding = "utf-16-be" if zeros[0] > 20 else "utf-16-le" if zeros[1] > 20 else "utf-8"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        try:
-            text = content.decode("cp1252")
-        except UnicodeDecodeError as error:
-            raise RefusedContentError("it is no text in UTF-8, UTF-16 or Latin-1") from error
-    if "\0" in text:
-        raise RefusedContentError("it has NUL characters; allowed: plain text")
-    return text if "\n" in text[:_HEAD] else text.replace("\r", "\n")
+_ALL_PRICES = 4
+_SEP_LINE = re.compile(r"\"?sep=(.)\"?\r?\n", re.IGNORECASE)  # as Excel writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +45,13 @@ def read_text(content: bytes, columns: ColumnNames, symbol: str, most_rows: int)
     if not text.strip():
         raise RefusedContentError("empty CSV")
     header = _find_header(text, columns, symbol)
-    rows = text[header.start :]
-    schema = {str(position): pl.String for position in range(len(header.names))}
-    if not rows.strip():
-        cells = pl.DataFrame(schema=schema)
-    else:
-        cells = pl.read_csv(
-            io.BytesIO(rows.encode()),
-            separator=header.separator,
-            has_header=False,
-            schema=schema,
-            n_rows=most_rows + 1,
-        )
+    positions = header.separator.join(str(position) for position in range(len(header.names)))
+    cells = pl.read_csv(
+        io.BytesIO(f"{positions}\n{text[header.start :]}".encode()),
+        separator=header.separator,
+        infer_schema=False,
+        n_rows=most_rows + 1,
+    )
     return Table(cells, tuple(header.names), header.separator, header.date, header.has_header)
 
 
@@ -88,9 +60,36 @@ def _find_header(text: str, columns: ColumnNames, symbol: str) -> _Header:
     head = text[:_HEAD]
     lines = [line + "\n" for line in head.split("\n", _MOST_LINES)[:_MOST_LINES]]
     separators, offset = SEPARATORS, 0
-    if lines[0].lower().startswith("sep=") and len(lines[0].rstrip()) == 5:  # as Excel writes it
-        separators, offset = lines[0][4], len(lines[0])
+    if told := _SEP_LINE.match(lines[0]):
+        separators, offset = told[1], len(lines[0])
         lines = lines[1:]
+    best = _find_names(head, lines, separators, columns, symbol)
+    if best is None:
+        return _without_header(lines, separators, offset)
+    names = [name.strip() for name in best.rows[best.line]]
+    below = best.rows[best.line + 1 :]
+    date, skipped = _skip_subheaders(below, best.found, columns, symbol)
+    first = below[skipped] if len(below) > skipped else []
+    names = _fit(names, first, has_date=date is not None or "date" in best.found)
+    start = offset + best.starts[best.line + 1 + skipped]
+    return _Header(best.separator, names, start, date)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """A line with names of columns, among the first rows, and where each of these begins."""
+
+    separator: str
+    rows: list[list[str]]
+    starts: list[int]
+    line: int
+    found: Found
+
+
+def _find_names(
+    head: str, lines: list[str], separators: str, columns: ColumnNames, symbol: str
+) -> _Names | None:
+    """Return the line with the most names of columns, two of them prices; None if there is none."""
     best, most = None, 0
     for separator in separators:
         if separator not in head:
@@ -98,17 +97,12 @@ def _find_header(text: str, columns: ColumnNames, symbol: str) -> _Header:
         rows, starts = _split(lines, separator)
         for line, names in enumerate(rows):
             found = columns.find(names, symbol)
-            score = sum(role != "dividend" for role in found)
-            if score > most and _count_prices(found) > 1:
-                most, best = score, (separator, rows, starts, line, found)
-    if best is None:
-        return _without_header(lines, separators, offset)
-    separator, rows, starts, line, found = best
-    names, below = [name.strip() for name in rows[line]], rows[line + 1 :]
-    date, skipped = _skip_subheaders(below, found, columns, symbol)
-    first = below[skipped] if len(below) > skipped else []
-    names = _fit(names, first, has_date=date is not None or "date" in found)
-    return _Header(separator, names, offset + starts[line + 1 + skipped], date)
+            prices = _count_prices(found)
+            if len(found) > most and prices > 1:
+                best, most = _Names(separator, rows, starts, line, found), len(found)
+                if prices >= _ALL_PRICES and "date" in found:
+                    return best
+    return best
 
 
 def _split(lines: list[str], separator: str) -> tuple[list[list[str]], list[int]]:
@@ -142,7 +136,9 @@ def _skip_subheaders(
         if not any(cells) or len(cells) <= max(prices):
             break
         filled = [at for at, cell in enumerate(cells) if cell]
-        if any(digit.isdigit() for digit in cells[date]) or any(_is_number(cells[at]) for at in prices):
+        if any(digit.isdigit() for digit in cells[date]) or any(
+            _is_number(cells[at]) for at in prices
+        ):
             break
         skipped += 1
         if len(filled) == 1 and "date" in columns.find([cells[filled[0]]], symbol):
@@ -172,5 +168,7 @@ def _without_header(lines: list[str], separators: str, offset: int) -> _Header:
     rows, starts = _split(lines, separator if width else ",")
     names = find_positions(rows)
     if names is None:
-        return _Header(separator if width else ",", [n.strip() for n in rows[0]], offset + starts[1])
+        return _Header(
+            separator if width else ",", [n.strip() for n in rows[0]], offset + starts[1]
+        )
     return _Header(separator, names, offset, has_header=False)

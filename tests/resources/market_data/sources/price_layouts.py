@@ -87,8 +87,7 @@ TEXTS: dict[str, str] = {
     "pipes": table("date|open|high|low|close|vol", lambda *r: "|".join(str(cell) for cell in r)),
     "excel sep line": "sep=;\r\n"
     + table("Date;Open;High;Low;Close;Volume", lambda *r: ";".join(str(c) for c in r)),
-    "unnamed index": ",Open,High,Low,Close,Volume\n"
-    + "".join(_plain(*row) + "\n" for row in ROWS),
+    "unnamed index": ",Open,High,Low,Close,Volume\n" + "".join(_plain(*row) + "\n" for row in ROWS),
     "row numbers before the date": ",date,open,high,low,close,volume\n"
     + "".join(f"{n},{_plain(*row)}\n" for n, row in enumerate(ROWS)),
     "yfinance, two levels": f"Price,{COHLV}\nTicker,TST,TST,TST,TST,TST\nDate,,,,,\n"
@@ -120,8 +119,9 @@ TEXTS: dict[str, str] = {
     "Tiingo": table(
         "date,close,high,low,open,volume,adjClose,adjHigh,adjLow,adjOpen,adjVolume,divCash,"
         "splitFactor",
-        lambda d, o, h, low, c, v: f"{d}T00:00:00.000Z,{c},{h},{low},{o},{v},{c},{h},{low},{o},"
-        f"{v},0.0,1.0",
+        lambda d, o, h, low, c, v: (
+            f"{d}T00:00:00.000Z,{c},{h},{low},{o},{v},{c},{h},{low},{o},{v},0.0,1.0"
+        ),
     ),
     "Polygon": table(
         "v,vw,o,c,h,l,t,n",
@@ -154,8 +154,9 @@ TEXTS: dict[str, str] = {
     "NSE India, bhavcopy": table(
         "SYMBOL, SERIES, DATE1, PREV_CLOSE, OPEN_PRICE, HIGH_PRICE, LOW_PRICE, LAST_PRICE, "
         "CLOSE_PRICE, AVG_PRICE, TTL_TRD_QNTY, TURNOVER_LACS",
-        lambda d, o, h, low, c, v: f"TST, EQ, {d:%d-%b-%Y}, 9.9, {o}, {h}, {low}, 1.1, {c}, 9.9, "
-        f"{v}, 88.1",
+        lambda d, o, h, low, c, v: (
+            f"TST, EQ, {d:%d-%b-%Y}, 9.9, {o}, {h}, {low}, 1.1, {c}, 9.9, {v}, 88.1"
+        ),
     ),
     "Nasdaq": table(
         "Date,Close/Last,Volume,Open,High,Low",
@@ -209,8 +210,9 @@ TEXTS: dict[str, str] = {
     "CryptoDataDownload": "https://www.CryptoDataDownload.com\n"
     + table(
         "unix,date,symbol,open,high,low,close,Volume TST,Volume USD",
-        lambda d, o, h, low, c, v: f"{epoch(d) * 1000},{d} 00:00:00,TST/USD,{o},{h},{low},{c},"
-        f"{v},{v * c}",
+        lambda d, o, h, low, c, v: (
+            f"{epoch(d) * 1000},{d} 00:00:00,TST/USD,{o},{h},{low},{c},{v},{v * c}"
+        ),
         NEWEST_FIRST,
     ),
     "Binance": table(
@@ -247,8 +249,9 @@ TEXTS: dict[str, str] = {
     ),
     "Refinitiv": table(
         "Exchange Date,Close,Net,%Chg,Open,Low,High,Volume,Turnover - USD",
-        lambda d, o, h, low, c, v: f'{d:%d-%b-%Y},"{c:,.2f}",0.1,0.01%,"{o:,.2f}","{low:,.2f}",'
-        f'"{h:,.2f}","{v:,}","{v:,}"',
+        lambda d, o, h, low, c, v: (
+            f'{d:%d-%b-%Y},"{c:,.2f}",0.1,0.01%,"{o:,.2f}","{low:,.2f}","{h:,.2f}","{v:,}","{v:,}"'
+        ),
         NEWEST_FIRST,
     ),
     "Bloomberg": "Security,TST US Equity\nStart Date,2021-01-04\nPeriod,D\n\n"
@@ -260,7 +263,9 @@ TEXTS: dict[str, str] = {
     + '"Downloaded from Barchart.com as of 03-01-2021 05:00am CST"\n',
     "GOOGLEFINANCE": table(
         "Date\tOpen\tHigh\tLow\tClose\tVolume",
-        lambda d, o, h, low, c, v: f"{d.month}/{d.day}/{d.year} 16:00:00\t{o}\t{h}\t{low}\t{c}\t{v}",
+        lambda d, o, h, low, c, v: (
+            f"{d.month}/{d.day}/{d.year} 16:00:00\t{o}\t{h}\t{low}\t{c}\t{v}"
+        ),
     ),
     "Wall Street Journal": table(
         "Date, Open, High, Low, Close, Volume",
@@ -277,9 +282,11 @@ TEXTS: dict[str, str] = {
     ),
     "French spaces": table(
         "Date;Open (EUR);High (EUR);Low (EUR);Close (EUR);Volume",
-        lambda d, *n: f"{d:%d/%m/%Y};"
-        + ";".join(f"{x:,.2f} €".replace(",", "\u202f").replace(".", ",") for x in n[:-1])
-        + f";{n[-1]}",
+        lambda d, *n: (
+            f"{d:%d/%m/%Y};"
+            + ";".join(f"{x:,.2f} €".replace(",", "\u202f").replace(".", ",") for x in n[:-1])
+            + f";{n[-1]}"
+        ),
     ),
     "trailing separators": table(
         "trade_date,open,high,low,close,vol", lambda *row: _plain(*row) + ","

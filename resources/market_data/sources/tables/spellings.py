@@ -1,0 +1,57 @@
+"""How vendors call the columns of price files; letters and digits alone, without accents."""
+
+from collections.abc import Mapping
+
+from resources.market_data.bars import PRICES
+
+_SPELLINGS = {
+    "date": """
+        date datetime timestamp tradedate tradingdate tradingday dates exchangedate pricedate
+        sessiondate businessdate asofdate date1 dateutc datum fecha data gmttime utctime utc
+        localtime time opentime windowstart unix unixtime unixtimestamp epoch zeit t
+    """,
+    "open": """
+        open openprice priceopen pxopen openprc tradeopen tropenprice tropen opening openingprice
+        erster eroffnung eroffnungskurs eroffn ouv ouverture apertura abertura otwarcie o
+    """,
+    "high": """
+        high highprice pricehigh pxhigh high1 tradehigh trhighprice trhigh dayhigh hoch hochst
+        tageshoch plushaut maximo maxima massimo max najwyzszy hoog h
+    """,
+    "low": """
+        low lowprice pricelow pxlow low1 tradelow trlowprice trlow daylow tief tiefst tagestief
+        plusbas minimo minima min najnizszy laag l
+    """,
+    "close": """
+        close closeprice priceclose pxclose closing closingprice closinglevel hstclose trcloseprice
+        trclose closelast tradeclose schluss schlusskurs zamkniecie settle settlement
+        settlementprice settleprice pxlast last lastprice pricelast lasttrade trdprc1 zuletzt
+        dernier cloture ultimo laatste c price
+    """,
+    "volume": """
+        volume vol pxvolume volumetraded tradedvolume sharevolume sharestraded totaltradedquantity
+        ttltrdqnty tottrdqty tradedquantity acvoluns accvolume trvolume stuecke stucke volumen
+        wolumen realvolume volumeunits tickvol tickvolume v
+    """,
+    "adjustment": "adjustment",
+    **{
+        f"adjusted_{price}": f"adj{price} adjusted{price} {price}adj {price}adjusted"
+        + " adjusted" * (price == "close")
+        for price in PRICES
+    },
+    "split": """
+        splitfactor splitcoefficient splitratio stocksplits stocksplit splits split
+    """,
+    "dividend": """
+        divcash dividendamount dividends dividend exdividend cashdividend cashdividends dividendcash
+    """,
+}
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    name: tuple(spellings.split()) for name, spellings in _SPELLINGS.items()
+}
+"""The spellings of each column, the ones that say most before the others.
+
+Of a file with "close" and "last", "close" is the close; Ariva's "Stuecke" are shares, and its
+"Volumen" is money.
+"""
