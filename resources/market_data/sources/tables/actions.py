@@ -1,6 +1,6 @@
 """Splits and dividends that a file states, as one factor per bar."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ def refuse_lost_actions(numbers: Mapping[str, pl.Series], kept: pl.Series) -> No
 
 
 def derive_factor(
-    opens: np.ndarray, close: np.ndarray, days: pl.Series, actions: Actions
+    opens: np.ndarray, close: np.ndarray, days: Sequence[object], actions: Actions
 ) -> tuple[np.ndarray, str]:
     """Return the factor of each bar, (n,), from later splits and dividends, and its basis.
 
@@ -108,7 +108,7 @@ def _describe_adjusted(actions: Actions, in_prices: bool | None) -> str:
 
 
 def _are_splits_in_prices(
-    opens: np.ndarray, close: np.ndarray, days: pl.Series, splits: np.ndarray, name: str
+    opens: np.ndarray, close: np.ndarray, days: Sequence[object], splits: np.ndarray, name: str
 ) -> bool | None:
     """Return whether prices are adjusted for the splits already; None if there are no splits.
 
@@ -139,11 +139,18 @@ def _are_splits_in_prices(
             "prices that are all as traded, or all adjusted."
         )
     difference = adjusted.sum() - traded.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        usual = float(np.nanmedian(np.abs(np.log(opens[1:] / close[:-1]))))
-    if abs(difference) <= _EVIDENCE * usual:
+    if abs(difference) <= _EVIDENCE * _find_usual_move(opens, close, splits):
         raise RefusedTableError(
             f"its '{name}' of {days[at[0]]} may be in the prices already or not: they moved by a "
             f"factor of {np.exp(moves[0]):.4g}; allowed: an adjusted close, or no such column."
         )
     return bool(difference < 0.0)
+
+
+def _find_usual_move(opens: np.ndarray, close: np.ndarray, splits: np.ndarray) -> float:
+    """Return the median of the moves overnight without a split, as a logarithm."""
+    without = np.flatnonzero(splits[1:] == 1.0) + 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moves = np.abs(np.log(opens[without] / close[without - 1]))
+    moves = moves[np.isfinite(moves)]
+    return float(np.median(moves)) if len(moves) else 0.0

@@ -15,15 +15,18 @@ AS_TRADED = "as traded: no adjustment found"
 
 def find_needed(found: Container[str]) -> list[str]:
     """Return which of the columns that were found bars are made of, the date among them."""
-    needed = ["date", *(name for name in PRICES if name in found)]
-    if "adjustment" in found:
-        needed.append("adjustment")
-    elif "adjusted_close" in found and "close" in found:
-        needed.append("adjusted_close")
-    elif len(needed) > 1:
-        return needed + [name for name in ("split", "dividend") if name in found]
+    raw = [name for name in PRICES if name in found]
+    adjusted = [f"adjusted_{name}" for name in PRICES]
     missing = [f"adjusted_{name}" for name in PRICES if name not in found]
-    return needed + [name for name in missing if name in found and name not in needed]
+    if "adjustment" in found:
+        factor = ["adjustment"]
+    elif "adjusted_close" in found and "close" in found:
+        factor = ["adjusted_close"]
+    elif missing and all(name in found for name in adjusted):
+        return ["date", *adjusted]
+    else:
+        factor, missing = [name for name in ("split", "dividend") if name in found], []
+    return ["date", *raw, *factor, *(name for name in missing if name in found)]
 
 
 def unadjust(

@@ -121,7 +121,7 @@ def _find_kept_rows(numbers: Numbers) -> pl.Series:
         column for role, column in numbers.items() if role in _IS_PRICE
     ]
     if not prices:
-        raise RefusedTableError("its file has no column 'open or openprice or priceopen'.")
+        raise RefusedTableError("its file has no column 'open'.")
     kept = prices[0].is_not_null()
     for column in prices[1:]:
         kept |= column.is_not_null()
@@ -147,5 +147,9 @@ def _derive_factor(
         names.get("dividend", ""),
     )
     opens, close = (prices[name].cast(pl.Float64).to_numpy() for name in ("open", "close"))
-    factor, basis = derive_factor(opens, close, days, actions)
+    if not days.is_sorted():  # the rules of bars see only the window
+        raise RefusedTableError(
+            "its dates are not in order, and splits need that; allowed: oldest first."
+        )
+    factor, basis = derive_factor(opens, close, days.to_list(), actions)
     return pl.Series(factor), basis

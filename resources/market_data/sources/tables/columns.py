@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from resources.market_data.sources.tables.spellings import NAMES
 from resources.market_data.sources.tables.table import RefusedTableError
 
-_SHOWN = 3  # of the names that would have been recognised
-_UNIT = re.compile(r"[(\[]\s*(?:in\s+)?(?!adj|raw|prev)[A-Za-z]{2,5}\s*[)\]]\s*$", re.IGNORECASE)
+_SHOWN = 3  # of the names of dates
+_INDEX = re.compile(r"((unnamed|level|indexlevel)\d+|index)?")
+_UNIT = re.compile(
+    r"[(\[]\s*(?:in\s+)?(?!adj|raw|prev|int)[A-Za-z]{2,5}\s*[)\]]\s*$", re.IGNORECASE
+)
+_VOLUME_IN = re.compile(r"volume(?!avg|sma|ema|pct|chg)[a-z]{3,5}$")  # in BTC, in USDT
 
 Known = Mapping[str, tuple[str, ...]]
 Found = dict[str, list[int]]
@@ -50,7 +54,7 @@ class ColumnNames:
                 found.setdefault(role, []).append((rank, position))
         if "volume" not in found:  # "Volume BTC" and "Volume USD": the first is of what is traded
             for position, name in enumerate(names):
-                if simplify(name).startswith("volume"):
+                if _VOLUME_IN.match(simplify(name)):
                     found.setdefault("volume", []).append((0, position))
         return {role: [position for _, position in sorted(at)] for role, at in found.items()}
 
@@ -67,17 +71,11 @@ class ColumnNames:
 
     def is_index(self, name: str) -> bool:
         """Return whether a name is none, or what pandas and R call an index without a name."""
-        return re.sub(r"\d+$", "", simplify(name)) in {
-            "",
-            "index",
-            "unnamed",
-            "level",
-            "indexlevel",
-        }
+        return bool(_INDEX.fullmatch(simplify(name)))
 
     def describe(self, role: str) -> str:
-        """Return the names of a column that are looked for first, for an error."""
-        return " or ".join(self._known[role][:_SHOWN])
+        """Return what a column is called, for an error: dates have no name that all know."""
+        return " or ".join(self._known[role][: _SHOWN if role == "date" else 1])
 
     def _recognise(self, name: str, symbol: str) -> str | None:
         simple = simplify(name)

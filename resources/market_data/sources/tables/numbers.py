@@ -16,6 +16,7 @@ NULLS = (
 _SUFFIXES = {"k": "3", "m": "6", "b": "9", "t": "12", "mio": "6", "mrd": "9", "mn": "6", "bn": "9"}
 _SPACES = "[\\s'\u2019\u00a0\u2009\u202f]"
 _SPACED = rf"^[+-]?\d{{1,3}}(?:{_SPACES}\d{{3}})+(?:[.,]\d*)?$"
+_PERCENT = r"^\s*([+-]?[\d.,]+)\s*%\s*$"
 
 Numbers = dict[str, pl.Series]
 
@@ -30,8 +31,8 @@ def parse_numbers(
     """Return prices and other columns as Float64; empty cells and "null", "-", "N/A" are null.
 
     `others` (volume, dividends) follow the mark of the prices. Where the prices leave it open, the
-    others decide, and the columns `hints`, of the same file and otherwise unused; `comma_groups`
-    says that a comma before three digits separates thousands where none of them decides it. Raises
+    others decide, and percentages in `hints`, columns of the same file that are not used otherwise;
+    `comma_groups` says that a comma before three digits separates thousands where none of them decides it. Raises
     RefusedTableError for a cell that is no number, and where its mark could mean two things.
     """
     columns = {**prices, **others}
@@ -42,7 +43,8 @@ def parse_numbers(
     cleaned = {name: _clean(column) for name, column in text.items()}
     told = [cells for name, cells in cleaned.items() if name in prices]
     more = [cells for name, cells in cleaned.items() if name in others]
-    more += [_clean(hint.str.strip_suffix("%")) for hint in hints if hint.dtype == pl.String]
+    percents = [hint.str.extract(_PERCENT) for hint in hints if hint.dtype == pl.String]
+    more += [_clean(cells.drop_nulls()) for cells in percents]
     mark = find_mark(told, more, comma_groups=comma_groups)
     return {
         name: _convert(name, column, cleaned[name], mark)

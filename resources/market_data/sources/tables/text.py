@@ -22,7 +22,7 @@ _HEAD = 65_536  # characters that are looked at; a line of prices has a hundred
 _MOST_LINES = 40
 _MOST_SUBHEADERS = 3
 _ALL_PRICES = 4
-_SEP_LINE = re.compile(r"\"?sep=(.)\"?\r?\n", re.IGNORECASE)  # as Excel writes it
+_SEP_LINE = re.compile(r"\"?sep=([,;|\t:^ ])\"?\r?\n", re.IGNORECASE)  # as Excel writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,13 @@ def read_text(content: bytes, columns: ColumnNames, symbol: str, most_rows: int)
 
     Raises RefusedContentError, and what polars raises.
     """
-    text = decode(content)
+    text = decode(content).lstrip("\r\n")
     if not text.strip():
         raise RefusedContentError("empty CSV")
-    header = _find_header(text, columns, symbol)
+    try:
+        header = _find_header(text, columns, symbol)
+    except csv.Error as error:
+        raise RefusedContentError(f"its first lines are no CSV: {error}") from error
     positions = header.separator.join(str(position) for position in range(len(header.names)))
     cells = pl.read_csv(
         io.BytesIO(f"{positions}\n{text[header.start :]}".encode()),
@@ -164,11 +167,9 @@ def _fit(names: list[str], first: list[str], *, has_date: bool) -> list[str]:
 
 def _without_header(lines: list[str], separators: str, offset: int) -> _Header:
     """Return the columns of a file without names, told apart by what they hold."""
-    width, separator = max((lines[0].count(one), one) for one in separators)
-    rows, starts = _split(lines, separator if width else ",")
+    separator = max(separators, key=lines[0].count)
+    rows, starts = _split(lines, separator)
     names = find_positions(rows)
-    if names is None:
-        return _Header(
-            separator if width else ",", [n.strip() for n in rows[0]], offset + starts[1]
-        )
-    return _Header(separator, names, offset, has_header=False)
+    if names is not None:
+        return _Header(separator, names, offset, has_header=False)
+    return _Header(separator, [name.strip() for name in rows[0]], offset + starts[1])
