@@ -1,7 +1,6 @@
 """Daily bars, one partition per symbol, in the price store."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import dagster as dg
 from assets.asset_keys import DATA_ENGINEERING, PRICES, PRICES_KEY
 from assets.ordered_fetch import map_ordered
 from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.price_notes import describe_notes
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
@@ -31,9 +31,6 @@ from resources.universe import Universe
 
 if TYPE_CHECKING:
     from resources.price_store.spans import Span
-
-_MOST_NAMED = 5
-"""Symbols that a line of the log names."""
 
 
 def get_provider_pool(source: str) -> str | None:
@@ -148,7 +145,8 @@ class _PricesStage:
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
         for rule, text in find_broken_rules(symbol, kept, asked, self.thresholds).items():
-            self.offenders[rule][symbol] = text
+            if rule != "volume_is_traded" or fetched.notes.has_volume:
+                self.offenders[rule][symbol] = text
         return stored
 
 
@@ -164,33 +162,6 @@ def _describe_changes(symbol: str, stored: WriteResult) -> list[str]:
             f"{revision.first_changed} on; the superseded bars are kept in {revision.path}"
         )
     return changes
-
-
-def describe_notes(notes: Mapping[str, SourceNotes]) -> list[str]:
-    """Return one line per fact that sources noted, with the number of its symbols."""
-    bases: defaultdict[str, list[str]] = defaultdict(list)
-    for symbol, note in notes.items():
-        if note.basis:
-            bases[note.basis].append(symbol)
-    lines = [f"{_name_symbols(symbols)}: {basis}" for basis, symbols in bases.items()]
-    repaired = {symbol: note.repaired for symbol, note in notes.items() if note.repaired}
-    if repaired:
-        lines.append(
-            f"{sum(repaired.values())} bars of {len(repaired)} symbols had a high or low that was "
-            "off by rounding: widened to contain open and close"
-        )
-    dropped = {symbol: note.dropped for symbol, note in notes.items() if note.dropped}
-    if dropped:
-        lines.append(
-            f"{sum(dropped.values())} rows of {_name_symbols(list(dropped))} had no price: left out"
-        )
-    return lines
-
-
-def _name_symbols(symbols: list[str]) -> str:
-    """Return how many symbols there are, and the first of them."""
-    shown = ", ".join(symbols[:_MOST_NAMED]) + ", ..." * (len(symbols) > _MOST_NAMED)
-    return f"{len(symbols)} symbol{'s' * (len(symbols) > 1)} ({shown})"
 
 
 def _build_metadata(stored: WriteResult, notes: SourceNotes) -> dict[str, Any]:

@@ -49,11 +49,14 @@ class SourceNotes:
         basis: what the prices are adjusted by; "" where the source always says the same.
         repaired: bars whose high or low was off by rounding.
         dropped: rows that were left out because they had no price at all.
+        has_volume: False where the source states no volume; the bars then have 0.0, which does not
+            say that there was no trade.
     """
 
     basis: str = ""
     repaired: int = 0
     dropped: int = 0
+    has_volume: bool = True
 
 
 NO_NOTES = SourceNotes()

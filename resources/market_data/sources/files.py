@@ -82,7 +82,7 @@ class FilesSource:
         read = self._build_bars(symbol, self._read_table(symbol))
         window = select_window(self.name, symbol, read.bars, start, end)
         window, repaired = widen_ranges(window)
-        self.notes[symbol] = SourceNotes(read.basis, repaired, read.dropped)
+        self.notes[symbol] = SourceNotes(read.basis, repaired, read.dropped, read.has_volume)
         return validate_bars(symbol, window)
 
     def _build_bars(self, symbol: str, table: Table) -> ReadBars:

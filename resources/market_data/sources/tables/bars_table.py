@@ -21,7 +21,8 @@ from resources.market_data.sources.tables.table import RefusedTableError, Table
 
 _IS_PRICE = {*PRICES, *(f"adjusted_{name}" for name in PRICES)}
 
-_NO_VOLUME = "(?i)^\\s*([-\u2013\u2014.,0]*|n/?a|nan|null|none)\\s*$"
+_EMPTY = "(?i)^\\s*([-\u2013\u2014.]*|n/?a|nan|null|none)\\s*$"
+_ZERO = r"^[0.,\s]*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class ReadBars:
     """Bars of a whole file, in the schema of bars but not validated, oldest first.
 
     `basis` says what the prices are adjusted by, `dropped` is the number of rows without a price.
+    Without `has_volume` all volumes are 0.0, for the file has none.
     """
 
     bars: pl.DataFrame
     basis: str
     dropped: int
+    has_volume: bool
 
 
 def build_bars(
@@ -74,7 +77,7 @@ def build_bars(
         factor, basis = _derive_factor(prices, days, numbers, names)
     volume = numbers.get("volume", pl.repeat(0.0, len(days), eager=True))
     bars = pl.DataFrame({"date": days, **prices, "volume": volume, "adjustment": factor})
-    return ReadBars(bars.select(*SCHEMA), basis, dropped)
+    return ReadBars(bars.select(*SCHEMA), basis, dropped, "volume" in at)
 
 
 def _find_columns(table: Table, columns: ColumnNames, symbol: str) -> dict[str, int]:
@@ -86,16 +89,20 @@ def _find_columns(table: Table, columns: ColumnNames, symbol: str) -> dict[str, 
         found["date"] = [at for at, name in enumerate(table.names) if columns.is_index(name)][:1]
         if not found["date"]:
             raise RefusedTableError(f"its file has no column '{columns.describe('date')}'.")
-    volumes = [at for at in found.pop("volume", []) if _has_volume(table.column(at))]
+    # MetaTrader has two volumes, one of them 0 in every row.
+    volumes = [at for at in found.pop("volume", []) if not _is_all(_EMPTY, table.column(at))]
+    volumes.sort(key=lambda at: _is_all(_ZERO, table.column(at)))
     at = {role: columns.find_one(role, found, table.names, symbol) for role in find_needed(found)}
     return at | ({"volume": volumes[0]} if volumes else {})
 
 
-def _has_volume(column: pl.Series) -> bool:
-    """Return whether some cell is not zero: MetaTrader has two volumes, one of them empty."""
+def _is_all(pattern: str, column: pl.Series) -> bool:
+    """Return whether all cells are as `pattern`, `_EMPTY` or `_ZERO`."""
     if column.dtype == pl.String:
-        return not column.str.contains(_NO_VOLUME).all()
-    return not column.dtype.is_numeric() or bool((column.cast(pl.Float64) > 0).any())
+        return bool(column.str.contains(pattern).all())
+    if pattern == _EMPTY or not column.dtype.is_numeric():
+        return column.null_count() == len(column)
+    return bool((column.cast(pl.Float64) == 0).all())
 
 
 def _parse_columns(table: Table, at: Mapping[str, int]) -> Numbers:

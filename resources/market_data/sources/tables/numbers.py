@@ -32,8 +32,9 @@ def parse_numbers(
 
     `others` (volume, dividends) follow the mark of the prices. Where the prices leave it open, the
     others decide, and percentages in `hints`, columns of the same file that are not used otherwise;
-    `comma_groups` says that a comma before three digits separates thousands where none of them decides it. Raises
-    RefusedTableError for a cell that is no number, and where its mark could mean two things.
+    `comma_groups` says that a comma before three digits separates thousands where none of them
+    decides it. Raises RefusedTableError for a cell that is no number, and where its mark could mean
+    two things.
     """
     columns = {**prices, **others}
     numbers = {name: _read_plain(name, column) for name, column in columns.items()}

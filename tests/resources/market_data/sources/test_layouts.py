@@ -38,12 +38,15 @@ def test_every_type_of_dates_in_parquet_is_read(tmp_path: Path, unit: str):
     assert FilesSource(str(tmp_path)).fetch("TST", *WINDOW).equals(BARS)
 
 
-def test_no_volume_column_gives_bars_without_volume(tmp_path: Path):
+def test_without_a_volume_all_volumes_are_zero(tmp_path: Path):
     for volume in ["-", "", "0", "N/A"]:
         text = "date,open,high,low,close,volume\n" + "".join(
             f"{d},{o},{h},{low},{c},{volume}\n" for d, o, h, low, c, _ in ROWS
         )
         assert fetch(tmp_path, text)["volume"].to_list() == [0.0] * len(ROWS)
+        source = FilesSource(str(tmp_path))
+        source.fetch("TST", *WINDOW)
+        assert source.notes["TST"].has_volume == (volume == "0")
     without = "date,open,high,low,close\n2021-01-04,10,12,9,11\n"
     assert fetch(tmp_path, without)["volume"].to_list() == [0.0]
 

@@ -91,7 +91,7 @@ def test_history_of_yfinance_is_adjusted_already(tmp_path: Path):
 
 
 def test_a_split_on_a_row_without_prices_is_refused(tmp_path: Path):
-    with pytest.raises(BadBarsError, match="split '2.0' in row 2 is not in a row with prices"):
+    with pytest.raises(BadBarsError, match=r"split '2\.0' in row 2 is not in a row with prices"):
         fetch(tmp_path, "date,open,high,low,close,split", "8,8,8,8,1", ",,,,2", "4,4,4,4,1")
 
 

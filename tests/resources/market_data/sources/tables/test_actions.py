@@ -114,5 +114,5 @@ def test_splits_are_read_as_numbers_or_ratios():
     expected = [4.0, 4.0, 4.0, 0.1, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     assert read_splits(pl.Series(cells)).to_list() == expected
     assert read_splits(pl.Series([0, 2])).to_list() == [1.0, 2.0]
-    with pytest.raises(RefusedTableError, match="split 'four' in row 2 is not a split like 4.0"):
+    with pytest.raises(RefusedTableError, match=r"split 'four' in row 2 is not a split like 4\.0"):
         read_splits(pl.Series(["4", "four"]))
