@@ -18,8 +18,8 @@ def describe_notes(notes: Mapping[str, SourceNotes]) -> list[str]:
     repaired = {symbol: note.repaired for symbol, note in notes.items() if note.repaired}
     if repaired:
         lines.append(
-            f"{sum(repaired.values())} bars of {_name_symbols(list(repaired))} had a high or low that "
-            "was off by rounding: widened to contain open and close"
+            f"{sum(repaired.values())} bars of {_name_symbols(list(repaired))} had a high or low "
+            "that was off by rounding: widened to contain open and close"
         )
     dropped = {symbol: note.dropped for symbol, note in notes.items() if note.dropped}
     if dropped:

@@ -174,16 +174,19 @@ def _build_metadata(stored: WriteResult, notes: SourceNotes) -> dict[str, Any]:
             "first_changed": revision.first_changed.isoformat(),
             "changed_bars": revision.changed_bars,
         }
-    if notes.basis:
-        kept["price_basis"] = notes.basis
-    return kept | {
-        "repaired_bars": notes.repaired,
-        "dropped_rows": notes.dropped,
-        "path": dg.MetadataValue.path(stored.path),
-        "bars": stored.rows,
-        "first_session": stored.first.isoformat(),
-        "last_session": stored.last.isoformat(),
-        "data_version": stored.data_version,
-        "outcome": stored.outcome,
-        "fetched_at": stored.fetched_at.isoformat(),
-    }
+    basis = {"price_basis": notes.basis} if notes.basis else {}
+    return (
+        kept
+        | basis
+        | {
+            "repaired_bars": notes.repaired,
+            "dropped_rows": notes.dropped,
+            "path": dg.MetadataValue.path(stored.path),
+            "bars": stored.rows,
+            "first_session": stored.first.isoformat(),
+            "last_session": stored.last.isoformat(),
+            "data_version": stored.data_version,
+            "outcome": stored.outcome,
+            "fetched_at": stored.fetched_at.isoformat(),
+        }
+    )

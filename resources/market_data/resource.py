@@ -41,8 +41,8 @@ class MarketData(ConfigurableResource):
     )
     columns: dict[str, str] = Field(
         default={},
-        description="Column names in the files of source files that are not known by themselves, as "
-        "in {close: PX_LAST}.",
+        description="Column names in the files of source files that are not recognised, as in "
+        "{close: PX_LAST}.",
     )
     home: str = Field(
         default=".data",

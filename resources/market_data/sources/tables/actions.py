@@ -131,9 +131,9 @@ def _are_splits_in_prices(
             f"its '{name}' of {splits[row]:g} on {days[row]} is upside down: the price moved by a "
             f"factor of {opens[row] / close[row - 1]:.3g}; allowed: new shares per old share."
         )
-    jumped = traded < adjusted
-    if np.any(large & jumped) and np.any(large & ~jumped):
-        first, second = (days[at[np.flatnonzero(large & one)[0]]] for one in (jumped, ~jumped))
+    jumped, smooth = at[large & (traded < adjusted)], at[large & (traded >= adjusted)]
+    if len(jumped) and len(smooth):
+        first, second = days[jumped[0]], days[smooth[0]]
         raise RefusedTableError(
             f"its '{name}' of {first} left a jump in the prices, that of {second} none; allowed: "
             "prices that are all as traded, or all adjusted."

@@ -21,6 +21,7 @@ from resources.market_data.sources.tables.table import RefusedTableError, Table
 
 _IS_PRICE = {*PRICES, *(f"adjusted_{name}" for name in PRICES)}
 
+_MOST_NAMED = 40  # characters of a column's name, in notes and errors
 _EMPTY = "(?i)^\\s*([-\u2013\u2014.]*|n/?a|nan|null|none)\\s*$"
 _ZERO = r"^[0.,\s]*$"
 
@@ -49,7 +50,7 @@ def build_bars(
     RefusedTableError.
     """
     at = _find_columns(table, columns, symbol)
-    names = {role: table.names[position].strip() for role, position in at.items()}
+    names = {role: table.names[position].strip()[:_MOST_NAMED] for role, position in at.items()}
     numbers = _parse_columns(table, at)
     date = table.column(at.pop("date"))
     kept = _find_kept_rows(numbers)

@@ -4,39 +4,45 @@ from collections.abc import Mapping
 
 from resources.market_data.bars import PRICES
 
+_YAHOO = "adjustedclosepriceadjustedforsplitsanddividendandorcapitalgaindistributions"
+
 _SPELLINGS = {
     "date": """
         date datetime timestamp tradedate tradingdate tradingday dates exchangedate pricedate
         sessiondate businessdate asofdate date1 dateutc datum fecha data gmttime utctime utc
-        localtime time opentime windowstart unix unixtime unixtimestamp epoch zeit t
+        dtyyyymmdd traddt localtime time opentime windowstart unix unixtime unixtimestamp epoch
+        zeit t
     """,
     "open": """
         open openprice priceopen pxopen openprc tradeopen tropenprice tropen opening openingprice
-        erster eroffnung eroffnungskurs eroffn ouv ouverture apertura abertura otwarcie o
+        erster eroffnung eroffnungskurs eroffn ouv ouverture apertura abertura otwarcie
+        oppning opnpric o
     """,
     "high": """
         high highprice pricehigh pxhigh high1 tradehigh trhighprice trhigh dayhigh hoch hochst
-        tageshoch plushaut maximo maxima massimo max najwyzszy hoog h
+        tageshoch plushaut haut maximo maxima massimo max najwyzszy hoog hogst hghpric h
     """,
     "low": """
         low lowprice pricelow pxlow low1 tradelow trlowprice trlow daylow tief tiefst tagestief
-        plusbas minimo minima min najnizszy laag l
+        plusbas bas minimo minima min najnizszy laag lagst lwpric l
     """,
     "close": """
         close closeprice priceclose pxclose closing closingprice closinglevel hstclose trcloseprice
         trclose closelast tradeclose schluss schlusskurs zamkniecie settle settlement
         settlementprice settleprice pxlast last lastprice pricelast lasttrade trdprc1 zuletzt
-        dernier cloture ultimo laatste c price
+        dernier cloture clot ultimo laatste ostatnio senaste clspric
+        closeclosepriceadjustedforsplits c price
     """,
     "volume": """
         volume vol pxvolume volumetraded tradedvolume sharevolume sharestraded totaltradedquantity
         ttltrdqnty tottrdqty tradedquantity acvoluns accvolume trvolume stuecke stucke volumen
-        wolumen realvolume volumeunits tickvol tickvolume v
+        wolumen wol numberofshares noofshares ttltradgvol realvolume volumeunits tickvol
+        tickvolume v
     """,
     "adjustment": "adjustment",
     **{
         f"adjusted_{price}": f"adj{price} adjusted{price} {price}adj {price}adjusted"
-        + " adjusted" * (price == "close")
+        + f" adjusted adjclose{_YAHOO}" * (price == "close")
         for price in PRICES
     },
     "split": """
