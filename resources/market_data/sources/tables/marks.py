@@ -11,6 +11,8 @@ import polars as pl
 
 from resources.market_data.sources.tables.table import RefusedTableError
 
+_ABSURD = 100.0  # prices of one symbol, the highest to the lowest; a misread mark is 1000
+
 POINT = "point"
 COMMA = "comma"
 _BY_POINT = (
@@ -48,6 +50,12 @@ def find_mark(prices: Sequence[pl.Series], more: Sequence[pl.Series], *, comma_g
         )
     if mark := _find_certain(more):
         return mark
+    if point and has_absurd_range(cells.cast(pl.Float64, strict=False).drop_nulls()):
+        raise RefusedTableError(
+            f"its numbers could be read in two ways: {point!r} is {point} or "
+            f"{point.replace('.', '')}, and the prices differ by a factor of 100; allowed: 1234 or "
+            "1.2340."
+        )
     if point:
         return POINT
     if not comma:
@@ -59,6 +67,12 @@ def find_mark(prices: Sequence[pl.Series], more: Sequence[pl.Series], *, comma_g
             f"{comma.replace(',', '.')}, and no other cell decides it; allowed: 1234 or 1.234."
         )
     return POINT
+
+
+def has_absurd_range(values: pl.Series) -> bool:
+    """Return whether some prices are so many times others that their marks may be misread."""
+    low, high = values.min(), values.max()
+    return isinstance(low, float) and isinstance(high, float) and high > _ABSURD * abs(low)
 
 
 def _find_certain(columns: Sequence[pl.Series]) -> str | None:

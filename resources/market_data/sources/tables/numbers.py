@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from resources.market_data.sources.tables.marks import EITHER_POINT, POINT, VALID, find_mark
+from resources.market_data.sources.tables.marks import (
+    EITHER_POINT,
+    POINT,
+    VALID,
+    find_mark,
+    has_absurd_range,
+)
 from resources.market_data.sources.tables.table import RefusedTableError, refuse_first
 
 NULLS = (
@@ -37,9 +43,10 @@ def parse_numbers(
     two things.
     """
     columns = {**prices, **others}
-    numbers = {name: _read_plain(name, column) for name, column in columns.items()}
-    if all(column is not None for column in numbers.values()) and not _are_doubtful(prices):
-        return {name: column for name, column in numbers.items() if column is not None}
+    read = {name: _read_plain(name, column) for name, column in columns.items()}
+    numbers = {name: column for name, column in read.items() if column is not None}
+    if len(numbers) == len(columns) and not _are_doubtful(prices, numbers):
+        return numbers
     text = {name: column for name, column in columns.items() if column.dtype == pl.String}
     cleaned = {name: _clean(column) for name, column in text.items()}
     told = [cells for name, cells in cleaned.items() if name in prices]
@@ -55,12 +62,13 @@ def parse_numbers(
     }
 
 
-def _are_doubtful(prices: Mapping[str, pl.Series]) -> bool:
-    """Return whether prices may be thousands: 1.234 in each first row."""
+def _are_doubtful(prices: Mapping[str, pl.Series], numbers: Numbers) -> bool:
+    """Return whether points may separate thousands: 1.234 in the first row, or 985 before 1.002."""
     first = [column.head(1).cast(pl.String).str.strip_chars() for column in prices.values()]
-    return bool(first) and bool(
-        pl.concat([cell.rename("") for cell in first]).str.contains(EITHER_POINT).all()
-    )
+    if first and all(cell.str.contains(EITHER_POINT).all() for cell in first):
+        return True
+    values = [numbers[name].fill_nan(None).drop_nulls() for name in prices]
+    return has_absurd_range(pl.concat(values)) if values else False
 
 
 def _read_plain(name: str, column: pl.Series) -> pl.Series | None:

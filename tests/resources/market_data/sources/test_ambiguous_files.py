@@ -114,6 +114,8 @@ def test_numbers_that_are_no_dates_are_refused(tmp_path: Path, number: str):
         (["1.234,5", "1.234"], [1234.5, 1234.0]),
         (["12345,678", "1.234"], [12345.678, 1234.0]),
         (["1.234", "12.345"], [1.234, 12.345]),
+        (["985", "1.002", "1.002.000"], [985.0, 1002.0, 1002000.0]),
+        (["985", "1.002", "1.5"], [985.0, 1.002, 1.5]),
         (["1 234,5", "1\u202f234"], [1234.5, 1234.0]),
         (["1'234.5", "1\u2019234"], [1234.5, 1234.0]),
         (["$1.5", "€ 2", "3 £"], [1.5, 2.0, 3.0]),
@@ -155,6 +157,7 @@ def test_between_commas_dotted_dates_leave_it_open(tmp_path: Path):
     [
         (["1,234", "1,250"], "'1,234' is 1234 or 1.234, and no other cell decides it"),
         (["1,234", "1.250"], "in '1,234' and '1.250' either mark may be the decimal one"),
+        (["985", "1.002"], "'1.002' is 1.002 or 1002, and the prices differ by a factor of 100"),
         (["1,5", "1.5"], "two decimal marks: a point in '1.5', a comma in '1,5'"),
         (["1.234,5", "1,234.5"], "two decimal marks"),
         (["1,234.5", "12,34.5"], "open '12,34.5' in row 2 is not a number"),

@@ -76,18 +76,22 @@ def test_without_names_few_rows_are_refused(tmp_path: Path, lines: int):
         fetch(tmp_path, "".join(text.splitlines(keepends=True)[:lines]))
 
 
-@pytest.mark.parametrize("order", ["chlo", "ohlc, newest first", "average before volume"])
-def test_without_names_another_order_is_refused(tmp_path: Path, order: str):
-    lines = [
-        f"{d},{c},{h},{low},{o},{v}"
-        if order == "chlo"
-        else f"{d},{o},{h},{low},{c},{(h + low) / 2},{v}"
-        if order == "average before volume"
-        else f"{d},{o},{h},{low},{c},{v}"
-        for d, o, h, low, c, v in (ROWS[::-1] if "newest" in order else ROWS)
-    ]
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("order", ["ohlcv", "chlov", "average before volume"])
+def test_without_names_another_order_is_refused(tmp_path: Path, order: str, *, newest_first: bool):
+    lines = {
+        "ohlcv": [f"{d},{o},{h},{low},{c},{v}" for d, o, h, low, c, v in ROWS],
+        "chlov": [f"{d},{c},{h},{low},{o},{v}" for d, o, h, low, c, v in ROWS],
+        "average before volume": [
+            f"{d},{o},{h},{low},{c},{(h + low) / 2},{v}" for d, o, h, low, c, v in ROWS
+        ],
+    }[order]
+    text = "\n".join(lines[::-1] if newest_first else lines)
+    if order == "ohlcv" and not newest_first:
+        assert fetch(tmp_path, text).equals(BARS)
+        return
     with pytest.raises(BadBarsError, match="no column 'date"):
-        fetch(tmp_path, "\n".join(lines))
+        fetch(tmp_path, text)
 
 
 def test_a_refused_layout_is_described_in_one_line(tmp_path: Path):

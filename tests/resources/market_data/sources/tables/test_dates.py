@@ -41,6 +41,7 @@ def test_a_stamp_after_midnight_elsewhere_is_the_exchange_day():
     assert parse("1609803000") == [DAY]
     assert parse("1609803000", timezone=TOKYO) == [date(2021, 1, 5)]
     assert parse("2021-01-04T02:00:00Z") == [date(2021, 1, 3)]
+    assert parse("2021-01-05T01:45:00-03:30") == [date(2021, 1, 5)]  # 00:15 in New York
 
 
 def test_midnight_counts_where_all_stamps_are_midnight():
