@@ -125,15 +125,16 @@ def _are_splits_in_prices(
     traded, adjusted = np.abs(moves + sizes), np.abs(moves)
     inverse = np.abs(moves - sizes)
     large = np.abs(sizes) > _LARGE
-    if np.any(large & (inverse < adjusted) & (inverse < traded)):
-        row = at[np.flatnonzero(large & (inverse < adjusted) & (inverse < traded))[0]]
+    inverted = at[large & (inverse < adjusted) & (inverse < traded)]
+    if len(inverted):
+        row = int(inverted[0])
         raise RefusedTableError(
             f"its '{name}' of {splits[row]:g} on {days[row]} is upside down: the price moved by a "
             f"factor of {opens[row] / close[row - 1]:.3g}; allowed: new shares per old share."
         )
     jumped, smooth = at[large & (traded < adjusted)], at[large & (traded >= adjusted)]
     if len(jumped) and len(smooth):
-        first, second = days[jumped[0]], days[smooth[0]]
+        first, second = days[int(jumped[0])], days[int(smooth[0])]
         raise RefusedTableError(
             f"its '{name}' of {first} left a jump in the prices, that of {second} none; allowed: "
             "prices that are all as traded, or all adjusted."

@@ -8,7 +8,8 @@ import pytest
 
 from resources.market_data.bars import BadBarsError
 from resources.market_data.sources.files import FilesSource
-from tests.resources.market_data.sources.price_layouts import BARS, LAYOUTS, ROWS
+from tests.resources.market_data.sources.layout_rows import BARS, ROWS
+from tests.resources.market_data.sources.price_layouts import LAYOUTS
 
 WINDOW = (date(2021, 1, 1), date(2021, 12, 31))
 
