@@ -146,7 +146,7 @@ def _derive_factor(
     prices: Numbers, days: pl.Series, numbers: Numbers, names: Mapping[str, str]
 ) -> tuple[pl.Series, str]:
     """Return the factor from splits and dividends, 1.0 without such columns, and its basis."""
-    if "split" not in numbers and "dividend" not in numbers:
+    if days.is_empty() or not {"split", "dividend"} & set(numbers):
         return pl.repeat(1.0, len(days), eager=True), AS_TRADED
     actions = Actions(
         numbers["split"].to_numpy() if "split" in numbers else None,

@@ -58,7 +58,9 @@ def _parse_text(column: pl.Series, timezone: str, rows: pl.Series | None, name: 
         return days
     if known.str.contains(_NUMBER).all() and not _are_compact(known):
         whole = not known.str.contains(".", literal=True).any()
-        return parse_epochs(text.cast(pl.Int64 if whole else pl.Float64), timezone, rows)
+        numbers = text.cast(pl.Int64 if whole else pl.Float64, strict=False)
+        _refuse_unread(text, numbers, rows, "2021-01-04")  # too large
+        return parse_epochs(numbers, timezone, rows)
     return _parse_stamps(text, timezone, rows, in_utc="utc" in name or "gmt" in name)
 
 
@@ -155,6 +157,6 @@ def _build_days(year: pl.Series, month: pl.Series, day: pl.Series) -> pl.Series:
     return text.str.to_date("%Y-%m-%d", strict=False)
 
 
-def _refuse_unread(text: pl.Series, days: pl.Series, rows: pl.Series | None, example: str) -> None:
+def _refuse_unread(text: pl.Series, read: pl.Series, rows: pl.Series | None, example: str) -> None:
     what = f"a date like {example}"
-    refuse_first("date", text, text.is_not_null() & days.is_null(), rows, what)
+    refuse_first("date", text, text.is_not_null() & read.is_null(), rows, what)

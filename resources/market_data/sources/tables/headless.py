@@ -28,7 +28,7 @@ def find_positions(rows: list[list[str]]) -> list[str] | None:
     if numbers is None or not _are_bars(numbers):
         return None
     named = ["date", *([""] * (start - 1)), "open", "high", "low", "close"]
-    if numbers.shape[1] > _PRICES and not _is_between(numbers[:, 4], numbers):
+    if numbers.shape[1] > _PRICES and not _is_between(numbers[:, _PRICES], numbers):
         named.append("volume")
     elif numbers.shape[1] > _PRICES:
         return None  # an average price, and so not the order that is known
@@ -41,11 +41,12 @@ def _read_numbers(rows: list[list[str]]) -> np.ndarray | None:
         numbers = np.array([[float(cell) for cell in row[: _PRICES + 1]] for row in rows])
     except ValueError:
         return None
-    return numbers if len(numbers) >= _FEWEST and (numbers[:, :4] > 0).all() else None
+    usable = np.isfinite(numbers).all() and (numbers[:, :_PRICES] > 0).all()
+    return numbers if len(numbers) >= _FEWEST and usable else None
 
 
 def _are_bars(numbers: np.ndarray) -> bool:
-    opens, high, low, close = numbers[:, :4].T
+    opens, high, low, close = numbers[:, :_PRICES].T
     inside = (high >= np.maximum(opens, close)).all() and (low <= np.minimum(opens, close)).all()
     follows = np.abs(np.log(opens[1:] / close[:-1])).sum()
     swapped = np.abs(np.log(close[1:] / opens[:-1])).sum()

@@ -136,7 +136,7 @@ def _skip_subheaders(
     named, skipped = None, 0
     for row in below[:_MOST_SUBHEADERS]:
         cells = [cell.strip() for cell in row]
-        if not any(cells) or len(cells) <= max(prices):
+        if not any(cells) or len(cells) <= max(date, *prices):
             break
         filled = [at for at, cell in enumerate(cells) if cell]
         if any(digit.isdigit() for digit in cells[date]) or any(

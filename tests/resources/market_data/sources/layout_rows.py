@@ -1,5 +1,6 @@
 """Bars for files of many layouts, and how vendors write their numbers."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -45,3 +46,28 @@ def millions(value: int) -> str:
 def epoch(day: date, hours: int = 0) -> int:
     """Return the seconds of a day's midnight in UTC, and hours more."""
     return int(datetime(day.year, day.month, day.day, hours, tzinfo=UTC).timestamp())
+
+
+def table(header: str, line: Callable[..., str], rows: list[Row] | None = None) -> str:
+    """Return the header and a line per bar."""
+    return header + "\n" + "".join(line(*row) + "\n" for row in rows or ROWS)
+
+
+def plain(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
+    """Return a line of date, open, high, low, close, volume."""
+    return f"{d},{o},{h},{low},{c},{v}"
+
+
+def quoted(*cells: object) -> str:
+    """Return cells in quotes, between commas."""
+    return ",".join(f'"{cell}"' for cell in cells)
+
+
+def chlo(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
+    """Return a line of date, close, high, low, open, volume."""
+    return f"{d},{c},{h},{low},{o},{v}"
+
+
+def achlo(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
+    """Return a line of date, adjusted close, close, high, low, open, volume."""
+    return f"{d},{c},{c},{h},{low},{o},{v}"

@@ -1,41 +1,22 @@
 """The same bars as files of many layouts, as vendors publish them."""
 
-from collections.abc import Callable
 from datetime import date
 
 from tests.resources.market_data.sources.layout_rows import (
     NEWEST_FIRST,
     ROWS,
-    Row,
+    achlo,
+    chlo,
     epoch,
     german,
     millions,
+    plain,
+    quoted,
+    table,
 )
-
-
-def table(header: str, line: Callable[..., str], rows: list[Row] | None = None) -> str:
-    """Return the header and a line per bar."""
-    return header + "\n" + "".join(line(*row) + "\n" for row in rows or ROWS)
-
-
-def _plain(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
-    return f"{d},{o},{h},{low},{c},{v}"
-
-
-def _quoted(*cells: object) -> str:
-    return ",".join(f'"{cell}"' for cell in cells)
-
 
 COHLV = "Close,High,Low,Open,Volume"
 ACHLOV = "Adj Close,Close,High,Low,Open,Volume"
-
-
-def _chlo(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
-    return f"{d},{c},{h},{low},{o},{v}"
-
-
-def _achlo(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
-    return f"{d},{c},{c},{h},{low},{o},{v}"
 
 
 def _binance(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
@@ -44,29 +25,29 @@ def _binance(d: date, o: float, h: float, low: float, c: float, v: int) -> str:
 
 
 TEXTS: dict[str, str] = {
-    "plain": table("date,open,high,low,close,volume", _plain),
-    "newest first": table("Date,Open,High,Low,Close,Volume", _plain, NEWEST_FIRST),
+    "plain": table("date,open,high,low,close,volume", plain),
+    "newest first": table("Date,Open,High,Low,Close,Volume", plain, NEWEST_FIRST),
     "semicolons": table(
         "Date;Open;High;Low;Close;Volume", lambda *r: ";".join(str(cell) for cell in r)
     ),
     "pipes": table("date|open|high|low|close|vol", lambda *r: "|".join(str(cell) for cell in r)),
     "excel sep line": "sep=;\r\n"
     + table("Date;Open;High;Low;Close;Volume", lambda *r: ";".join(str(c) for c in r)),
-    "unnamed index": ",Open,High,Low,Close,Volume\n" + "".join(_plain(*row) + "\n" for row in ROWS),
+    "unnamed index": ",Open,High,Low,Close,Volume\n" + "".join(plain(*row) + "\n" for row in ROWS),
     "row numbers before the date": ",date,open,high,low,close,volume\n"
-    + "".join(f"{n},{_plain(*row)}\n" for n, row in enumerate(ROWS)),
+    + "".join(f"{n},{plain(*row)}\n" for n, row in enumerate(ROWS)),
     "yfinance, two levels": f"Price,{COHLV}\nTicker,TST,TST,TST,TST,TST\nDate,,,,,\n"
-    + table("", _chlo)[1:],
+    + table("", chlo)[1:],
     "yfinance, grouped by ticker": f"Ticker,TST,TST,TST,TST,TST\nPrice,{COHLV}\nDate,,,,,\n"
-    + table("", _chlo)[1:],
+    + table("", chlo)[1:],
     "yfinance, old, two levels": f",{ACHLOV}\n,TST,TST,TST,TST,TST,TST\nDate,,,,,,\n"
-    + table("", _achlo)[1:],
+    + table("", achlo)[1:],
     "pandas-datareader": f"Attributes,{ACHLOV}\nSymbols,TST,TST,TST,TST,TST,TST\nDate,,,,,,\n"
-    + table("", _achlo)[1:],
+    + table("", achlo)[1:],
     "yfinance, tuples as names": "Date,"
     + ",".join(f"\"('{n}', 'TST')\"" for n in COHLV.split(","))
     + "\n"
-    + table("", _chlo)[1:],
+    + table("", chlo)[1:],
     "yfinance, history": table(
         "Date,Open,High,Low,Close,Volume,Dividends,Stock Splits",
         lambda d, o, h, low, c, v: f"{d} 00:00:00-05:00,{o},{h},{low},{c},{v},0.0,0.0",
@@ -80,7 +61,7 @@ TEXTS: dict[str, str] = {
         lambda d, o, h, low, c, v: f"{d},{o},{h},{low},{c},{c},{v},0.0,1.0",
         NEWEST_FIRST,
     ),
-    "Alpha Vantage, JSON names": table("date,1. open,2. high,3. low,4. close,5. volume", _plain),
+    "Alpha Vantage, JSON names": table("date,1. open,2. high,3. low,4. close,5. volume", plain),
     "Tiingo": table(
         "date,close,high,low,open,volume,adjClose,adjHigh,adjLow,adjOpen,adjVolume,divCash,"
         "splitFactor",
@@ -109,7 +90,7 @@ TEXTS: dict[str, str] = {
     "NSE India": table(
         '"Date ","series ","OPEN ","HIGH ","LOW ","PREV. CLOSE ","ltp ","close ","vwap ","52W H",'
         '"52W L ","VOLUME ","VALUE ","No of trades "',
-        lambda d, o, h, low, c, v: _quoted(
+        lambda d, o, h, low, c, v: quoted(
             *(f"{d:%d-%b-%Y}", "EQ", f"{o:,.2f}", f"{h:,.2f}", f"{low:,.2f}", "990.00"),
             *(f"{c:,.2f}", f"{c:,.2f}", f"{c:,.2f}", "1,200.00", "800.00", f"{v:,}"),
             *("98,76,54,321.00", "1,234"),
@@ -130,7 +111,7 @@ TEXTS: dict[str, str] = {
     ),
     "Investing": table(
         '\ufeff"Date","Price","Open","High","Low","Vol.","Change %"',
-        lambda d, o, h, low, c, v: _quoted(
+        lambda d, o, h, low, c, v: quoted(
             *(f"{d:%m/%d/%Y}", f"{c:,.2f}", f"{o:,.2f}", f"{h:,.2f}", f"{low:,.2f}"),
             *(millions(v), "0.10%"),
         ),
@@ -138,7 +119,7 @@ TEXTS: dict[str, str] = {
     ),
     "Investing, old": table(
         '"Date","Price","Open","High","Low","Vol.","Change %"',
-        lambda d, o, h, low, c, v: _quoted(
+        lambda d, o, h, low, c, v: quoted(
             *(f"{d:%b %d, %Y}", f"{c:,.2f}", f"{o:,.2f}", f"{h:,.2f}", f"{low:,.2f}"),
             *(f"{v / 1e3:.2f}K", "0.10%"),
         ),
@@ -146,7 +127,7 @@ TEXTS: dict[str, str] = {
     ),
     "Investing, Germany": table(
         '\ufeff"Datum","Zuletzt","Eröffn.","Hoch","Tief","Vol.","+/- %"',
-        lambda d, o, h, low, c, v: _quoted(
+        lambda d, o, h, low, c, v: quoted(
             *(f"{d:%d.%m.%Y}", german(c), german(o), german(h), german(low)),
             *(millions(v).replace(".", ","), "0,10%"),
         ),
@@ -154,13 +135,13 @@ TEXTS: dict[str, str] = {
     ),
     "Investing, France": table(
         '"Date","Dernier","Ouv."," Plus Haut","Plus Bas","Vol.","Variation %"',
-        lambda d, o, h, low, c, v: _quoted(
+        lambda d, o, h, low, c, v: quoted(
             *(f"{d:%d/%m/%Y}", german(c), german(o), german(h), german(low)),
             *(millions(v).replace(".", ","), "0,10%"),
         ),
         NEWEST_FIRST,
     ),
-    "Stooq": table("Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen", _plain),
+    "Stooq": table("Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen", plain),
     "Stooq, bulk": table(
         "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>",
         lambda d, o, h, low, c, v: f"TST.US,D,{d:%Y%m%d},000000,{o},{h},{low},{c},{v},0",
@@ -220,7 +201,7 @@ TEXTS: dict[str, str] = {
         NEWEST_FIRST,
     ),
     "Bloomberg": "Security,TST US Equity\nStart Date,2021-01-04\nPeriod,D\n\n"
-    + table("Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME", _plain),
+    + table("Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME", plain),
     "Barchart": table(
         "Time,Open,High,Low,Last,Change,%Chg,Volume",
         lambda d, o, h, low, c, v: f"{d:%m/%d/%Y},{o},{h},{low},{c},0.1,0.2%,{v}",
@@ -254,9 +235,9 @@ TEXTS: dict[str, str] = {
         ),
     ),
     "trailing separators": table(
-        "trade_date,open,high,low,close,vol", lambda *row: _plain(*row) + ","
+        "trade_date,open,high,low,close,vol", lambda *row: plain(*row) + ","
     ),
-    "null rows": table("Date,Open,High,Low,Close,Volume", _plain)
+    "null rows": table("Date,Open,High,Low,Close,Volume", plain)
     + "2021-03-01,null,null,null,null,null\n2021-03-02,-,-,-,-,-\n,,,,,\n",
 }
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from resources.market_data.bars import BadBarsError
+from resources.market_data.source import MarketDataError
 from resources.market_data.sources.files import FilesSource
 from tests.resources.market_data.sources.layout_rows import BARS, ROWS
 from tests.resources.market_data.sources.price_layouts import LAYOUTS
@@ -128,3 +129,17 @@ def test_what_is_no_text_is_refused(tmp_path: Path):
         fetch(tmp_path, b"date,open,high,low,close\n2021-01-04,1,1,1,1\0\n")
     with pytest.raises(BadBarsError, match="its first lines are no CSV"):
         fetch(tmp_path, b"date,open,high\r,low,close\n2021-01-04,1,1,1,1\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("v,vw,o,c,h,l,t,n\n1,2,3,4,5,6\n", "a date is missing in row 1"),
+        ("t,o,h,l,c\n16097364000000000009,1,1,1,1\n", "'16097364000000000009' in row 1 is not"),
+        ("date,open,high,low,close,split\n2021-01-04,,,,,\n", "no bars from"),
+        ("2021-01-04,1e999,1,1,1\n" * 9, "no column 'date"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_its_symbol(tmp_path: Path, content: str, what: str):
+    with pytest.raises(MarketDataError, match=f"^TST: .*{what}"):
+        fetch(tmp_path, content)
