@@ -10,6 +10,7 @@ import dagster as dg
 from assets.asset_keys import DATA_ENGINEERING, PRICES, PRICES_KEY
 from assets.ordered_fetch import map_ordered
 from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.price_notes import describe_notes
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
@@ -19,7 +20,7 @@ from research.audit.stage_profile import PriceQuality, PricesProfile
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
-from resources.market_data.source import THROTTLED, PriceSource
+from resources.market_data.source import THROTTLED, PriceSource, SourceNotes
 from resources.price_store.incremental import Fetched, Fetcher
 from resources.price_store.price_quality import find_broken_rules
 from resources.price_store.store import PriceStore
@@ -70,7 +71,7 @@ def build_prices(
         # Invalid settings are refused before anything is fetched.
         run_settings.check()
         window, source = run_settings.window(), market_data.open_source(universe)
-        fetcher = Fetcher(source, price_store, market_data.load_splits())
+        fetcher = Fetcher(source, price_store, market_data.load_splits(), universe.calendar_of)
         stage = _PricesStage(context, universe, source, fetcher, price_store, thresholds, window)
         stage.run(run_settings.history_start(), window.end)
         for row in universe.refused:
@@ -83,7 +84,7 @@ def build_prices(
         made = {
             symbol: MaterializedPartition(
                 bars.data_version,
-                _build_metadata(bars) | {"repaired_bars": stage.repaired.get(symbol, 0)},
+                _build_metadata(bars, stage.notes[symbol]),
             )
             for symbol, bars in stage.stored.items()
         }
@@ -106,8 +107,8 @@ class _PricesStage:
     meter: StageMeter = field(default_factory=StageMeter)
     stored: dict[str, WriteResult] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    # Bars whose high or low was off by rounding, by symbol.
-    repaired: dict[str, int] = field(default_factory=dict)
+    # What the source found out about the bars that are stored, by symbol.
+    notes: dict[str, SourceNotes] = field(default_factory=dict)
     # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -125,11 +126,8 @@ class _PricesStage:
             except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
                 self.failures.append(Failure.of(symbol, error))
             self.meter.sample()
-        if self.repaired:
-            self.context.log.info(
-                f"{sum(self.repaired.values())} bars of {len(self.repaired)} symbols had a high or "
-                "low that was off by rounding: widened to contain open and close"
-            )
+        for line in describe_notes(self.notes):
+            self.context.log.info(line)
 
     def profile(self) -> PricesProfile:
         return PricesProfile(
@@ -148,8 +146,7 @@ class _PricesStage:
         )
         for change in _describe_changes(symbol, stored):
             self.context.log.warning(change)
-        if fetched.repaired:
-            self.repaired[symbol] = fetched.repaired
+        self.notes[symbol] = fetched.notes
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
@@ -177,7 +174,7 @@ def _describe_changes(symbol: str, stored: WriteResult) -> list[str]:
     return changes
 
 
-def _build_metadata(stored: WriteResult) -> dict[str, Any]:
+def _build_metadata(stored: WriteResult, notes: SourceNotes) -> dict[str, Any]:
     revision = stored.revision
     kept = {"quarantined": dg.MetadataValue.path(stored.quarantined)} if stored.quarantined else {}
     if revision:
@@ -187,12 +184,19 @@ def _build_metadata(stored: WriteResult) -> dict[str, Any]:
             "first_changed": revision.first_changed.isoformat(),
             "changed_bars": revision.changed_bars,
         }
-    return kept | {
-        "path": dg.MetadataValue.path(stored.path),
-        "bars": stored.rows,
-        "first_session": stored.first.isoformat(),
-        "last_session": stored.last.isoformat(),
-        "data_version": stored.data_version,
-        "outcome": stored.outcome,
-        "fetched_at": stored.fetched_at.isoformat(),
-    }
+    basis = {"price_basis": notes.basis} if notes.basis else {}
+    return (
+        kept
+        | basis
+        | {
+            "repaired_bars": notes.repaired,
+            "dropped_rows": notes.dropped,
+            "path": dg.MetadataValue.path(stored.path),
+            "bars": stored.rows,
+            "first_session": stored.first.isoformat(),
+            "last_session": stored.last.isoformat(),
+            "data_version": stored.data_version,
+            "outcome": stored.outcome,
+            "fetched_at": stored.fetched_at.isoformat(),
+        }
+    )

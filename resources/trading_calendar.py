@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DEFAULT_CALENDAR = "XNYS"
 """The New York Stock Exchange's: that of symbols of which nothing else is known."""
 
+NEW_YORK = "America/New_York"
+"""The time zone of `DEFAULT_CALENDAR`, for those who must not load the library."""
+
 ALWAYS_OPEN = "24/7"
 
 LAST_DAY = date(2099, 12, 31)

@@ -130,7 +130,9 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
     settings = inputs.run_settings
     start, end = settings.history_start(), settings.window().end
     source, ready = market_data.open_source(inputs.universe), []
-    fetcher = Fetcher(source, inputs.price_store, market_data.load_splits())
+    fetcher = Fetcher(
+        source, inputs.price_store, market_data.load_splits(), inputs.universe.calendar_of
+    )
     for symbol in stage.requested:
         try:
             listed = inputs.universe.listed(symbol, start, end)

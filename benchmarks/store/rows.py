@@ -35,6 +35,7 @@ def _row(number: int) -> dict[str, object]:
         "data_version": f"{number:032x}",
         "code_version": "0" * 16,
         "universe_version": None,
+        "bars_per_year": 252.0,
     }
     identifier = backtest_id(**key, parameters=_PARAMETERS, settings=_SETTINGS)  # pyright: ignore[reportArgumentType]
     return {
@@ -48,7 +49,6 @@ def _row(number: int) -> dict[str, object]:
         "ended_early": False,
         "price_basis": "adjusted",
         "execution": "next_open",
-        "bars_per_year": 252.0,
         "gauntlet_version": "0.1.0",
         "row_version": "0" * 12,
         "run_id": "benchmark",

@@ -13,12 +13,12 @@ import dagster as dg
 from pydantic import Field
 
 from assets.partitions.upstream import fetch_newest_by_partition
-from pipelines.automation.nightly import TIMEZONE
 from resources.price_store.errors import CorruptBarsError
 from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.trading_calendar import NEW_YORK
 
 MAINTENANCE = "maintenance"
 """The name of the job and of its schedule."""
@@ -121,7 +121,7 @@ def build_maintenance_schedule() -> dg.ScheduleDefinition:
         name=MAINTENANCE,
         job_name=MAINTENANCE,
         cron_schedule="0 6 * * 0",
-        execution_timezone=TIMEZONE,
+        execution_timezone=NEW_YORK,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description="Removes old runs on Sunday mornings. Stopped until you start it.",
     )

@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from pipelines.partitions import build_partition_tags
 from resources.config.environment import EnvironmentSettings
-from resources.trading_calendar import DEFAULT_CALENDAR, TradingCalendar, get_calendar
+from resources.trading_calendar import DEFAULT_CALENDAR, NEW_YORK, TradingCalendar, get_calendar
 from resources.universe import Universe
 
 NIGHTLY = "nightly"
@@ -20,7 +20,6 @@ _DELAY = timedelta(minutes=30)
 """Providers have the day's bar half an hour after the close."""
 
 # Half days and all others, as New York's calendar says: definitions load without that library.
-TIMEZONE = "America/New_York"
 _NEW_YORK_CLOSES = (time(13), time(16))
 
 
@@ -48,7 +47,7 @@ def _build_schedule(
     settings: EnvironmentSettings, symbols: Sequence[str], calendar: TradingCalendar
 ) -> dg.ScheduleDefinition:
     in_new_york = calendar.name == DEFAULT_CALENDAR
-    timezone = TIMEZONE if in_new_york else calendar.timezone
+    timezone = NEW_YORK if in_new_york else calendar.timezone
     ticks = [
         (datetime.combine(date.min, close) + _DELAY).time()
         for close in (_NEW_YORK_CLOSES if in_new_york else calendar.closing_times())

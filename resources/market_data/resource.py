@@ -43,8 +43,8 @@ class MarketData(ConfigurableResource):
     )
     columns: dict[str, str] = Field(
         default={},
-        description="Column names in the files of source files, where they are not date, open, "
-        "high, low, close, volume, adjusted_close or adjustment, as in {close: PX_LAST}.",
+        description="Column names in the files of source files that are not recognised, as in "
+        "{close: PX_LAST}.",
     )
     splits: str | None = Field(
         default=None,
@@ -104,7 +104,7 @@ class MarketData(ConfigurableResource):
             return SampleSource()
         if self.source == "files":
             prices = self.prices or os.environ.get(PRICES_VARIABLE, "").strip()
-            return _open_files(prices, self.columns)
+            return _open_files(prices, self.columns, universe)
         if self.source == "yahoo":
             return self._open_yahoo()
         raise MarketDataError(
@@ -162,7 +162,7 @@ def _get_breaker(provider: str) -> "CircuitBreaker":
     return CircuitBreaker(provider, MAX_FAILURES, REST_SECONDS)
 
 
-def _open_files(prices: str, columns: dict[str, str]) -> PriceSource:
+def _open_files(prices: str, columns: dict[str, str], universe: Universe) -> PriceSource:
     from resources.market_data.sources.files import FilesSource
 
     if not prices:
@@ -170,4 +170,4 @@ def _open_files(prices: str, columns: dict[str, str]) -> PriceSource:
             "Source 'files' needs 'prices' (GAUNTLET_PRICES): the folder or URL of one CSV or "
             "Parquet file per symbol."
         )
-    return FilesSource(prices, columns)
+    return FilesSource(prices, columns, universe.calendar_of)

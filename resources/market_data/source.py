@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from strategies.errors import GauntletError
@@ -37,6 +38,30 @@ class SourceUnavailableError(MarketDataError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNotes:
+    """What a source found out about a symbol's bars, apart from the bars.
+
+    Attributes
+    ----------
+        basis: what the prices are adjusted by; "" where the source always says the same.
+        repaired: bars whose high or low was off by rounding.
+        dropped: rows that were left out because they had no price at all.
+        padding: bars that filled days on which the exchange was closed, and were left out.
+        has_volume: False where the source states no volume; the bars then have 0.0, which does not
+            say that there was no trade.
+    """
+
+    basis: str = ""
+    repaired: int = 0
+    dropped: int = 0
+    padding: int = 0
+    has_volume: bool = True
+
+
+NO_NOTES = SourceNotes()
 
 
 class PriceSource(Protocol):

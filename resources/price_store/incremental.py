@@ -12,10 +12,12 @@ or stored. When those of a symbol are not the ones in its stored bars, it is fet
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from resources.market_data.source import NoBarsError, PriceSource
+from resources.market_data.source import NO_NOTES, NoBarsError, PriceSource, SourceNotes
+from resources.price_store.padding import drop_padding
 from resources.splits import Splits
 
 if TYPE_CHECKING:
@@ -31,22 +33,22 @@ OVERLAP_BARS = 10
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Bars of a symbol, and the days that the source was asked about for them.
+    """Bars of a symbol, the days that the source was asked about for them, and its notes.
 
-    `repaired` is the number of bars whose high or low was off by rounding; `splits` are those of
-    the user's file that are in the adjustment.
+    `splits` are those of the user's file that are in the adjustment.
     """
 
     bars: pl.DataFrame
     requested: Span
-    repaired: int = 0
+    notes: SourceNotes = NO_NOTES
     splits: str = ""
 
 
 class Fetcher:
     """Fetches symbols from one source, given what is stored; counts what that costs and saves.
 
-    Any number of threads may fetch.
+    Any number of threads may fetch. `calendar_of` gives the name of a symbol's calendar, None where
+    its bars have to show it.
 
     Attributes
     ----------
@@ -56,8 +58,13 @@ class Fetcher:
     """
 
     def __init__(
-        self, source: PriceSource, store: PriceStore, splits: Splits | None = None
+        self,
+        source: PriceSource,
+        store: PriceStore,
+        splits: Splits | None = None,
+        calendar_of: Callable[[str], str | None] = lambda _: None,
     ) -> None:
+        self._calendar_of = calendar_of
         self._source = source
         self._store = store
         self.splits = splits or Splits()
@@ -109,10 +116,12 @@ class Fetcher:
     def _fetch(self, symbol: str, days: Span) -> Fetched:
         with self._lock:
             self._calls += 1
-        bars = self._source.fetch(symbol, *days)
-        repaired = getattr(self._source, "repaired", {}).get(symbol, 0)
+        bars, padding = drop_padding(self._source.fetch(symbol, *days), self._calendar_of(symbol))
+        notes = getattr(self._source, "notes", {}).get(symbol) or NO_NOTES
+        if padding:
+            notes = replace(notes, padding=padding)
         splits = self.splits.describe(symbol)
-        return Fetched(self._adjust(symbol, bars) if splits else bars, days, repaired, splits)
+        return Fetched(self._adjust(symbol, bars) if splits else bars, days, notes, splits)
 
     def _adjust(self, symbol: str, bars: pl.DataFrame) -> pl.DataFrame:
         import polars as pl

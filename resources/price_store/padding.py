@@ -4,14 +4,16 @@ Files that were filled to all days of the calendar repeat Friday's bar on Saturd
 bars would be sessions to every indicator, and to annualization.
 """
 
-import numpy as np
-import polars as pl
+from typing import TYPE_CHECKING
 
-from resources.market_data.bars import PRICES
 from resources.trading_calendar import find_calendar
 
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
 
-def drop_padding(bars: pl.DataFrame, calendar: str | None) -> tuple[pl.DataFrame, int]:
+
+def drop_padding(bars: "pl.DataFrame", calendar: str | None) -> tuple["pl.DataFrame", int]:
     """Return bars without padding, and how many were dropped.
 
     Padding is a bar of a day on which the symbol's exchange was closed that repeats the close
@@ -25,6 +27,8 @@ def drop_padding(bars: pl.DataFrame, calendar: str | None) -> tuple[pl.DataFrame
     calendar
         The name of the symbol's calendar; without one the bars that are not copies show it.
     """
+    import numpy as np
+
     dates = bars["date"].to_numpy().astype("datetime64[D]")
     copies = _find_copies(bars)
     if not copies.any():
@@ -38,8 +42,12 @@ def drop_padding(bars: pl.DataFrame, calendar: str | None) -> tuple[pl.DataFrame
     return bars.filter(~padding), int(padding.sum())
 
 
-def _find_copies(bars: pl.DataFrame) -> np.ndarray:
+def _find_copies(bars: "pl.DataFrame") -> "np.ndarray":
     """Return which bars repeat the close before them and show no trade of their own, shape (n,)."""
+    import numpy as np
+
+    from resources.market_data.bars import PRICES
+
     values = np.stack([bars[name].to_numpy() for name in (*PRICES, "volume")])
     before = np.column_stack([values[:, :1], values[:, :-1]])
     before[-1, 0] = np.nan  # nothing is known of what is before the first bar

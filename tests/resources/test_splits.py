@@ -81,7 +81,7 @@ RATIO = "is not what one share becomes: whole numbers up to 10000 like 20, 3/2 o
         (b"", "line 1: column 'symbol' is not in the header; needed are symbol, date, ratio."),
         (b"symbol,date\n", "line 1: column 'ratio' is not in the header"),
         (b"symbol,date,ratio,Date\n", "line 1: column 'date' is twice in the header"),
-        (b"symbol,date,ratio\nB/C,2020-01-02,2\n", "line 2: 'B/C' is not a symbol (1 to 15"),
+        (b"symbol,date,ratio\nB+C,2020-01-02,2\n", "line 2: 'B+C' is not a symbol (1 to 24"),
         (b"symbol,date,ratio\nA,2.1.2020,2\n", "line 2: date '2.1.2020' is not a date like 2021-"),
         (b"symbol,date,ratio\nA,2020-02-30,2\n", "line 2: date '2020-02-30' is not a date"),
         (b"symbol,date,ratio\nA,2020-01-02\n", f"line 2: ratio '' {RATIO}"),

@@ -6,11 +6,13 @@ read first, and then no other columns than those that are wanted.
 """
 
 import io
-from collections.abc import Callable, Sequence
 
 import polars as pl
+import polars.selectors as cs
 
-from strategies.errors import GauntletError
+from resources.market_data.sources.tables.columns import ColumnNames
+from resources.market_data.sources.tables.table import RefusedContentError, Table
+from resources.market_data.sources.tables.text import read_text
 
 MOST_BYTES = 64 * 2**20
 """A hundred years of daily bars are 3 MB of CSV."""
@@ -30,10 +32,6 @@ _COMPRESSED = {
 }
 
 
-class RefusedContentError(GauntletError):
-    """The content of a file is not read, for it is too large or compressed."""
-
-
 def refuse_size(size: int | None) -> None:
     """Raise RefusedContentError for more bytes than a price file may have; None is not known."""
     if size is not None and size > MOST_BYTES:
@@ -42,26 +40,31 @@ def refuse_size(size: int | None) -> None:
         )
 
 
-def csv_table(content: bytes) -> pl.DataFrame:
-    """Return a CSV file's cells as text. Raises RefusedContentError, and what polars raises."""
+def csv_table(content: bytes, columns: ColumnNames, symbol: str) -> Table:
+    """Return a text file's cells as text. Raises RefusedContentError, and what polars raises."""
     refuse_size(len(content))
     for first, kind in _COMPRESSED.items():
         if content.startswith(first):
             raise RefusedContentError(f"it is compressed ({kind}); allowed: plain text")
-    table = pl.read_csv(io.BytesIO(content), infer_schema=False, n_rows=MOST_ROWS + 1)
-    _refuse_rows(table.height)
+    table = read_text(content, columns, symbol, MOST_ROWS)
+    _refuse_rows(table.cells.height)
     return table
 
 
-def parquet_table(content: bytes, wanted: Callable[[Sequence[str]], Sequence[str]]) -> pl.DataFrame:
-    """Return the columns of a Parquet file that are `wanted` of those it has.
+def parquet_table(content: bytes, columns: ColumnNames, symbol: str) -> Table:
+    """Return the columns of a Parquet file that may be of use, those of other names unread.
 
     Raises RefusedContentError, and what polars raises.
     """
     refuse_size(len(content))
     _refuse_rows(pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item())
-    columns = list(pl.read_parquet_schema(io.BytesIO(content)))
-    return pl.read_parquet(io.BytesIO(content), columns=list(wanted(columns)))
+    names = list(pl.read_parquet_schema(io.BytesIO(content)))
+    known = {position for found in columns.find(names, symbol).values() for position in found}
+    wanted = [name for i, name in enumerate(names) if i in known or columns.is_index(name)]
+    cells = pl.read_parquet(io.BytesIO(content), columns=wanted)
+    cells = cells.with_columns(cs.by_dtype(pl.Categorical).cast(pl.String))
+    cells.columns = [str(position) for position in range(cells.width)]
+    return Table(cells, tuple(wanted))
 
 
 def _refuse_rows(rows: int) -> None:

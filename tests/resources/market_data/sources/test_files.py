@@ -101,7 +101,7 @@ def test_only_bars_of_the_window_are_validated_and_returned(tmp_path: Path):
         ("", "AAPL: AAPL.csv in {folder} is not readable: empty CSV."),
         (HEADER + FIRST.strip() + ",1,2\n", "AAPL: AAPL.csv in {folder} is not readable: found"),
         (HEADER, "AAPL: source 'files' has no bars from 2021-01-01 to 2021-12-31 (it has none at"),
-        ("date,open,high,low,close\n", "AAPL: its file has no column 'volume'."),
+        ("date,open,high,low\n", "AAPL: its file has no column 'close'."),
         ("day,open\n", "AAPL: its file has no column 'date or datetime or timestamp'."),
         (HEADER.strip() + ",Close\n", "AAPL: column 'close' is twice in its file."),
         (HEADER + FIRST + "01/05/2021,1,1,1,1,1\n", "AAPL: date '01/05/2021' in row 2 is not a"),
@@ -110,7 +110,10 @@ def test_only_bars_of_the_window_are_validated_and_returned(tmp_path: Path):
         (HEADER + "2021-01-04,10,12,9,,1\n", "AAPL: bad bar on 2021-01-04: close is missing, NaN"),
         (HEADER + "2021-01-04,10,12,9,nan,1\n", "AAPL: bad bar on 2021-01-04: close is missing"),
         (HEADER + FIRST + FIRST, "AAPL: bad bar on 2021-01-04: dates are not unique."),
-        (HEADER + SECOND + FIRST, "AAPL: bad bar on 2021-01-04: dates are not ascending."),
+        (
+            HEADER + FIRST + SECOND + FIRST,
+            "AAPL: bad bar on 2021-01-04: dates are not ascending.",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_by_symbol(tmp_path: Path, content: str, message: str):
@@ -131,7 +134,8 @@ def test_invalid_parquet_files_are_refused(tmp_path: Path):
         fetch(tmp_path, b"garbage", name="AAPL.parquet")
     table = pl.read_csv((HEADER + FIRST).encode())
     for column, value, message in [
-        ("date", 1609718400, "AAPL: its dates are Int32, and must be dates or text"),
+        ("date", 44200, "AAPL: date 44200 in row 1 is not a date like 2021-01-04 or 20210104, or"),
+        ("date", True, "AAPL: its dates are Boolean, and must be dates or text"),
         ("close", [1.0], "AAPL: its close is List.*, and must be a number"),
     ]:
         table.with_columns(pl.lit(value).alias(column)).write_parquet(tmp_path / "AAPL.parquet")
