@@ -150,11 +150,10 @@ class _PricesStage:
         # Read back: what is inspected is what backtests will read.
         kept = self.price_store.load(self.source.name, symbol, *listed)
         asked = max(listed[0], self.window.start), listed[1]
-        splits = self.fetcher.splits.of(symbol)
         days = kept["date"].to_numpy().astype("datetime64[D]")
         calendar = find_calendar(self.universe.calendar_of(symbol), days)
         for rule, text in find_broken_rules(
-            symbol, kept, asked, self.thresholds, calendar, splits
+            symbol, kept, asked, self.thresholds, calendar, self.fetcher.splits
         ).items():
             self.offenders[rule][symbol] = text
         return stored

@@ -11,6 +11,7 @@ from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.code_version import code_version
 from engine.failure import Failure
 from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
@@ -41,9 +42,11 @@ def build_backtests(
         backtest_files: BacktestFiles,
         run_settings: RunSettings,
         result_store: ResultStore,
+        thresholds: Thresholds,
     ):
         # Here, not above: it brings the whole engine along.
         from assets.backtests.stage import BacktestStage, StageInputs
+        from resources.price_store.price_quality import JumpRule
 
         # Without prices in the run, its settings are not validated yet.
         run_settings.check()
@@ -51,8 +54,9 @@ def build_backtests(
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
         prices = find_upstream(context, PRICES_KEY, requested)
+        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
         inputs = StageInputs(
-            universe, source, run_settings, price_store, backtest_files, result_store
+            universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
         stage = BacktestStage(context, inputs, selected, requested)
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already

@@ -23,6 +23,7 @@ from research.run_spec import RunSpec
 from research.runner import BacktestRunner
 from resources.config.run_settings import RunSettings
 from resources.price_store.history_loader import load_histories
+from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import UniverseBenchmark, load_universe_benchmark
@@ -44,6 +45,7 @@ class StageInputs:
     price_store: PriceStore
     backtest_files: BacktestFiles
     result_store: ResultStore
+    jump_rule: JumpRule
 
 
 @dataclass
@@ -132,6 +134,7 @@ class BacktestStage:
             inputs.source,
             self._window,
             settings.history_start(),
+            inputs.jump_rule,
             enabled=settings.universe_benchmark,
             use_cached=not settings.ignore_cache,
         )

@@ -77,14 +77,16 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
     ) -> None:
         # Here, not above: it brings the whole engine along.
         from assets.backtests.stage import BacktestStage, StageInputs
+        from resources.price_store.price_quality import JumpRule
 
         strategy = validate_request(config, universe, run_settings)
         window, source = run_settings.window(), market_data.source
         run_records = RunRecords(
             result_store, source, window, universe, Purpose.REQUEST, config.user
         )
+        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
         inputs = StageInputs(
-            universe, source, run_settings, price_store, backtest_files, result_store
+            universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
         stage = BacktestStage(context, inputs, [strategy], config.symbols)
         request = RequestResult(config.user, stage)

@@ -20,7 +20,9 @@ from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import Window
 from resources.files.atomic_write import write_whole
-from resources.price_store import history_loader
+from resources.price_store import history_loader, jumps, price_quality, split_odds
+from resources.price_store.errors import DistortedBarsError
+from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from strategies.errors import GauntletError
@@ -38,12 +40,14 @@ def load_equal_weight(
     source: str,
     specs: Sequence[HistorySpec],
     window: Window,
+    jump_rule: JumpRule,
     use_cached: bool = True,
-) -> EqualWeight:
-    """Return the equal-weight universe of stored bars, in that order.
+) -> tuple[EqualWeight, Sequence[str]]:
+    """Return the equal-weight universe of stored bars, and the symbols left out for jumps.
 
-    Symbols that can't be read are left out; their own backtests report why. Without `use_cached`
-    it is computed again.
+    It takes symbols in the order of `specs`. One wrong price would be in the benchmark of every
+    symbol, so those whose prices jump without an explanation are left out, and named. So are those
+    that can't be read; their own backtests report why. Without `use_cached` it is computed again.
 
     Raises
     ------
@@ -53,50 +57,74 @@ def load_equal_weight(
     symbols = [spec.symbol for spec in specs]
     digests = store.digests(source, symbols)
     fs, folder = store.folder_of(source)
-    path = f"{folder}/.equal_weight/{_hash_inputs(specs, window, digests)}.npz"
+    path = f"{folder}/.equal_weight/{_hash_inputs(specs, window, digests, jump_rule)}.npz"
     cached = _read(fs, path) if use_cached else None
     if cached is not None:
         return cached
     unread: list[Exception] = []
-    universe = EqualWeight.of(_load_histories(store, source, specs, unread), window)
+    histories = _load_histories(store, source, specs, jump_rule, unread)
+    universe = EqualWeight.of(histories, window)
+    distorted = [one.symbol for one in unread if isinstance(one, DistortedBarsError)]
     # A file may have changed meanwhile, and a disk that can't be read says nothing of the file.
     lasting = all(isinstance(one, GauntletError) for one in unread)
     if lasting and store.digests(source, symbols) == digests:
-        _write(fs, path, universe)
-    return universe
+        _write(fs, path, universe, distorted)
+    return universe, distorted
 
 
-def _hash_inputs(specs: Sequence[HistorySpec], window: Window, digests: dict[str, str]) -> str:
+def _hash_inputs(
+    specs: Sequence[HistorySpec], window: Window, digests: dict[str, str], jump_rule: JumpRule
+) -> str:
     """Return a fingerprint of all that the universe depends on, its code included."""
-    code = [engine_version(), inspect.getsource(history_loader), version("polars")]
-    files = [[one.symbol, str(one.start), str(one.end), digests.get(one.symbol)] for one in specs]
-    text = json.dumps([code, str(window.start), str(window.end), files])
+    modules = (history_loader, price_quality, jumps, split_odds)
+    code = [engine_version(), *map(inspect.getsource, modules), version("polars")]
+    files = [
+        [one.symbol, str(one.start), str(one.end), one.calendar, digests.get(one.symbol)]
+        for one in specs
+    ]
+    text = json.dumps([code, str(window.start), str(window.end), jump_rule.describe(), files])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _load_histories(
-    store: PriceStore, source: str, specs: Sequence[HistorySpec], unread: list[Exception]
+    store: PriceStore,
+    source: str,
+    specs: Sequence[HistorySpec],
+    jump_rule: JumpRule,
+    unread: list[Exception],
 ) -> Iterator[History]:
-    for _, loaded in history_loader.load_histories(store, source, specs):
+    for _, loaded in history_loader.load_histories(store, source, specs, jump_rule.find):
         if isinstance(loaded, Exception):
             unread.append(loaded)
         else:
             yield loaded.history
 
 
-def _read(fs: "AbstractFileSystem", path: str) -> EqualWeight | None:
-    """Return the cached universe; None without a readable one (npz has a checksum)."""
+def _read(fs: "AbstractFileSystem", path: str) -> tuple[EqualWeight, Sequence[str]] | None:
+    """Return the cached universe and who is left out; None without a readable one.
+
+    Its format, npz, has a checksum.
+    """
     with suppress(Exception):
         content = io.BytesIO(cast("bytes", fs.cat_file(path)))
         with np.load(content, allow_pickle=False) as cached:
-            return EqualWeight(cached["dates"], cached["level"], int(cached["symbols"]))
+            universe = EqualWeight(cached["dates"], cached["level"], int(cached["symbols"]))
+            return universe, cached["distorted"].tolist()
     return None
 
 
-def _write(fs: "AbstractFileSystem", path: str, universe: EqualWeight) -> None:
+def _write(
+    fs: "AbstractFileSystem", path: str, universe: EqualWeight, distorted: Sequence[str]
+) -> None:
     """Cache a universe, and remove the oldest; a write that fails is ignored."""
     content = io.BytesIO()
-    np.savez(content, dates=universe.dates, level=universe.level, symbols=universe.symbols)
+    np.savez(
+        content,
+        dates=universe.dates,
+        level=universe.level,
+        symbols=universe.symbols,
+        distorted=np.array(distorted, dtype=np.str_),
+    )
     with suppress(OSError):
         write_whole(fs, path, content.getvalue())
         folder = path.rpartition("/")[0]

@@ -19,3 +19,11 @@ class CorruptBarsError(MarketDataError):
     def of(cls, path: str, reason: str) -> "CorruptBarsError":
         """Return the error of a file that is replaced when prices are materialized."""
         return cls(f"{path} is corrupt ({reason}): materialize its symbol's prices again.")
+
+
+class DistortedBarsError(PriceStoreError):
+    """Prices of a symbol jump without an explanation: returns over them mean nothing."""
+
+    def __init__(self, symbol: str, jump: str) -> None:
+        super().__init__(f"{symbol}: {jump}")
+        self.symbol = symbol

@@ -1,6 +1,6 @@
 """Loads stored bars as histories for the engine: adjusted, with their data version."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +12,7 @@ import polars as pl
 from engine.history import History
 from engine.malloc import keep_memory
 from resources.market_data.bars import data_version
+from resources.price_store.errors import DistortedBarsError
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.stored_file import StoredFile
@@ -31,14 +32,17 @@ class LoadedHistory:
 
 
 def load_histories(
-    store: PriceStore, source: str, specs: Iterable[HistorySpec]
+    store: PriceStore,
+    source: str,
+    specs: Iterable[HistorySpec],
+    find_jump: Callable[[str, pl.DataFrame], str] | None = None,
 ) -> Iterator[tuple[str, LoadedHistory | Exception]]:
     """Yield each symbol with its history, or with the error that stands in its place.
 
     NoStoredBarsError if no bars are stored for the window, CorruptBarsError for a file that is not
-    what was written. The arrays are read-only. Bars before the start are cut off even if they are
-    stored, so that a result does not depend on what earlier runs have fetched; the version is that
-    of the bars that remain.
+    what was written, DistortedBarsError for bars in which `find_jump` finds something. The arrays
+    are read-only. Bars before the start are cut off even if they are stored, so that a result does
+    not depend on what earlier runs have fetched; the version is that of the bars that remain.
 
     In the order of `specs`, which are consumed as needed: a batch of files is read and decoded
     while the one before it is used.
@@ -54,7 +58,7 @@ def load_histories(
             # Read and decoded outside of the interpreter's lock, while these are used.
             ahead = reader.submit(read, following) if following else None
             for stored, spec in zip(found, batch, strict=True):
-                yield spec.symbol, _build_loaded_history(stored, spec)
+                yield spec.symbol, _build_loaded_history(stored, spec, find_jump)
             batch, found = following, ahead.result() if ahead else []
 
 
@@ -65,7 +69,9 @@ def _read(
 
 
 def _build_loaded_history(
-    stored: StoredFile | Exception, spec: HistorySpec
+    stored: StoredFile | Exception,
+    spec: HistorySpec,
+    find_jump: Callable[[str, pl.DataFrame], str] | None,
 ) -> LoadedHistory | Exception:
     if isinstance(stored, Exception):
         return stored
@@ -73,6 +79,8 @@ def _build_loaded_history(
         window = stored.verified().select(spec.start, spec.end)
     except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
         return error
+    if find_jump and (jump := find_jump(spec.symbol, window)):
+        return DistortedBarsError(spec.symbol, jump)
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)

@@ -5,12 +5,14 @@ for what is possible and suspicious. A symbol that breaks one is kept, and named
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from resources.config.thresholds import Thresholds
 from resources.price_store.spans import Span
+from resources.splits import Splits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,13 +38,42 @@ PRICE_RULES: Mapping[str, str] = {
 _SHOWN_JUMPS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class JumpRule:
+    """Which jumps of prices have no explanation.
+
+    Parameters
+    ----------
+    split_odds
+        As in `Thresholds`.
+    splits
+        The user's file of splits: their nights are explained.
+    """
+
+    split_odds: float = 1.0
+    splits: Splits = field(default_factory=Splits)
+
+    def find(self, symbol: str, bars: "pl.DataFrame") -> str:
+        """Return what is not explained in a symbol's bars; "" for good ones."""
+        return _find_unexplained_jump(bars, self.split_odds, self.splits.of(symbol))
+
+    def describe(self) -> str:
+        """Return a text that is equal if the same jumps have no explanation."""
+        lines = [
+            f"{symbol} {day} {ratio}"
+            for symbol, known in self.splits.by_symbol.items()
+            for day, ratio in known.items()
+        ]
+        return "\n".join([repr(self.split_odds), *lines])
+
+
 def find_broken_rules(
     symbol: str,
     bars: "pl.DataFrame",
     asked: Span,
     thresholds: Thresholds,
     calendar: "TradingCalendar",
-    splits: Mapping[date, Fraction] | None = None,
+    splits: Splits,
 ) -> dict[str, str]:
     """Return what is suspicious about stored bars, by rule; empty for good ones.
 
@@ -55,7 +86,7 @@ def find_broken_rules(
     calendar
         That of the symbol's exchange.
     splits
-        The symbol's lines in the file of splits: their nights are explained.
+        As in `JumpRule`.
     """
     from resources.market_data.bars import BadBarsError, validate_bars
 
@@ -66,7 +97,7 @@ def find_broken_rules(
     found = {
         "sessions_are_complete": _find_gaps(bars, thresholds.missing_sessions, calendar),
         "bars_are_up_to_date": _find_staleness(bars, asked[1], thresholds.stale_sessions, calendar),
-        "jumps_are_explained": _find_unexplained_jump(bars, thresholds.split_odds, splits),
+        "jumps_are_explained": JumpRule(thresholds.split_odds, splits).find(symbol, bars),
         "volume_is_traded": _find_silence(bars, thresholds.silent_sessions),
         "window_is_covered": _find_late_start(bars, asked[0], thresholds.late_sessions, calendar),
         "moves_are_usual": _find_unusual_moves(bars, thresholds.unusual_move),
@@ -134,7 +165,7 @@ def _describe_unknown_days(first: date, last: date, calendar: "TradingCalendar")
 
 
 def _find_unexplained_jump(
-    bars: "pl.DataFrame", split_odds: float, splits: Mapping[date, Fraction] | None
+    bars: "pl.DataFrame", split_odds: float, splits: Mapping[date, Fraction]
 ) -> str:
     """Tell of the first night, bar or price that no market explains, and how many there are."""
     from resources.price_store.jumps import AdjustedBars, find_jumps

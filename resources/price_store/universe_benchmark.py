@@ -5,6 +5,7 @@ is measured against the same market as in a run of everything.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -13,6 +14,7 @@ from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.settings import Window
 from resources.price_store.equal_weight_file import load_equal_weight
+from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.universe import Universe
@@ -23,6 +25,9 @@ LEAST_SHARE = Fraction(85, 100)
 The share of a run's symbols that have to succeed (`resources.config.thresholds`): after a run that
 passed its checks there is a benchmark, and a few fetched symbols do not stand in for the whole.
 """
+
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def load_universe_benchmark(
     source: str,
     window: Window,
     history_start: date,
+    jump_rule: JumpRule,
     *,
     enabled: bool = True,
     use_cached: bool = True,
@@ -68,8 +74,8 @@ def load_universe_benchmark(
 
     Histories are those that the backtests get, from `history_start` on, read one after the other
     in the universe's own order, so that memory does not grow with it. A symbol that cannot be read
-    or tested is left out, up to `LEAST_SHARE`. They are read only if one of their files has
-    changed, and always without `use_cached`.
+    or tested, or whose prices jump by `jump_rule`, is left out, up to `LEAST_SHARE`. They are read
+    only if one of their files has changed, and always without `use_cached`.
     """
     if not enabled:
         return UniverseBenchmark(None, "equal-weight universe: turned off in run_settings")
@@ -88,14 +94,24 @@ def load_universe_benchmark(
         for symbol in stored
     ]
     try:
-        equal_weight = load_equal_weight(store, source, specs, window, use_cached=use_cached)
+        equal_weight, distorted = load_equal_weight(
+            store, source, specs, window, jump_rule, use_cached=use_cached
+        )
     except UnusableBarsError as error:
         return _report_missing(str(error).rstrip("."), needed)
     made_of = f"{equal_weight.symbols} of {len(listed)} symbols"
+    without = _describe_distorted(distorted)
     if equal_weight.symbols < needed:
         days = f"{window.start} to {window.end}"
-        return _report_missing(f"{made_of} have usable prices for {days}", needed)
-    return UniverseBenchmark(equal_weight, f"equal-weight universe: {made_of}")
+        return _report_missing(f"{made_of} have usable prices for {days}{without}", needed)
+    return UniverseBenchmark(equal_weight, f"equal-weight universe: {made_of}{without}")
+
+
+def _describe_distorted(symbols: Sequence[str]) -> str:
+    if not symbols:
+        return ""
+    shown = ", ".join(symbols[:_MOST_NAMED]) + ", ..." * (len(symbols) > _MOST_NAMED)
+    return f", without {shown}: jumps_are_explained fails"
 
 
 def _report_missing(why: str, needed: int) -> UniverseBenchmark:

@@ -13,6 +13,7 @@ from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store import equal_weight_file, history_loader
 from resources.price_store.equal_weight_file import load_equal_weight
 from resources.price_store.history_loader import load_histories
+from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 
@@ -45,7 +46,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _load(store: PriceStore, specs: Any = SPECS, window: Window = WINDOW) -> EqualWeight:
-    return load_equal_weight(store, "synthetic", specs, window)
+    return load_equal_weight(store, "synthetic", specs, window, JumpRule())[0]
 
 
 def _universe(store: PriceStore) -> EqualWeight:

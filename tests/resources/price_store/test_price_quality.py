@@ -9,6 +9,7 @@ import pytest
 from resources.config.thresholds import Thresholds
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.price_quality import PRICE_RULES, find_broken_rules
+from resources.splits import Splits
 from resources.trading_calendar import TradingCalendar, get_calendar
 
 END = date(2022, 12, 30)
@@ -26,6 +27,7 @@ def _found(
         asked,
         Thresholds(**limits),  # pyright: ignore[reportArgumentType]
         get_calendar(),
+        Splits(),
     )
     assert set(found) <= set(PRICE_RULES)
     return found
@@ -59,12 +61,11 @@ def test_a_gap_that_looks_like_a_split_only_is_unusual():
 
 def test_a_night_in_the_file_of_splits_is_explained():
     split = _split(BARS, 2, date(2022, 6, 1))
-    asked, limits = (BARS["date"][0], END), Thresholds()
-    known = {date(2022, 6, 1): Fraction(1)}
-    found = find_broken_rules("AAPL", split, asked, limits, known)
-    assert set(found) == {"moves_are_usual"}
-    found = find_broken_rules("AAPL", split, asked, limits, {date(2022, 5, 31): Fraction(1)})
-    assert set(found) == {"jumps_are_explained"}
+    asked = BARS["date"][0], END
+    for day, broken in ((1, "moves_are_usual"), (2, "jumps_are_explained")):
+        known = Splits({"AAPL": {date(2022, 6, day): Fraction(1)}})
+        found = find_broken_rules("AAPL", split, asked, Thresholds(), get_calendar(), known)
+        assert set(found) == {broken}
 
 
 def test_further_jumps_are_named_by_their_days():
@@ -174,6 +175,7 @@ def test_bars_of_days_without_a_session_are_reported():
         (date(2021, 1, 4), END),
         Thresholds(),
         get_calendar(),
+        Splits(),
     )
     assert set(found) == {"sessions_are_complete"}
     told = "bars are of days on which XNYS was closed, the first of 2021-01-18: does the universe"

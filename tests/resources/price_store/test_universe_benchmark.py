@@ -13,6 +13,7 @@ from engine.settings import Window
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store import universe_benchmark as module
 from resources.price_store.history_loader import load_histories
+from resources.price_store.price_quality import JumpRule
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import (
     LEAST_SHARE,
@@ -43,8 +44,28 @@ def _benchmark(
     store: PriceStore, universe: Universe = UNIVERSE, *, enabled: bool = True
 ) -> UniverseBenchmark:
     return load_universe_benchmark(
-        universe, store, "synthetic", WINDOW, HISTORY_START, enabled=enabled
+        universe, store, "synthetic", WINDOW, HISTORY_START, JumpRule(), enabled=enabled
     )
+
+
+def test_a_symbol_with_an_absurd_price_is_left_out_and_named(store: PriceStore) -> None:
+    clean = _benchmark(store).equal_weight
+    assert clean is not None
+    tick = pl.col("date") == date(2021, 2, 10)
+    prices = ("open", "high", "low", "close")
+    absurd = [
+        pl.when(tick).then(pl.col(name) * 1000).otherwise(name).alias(name) for name in prices
+    ]
+    bars = BARS[SYMBOLS[1]]
+    store.write("synthetic", SYMBOLS[1], bars.with_columns(absurd), ASKED)
+    for _ in range(2):  # computed, and cached
+        benchmark = _benchmark(store)
+        assert benchmark.sentence == (
+            f"equal-weight universe: {len(SYMBOLS) - 1} of {len(SYMBOLS)} symbols, without "
+            f"{SYMBOLS[1]}: jumps_are_explained fails"
+        )
+        assert benchmark.equal_weight is not None
+        assert benchmark.equal_weight.level.max() < 2 * clean.level.max()
 
 
 def _remove(store: PriceStore, *symbols: str) -> None:
@@ -132,7 +153,9 @@ def test_symbols_not_listed_in_the_window_are_not_required(store: PriceStore) ->
 
 
 def test_bars_of_another_source_do_not_count(store: PriceStore) -> None:
-    benchmark = load_universe_benchmark(UNIVERSE, store, "sample", WINDOW, HISTORY_START)
+    benchmark = load_universe_benchmark(
+        UNIVERSE, store, "sample", WINDOW, HISTORY_START, JumpRule()
+    )
     assert benchmark.equal_weight is None
     assert benchmark.missing
 
