@@ -1,8 +1,9 @@
 """Daily bars, one partition per symbol, in the price store."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -76,6 +77,8 @@ def build_prices(
         stage.run(run_settings.history_start(), window.end)
         for row in universe.refused:
             context.log.warning(f"left out of the universe: {row}")
+        if to_come := _describe_days_to_come(window, stage.stored):
+            context.log.warning(to_come)
         if bias := universe.describe_survivorship_bias(window.start, window.end):
             context.log.warning(bias)
         run_records = RunRecords(result_store, source.name, window, universe)
@@ -157,6 +160,16 @@ class _PricesStage:
         ).items():
             self.offenders[rule][symbol] = text
         return stored
+
+
+def _describe_days_to_come(window: Window, stored: Mapping[str, WriteResult]) -> str:
+    """Return that the window ends in the future, if it does; "" if bars reach its end."""
+    newest = max((one.last for one in stored.values()), default=window.end)
+    if window.end <= max(newest, datetime.now(UTC).date()):
+        return ""
+    return (
+        f"the window ends on {window.end}, in the future; bars end on {newest}, and so do results"
+    )
 
 
 def _describe_changes(symbol: str, stored: WriteResult) -> list[str]:

@@ -98,6 +98,13 @@ def test_run_config_overrides_one_setting_alone(project: Project):
     assert bars["date"].max() == date(2022, 12, 30)
 
 
+def test_a_window_that_ends_in_the_future_is_said(project: Project):
+    config = {"resources": {"run_settings": {"config": {"end": "2098-12-31"}}}}
+    result = project.run("S00", selection=["prices"], run_config=config)
+    told = "the window ends on 2098-12-31, in the future; bars end on 2022-12-30, and so do results"
+    assert told in [entry.user_message for entry in project.instance.all_logs(result.run_id)]
+
+
 def test_an_invalid_setting_fails_the_run_in_one_line(project: Project):
     config = {"resources": {"run_settings": {"config": {"warmup_days": -1}}}}
     result = project.run("S00", selection=["prices"], run_config=config)
