@@ -128,3 +128,29 @@ def test_invalid_arguments_are_refused():
         _run(Provider(_frame()), parameters={"window": 3})
     with pytest.raises(InvalidSettingsError, match="needs a data_provider"):
         asyncio.run(VectorBTEngine().run_backtest("AAPL", "rsi", None, START, END))
+
+
+DAILY = pd.date_range("2021-01-04", periods=300, freq="D")
+
+
+@pytest.mark.parametrize(
+    ("days", "bars_per_year"),
+    [
+        (DAILY, 365.0),
+        (pd.date_range("2021-01-02", "2021-01-15", freq="D"), 365.0),
+        (pd.bdate_range("2021-01-04", periods=300), 252.0),
+        # One session on a Saturday, and currencies that open on Sunday evening.
+        (pd.bdate_range("2021-01-04", periods=300).append(pd.DatetimeIndex(["2022-03-05"])), 252.0),
+        (DAILY[DAILY.day_of_week != 5], 252.0),
+    ],
+)
+def test_bars_of_every_day_make_years_of_365_days(days: pd.DatetimeIndex, bars_per_year: float):
+    frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), index=days)
+    history = frame_to_history("X", frame)
+    assert history.bars_per_year == bars_per_year
+    strategy = Rsi()
+    settings = BacktestSettings(bars_per_year=260)
+    window = Window(date(2021, 1, 1), date(2022, 12, 31))
+    for engine, year in ((VectorBTEngine(), bars_per_year), (VectorBTEngine(settings), 260.0)):
+        (result,) = engine.run_batch([history], strategy, window).results
+        assert result.bars_per_year == year

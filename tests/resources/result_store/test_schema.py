@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -17,10 +18,12 @@ from sqlalchemy.exc import ProgrammingError
 import migrations
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.errors import SchemaMismatchError
+from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
 from resources.result_store.schema import ADVISORY_LOCK, HEAD_REVISION, VERSION_TABLE, upgrade
 from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD
 from tests.postgres import fresh_database
+from tests.resources.result_store.rows import result
 
 ROOT = Path(migrations.__file__).parents[1]
 
@@ -174,14 +177,40 @@ def test_the_command_line_of_alembic_works_for_developers(database: str, tmp_pat
     assert (done.returncode, done.stdout.strip()) == (0, "No new upgrade operations detected.")
 
 
-def test_a_downgrade_leaves_only_the_version_table(database: str, engine: sa.Engine) -> None:
+def _downgrade(database: str, revision: str) -> None:
     alembic = Path(sys.executable).with_name("alembic")
     subprocess.run(
-        [alembic, "-c", ROOT / "alembic.ini", "downgrade", "base"],
+        [alembic, "-c", ROOT / "alembic.ini", "downgrade", revision],
         env={"DATABASE_URL": database, "PATH": ""},
         capture_output=True,
         check=True,
     )
+
+
+def test_an_upgrade_keeps_the_rows_of_the_first_revision(database: str, engine: sa.Engine) -> None:
+    _downgrade(database, "0001")
+    old = result()
+    del old["delayed_fills"]
+    old["id"] = UUID(int=1)
+    member = {"run_id": "run-1", "backtest_id": old["id"], "purpose": "pipeline"}
+    member |= {name: old[name] for name in ("symbol", "strategy")}
+    with engine.begin() as connection:
+        for name, row in (("backtests", old), ("run_backtests", member)):
+            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+            connection.execute(table.insert().values(row))
+    upgrade(engine)
+    with engine.connect() as connection:
+        latest = connection.execute(sa.text("SELECT * FROM latest_backtests")).mappings().one()
+    assert {name: latest[name] for name in old} == old
+    assert latest["delayed_fills"] is None
+    # The same backtest on another calendar is another row.
+    manager = BacktestPersistenceManager(engine)
+    manager.save_backtest_result(result(bars_per_year=365.0))
+    assert len(manager.get_backtests_by_symbol("AAPL")) == 2
+
+
+def test_a_downgrade_leaves_only_the_version_table(database: str, engine: sa.Engine) -> None:
+    _downgrade(database, "base")
     inspector = sa.inspect(engine)
     assert inspector.get_table_names() == [VERSION_TABLE]
     assert inspector.get_view_names() == []
