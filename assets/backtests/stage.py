@@ -166,7 +166,7 @@ class BacktestStage:
             except UniverseError as error:
                 self.failures.append(Failure.of(symbol, error))
                 continue
-            listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol)))
+            listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol), end))
         return listed
 
     def _find_known_scaling(self) -> Scaling | None:

@@ -89,7 +89,7 @@ def _build_loaded_history(
     history = replace(
         history,
         bars_per_year=calendar.bars_per_year,
-        last_session=calendar.last_session(spec.start, spec.end),
+        last_session=calendar.last_session(spec.start, spec.window_end or spec.end),
     )
     return LoadedHistory(history, version)
 

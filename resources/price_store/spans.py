@@ -8,12 +8,14 @@ Span = tuple[date, date]
 
 
 class HistorySpec(NamedTuple):
-    """A symbol, the first and the last day of its history, both inclusive, and its calendar.
+    """A symbol, and the first and the last day of its history, both inclusive.
 
-    Without the name of a calendar `resources.trading_calendar.find_calendar` goes by the bars.
+    Without the name of a `calendar`, `resources.trading_calendar.find_calendar` goes by the bars.
+    `window_end` is the last day of the run's window, where the symbol was delisted before it.
     """
 
     symbol: str
     start: date
     end: date
     calendar: str | None = None
+    window_end: date | None = None

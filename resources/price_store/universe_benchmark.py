@@ -90,6 +90,7 @@ def load_universe_benchmark(
             symbol,
             *universe.listed(symbol, history_start, window.end),
             universe.calendar_of(symbol),
+            window.end,
         )
         for symbol in stored
     ]

@@ -12,8 +12,9 @@ from engine.equal_weight import EqualWeight
 from engine.settings import Window
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store import universe_benchmark as module
-from resources.price_store.history_loader import load_histories
+from resources.price_store.history_loader import LoadedHistory, load_histories
 from resources.price_store.price_quality import JumpRule
+from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import (
     LEAST_SHARE,
@@ -138,7 +139,11 @@ def test_bars_that_are_unusable_for_the_window_do_not_count(store: PriceStore) -
 def test_only_days_on_which_a_symbol_was_listed_count(store: PriceStore) -> None:
     first, last = date(2021, 2, 1), date(2021, 2, 26)
     listed = Universe((Listing("S00", None, first, last), *UNIVERSE.listings[1:]))
-    cut = load_history(store, "synthetic", "S00", first, last).history
+    spec = HistorySpec("S00", first, last, window_end=WINDOW.end)
+    ((_, loaded),) = load_histories(store, "synthetic", [spec])
+    assert isinstance(loaded, LoadedHistory)
+    cut = loaded.history
+    assert cut.cut_to(WINDOW).ends_before(WINDOW)
     rest = [load_history(store, "synthetic", one, *ASKED).history for one in SYMBOLS[1:]]
     expected = EqualWeight.of([cut, *rest], WINDOW)
     assert _benchmark(store, listed).version == expected.version != _benchmark(store).version

@@ -9,6 +9,7 @@ import pytest
 from resources.run_artifacts import row_version as module
 
 DECIDE_NO_VALUE = {
+    "resources.price_store.errors",
     "research.errors",
     "resources.market_data.source",  # errors and the protocol
     "resources.price_store.spans",  # which days are asked for: part of the natural key
