@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from engine.errors import UnusableBarsError
-from engine.history import BARS_PER_YEAR, DAYS_PER_YEAR, History, never_closes
+from engine.history import History, infer_bars_per_year
 from strategies.base import Bars
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def fetch_history(provider: DataProvider, symbol: str, start: date, end: d
 def frame_to_history(symbol: str, frame: "pd.DataFrame") -> History:
     """Return a pandas frame of bars as a history; `DataProvider` says what it must hold.
 
-    Bars on Saturdays and Sundays are those of a market that never closes: 365 per year, else 252.
+    Its bars per year follow from its days, see `engine.history.infer_bars_per_year`.
     """
     import pandas as pd
 
@@ -84,5 +84,4 @@ def frame_to_history(symbol: str, frame: "pd.DataFrame") -> History:
         bars = {name: np.ascontiguousarray(values, np.float64) for name, values in columns.items()}
     except (TypeError, ValueError) as error:
         raise UnusableBarsError(f"{symbol} has a value that is not a number: {error}.") from error
-    year = DAYS_PER_YEAR if never_closes(days) else BARS_PER_YEAR
-    return History(symbol, days, Bars(**bars), bars_per_year=year)
+    return History(symbol, days, Bars(**bars), bars_per_year=infer_bars_per_year(days))

@@ -13,8 +13,8 @@ from strategies.base import Bars
 BARS_PER_YEAR = 252.0
 """Sessions per year of the New York Stock Exchange, rounded; of histories that say nothing else."""
 
-DAYS_PER_YEAR = 365.0
-"""Sessions per year of a market that never closes."""
+DAYS_PER_YEAR, WEEKDAYS_PER_YEAR = 365.0, 261.0
+"""Sessions per year of a market that never closes, and of one that closes on weekends only."""
 
 LONGEST_CLOSURE = timedelta(days=7)
 """Without a calendar, bars that begin or end this close to a window's end count as reaching it: the
@@ -22,6 +22,8 @@ longest closure of the New York Stock Exchange since 1933 lasted six days with i
 (September 2001)."""
 
 _DAY = np.dtype("datetime64[D]")
+# London trades on 97 % of weekdays, more than most; holidays are spread over the year.
+_EVERY_WEEKDAY, _WEEKDAYS_NEEDED = 0.985, 200
 _THURSDAY = 3  # 1970-01-01 was one, counted from Monday
 
 
@@ -157,12 +159,19 @@ def _cut_bars(bars: Bars, stop: int) -> Bars:
     return Bars(*views)
 
 
-def never_closes(days: NDArray[np.datetime64]) -> bool:
-    """Return whether bars are those of a market that never closes.
+def infer_bars_per_year(days: NDArray[np.datetime64]) -> float:
+    """Return how many bars a year has, by the days of the week that have some.
 
-    They are of every day of the week, and not of a stray Saturday. `days` has dtype
-    ``datetime64[D]``, shape (n,).
+    365 for a market that never closes: bars of Saturdays and Sundays as of other days, not of a
+    stray Saturday. 261 for one that closes on weekends only: bars of hardly less than all weekdays
+    of a year, which no exchange with holidays has. Otherwise 252. `days` has dtype
+    ``datetime64[D]``, ascending, shape (n,).
     """
     weekday = (days.astype(np.int64) + _THURSDAY) % 7
     counts = np.bincount(weekday, minlength=7)
-    return bool(2 * counts[5:].min() > counts[:5].max())
+    if 2 * counts[5:].min() > counts[:5].max():
+        return DAYS_PER_YEAR
+    weekdays = np.busday_count(days[0], days[-1] + 1) if len(days) else 0
+    if weekdays >= _WEEKDAYS_NEEDED and counts[:5].sum() >= _EVERY_WEEKDAY * weekdays:
+        return WEEKDAYS_PER_YEAR
+    return BARS_PER_YEAR

@@ -20,13 +20,17 @@ DEFAULT_CALENDAR = "XNYS"
 NEW_YORK = "America/New_York"
 """The time zone of `DEFAULT_CALENDAR`, for those who must not load the library."""
 
-ALWAYS_OPEN = "24/7"
+ALWAYS_OPEN, EVERY_WEEKDAY = "24/7", "24/5"
 
 LAST_DAY = date(2099, 12, 31)
 
 # Until 1952 New York opened on Saturdays, and exchange_calendars has it closed. Of other exchanges
 # it knows the holidays of the last decades best; the days of 24/7 and 24/5 need no knowledge.
-_FIRST_DAYS = {"XNYS": date(1953, 1, 2), ALWAYS_OPEN: date(1953, 1, 1), "24/5": date(1953, 1, 1)}
+_FIRST_DAYS = {
+    "XNYS": date(1953, 1, 2),
+    ALWAYS_OPEN: date(1953, 1, 1),
+    EVERY_WEEKDAY: date(1953, 1, 1),
+}
 _FIRST_DAY_ELSEWHERE = date(1990, 1, 1)
 
 _YEARS_COUNTED = (2000, 2019)
@@ -158,12 +162,13 @@ def get_calendar(name: str = DEFAULT_CALENDAR) -> TradingCalendar:
 def find_calendar(named: str | None, days: NDArray[np.datetime64]) -> TradingCalendar:
     """Return a symbol's calendar: the one that the universe names, else the one its bars show.
 
-    Bars of every day of the week are those of a market that never closes, 24/7; others are taken
-    for New York's.
+    Bars of every day are those of a market that never closes, 24/7; bars of every weekday, holidays
+    too, of one that closes on weekends only, 24/5; others are taken for New York's.
     """
-    from engine.history import never_closes
+    from engine.history import DAYS_PER_YEAR, WEEKDAYS_PER_YEAR, infer_bars_per_year
 
-    return get_calendar(named or (ALWAYS_OPEN if never_closes(days) else DEFAULT_CALENDAR))
+    shown = {DAYS_PER_YEAR: ALWAYS_OPEN, WEEKDAYS_PER_YEAR: EVERY_WEEKDAY}
+    return get_calendar(named or shown.get(infer_bars_per_year(days), DEFAULT_CALENDAR))
 
 
 def require_calendar(name: str) -> str:

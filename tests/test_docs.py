@@ -12,17 +12,19 @@ import pytest
 from engine.data_provider import frame_to_history
 from engine.history import BARS_PER_YEAR
 from engine.settings import BacktestSettings
+from resources.trading_calendar import get_calendar
 from tests.bars import random_bars
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 ENGINE = (DOCS / "engine.md").read_text()
 START, END = date(2021, 6, 1), date(2022, 6, 30)
+SESSIONS = get_calendar().sessions(date(2021, 1, 4), date(2023, 12, 29))
 
 
 def _frame(seed: int) -> pd.DataFrame:
     bars = random_bars(600, seed)
     columns = {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close}
-    index = pd.bdate_range("2021-01-04", periods=600)
+    index = pd.DatetimeIndex(SESSIONS[:600])
     return pd.DataFrame({**columns, "Volume": bars.volume}, index=index)
 
 

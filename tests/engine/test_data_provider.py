@@ -131,6 +131,7 @@ def test_invalid_arguments_are_refused():
 
 
 DAILY = pd.date_range("2021-01-04", periods=300, freq="D")
+WEEKDAYS = pd.bdate_range("2021-01-04", periods=300)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +139,16 @@ DAILY = pd.date_range("2021-01-04", periods=300, freq="D")
     [
         (DAILY, 365.0),
         (pd.date_range("2021-01-02", "2021-01-15", freq="D"), 365.0),
-        (pd.bdate_range("2021-01-04", periods=300), 252.0),
-        # One session on a Saturday, and currencies that open on Sunday evening.
-        (pd.bdate_range("2021-01-04", periods=300).append(pd.DatetimeIndex(["2022-03-05"])), 252.0),
-        (DAILY[DAILY.day_of_week != 5], 252.0),
+        (WEEKDAYS, 261.0),
+        (WEEKDAYS[:199], 252.0),
+        (WEEKDAYS.delete([50, 100, 150, 200, 250]), 252.0),
+        # One session on a Saturday.
+        (WEEKDAYS[:190].append(pd.DatetimeIndex(["2021-10-02"])), 252.0),
+        # Currencies that open on Sunday evening.
+        (DAILY[DAILY.day_of_week != 5], 261.0),
     ],
 )
-def test_bars_of_every_day_make_years_of_365_days(days: pd.DatetimeIndex, bars_per_year: float):
+def test_the_days_of_bars_tell_how_many_a_year_has(days: pd.DatetimeIndex, bars_per_year: float):
     frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), index=days)
     history = frame_to_history("X", frame)
     assert history.bars_per_year == bars_per_year

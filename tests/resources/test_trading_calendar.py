@@ -4,7 +4,12 @@ from datetime import date, datetime
 
 import pytest
 
-from resources.trading_calendar import UnknownCalendarError, get_calendar, require_calendar
+from resources.trading_calendar import (
+    UnknownCalendarError,
+    find_calendar,
+    get_calendar,
+    require_calendar,
+)
 
 NEW_YORK = get_calendar()
 
@@ -80,6 +85,25 @@ def test_a_day_is_over_when_its_session_is(name: str, now: str, day: date):
 )
 def test_bars_per_year_are_sessions_per_year(name: str, bars: int):
     assert get_calendar(name).bars_per_year == bars
+
+
+@pytest.mark.parametrize(
+    ("traded_on", "shown"),
+    [
+        ("24/7", "24/7"),
+        ("24/5", "24/5"),
+        ("XNYS", "XNYS"),
+        # Of other exchanges the universe has to name the calendar.
+        ("XLON", "XNYS"),
+        ("XETR", "XNYS"),
+        ("XTKS", "XNYS"),
+    ],
+)
+def test_bars_show_a_calendar_where_none_is_named(traded_on: str, shown: str):
+    days = get_calendar(traded_on).sessions(date(2021, 1, 1), date(2022, 12, 31))
+    assert find_calendar(None, days).name == shown
+    assert find_calendar("XTKS", days).name == "XTKS"
+    assert find_calendar(None, days[:20]).name == ("24/7" if traded_on == "24/7" else "XNYS")
 
 
 def test_what_is_not_recorded_is_not_known():

@@ -37,6 +37,13 @@ def test_a_file_filled_to_all_days_has_its_sessions(filled: pl.DataFrame, calend
     assert dropped == 1090 - 753
 
 
+def test_a_file_filled_to_all_weekdays_has_its_sessions():
+    filled = _fill().filter(pl.col("date").dt.weekday() <= 5)
+    bars, dropped = drop_padding(filled, None)
+    assert bars.equals(BARS)
+    assert dropped == filled.height - 753 == 27
+
+
 def test_a_suspended_symbol_keeps_the_bars_of_sessions():
     day = pl.col("date").is_between(date(2022, 3, 1), date(2022, 3, 31))
     before = BARS.filter(pl.col("date") < date(2022, 3, 1))["close"][-1]
