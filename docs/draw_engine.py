@@ -12,6 +12,7 @@ from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
 from resources.market_data.sources.sample import SampleSource
 from resources.price_store.history_loader import to_history
+from resources.price_store.spans import HistorySpec
 from strategies.bollinger import Bollinger
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def main() -> None:
     from matplotlib.figure import Figure
 
     bars = SampleSource().fetch("IBM", date(2006, 1, 1), WINDOW.end)
-    history = to_history("IBM", bars.rechunk())
+    history = to_history(HistorySpec("IBM", bars["date"][0], bars["date"][-1]), bars.rechunk())
     engine = VectorBTEngine(BacktestSettings(stop_loss=0.08))
     (result,) = engine.run_batch([history], Bollinger(), WINDOW).results
     figure = Figure(figsize=(10, 5.6), layout="constrained")

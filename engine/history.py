@@ -23,7 +23,7 @@ longest closure of the New York Stock Exchange since 1933 lasted six days with i
 
 _DAY = np.dtype("datetime64[D]")
 # London trades on 97 % of weekdays, more than most; holidays are spread over the year.
-_EVERY_WEEKDAY, _WEEKDAYS_NEEDED = 0.985, 200
+_EVERY_WEEKDAY, _WEEKDAYS_NEEDED, _BARS_LOOKED_AT = 0.985, 200, 520
 _THURSDAY = 3  # 1970-01-01 was one, counted from Monday
 
 
@@ -164,14 +164,16 @@ def infer_bars_per_year(days: NDArray[np.datetime64]) -> float:
 
     365 for a market that never closes: bars of Saturdays and Sundays as of other days, not of a
     stray Saturday. 261 for one that closes on weekends only: bars of hardly less than all weekdays
-    of a year, which no exchange with holidays has. Otherwise 252. `days` has dtype
-    ``datetime64[D]``, ascending, shape (n,).
+    of a year, which no exchange with holidays has. Otherwise 252. The last two years are looked at.
+    `days` has dtype ``datetime64[D]``, ascending, shape (n,).
     """
-    weekday = (days.astype(np.int64) + _THURSDAY) % 7
-    counts = np.bincount(weekday, minlength=7)
-    if 2 * counts[5:].min() > counts[:5].max():
+    days = days[-_BARS_LOOKED_AT:]
+    counts = np.bincount((days.view(np.int64) + _THURSDAY) % 7, minlength=7).tolist()
+    if 2 * min(counts[5:]) > max(counts[:5]):
         return DAYS_PER_YEAR
-    weekdays = np.busday_count(days[0], days[-1] + 1) if len(days) else 0
-    if weekdays >= _WEEKDAYS_NEEDED and counts[:5].sum() >= _EVERY_WEEKDAY * weekdays:
+    if len(days) < _WEEKDAYS_NEEDED * _EVERY_WEEKDAY:
+        return BARS_PER_YEAR
+    weekdays = np.busday_count(days[0], days[-1] + 1)
+    if weekdays >= _WEEKDAYS_NEEDED and sum(counts[:5]) >= _EVERY_WEEKDAY * weekdays:
         return WEEKDAYS_PER_YEAR
     return BARS_PER_YEAR

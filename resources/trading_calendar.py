@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,7 @@ class TradingCalendar:
     @cached_property
     def timezone(self) -> str:
         """The exchange's: its closing bell keeps its hour there, whatever clocks do elsewhere."""
-        return self._calendar.tz.key
+        return "UTC" if self._needs_no_library else self._calendar.tz.key
 
     @property
     def first_day(self) -> date:
@@ -99,8 +99,7 @@ class TradingCalendar:
 
     def last_session(self, start: date, end: date) -> date | None:
         """Return the last session from `start` to `end`, inclusive; None if there is none."""
-        sessions = self.sessions(start, end)
-        return sessions[-1].astype(date) if len(sessions) else None
+        return _find_last_session(self, start, end)
 
     def close_of(self, day: date) -> datetime | None:
         """Return when the session of `day` ends, in the exchange's time zone; None without one.
@@ -109,11 +108,16 @@ class TradingCalendar:
         """
         if not len(self.sessions(day, day)):
             return None
+        zone = ZoneInfo(self.timezone)
+        if self._needs_no_library:
+            return datetime.combine(day + timedelta(days=1), time(0), zone)
         close = self._calendar.session_close(day.isoformat()).to_pydatetime()
-        return close.astimezone(ZoneInfo(self.timezone))
+        return close.astimezone(zone)
 
     def closing_times(self) -> list[time]:
         """Return at which times of day sessions of a year ago or later close, in its time zone."""
+        if self._needs_no_library:
+            return [time(0)]
         today = datetime.now(UTC).date()
         closes = self._calendar.closes.loc[(today - timedelta(days=365)).isoformat() :]
         zone = ZoneInfo(self.timezone)
@@ -129,8 +133,18 @@ class TradingCalendar:
         close = self.close_of(today)
         return today - timedelta(days=1) if close and now < close else today
 
+    @property
+    def _needs_no_library(self) -> bool:
+        """Whether every day, or every weekday, is a session from midnight to midnight in UTC."""
+        return self.name in {ALWAYS_OPEN, EVERY_WEEKDAY}
+
     @cached_property
     def _sessions(self) -> NDArray[np.datetime64]:
+        if self._needs_no_library:
+            import numpy as np
+
+            days = np.arange(self.first_day, self.last_day + timedelta(days=1), dtype="M8[D]")
+            return days if self.name == ALWAYS_OPEN else days[np.is_busday(days)]
         return self._calendar.sessions.to_numpy().astype("datetime64[D]")
 
     @cached_property
@@ -151,6 +165,13 @@ class TradingCalendar:
         """The library's calendar: built once per process, in 0.3 s, hardly less for fewer years."""
         first, last = self._span
         return _build_calendar(self.name, start=first, end=last)
+
+
+@lru_cache(maxsize=1024)
+def _find_last_session(calendar: TradingCalendar, start: date, end: date) -> date | None:
+    # The symbols of a run ask for the same few days.
+    sessions = calendar.sessions(start, end)
+    return sessions[-1].astype(date) if len(sessions) else None
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
@@ -77,28 +77,23 @@ def _build_loaded_history(
         return stored
     try:
         window = stored.verified().select(spec.start, spec.end)
+        jump = find_jump(spec.symbol, window) if find_jump else ""
     except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
         return error
-    if find_jump and (jump := find_jump(spec.symbol, window)):
+    if jump:
         return DistortedBarsError(spec.symbol, jump)
     # The version of all that is stored has just been computed.
     whole = window is stored.bars
     version = stored.label.data_version if whole else data_version(window)
-    history = to_history(stored.label.symbol, window)
-    calendar = find_calendar(spec.calendar, history.dates)
-    history = replace(
-        history,
-        bars_per_year=calendar.bars_per_year,
-        last_session=calendar.last_session(spec.start, spec.window_end or spec.end),
-    )
-    return LoadedHistory(history, version)
+    return LoadedHistory(to_history(spec, window), version)
 
 
-def to_history(symbol: str, window: pl.DataFrame) -> History:
+def to_history(spec: HistorySpec, window: pl.DataFrame) -> History:
     """Return bars with their prices adjusted: all four by the row's one factor.
 
     A bar that was valid stays valid. Volume stays as it was traded: the factor mixes splits with
-    dividends, and volume knows only the former.
+    dividends, and volume knows only the former. Bars per year and last session are those of the
+    calendar.
     """
     date, *numbers = window.get_columns()
     *prices, volume, factor = (column.to_numpy() for column in numbers)
@@ -108,4 +103,11 @@ def to_history(symbol: str, window: pl.DataFrame) -> History:
     bars = Bars(opens, highs, lows, closes, np.ascontiguousarray(volume))
     for values in (*adjusted, bars.volume, dates):
         values.setflags(write=False)
-    return History(symbol, dates, bars)
+    calendar = find_calendar(spec.calendar, dates)
+    return History(
+        spec.symbol,
+        dates,
+        bars,
+        bars_per_year=calendar.bars_per_year,
+        last_session=calendar.last_session(spec.start, spec.window_end or spec.end),
+    )

@@ -116,7 +116,7 @@ def test_an_adjusted_bar_stays_valid(factor: float, price: float):
     above = float(np.nextafter(price, np.inf))
     numbers = (price, above, price, price, 1000.0, factor)
     bars = pl.DataFrame([(START, *numbers)], schema=dict(SCHEMA), orient="row")
-    adjusted = to_history("AAPL", bars).bars
+    adjusted = to_history(HistorySpec("AAPL", bars["date"][0], bars["date"][-1]), bars).bars
     assert adjusted.low[0] <= adjusted.open[0] == adjusted.close[0] <= adjusted.high[0]
     assert adjusted.volume[0] == 1000.0
 
