@@ -160,7 +160,7 @@ def _cut_bars(bars: Bars, stop: int) -> Bars:
 
 
 def infer_bars_per_year(days: NDArray[np.datetime64]) -> float:
-    """Return how many bars a year has, by the days of the week that have some.
+    """Return the bars per year that the days of some bars show.
 
     365 for a market that never closes: bars of Saturdays and Sundays as of other days, not of a
     stray Saturday. 261 for one that closes on weekends only: bars of hardly less than all weekdays

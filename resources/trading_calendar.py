@@ -143,7 +143,8 @@ class TradingCalendar:
         if self._needs_no_library:
             import numpy as np
 
-            days = np.arange(self.first_day, self.last_day + timedelta(days=1), dtype="M8[D]")
+            first, last = np.datetime64(self.first_day, "D"), np.datetime64(self.last_day, "D")
+            days = np.arange(first, last + np.timedelta64(1, "D"))
             return days if self.name == ALWAYS_OPEN else days[np.is_busday(days)]
         return self._calendar.sessions.to_numpy().astype("datetime64[D]")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ _PATIENCE_SECONDS = 600
 def work(way: str, url: str, place: str, rate: int, symbols: list[str], ready: Barrier) -> int:
     """Fetch symbols, each once; return how many were refused."""
     source = YahooSource(YahooClient(url, _limiter(way, place, rate), timeout_seconds=60))
+    # Loaded at its first use otherwise: eight processes at once would delay what others send.
+    import_module("yfinance.scrapers.history")
     refused = 0
     ready.wait()
     for symbol in symbols:

@@ -87,13 +87,16 @@ def test_raw_prices_with_adjusted_ones_beside_them(project: Project):
         splits = np.where(days == "2022-06-06", split, 1.0)
         steps = np.where(pays, 1 - dividend, 1.0) / splits
         factor = np.append(np.cumprod(steps[:0:-1])[::-1], 1.0)
-        raw = adjusted[PRICES].div(factor, axis=0)
-        frames[symbol] = raw.rename(columns=str.lower).assign(
-            volume=adjusted["Volume"],
-            adjClose=adjusted["Close"],
-            divCash=np.where(pays, dividend * raw["Close"].shift(1).fillna(0.0), 0.0),
-            splitFactor=splits,
-        )
+        raw = {name.lower(): adjusted[name].to_numpy() / factor for name in PRICES}
+        before = np.append(0.0, raw["close"][:-1])
+        columns = {
+            **raw,
+            "volume": adjusted["Volume"].to_numpy(),
+            "adjClose": adjusted["Close"].to_numpy(),
+            "divCash": np.where(pays, dividend * before, 0.0),
+            "splitFactor": splits,
+        }
+        frames[symbol] = pd.DataFrame(columns, index=days)
     rows = _run(project, frames)
     assert rows["HIDIV"]["benchmark_return"] == pytest.approx(0.651, abs=5e-4)
     assert rows["AMZN"]["benchmark_return"] == pytest.approx(0.017, abs=5e-4)
