@@ -15,7 +15,7 @@ def judge_completeness(given: CheckInput[LeaderboardProfile]) -> CheckOutcome:
         return not_measured("no symbol of the universe was listed in the window")
     current = {name: results[name] - stale[name] for name in results}
     outcome = require_at_least(
-        f"{sum(current.values())} of {expected} results of the universe are ranked",
+        f"{sum(current.values())} of {expected} results of the universe are in it",
         sum(current.values()) / expected,
         0.0,
         given.thresholds.success_rate_warning,

@@ -14,7 +14,7 @@ def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     check = project.checks(result)["leaderboard", "results_are_complete"]
     assert (check.passed, check.severity.value, result.success) == (False, "WARN", True)
     # Nine strategies are defined, and two of them were run on five of twenty symbols.
-    assert check.description == "10 of 180 results of the universe are ranked: 5.6%, limit 0%."
+    assert check.description == "10 of 180 results of the universe are in it: 5.6%, limit 0%."
     offenders = str(check.metadata["offenders"].value)
     assert "- `rsi` 5 of 20 symbols have a result, 0 of them stale" in offenders
     assert "- `bollinger` 0 of 20 symbols have a result, 0 of them stale" in offenders
