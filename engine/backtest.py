@@ -1,20 +1,32 @@
 """The front door of the engine: a strategy on a batch of symbols, or on one."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from engine.batches import BatchSpec, assemble, split_batches
 from engine.blocks import run_block
+from engine.code_version import code_version
 from engine.data_provider import DataProvider, fetch_history
+from engine.days import DayLike, parse_day
 from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
 from engine.failure import Failure
-from engine.history import History
+from engine.history import History, TradedHistory
 from engine.malloc import keep_memory
+from engine.optimization import (
+    Compared,
+    build_grids,
+    describe_comparison,
+    describe_optimization,
+    require_metric,
+)
+from engine.parameter_grid import build_grid
+from engine.result_cache import Mapped, ResultCache, derive_key
 from engine.results import BacktestResult, BatchOutcome
-from engine.settings import BacktestSettings, Window
+from engine.settings import PRICE_BASIS, BacktestSettings, Window
 from engine.validation import (
     require_histories,
     require_strategies,
@@ -50,11 +62,19 @@ class VectorBTEngine:
         Processes to run large batches on; results do not depend on it. More than one needs a
         program that can be imported again (``if __name__ == "__main__":``), and `close`, or the
         engine in a ``with`` statement.
+    cache
+        A mapping such as a dict, in which `run_backtest` keeps its results and finds them again;
+        None for no cache. See `engine.result_cache`.
+
+    Attributes
+    ----------
+    cache
+        The `ResultCache` on that mapping, None without one; its `stats` count hits and misses.
 
     Raises
     ------
     InvalidSettingsError
-        When settings, memory budget or workers are not allowed.
+        When settings, memory budget, workers or cache are not allowed.
     """
 
     def __init__(
@@ -63,6 +83,7 @@ class VectorBTEngine:
         data_provider: DataProvider | None = None,
         memory_budget: int = 32_000_000,
         workers: int = 1,
+        cache: Mapped | None = None,
     ) -> None:
         for name, value in (("workers", workers), ("memory_budget", memory_budget)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -72,6 +93,7 @@ class VectorBTEngine:
         self.settings = settings or BacktestSettings()
         self.data_provider = data_provider
         self.memory_budget = memory_budget
+        self.cache = None if cache is None else ResultCache(cache)
         self._workers = Workers(workers)
 
     async def run_backtest(
@@ -79,13 +101,23 @@ class VectorBTEngine:
         symbol: str,
         strategy_type: str,
         parameters: Mapping[str, Any] | None,
-        start_date: date,
-        end_date: date,
+        start_date: DayLike,
+        end_date: DayLike,
+        initial_capital: float | None = None,
+        fees: float | None = None,
+        slippage: float | None = None,
     ) -> dict[str, Any]:
         """Return one backtest as a dict, see `BacktestResult.as_dict`.
 
-        A year of bars before `start_date` is fetched as well, to warm up indicators. The event
-        loop is free while the engine computes.
+        It has what identifies the result as well: source (the provider's class), data_version
+        (content hash of the bars), code_version, price_basis, and warmup_days in settings; with
+        these the result store can save it. A year of bars before `start_date` is fetched as well,
+        to warm up indicators. The event loop is free while the engine computes.
+
+        Parameters
+        ----------
+        initial_capital, fees, slippage
+            Instead of those of the engine's settings.
 
         Raises
         ------
@@ -95,13 +127,103 @@ class VectorBTEngine:
             When there are no usable bars, or the strategy raised.
         """
         strategy = get_strategy(strategy_type).from_mapping(parameters)
-        window = Window(start_date, end_date)
-        if self.data_provider is None:
-            raise InvalidSettingsError("run_backtest needs a data_provider; the engine has none.")
-        earliest = date.fromordinal(max(1, window.start.toordinal() - _WARM_UP_DAYS))
-        history = await fetch_history(self.data_provider, symbol, earliest, window.end)
-        result = await asyncio.to_thread(self._run_one, history, strategy, window)
-        return result.as_dict()
+        settings = self._override(initial_capital=initial_capital, fees=fees, slippage=slippage)
+        history, window = await self._fetch(symbol, start_date, end_date)
+        source = type(self.data_provider).__name__
+        key = derive_key(history, strategy, window, settings, source) if self.cache else ""
+        if self.cache and (known := self.cache.find(key)) is not None:
+            return known
+        result = await asyncio.to_thread(self._run_one, history, strategy, window, settings)
+        described = result.as_dict()
+        described["settings"] |= {"price_basis": PRICE_BASIS, "warmup_days": _WARM_UP_DAYS}
+        described |= {
+            "source": source,
+            "data_version": history.content_version(),
+            "code_version": code_version(type(strategy)),
+            "price_basis": PRICE_BASIS,
+        }
+        if self.cache:
+            self.cache.keep(key, described)
+        return described
+
+    async def optimize_parameters(
+        self,
+        symbol: str,
+        strategy_type: str,
+        param_grid: Mapping[str, Sequence[Any]] | None,
+        start_date: DayLike,
+        end_date: DayLike,
+        optimization_metric: str = "sharpe_ratio",
+        initial_capital: float | None = None,
+        top_n: int = 10,
+    ) -> dict[str, Any]:
+        """Return the best points of a parameter grid on one symbol.
+
+        All points go through the engine together, with its costs. Keys: symbol, strategy,
+        optimization_metric, best_parameters, best_metric_value; top_results, a list of dicts with
+        strategy, parameters, the metric and those of `engine.optimization.SHOWN`, best first,
+        undefined last; total_combinations_tested, valid_combinations, skipped (points that break a
+        rule between parameters) and failures.
+
+        Parameters
+        ----------
+        param_grid
+            Values by parameter; None for the strategy's own ranges.
+        optimization_metric
+            A name of `engine.metrics.METRICS`; lower is better for some, as for volatility.
+
+        Raises
+        ------
+        UnknownStrategyError, InvalidParameterError, InvalidSettingsError
+            Each says what is allowed.
+        UnusableBarsError, StrategyFailedError
+            When there are no usable bars, or every point failed.
+        """
+        metric = require_metric(optimization_metric)
+        if not isinstance(top_n, int) or isinstance(top_n, bool) or top_n < 1:
+            raise InvalidSettingsError(f"top_n is {top_n!r}; allowed: integers from 1.")
+        grid = build_grid(strategy_type, param_grid)
+        settings = self._override(initial_capital=initial_capital)
+        history, window = await self._fetch(symbol, start_date, end_date)
+        outcome = await asyncio.to_thread(
+            self._run_many, history, grid.strategies, window, settings
+        )
+        return describe_optimization(symbol, grid, outcome, metric, top_n)
+
+    async def compare_strategies(
+        self,
+        symbol: str,
+        strategies: Compared,
+        start_date: DayLike,
+        end_date: DayLike,
+        metric: str = "sharpe_ratio",
+    ) -> dict[str, Any]:
+        """Return strategies ranked on one symbol, each by the best point of its grid.
+
+        Keys: symbol, metric; rankings, a list of dicts with rank, combinations (how many points
+        the strategy's entry is the best of), strategy, parameters, the metric and those of
+        `engine.optimization.SHOWN`; best_overall, best_return, best_sharpe, best_drawdown and
+        best_win_rate, an entry each; failures.
+
+        Parameters
+        ----------
+        strategies
+            Names, which are run with their defaults; or ranges by name, as in
+            ``{"sma_cross": {"fast_period": [5, 10]}, "rsi": None}``; None for all strategies.
+
+        Raises
+        ------
+        UnknownStrategyError, InvalidParameterError, InvalidSettingsError
+            Each says what is allowed.
+        UnusableBarsError, StrategyFailedError
+            When there are no usable bars, or every strategy failed.
+        """
+        require_metric(metric)
+        grids = build_grids(strategies)
+        points = [one for grid in grids.values() for one in grid.strategies]
+        history, window = await self._fetch(symbol, start_date, end_date)
+        outcome = await asyncio.to_thread(self._run_many, history, points, window, self.settings)
+        return describe_comparison(symbol, grids, outcome, metric)
 
     def run_batch(
         self,
@@ -175,7 +297,7 @@ class VectorBTEngine:
         UnusableBarsError, StrategyFailedError
             As `run_backtest`.
         """
-        return export_portfolio(self._run_one(history, strategy, window))
+        return export_portfolio(self._run_one(history, strategy, window, self.settings))
 
     def close(self) -> None:
         """End the processes that a large batch started; the next one starts them again."""
@@ -187,17 +309,59 @@ class VectorBTEngine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run_one(self, history: History, strategy: Strategy, window: Window) -> BacktestResult:
-        # In this process: one backtest gains nothing from others.
-        require_window(window)
-        spec = BatchSpec(require_strategies(strategy), window, self.settings)
-        (batch,) = split_batches(require_histories([history]), spec, self.memory_budget)
-        outcome = assemble(batch, [run_block(block) for block in batch.blocks])
+    def _override(self, **given: float | None) -> BacktestSettings:
+        """Return the engine's settings with those that are given in place of theirs."""
+        return replace(
+            self.settings, **{name: value for name, value in given.items() if value is not None}
+        )
+
+    async def _fetch(
+        self, symbol: str, start_date: DayLike, end_date: DayLike
+    ) -> tuple[TradedHistory, Window]:
+        """Return a symbol's bars up to the window's end, warm-up included, and the window."""
+        window = Window(parse_day("start_date", start_date), parse_day("end_date", end_date))
+        if self.data_provider is None:
+            raise InvalidSettingsError("This needs a data_provider; the engine has none.")
+        earliest = date.fromordinal(max(1, window.start.toordinal() - _WARM_UP_DAYS))
+        # A provider is asked in the spelling of its caller: one that knows text gets text.
+        spell = date.isoformat if isinstance(start_date, str) else lambda day: day
+        history = await fetch_history(
+            self.data_provider, symbol, spell(earliest), spell(window.end)
+        )
+        return history.cut_to(window), window
+
+    def _run_one(
+        self, history: History, strategy: Strategy, window: Window, settings: BacktestSettings
+    ) -> BacktestResult:
+        outcome = self._run_many(history, strategy, window, settings)
         for failure in outcome.failures:
-            if failure.strategy is None:
-                raise UnusableBarsError(failure.message)
             raise StrategyFailedError(
                 f"{failure.strategy} failed on {failure.symbol}: "
                 f"{failure.error_class}: {failure.message}"
             )
         return outcome.results[0]
+
+    def _run_many(
+        self,
+        history: History,
+        strategies: Strategy | Sequence[Strategy],
+        window: Window,
+        settings: BacktestSettings,
+    ) -> BatchOutcome:
+        """Return the outcome of one symbol, computed in this process.
+
+        Raises
+        ------
+        UnusableBarsError
+            When its bars can't be used.
+        """
+        require_window(window)
+        spec = BatchSpec(require_strategies(strategies), window, settings)
+        batches = split_batches(require_histories([history]), spec, self.memory_budget)
+        (outcome,) = (
+            assemble(batch, [run_block(block) for block in batch.blocks]) for batch in batches
+        )
+        for failure in outcome.failures:
+            if failure.strategy is None:
+                raise UnusableBarsError(failure.message)
+        return outcome

@@ -100,7 +100,8 @@ class BacktestResult:
 
         Keys: symbol, strategy, parameters, metrics, undefined, trades (one dict each), equity_curve
         and drawdown_series (fraction below the highest equity so far, 0 or negative) by day,
-        start_date, end_date, initial_capital, settings, first_session, last_session, ended_early.
+        start_date, end_date, initial_capital, settings, bars_per_year, first_session,
+        last_session, ended_early.
         """
         import pandas as pd
 
@@ -118,7 +119,8 @@ class BacktestResult:
             "start_date": self.window.start,
             "end_date": self.window.end,
             "initial_capital": self.settings.initial_capital,
-            "settings": self.settings.as_dict() | {"bars_per_year": self.bars_per_year},
+            "settings": self.settings.as_dict(),
+            "bars_per_year": self.bars_per_year,
             "first_session": self.first_session,
             "last_session": self.last_session,
             "ended_early": self.ended_early,
@@ -133,7 +135,8 @@ class BacktestResult:
             "exit_date": self.dates[record["exit_idx"]].astype(date),
             "exit_price": float(record["exit_price"]),
             "size": float(record["size"]),
-            "fees": float(record["entry_fees"] + record["exit_fees"]),
+            "entry_fees": float(record["entry_fees"]),
+            "exit_fees": float(record["exit_fees"]),
             "pnl": float(record["pnl"]),
             "return": float(record["return"]),
             "exit_reason": EXIT_REASONS[record["exit_reason"]],

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from engine.costs import CostModel, PercentageCosts
+from engine.days import parse_day
 from engine.errors import InvalidSettingsError
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Execution = Literal["next_open", "same_close"]
 Direction = Literal["long", "short", "both"]
+
+PRICE_BASIS = "adjusted"
+"""Backtests trade prices adjusted for splits and dividends; stored with each result."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,12 @@ class Window:
     Parameters
     ----------
     start, end
-        First and last calendar day; a datetime or a pandas Timestamp counts as its day.
+        First and last calendar day, in any spelling of `engine.days.DayLike`; kept as dates.
+
+    Raises
+    ------
+    InvalidSettingsError
+        For what is no day, and for a start after the end.
     """
 
     start: date
@@ -135,14 +144,8 @@ class Window:
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
-            value = getattr(self, name)
-            if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT
-                # pandas has no dates without a time; the time does not matter here.
-                object.__setattr__(self, name, value.date())
-            elif not isinstance(value, date) or isinstance(value, datetime):
-                raise InvalidSettingsError(
-                    f"the window's {name} is {value!r}; allowed: a datetime.date."
-                )
+            day = parse_day(f"the window's {name}", getattr(self, name))
+            object.__setattr__(self, name, day)
         if self.start > self.end:
             raise InvalidSettingsError(
                 f"the window starts on {self.start}, after its end on {self.end}."

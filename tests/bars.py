@@ -1,6 +1,7 @@
 """Bars for tests: random but seeded, ragged where a test wants it, or written by hand."""
 
 import numpy as np
+import pandas as pd
 
 from engine.history import History
 from strategies.base import Bars
@@ -31,6 +32,13 @@ def history(bars: Bars, symbol: str = "TEST") -> History:
 def random_history(symbol: str, length: int, seed: int) -> History:
     """Return `random_bars` as the history of `symbol`."""
     return history(random_bars(length, seed), symbol)
+
+
+def random_frame(length: int, seed: int) -> pd.DataFrame:
+    """Return `random_bars` on consecutive days, as a data provider gives them."""
+    bars = random_bars(length, seed)
+    columns = {name.capitalize(): getattr(bars, name) for name in bars.__dataclass_fields__}
+    return pd.DataFrame(columns, pd.date_range(str(FIRST_DAY), periods=length))
 
 
 def build_bars(opens: list[float], closes: list[float]) -> Bars:

@@ -15,7 +15,7 @@ from benchmarks.universe import NINE, WINDOW, universe
 from engine.backtest import VectorBTEngine
 from engine.history import History
 from engine.results import BatchOutcome
-from research.parameter_grid import build_grid, sweep
+from engine.parameter_grid import build_grid, sweep
 from strategies.registry import get_strategy
 
 JUDGED = "sma_cross"

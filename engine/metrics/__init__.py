@@ -5,6 +5,6 @@ Not here: fills and costs (engine.simulation), rankings and statistics over many
 """
 
 from engine.metrics import benchmark, equity, trades
-from engine.metrics.catalogue import METRICS, Metric
+from engine.metrics.catalogue import LOWER_IS_BETTER, METRICS, Metric
 
-__all__ = ["METRICS", "Metric", "benchmark", "equity", "trades"]
+__all__ = ["LOWER_IS_BETTER", "METRICS", "Metric", "benchmark", "equity", "trades"]

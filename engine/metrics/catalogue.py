@@ -54,6 +54,19 @@ class Metric:
 METRICS: dict[str, Metric] = {}
 """All metrics by name, in the order in which tables show them."""
 
+LOWER_IS_BETTER = frozenset(
+    {
+        "annualized_volatility",
+        "downside_volatility",
+        "losing_trades",
+        "max_drawdown_duration",
+        "total_fees",
+        "total_slippage",
+        "turnover",
+    }
+)
+"""Metrics whose best value is the lowest; drawdowns and losses are negative, so not among them."""
+
 
 def metric(
     kind: Kind,

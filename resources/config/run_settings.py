@@ -10,16 +10,13 @@ from pydantic import Field
 
 from engine.costs import PercentageCosts
 from engine.errors import InvalidSettingsError
-from engine.settings import BacktestSettings, Window
+from engine.settings import PRICE_BASIS, BacktestSettings, Window
 from resources.universe import parse_day
 from strategies.base import Strategy
 from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
     from engine.backtest import VectorBTEngine
-
-PRICE_BASIS = "adjusted"
-"""Backtests trade prices adjusted for splits and dividends; stored with each result."""
 
 
 class RunSettings(dg.ConfigurableResource):

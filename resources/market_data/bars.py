@@ -21,6 +21,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from engine.data_provider import ROUNDING
 from resources.market_data.source import MarketDataError
 
 PRICES = ("open", "high", "low", "close")
@@ -31,11 +32,6 @@ SCHEMA: Mapping[str, pl.DataType] = {
 
 _NAMES = list(SCHEMA)
 _NUMBERS = (*PRICES, "volume", "adjustment")
-
-
-ROUNDING = 1e-6
-"""How far, relative to its size, a high or low may be from the open or close that it must contain:
-feeds adjust with float32, or round each price for itself."""
 
 
 class BadBarsError(MarketDataError):

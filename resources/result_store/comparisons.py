@@ -5,23 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.metrics import LOWER_IS_BETTER
 from research.purpose import Purpose
 from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.queries import read_rows
 from resources.result_store.views import NEWEST_COMPARABLE
-
-LOWER_IS_BETTER = frozenset(
-    {
-        "annualized_volatility",
-        "downside_volatility",
-        "losing_trades",
-        "max_drawdown_duration",
-        "total_fees",
-        "total_slippage",
-        "turnover",
-    }
-)
-"""Metrics whose best value is the lowest; drawdowns and losses are negative, so not among them."""
 
 
 def find_best(

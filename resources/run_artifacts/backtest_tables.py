@@ -11,9 +11,9 @@ import polars as pl
 
 from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
+from engine.settings import PRICE_BASIS
 from research.natural_key import json_text
 from research.run_spec import IdentifiedResult, RunSpec
-from resources.config.run_settings import PRICE_BASIS
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.run_artifacts.row_version import row_version
 

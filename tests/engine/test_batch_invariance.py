@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
+from engine.parameter_grid import sweep
 from engine.settings import BacktestSettings
-from research.parameter_grid import sweep
 from tests.engine.pool import (
     BUDGETS,
     POOL,

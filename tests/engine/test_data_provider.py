@@ -3,6 +3,7 @@
 import asyncio
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.data_provider import frame_to_history
 from engine.errors import InvalidSettingsError, UnusableBarsError
+from engine.history import History
 from engine.settings import BacktestSettings, Window
 from strategies.errors import InvalidParameterError, UnknownStrategyError
 from strategies.rsi import Rsi
@@ -90,7 +92,10 @@ def test_a_time_zone_of_the_index_does_not_move_a_session():
     [
         (_frame().drop(columns=["Volume"]), "AAPL has no column volume; it has: Open, High"),
         (_frame().drop(columns=["Open", "Close"]), "AAPL has no column open, close; it has: "),
-        (_frame().iloc[::-1], "AAPL has dates that do not ascend"),
+        (pd.concat([_frame(), _frame().iloc[3:4]]), "AAPL has dates that do not ascend"),
+        (_frame().assign(High=1.0), "AAPL has the high 1.0 on 2021-01-04, below its open or close"),
+        (_frame().assign(Low=1e9), "AAPL has the low 1000000000.0 on 2021-01-04, above its open"),
+        (None, "AAPL has no bars: the data provider returned None."),
         (_frame().assign(close=1.0), "AAPL has more than one column close."),
         (_frame().assign(Close="much"), "AAPL has a value that is not a number: "),
         (_frame()["Close"], "AAPL is a Series; needed: a pandas DataFrame of bars."),
@@ -114,6 +119,94 @@ def test_highs_and_lows_are_optional_without_stops():
     settings = BacktestSettings(trailing_stop=0.02)
     stopped = _run(Provider(_frame()), parameters={"period": 7}, settings=settings)
     assert "trailing_stop" in {trade["exit_reason"] for trade in stopped["trades"]}
+
+
+def test_bars_in_another_order_give_the_same_history():
+    assert _equal(frame_to_history("X", _frame().iloc[::-1]), frame_to_history("X", _frame()))
+
+
+def test_highs_and_lows_are_moved_by_rounding_only():
+    frame = _frame()
+    top, bottom = frame[["Open", "Close"]].max(axis=1), frame[["Open", "Close"]].min(axis=1)
+    hair = frame.assign(High=top * (1 - 5e-7), Low=bottom * (1 + 5e-7))
+    bars = frame_to_history("X", hair).bars
+    assert bars.high.tolist() == top.tolist()
+    assert bars.low.tolist() == bottom.tolist()
+    with pytest.raises(UnusableBarsError, match="below its open or close"):
+        frame_to_history("X", frame.assign(High=top * (1 - 5e-6)))
+
+
+@pytest.mark.parametrize("name", ["Adj Close", "adj_close", "AdjClose"])
+def test_an_adjusted_close_adjusts_all_prices(name: str):
+    halved = frame_to_history("X", _frame().assign(**{name: BARS.close / 2}))
+    assert halved.bars.close.tolist() == (BARS.close / 2).tolist()
+    np.testing.assert_allclose(halved.bars.open, BARS.open / 2, rtol=1e-14)
+    np.testing.assert_allclose(halved.bars.high, BARS.high / 2, rtol=1e-14)
+    assert halved.bars.volume.tolist() == BARS.volume.tolist()
+    same = frame_to_history("X", _frame().assign(**{name: BARS.close}))
+    assert _equal(same, frame_to_history("X", _frame()))
+
+
+def _equal(one: History, other: History) -> bool:
+    return one.content_version() == other.content_version()
+
+
+class AsyncNamed(Provider):
+    """Has both; the coroutine is meant."""
+
+    async def get_stock_data_async(self, symbol, start_date, end_date, interval="1d"):
+        return super().get_stock_data(symbol, start_date, end_date, interval)
+
+    def get_stock_data(self, *_: Any):  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise AssertionError
+
+
+class OtherNames(Provider):
+    def get_stock_data(self, ticker, since, until, frequency):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().get_stock_data(ticker, since, until, frequency)
+
+
+class MoreArguments(Provider):
+    def get_stock_data(self, symbol, start_date=None, end_date=None, period=None, interval="1d"):  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert period is None
+        return super().get_stock_data(symbol, start_date, end_date, interval)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("kind", [AsyncNamed, OtherNames, MoreArguments])
+def test_a_provider_is_called_as_it_is_written(kind: type[Provider]):
+    provider = kind(_frame())
+    assert _run(provider)["metrics"] == _run(Provider(_frame()))["metrics"]
+    assert provider.asked == ("AAPL", START - timedelta(days=365), END, "1d")
+
+
+def _of_symbol(symbol: str, years: int = 3) -> pd.DataFrame:
+    assert (symbol, years) == ("AAPL", 3)
+    return _frame()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        Mock(side_effect=_of_symbol),
+        Mock(side_effect=lambda **_: _frame()),
+        Mock(return_value=_frame()),
+        AsyncMock(return_value=_frame()),
+    ],
+)
+def test_a_mock_is_a_provider(method: Mock):
+    provider = Mock(get_stock_data=method)
+    result = _run(provider)
+    assert result["metrics"] == _run(Provider(_frame()))["metrics"]
+    assert method.call_count == 1
+    assert result["source"] == "Mock"
+
+
+def test_a_provider_gets_text_if_its_caller_gives_text():
+    provider = Provider(_frame())
+    engine = VectorBTEngine(data_provider=provider)
+    call = engine.run_backtest("AAPL", "rsi", None, START.isoformat(), END.isoformat())
+    assert asyncio.run(call)["metrics"] == _run(Provider(_frame()))["metrics"]
+    assert provider.asked == ("AAPL", "2021-01-01", "2022-11-30", "1d")
 
 
 def test_integer_prices_are_accepted():

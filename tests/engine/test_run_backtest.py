@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pytest
 
 from engine import backtest
 from engine.backtest import VectorBTEngine
+from engine.code_version import code_version
 from engine.settings import BacktestSettings
 from strategies.base import Bars, Signals
 from tests.bars import FIRST_DAY, build_bars
@@ -89,11 +90,19 @@ def test_the_dict_holds_the_run_and_its_result():
         "end_date",
         "initial_capital",
         "settings",
+        "bars_per_year",
         "first_session",
         "last_session",
         "ended_early",
+        "source",
+        "data_version",
+        "code_version",
+        "price_basis",
     ]
-    assert result["settings"] == free.as_dict() | {"bars_per_year": 252.0}
+    stored = {"price_basis": "adjusted", "warmup_days": 365}
+    assert result["settings"] == free.as_dict() | stored
+    assert (result["bars_per_year"], result["source"]) == (252.0, "Provider")
+    assert result["code_version"] == code_version(Planned)
     assert (result["last_session"], result["ended_early"]) == (date(2021, 1, 9), False)
     assert (result["symbol"], result["strategy"]) == ("AAPL", "planned")
     assert (result["start_date"], result["end_date"]) == (date(2021, 1, 4), date(2021, 1, 9))
@@ -107,7 +116,8 @@ def test_the_dict_holds_the_run_and_its_result():
             "exit_date": date(2021, 1, 7),
             "exit_price": 99.0,
             "size": 100.0,
-            "fees": 0.0,
+            "entry_fees": 0.0,
+            "exit_fees": 0.0,
             "pnl": -100.0,
             "return": -0.01,
             "exit_reason": "signal",
@@ -132,10 +142,16 @@ def test_bars_that_end_early_are_reported():
     assert result["end_date"] == date(2021, 3, 1)
 
 
-def test_datetimes_are_used_as_dates():
-    result = asyncio.run(_run(VectorBTEngine(None, Provider()), start=datetime(2021, 1, 4, 9)))  # noqa: DTZ001
-    assert result["start_date"] == date(2021, 1, 4)
-    assert type(result["start_date"]) is date
+def test_costs_and_capital_of_a_call_replace_the_settings():
+    call = VectorBTEngine(BacktestSettings(slippage=0.0), Provider()).run_backtest(
+        "AAPL", "planned", None, "2021-01-04", "2021-01-09", initial_capital=500, fees=0.01
+    )
+    result = asyncio.run(call)
+    settings = BacktestSettings(initial_capital=500.0, fees=0.01, slippage=0.0)
+    expected = asyncio.run(_run(VectorBTEngine(settings, Provider())))
+    assert result["metrics"] == expected["metrics"]
+    assert result["settings"]["fees"] == 0.01
+    assert result["initial_capital"] == result["equity_curve"].iloc[0] == 500.0
 
 
 def test_changing_a_result_does_not_change_the_next_one():

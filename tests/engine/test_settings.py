@@ -2,6 +2,8 @@
 
 from datetime import date, datetime
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from engine.errors import InvalidSettingsError
@@ -73,11 +75,40 @@ def test_has_stops_is_true_for_each_kind_of_stop():
         assert BacktestSettings(**{name: 0.5}).has_stops  # pyright: ignore[reportArgumentType]
 
 
-def test_a_window_accepts_datetimes_and_refuses_text():
-    window = Window(datetime(2022, 1, 3, 15), datetime(2022, 2, 1))  # noqa: DTZ001 - as pandas gives them
-    assert window == Window(date(2022, 1, 3), date(2022, 2, 1))
-    with pytest.raises(InvalidSettingsError, match="the window's start is '2022-01-03'; allowed"):
-        Window("2022-01-03", date(2022, 2, 1))  # pyright: ignore[reportArgumentType]
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        date(2022, 1, 3),
+        datetime(2022, 1, 3, 15),  # noqa: DTZ001 - as pandas gives them
+        "2022-01-03",
+        "2022-01-03T15:30:00",
+        pd.Timestamp("2022-01-03 23:00", tz="America/New_York"),
+        np.datetime64("2022-01-03"),
+        np.datetime64("2022-01-03T15:30", "ns"),
+    ],
+)
+def test_a_day_may_be_spelled_in_any_usual_way(spelled):
+    window = Window(spelled, spelled)
+    assert window == Window(date(2022, 1, 3), date(2022, 1, 3))
+    assert type(window.start) is type(window.end) is date
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("2022-13-01", "the window's end is '2022-13-01'; write a day as 2023-12-31."),
+        ("today", "the window's end is 'today'; write a day"),
+        (20220103, "the window's end is 20220103; allowed: a date, a datetime, a pandas"),
+        (None, "the window's end is None; allowed"),
+        (pd.NaT, "the window's end is NaT; allowed"),
+        (np.datetime64("NaT"), "the window's end is np.datetime64('NaT"),
+        (np.datetime64("2022-12"), "the window's end is np.datetime64('2022-12'); allowed"),
+    ],
+)
+def test_what_is_no_day_is_refused(value, message):
+    with pytest.raises(InvalidSettingsError) as refused:
+        Window(date(2022, 1, 3), value)
+    assert message in str(refused.value)
 
 
 def test_a_reversed_window_is_refused():

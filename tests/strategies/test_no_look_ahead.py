@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.parameter_grid import build_grid
+from engine.parameter_grid import build_grid
 from strategies.base import Strategy
 from strategies.registry import registered_strategies
 from tests.bars import random_bars

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.parameter_grid import build_grid
+from engine.parameter_grid import build_grid
 from strategies.base import Signals
 from strategies.registry import registered_strategies
 from tests.bars import random_bars

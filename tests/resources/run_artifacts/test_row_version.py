@@ -16,7 +16,6 @@ DECIDE_NO_VALUE = {
     "resources.price_store.store",  # bytes, verified by the data version
     "resources.price_store.stored_file",
     "resources.result_store.frame_schemas",  # the order of columns
-    "resources.config.run_settings",  # stored with each row
     "resources.run_artifacts.row_version",
 }
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.backtest import VectorBTEngine
+from engine.parameter_grid import build_grid, sweep
 from engine.settings import Window
-from research.parameter_grid import build_grid, sweep
 from strategies import indicators
 from strategies.errors import InvalidParameterError, UnknownStrategyError
 from strategies.registry import STRATEGY_TEMPLATES, registered_strategies

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.results import BatchOutcome
@@ -13,6 +12,9 @@ from engine.settings import Window
 from strategies.base import Strategy
 from strategies.errors import InvalidCombinationError, InvalidParameterError
 from strategies.registry import STRATEGY_TEMPLATES, get_strategy
+
+if TYPE_CHECKING:
+    from engine.backtest import VectorBTEngine
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def build_grid(
 
 
 def sweep(
-    engine: VectorBTEngine,
+    engine: "VectorBTEngine",
     histories: Iterable[History],
     strategy_type: str,
     window: Window,
