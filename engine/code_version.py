@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,6 +44,15 @@ def code_version(strategy: type[Strategy]) -> str:
 def engine_version() -> str:
     """Return a fingerprint of the engine's computation alone, and of its libraries."""
     return _read_first_edition().version(None)
+
+
+@cache
+def gauntlet_version() -> str:
+    """Return the version of this project; ``unknown`` when it runs without being installed."""
+    try:
+        return version("backtest-gauntlet")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def refuse_changed_code(strategies: Iterable[type[Strategy]]) -> None:

@@ -74,6 +74,11 @@ def backtest_id(
     return uuid5(_NAMESPACE, f"[{','.join(texts)}]")
 
 
+def seeds_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the random seeds among some parameters: ``seed``, and what ends in ``_seed``."""
+    return {name: value for name, value in parameters.items() if f"_{name}".endswith("_seed")}
+
+
 def canonical_json(value: Any) -> str:
     """Return the one text of `value`: keys sorted, no whitespace, a number written one way.
 

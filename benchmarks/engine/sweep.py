@@ -14,8 +14,8 @@ from benchmarks.report import Report, Table, Verdict
 from benchmarks.universe import NINE, WINDOW, universe
 from engine.backtest import VectorBTEngine
 from engine.history import History
-from engine.results import BatchOutcome
 from engine.parameter_grid import build_grid, sweep
+from engine.results import BatchOutcome
 from strategies.registry import get_strategy
 
 JUDGED = "sma_cross"

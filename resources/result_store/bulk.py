@@ -7,6 +7,7 @@ in the same order, so they cannot deadlock.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 import polars as pl
@@ -34,6 +35,17 @@ _ROWS_PER_WRITE = 2_000
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a person says of results: notes, and how many seconds they took."""
+
+    notes: str | None = None
+    execution_time: float | None = None
+
+
+NOTHING_SAID = Said()
+
+
 @retry_transient
 def save(
     engine: sa.Engine,
@@ -42,6 +54,7 @@ def save(
     run_id: str = "",
     purpose: Purpose = Purpose.NOTEBOOK,
     cached: Sequence[UUID] = (),
+    said: Said = NOTHING_SAID,
 ) -> int:
     """Save `results` with their `trades` as those of a run, all or nothing.
 
@@ -56,6 +69,8 @@ def save(
         The run that has them, and what it is for.
     cached
         Results that are stored already and that the run has, too.
+    said
+        Of the results, by whoever saves them.
 
     Returns
     -------
@@ -78,7 +93,8 @@ def save(
             staging = _stage(connection, results)
             _upsert(connection, staging)
             _replace_trades(connection, staging, trades)
-            members += _add_members(connection, run_id, purpose, staging)
+            members += _add_members(connection, run_id, purpose, staging, said=said)
+            staging.drop(connection)  # a transaction that goes on may save again
         if cached:
             condition = BACKTESTS.c.id == sa.any_(sa.literal(list(cached), sa.ARRAY(sa.Uuid)))
             members += _add_members(connection, run_id, purpose, BACKTESTS, condition)
@@ -137,16 +153,21 @@ def _add_members(
     purpose: Purpose,
     table: sa.Table,
     condition: sa.ColumnElement[bool] | None = None,
+    said: Said = NOTHING_SAID,
 ) -> int:
     """Say of the results in a table that a run has them; return how many they are."""
     columns = table.c.id, table.c.symbol, table.c.strategy
-    given = sa.select(sa.literal(run_id), sa.literal(purpose.value), *columns)
+    words = sa.literal(said.notes, sa.Text), sa.literal(said.execution_time, sa.Double)
+    given = sa.select(sa.literal(run_id), sa.literal(purpose.value), *columns, *words)
     if condition is not None:
         given = given.where(condition)
     statement = insert(MEMBERS).from_select(
-        ["run_id", "purpose", "backtest_id", "symbol", "strategy"], given.order_by(table.c.id)
+        ["run_id", "purpose", "backtest_id", "symbol", "strategy", "notes", "execution_time"],
+        given.order_by(table.c.id),
     )
     again = {"purpose": statement.excluded.purpose, "saved_at": sa.func.now()}
+    for name in ("notes", "execution_time"):  # what was said before stands until it is replaced
+        again[name] = sa.func.coalesce(statement.excluded[name], MEMBERS.c[name])
     key = ["run_id", "backtest_id"]
     statement = statement.on_conflict_do_update(index_elements=key, set_=again)
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount

@@ -2,18 +2,25 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from engine.metrics import LOWER_IS_BETTER
 from research.purpose import Purpose
+from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.queries import read_rows
 from resources.result_store.views import NEWEST_COMPARABLE
 
+COMPARED = (
+    "total_return", "sharpe_ratio", "max_drawdown", "win_rate", "profit_factor", "total_trades",
+)  # fmt: skip
+"""The metrics by which single backtests are compared."""
+
 
 def find_best(
-    engine: sa.Engine, metric: str, minimum_trades: int, limit: int, purpose: Purpose
+    engine: sa.Engine, metric: str, min_trades: int, limit: int, purpose: Purpose
 ) -> list[dict[str, Any]]:
     """Return the best of the newest backtests by `metric`, NULLs last."""
     newest = _select_newest(purpose)
@@ -21,7 +28,7 @@ def find_best(
     order = column.asc() if metric in LOWER_IS_BETTER else column.desc()
     statement = (
         sa.select(newest)
-        .where(newest.c.closed_trades >= minimum_trades)
+        .where(newest.c.closed_trades >= min_trades)
         .order_by(order.nulls_last(), newest.c.strategy, newest.c.symbol)
         .limit(limit)
     )
@@ -50,6 +57,53 @@ def compare_strategies(
         statement = statement.where(newest.strategy.in_(strategies))
     best_first = sa.desc("median_sharpe_ratio").nulls_last()
     return read_rows(engine, statement.order_by(best_first, newest.strategy))
+
+
+def compare_backtests(
+    engine: sa.Engine, identifiers: Sequence[UUID], metrics: Sequence[str]
+) -> dict[str, Any]:
+    """Return the metrics of single backtests, and their ranking by each.
+
+    Raises
+    ------
+    InvalidArgumentError
+        When none of them is stored.
+    """
+    wanted = BACKTESTS.c.id == sa.any_(sa.literal(list(identifiers), sa.ARRAY(sa.Uuid)))
+    rows = read_rows(engine, sa.select(BACKTESTS).where(wanted))
+    if not rows:
+        raise InvalidArgumentError(
+            f"None of the {len(identifiers)} backtest_ids is stored; allowed: identifiers that "
+            "save_backtest_result returned."
+        )
+    order = {identifier: place for place, identifier in enumerate(identifiers)}
+    rows.sort(key=lambda row: order[row["id"]])
+    dates = [row["updated_at"] for row in rows]
+    return {
+        "backtests": [
+            {
+                "backtest_id": row["id"],
+                **{name: row[name] for name in ("symbol", "strategy", "parameters")},
+                "date": row["updated_at"],
+                "metrics": {name: row[name] for name in metrics},
+            }
+            for row in rows
+        ],
+        "rankings": {name: _rank(rows, name) for name in metrics},
+        "summary": {
+            "total_backtests": len(rows),
+            "date_range": {"earliest": min(dates), "latest": max(dates)},
+        },
+    }
+
+
+def _rank(rows: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
+    defined = [row for row in rows if row[metric] is not None]
+    defined.sort(key=lambda row: row[metric], reverse=metric not in LOWER_IS_BETTER)
+    return [
+        {"backtest_id": row["id"], "value": row[metric], "rank": place}
+        for place, row in enumerate(defined, start=1)
+    ]
 
 
 def median(column: sa.ColumnElement) -> sa.ColumnElement:

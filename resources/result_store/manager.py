@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Self, overload
 from uuid import UUID
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.orm import Session, scoped_session
 
 from engine.failure import Failure
 from research.leaderboard_scope import LeaderboardScope
@@ -16,13 +17,17 @@ from resources.result_store import (
     bulk,
     comparisons,
     leaderboards,
+    notebook_results,
     performance_summary,
     queries,
     run_queries,
+    schema,
     validation,
     writes,
 )
+from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeout
+from resources.result_store.sessions import engine_of
 from resources.universe import Universe
 
 
@@ -34,6 +39,8 @@ class BacktestPersistenceManager:
     `retry_timeout`. All methods raise `DatabaseUnreachableError` when the database cannot be
     reached, and `InvalidArgumentError` for arguments that make no sense.
 
+    In a ``with`` statement the schema is created or upgraded first.
+
     Parameters
     ----------
     engine
@@ -42,20 +49,68 @@ class BacktestPersistenceManager:
         Seconds for which an operation is retried; 0 for one try only.
     restart_server
         Called before each new try: starts the embedded server, if it was killed.
+    session
+        A session instead of an engine, see `resources.result_store.sessions.engine_of`; it stays
+        the caller's to commit and close. Comparisons are then of purpose notebook, unless they say
+        otherwise.
     """
 
     def __init__(
         self,
-        engine: sa.Engine,
+        engine: sa.Engine | None = None,
         retry_timeout: float = RETRY_TIMEOUT_SECONDS,
         restart_server: Callable[[], object] | None = None,
+        *,
+        session: "Session | scoped_session | None" = None,
     ) -> None:
-        self.engine = with_retry_timeout(engine, retry_timeout, restart_server)
+        if (engine is None) == (session is None):
+            raise InvalidArgumentError(
+                "BacktestPersistenceManager needs an engine or a session; for the results of this "
+                "project use gauntlet.open().store."
+            )
+        self._purpose = Purpose.PIPELINE if session is None else Purpose.NOTEBOOK
+        bound = engine_of(session) if engine is None else engine
+        self.engine = with_retry_timeout(bound, retry_timeout, restart_server)
+
+    def __enter__(self) -> Self:
+        schema.upgrade(self.engine)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave engine and session as they are: whoever made them closes them."""
 
     def save_backtest_result(
+        self,
+        vectorbt_results: Mapping[str, Any],
+        execution_time: float | None = None,
+        notes: str | None = None,
+    ) -> UUID:
+        """Save what `VectorBTEngine.run_backtest` returned, with its trades; return its identifier.
+
+        It is saved by no run, with purpose notebook: it counts as a trial, and is on no
+        leaderboard. The same backtest saved twice is one row; its curve is not stored.
+
+        Parameters
+        ----------
+        execution_time
+            Seconds that it took.
+        notes
+            Any text.
+
+        Raises
+        ------
+        InvalidResultError
+            When something is missing, of the wrong type, NaN or infinite.
+        """
+        seconds = validation.require_seconds("execution_time", execution_time)
+        text = None if notes is None else validation.require_text("notes", notes)
+        row, trades = notebook_results.build_rows(vectorbt_results)
+        return writes.save_backtest(self.engine, row, trades, bulk.Said(text, seconds))
+
+    def save_backtest(
         self, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]] = ()
     ) -> UUID:
-        """Save one result and its trades, by no run; return its identifier.
+        """Save one result and its trades by their columns, by no run; return its identifier.
 
         Parameters
         ----------
@@ -95,26 +150,29 @@ class BacktestPersistenceManager:
     def get_backtest_by_id(
         self, identifier: UUID | str, with_trades: bool = True
     ) -> dict[str, Any] | None:
-        """Return a backtest, its trades under ``trades``, or None if there is none of that id."""
+        """Return a backtest, its trades under ``trades``, or None if there is none of that id.
+
+        `notes` and `execution_time` are those of `save_backtest_result`, else None.
+        """
         known = validation.parse_uuid(identifier)
         return queries.read_backtest(self.engine, known, with_trades) if known else None
 
     def get_backtests_by_symbol(
-        self, symbol: str, limit: int | None = None
+        self, symbol: str, strategy_type: str | None = None, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """Return the backtests of a symbol, newest first, without their trades."""
-        known = validation.require_text("symbol", symbol)
-        return queries.read_backtests_where(
-            self.engine, "symbol", known, validation.require_limit(limit)
-        )
+        """Return the backtests of a symbol, newest first, of one strategy or all."""
+        known = {"symbol": validation.require_text("symbol", symbol)}
+        if strategy_type is not None:
+            known["strategy"] = validation.require_text("strategy_type", strategy_type)
+        return queries.read_backtests_where(self.engine, validation.require_limit(limit), **known)
 
     def get_backtests_by_strategy(
-        self, strategy: str, limit: int | None = None
+        self, strategy_type: str, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the backtests of a strategy, newest first, without their trades."""
-        known = validation.require_text("strategy", strategy)
+        known = validation.require_text("strategy_type", strategy_type)
         return queries.read_backtests_where(
-            self.engine, "strategy", known, validation.require_limit(limit)
+            self.engine, validation.require_limit(limit), strategy=known
         )
 
     def get_backtests_by_run(self, run_id: str) -> pl.DataFrame:
@@ -141,17 +199,18 @@ class BacktestPersistenceManager:
     def get_best_performing_strategies(
         self,
         metric: str = "sharpe_ratio",
-        minimum_trades: int = MINIMUM_TRADES,
+        min_trades: int = MINIMUM_TRADES,
         limit: int = 10,
-        purpose: Purpose = Purpose.PIPELINE,
+        purpose: Purpose | None = None,
     ) -> list[dict[str, Any]]:
         """Return the best backtests by `metric`, one dict per backtest.
 
-        Compared are the newest results of each symbol and strategy in runs of `purpose`, on the
-        source, window and settings of the newest of them all.
+        Compared are the newest results of each symbol and strategy in runs of `purpose` (None for
+        pipeline, or for notebook where the store was opened with a session), on the source, window
+        and settings of the newest of them all.
 
         Best is highest, but lowest for `comparisons.LOWER_IS_BETTER`. Backtests with fewer than
-        `minimum_trades` closed trades are left out; undefined values come last.
+        `min_trades` closed trades are left out; undefined values come last.
 
         Raises
         ------
@@ -161,38 +220,74 @@ class BacktestPersistenceManager:
         return comparisons.find_best(
             self.engine,
             validation.require_metric(metric),
-            validation.require_int("minimum_trades", minimum_trades, 0),
+            validation.require_int("min_trades", min_trades, 0),
             validation.require_int("limit", limit, 1),
-            validation.require_purpose(purpose),
+            validation.require_purpose(purpose or self._purpose),
         )
+
+    @overload
+    def compare_strategies(
+        self,
+        backtest_ids: None = None,
+        metrics: None = None,
+        *,
+        symbol: str | None = None,
+        strategies: Sequence[str] | str | None = None,
+        purpose: Purpose | None = None,
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    def compare_strategies(
+        self, backtest_ids: Iterable[UUID | str], metrics: Sequence[str] | None = None
+    ) -> dict[str, Any]: ...
 
     def compare_strategies(
         self,
+        backtest_ids: Iterable[UUID | str] | None = None,
+        metrics: Sequence[str] | None = None,
+        *,
         symbol: str | None = None,
-        strategies: Sequence[str] | None = None,
-        purpose: Purpose = Purpose.PIPELINE,
-    ) -> list[dict[str, Any]]:
-        """Return one aggregate per strategy, best median Sharpe first.
+        strategies: Sequence[str] | str | None = None,
+        purpose: Purpose | None = None,
+    ) -> list[dict[str, Any]] | dict[str, Any]:
+        """Return one aggregate per strategy, best median Sharpe first; or compare single backtests.
 
-        Compared is what `get_best_performing_strategies` compares.
+        Without `backtest_ids`, compared is what `get_best_performing_strategies` compares. Keys:
+        strategy, symbols, median_sharpe_ratio, median_total_return, median_annualized_return,
+        median_max_drawdown, worst_max_drawdown, mean_win_rate, total_trades. Undefined values are
+        left out of an aggregate, and an aggregate of nothing is None. A strategy without any
+        backtest is not in the answer.
 
-        Keys: strategy, symbols, median_sharpe_ratio, median_total_return,
-        median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate,
-        total_trades. Undefined values are left out of an aggregate, and an aggregate of nothing
-        is None. A strategy without any backtest is not in the answer.
+        With `backtest_ids` the answer is a dict. backtests: a list of dicts with backtest_id,
+        symbol, strategy, parameters, date and metrics; rankings: by metric, a list of dicts with
+        backtest_id, value and rank, best first, undefined values left out; summary:
+        total_backtests and date_range (earliest, latest).
 
         Parameters
         ----------
+        backtest_ids, metrics
+            The backtests to compare, and by what; None for `comparisons.COMPARED`.
         symbol
             Only this symbol; None for all.
         strategies
             Only these; None for all.
+        purpose
+            As in `get_best_performing_strategies`.
+
+        Raises
+        ------
+        UnknownMetricError
+            When a metric is not in `engine.metrics.METRICS`.
         """
+        if backtest_ids is not None:
+            names = [validation.require_metric(name) for name in metrics or comparisons.COMPARED]
+            known = validation.parse_uuids(backtest_ids)
+            return comparisons.compare_backtests(self.engine, known, names)
         if symbol is not None:
             validation.require_text("symbol", symbol)
-        names = validation.require_texts("strategies", strategies)
-        known = validation.require_purpose(purpose)
-        return comparisons.compare_strategies(self.engine, symbol, names, known)
+        wanted = validation.require_texts("strategies", strategies)
+        of = validation.require_purpose(purpose or self._purpose)
+        return comparisons.compare_strategies(self.engine, symbol, wanted, of)
 
     def get_performance_summary(self, start: date, end: date) -> dict[str, Any]:
         """Return what was saved from `start` to `end`, both days inclusive, in UTC.

@@ -13,11 +13,20 @@ from resources.result_store.bulk import get_psycopg_connection
 from resources.result_store.connection import translate_connection_errors
 from resources.result_store.frame_schemas import (
     BACKTESTS,
+    MEMBERS,
     RESULTS_SCHEMA,
     STORED_SCHEMA,
     TRADES,
 )
 from resources.result_store.retry import retry_transient
+
+_WITH_NOTES = sa.select(BACKTESTS, MEMBERS.c.notes, MEMBERS.c.execution_time).join_from(
+    BACKTESTS,
+    MEMBERS,
+    sa.and_(MEMBERS.c.backtest_id == BACKTESTS.c.id, MEMBERS.c.run_id == ""),
+    isouter=True,
+)
+"""Backtests, and what was said of those that no run saved."""
 
 _NEWEST_FIRST = (BACKTESTS.c.updated_at.desc(), BACKTESTS.c.id.desc())
 
@@ -31,7 +40,7 @@ def read_rows(engine: sa.Engine, statement: sa.Select | sa.TextClause) -> list[d
 
 def read_backtest(engine: sa.Engine, identifier: UUID, with_trades: bool) -> dict[str, Any] | None:
     """Return a backtest, its trades under ``trades`` if wanted; None if it does not exist."""
-    found = read_rows(engine, sa.select(BACKTESTS).where(BACKTESTS.c.id == identifier))
+    found = read_rows(engine, _WITH_NOTES.where(BACKTESTS.c.id == identifier))
     if not found:
         return None
     if with_trades:
@@ -41,10 +50,11 @@ def read_backtest(engine: sa.Engine, identifier: UUID, with_trades: bool) -> dic
 
 
 def read_backtests_where(
-    engine: sa.Engine, column: str, value: str, limit: int | None
+    engine: sa.Engine, limit: int | None, **values: str
 ) -> list[dict[str, Any]]:
-    """Return the backtests with `value` in `column`, newest first."""
-    matching = sa.select(BACKTESTS).where(BACKTESTS.c[column] == value)
+    """Return the backtests with these values in these columns, newest first."""
+    conditions = [BACKTESTS.c[column] == value for column, value in values.items()]
+    matching = _WITH_NOTES.where(*conditions)
     return read_rows(engine, matching.order_by(*_NEWEST_FIRST).limit(limit))
 
 

@@ -1,7 +1,9 @@
 """What the store's methods accept as arguments; anything else is refused with what is allowed."""
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from numbers import Real
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +24,16 @@ def require_int(name: str, value: Any, least: int) -> int:
             f"{name} is {value!r}; allowed: integers from {least} to {_GREATEST_INTEGER}."
         )
     return value
+
+
+def require_seconds(name: str, value: Any) -> float | None:
+    """Return a number of seconds, 0 or more; None for an unknown one."""
+    if value is None:
+        return None
+    seconds = float(value) if isinstance(value, Real) and not isinstance(value, bool) else -1.0
+    if not 0.0 <= seconds < math.inf:
+        raise InvalidArgumentError(f"{name} is {value!r}; allowed: seconds from 0, or None.")
+    return seconds
 
 
 def require_limit(value: Any) -> int | None:

@@ -27,7 +27,10 @@ _LONGEST_MESSAGE = 4000
 
 
 def save_backtest(
-    engine: sa.Engine, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]]
+    engine: sa.Engine,
+    result: Mapping[str, Any],
+    trades: Sequence[Mapping[str, Any]],
+    said: bulk.Said = bulk.NOTHING_SAID,
 ) -> UUID:
     """Save one result, given as plain values, and its trades; return its identifier."""
     identifier = _derive_id(result)
@@ -40,9 +43,8 @@ def save_backtest(
         for number, trade in enumerate(trades, start=1)
     ]
     # Types are inferred, then validated: given a schema, polars would make 1.5 trades 1.
-    bulk.save(
-        engine, _to_frame([row]), _to_frame(numbered) if numbered else TRADES_SCHEMA.to_frame()
-    )
+    frame = _to_frame(numbered) if numbered else TRADES_SCHEMA.to_frame()
+    bulk.save(engine, _to_frame([row]), frame, said=said)
     return identifier
 
 

@@ -1,18 +1,17 @@
 """Backtest results as tables: the rows that are stored, and the curves beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from engine.code_version import gauntlet_version
 from engine.positions import EXIT_REASONS
 from engine.results import BacktestResult
 from engine.settings import PRICE_BASIS
-from research.natural_key import json_text
+from research.natural_key import json_text, seeds_of
 from research.run_spec import IdentifiedResult, RunSpec
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
 from resources.run_artifacts.row_version import row_version
@@ -73,20 +72,6 @@ def _build_row(one: IdentifiedResult, spec: RunSpec, part: int) -> dict[str, Any
         "seeds": json_text(seeds_of(key["parameters"])),
         **result.metrics,
     }
-
-
-def seeds_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the random seeds among some parameters: ``seed``, and what ends in ``_seed``."""
-    return {name: value for name, value in parameters.items() if f"_{name}".endswith("_seed")}
-
-
-@cache
-def gauntlet_version() -> str:
-    """Return the version of this project; ``unknown`` when it runs without being installed."""
-    try:
-        return version("backtest-gauntlet")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _build_trades(results: Sequence[BacktestResult], ids: Sequence[str]) -> pl.DataFrame:

@@ -25,12 +25,14 @@ class RunBacktest(Base):
 
     `run_id` is "" for what was saved by no run; `saved_at` is when the run last saved it. Symbol
     and strategy are the result's own: so the newest result of a pair is found in one index.
+    `notes` and `execution_time` (seconds) are what a notebook says of a result, NULL if nothing.
     """
 
     __tablename__ = "run_backtests"
     __table_args__ = (
         CheckConstraint(one_of("purpose", Purpose), name="purpose"),
         CheckConstraint("run_id <> '' OR purpose = 'notebook'", name="no_run"),
+        CheckConstraint("execution_time >= 0 AND execution_time < 'Infinity'", name="took"),
         Index(
             "ix_run_backtests_newest",
             "purpose",
@@ -50,6 +52,8 @@ class RunBacktest(Base):
     purpose: Mapped[str]
     symbol: Mapped[str]
     strategy: Mapped[str]
+    notes: Mapped[str | None]
+    execution_time: Mapped[float | None]
     saved_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

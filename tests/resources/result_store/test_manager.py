@@ -37,7 +37,7 @@ def test_a_result_reads_back_as_saved(manager: BacktestPersistenceManager) -> No
     still_open = trade(
         2, status="open", direction="short", exit_date=None, exit_price=None, exit_reason="open"
     )
-    saved = manager.save_backtest_result(row, [trade(1), still_open])
+    saved = manager.save_backtest(row, [trade(1), still_open])
     found = manager.get_backtest_by_id(saved)
     assert found is not None
     assert {name: found[name] for name in row} == row
@@ -52,13 +52,13 @@ def test_trades_without_a_number_are_numbered_in_their_order(
     manager: BacktestPersistenceManager,
 ) -> None:
     plain = [{k: v for k, v in trade(pnl=pnl).items() if k != "trade_no"} for pnl in (1.0, 2.0)]
-    found = manager.get_backtest_by_id(manager.save_backtest_result(result(), plain))
+    found = manager.get_backtest_by_id(manager.save_backtest(result(), plain))
     assert found is not None
     assert [(row["trade_no"], row["pnl"]) for row in found["trades"]] == [(1, 1.0), (2, 2.0)]
 
 
 def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersistenceManager) -> None:
-    saved = manager.save_backtest_result(result(), [trade()])
+    saved = manager.save_backtest(result(), [trade()])
     assert str(saved) == identifier(result())
     manager.save_backtests(results_frame([result()]), trades_frame((str(saved), trade())))
     assert len(manager.get_backtests_by_symbol("AAPL")) == 1
@@ -68,7 +68,7 @@ def test_one_result_and_a_frame_of_it_are_the_same_row(manager: BacktestPersiste
 def test_run_universe_reasons_and_seeds_are_optional(manager: BacktestPersistenceManager) -> None:
     optional = {"run_id", "part", "universe_version", "undefined", "seeds"}
     row = {name: value for name, value in result().items() if name not in optional}
-    found = manager.get_backtest_by_id(manager.save_backtest_result(row), with_trades=False)
+    found = manager.get_backtest_by_id(manager.save_backtest(row), with_trades=False)
     assert found is not None
     assert (found["run_id"], found["seeds"], found["undefined"]) == ("", {}, {})
     assert found["universe_version"] is None
@@ -92,7 +92,7 @@ def test_an_invalid_result_is_refused(
     manager: BacktestPersistenceManager, row: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(InvalidResultError, match=text):
-        manager.save_backtest_result(row)
+        manager.save_backtest(row)
     assert manager.get_backtests_by_symbol("AAPL") == []
 
 
@@ -158,7 +158,7 @@ def test_the_best_come_first_nulls_last_few_trades_not_at_all(
     best = manager.get_best_performing_strategies()
     assert [row["symbol"] for row in best] == ["BEST", "GOOD", "ENOUGH", "NULL"]
     assert [row["symbol"] for row in manager.get_best_performing_strategies(limit=1)] == ["BEST"]
-    lucky = manager.get_best_performing_strategies(minimum_trades=0, limit=1)
+    lucky = manager.get_best_performing_strategies(min_trades=0, limit=1)
     assert lucky[0]["symbol"] == "LUCKY"
 
 
@@ -281,8 +281,8 @@ def test_strategies_are_compared_by_their_medians(manager: BacktestPersistenceMa
 def test_deleting_a_backtest_deletes_its_trades_and_no_others(
     manager: BacktestPersistenceManager,
 ) -> None:
-    gone = manager.save_backtest_result(result(), [trade(1), trade(2)])
-    kept = manager.save_backtest_result(result(symbol="MSFT"), [trade(1)])
+    gone = manager.save_backtest(result(), [trade(1), trade(2)])
+    kept = manager.save_backtest(result(symbol="MSFT"), [trade(1)])
     assert manager.delete_backtest(str(gone)) is True
     assert manager.get_backtest_by_id(gone) is None
     assert manager.get_backtest_by_id(kept) is not None
@@ -292,7 +292,7 @@ def test_deleting_a_backtest_deletes_its_trades_and_no_others(
 
 def test_a_reversed_window_is_not_saved(manager: BacktestPersistenceManager) -> None:
     with pytest.raises(InvalidResultError, match="ck_backtests_window"):
-        manager.save_backtest_result(result(end_date=START - timedelta(days=1)))
+        manager.save_backtest(result(end_date=START - timedelta(days=1)))
 
 
 @pytest.mark.parametrize(
@@ -300,12 +300,15 @@ def test_a_reversed_window_is_not_saved(manager: BacktestPersistenceManager) -> 
     [
         (lambda m: m.get_backtests_by_symbol(""), "symbol is ''"),
         (lambda m: m.get_backtests_by_symbol(None), "symbol is None"),
-        (lambda m: m.get_backtests_by_symbol("AAPL", 0), "limit is 0; allowed: integers from 1 to"),
+        (
+            lambda m: m.get_backtests_by_symbol("AAPL", limit=0),
+            "limit is 0; allowed: integers from",
+        ),
         (lambda m: m.get_backtests_by_strategy("rsi", "5"), "limit is '5'"),
-        (lambda m: m.get_backtests_by_strategy(7), "strategy is 7"),
+        (lambda m: m.get_backtests_by_strategy(7), "strategy_type is 7"),
         (lambda m: m.get_best_performing_strategies(limit=-1), "limit is -1"),
-        (lambda m: m.get_best_performing_strategies(minimum_trades=-1), "minimum_trades is -1"),
-        (lambda m: m.get_best_performing_strategies(minimum_trades=1.5), "minimum_trades is 1.5"),
+        (lambda m: m.get_best_performing_strategies(min_trades=-1), "min_trades is -1"),
+        (lambda m: m.get_best_performing_strategies(min_trades=1.5), "min_trades is 1.5"),
         (lambda m: m.compare_strategies(strategies=5), "strategies is 5"),
         (lambda m: m.compare_strategies(strategies=["rsi", None]), "strategies is None"),
         (lambda m: m.compare_strategies(symbol=""), "symbol is ''"),
@@ -313,9 +316,9 @@ def test_a_reversed_window_is_not_saved(manager: BacktestPersistenceManager) -> 
         (lambda m: m.get_performance_summary(END, START), "is after end"),
         (lambda m: m.get_stage_history("prices", 0), "limit is 0"),
         (lambda m: m.get_backtests_by_symbol("A\0B"), r"symbol is 'A\x00B'"),
-        (lambda m: m.get_backtests_by_symbol("AAPL", 2**63), "limit is 9223372036854775808"),
+        (lambda m: m.get_backtests_by_symbol("AAPL", limit=2**63), "limit is 9223372036854775808"),
         (
-            lambda m: m.get_best_performing_strategies(minimum_trades=2**31),
+            lambda m: m.get_best_performing_strategies(min_trades=2**31),
             "integers from 0 to 2147483647",
         ),
         (lambda m: m.get_backtests_by_run(5), "run_id is 5"),
@@ -374,7 +377,7 @@ def test_a_period_is_summarized_per_strategy(manager: BacktestPersistenceManager
 
 
 def test_a_cached_result_counts_once_per_day(manager: BacktestPersistenceManager) -> None:
-    saved = manager.save_backtest_result(result())
+    saved = manager.save_backtest(result())
     empty = RESULTS_SCHEMA.to_frame(), NO_TRADES
     for run_id, day in (("run-1", "2021-03-01"), ("run-2", "2021-03-02")):
         manager.save_backtests(*empty, run_id=run_id, purpose=Purpose.SWEEP, cached=[saved])
@@ -390,7 +393,7 @@ def test_a_cached_result_counts_once_per_day(manager: BacktestPersistenceManager
 def test_a_period_has_any_length_and_includes_both_days(
     manager: BacktestPersistenceManager,
 ) -> None:
-    manager.save_backtest_result(result())
+    manager.save_backtest(result())
     assert manager.get_performance_summary(date.min, date.max)["backtests"] == 1
     for saved, counted in [("2021-03-01T00:00Z", 1), ("2021-03-02T23:59:59.999999Z", 1),
                            ("2021-02-28T23:59:59Z", 0), ("2021-03-03T00:00Z", 0)]:  # fmt: skip

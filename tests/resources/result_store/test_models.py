@@ -31,7 +31,7 @@ def test_counts_are_integers_and_other_metrics_are_doubles(metric) -> None:
 def test_the_database_refuses_a_metric_that_is_not_finite(
     shared_manager: BacktestPersistenceManager, name: str, value: str
 ) -> None:
-    shared_manager.save_backtest_result(result())
+    shared_manager.save_backtest(result())
     change = sa.update(BACKTESTS).values({name: float(value)})
     with (
         pytest.raises(IntegrityError, match="ck_backtests_finite"),
@@ -44,7 +44,7 @@ def test_the_database_refuses_a_metric_that_is_not_finite(
 def test_the_database_refuses_a_trade_that_is_not_finite(
     shared_manager: BacktestPersistenceManager, name: str
 ) -> None:
-    shared_manager.save_backtest_result(result(), [trade()])
+    shared_manager.save_backtest(result(), [trade()])
     change = sa.update(TRADES).values({name: float("nan")})
     with (
         pytest.raises(IntegrityError, match="ck_trades_finite"),
@@ -66,7 +66,7 @@ def test_the_database_refuses_a_trade_with_an_invalid_end(
     shared_manager: BacktestPersistenceManager, change: dict[str, str], rule: str
 ) -> None:
     with pytest.raises(InvalidResultError, match=f"ck_trades_{rule}"):
-        shared_manager.save_backtest_result(result(), [{**trade(), **change}])
+        shared_manager.save_backtest(result(), [{**trade(), **change}])
 
 
 @pytest.mark.parametrize("reason", EXIT_REASONS)
@@ -76,14 +76,14 @@ def test_a_trade_may_have_every_exit_reason_of_the_engine(
 ) -> None:
     status = "open" if reason == "open" else "closed"
     row = trade(direction=direction, status=status, exit_reason=reason)
-    found = shared_manager.get_backtest_by_id(shared_manager.save_backtest_result(result(), [row]))
+    found = shared_manager.get_backtest_by_id(shared_manager.save_backtest(result(), [row]))
     assert found is not None
     assert {name: found["trades"][0][name] for name in row} == row
 
 
 def test_an_undefined_metric_is_null(manager: BacktestPersistenceManager) -> None:
     undefined = {"sharpe_ratio": "no trades"}
-    saved = manager.save_backtest_result(result(sharpe_ratio=None, undefined=undefined))
+    saved = manager.save_backtest(result(sharpe_ratio=None, undefined=undefined))
     found = manager.get_backtest_by_id(saved)
     assert found is not None
     assert found["sharpe_ratio"] is None

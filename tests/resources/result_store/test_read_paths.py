@@ -87,7 +87,7 @@ def _fill_runs(connection: sa.Connection) -> None:
 
 @pytest.fixture(scope="module")
 def filled(shared_manager: BacktestPersistenceManager) -> BacktestPersistenceManager:
-    shared_manager.save_backtest_result(result(settings=SETTINGS))
+    shared_manager.save_backtest(result(settings=SETTINGS))
     with shared_manager.engine.begin() as connection:
         _fill(connection, result())
         _fill_runs(connection)
@@ -155,7 +155,7 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
         {"pk_backtests", "pk_trades"},
     ),
     "a symbol's": (
-        lambda m, _: m.get_backtests_by_symbol("S007", 20),
+        lambda m, _: m.get_backtests_by_symbol("S007", limit=20),
         {"ix_backtests_symbol_newest"},
     ),
     "a strategy's": (
@@ -171,7 +171,7 @@ PATHS: dict[str, tuple[Callable[[BacktestPersistenceManager, str], Any], set[str
         {"ix_run_backtests_newest", "ix_run_backtests_saved_at"},
     ),
     "a comparison on a symbol": (
-        lambda m, _: m.compare_strategies("S007", ["strategy_1"]),
+        lambda m, _: m.compare_strategies(symbol="S007", strategies=["strategy_1"]),
         {"ix_run_backtests_newest"},
     ),
     "a day's summary": (
@@ -252,5 +252,7 @@ def test_the_newest_rows_are_read_without_sorting(
     filled: BacktestPersistenceManager, column: str
 ) -> None:
     asked = {"symbol": "S007", "strategy": "strategy_3"}
-    nodes = _plans(filled, lambda m: getattr(m, f"get_backtests_by_{column}")(asked[column], 20))
+    nodes = _plans(
+        filled, lambda m: getattr(m, f"get_backtests_by_{column}")(asked[column], limit=20)
+    )
     assert not [node for node in nodes if "Sort" in node["Node Type"]]

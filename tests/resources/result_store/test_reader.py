@@ -33,7 +33,7 @@ def dashboard(engine: sa.Engine) -> Iterator[sa.Engine]:
     """Lend the engine of a login that is a member of the role and nothing else."""
     login = f"dashboard_{engine.url.database}"
     manager = BacktestPersistenceManager(engine)
-    manager.save_backtest_result(result(), [trade()])
+    manager.save_backtest(result(), [trade()])
     save(manager, cached=[identifier(result())])
     record_failures(manager, "run-1", failure())
     with engine.begin() as connection:
@@ -117,7 +117,7 @@ def test_a_user_without_the_right_to_create_roles_can_migrate(
     )
     mine = create_engine_for(roleless.url.set(username="the owner", database="mine"))
     upgrade(mine)
-    assert BacktestPersistenceManager(mine).save_backtest_result(result(), [trade()])
+    assert BacktestPersistenceManager(mine).save_backtest(result(), [trade()])
     (told,) = [record.getMessage() for record in caplog.records if "role" in record.getMessage()]
     assert "\n" not in told
     # The advice works: the role that it creates can read present and later tables.

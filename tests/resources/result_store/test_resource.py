@@ -33,7 +33,7 @@ def test_the_schema_is_created_on_first_use(bare_database: str, home: Path) -> N
     with ThreadPoolExecutor(4) as pool:
         managers = list(pool.map(lambda _: store.manager(), range(4)))
     assert len({id(manager.engine.pool) for manager in managers}) == 1  # one pool per process
-    saved = managers[0].save_backtest_result(result())
+    saved = managers[0].save_backtest(result())
     assert managers[3].get_backtest_by_id(saved) is not None
     managers[0].engine.dispose()
 
@@ -93,7 +93,7 @@ def test_an_asset_is_given_the_store(database: str, home: Path) -> None:
     def saved(result_store: ResultStore) -> str:
         manager = result_store.manager()
         assert isinstance(manager, BacktestPersistenceManager)
-        identifier = manager.save_backtest_result(result())
+        identifier = manager.save_backtest(result())
         manager.engine.dispose()
         return str(identifier)
 

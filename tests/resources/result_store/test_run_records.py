@@ -179,7 +179,7 @@ def test_a_result_that_is_not_stored_is_not_a_member(manager: BacktestPersistenc
 def test_a_result_saved_without_a_run_has_the_purpose_notebook(
     manager: BacktestPersistenceManager,
 ) -> None:
-    manager.save_backtest_result(result(run_id=""))
+    manager.save_backtest(result(run_id=""))
     with manager.engine.connect() as connection:
         members = connection.execute(sa.select(MEMBERS)).mappings().all()
     assert [(row["run_id"], row["purpose"]) for row in members] == [("", "notebook")]

@@ -205,7 +205,7 @@ def test_an_upgrade_keeps_the_rows_of_the_first_revision(database: str, engine: 
     assert latest["delayed_fills"] is None
     # The same backtest on another calendar is another row.
     manager = BacktestPersistenceManager(engine)
-    manager.save_backtest_result(result(bars_per_year=365.0))
+    manager.save_backtest(result(bars_per_year=365.0))
     assert len(manager.get_backtests_by_symbol("AAPL")) == 2
 
 
