@@ -19,6 +19,7 @@ IMPOSSIBLE = {
     "memory": "growth_mb=-1e9",
     "cores": "times_small=0",
     "sweep": "times_batch=1e9",
+    "notebook_cache": "times_computed=1e9",
     "save": "times_orm=1e9",
     "load": "times_scan=0",
     "bookkeeping": "times_stock=0",
