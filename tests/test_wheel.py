@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ["strategies", "engine", "resources", "assets", "pipelines", "migrations"]
+PACKAGES = ["strategies", "engine", "resources", "assets", "pipelines", "gauntlet", "migrations"]
 
 
 def test_the_packages_import_from_an_installed_wheel(tmp_path: Path):

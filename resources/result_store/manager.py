@@ -16,6 +16,7 @@ from research.ranking import MINIMUM_TRADES
 from resources.result_store import (
     bulk,
     comparisons,
+    frame_queries,
     leaderboards,
     notebook_results,
     performance_summary,
@@ -195,6 +196,26 @@ class BacktestPersistenceManager:
         As `get_backtests_by_run` does, and ``stored_trades``: how many trades each has here.
         """
         return queries.read_backtests_by_ids(self.engine, validation.parse_uuids(identifiers))
+
+    def get_newest_backtests(
+        self,
+        symbol: str | None = None,
+        strategy_type: str | None = None,
+        purpose: Purpose | str = Purpose.PIPELINE,
+    ) -> pl.DataFrame:
+        """Return the newest result of each symbol and strategy in runs of `purpose`.
+
+        With `RESULTS_SCHEMA`, by strategy and symbol; of one symbol or strategy, or of all.
+        """
+        for name, value in (("symbol", symbol), ("strategy_type", strategy_type)):
+            if value is not None:
+                validation.require_text(name, value)
+        known = validation.require_purpose(purpose)
+        return frame_queries.read_newest_backtests(self.engine, known, symbol, strategy_type)
+
+    def get_trades(self, identifiers: Iterable[UUID | str] | UUID) -> pl.DataFrame:
+        """Return the trades of some backtests, with `TRADES_SCHEMA`, by backtest and number."""
+        return frame_queries.read_trades(self.engine, validation.parse_uuids(identifiers))
 
     def get_best_performing_strategies(
         self,

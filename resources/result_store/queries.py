@@ -1,6 +1,5 @@
 """Reads of backtests and their trades: statements built from the tables, values bound."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -9,8 +8,8 @@ import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
-from resources.result_store.bulk import get_psycopg_connection
 from resources.result_store.connection import translate_connection_errors
+from resources.result_store.frame_queries import copy_frame, select_columns
 from resources.result_store.frame_schemas import (
     BACKTESTS,
     MEMBERS,
@@ -65,46 +64,20 @@ def read_run_ids(engine: sa.Engine) -> set[str]:
 
 
 def read_backtests_of_run(engine: sa.Engine, run_id: str) -> pl.DataFrame:
-    """Return the results that a run has, as they were given to be saved, by COPY."""
-    condition = "id IN (SELECT backtest_id FROM run_backtests WHERE run_id = {})"
-    return _copy_backtests(
-        engine, sql.SQL(condition).format(sql.Literal(run_id)), _columns(), RESULTS_SCHEMA
+    """Return the results that a run has, as they were given to be saved."""
+    condition = sql.SQL("id IN (SELECT backtest_id FROM run_backtests WHERE run_id = {})")
+    statement = _SELECT.format(
+        select_columns(RESULTS_SCHEMA), condition.format(sql.Literal(run_id))
     )
+    return copy_frame(engine, statement, RESULTS_SCHEMA)
 
 
 def read_backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.DataFrame:
     """Return the backtests that exist of those identifiers, and how many trades are stored."""
+    count = sql.SQL("{}, (SELECT count(*) FROM trades WHERE backtest_id = id)")
     condition = sql.SQL("id = ANY({})").format(sql.Literal(list(identifiers)))
-    count = sql.SQL("(SELECT count(*) FROM trades WHERE backtest_id = id)")
-    return _copy_backtests(engine, condition, [*_columns(), count], STORED_SCHEMA)
+    statement = _SELECT.format(count.format(select_columns(RESULTS_SCHEMA)), condition)
+    return copy_frame(engine, statement, STORED_SCHEMA)
 
 
-def _columns() -> list[sql.Composable]:
-    # polars reads true and false, COPY would write t and f.
-    return [
-        sql.SQL("{}::text" if dtype.is_(pl.Boolean) else "{}").format(sql.Identifier(name))
-        for name, dtype in RESULTS_SCHEMA.items()
-    ]
-
-
-@retry_transient
-def _copy_backtests(
-    engine: sa.Engine,
-    condition: sql.Composable,
-    columns: Sequence[sql.Composable],
-    schema: pl.Schema,
-) -> pl.DataFrame:
-    command = sql.SQL(
-        "COPY (SELECT {} FROM backtests WHERE {} ORDER BY strategy, symbol, id) "
-        "TO STDOUT (FORMAT csv)"
-    ).format(sql.SQL(", ").join(columns), condition)
-    with (
-        translate_connection_errors(engine),
-        engine.connect() as connection,
-        get_psycopg_connection(connection).cursor() as cursor,
-        cursor.copy(command) as copy,
-    ):
-        text = b"".join(bytes(block) for block in copy)
-    if not text:
-        return schema.to_frame()
-    return pl.read_csv(io.BytesIO(text), has_header=False, schema=schema)
+_SELECT = sql.SQL("SELECT {} FROM backtests WHERE {} ORDER BY strategy, symbol, id")

@@ -5,7 +5,7 @@ Migrations hold frozen copies of their own; a test compares the newest of them w
 
 from research.ranking import CANDIDATES_SCHEMA
 
-_NEWEST = """
+NEWEST = """
 WITH RECURSIVE pairs AS (
     (
         SELECT symbol, strategy
@@ -37,8 +37,9 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS newest
 """
+"""The newest result of each symbol and strategy; with the purpose, and what else must hold."""
 
-LATEST_BACKTESTS = _NEWEST.format(purpose="'pipeline'", within="")
+LATEST_BACKTESTS = NEWEST.format(purpose="'pipeline'", within="")
 """One row per symbol and strategy: that of the newest pipeline run, whatever window and settings.
 
 What the pipeline does not have, say what only an analyst has asked for, is left out. One index
@@ -46,7 +47,7 @@ gives one pair after the other and the newest result of each: no other row is re
 there are.
 """
 
-NEWEST_COMPARABLE = _NEWEST.format(
+NEWEST_COMPARABLE = NEWEST.format(
     purpose=":purpose",
     within="""
         AND (source, start_date, end_date, settings) = (

@@ -1,0 +1,227 @@
+"""The stored results of a project, as frames."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+
+from gauntlet.home import StoreNotFoundError, find_home, holds_results
+from research.purpose import Purpose
+from resources.result_store.connection import configured_url, create_engine_for, resolve_url
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.result_store.resource import ResultStore
+from resources.result_store.schema import VERSION_TABLE
+from resources.run_artifacts.backtest_files import BacktestFiles
+from strategies.errors import GauntletError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frames = Literal["polars", "pandas"]
+
+
+class UnknownFramesError(GauntletError):
+    """Frames of a kind that does not exist, or whose library is not installed."""
+
+
+def open_store(
+    home: str | os.PathLike[str] | None = None,
+    *,
+    database_url: str | None = None,
+    frames: Frames = "polars",
+) -> "Gauntlet":
+    """Return the stored results of a project.
+
+    Parameters
+    ----------
+    home
+        The project's folder, or that of its data; None to find it, see `gauntlet.home.find_home`.
+    database_url
+        URL of a PostgreSQL; None for DATABASE_URL, and without that for the embedded one.
+    frames
+        What methods return: ``polars`` or ``pandas``.
+
+    Raises
+    ------
+    StoreNotFoundError
+        When there are no results. Nothing is created: neither a folder nor a database.
+    UnknownFramesError
+        When there are no such frames, or ``pandas`` without pyarrow.
+    DatabaseUnreachableError, SchemaMismatchError
+        When the database can't be reached, or is that of a newer version.
+    """
+    if frames not in {"polars", "pandas"}:
+        raise UnknownFramesError(f"frames is {frames!r}; allowed: polars, pandas.")
+    if frames == "pandas" and find_spec("pyarrow") is None:
+        raise UnknownFramesError(
+            "frames='pandas' needs pyarrow, which is not installed: pip install pyarrow."
+        )
+    given = configured_url(database_url)
+    try:
+        folder = find_home(home)
+    except StoreNotFoundError:
+        if not given:
+            raise
+        folder = Path(home or os.environ.get("GAUNTLET_HOME") or ".data").expanduser().absolute()
+    _require_results(given, folder)
+    return Gauntlet(folder, ResultStore(home=str(folder), database_url=database_url), frames)
+
+
+class Gauntlet:
+    """The stored results of a project; make it with `gauntlet.open`.
+
+    Every method reads when it is called: what a run stores meanwhile is there.
+
+    Attributes
+    ----------
+    home
+        Folder of the data.
+    store
+        The result store, for everything that is not here.
+    """
+
+    def __init__(self, home: Path, result_store: ResultStore, frames: Frames) -> None:
+        self.home = home
+        self._result_store = result_store
+        self._frames = frames
+
+    @cached_property
+    def store(self) -> BacktestPersistenceManager:
+        """The result store, its schema brought up to date."""
+        return self._result_store.manager()
+
+    def leaderboard(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
+        """Return the newest leaderboard of the pipeline, or that of a run, best first."""
+        return self._convert(self.store.get_leaderboard(run_id))
+
+    def results(
+        self,
+        symbol: str | None = None,
+        strategy: str | None = None,
+        purpose: Purpose | str = Purpose.PIPELINE,
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return the newest result of each symbol and strategy, every metric a column.
+
+        Parameters
+        ----------
+        symbol, strategy
+            Only this one; None for all.
+        purpose
+            Of what kind of run, as in ``notebook`` or ``request``.
+        """
+        return self._convert(self._read(symbol, strategy, purpose))
+
+    def trades(
+        self,
+        symbol: str | None = None,
+        strategy: str | None = None,
+        purpose: Purpose | str = Purpose.PIPELINE,
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return the trades of what `results` returns, with their symbol and strategy."""
+        rows = self._read(symbol, strategy, purpose)
+        trades = self.store.get_trades(rows["id"])
+        return self._convert(_label(trades, rows, ["strategy", "symbol", "trade_no"]))
+
+    def equity(
+        self,
+        symbol: str | None = None,
+        strategy: str | None = None,
+        purpose: Purpose | str = Purpose.PIPELINE,
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return the equity at each close of what `results` returns, by symbol and date.
+
+        Curves are in the files of the runs: what `maintenance` removed, and what a notebook
+        saved, has none.
+        """
+        rows = self._read(symbol, strategy, purpose)
+        parts = list(self._read_curves(rows))
+        curves = pl.concat(parts) if parts else pl.DataFrame(schema=_EQUITY)
+        return self._convert(_label(curves, rows, ["strategy", "symbol", "date"]))
+
+    def failures(self, run_id: str) -> "pl.DataFrame | pd.DataFrame":
+        """Return what failed in a run, one row per stage, symbol and strategy."""
+        found = self.store.get_failures(run_id)
+        return self._convert(pl.DataFrame(found, infer_schema_length=None))
+
+    def save(
+        self,
+        result: Mapping[str, Any],
+        execution_time: float | None = None,
+        notes: str | None = None,
+    ) -> UUID:
+        """Save what `VectorBTEngine.run_backtest` returned, as `save_backtest_result` does."""
+        return self.store.save_backtest_result(result, execution_time, notes)
+
+    def _read(
+        self, symbol: str | None, strategy: str | None, purpose: Purpose | str
+    ) -> pl.DataFrame:
+        return self.store.get_newest_backtests(symbol, strategy, purpose)
+
+    def _read_curves(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        files = BacktestFiles(root=str(self.home / "backtests"))
+        places = rows.filter(rows["run_id"] != "").select("run_id", "part").unique()
+        for place in places.sort("run_id", "part").rows():
+            with suppress(FileNotFoundError):
+                for curves in files.equity_parts([place]):
+                    yield curves.join(rows, left_on="backtest_id", right_on="id", how="semi")
+
+    def _convert(self, frame: pl.DataFrame) -> "pl.DataFrame | pd.DataFrame":
+        return frame if self._frames == "polars" else frame.to_pandas()
+
+    def _describe(self) -> dict[str, object]:
+        rows = self._read(None, None, Purpose.PIPELINE)
+        windows = rows.select("source", "start_date", "end_date").unique().sort(pl.all()).rows()
+        return {
+            "data": self.home,
+            "database": self._result_store.describe(),
+            "results": f"{rows.height} of {rows['symbol'].n_unique()} symbols and "
+            f"{rows['strategy'].n_unique()} strategies",
+            "of": "; ".join(f"{source}, {start} to {end}" for source, start, end in windows),
+        }
+
+    def __repr__(self) -> str:
+        """Return what is stored, as text."""
+        lines = [f"{name}: {value}" for name, value in self._describe().items()]
+        return "\n".join(["Gauntlet", *lines])
+
+    def _repr_html_(self) -> str:
+        """Return what is stored, as the table that a notebook shows."""
+        cells = (
+            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in self._describe().items()
+        )
+        return f"<table>{''.join(cells)}</table>"
+
+
+_EQUITY = {"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()}
+
+
+def _label(frame: pl.DataFrame, rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:
+    """Return rows of backtests with their symbol and strategy first, sorted."""
+    names = rows.select(pl.col("id").alias("backtest_id"), "symbol", "strategy")
+    columns = ["symbol", "strategy", *(name for name in frame.columns if name != "backtest_id")]
+    return frame.join(names, on="backtest_id").sort(order).select(*columns, "backtest_id")
+
+
+def _require_results(given: str, home: Path) -> None:
+    """Refuse a database without the schema of this project."""
+    if not given and not holds_results(home):
+        raise StoreNotFoundError(f"There are no results in {home}.")
+    engine = create_engine_for(resolve_url(given or None, home))
+    try:
+        with engine.connect() as connection:
+            found = sa.inspect(connection).has_table(VERSION_TABLE)
+    finally:
+        engine.dispose()
+    if not found:
+        raise StoreNotFoundError(
+            "The database has no results of this project yet: run `make run` first."
+        )
