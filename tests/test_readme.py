@@ -8,25 +8,17 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from resources.result_store.manager import BacktestPersistenceManager
-from tests.bars import random_bars
+from tests.bars import random_frame
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-START, END = date(2021, 6, 1), date(2021, 12, 31)
-
-
 class Provider:
     def get_stock_data(self, symbol: str, start_date: date, end_date: date, interval: str):
-        bars = random_bars(400)
-        index = pd.date_range("2021-01-04", periods=400)
-        columns = {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close}
-        return pd.DataFrame({**columns, "Volume": bars.volume}, index=index)
+        return random_frame(1100, seed=1)
 
 
 def _blocks(language: str) -> list[str]:
@@ -49,21 +41,21 @@ def test_the_example_of_a_strategy_gives_signals(tmp_path: Path):
     assert shown.stdout.strip() == "True True"
 
 
-def test_the_example_of_queries_runs(database: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_examples_of_notebooks_run(
+    database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     monkeypatch.setenv("DATABASE_URL", database)
-    (source,) = [block for block in _blocks("python") if "ResultStore" in block]
-    names: dict[str, object] = {}
-    exec(source, names)  # noqa: S102 - the README's own example
-    assert isinstance(names["store"], BacktestPersistenceManager)
-
-
-def test_the_example_of_the_engine_runs():
-    (source,) = [block for block in _blocks("python") if "run_backtest" in block]
-    names: dict[str, object] = {"provider": Provider(), "start": START, "end": END}
-    program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return result\n"
-    exec(program.replace('result["metrics"]', '_ = result["metrics"]'), names)  # noqa: S102
-    result = asyncio.run(names["example"]())  # pyright: ignore[reportCallIssue]
-    assert result["parameters"] == {"fast_period": 5, "slow_period": 20}
+    monkeypatch.chdir(tmp_path)
+    blocks = [block for block in _blocks("python") if "gauntlet.open" in block or "g.save" in block]
+    assert len(blocks) == 2
+    source = "\n".join(blocks)
+    program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return locals()\n"
+    names: dict[str, object] = {"provider": Provider()}
+    exec(program, names)  # noqa: S102 - the README's own examples
+    shown = asyncio.run(names["example"]())  # pyright: ignore[reportCallIssue]
+    assert shown["result"]["parameters"] == {"fast_period": 5, "slow_period": 20}
+    (saved,) = shown["g"].results(purpose="notebook")["id"]
+    assert shown["g"].store.get_backtest_by_id(saved)["notes"] == "first try"
 
 
 def test_settings_are_those_of_the_code():

@@ -2,8 +2,8 @@
 
 `run_backtest` on 20 symbols x 756 bars, sma_cross: with an empty cache, and again with what the
 first pass left in it. Judged is the time inside the engine: that of a pass less that of fetching
-the same bars from the provider and making histories of them, which both passes have to do. As a
-rival, `joblib.Memory`, which hashes the histories and keeps results on disk, does both.
+the same bars from the provider and making histories of them, which both passes have to do. As the
+baseline, `joblib.Memory`, which hashes the histories and keeps results on disk, does both.
 """
 
 import asyncio

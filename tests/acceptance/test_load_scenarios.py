@@ -73,10 +73,10 @@ def _gather(calls: Iterable[Coroutine[Any, Any, Any]], at_once: int = 20) -> lis
     """Run calls, so many at once; one that fails is its exception."""
 
     async def run() -> list[Any]:
-        gate = asyncio.Semaphore(at_once)
+        slots = asyncio.Semaphore(at_once)
 
         async def wait(call: Coroutine[Any, Any, Any]) -> Any:
-            async with gate:
+            async with slots:
                 return await call
 
         return await asyncio.gather(*map(wait, calls), return_exceptions=True)
