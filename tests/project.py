@@ -21,6 +21,7 @@ from resources.market_data.resource import MarketData
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
+from tests import instances
 
 START, END = date(2022, 6, 1), date(2022, 12, 31)
 FEW_ASSETS = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries", "leaderboard")
@@ -42,11 +43,8 @@ class Project:
         """Lend a project in `folder` whose prices are all good."""
         (folder / "prices").mkdir()
         (folder / "universe.csv").write_text("symbol\n" + "\n".join(SYMBOLS) + "\n")
-        (folder / "dagster").mkdir()
         store = ResultStore(database_url=database, home=str(folder))
-        with dg.DagsterInstance.local_temp(
-            str(folder / "dagster"), overrides={"telemetry": {"enabled": False}}
-        ) as instance:
+        with instances.opened(folder / "dagster") as instance:
             project = cls(folder, instance, store)
             for symbol in SYMBOLS:
                 project.fix(symbol)
