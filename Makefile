@@ -17,7 +17,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands print a warning about their successors on every use.
 export PYTHONWARNINGS ?= ignore:Function `
 
-.PHONY: help setup run ui test bench check format lock clean
+.PHONY: help setup run retry ui test bench check format lock clean
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ setup: .venv/.synced  ## create the virtual environment from requirements.lock
 
 run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= SYMBOL=)
 	@$(BIN)/python -m pipelines.cli.main_job $(if $(SYMBOL),--symbol '$(SYMBOL)')
+
+retry: .venv/.synced  ## run what failed or is missing, as `make run` does (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE=)
+	@$(BIN)/python -m pipelines.cli.retry
 
 ui: .venv/.synced  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)

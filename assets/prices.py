@@ -10,7 +10,11 @@ import dagster as dg
 
 from assets.asset_keys import DATA_ENGINEERING, PRICES, PRICES_KEY
 from assets.ordered_fetch import map_ordered
-from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    StepOutcome,
+    report_partitions,
+)
 from assets.price_notes import describe_notes
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
@@ -91,7 +95,8 @@ def build_prices(
             )
             for symbol, bars in stage.stored.items()
         }
-        yield from report_partitions(context, {PRICES_KEY: made}, upstream={})
+        outcome = StepOutcome(source.name, {PRICES_KEY: made}, stage.failures)
+        yield from report_partitions(context, outcome)
 
     return prices
 

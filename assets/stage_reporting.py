@@ -25,7 +25,7 @@ def close_stage(
     """Record the stage's profile and failures, and summarize them in Dagster's log."""
     run_records.record(context.run, stage, profile, failures)
     for failure in failures[:_FAILURES_LOGGED]:
-        context.log.warning(_format_failure(failure))
+        context.log.warning(format_failure(failure))
     if len(failures) > _FAILURES_LOGGED:
         context.log.warning(f"... and {len(failures) - _FAILURES_LOGGED} more failures of {stage}")
     context.log.info(
@@ -60,8 +60,9 @@ def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
 def build_step_failure(failures: Sequence[Failure]) -> dg.Failure:
     """Return the failure of a step whose symbols failed: with the reason of the first."""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    return dg.Failure(_format_failure(failures[0]) + more, allow_retries=False)
+    return dg.Failure(format_failure(failures[0]) + more, allow_retries=False)
 
 
-def _format_failure(failure: Failure) -> str:
+def format_failure(failure: Failure) -> str:
+    """Return a failure in one line."""
     return f"{failure.error_class}: {failure.message}"

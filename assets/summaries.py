@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.asset_keys import DATA_ENGINEERING, SUMMARIES, SUMMARIES_KEY, backtests_key
-from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    StepOutcome,
+    report_partitions,
+)
 from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.failure import Failure
@@ -17,6 +21,7 @@ from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import SummariesProfile
 from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
+from resources.dagster_event_log.versions import drop_source
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
@@ -52,12 +57,15 @@ def build_summaries(
         backtest_files: BacktestFiles,
         result_store: ResultStore,
     ):
-        stage = _Stage(context, backtest_files, result_store)
+        source = market_data.source
+        stage = _Stage(context, source, backtest_files, result_store)
         stage.run(backtests)
-        run_records = RunRecords(result_store, market_data.source, run_settings.window(), universe)
+        run_records = RunRecords(result_store, source, run_settings.window(), universe)
         close_stage(context, run_records, SUMMARIES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
-        yield from report_partitions(context, {SUMMARIES_KEY: stage.made}, stage.backtests)
+        made = {SUMMARIES_KEY: stage.made}
+        outcome = StepOutcome(source, made, stage.failures, stage.backtests)
+        yield from report_partitions(context, outcome)
 
     return backtest_summaries
 
@@ -67,6 +75,7 @@ class _Stage:
     """One execution of the step: saves what backtests left, a part at a time, and reads it back."""
 
     context: dg.AssetExecutionContext
+    source: str
     backtest_files: BacktestFiles
     result_store: ResultStore
     meter: StageMeter = field(default_factory=StageMeter)
@@ -107,10 +116,12 @@ class _Stage:
 
         identifiers: dict[str, list[str]] = defaultdict(list)
         for key in backtests:
-            self.backtests[key] = find_upstream(self.context, key, self.context.partition_keys)
+            self.backtests[key] = find_upstream(
+                self.context, key, self.context.partition_keys, self.source
+            )
             for symbol, upstream in self.backtests[key].items():
                 # A partition's data version is the identifier of its backtest.
-                identifiers[upstream.run_id].append(upstream.data_version)
+                identifiers[upstream.run_id].append(drop_source(upstream.data_version))
                 self.expected[symbol] += 1
         schema = {"id": pl.String}
         return {run: pl.DataFrame({"id": some}, schema) for run, some in identifiers.items()}
@@ -142,7 +153,7 @@ class _Stage:
         """
         expected = self.expected[symbol]
         if not expected and complete is None:
-            message = f"{symbol} has no backtests: materialize backtests first."
+            message = f"{symbol} has no backtests of {self.source}: materialize backtests first."
             self.failures.append(Failure(symbol, "MissingBacktestsError", message))
         elif expected and expected >= (complete or 0):
             self._account_rows(symbol, expected)

@@ -83,7 +83,7 @@ def _graph(page: "Page") -> int:
 
 def _partitions(page: "Page") -> int:
     page.goto("/assets/prices?view=partitions&partition=AAPL", wait_until="networkidle")
-    page.get_by_text("Missing (3)").wait_for()
+    page.get_by_text("Failed (3)").wait_for()
     return 800
 
 

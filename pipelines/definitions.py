@@ -7,6 +7,7 @@ no price file, and imports no heavy library.
 import os
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -26,6 +27,7 @@ from pipelines.backtest_request import build_request_job
 from pipelines.partitions import build_backfill_policy, build_symbol_partitions
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
+from resources.dagster_event_log.versions import add_source
 from strategies.registry import registered_strategies
 
 
@@ -49,12 +51,13 @@ def build_defs(
         build_summaries(symbols, universe, names),
     ]
     policy = build_backfill_policy(settings.symbols_per_run)
+    assets = [
+        *(one.with_attributes(backfill_policy=policy) for one in partitioned),
+        build_leaderboard(universe, strategies),
+        build_request_spec(),
+    ]
     return dg.Definitions(
-        assets=[
-            *(one.with_attributes(backfill_policy=policy) for one in partitioned),
-            build_leaderboard(universe, strategies),
-            build_request_spec(),
-        ],
+        assets=dg.map_asset_specs(partial(_name_source, settings.source), assets),
         asset_checks=build_checks(names),
         jobs=[
             build_request_job(universe),
@@ -76,6 +79,12 @@ def build_defs(
         # Steps share one process: they are few, and each process imports everything again.
         executor=dg.in_process_executor,
     )
+
+
+def _name_source(source: str, spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Return a spec whose code version names the source: what another one made is stale."""
+    version = spec.code_version
+    return spec.replace_attributes(code_version=add_source(version, source)) if version else spec
 
 
 @dg.definitions

@@ -1,6 +1,6 @@
 """One partition per symbol, in the order of the universe's file, and the tags that name them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import dagster as dg
@@ -50,3 +50,20 @@ def find_contiguous_ranges(
             symbols = list(group)
             ranges.append((symbols[0], symbols[-1]))
     return ranges
+
+
+def split_into_runs(
+    chosen: Mapping[dg.AssetKey, Collection[str]], universe: Sequence[str]
+) -> Iterator[tuple[frozenset[dg.AssetKey], tuple[str, str]]]:
+    """Yield the runs that cover exactly the chosen symbols of each asset.
+
+    One run for each contiguous range of symbols with the same assets: those, first and last symbol.
+    """
+    assets = {
+        symbol: frozenset(key for key, symbols in chosen.items() if symbol in symbols)
+        for symbol in universe
+    }
+    for keys in sorted(set(assets.values()) - {frozenset()}, key=sorted):
+        symbols = {symbol for symbol in universe if assets[symbol] == keys}
+        for ends in find_contiguous_ranges(universe, symbols):
+            yield keys, ends

@@ -17,10 +17,12 @@ from pipelines.definitions import build_defs
 from pipelines.partitions import build_partition_tags
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
+from resources.dagster_event_log.read_status import PartitionStatus, read_partition_status
 from resources.market_data.resource import MarketData
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
+from tests import instances
 
 START, END = date(2022, 6, 1), date(2022, 12, 31)
 FEW_ASSETS = ("prices", "backtests/rsi", "backtests/macd", "backtest_summaries", "leaderboard")
@@ -30,11 +32,12 @@ SYMBOLS = tuple(f"S{number:02}" for number in range(20))
 
 @dataclass
 class Project:
-    """A project whose universe is `SYMBOLS` and whose source is ``files``."""
+    """A project whose universe is `SYMBOLS`; its source is ``files`` unless it is replaced."""
 
     folder: Path
     instance: dg.DagsterInstance
     result_store: ResultStore
+    source: str = "files"
 
     @classmethod
     @contextmanager
@@ -42,11 +45,8 @@ class Project:
         """Lend a project in `folder` whose prices are all good."""
         (folder / "prices").mkdir()
         (folder / "universe.csv").write_text("symbol\n" + "\n".join(SYMBOLS) + "\n")
-        (folder / "dagster").mkdir()
         store = ResultStore(database_url=database, home=str(folder))
-        with dg.DagsterInstance.local_temp(
-            str(folder / "dagster"), overrides={"telemetry": {"enabled": False}}
-        ) as instance:
+        with instances.opened(folder / "dagster") as instance:
             project = cls(folder, instance, store)
             for symbol in SYMBOLS:
                 project.fix(symbol)
@@ -55,10 +55,11 @@ class Project:
     @property
     def settings(self) -> EnvironmentSettings:
         """The settings, as the environment would give them."""
+        prices = {"GAUNTLET_PRICES": str(self.folder / "prices")} if self.source == "files" else {}
         return EnvironmentSettings.from_environment(
             {
-                "GAUNTLET_SOURCE": "files",
-                "GAUNTLET_PRICES": str(self.folder / "prices"),
+                **prices,
+                "GAUNTLET_SOURCE": self.source,
                 "GAUNTLET_UNIVERSE": str(self.folder / "universe.csv"),
                 "GAUNTLET_START": START.isoformat(),
                 "GAUNTLET_END": END.isoformat(),
@@ -77,7 +78,7 @@ class Project:
 
     def definitions(self, **overrides: Any) -> dg.Definitions:
         """Return the project's definitions, some resources replaced."""
-        prices = MarketData(source="files", prices=str(self.folder / "prices"))
+        prices = MarketData(source=self.source, prices=str(self.folder / "prices"))
         own = {"result_store": self.result_store, "market_data": prices}
         return build_defs(self.settings, own | overrides)
 
@@ -120,6 +121,13 @@ class Project:
     def materialized(self, *path: str) -> set[str]:
         """Return the partitions of an asset that Dagster counts as materialized."""
         return self.instance.get_materialized_partitions(dg.AssetKey(path))
+
+    def status(self) -> dict[str, PartitionStatus]:
+        """Return the status of the partitions of each of `FEW_ASSETS` as the UI shows it."""
+        graph = self.definitions().resolve_asset_graph()
+        found = read_partition_status(self.instance, graph)
+        named = {key.to_user_string(): status for key, status in found.items()}
+        return {name: named[name] for name in FEW_ASSETS if name in named}
 
     def materialized_by(self, run_id: str, *path: str) -> set[str]:
         """Return the partitions of an asset that one run materialized."""

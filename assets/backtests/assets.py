@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
-from assets.partitions.partition_reporting import report_partitions
+from assets.partitions.partition_reporting import StepOutcome, report_partitions
 from assets.partitions.upstream import find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.code_version import code_version
@@ -53,7 +53,7 @@ def build_backtests(
         source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
-        prices = find_upstream(context, PRICES_KEY, requested)
+        prices = find_upstream(context, PRICES_KEY, requested, source)
         jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
@@ -61,19 +61,20 @@ def build_backtests(
         stage = BacktestStage(context, inputs, selected, requested)
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
             stage.failures += [
-                _build_missing_prices_failure(one) for one in requested if one not in prices
+                _build_missing_prices_failure(one, source) for one in requested if one not in prices
             ]
         stage.run([symbol for symbol in requested if symbol in prices])
         run_records = RunRecords(result_store, source, run_settings.window(), universe)
         close_stage(context, run_records, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
-        yield from report_partitions(context, stage.made, {PRICES_KEY: prices})
+        outcome = StepOutcome(source, stage.made, stage.failures, {PRICES_KEY: prices})
+        yield from report_partitions(context, outcome)
 
     return backtests
 
 
-def _build_missing_prices_failure(symbol: str) -> Failure:
-    message = f"{symbol} has no prices: materialize prices/{symbol} first."
+def _build_missing_prices_failure(symbol: str, source: str) -> Failure:
+    message = f"{symbol} has no prices of {source}: materialize prices/{symbol} first."
     return Failure(symbol, "MissingPricesError", message)
 
 

@@ -56,7 +56,8 @@ def _judge_rows(given: CheckInput[SummariesProfile], of: str, which: str) -> Che
 
 _SUCCEEDED = "Share of the run's symbols that succeeded."
 _FIX_AND_RERUN = (
-    "Fix the cause that the offenders name, then materialize 'missing and failed' partitions."
+    "Fix the cause that the offenders name, then materialize what failed: `make retry`, or 'Failed "
+    "and missing' in the Materialize dialog."
 )
 _LOOK_FOR_WRITERS = (
     "Look for concurrent writers and into the database's log, then materialize again."

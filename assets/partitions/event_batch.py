@@ -4,14 +4,19 @@
 all of them. Dagster does that for its own events only, so this module reaches into the context.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import dagster as dg
+from dagster._core.definitions.events import AssetMaterializationFailure
 from dagster._core.events import (
     DagsterEvent,
     DagsterEventBatchMetadata,
     generate_event_batch_id,
 )
+
+Event = TypeVar("Event")
 
 
 def log_materializations(
@@ -19,10 +24,30 @@ def log_materializations(
 ) -> None:
     """Log materializations as `context.log_event` logs one; all are stored on return."""
     step = context.op_execution_context
-    batch, last = generate_event_batch_id(), len(materializations) - 1
-    for number, materialization in enumerate(materializations):
-        place = DagsterEventBatchMetadata(batch, number == last)
+    for materialization, place in _number(materializations):
         event = DagsterEvent.asset_materialization(
             step.get_step_execution_context(), materialization, place
         )
         step._events.append(event)
+
+
+def log_failures(
+    context: dg.AssetExecutionContext, failures: Sequence[AssetMaterializationFailure]
+) -> None:
+    """Log materializations that failed; all are stored on return, in a storage that keeps them.
+
+    Dagster's own storages keep none: `resources.dagster_event_log` has those that do.
+    """
+    step = context.op_execution_context.get_step_execution_context()
+    for failure, place in _number(failures):
+        event = DagsterEvent.build_asset_failed_to_materialize_event(
+            step.job_name, step.step.key, failure
+        )
+        context.instance.report_dagster_event(event, step.run_id, logging.WARNING, place)
+
+
+def _number(events: Sequence[Event]) -> Iterator[tuple[Event, DagsterEventBatchMetadata]]:
+    """Yield each event with its place in a batch of all."""
+    batch, last = generate_event_batch_id(), len(events) - 1
+    for number, event in enumerate(events):
+        yield event, DagsterEventBatchMetadata(batch, number == last)

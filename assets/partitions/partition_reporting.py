@@ -1,15 +1,15 @@
-"""Reports to Dagster exactly the partitions that a step materialized.
+"""Reports to Dagster exactly the partitions that a step materialized, and those that failed.
 
 By default Dagster marks an asset that yields its output as materialized for every partition of the
 run, all with one data version, and skips what is downstream of an asset that yields none. A step
 does better itself: one event for each partition that it materialized, with that partition's own
-data version and the versions of its inputs, none for the others, and downstream steps run for the
-good ones. That depends on an undocumented run tag of Dagster; only this module knows it, and its
-tests execute real runs.
+data version and the versions of its inputs, one for each of the others that says why it failed, and
+downstream steps run for the good ones. That depends on an undocumented run tag of Dagster; only
+this module knows it, and its tests execute real runs.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import dagster as dg
@@ -21,9 +21,17 @@ from dagster._core.definitions.data_version import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
+from dagster._core.definitions.events import (
+    AssetMaterializationFailure,
+    AssetMaterializationFailureReason,
+    AssetMaterializationFailureType,
+)
 
-from assets.partitions.event_batch import log_materializations
+from assets.partitions.event_batch import log_failures, log_materializations
 from assets.partitions.upstream import UpstreamPartition
+from assets.stage_reporting import format_failure
+from engine.failure import Failure
+from resources.dagster_event_log.versions import add_source
 
 # dagster._core.storage.tags.EXTERNALLY_MANAGED_ASSETS_TAG: "the events of these assets are
 # reported by somebody else". Spelled out, so that an upgrade that renames it fails a test.
@@ -49,20 +57,36 @@ class MaterializedPartition:
     metadata: Mapping[str, Any]
 
 
-def report_partitions(
-    context: dg.AssetExecutionContext,
-    made: Mapping[dg.AssetKey, Mapping[str, MaterializedPartition]],
-    upstream: Mapping[dg.AssetKey, Mapping[str, UpstreamPartition]],
-) -> Iterator[dg.MaterializeResult]:
-    """Yield the outputs of a step such that exactly the partitions in `made` are materialized.
+@dataclass(frozen=True)
+class StepOutcome:
+    """What came of a step.
 
     Parameters
     ----------
+    source
+        The source of prices that the step used.
     made
-        What was materialized, by asset and partition; an asset without any is not marked at all.
+        What was materialized, by asset and partition; the other partitions of the run failed.
+    failures
+        Why. A partition without any failed in a step before this one.
     upstream
         The inputs, by upstream asset and partition, as `find_upstream` returns them.
     """
+
+    source: str
+    made: Mapping[dg.AssetKey, Mapping[str, MaterializedPartition]]
+    failures: Iterable[Failure] = ()
+    upstream: Mapping[dg.AssetKey, Mapping[str, UpstreamPartition]] = field(default_factory=dict)
+
+
+def report_partitions(
+    context: dg.AssetExecutionContext, outcome: StepOutcome
+) -> Iterator[dg.MaterializeResult]:
+    """Yield the outputs of a step such that exactly the partitions that it made are materialized.
+
+    The others count as failed, even if an earlier run materialized them.
+    """
+    made = outcome.made
     log_materializations(
         context,
         [
@@ -70,12 +94,13 @@ def report_partitions(
                 key,
                 partition=partition,
                 metadata=one.metadata,
-                tags=_build_version_tags(context, key, partition, one, upstream),
+                tags=_build_version_tags(context, key, partition, one, outcome),
             )
             for key, partitions in made.items()
             for partition, one in partitions.items()
         ],
     )
+    log_failures(context, list(_find_failed(context.partition_keys, outcome)))
     # In memory only, and only while the outputs are stored: the stored run never has the tag, and
     # the next step's events are Dagster's again.
     tags = cast("dict[str, str]", context.run.tags)
@@ -92,16 +117,43 @@ def _build_version_tags(
     key: dg.AssetKey,
     partition: str,
     one: MaterializedPartition,
-    upstream: Mapping[dg.AssetKey, Mapping[str, UpstreamPartition]],
+    outcome: StepOutcome,
 ) -> dict[str, str]:
     """Return the tags that Dagster attaches to its own events, and judges staleness by."""
+    code_version = context.assets_def.code_versions_by_key.get(key) or context.run.run_id
     tags = {
-        CODE_VERSION_TAG: context.assets_def.code_versions_by_key.get(key) or context.run.run_id,
-        DATA_VERSION_TAG: one.data_version,
+        # Run config may have another source than the definitions.
+        CODE_VERSION_TAG: add_source(code_version, outcome.source),
+        DATA_VERSION_TAG: add_source(one.data_version, outcome.source),
         DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
     }
     for parent in context.assets_def.asset_deps[key]:
-        source = upstream.get(parent, {}).get(partition, _NOT_USED)
+        source = outcome.upstream.get(parent, {}).get(partition, _NOT_USED)
         tags[get_input_data_version_tag(parent)] = source.data_version
         tags[get_input_event_pointer_tag(parent)] = str(source.storage_id)
     return tags
+
+
+def _find_failed(
+    partitions: Iterable[str], outcome: StepOutcome
+) -> Iterator[AssetMaterializationFailure]:
+    """Yield the partitions that were not materialized, by asset."""
+    reasons = {(one.symbol, one.strategy): one for one in outcome.failures}
+    for key, made in outcome.made.items():
+        for partition in partitions:
+            if partition not in made:
+                own = reasons.get((partition, key.path[-1]))
+                yield _build_failure(key, partition, own or reasons.get((partition, None)))
+
+
+def _build_failure(
+    key: dg.AssetKey, partition: str, failure: Failure | None
+) -> AssetMaterializationFailure:
+    reasons = AssetMaterializationFailureReason
+    return AssetMaterializationFailure(
+        key,
+        AssetMaterializationFailureType.FAILED,
+        reasons.FAILED_TO_MATERIALIZE if failure else reasons.UPSTREAM_FAILED_TO_MATERIALIZE,
+        description=format_failure(failure) if failure else f"{partition} failed before this step.",
+        partition=partition,
+    )

@@ -7,6 +7,8 @@ from itertools import islice
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from resources.dagster_event_log.versions import is_of_source
+
 _PAGE = 1000
 
 # SQLite allows a statement some ten thousand parameters, old versions 999.
@@ -15,7 +17,10 @@ _RECORDS_PER_QUERY = 500
 
 @dataclass(frozen=True)
 class UpstreamPartition:
-    """The materialization of a partition that a step used as input."""
+    """The materialization of a partition that a step used as input.
+
+    `data_version` is as Dagster has it, with the source of prices.
+    """
 
     run_id: str
     storage_id: int
@@ -41,13 +46,14 @@ def trace_lineage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionCont
 
 
 def find_upstream(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, partitions: Sequence[str]
+    context: dg.AssetExecutionContext, key: dg.AssetKey, partitions: Sequence[str], source: str
 ) -> dict[str, UpstreamPartition]:
     """Return the materialization of each of `partitions` that is available.
 
     If the upstream asset `key` is part of this run, only what this run (or one that it
     re-executes) materialized counts: a partition that failed today is not replaced by yesterday's.
-    Otherwise the newest materialization of each partition counts.
+    Otherwise the newest materialization of each partition counts. One that was made from another
+    source of prices than `source` is not available, nor replaced by an older one.
     """
     found: dict[str, UpstreamPartition] = {}
     since, allowed = None, None
@@ -63,7 +69,7 @@ def find_upstream(
             found.setdefault(record.partition_key, _to_upstream(record))
         if len(found) == len(partitions):
             break
-    return found
+    return {key: made for key, made in found.items() if is_of_source(made.data_version, source)}
 
 
 def _to_upstream(record: dg.EventLogRecord) -> UpstreamPartition:

@@ -1,9 +1,10 @@
 """Removes old runs, their files and superseded prices; never a row of the result store.
 
 However old, a run stays in Dagster's history while it made the newest materialization of any
-partition, and a run's files stay while a row of the result store names the run: they hold the
-row's equity curve. Superseded prices stay as well unless `keep_days` is set: without them the
-results that were computed from them can't be reproduced.
+partition or is the newest attempt at one: without it, a partition that failed would count as good.
+A run's files stay while a row of the result store names the run: they hold the row's equity curve.
+Superseded prices stay as well unless `keep_days` is set: without them the results that were
+computed from them can't be reproduced.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,7 @@ def remove_old_runs(
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
-        "because they made the newest materialization of a partition. "
+        "because they made the newest materialization of a partition, or tried to. "
         f"The files of {len(files)} runs {_were(config.dry_run)} removed."
     )
 
@@ -104,9 +105,9 @@ def build_maintenance_job() -> dg.JobDefinition:
         name=MAINTENANCE,
         executor_def=dg.in_process_executor,
         description="Removes old runs from Dagster's history, with their events and logs, except "
-        "those that made the newest materialization of a partition; backtest files that no row of "
-        "the result store names; and, if keep_days is set for it, superseded prices. All rows are "
-        "kept.",
+        "those that made the newest materialization of a partition or tried to; backtest files "
+        "that no row of the result store names; and, if keep_days is set for it, superseded "
+        "prices. All rows are kept.",
     )
     def maintenance() -> None:
         remove_old_runs()
@@ -133,12 +134,17 @@ def find_ended_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]
 
 
 def find_referenced_runs(instance: dg.DagsterInstance) -> set[str]:
-    """Return the runs that made the newest materialization of any asset or partition."""
+    """Return the runs that made the newest materialization of any asset or partition.
+
+    So are those that failed at a partition since then: without them it would count as good.
+    """
     found: set[str] = set()
+    find_failed = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations  # noqa: E501
     for key in instance.all_asset_keys():
         newest = instance.get_latest_materialization_event(key)
         found |= {newest.run_id} if newest else set()
         found |= {record.run_id for record in fetch_newest_by_partition(instance, key)}
+        found |= {run_id for run_id, _ in find_failed(key).values()}
     return found
 
 

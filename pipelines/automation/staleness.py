@@ -4,14 +4,15 @@ Two sensors, stopped until a user starts them. `new_symbol` requests the whole g
 of the universe that no run has ever tried; `stale_results` requests the symbols that another code
 version of an asset materialized, with everything downstream. Each requests once: what fails then
 is left to `retry_failed`, and to people. The requests have the window and settings of the newest
-leaderboard, so that their results belong to it: after a `nightly`, a window that ends today.
+leaderboard, so that their results belong to it: after a `nightly`, a window that ends today. Dagster's
+own automation conditions launch runs without run config, in the window of the environment.
 
-Dagster's own automation conditions can't tell a new symbol from one that failed in a run that went
-on without it: both are missing.
+A switch of source recomputes nothing: the partitions of another source are missing, and its results
+are not those of another code version.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -22,7 +23,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
 from assets.partitions.upstream import fetch_newest_by_partition
-from pipelines.partitions import build_partition_tags, find_contiguous_ranges, select_partition_tags
+from pipelines.partitions import (
+    build_partition_tags,
+    find_contiguous_ranges,
+    select_partition_tags,
+    split_into_runs,
+)
+from resources.dagster_event_log.versions import drop_source, get_source, is_of_source
 
 NEW_SYMBOL = "new_symbol"
 STALE_RESULTS = "stale_results"
@@ -70,7 +77,7 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         if not new:
             return dg.SensorResult(skip_reason="Every symbol of the universe has been tried.")
         ranges = find_contiguous_ranges(universe, new)
-        run_config = _get_run_config(context.instance)
+        run_config = get_leaderboard_config(context.instance, _get_graph(context))
         requests = [
             dg.RunRequest(tags=build_partition_tags(*ends), run_config=run_config)
             for ends in ranges
@@ -87,9 +94,7 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         "location has been reloaded. Stopped until you start it.",
     )
     def stale_results(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        if context.repository_def is None:
-            raise dg.DagsterInvariantViolationError("This sensor needs its repository.")
-        return _request_stale(context, universe, context.repository_def.asset_graph)
+        return _request_stale(context, universe, _get_graph(context))
 
     return [new_symbol, stale_results]
 
@@ -107,11 +112,25 @@ def _find_untried(instance: dg.DagsterInstance, universe: Sequence[str]) -> set[
     return set(universe) - tried
 
 
-def _get_run_config(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """Return the run config of the resources of the newest leaderboard."""
+def _get_graph(context: dg.SensorEvaluationContext) -> AssetGraph:
+    if context.repository_def is None:
+        raise dg.DagsterInvariantViolationError("This sensor needs its repository.")
+    return context.repository_def.asset_graph
+
+
+def get_leaderboard_config(instance: dg.DagsterInstance, graph: AssetGraph) -> dict[str, Any]:
+    """Return the run config of the resources of the newest leaderboard.
+
+    There is none of a leaderboard of another source of prices: its window may be another's too.
+    """
     newest = instance.get_latest_materialization_event(LEADERBOARD_KEY)
     run = instance.get_run_by_id(newest.run_id) if newest else None
-    resources = run.run_config.get("resources") if run else None
+    if newest is None or run is None:
+        return {}
+    made_by = (newest.tags or {}).get(CODE_VERSION_TAG, "")
+    if not is_of_source(made_by, get_source(graph.get(LEADERBOARD_KEY).code_version or "")):
+        return {}
+    resources = run.run_config.get("resources")
     return {"resources": resources} if resources else {}
 
 
@@ -130,8 +149,15 @@ def _request_stale(
         # It may be materializing what is stale, or still with the old code.
         return dg.SensorResult(skip_reason=f"The code has changed; waiting for run {run_id}.")
     stale = {key: _find_stale(context.instance, key, current[key], universe) for key in changed}
-    run_config = _get_run_config(context.instance)
-    requests = list(_build_requests(stale, universe, graph, run_config))
+    run_config = get_leaderboard_config(context.instance, graph)
+    requests = [
+        dg.RunRequest(
+            tags=build_partition_tags(*ends),
+            asset_selection=sorted(dg.AssetSelection.assets(*keys).downstream().resolve(graph)),
+            run_config=run_config,
+        )
+        for keys, ends in split_into_runs(stale, universe)
+    ]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else "No result is of another code version.",
@@ -161,33 +187,21 @@ def _find_unfinished_run(instance: dg.DagsterInstance) -> str | None:
 def _find_stale(
     instance: dg.DagsterInstance, key: dg.AssetKey, version: str, universe: Sequence[str]
 ) -> set[str]:
-    """Return the symbols whose newest materialization is of another code version."""
+    """Return the symbols whose newest materialization is of another version of the code.
+
+    Those of another source of prices are left alone: a switch of source recomputes nothing.
+    """
     newest = {
-        record.partition_key: (event.tags or {}).get(CODE_VERSION_TAG)
+        str(record.partition_key): (event.tags or {}).get(CODE_VERSION_TAG)
         for record in fetch_newest_by_partition(instance, key)
         if (event := record.asset_materialization)
     }
-    # Materializations that were reported by hand have no version, and are left alone.
-    return {symbol for symbol in universe if newest.get(symbol) not in (None, version)}
-
-
-def _build_requests(
-    stale: Mapping[dg.AssetKey, set[str]],
-    universe: Sequence[str],
-    graph: AssetGraph,
-    run_config: Mapping[str, Any],
-) -> Iterator[dg.RunRequest]:
-    """Yield one run per contiguous range of symbols with the same stale assets."""
-    assets = {
-        symbol: frozenset(key for key, symbols in stale.items() if symbol in symbols)
+    source = get_source(version)
+    return {
+        symbol
         for symbol in universe
+        # Materializations that were reported by hand have no version, and are left alone.
+        if (found := newest.get(symbol))
+        and drop_source(found) != drop_source(version)
+        and is_of_source(found, source)
     }
-    for keys in sorted(set(assets.values()) - {frozenset()}, key=sorted):
-        selection = dg.AssetSelection.assets(*keys).downstream().resolve(graph)
-        symbols = {symbol for symbol in universe if assets[symbol] == keys}
-        for ends in find_contiguous_ranges(universe, symbols):
-            yield dg.RunRequest(
-                tags=build_partition_tags(*ends),
-                asset_selection=sorted(selection),
-                run_config=run_config,
-            )

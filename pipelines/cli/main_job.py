@@ -5,7 +5,8 @@ import gc
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +32,17 @@ _INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run the main job; return 0, 1 if the run failed, 2 if it was refused before it began."""
     given = _build_parser().parse_args(arguments)
+    return run_command(partial(_run, given.symbol))
+
+
+def run_command(work: Callable[[EnvironmentSettings, Console, Console], int]) -> int:
+    """Do a command's work; return its exit code, 2 if the settings were refused.
+
+    Parameters
+    ----------
+    work
+        Gets the settings, and the consoles for output and for errors.
+    """
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     warnings.simplefilter("ignore", dg.BetaWarning)
     # What is imported lives as long as this process; collecting it again and again costs 0.5 s.
@@ -39,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     terminal = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
     console, errors = Console(file=terminal, width=Console().width), Console(stderr=True)
     try:
-        return _run(EnvironmentSettings.from_environment(os.environ), given.symbol, console, errors)
+        return work(EnvironmentSettings.from_environment(os.environ), console, errors)
     except GauntletError as error:
         errors.print(f"Refused: {error}", style="red", markup=False, soft_wrap=True)
         return _REFUSED
@@ -63,7 +75,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _run(
-    settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
+    symbol: str | None, settings: EnvironmentSettings, console: Console, errors: Console
 ) -> int:
     universe = settings.load_universe().symbols
     load_splits(settings.splits)  # refuses a bad file before anything starts

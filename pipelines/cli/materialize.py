@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 from dagster._core.execution.plan.objects import ErrorSource
@@ -18,7 +19,11 @@ Listener = Callable[[dg.EventLogEntry], None]
 
 
 def materialize_all(
-    settings: EnvironmentSettings, run_id: str, tags: Mapping[str, str], listener: Listener
+    settings: EnvironmentSettings,
+    run_id: str,
+    tags: Mapping[str, str],
+    listener: Listener,
+    **run: Any,
 ) -> str | None:
     """Run all assets for the partitions that the tags name; return why that failed, if it did.
 
@@ -28,6 +33,8 @@ def materialize_all(
         The identifier that the run is to have; there is none of it if it could not be created.
     listener
         Called with each entry of the run's event log.
+    run
+        What else the run has: `run_config`, or an `asset_selection` instead of all assets.
 
     Raises
     ------
@@ -39,7 +46,7 @@ def materialize_all(
     try:
         # An interrupt is not raised where it would leave half an event, but in the next step.
         with capture_interrupts(), dg.DagsterInstance.get() as instance:
-            return _materialize(instance, settings, run_id, tags, listener)
+            return _materialize(instance, settings, run_id, tags, listener, run)
     except GauntletError:
         raise
     except Exception as error:
@@ -53,18 +60,16 @@ def _materialize(
     run_id: str,
     tags: Mapping[str, str],
     listener: Listener,
+    run: Mapping[str, Any],
 ) -> str | None:
     # A range is one run here, whatever a backfill is.
     defs = build_defs(replace(settings, symbols_per_run=None))
     job = defs.resolve_implicit_global_asset_job_def()
     instance.add_event_listener(run_id, listener)
     instance.add_event_listener(run_id, lambda entry: _cancel_if_interrupted(instance, entry))
+    every = {"asset_selection": sorted(job.asset_layer.selected_asset_keys)}
     result = job.execute_in_process(
-        instance=instance,
-        run_id=run_id,
-        tags=tags,
-        asset_selection=sorted(job.asset_layer.selected_asset_keys),
-        raise_on_error=False,
+        instance=instance, run_id=run_id, tags=tags, raise_on_error=False, **{**every, **run}
     )
     if result.success:
         return None

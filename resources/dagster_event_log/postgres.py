@@ -21,13 +21,14 @@ from dagster_postgres.utils import (
 )
 
 from resources.dagster_event_log.batches import enable_batching, store_index_rows
+from resources.dagster_event_log.partition_status import PartitionStatusStorage
 
 _HELD = 1
 _MORE = 9
 """Connections that a process keeps, and those that its threads may open briefly."""
 
 
-class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
+class BatchedPostgresEventLogStorage(PartitionStatusStorage, PostgresEventLogStorage):
     """The `event_log_storage` of a dagster.yaml; configured like that of dagster-postgres."""
 
     def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:

@@ -31,9 +31,10 @@ from resources.dagster_event_log.batches import (
     is_run_status_event,
     store_index_rows,
 )
+from resources.dagster_event_log.partition_status import PartitionStatusStorage
 
 
-class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage):
     """The `event_log_storage` of dagster.yaml.
 
     Parameters

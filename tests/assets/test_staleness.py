@@ -1,5 +1,6 @@
 """Exactly the partitions whose inputs or code changed are stale in the UI: real runs."""
 
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -61,6 +62,8 @@ def test_after_runs_only_results_of_a_changed_strategy_are_stale(
     monkeypatch.setattr(assets.backtests.assets, "code_version", changed)
     definitions = project.definitions()
     assert _stale(project, definitions) == {("backtests/rsi", symbol) for symbol in FEW}
+    switched = replace(project, source="synthetic").definitions()
+    assert _stale(project, switched) == {(asset, one) for asset in PARTITIONED for one in FEW}
 
 
 def test_revised_prices_make_only_their_backtests_stale(project: Project):

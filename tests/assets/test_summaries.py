@@ -91,7 +91,7 @@ def test_without_backtests_the_error_says_to_materialize_them(project: Project):
     result = project.run("S00", selection=SUMMARIES)
     assert not result.success
     assert project.why(result) == (
-        "backtest_summaries: MissingBacktestsError: S00 has no backtests: "
+        "backtest_summaries: MissingBacktestsError: S00 has no backtests of files: "
         "materialize backtests first."
     )
 

@@ -84,13 +84,15 @@ def materialized(webserver: Webserver) -> dict[str, set[str]]:
     return _partitions(webserver, "materializedPartitions")
 
 
-def missing_and_failed(webserver: Webserver) -> dict[str, set[str]]:
-    """Return what the button "Missing and failed" of the UI chooses, by asset."""
+def failed(webserver: Webserver) -> dict[str, set[str]]:
+    """Return the failed symbols of each asset that is partitioned."""
+    return _partitions(webserver, "failedPartitions")
+
+
+def failed_and_missing(webserver: Webserver) -> dict[str, set[str]]:
+    """Return what the button "Failed and missing" of the UI chooses, by asset."""
     missing = _partitions(webserver, "unmaterializedPartitions")
-    return {
-        name: missing[name] | failed
-        for name, failed in _partitions(webserver, "failedPartitions").items()
-    }
+    return {name: missing[name] | found for name, found in failed(webserver).items()}
 
 
 def _partitions(webserver: Webserver, which: str) -> dict[str, set[str]]:

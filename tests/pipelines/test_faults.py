@@ -25,11 +25,12 @@ from tests.pipelines.graphql import (
     assets,
     backfill_ended,
     ended,
+    failed,
+    failed_and_missing,
     launch_backfill,
     launch_run,
     made_by,
     materialized,
-    missing_and_failed,
     retry_backfill,
     terminate,
 )
@@ -92,14 +93,18 @@ def webserver(database: str) -> Iterator[Webserver]:
 @pytest.fixture(scope="module", autouse=True)
 def backfill_of_110(webserver: Webserver) -> str:
     """Launch the backfill in which three symbols fail for different reasons; return its id."""
-    feed(webserver.folder, "KO").unlink()
-    write_impossible(feed(webserver.folder, "MSFT"))
-    feed(webserver.folder, "UNP").write_text("date,open,high,low,close,volume\n")
+    spoil(webserver.folder)
     return launch_backfill(webserver, UNIVERSE, FEW_ASSETS)
 
 
 def feed(folder: Path, symbol: str) -> Path:
     return folder / "prices" / f"{symbol}.csv"
+
+
+def spoil(folder: Path) -> None:
+    feed(folder, "KO").unlink()
+    write_impossible(feed(folder, "MSFT"))
+    feed(folder, "UNP").write_text("date,open,high,low,close,volume\n")
 
 
 def of_few(partitions: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -179,7 +184,8 @@ def test_three_of_110_symbols_fail_and_a_retry_succeeds(
     assert backfill["status"] == "COMPLETED_FAILED"
     assert failed_by_asset(backfill) == dict.fromkeys(PARTITIONED, len(BAD))
     assert of_few(materialized(webserver)) == each(set(UNIVERSE) - BAD)
-    assert of_few(missing_and_failed(webserver)) == each(BAD)
+    assert of_few(failed(webserver)) == each(BAD)
+    assert of_few(failed_and_missing(webserver)) == each(BAD)
     # All stages of all symbols were one run. The daemon leaves the leaderboard out until no symbol
     # is missing.
     (run,) = backfill["runs"]
@@ -197,8 +203,17 @@ def test_three_of_110_symbols_fail_and_a_retry_succeeds(
     assert again["status"] == "COMPLETED_SUCCESS"
     assert set(again["assetBackfillData"]["rootTargetedPartitions"]["partitionKeys"]) == BAD
     assert of_few(materialized(webserver)) == each(set(UNIVERSE))
+    assert of_few(failed_and_missing(webserver)) == each(set())
     ranked = assets(webserver)["leaderboard"]["assetMaterializations"]
     assert ranked[0]["runId"] in {run["id"] for run in again["runs"]}
+
+    # The second night: the same symbols fail in a run that succeeds with the others.
+    spoil(webserver.folder)
+    second = launch_run(webserver, build_partition_tags(UNIVERSE[0], UNIVERSE[-1]), FEW_ASSETS)
+    assert ended(webserver, second) == "SUCCESS", webserver.log_tail()
+    assert of_few(failed(webserver)) == each(BAD)
+    assert of_few(failed_and_missing(webserver)) == each(BAD)
+    assert of_few(materialized(webserver)) == each(set(UNIVERSE) - BAD)
 
 
 def wait_for_prices_of_backfill(webserver: Webserver) -> None:

@@ -28,6 +28,12 @@ RUN_WITHIN = 120.0
 SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META", "NVDA")
 REQUEST = "{ops: {answer: {config: {user: ann, symbols: [AAPL, META], strategy: rsi}}}}"
 
+FROM_SAMPLE = """
+resources:
+  market_data: {config: {source: sample}}
+  run_settings: {config: {start: "2005-01-03", end: "2006-12-29"}}
+"""
+
 
 @pytest.fixture(scope="module")
 def webserver() -> Iterator[Webserver]:
@@ -77,7 +83,10 @@ def test_a_partial_failure_shows_failed_symbols_and_leaderboard(webserver: Webse
     assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
     page.goto("/assets/prices?view=partitions")
     expect(page.get_by_text("Materialized (7)")).to_be_visible()
-    expect(page.get_by_text("Missing (1)")).to_be_visible()
+    expect(page.get_by_text("Failed (1)")).to_be_visible()
+    expect(page.get_by_text("Missing (0)")).to_be_visible()
+    page.goto("/assets/prices?view=events")
+    expect(page.get_by_text("UniverseError: LATE was listed from 2030-01-01")).to_be_visible()
     page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
     description = "7 of 8 symbols succeeded: 87.5%, limit 85%. Failed: LATE."
     expect(page.get_by_text(description)).to_be_visible()
@@ -85,6 +94,24 @@ def test_a_partial_failure_shows_failed_symbols_and_leaderboard(webserver: Webse
     expect(page.get_by_role("table").filter(has_text="median_sharpe_ratio").first).to_be_visible()
     page.get_by_text("[Show Markdown]").click()
     expect(page.get_by_role("dialog").get_by_role("img", name="leaderboard")).to_be_visible()
+
+
+def test_failed_and_missing_are_chosen_in_the_dialog(webserver: Webserver, page: "Page"):
+    from playwright.sync_api import expect
+
+    run_id = launch_run(webserver, build_partition_tags(SYMBOLS[0], "LATE"), ["prices"])
+    assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
+    # A partition of another source of prices than that of the definitions.
+    run_id = launch_run(webserver, build_partition_tags("MSFT", "MSFT"), ["prices"], FROM_SAMPLE)
+    assert ended(webserver, run_id) == "SUCCESS", webserver.log_tail()
+    page.goto("/assets/prices?view=partitions")
+    for text in ("Materialized (6)", "Failed (1)", "Missing (1)"):
+        expect(page.get_by_text(text)).to_be_visible()
+    button(page, "Materialize").first.click()
+    dialog = page.get_by_role("dialog").filter(has_text="Partition selection")
+    for choice, count in (("Failed", "1 partition"), ("Failed and missing", "2 partitions")):
+        dialog.get_by_text(choice, exact=True).click()
+        expect(dialog.get_by_text(count, exact=True)).to_be_visible()
 
 
 def test_a_request_in_the_launchpad_shows_its_result(webserver: Webserver, page: "Page"):

@@ -13,6 +13,7 @@ from assets.summaries import build_summaries
 from engine import code_version
 from pipelines.partitions import build_symbol_partitions
 from pipelines.resources import build_resources
+from resources.dagster_event_log.versions import drop_source
 from resources.market_data.resource import MarketData
 from resources.universe import Universe
 from strategies.base import Bars, Signals, Strategy, parameter
@@ -43,7 +44,7 @@ def test_without_prices_the_error_says_to_materialize_them(project: Project):
     result = project.run("S00", selection=RSI)
     assert not result.success
     assert project.why(result) == (
-        "backtests: MissingPricesError: S00 has no prices: materialize prices/S00 first."
+        "backtests: MissingPricesError: S00 has no prices of files: materialize prices/S00 first."
     )
 
 
@@ -71,7 +72,8 @@ def test_files_of_a_run_have_results_curves_and_code_versions(project: Project):
     versions = dict(tables.results.select("strategy", "code_version").iter_rows())
     graph = project.definitions().resolve_asset_graph()
     assert versions == {
-        name: graph.get(dg.AssetKey(["backtests", name])).code_version for name in ("rsi", "macd")
+        name: drop_source(graph.get(dg.AssetKey(["backtests", name])).code_version or "")
+        for name in ("rsi", "macd")
     }
     assert versions["rsi"] != versions["macd"]
 

@@ -5,7 +5,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    StepOutcome,
+    report_partitions,
+)
 from assets.partitions.upstream import find_upstream
 
 KEYS = dg.StaticPartitionsDefinition(["A", "B", "C"])
@@ -21,6 +25,7 @@ class Script(dg.ConfigurableResource):
     """What the toy assets do, as files, which a re-execution sees from its own process."""
 
     folder: str
+    source: str = "toy"
 
     def has(self, name: str) -> bool:
         return (Path(self.folder) / name).exists()
@@ -39,14 +44,14 @@ def upstream(context: dg.AssetExecutionContext, script: Script):
         for key in context.partition_keys
         if not script.has(f"fail_{key}")
     }
-    yield from report_partitions(context, {UPSTREAM: made}, upstream={})
+    yield from report_partitions(context, StepOutcome(script.source, {UPSTREAM: made}))
 
 
 @dg.asset(deps=[UPSTREAM], partitions_def=KEYS, backfill_policy=POLICY)
 def downstream(context: dg.AssetExecutionContext, script: Script) -> dg.MaterializeResult:
     if script.has("fail_downstream"):
         raise dg.Failure("scripted to fail", allow_retries=False)
-    found = find_upstream(context, UPSTREAM, context.partition_keys)
+    found = find_upstream(context, UPSTREAM, context.partition_keys, script.source)
     return dg.MaterializeResult(metadata={"runs": {key: one.run_id for key, one in found.items()}})
 
 

@@ -1,8 +1,12 @@
 """Exactly the symbols that succeeded are materialized: real runs on a real instance."""
 
+from dataclasses import replace
+
 import dagster as dg
 import pytest
 
+from resources.dagster_event_log.read_status import PartitionStatus
+from resources.market_data.resource import MarketData
 from strategies.registry import registered_strategies
 from tests.project import SYMBOLS, Project
 
@@ -36,26 +40,70 @@ def test_good_symbols_are_materialized_and_failures_recorded(project: Project):
     assert "S07: bad bar on 2022-12-30: high is below low" in failures[1]["message"]
 
 
-def test_a_failed_symbol_does_not_reuse_an_earlier_result(project: Project):
+def _each(good: set[str], failed: set[str], missing: set[str]) -> dict[str, PartitionStatus]:
+    status = PartitionStatus(frozenset(good), frozenset(failed), frozenset(missing))
+    return {"/".join(asset): status for asset in ASSETS}
+
+
+def test_symbols_that_fail_after_a_success_are_failed(project: Project):
+    assert project.status() == _each(set(), set(), set(SYMBOLS))
     assert project.run().success
+    assert project.status() == _each(set(SYMBOLS), set(), set())
     _break(project)
     today = project.run()
     assert today.success
     for asset in ASSETS:
         assert project.materialized_by(today.run_id, *asset) == GOOD, asset
+    assert project.status() == _each(GOOD, BAD, set())
     assert project.manager.get_leaderboard()["symbols"].unique().to_list() == [len(GOOD)]
     assert project.manager.get_backtests_by_symbol("S03")
+    assert _why_failed(project, "prices", "S07").startswith("BadBarsError: S07: bad bar on 2022-12")
+    assert _why_failed(project, "backtest_summaries", "S07") == "S07 failed before this step."
 
-
-def test_failed_symbols_succeed_once_the_cause_is_fixed(project: Project):
-    _break(project)
-    project.run()
     for symbol in sorted(BAD):
         project.fix(symbol)
         assert project.run(symbol).success
-    for asset in ASSETS:
-        assert project.materialized(*asset) == set(SYMBOLS), asset
+    assert project.status() == _each(set(SYMBOLS), set(), set())
     assert project.manager.get_leaderboard()["symbols"].unique().to_list() == [len(SYMBOLS)]
+
+
+def _why_failed(project: Project, asset: str, symbol: str) -> str:
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[symbol])
+    (record,) = project.instance.event_log_storage.fetch_failed_materializations(wanted, 9).records
+    event = record.event_log_entry.dagster_event
+    assert event
+    return event.asset_failed_to_materialize_data.asset_materialization_failure.description or ""
+
+
+def test_after_a_switch_of_source_its_partitions_are_missing(project: Project):
+    assert project.run().success
+    switched = replace(project, source="synthetic")
+    assert switched.status() == _each(set(), set(), set(SYMBOLS))
+    refused = switched.run("S00", selection=["backtests/rsi", "backtest_summaries"])
+    assert switched.why(refused) == (
+        "backtests: MissingPricesError: S00 has no prices of synthetic: "
+        "materialize prices/S00 first."
+    )
+    refused = switched.run("S01", selection=["backtest_summaries"])
+    assert "S01 has no backtests of synthetic: materialize" in switched.why(refused)
+    # Listed after the window: it has no bars, and fails.
+    few, tomorrow = set(SYMBOLS[1:3]), "2099-01-01"
+    rows = [f"{one},{tomorrow if one == 'S00' else ''}" for one in SYMBOLS]
+    (project.folder / "universe.csv").write_text("\n".join(["symbol,listed_from", *rows, ""]))
+    lenient = {"resources": {"thresholds": {"config": {"success_rate": 0.5}}}}
+    assert switched.run(("S00", "S02"), run_config=lenient).success
+    others = set(SYMBOLS) - few - {"S00"}
+    assert switched.status() == _each(few, {"S00"}, others)
+    assert project.status() == _each(others, {"S00"}, few), "switched back"
+
+
+def test_run_config_with_another_source_is_told(project: Project):
+    other = {"resources": {"market_data": {"config": {"source": "synthetic"}}}}
+    definitions = replace(project, source="synthetic").definitions(
+        market_data=MarketData.configure_at_launch()
+    )
+    assert project.run("S05", run_config=other, definitions=definitions).success
+    assert project.status() == _each(set(), set(), set(SYMBOLS))
 
 
 def test_below_the_threshold_nothing_downstream_is_materialized(project: Project):

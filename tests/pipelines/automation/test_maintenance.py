@@ -83,6 +83,20 @@ def test_the_newest_run_of_any_partition_is_kept(project: Project, in_a_year: No
     assert _exists(project, old, alone, rest, again) == [False, False, False, True]
 
 
+def test_a_failed_partition_keeps_the_run_it_failed_in(project: Project, in_a_year: None):
+    first = project.run(selection=["prices"])
+    project.spoil("S07")
+    failed = project.run(selection=["prices"])
+    project.fix("S07")
+    rest = [project.run(ends, selection=["prices"]) for ends in (("S00", "S06"), ("S08", "S19"))]
+    _maintain(project)
+    assert _exists(project, first, failed, *rest) == [True, True, True, True]
+    assert project.status()["prices"].failed == {"S07"}
+    assert project.run("S07", selection=["prices"]).success
+    _maintain(project)
+    assert _exists(project, first, failed, *rest) == [False, False, True, True]
+
+
 def test_a_removed_run_keeps_the_curves_of_its_rows(project: Project, in_a_year: None):
     saved = project.run()
     assert saved.success

@@ -1,11 +1,13 @@
 """New symbols and stale results are requested once: real runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 
 from pipelines.automation.staleness import NEW_SYMBOL, STALE_RESULTS
+from resources.dagster_event_log.versions import add_source
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 RSI = {"backtests/rsi", "backtest_summaries", "leaderboard"}
@@ -18,17 +20,19 @@ class Harness:
         self.project = project
         self.cursor: str | None = None
         self.version: str | None = None
+        self.source = project.source
 
     @property
     def definitions(self) -> dg.Definitions:
-        definitions = self.project.definitions()
+        definitions = replace(self.project, source=self.source).definitions()
         if self.version is None:
             return definitions
         return definitions.map_asset_specs(func=self._change)
 
     def _change(self, spec: dg.AssetSpec) -> dg.AssetSpec:
         rsi = spec.key == dg.AssetKey(["backtests", "rsi"])
-        return spec.replace_attributes(code_version=self.version) if rsi else spec
+        version = add_source(self.version or "", self.source)
+        return spec.replace_attributes(code_version=version) if rsi else spec
 
     def look(self, sensor: str) -> dg.SensorResult:
         repository = self.definitions.get_repository_def()
@@ -156,6 +160,24 @@ def test_symbols_that_failed_before_are_not_stale(harness: Harness):
     harness.version = "changed"
     first, second = harness.requests(STALE_RESULTS)
     assert (first.tags, second.tags) == (_range("S00", "S06"), _range("S08", "S19"))
+
+
+def test_a_switch_of_source_requests_nothing(harness: Harness):
+    few = ["prices", "backtests/rsi"]
+    config = {"resources": {"run_settings": {"config": {"end": "2022-06-30"}}}}
+    assert harness.project.run(run_config=config).success
+    assert not harness.requests(STALE_RESULTS)
+    harness.source = "synthetic"
+    assert not harness.requests(STALE_RESULTS)
+    assert harness.project.run("S03", selection=few, definitions=harness.definitions).success
+    harness.version = "changed"
+    (request,) = harness.requests(STALE_RESULTS)
+    assert request.tags == {"dagster/partition": "S03"}, "those of files are left alone"
+    assert request.run_config == {}, "the window of the newest leaderboard is that of files"
+    harness.source = harness.project.source
+    first, second = harness.requests(STALE_RESULTS)
+    assert (first.tags, second.tags) == (_range("S00", "S02"), _range("S04", "S19"))
+    assert first.run_config == config
 
 
 def test_stale_results_wait_for_runs_in_progress(harness: Harness):

@@ -16,11 +16,14 @@ from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.partition_status_cache import get_partition_subsets
 from pydantic import Field
 
-from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
+from assets.partitions.partition_reporting import (
+    MaterializedPartition,
+    StepOutcome,
+    report_partitions,
+)
 from assets.partitions.upstream import find_upstream
-
-OURS = {"module": "resources.dagster_event_log.sqlite", "class": "BatchedSqliteEventLogStorage"}
-STOCK = {"module": "dagster._core.storage.event_log", "class": "SqliteEventLogStorage"}
+from engine.failure import Failure
+from tests.instances import opened
 
 KEYS = dg.StaticPartitionsDefinition(["A", "B", "C", "D"])
 RANGE = {"dagster/asset_partition_range_start": "A", "dagster/asset_partition_range_end": "D"}
@@ -34,6 +37,7 @@ class Script(dg.ConfigurableResource):
     """What the assets do."""
 
     bad: list[str] = Field(default=[])
+    prices: str = "toy"
     stop: bool = False
 
 
@@ -48,7 +52,8 @@ def source(context: dg.AssetExecutionContext, script: Script):
         for key in context.partition_keys
         if key not in script.bad
     }
-    yield from report_partitions(context, {SOURCE: made}, upstream={})
+    failures = [Failure(key, "ToyError", "told to fail") for key in script.bad]
+    yield from report_partitions(context, StepOutcome(script.prices, {SOURCE: made}, failures))
 
 
 @dg.asset_check(asset=source)
@@ -72,7 +77,7 @@ def derived(context: dg.AssetExecutionContext, script: Script) -> None:
         sys.stdout.write("stopped\n")
         sys.stdout.flush()
         sys.stdin.read()
-    find_upstream(context, SOURCE, list(context.partition_keys))
+    find_upstream(context, SOURCE, list(context.partition_keys), "toy")
 
 
 @dg.asset(deps=[derived], backfill_policy=dg.BackfillPolicy.single_run())
@@ -86,17 +91,25 @@ def broken() -> None:
 
 
 def run(
-    instance: dg.DagsterInstance, *, tags: dict[str, str] | None = None, **script: Any
+    instance: dg.DagsterInstance,
+    *,
+    tags: dict[str, str] | None = None,
+    job_name: str = "everything",
+    **script: Any,
 ) -> dg.ExecuteInProcessResult:
-    """Run the graph over all partitions; it fails, since `broken` does."""
+    """Run the graph over all partitions; it fails, since `broken` does, or without that."""
+    every = dg.AssetSelection.all()
     definitions = dg.Definitions(
         assets=[source, derived, whole, broken],
         asset_checks=[rows_are_there, rows_are_many],
-        jobs=[dg.define_asset_job("everything", dg.AssetSelection.all())],
+        jobs=[
+            dg.define_asset_job("everything", every),
+            dg.define_asset_job("unbroken", every - dg.AssetSelection.assets(BROKEN)),
+        ],
         resources={"script": Script(**script)},
         executor=dg.in_process_executor,
     )
-    job = definitions.resolve_job_def("everything")
+    job = definitions.resolve_job_def(job_name)
     return job.execute_in_process(instance=instance, tags=tags or RANGE, raise_on_error=False)
 
 
@@ -113,32 +126,6 @@ def statuses(instance: dg.DagsterInstance) -> Statuses:
             for name, subset in zip(names, subsets, strict=True)
         }
     return shown
-
-
-def opened(folder: Path, storage: dict[str, str] = OURS, **config: Any) -> dg.DagsterInstance:
-    """Open an instance in a folder with a storage of events, by default ours on SQLite."""
-    folder.mkdir(parents=True, exist_ok=True)
-    history = folder / "history"
-    kept = config or {"base_dir": str(history / "runs")}
-    return dg.DagsterInstance.local_temp(
-        str(folder),
-        overrides={
-            "telemetry": {"enabled": False},
-            "event_log_storage": {**storage, "config": kept},
-            "run_storage": _of_dagster("runs", "SqliteRunStorage", history),
-            "schedule_storage": _of_dagster(
-                "schedules", "SqliteScheduleStorage", folder / "schedules"
-            ),
-        },
-    )
-
-
-def _of_dagster(module: str, name: str, folder: Path) -> dict[str, Any]:
-    return {
-        "module": f"dagster._core.storage.{module}",
-        "class": name,
-        "config": {"base_dir": str(folder)},
-    }
 
 
 @contextmanager

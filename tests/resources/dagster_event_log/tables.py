@@ -13,7 +13,8 @@ from dagster._core.storage.event_log.schema import (
     SqlEventLogStorageTable,
 )
 
-from tests.resources.dagster_event_log.graph import STOCK, batches_of, opened, run
+from tests.instances import STOCK, opened
+from tests.resources.dagster_event_log.graph import batches_of, run
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

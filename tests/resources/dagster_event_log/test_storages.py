@@ -14,7 +14,8 @@ from resources.dagster_event_log import batches
 from resources.dagster_event_log.batches import BATCH_SIZE
 from resources.dagster_event_log.postgres import set_driver
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
-from tests.resources.dagster_event_log.graph import SOURCE, opened, run
+from tests.instances import opened
+from tests.resources.dagster_event_log.graph import SOURCE, run
 
 VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 
@@ -89,7 +90,8 @@ def test_storages_import_only_dagster_and_their_package():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     package = "resources.dagster_event_log"
-    assert done.stdout.split() == ["resources", package, f"{package}.batches", f"{package}.sqlite"]
+    modules = ("batches", "partition_status", "sqlite", "versions")
+    assert done.stdout.split() == ["resources", package, *(f"{package}.{one}" for one in modules)]
 
 
 @pytest.mark.parametrize(
