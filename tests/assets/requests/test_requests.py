@@ -8,6 +8,7 @@ import pytest
 
 from assets.asset_keys import REQUESTS_KEY
 from assets.checks.catalogue import THRESHOLD_CHECKS
+from assets.markdown import render_markdown
 from resources.config.thresholds import Thresholds
 from tests.project import SYMBOLS, Project
 
@@ -62,10 +63,15 @@ def test_a_request_has_the_numbers_of_the_main_job(project: Project):
 
 
 def test_the_ui_shows_the_results_and_the_checks_of_a_request(project: Project):
-    assert run_request(project, REQUEST).success
+    result = run_request(project, REQUEST)
+    assert result.success
     shown = metadata(project)
     assert (shown["user"].value, shown["symbols"].value, shown["succeeded"].value) == ("ann", 2, 2)
-    assert "|S01|" in str(shown["results"].value)
+    rows = project.manager.get_backtests_by_run(result.run_id).sort("symbol")
+    assert str(shown["results"].value).strip() == render_markdown(
+        rows.select("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
+    )
+    assert -1 < rows["total_return"][0] < 1
     records = {
         name: project.instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
