@@ -1,7 +1,7 @@
 """Plots of the leaderboard, as PNG. matplotlib without its global state: no window, no pyplot."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -70,7 +70,7 @@ def _sum_growth(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
 
 
 def render_leaderboard_plot(
-    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves
+    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves, caption: Sequence[str]
 ) -> bytes:
     """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
@@ -82,16 +82,20 @@ def render_leaderboard_plot(
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
     curves
         As `compute_growth` takes them.
+    caption
+        Lines above the plot, which are also the PNG's description.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    figure = Figure(figsize=(12, 5.4), layout="constrained")
+    figure.suptitle("\n".join(caption), x=0.01, ha="left", fontsize=10, color=_INK)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
     _draw_growth(left, compute_growth(curves), order, ranking["rank"].count())
     _draw_spread(right, backtests.filter("ranked"), order)
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=100)
+    described = {"Title": "Leaderboard", "Description": "; ".join(caption)}
+    figure.savefig(content, format="png", dpi=100, metadata=described)
     return content.getvalue()
 
 

@@ -18,6 +18,7 @@ from engine.failure import Failure
 from engine.settings import Window
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import PriceQuality, PricesProfile
+from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
@@ -81,7 +82,8 @@ def build_prices(
             context.log.warning(to_come)
         if bias := universe.describe_survivorship_bias(window.start, window.end):
             context.log.warning(bias)
-        run_records = RunRecords(result_store, source.name, window, universe)
+        purpose = find_purpose(context.run.tags, market_data, run_settings)
+        run_records = RunRecords(result_store, source.name, window, universe, purpose)
         close_stage(context, run_records, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {

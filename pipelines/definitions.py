@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.backtests.assets import build_backtests
 from assets.checks.catalogue import build_checks
-from assets.leaderboard import build_leaderboard
+from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
 from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
@@ -53,6 +53,7 @@ def build_defs(
         assets=[
             *(one.with_attributes(backfill_policy=policy) for one in partitioned),
             build_leaderboard(universe, strategies),
+            build_other_leaderboards_spec(),
             build_request_spec(),
         ],
         asset_checks=build_checks(names),

@@ -15,7 +15,7 @@ import dagster as dg
 from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
 from pipelines.partitions import build_partition_tags
-from pipelines.resources import build_resources
+from pipelines.resources import build_resources, with_defaults
 from resources.config.environment import EnvironmentSettings
 from resources.market_data.resource import MarketData
 from resources.market_data.sources.synthetic import SyntheticSource
@@ -77,9 +77,13 @@ class Project:
 
     def definitions(self, **overrides: Any) -> dg.Definitions:
         """Return the project's definitions, some resources replaced."""
-        prices = MarketData(source="files", prices=str(self.folder / "prices"))
-        own = {"result_store": self.result_store, "market_data": prices}
-        return build_defs(self.settings, own | overrides)
+        return build_defs(self.settings, self.overrides() | overrides)
+
+    def overrides(self) -> dict[str, Any]:
+        """Return the resources that differ from those of the settings."""
+        # As defaults, not as values: they are the configured ones, which run config may override.
+        prices = with_defaults(MarketData, source="files", prices=str(self.folder / "prices"))
+        return {"result_store": self.result_store, "market_data": prices}
 
     def feed(self, symbol: str) -> Path:
         """Return the CSV file that a symbol's bars are read from."""

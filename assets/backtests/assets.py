@@ -10,6 +10,7 @@ from assets.partitions.upstream import find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from engine.code_version import code_version
 from engine.failure import Failure
+from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
@@ -50,6 +51,7 @@ def build_backtests(
 
         # Without prices in the run, its settings are not validated yet.
         run_settings.check()
+        purpose = find_purpose(context.run.tags, market_data, run_settings)
         source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
@@ -64,7 +66,8 @@ def build_backtests(
                 _build_missing_prices_failure(one) for one in requested if one not in prices
             ]
         stage.run([symbol for symbol in requested if symbol in prices])
-        run_records = RunRecords(result_store, source, run_settings.window(), universe)
+        window = run_settings.window()
+        run_records = RunRecords(result_store, source, window, universe, purpose)
         close_stage(context, run_records, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
         yield from report_partitions(context, stage.made, {PRICES_KEY: prices})

@@ -23,6 +23,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
 from assets.partitions.upstream import fetch_newest_by_partition
 from pipelines.partitions import build_partition_tags, find_contiguous_ranges, select_partition_tags
+from resources.config.run_purpose import select_purpose_tag
 
 NEW_SYMBOL = "new_symbol"
 STALE_RESULTS = "stale_results"
@@ -70,9 +71,9 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         if not new:
             return dg.SensorResult(skip_reason="Every symbol of the universe has been tried.")
         ranges = find_contiguous_ranges(universe, new)
-        run_config = _get_run_config(context.instance)
+        run_config, purpose = _get_settings(context.instance)
         requests = [
-            dg.RunRequest(tags=build_partition_tags(*ends), run_config=run_config)
+            dg.RunRequest(tags={**build_partition_tags(*ends), **purpose}, run_config=run_config)
             for ends in ranges
         ]
         return dg.SensorResult(requests)
@@ -107,12 +108,14 @@ def _find_untried(instance: dg.DagsterInstance, universe: Sequence[str]) -> set[
     return set(universe) - tried
 
 
-def _get_run_config(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """Return the run config of the resources of the newest leaderboard."""
+def _get_settings(instance: dg.DagsterInstance) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the run config of the resources of the newest leaderboard, and its purpose's tag."""
     newest = instance.get_latest_materialization_event(LEADERBOARD_KEY)
     run = instance.get_run_by_id(newest.run_id) if newest else None
-    resources = run.run_config.get("resources") if run else None
-    return {"resources": resources} if resources else {}
+    if run is None:
+        return {}, {}
+    resources = run.run_config.get("resources")
+    return {"resources": resources} if resources else {}, select_purpose_tag(run.tags)
 
 
 def _request_stale(
@@ -130,8 +133,7 @@ def _request_stale(
         # It may be materializing what is stale, or still with the old code.
         return dg.SensorResult(skip_reason=f"The code has changed; waiting for run {run_id}.")
     stale = {key: _find_stale(context.instance, key, current[key], universe) for key in changed}
-    run_config = _get_run_config(context.instance)
-    requests = list(_build_requests(stale, universe, graph, run_config))
+    requests = list(_build_requests(stale, universe, graph, *_get_settings(context.instance)))
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else "No result is of another code version.",
@@ -176,6 +178,7 @@ def _build_requests(
     universe: Sequence[str],
     graph: AssetGraph,
     run_config: Mapping[str, Any],
+    purpose: Mapping[str, str],
 ) -> Iterator[dg.RunRequest]:
     """Yield one run per contiguous range of symbols with the same stale assets."""
     assets = {
@@ -187,7 +190,7 @@ def _build_requests(
         symbols = {symbol for symbol in universe if assets[symbol] == keys}
         for ends in find_contiguous_ranges(universe, symbols):
             yield dg.RunRequest(
-                tags=build_partition_tags(*ends),
+                tags={**build_partition_tags(*ends), **purpose},
                 asset_selection=sorted(selection),
                 run_config=run_config,
             )

@@ -9,6 +9,10 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
+from assets.leaderboard_report import name_folder
+from research.leaderboard_caption import build_caption
+from resources.result_store.manager import BacktestPersistenceManager
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -29,8 +33,22 @@ _COLUMNS = {
 }
 
 
-def print_leaderboard(console: Console, ranking: "pl.DataFrame") -> None:
-    """Print the leaderboard as a table; a value that is undefined is a dash."""
+def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run_id: str) -> str:
+    """Print the leaderboard of a run, and what it compares; return the folder of its reports."""
+    ranking, scope = manager.get_leaderboard(run_id), manager.get_leaderboard_scope(run_id)
+    if scope is None:
+        return ""
+    _print_ranking(console, ranking)
+    console.print("\n".join(build_caption(scope, ranking)), highlight=False, markup=False)
+    shared = bool(manager.is_leaderboard_shared(run_id))
+    if not shared:
+        line = "Kept apart: the shared leaderboard is of more of its universe, and stays."
+        console.print(line, style="yellow")
+    return name_folder(scope, shared=shared)
+
+
+def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
+    """Print the ranking as a table; a value that is undefined is a dash."""
     table = Table(
         title="Leaderboard",
         title_justify="left",
@@ -92,14 +110,19 @@ def print_checks(console: Console, broken: Sequence[dg.AssetCheckEvaluation]) ->
         console.print("\n".join(lines), style=style, markup=False, highlight=False)
 
 
-def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> None:
-    """Print where the run's data is; what is below the current folder, relative to it."""
+def print_places(
+    console: Console, resources: Mapping[str, Any], log: Path, leaderboard: str
+) -> None:
+    """Print where the run's data is; what is below the current folder, relative to it.
+
+    `leaderboard` is the folder of its files among the reports.
+    """
     reports = resources["reports"]
     places = {
         "results": resources["result_store"].describe(),
         "prices": resources["price_store"].root,
         "equity curves": resources["backtest_files"].root,
-        "leaderboard": f"{reports.path_of('leaderboard.csv')}, .png",
+        "leaderboard": reports.path_of(leaderboard),
         "log": str(log),
     }
     console.print()

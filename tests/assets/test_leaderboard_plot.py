@@ -39,4 +39,6 @@ def test_the_plot_is_a_png_without_ranks_and_without_curves():
         schema={"strategy": pl.String, "sharpe_ratio": pl.Float64, "ranked": pl.Boolean},
     )
     for curves in (lambda: PARTS, list):
-        assert render_leaderboard_plot(ranking, standing, curves).startswith(b"\x89PNG")
+        plot = render_leaderboard_plot(ranking, standing, curves, ["made up", "1 of 2"])
+        assert plot.startswith(b"\x89PNG")
+        assert b"Description\0made up; 1 of 2" in plot

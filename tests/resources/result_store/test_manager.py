@@ -326,7 +326,7 @@ def test_a_reversed_window_is_not_saved(manager: BacktestPersistenceManager) -> 
         (lambda m: record_failures(m, "run-1", stage=""), "stage is ''"),
         (lambda m: m.compare_strategies(purpose="all"), "purpose is 'all'"),
         (lambda m: m.get_leaderboard(""), "run_id is ''"),
-        (lambda m: m.save_leaderboard("", None, None), "run_id is ''"),
+        (lambda m: m.save_leaderboard("", None, None, None), "run_id is ''"),
         (lambda m: save(m, run_id="", purpose=Purpose.SWEEP), "allowed: notebook"),
         (lambda m: m.save_backtests(None, None, run_id="r", purpose="x"), "purpose is 'x'"),
         (lambda m: record_run(m, purpose=None), "allowed: pipeline, request"),
