@@ -21,6 +21,7 @@ from assets.asset_keys import (
 )
 from assets.leaderboard_report import LeaderboardReport, name_folder
 from assets.stage_reporting import close_stage
+from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.code_version import code_version
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import LeaderboardProfile
@@ -45,7 +46,6 @@ def build_other_leaderboards_spec() -> dg.AssetSpec:
     """Return the asset of the leaderboards that are kept apart; runs log what they make of it."""
     return dg.AssetSpec(
         OTHER_LEADERBOARDS_KEY,
-        deps=[SUMMARIES_KEY],
         group_name="results",
         kinds={"postgres", "matplotlib"},
         owners=[RESEARCH],
@@ -86,14 +86,14 @@ def build_leaderboard(
         from research.ranking import measure_coverage, rank_strategies
 
         manager, meter = result_store.manager(), StageMeter()
-        purpose = find_purpose(context.run.tags, market_data, run_settings)
-        scope = _build_scope(universe.symbols, strategies, market_data, run_settings, purpose)
+        with failing_in_one_line():
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            scope = _build_scope(universe.symbols, strategies, market_data, run_settings, purpose)
         backtests = manager.get_ranked_backtests(scope)
         if backtests.is_empty():
-            raise dg.Failure(
+            raise StepFailedError(
                 "There are no results on this source, window and settings: materialize "
-                "backtest_summaries first.",
-                allow_retries=False,
+                "backtest_summaries first."
             )
         run_id, window = context.run.run_id, run_settings.window()
         listed = universe.listed_within(window.start, window.end)

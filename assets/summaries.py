@@ -12,6 +12,7 @@ from assets.asset_keys import DATA_ENGINEERING, SUMMARIES, SUMMARIES_KEY, backte
 from assets.partitions.partition_reporting import MaterializedPartition, report_partitions
 from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
+from assets.step_failure import failing_in_one_line
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import SummariesProfile
@@ -53,10 +54,11 @@ def build_summaries(
         backtest_files: BacktestFiles,
         result_store: ResultStore,
     ):
-        purpose = find_purpose(context.run.tags, market_data, run_settings)
+        with failing_in_one_line():
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            window = run_settings.window()
         stage = _Stage(context, backtest_files, result_store, purpose)
         stage.run(backtests)
-        window = run_settings.window()
         run_records = RunRecords(result_store, market_data.source, window, universe, purpose)
         close_stage(context, run_records, SUMMARIES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))

@@ -49,6 +49,7 @@ def build_defs(
         build_summaries(symbols, universe, names),
     ]
     policy = build_backfill_policy(settings.symbols_per_run)
+    resources = build_resources(settings) | dict(resource_overrides or {})
     return dg.Definitions(
         assets=[
             *(one.with_attributes(backfill_policy=policy) for one in partitioned),
@@ -58,7 +59,7 @@ def build_defs(
         ],
         asset_checks=build_checks(names),
         jobs=[
-            build_request_job(universe),
+            build_request_job(universe, resources["run_settings"]),
             build_retry_job(),
             build_nightly_job(),
             *build_automation_jobs(),
@@ -73,7 +74,7 @@ def build_defs(
             *build_automation_sensors(universe.symbols),
             *build_alert_sensors(),
         ],
-        resources=build_resources(settings) | dict(resource_overrides or {}),
+        resources=resources,
         # Steps share one process: they are few, and each process imports everything again.
         executor=dg.in_process_executor,
     )

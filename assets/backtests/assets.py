@@ -8,6 +8,7 @@ from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
 from assets.partitions.partition_reporting import report_partitions
 from assets.partitions.upstream import find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
+from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from engine.failure import Failure
 from resources.config.run_purpose import find_purpose
@@ -49,14 +50,16 @@ def build_backtests(
         from assets.backtests.stage import BacktestStage, StageInputs
         from resources.price_store.price_quality import JumpRule
 
-        # Without prices in the run, its settings are not validated yet.
-        run_settings.check()
-        purpose = find_purpose(context.run.tags, market_data, run_settings)
+        with failing_in_one_line():
+            # Without prices in the run, its settings are not validated yet.
+            run_settings.check()
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            splits = market_data.load_splits()
         source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
         prices = find_upstream(context, PRICES_KEY, requested)
-        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
+        jump_rule = JumpRule(thresholds.split_odds, splits)
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
