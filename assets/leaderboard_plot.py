@@ -8,6 +8,7 @@ import polars as pl
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _HIGHLIGHTED = ("#0b6e99", "#d1495b", "#edae49")
 _GREY = "#b9c0c7"
@@ -85,18 +86,28 @@ def render_leaderboard_plot(
     caption
         Lines above the plot, which are also the PNG's description.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 5.4), layout="constrained")
-    figure.suptitle("\n".join(caption), x=0.01, ha="left", fontsize=10, color=_INK)
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    order = ranking["strategy"].to_list()
-    _draw_growth(left, compute_growth(curves), order, ranking["rank"].count())
-    _draw_spread(right, backtests.filter("ranked"), order)
+    figure = draw_leaderboard(ranking, backtests, curves, caption)
     content = io.BytesIO()
     described = {"Title": "Leaderboard", "Description": "; ".join(caption)}
     figure.savefig(content, format="png", dpi=100, metadata=described)
     return content.getvalue()
+
+
+def draw_leaderboard(
+    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves, caption: Sequence[str]
+) -> "Figure":
+    """Return the figure that `render_leaderboard_plot` saves."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 5.4), layout="constrained")
+    figure.suptitle(
+        "\n".join(caption), x=0.01, ha="left", fontsize=10, color=_INK, fontweight="bold"
+    )
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    order = ranking["strategy"].to_list()
+    _draw_growth(left, compute_growth(curves), order, ranking["rank"].count())
+    _draw_spread(right, backtests.filter("ranked"), order)
+    return figure
 
 
 def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: int) -> None:
@@ -112,7 +123,7 @@ def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: i
             label=strategy if top else None,
         )
     axes.axhline(1.0, color=_INK, linewidth=0.6)
-    axes.set_title("Growth of 1, spread evenly over the universe", loc="left", fontsize=11)
+    axes.set_title("Growth of 1, spread evenly over the symbols", loc="left", fontsize=11)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, title="best ranked; others grey")
     _style(axes)

@@ -38,8 +38,9 @@ def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run
     ranking, scope = manager.get_leaderboard(run_id), manager.get_leaderboard_scope(run_id)
     if scope is None:
         return ""
-    _print_ranking(console, ranking)
+    console.print("\n[bold]Leaderboard[/bold]")
     console.print("\n".join(build_caption(scope, ranking)), highlight=False, markup=False)
+    _print_ranking(console, ranking)
     shared = bool(manager.is_leaderboard_shared(run_id))
     if not shared:
         line = "Kept apart: the shared leaderboard is of more of its universe, and stays."
@@ -49,18 +50,11 @@ def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run
 
 def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
     """Print the ranking as a table; a value that is undefined is a dash."""
-    table = Table(
-        title="Leaderboard",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for name, (heading, _) in _COLUMNS.items():
         table.add_column(heading, justify="left" if name == "strategy" else "right", no_wrap=True)
     for row in ranking.iter_rows(named=True):
         table.add_row(*(_format_cell(row[name], form) for name, (_, form) in _COLUMNS.items()))
-    console.print()
     console.print(table)
     console.print(
         "ranked: symbols with enough closed trades; Sharpe, return and yearly are medians over "

@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.leaderboard_plot import compute_growth, render_leaderboard_plot
+from assets.leaderboard_plot import compute_growth, draw_leaderboard, render_leaderboard_plot
 
 
 def _curve(symbol: str, first: int, values: list[float]) -> list[dict[str, object]]:
@@ -30,6 +30,23 @@ def test_growth_is_constant_outside_the_bars_of_a_symbol():
 
 def test_growth_of_no_curves_is_empty():
     assert compute_growth(list).is_empty()
+
+
+def test_the_plot_draws_growth_and_the_spread_of_ranked_ratios():
+    ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [1]})
+    ratios = pl.DataFrame(
+        {
+            "strategy": ["rsi"] * 4,
+            "sharpe_ratio": [1.0, 2.0, 4.0, 9.0],
+            "ranked": [True, True, True, False],
+        }
+    )
+    figure = draw_leaderboard(ranking, ratios, lambda: PARTS, ["made up", "1 of 2"])
+    growth, spread = figure.axes
+    drawn = next(line for line in growth.lines if line.get_label() == "rsi")
+    assert list(drawn.get_ydata()) == [1.0, 1.5, 2.0, 1.75]
+    assert 2.0 in [float(line.get_xdata()[0]) for line in spread.lines], "the median"
+    assert figure.get_suptitle() == "made up\n1 of 2"
 
 
 def test_the_plot_is_a_png_without_ranks_and_without_curves():
