@@ -134,6 +134,11 @@ class Project:
         """Return why a run failed, in one line."""
         return find_failure_reason(self.instance, result.run_id)
 
+    def shown_error(self, result: dg.ExecuteInProcessResult) -> str:
+        """Return all that the UI shows of the error of a run's only failed step."""
+        (failed,) = [event for event in result.all_events if event.is_step_failure]
+        return str(failed.step_failure_data.error)
+
     def checks(self, result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
         """Return the evaluations of a run's checks by asset and name."""
         return {

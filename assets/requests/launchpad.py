@@ -1,4 +1,4 @@
-"""What an analyst fills in to request a backtest: prefilled, and flat where it can be."""
+"""What analysts fill in for a request: prefilled, and flat where it can be."""
 
 from enum import Enum
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, create_model
 
+from assets.requests.handler import InvalidRequestError
 from resources.config.run_settings import RunSettings
 from resources.universe import Universe
 from strategies.registry import registered_strategies
@@ -31,7 +32,12 @@ def build_request_mapping(
         asked = {"user": config.user, "symbols": config.symbols, "parameters": config.parameters}
         further = {name: value for name, value in config.settings if value is not None}
         settings = {**further, **{name: getattr(config, name) for name in _SETTINGS}}
-        resources = {"run_settings": {"config": settings}, **(config.resources or {})}
+        others = config.resources or {}
+        if "run_settings" in others:
+            raise InvalidRequestError(
+                "resources has run_settings; its settings are at the top level and under settings."
+            )
+        resources = {"run_settings": {"config": settings}, **others}
         answer = {"config": {**asked, "strategy": config.strategy.value}}
         return {"ops": {op_name: answer}, "resources": resources}
 
@@ -40,8 +46,8 @@ def build_request_mapping(
 
 def _build_config_class(universe: Universe, run_settings: RunSettings) -> type[dg.Config]:
     names = list(registered_strategies())
-    strategies = Enum("StrategyName", {name: name for name in names})
-    example = strategies[_EXAMPLE if _EXAMPLE in names else names[0]]
+    strategies: Any = Enum("StrategyName", {name: name for name in names})
+    example = strategies(_EXAMPLE if _EXAMPLE in names else names[0])
     asked: dict[str, Any] = {
         "user": (str, Field(default="analyst", description="Who asks; stored with each result.")),
         "symbols": (
@@ -68,7 +74,7 @@ def _build_config_class(universe: Universe, run_settings: RunSettings) -> type[d
             dict[str, Any] | None,
             Field(
                 default=None,
-                description="Whatever else run config may set, by resource, as in {thresholds: "
+                description="What run config may set of other resources, as in {thresholds: "
                 "{config: {success_rate: 0.9}}}.",
             ),
         ),
@@ -80,11 +86,11 @@ def _build_config_class(universe: Universe, run_settings: RunSettings) -> type[d
 
 def _build_settings_class() -> type[dg.Config]:
     """Return the settings that are not at the top level, each of them optional."""
-    fields: dict[str, Any] = {
-        name: (field.annotation | None, Field(default=None, description=field.description))
-        for name, field in RunSettings.model_fields.items()
-        if name not in _NOT_ASKED
-    }
+    fields: dict[str, Any] = {}
+    for name, field in RunSettings.model_fields.items():
+        if name not in _NOT_ASKED:
+            kind: Any = field.annotation
+            fields[name] = (kind | None, Field(default=None, description=field.description))
     return create_model("FurtherSettings", __base__=dg.Config, **fields)
 
 

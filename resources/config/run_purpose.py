@@ -59,7 +59,7 @@ def _has_configured_settings(run_settings: RunSettings) -> bool:
     """Return whether all that results depend on is as configured, parameters included."""
     if type(run_settings).model_fields["start"].is_required():
         return True  # nothing is configured
-    configured = type(run_settings)()
+    configured = type(run_settings).model_validate({})
     return _list_compared(run_settings) == _list_compared(configured)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from assets.leaderboard_plot import compute_growth, draw_leaderboard, render_leaderboard_plot
@@ -44,8 +45,8 @@ def test_the_plot_draws_growth_and_the_spread_of_ranked_ratios():
     figure = draw_leaderboard(ranking, ratios, lambda: PARTS, ["made up", "1 of 2"])
     growth, spread = figure.axes
     drawn = next(line for line in growth.lines if line.get_label() == "rsi")
-    assert list(drawn.get_ydata()) == [1.0, 1.5, 2.0, 1.75]
-    assert 2.0 in [float(line.get_xdata()[0]) for line in spread.lines], "the median"
+    assert np.asarray(drawn.get_ydata()).tolist() == [1.0, 1.5, 2.0, 1.75]
+    assert 2.0 in [np.asarray(line.get_xdata()).tolist()[0] for line in spread.lines], "the median"
     assert figure.get_suptitle() == "made up\n1 of 2"
 
 

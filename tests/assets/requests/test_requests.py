@@ -139,16 +139,17 @@ def test_an_invalid_request_is_refused_and_not_recorded(
     assert not result.success
     assert told in project.why(result)
     assert project.manager.get_run(result.run_id) is None
-    (failed,) = [event for event in result.all_events if event.is_step_failure]
-    error = failed.step_failure_data.error
-    assert error is not None
-    # The whole of what the UI shows: the line first, no class before it and no traceback below.
-    assert error.to_string() == project.why(result).removeprefix("answer: ")
+    # The line first, no class before it and no traceback below.
+    assert project.shown_error(result) == project.why(result).removeprefix("answer: ")
 
 
 def test_an_unknown_strategy_is_refused_before_there_is_a_run(project: Project):
     with pytest.raises(dg.DagsterInvalidConfigError, match="strategy not in enum type"):
         run_request(project, {**REQUEST, "strategy": "sma_cros"})
+    twice = {"run_settings": {"config": {"fees": 0.5}}}
+    with pytest.raises(dg.DagsterConfigMappingFunctionError) as refused:
+        run_request(project, {**REQUEST, "resources": twice})
+    assert "resources has run_settings" in str(refused.value.__cause__)
 
 
 def test_the_launchpad_is_prefilled_with_a_request_that_runs(project: Project):
@@ -174,9 +175,8 @@ def prefill(job: dg.JobDefinition) -> dict[str, Any]:
     snapshot = JobDataSnap.from_job_def(job, include_parent_snapshot=False).job
     schema, key = snapshot.config_schema_snapshot, snapshot.mode_def_snaps[0].root_config_key
     assert key is not None
-    return load_run_config_yaml(
-        default_values_yaml_from_type_snap(schema, schema.get_config_snap(key))
-    )
+    shown = default_values_yaml_from_type_snap(schema, schema.get_config_snap(key))
+    return dict(load_run_config_yaml(shown))
 
 
 def test_a_reversed_window_is_refused(project: Project):

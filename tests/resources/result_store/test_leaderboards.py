@@ -177,7 +177,7 @@ def test_only_a_configured_leaderboard_of_no_less_is_shared(
     assert manager.is_leaderboard_shared("run-3") is None
 
 
-def test_comparisons_are_of_the_settings_of_the_shared_leaderboard(
+def test_comparisons_have_the_settings_of_the_shared_board(
     manager: BacktestPersistenceManager,
 ) -> None:
     save_leaderboard(manager, "run-1", {"rsi": 1.0, "macd": 2.0})

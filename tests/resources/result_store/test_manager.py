@@ -329,7 +329,7 @@ def test_a_reversed_window_is_not_saved(manager: BacktestPersistenceManager) -> 
         (lambda m: m.save_leaderboard("", None, None, None), "run_id is ''"),
         (lambda m: save(m, run_id="", purpose=Purpose.SWEEP), "allowed: notebook"),
         (lambda m: m.save_backtests(None, None, run_id="r", purpose="x"), "purpose is 'x'"),
-        (lambda m: record_run(m, purpose=None), "allowed: pipeline, request"),
+        (lambda m: record_run(m, purpose=None), "allowed: pipeline, what_if, request"),
         (lambda m: m.get_backtests_by_ids(5), "identifiers is 5"),
         (lambda m: record_run(m, run_id=5), "run_id is 5"),
         (lambda m: record_run(m, source=""), "source is ''"),
