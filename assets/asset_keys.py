@@ -6,12 +6,14 @@ PRICES = "prices"
 BACKTESTS = "backtests"
 SUMMARIES = "backtest_summaries"
 LEADERBOARD = "leaderboard"
+OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
 
 PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
+OTHER_LEADERBOARDS_KEY = dg.AssetKey(OTHER_LEADERBOARDS)
 
 DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"
 """Owners in the Dagster UI: of bars and rows, and of results."""

@@ -1,21 +1,34 @@
-"""The leaderboard: strategies ranked over the universe, as a table and as plots."""
+"""The leaderboard: strategies ranked over the universe, as a table and as plots.
 
-import base64
-import io
+One leaderboard is shared: that of the configured settings, of as much of the universe as there is.
+Those of other settings, and of less of the universe, are kept apart, in files of their own, and are
+materializations of the asset `other_leaderboards`.
+"""
+
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.asset_keys import LEADERBOARD, LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
-from assets.markdown import render_markdown
+from assets.asset_keys import (
+    LEADERBOARD,
+    LEADERBOARD_KEY,
+    OTHER_LEADERBOARDS,
+    OTHER_LEADERBOARDS_KEY,
+    RESEARCH,
+    SUMMARIES_KEY,
+)
+from assets.leaderboard_report import LeaderboardReport, name_folder
 from assets.stage_reporting import close_stage
+from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.code_version import code_version
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import LeaderboardProfile
+from research.leaderboard_caption import describe_coverage
 from research.leaderboard_scope import LeaderboardScope, RankedStrategy
+from research.purpose import Purpose
+from resources.config.run_purpose import PURPOSE_TAG, find_purpose
 from resources.config.run_settings import RunSettings
 from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
@@ -28,12 +41,17 @@ from strategies.base import Strategy
 if TYPE_CHECKING:
     import polars as pl
 
-_SHOWN = (
-    "rank", "strategy", "symbols", "stale_symbols", "median_sharpe_ratio", "median_total_return",
-    "worst_max_drawdown", "total_trades", "share_beating_benchmark",
-)  # fmt: skip
-_TABLE_FILE = "leaderboard.csv"
-_PLOT_FILE = "leaderboard.png"
+
+def build_other_leaderboards_spec() -> dg.AssetSpec:
+    """Return the asset of the leaderboards that are kept apart; runs log what they make of it."""
+    return dg.AssetSpec(
+        OTHER_LEADERBOARDS_KEY,
+        group_name="results",
+        kinds={"postgres", "matplotlib"},
+        owners=[RESEARCH],
+        description=f"Leaderboards that do not replace `{LEADERBOARD}`: of what-ifs, which have "
+        "other than the configured settings, and of less of the universe than that one is of.",
+    )
 
 
 def build_leaderboard(
@@ -49,10 +67,13 @@ def build_leaderboard(
         group_name="results",
         kinds={"postgres", "matplotlib"},
         owners=[RESEARCH],
-        code_version="2",
+        code_version="3",
+        # What must not replace the shared leaderboard leaves its last materialization as it is.
+        output_required=False,
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
-        "of the universe, on the source, window and settings of this run. Results of an older "
-        "version of a strategy's code are counted as stale.",
+        "of the universe, on the configured source, window and settings. Results of an older "
+        "version of a strategy's code are counted as stale. Leaderboards of other settings, or of "
+        f"less of the universe, are in `{OTHER_LEADERBOARDS}`.",
     )
     def leaderboard(
         context: dg.AssetExecutionContext,
@@ -61,26 +82,40 @@ def build_leaderboard(
         result_store: ResultStore,
         backtest_files: BacktestFiles,
         reports: Reports,
-    ) -> dg.MaterializeResult:
-        from research.ranking import rank_strategies
+    ) -> Iterator[dg.MaterializeResult]:
+        from research.ranking import measure_coverage, rank_strategies
 
         manager, meter = result_store.manager(), StageMeter()
-        scope = _build_scope(universe.symbols, strategies, market_data, run_settings)
+        with failing_in_one_line():
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            scope = _build_scope(universe.symbols, strategies, market_data, run_settings, purpose)
         backtests = manager.get_ranked_backtests(scope)
         if backtests.is_empty():
-            raise dg.Failure(
+            raise StepFailedError(
                 "There are no results on this source, window and settings: materialize "
-                "backtest_summaries first.",
-                allow_retries=False,
+                "backtest_summaries first."
             )
-        board = rank_strategies(backtests, scope)
-        manager.save_leaderboard(context.run.run_id, scope, board)
-        window = run_settings.window()
+        run_id, window = context.run.run_id, run_settings.window()
         listed = universe.listed_within(window.start, window.end)
+        failures = manager.get_leaderboard_failures(scope)
+        coverage = measure_coverage(backtests, failures, scope, listed)
+        ranking = rank_strategies(backtests, scope)
+        shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
         profile = _build_profile(backtests, list(strategies), listed, meter)
-        run_records = RunRecords(result_store, market_data.source, window, universe)
+        run_records = RunRecords(result_store, market_data.source, window, universe, purpose)
         close_stage(context, run_records, LEADERBOARD, profile, failures=[])
-        return dg.MaterializeResult(metadata=_publish(board, backtests, backtest_files, reports))
+        folder = name_folder(scope, shared=shared, rolling=PURPOSE_TAG in context.run.tags)
+        board = manager.get_leaderboard(run_id)
+        report = LeaderboardReport(scope, board, backtests, folder)
+        metadata = report.publish(backtest_files, reports)
+        if shared:
+            yield dg.MaterializeResult(metadata=metadata)
+            return
+        reason = _describe_reason(report)
+        context.log.warning(f"the shared leaderboard stays: {reason}; see {OTHER_LEADERBOARDS}")
+        context.log_event(
+            dg.AssetMaterialization(OTHER_LEADERBOARDS_KEY, metadata={"why": reason, **metadata})
+        )
 
     return leaderboard
 
@@ -101,20 +136,11 @@ def _build_profile(
     )
 
 
-def _publish(
-    board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles, reports: Reports
-) -> dict[str, Any]:
-    """Write the table and the plot; return what the UI shows of them."""
-    plot = _plot(board, backtests, files)
-    return {
-        "strategies": board.height,
-        "symbols": backtests["symbol"].n_unique(),
-        "runs": backtests["run_id"].n_unique(),
-        "ranking": dg.MetadataValue.md(render_markdown(board.select(_SHOWN))),
-        "plot": dg.MetadataValue.md(_embed(plot)),
-        "table_path": dg.MetadataValue.path(reports.write(_TABLE_FILE, _encode_csv(board))),
-        "plot_path": dg.MetadataValue.path(reports.write(_PLOT_FILE, plot)),
-    }
+def _describe_reason(report: LeaderboardReport) -> str:
+    """Return why a leaderboard is kept apart."""
+    if report.scope.purpose is Purpose.WHAT_IF:
+        return "this one is of other than the configured settings"
+    return f"this one is of {describe_coverage(report.board)}, and the shared one of more"
 
 
 def _build_scope(
@@ -122,6 +148,7 @@ def _build_scope(
     strategies: Mapping[str, type[Strategy]],
     market_data: MarketData,
     run_settings: RunSettings,
+    purpose: Purpose,
 ) -> LeaderboardScope:
     """Return what a run's leaderboard compares: results on the settings of that run."""
     window = run_settings.window()
@@ -136,29 +163,5 @@ def _build_scope(
         start_date=window.start,
         end_date=window.end,
         settings=run_settings.stored_settings(),
+        purpose=purpose,
     )
-
-
-def _plot(board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles) -> bytes:
-    from assets.leaderboard_plot import render_leaderboard_plot
-
-    rows = backtests.select("backtest_id", "strategy", "symbol")
-    places = backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
-
-    def curves() -> "Iterator[pl.DataFrame]":
-        for place in places:
-            with suppress(FileNotFoundError):  # removed by hand: the table stands without it
-                for part in files.equity_parts([place]):
-                    yield part.join(rows, on="backtest_id")
-
-    return render_leaderboard_plot(board, backtests, curves)
-
-
-def _encode_csv(board: "pl.DataFrame") -> bytes:
-    content = io.BytesIO()
-    board.write_csv(content)
-    return content.getvalue()
-
-
-def _embed(png: bytes) -> str:
-    return f"![leaderboard](data:image/png;base64,{base64.b64encode(png).decode()})"

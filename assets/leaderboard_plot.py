@@ -1,13 +1,14 @@
 """Plots of the leaderboard, as PNG. matplotlib without its global state: no window, no pyplot."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _HIGHLIGHTED = ("#0b6e99", "#d1495b", "#edae49")
 _GREY = "#b9c0c7"
@@ -70,7 +71,7 @@ def _sum_growth(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
 
 
 def render_leaderboard_plot(
-    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves
+    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves, caption: Sequence[str]
 ) -> bytes:
     """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
@@ -82,17 +83,31 @@ def render_leaderboard_plot(
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
     curves
         As `compute_growth` takes them.
+    caption
+        Lines above the plot, which are also the PNG's description.
     """
+    figure = draw_leaderboard(ranking, backtests, curves, caption)
+    content = io.BytesIO()
+    described = {"Title": "Leaderboard", "Description": "; ".join(caption)}
+    figure.savefig(content, format="png", dpi=100, metadata=described)
+    return content.getvalue()
+
+
+def draw_leaderboard(
+    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves, caption: Sequence[str]
+) -> "Figure":
+    """Return the figure that `render_leaderboard_plot` saves."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    figure = Figure(figsize=(12, 5.4), layout="constrained")
+    figure.suptitle(
+        "\n".join(caption), x=0.01, ha="left", fontsize=10, color=_INK, fontweight="bold"
+    )
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
     _draw_growth(left, compute_growth(curves), order, ranking["rank"].count())
     _draw_spread(right, backtests.filter("ranked"), order)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=100)
-    return content.getvalue()
+    return figure
 
 
 def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: int) -> None:
@@ -108,7 +123,7 @@ def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: i
             label=strategy if top else None,
         )
     axes.axhline(1.0, color=_INK, linewidth=0.6)
-    axes.set_title("Growth of 1, spread evenly over the universe", loc="left", fontsize=11)
+    axes.set_title("Growth of 1, spread evenly over the symbols", loc="left", fontsize=11)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, title="best ranked; others grey")
     _style(axes)

@@ -18,10 +18,12 @@ from assets.partitions.partition_reporting import (
 from assets.price_notes import describe_notes
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
+from assets.step_failure import failing_in_one_line
 from engine.failure import Failure
 from engine.settings import Window
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import PriceQuality, PricesProfile
+from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
@@ -74,9 +76,12 @@ def build_prices(
         thresholds: Thresholds,
     ):
         # Invalid settings are refused before anything is fetched.
-        run_settings.check()
-        window, source = run_settings.window(), market_data.open_source(universe)
-        fetcher = Fetcher(source, price_store, market_data.load_splits(), universe.calendar_of)
+        with failing_in_one_line():
+            run_settings.check()
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            window, source = run_settings.window(), market_data.open_source(universe)
+            splits = market_data.load_splits()
+        fetcher = Fetcher(source, price_store, splits, universe.calendar_of)
         stage = _PricesStage(context, universe, source, fetcher, price_store, thresholds, window)
         stage.run(run_settings.history_start(), window.end)
         for row in universe.refused:
@@ -85,7 +90,7 @@ def build_prices(
             context.log.warning(to_come)
         if bias := universe.describe_survivorship_bias(window.start, window.end):
             context.log.warning(bias)
-        run_records = RunRecords(result_store, source.name, window, universe)
+        run_records = RunRecords(result_store, source.name, window, universe, purpose)
         close_stage(context, run_records, PRICES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.stored))
         made = {

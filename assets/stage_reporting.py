@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.step_failure import StepFailedError
 from engine.failure import Failure
 from research.audit.stage_profile import BacktestsProfile, StageProfile
 from resources.result_store.run_records import RunRecords
@@ -47,20 +48,20 @@ def fail_if_nothing_was_made(failures: Sequence[Failure], made: int) -> None:
 
     Raises
     ------
-    dagster.Failure
+    StepFailedError
         With the reason of the first failure.
     """
     if made:
         return
     if not failures:
-        raise dg.Failure("Nothing to process: see what failed upstream.", allow_retries=False)
+        raise StepFailedError("Nothing to process: see what failed upstream.")
     raise build_step_failure(failures)
 
 
-def build_step_failure(failures: Sequence[Failure]) -> dg.Failure:
+def build_step_failure(failures: Sequence[Failure]) -> StepFailedError:
     """Return the failure of a step whose symbols failed: with the reason of the first."""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    return dg.Failure(format_failure(failures[0]) + more, allow_retries=False)
+    return StepFailedError(format_failure(failures[0]) + more)
 
 
 def format_failure(failure: Failure) -> str:

@@ -16,10 +16,12 @@ from assets.partitions.partition_reporting import (
 )
 from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
+from assets.step_failure import failing_in_one_line
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import SummariesProfile
 from research.purpose import Purpose
+from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
 from resources.dagster_event_log.versions import drop_source
 from resources.market_data.resource import MarketData
@@ -57,10 +59,13 @@ def build_summaries(
         backtest_files: BacktestFiles,
         result_store: ResultStore,
     ):
+        with failing_in_one_line():
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            window = run_settings.window()
         source = market_data.source
-        stage = _Stage(context, source, backtest_files, result_store)
+        stage = _Stage(context, source, backtest_files, result_store, purpose)
         stage.run(backtests)
-        run_records = RunRecords(result_store, source, run_settings.window(), universe)
+        run_records = RunRecords(result_store, source, window, universe, purpose)
         close_stage(context, run_records, SUMMARIES, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, len(stage.made))
         made = {SUMMARIES_KEY: stage.made}
@@ -78,6 +83,7 @@ class _Stage:
     source: str
     backtest_files: BacktestFiles
     result_store: ResultStore
+    purpose: Purpose
     meter: StageMeter = field(default_factory=StageMeter)
     failures: list[Failure] = field(default_factory=list)
     # Rows by symbol: to be had, produced, found in the store, and there equal to the produced.
@@ -136,7 +142,7 @@ class _Stage:
                 self.backtest_files,
                 run_id,
                 part,
-                purpose=Purpose.PIPELINE,
+                purpose=self._find_purpose(run_id),
                 by_run=own,
                 only=wanted,
             )
@@ -145,6 +151,13 @@ class _Stage:
         self.retrieved.update(saved.intact["symbol"])
         for symbol, identifier in saved.intact.select("symbol", "id").iter_rows():
             self.identifiers[symbol].append(identifier)
+
+    def _find_purpose(self, run_id: str) -> Purpose:
+        """Return the purpose of the run that computed results: a what-if's stay a what-if's."""
+        if run_id == self.context.run.run_id:
+            return self.purpose
+        recorded = self.result_store.manager().get_run(run_id)
+        return Purpose(recorded["purpose"]) if recorded else self.purpose
 
     def _account(self, symbol: str, complete: int | None) -> None:
         """Count a symbol as made, or as failed here; what failed upstream is recorded there.

@@ -2,21 +2,23 @@
 
 import dagster as dg
 
-from assets.requests.op import BACKTEST_REQUEST, build_request_op
+from assets.requests.launchpad import build_request_mapping
+from assets.requests.op import ANSWER, BACKTEST_REQUEST, build_request_op
+from resources.config.run_settings import RunSettings
 from resources.universe import Universe
 
 
-def build_request_job(universe: Universe) -> dg.JobDefinition:
-    """Return the job; each request is a run of it."""
+def build_request_job(universe: Universe, run_settings: RunSettings) -> dg.JobDefinition:
+    """Return the job; each request is a run of it, on the configured settings unless it says."""
     answer = build_request_op(universe)
 
     @dg.job(
         name=BACKTEST_REQUEST,
+        config=build_request_mapping(universe, run_settings, ANSWER),
         executor_def=dg.in_process_executor,
-        description="Backtests one strategy on a few symbols for one user. The launchpad shows "
-        "the config: user, symbols, strategy, parameters, and under run_settings the window, the "
-        "execution and the costs. Tag the run `user: <name>` as well: it limits how many runs one "
-        "user has at once.",
+        description="Backtests one strategy on a few symbols for one user. The launchpad shows an "
+        "example: change user, symbols, strategy, parameters, window and costs, and launch it. "
+        "Tag the run `user: <name>` as well: it limits how many runs one user has at once.",
     )
     def backtest_request():
         answer()

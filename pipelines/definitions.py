@@ -14,7 +14,7 @@ import dagster as dg
 
 from assets.backtests.assets import build_backtests
 from assets.checks.catalogue import build_checks
-from assets.leaderboard import build_leaderboard
+from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
 from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
@@ -51,16 +51,18 @@ def build_defs(
         build_summaries(symbols, universe, names),
     ]
     policy = build_backfill_policy(settings.symbols_per_run)
+    resources = build_resources(settings) | dict(resource_overrides or {})
     assets = [
         *(one.with_attributes(backfill_policy=policy) for one in partitioned),
         build_leaderboard(universe, strategies),
+        build_other_leaderboards_spec(),
         build_request_spec(),
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(partial(_name_source, settings.source), assets),
         asset_checks=build_checks(names),
         jobs=[
-            build_request_job(universe),
+            build_request_job(universe, resources["run_settings"]),
             build_retry_job(),
             build_nightly_job(),
             *build_automation_jobs(),
@@ -75,7 +77,7 @@ def build_defs(
             *build_automation_sensors(universe.symbols),
             *build_alert_sensors(),
         ],
-        resources=build_resources(settings) | dict(resource_overrides or {}),
+        resources=resources,
         # Steps share one process: they are few, and each process imports everything again.
         executor=dg.in_process_executor,
     )

@@ -29,16 +29,16 @@ def build_resources(settings: EnvironmentSettings) -> dict[str, Any]:
     if settings.splits is not None:
         overrides["splits"] = str(settings.splits)
     return {
-        "market_data": _with_defaults(
+        "market_data": with_defaults(
             MarketData, source=settings.source, home=str(home), **overrides
         ),
-        "run_settings": _with_defaults(
+        "run_settings": with_defaults(
             RunSettings, start=settings.start.isoformat(), end=settings.end.isoformat()
         ),
-        "result_store": _with_defaults(ResultStore, home=str(home)),
-        "price_store": _with_defaults(PriceStore, root=str(home / "prices")),
-        "backtest_files": _with_defaults(BacktestFiles, root=str(home / "backtests")),
-        "reports": _with_defaults(Reports, root=str(home / "reports")),
+        "result_store": with_defaults(ResultStore, home=str(home)),
+        "price_store": with_defaults(PriceStore, root=str(home / "prices")),
+        "backtest_files": with_defaults(BacktestFiles, root=str(home / "backtests")),
+        "reports": with_defaults(Reports, root=str(home / "reports")),
         "thresholds": _build_thresholds(settings.limits),
     }
 
@@ -65,10 +65,10 @@ def _build_thresholds(limits: Mapping[str, float]) -> Thresholds:
         raise InvalidEnvironmentError(
             f"{named}{reason['msg'].removeprefix('Value error, ')}"
         ) from None
-    return _with_defaults(Thresholds, **{name: getattr(checked, name) for name in limits})
+    return with_defaults(Thresholds, **{name: getattr(checked, name) for name in limits})
 
 
-def _with_defaults(resource: type[Resource], **defaults: Any) -> Resource:
+def with_defaults(resource: type[Resource], **defaults: Any) -> Resource:
     """Return a resource with `defaults` as the default values of its fields.
 
     Values given to the constructor would only work for runs that override none of them: run config

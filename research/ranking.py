@@ -3,9 +3,11 @@
 Frames in, frames out; where the results come from is for others.
 """
 
+from collections.abc import Collection
+
 import polars as pl
 
-from research.leaderboard_scope import LeaderboardScope
+from research.leaderboard_scope import Coverage, LeaderboardScope
 
 MINIMUM_TRADES = 5
 """Closed trades below which a backtest is not ranked.
@@ -44,7 +46,7 @@ FAILURES_SCHEMA = pl.Schema(
 )
 """What failed in runs of one scope; no strategy means that all of them did."""
 
-LEADERBOARD_SCHEMA = pl.Schema(
+RANKING_SCHEMA = pl.Schema(
     {
         "rank": pl.Int64(),
         "strategy": pl.String(),
@@ -65,6 +67,22 @@ LEADERBOARD_SCHEMA = pl.Schema(
     }
 )
 """Strategies, best first; those without a rank come last."""
+
+LEADERBOARD_SCHEMA = pl.Schema(
+    {
+        **RANKING_SCHEMA,
+        "purpose": pl.String(),
+        "covered_symbols": pl.Int64(),
+        "universe_symbols": pl.Int64(),
+        "fees": pl.Float64(),
+        "slippage": pl.Float64(),
+        "made_at": pl.Datetime("us", "UTC"),
+    }
+)
+"""A ranking as it is stored, with what it compares and when it was made in each row.
+
+`covered_symbols` have a result that counts, `universe_symbols` were listed in the window.
+"""
 
 
 def select_backtests(
@@ -112,8 +130,39 @@ def _find_failed_since(newest: pl.DataFrame, failures: pl.DataFrame) -> pl.DataF
     )
 
 
+def measure_coverage(
+    backtests: pl.DataFrame,
+    failures: pl.DataFrame,
+    scope: LeaderboardScope,
+    listed: Collection[str],
+) -> Coverage:
+    """Return how much of its universe a leaderboard is of.
+
+    Parameters
+    ----------
+    backtests
+        The results that it counts, as `select_backtests` returns them.
+    failures
+        With `FAILURES_SCHEMA`.
+    listed
+        The symbols of the universe that were listed in the window.
+    """
+    counted = set(backtests.select("symbol", "strategy").iter_rows())
+    failed = {
+        (symbol, name)
+        for symbol, strategy in failures.select("symbol", "strategy").iter_rows()
+        for name in ([strategy] if strategy else scope.strategies)
+    }
+    expected = {(symbol, name) for symbol in listed for name in scope.strategies}
+    return Coverage(
+        symbols=len({symbol for symbol, _ in counted & expected}),
+        universe_symbols=len(listed),
+        share=len((counted | failed) & expected) / len(expected) if expected else 1.0,
+    )
+
+
 def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.DataFrame:
-    """Return the leaderboard of the results of `select_backtests`: `LEADERBOARD_SCHEMA`.
+    """Return the leaderboard of the results of `select_backtests`: `RANKING_SCHEMA`.
 
     The highest median Sharpe ratio is best. Medians, and the mean win rate, are of the ranked
     results; the worst drawdown, the trades and the share that beat buying and holding are of all.
@@ -148,7 +197,7 @@ def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.Data
     rank = pl.when("representative").then(pl.int_range(1, pl.len() + 1)).alias("rank")
     of_scope = {name: pl.lit(getattr(scope, name)) for name in ("start_date", "end_date", "source")}
     board = measured.with_columns(rank, **of_scope).sort("rank", "strategy", nulls_last=True)
-    return board.select(LEADERBOARD_SCHEMA.names()).cast(LEADERBOARD_SCHEMA)
+    return board.select(RANKING_SCHEMA.names()).cast(RANKING_SCHEMA)
 
 
 def _compute_median(name: str) -> pl.Expr:

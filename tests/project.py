@@ -15,7 +15,7 @@ import dagster as dg
 from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
 from pipelines.partitions import build_partition_tags
-from pipelines.resources import build_resources
+from pipelines.resources import build_resources, with_defaults
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.read_status import PartitionStatus, read_partition_status
 from resources.market_data.resource import MarketData
@@ -78,9 +78,13 @@ class Project:
 
     def definitions(self, **overrides: Any) -> dg.Definitions:
         """Return the project's definitions, some resources replaced."""
-        prices = MarketData(source=self.source, prices=str(self.folder / "prices"))
-        own = {"result_store": self.result_store, "market_data": prices}
-        return build_defs(self.settings, own | overrides)
+        return build_defs(self.settings, self.overrides() | overrides)
+
+    def overrides(self) -> dict[str, Any]:
+        """Return the resources that differ from those of the settings."""
+        # As defaults, not as values: they are the configured ones, which run config may override.
+        prices = with_defaults(MarketData, source=self.source, prices=str(self.folder / "prices"))
+        return {"result_store": self.result_store, "market_data": prices}
 
     def feed(self, symbol: str) -> Path:
         """Return the CSV file that a symbol's bars are read from."""
@@ -137,6 +141,11 @@ class Project:
     def why(self, result: dg.ExecuteInProcessResult) -> str:
         """Return why a run failed, in one line."""
         return find_failure_reason(self.instance, result.run_id)
+
+    def shown_error(self, result: dg.ExecuteInProcessResult) -> str:
+        """Return all that the UI shows of the error of a run's only failed step."""
+        (failed,) = [event for event in result.all_events if event.is_step_failure]
+        return str(failed.step_failure_data.error)
 
     def checks(self, result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
         """Return the evaluations of a run's checks by asset and name."""

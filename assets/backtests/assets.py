@@ -8,8 +8,10 @@ from assets.asset_keys import BACKTESTS, PRICES_KEY, RESEARCH, backtests_key
 from assets.partitions.partition_reporting import StepOutcome, report_partitions
 from assets.partitions.upstream import find_upstream, is_part_of_this_run
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
+from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from engine.failure import Failure
+from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
@@ -48,13 +50,16 @@ def build_backtests(
         from assets.backtests.stage import BacktestStage, StageInputs
         from resources.price_store.price_quality import JumpRule
 
-        # Without prices in the run, its settings are not validated yet.
-        run_settings.check()
+        with failing_in_one_line():
+            # Without prices in the run, its settings are not validated yet.
+            run_settings.check()
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+            splits = market_data.load_splits()
         source, requested = market_data.source, context.partition_keys
         names = [key.path[-1] for key in sorted(context.selected_asset_keys)]
         selected = [run_settings.strategy_of(strategies[name]) for name in names]
         prices = find_upstream(context, PRICES_KEY, requested, source)
-        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
+        jump_rule = JumpRule(thresholds.split_odds, splits)
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
@@ -64,7 +69,8 @@ def build_backtests(
                 _build_missing_prices_failure(one, source) for one in requested if one not in prices
             ]
         stage.run([symbol for symbol in requested if symbol in prices])
-        run_records = RunRecords(result_store, source, run_settings.window(), universe)
+        window = run_settings.window()
+        run_records = RunRecords(result_store, source, window, universe, purpose)
         close_stage(context, run_records, BACKTESTS, stage.profile(), stage.failures)
         fail_if_nothing_was_made(stage.failures, sum(map(len, stage.made.values())))
         outcome = StepOutcome(source, stage.made, stage.failures, {PRICES_KEY: prices})

@@ -18,6 +18,7 @@ from assets.requests.handler import (
     validate_request,
 )
 from assets.stage_reporting import build_step_failure, close_stage
+from assets.step_failure import failing_in_one_line
 from research.audit.stage_profile import ConcurrentRequests, RequestProfile
 from research.purpose import Purpose
 from resources.config.run_settings import RunSettings
@@ -37,16 +38,15 @@ _REQUESTS_READ = 500
 
 
 class BacktestRequest(dg.Config):
-    """What is asked for; window, execution, costs and stops are those of `run_settings`."""
+    """What is asked for; window, execution, costs and stops are those of `run_settings`.
 
-    user: str = Field(description="Who asks; stored with each result.")
-    symbols: list[str] = Field(description="Symbols of the universe, each once.")
-    strategy: str = Field(description="Name of a strategy, as in strategies/.")
-    parameters: dict[str, float] = Field(
-        default={},
-        description="Parameters of the strategy, as in {fast_period: 5}; what is left out keeps "
-        "its default.",
-    )
+    Analysts fill in what `assets.requests.launchpad` makes of it.
+    """
+
+    user: str
+    symbols: list[str]
+    strategy: str
+    parameters: dict[str, float] = Field(default={})
 
 
 def build_request_spec() -> dg.AssetSpec:
@@ -79,18 +79,22 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         from assets.backtests.stage import BacktestStage, StageInputs
         from resources.price_store.price_quality import JumpRule
 
-        strategy = validate_request(config, universe, run_settings)
+        with failing_in_one_line():
+            strategy = validate_request(config, universe, run_settings)
+            splits = market_data.load_splits()
         window, source = run_settings.window(), market_data.source
         run_records = RunRecords(
             result_store, source, window, universe, Purpose.REQUEST, config.user
         )
-        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
+        jump_rule = JumpRule(thresholds.split_odds, splits)
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
         stage = BacktestStage(context, inputs, [strategy], config.symbols)
         request = RequestResult(config.user, stage)
-        stage.run(fetch_missing_bars(request, market_data))
+        with failing_in_one_line():
+            ready = fetch_missing_bars(request, market_data)
+        stage.run(ready)
         save_results(request)
         profile = request.profile()
         concurrent = _measure_concurrent(context, result_store, profile, thresholds)

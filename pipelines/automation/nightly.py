@@ -9,7 +9,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.partitions import build_partition_tags
+from research.purpose import Purpose
 from resources.config.environment import EnvironmentSettings
+from resources.config.run_purpose import PURPOSE_TAG
 from resources.trading_calendar import DEFAULT_CALENDAR, NEW_YORK, TradingCalendar, get_calendar
 from resources.universe import Universe
 
@@ -114,6 +116,7 @@ def _build_request(symbols: Sequence[str], session: date) -> dg.RunRequest:
     return dg.RunRequest(
         # One run per session and exchange, however often its tick is evaluated.
         run_key=session.isoformat(),
-        tags=build_partition_tags(symbols[0], symbols[-1]),
+        # A window that ends today is meant, though it is not the configured one.
+        tags={**build_partition_tags(symbols[0], symbols[-1]), PURPOSE_TAG: Purpose.PIPELINE.value},
         run_config={"resources": {"run_settings": {"config": end}}},
     )

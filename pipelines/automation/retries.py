@@ -21,6 +21,7 @@ from pipelines.automation.failed_runs import (
     find_failed_runs,
 )
 from pipelines.partitions import build_partition_tags, find_contiguous_ranges, select_partition_tags
+from resources.config.run_purpose import select_purpose_tag
 from resources.result_store.resource import ResultStore
 from strategies.errors import GauntletError
 
@@ -143,7 +144,7 @@ def _build_request(
         # A tick that is evaluated twice requests each run once.
         run_key=" ".join([run.run_id, *partitions.values()]),
         run_config=run.run_config,
-        tags={**user, **partitions, **attempt},
+        tags={**user, **partitions, **attempt, **select_purpose_tag(run.tags)},
         asset_selection=sorted(keys),
     )
 

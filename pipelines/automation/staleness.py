@@ -29,6 +29,7 @@ from pipelines.partitions import (
     select_partition_tags,
     split_into_runs,
 )
+from resources.config.run_purpose import select_purpose_tag
 from resources.dagster_event_log.versions import drop_source, get_source, is_of_source
 
 NEW_SYMBOL = "new_symbol"
@@ -77,9 +78,9 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         if not new:
             return dg.SensorResult(skip_reason="Every symbol of the universe has been tried.")
         ranges = find_contiguous_ranges(universe, new)
-        run_config = get_leaderboard_config(context.instance, _get_graph(context))
+        run_config, purpose = get_leaderboard_config(context.instance, _get_graph(context))
         requests = [
-            dg.RunRequest(tags=build_partition_tags(*ends), run_config=run_config)
+            dg.RunRequest(tags={**build_partition_tags(*ends), **purpose}, run_config=run_config)
             for ends in ranges
         ]
         return dg.SensorResult(requests)
@@ -118,20 +119,22 @@ def _get_graph(context: dg.SensorEvaluationContext) -> AssetGraph:
     return context.repository_def.asset_graph
 
 
-def get_leaderboard_config(instance: dg.DagsterInstance, graph: AssetGraph) -> dict[str, Any]:
-    """Return the run config of the resources of the newest leaderboard.
+def get_leaderboard_config(
+    instance: dg.DagsterInstance, graph: AssetGraph
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the run config of the resources of the newest leaderboard, and its purpose's tag.
 
     There is none of a leaderboard of another source of prices: its window may be another's too.
     """
     newest = instance.get_latest_materialization_event(LEADERBOARD_KEY)
     run = instance.get_run_by_id(newest.run_id) if newest else None
     if newest is None or run is None:
-        return {}
+        return {}, {}
     made_by = (newest.tags or {}).get(CODE_VERSION_TAG, "")
     if not is_of_source(made_by, get_source(graph.get(LEADERBOARD_KEY).code_version or "")):
-        return {}
+        return {}, {}
     resources = run.run_config.get("resources")
-    return {"resources": resources} if resources else {}
+    return {"resources": resources} if resources else {}, select_purpose_tag(run.tags)
 
 
 def _request_stale(
@@ -149,10 +152,10 @@ def _request_stale(
         # It may be materializing what is stale, or still with the old code.
         return dg.SensorResult(skip_reason=f"The code has changed; waiting for run {run_id}.")
     stale = {key: _find_stale(context.instance, key, current[key], universe) for key in changed}
-    run_config = get_leaderboard_config(context.instance, graph)
+    run_config, purpose = get_leaderboard_config(context.instance, graph)
     requests = [
         dg.RunRequest(
-            tags=build_partition_tags(*ends),
+            tags={**build_partition_tags(*ends), **purpose},
             asset_selection=sorted(dg.AssetSelection.assets(*keys).downstream().resolve(graph)),
             run_config=run_config,
         )

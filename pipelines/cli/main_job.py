@@ -94,8 +94,8 @@ def _run(
         line = f"Failed: {reason} (log: {log})"
         errors.print(line, style="red", markup=False, soft_wrap=True)
         return 1
-    print_leaderboard(console, manager.get_leaderboard(run_id))
-    print_places(console, resources, log)
+    folder = print_leaderboard(console, manager, run_id)
+    print_places(console, resources, log, folder)
     return 0
 
 

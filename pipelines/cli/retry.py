@@ -34,6 +34,7 @@ class _Run:
     first: str
     last: str
     run_config: dict[str, Any]
+    purpose: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -70,7 +71,8 @@ def _retry(settings: EnvironmentSettings, console: Console, errors: Console) -> 
     reasons: dict[str, str | None] = {}
     with logged_to(log), progress.shown():
         for run in runs:
-            run_id, tags = str(uuid4()), build_partition_tags(run.first, run.last)
+            run_id = str(uuid4())
+            tags = {**build_partition_tags(run.first, run.last), **run.purpose}
             selected = {"asset_selection": run.assets, "run_config": run.run_config}
             reason = materialize_all(settings, run_id, tags, progress, **selected)
             reasons[run_id] = reason and f"{run.name}: {reason}"
@@ -92,10 +94,14 @@ def _plan(settings: EnvironmentSettings) -> tuple[list[_Run], list[str]]:
     graph = build_defs(settings).resolve_asset_graph()
     with dg.DagsterInstance.get() as instance:
         status = read_partition_status(instance, graph)
-        run_config = get_leaderboard_config(instance, graph)
+        of_leaderboard = get_leaderboard_config(instance, graph)
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs = [
-        _Run(sorted(dg.AssetSelection.assets(*keys).downstream().resolve(graph)), *ends, run_config)
+        _Run(
+            sorted(dg.AssetSelection.assets(*keys).downstream().resolve(graph)),
+            *ends,
+            *of_leaderboard,
+        )
         for keys, ends in split_into_runs(chosen, universe)
     ]
     every = frozenset[str]().union(*chosen.values())

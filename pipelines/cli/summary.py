@@ -9,6 +9,10 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
+from assets.leaderboard_report import name_folder
+from research.leaderboard_caption import build_caption
+from resources.result_store.manager import BacktestPersistenceManager
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -29,20 +33,28 @@ _COLUMNS = {
 }
 
 
-def print_leaderboard(console: Console, ranking: "pl.DataFrame") -> None:
-    """Print the leaderboard as a table; a value that is undefined is a dash."""
-    table = Table(
-        title="Leaderboard",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
+def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run_id: str) -> str:
+    """Print the leaderboard of a run, and what it compares; return the folder of its reports."""
+    ranking, scope = manager.get_leaderboard(run_id), manager.get_leaderboard_scope(run_id)
+    if scope is None:
+        return ""
+    console.print("\n[bold]Leaderboard[/bold]")
+    console.print("\n".join(build_caption(scope, ranking)), highlight=False, markup=False)
+    _print_ranking(console, ranking)
+    shared = bool(manager.is_leaderboard_shared(run_id))
+    if not shared:
+        line = "Kept apart: the shared leaderboard is of more of its universe, and stays."
+        console.print(line, style="yellow")
+    return name_folder(scope, shared=shared)
+
+
+def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
+    """Print the ranking as a table; a value that is undefined is a dash."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for name, (heading, _) in _COLUMNS.items():
         table.add_column(heading, justify="left" if name == "strategy" else "right", no_wrap=True)
     for row in ranking.iter_rows(named=True):
         table.add_row(*(_format_cell(row[name], form) for name, (_, form) in _COLUMNS.items()))
-    console.print()
     console.print(table)
     console.print(
         "ranked: symbols with enough closed trades; Sharpe, return and yearly are medians over "
@@ -92,14 +104,19 @@ def print_checks(console: Console, broken: Sequence[dg.AssetCheckEvaluation]) ->
         console.print("\n".join(lines), style=style, markup=False, highlight=False)
 
 
-def print_places(console: Console, resources: Mapping[str, Any], log: Path) -> None:
-    """Print where the run's data is; what is below the current folder, relative to it."""
+def print_places(
+    console: Console, resources: Mapping[str, Any], log: Path, leaderboard: str
+) -> None:
+    """Print where the run's data is; what is below the current folder, relative to it.
+
+    `leaderboard` is the folder of its files among the reports.
+    """
     reports = resources["reports"]
     places = {
         "results": resources["result_store"].describe(),
         "prices": resources["price_store"].root,
         "equity curves": resources["backtest_files"].root,
-        "leaderboard": f"{reports.path_of('leaderboard.csv')}, .png",
+        "leaderboard": reports.path_of(leaderboard),
         "log": str(log),
     }
     console.print()

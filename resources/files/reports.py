@@ -1,4 +1,4 @@
-"""Reports for people: files under one folder, each replaced whole by the next run's."""
+"""Reports for people: files under one folder, each replaced whole by the next of its name."""
 
 import dagster as dg
 from pydantic import Field

@@ -6,7 +6,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from research.leaderboard_scope import LeaderboardScope, RankedStrategy
+from research.leaderboard_scope import Coverage, LeaderboardScope, RankedStrategy, is_shared
 from research.natural_key import json_text
 from research.purpose import Purpose
 from research.ranking import (
@@ -21,10 +21,18 @@ from resources.result_store.queries import read_rows
 from resources.result_store.retry import retry_transient
 from resources.result_store.views import CANDIDATES, LEADERBOARD, LEADERBOARD_OF_RUN
 
+_SHARED = (
+    sa.select(Leaderboard.coverage)
+    .where(Leaderboard.purpose == Purpose.PIPELINE.value, Leaderboard.shared)
+    .order_by(Leaderboard.made_at.desc(), Leaderboard.run_id.desc())
+    .limit(1)
+)
+"""How much of its universe the shared leaderboard is of."""
+
 
 def read_ranked_backtests(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
     """Return the results that a leaderboard of this scope counts."""
-    return select_backtests(_read_candidates(engine, scope), _read_failures(engine, scope), scope)
+    return select_backtests(_read_candidates(engine, scope), read_failures(engine, scope), scope)
 
 
 def _read_candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
@@ -39,7 +47,7 @@ def _read_candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame
     return pl.DataFrame(read_rows(engine, statement), schema=CANDIDATES_SCHEMA)
 
 
-def _read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+def read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
     """Return the last failure of each symbol and strategy in runs of the scope's purpose."""
     statement = (
         sa.select(
@@ -62,25 +70,47 @@ def _read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
 
 @retry_transient
 def save_leaderboard(
-    engine: sa.Engine, run_id: str, scope: LeaderboardScope, board: pl.DataFrame
-) -> None:
-    """Save the leaderboard that a run made, in place of one that it made before."""
-    made = {"run_id": run_id, "scope": scope.to_json(), **_list_plain_columns(scope)}
+    engine: sa.Engine,
+    run_id: str,
+    scope: LeaderboardScope,
+    board: pl.DataFrame,
+    coverage: Coverage,
+) -> bool:
+    """Save the leaderboard that a run made, in place of one that it made before.
+
+    Return whether it is the shared one now: `research.leaderboard_scope.is_shared`.
+    """
+    made = {
+        "run_id": run_id,
+        "scope": scope.to_json(),
+        "covered_symbols": coverage.symbols,
+        "universe_symbols": coverage.universe_symbols,
+        "coverage": coverage.share,
+        **_list_plain_columns(scope),
+    }
     columns = [column.name for column in sa.inspect(LeaderboardRow).local_table.columns]
     ranked = board.with_columns(run_id=pl.lit(run_id)).select(columns).to_dicts()
     of_run = sa.delete(Leaderboard).where(Leaderboard.run_id == run_id)
     with translate_connection_errors(engine), engine.begin() as connection:
         connection.execute(of_run)
-        connection.execute(insert(Leaderboard).values(made))
+        shared = is_shared(scope.purpose, coverage.share, connection.execute(_SHARED).scalar())
+        connection.execute(insert(Leaderboard).values(**made, shared=shared))
         if ranked:
             connection.execute(insert(LeaderboardRow), ranked)
+    return shared
 
 
 def read_leaderboard(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
-    """Return the leaderboard that a run made, or the newest of the pipeline, best first."""
+    """Return the leaderboard that a run made, or the shared one, best first."""
     newest = sa.text(LEADERBOARD)
     statement = sa.text(LEADERBOARD_OF_RUN).bindparams(run_id=run_id) if run_id else newest
     return pl.DataFrame(read_rows(engine, statement), schema=LEADERBOARD_SCHEMA)
+
+
+def read_shared(engine: sa.Engine, run_id: str) -> bool | None:
+    """Return whether the leaderboard of a run was shared when it was made; None if it made none."""
+    found = read_rows(engine, sa.select(Leaderboard.shared).where(Leaderboard.run_id == run_id))
+    return found[0]["shared"] if found else None
 
 
 def read_scope(engine: sa.Engine, run_id: str) -> LeaderboardScope | None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, scoped_session
 
 from engine.failure import Failure
-from research.leaderboard_scope import LeaderboardScope
+from research.leaderboard_scope import Coverage, LeaderboardScope
 from research.purpose import Purpose
 from research.ranking import MINIMUM_TRADES
 from resources.result_store import (
@@ -228,7 +228,8 @@ class BacktestPersistenceManager:
 
         Compared are the newest results of each symbol and strategy in runs of `purpose` (None for
         pipeline, or for notebook where the store was opened with a session), on the source, window
-        and settings of the newest of them all.
+        and settings of the shared leaderboard; of a purpose without one, on those of the newest
+        result.
 
         Best is highest, but lowest for `comparisons.LOWER_IS_BETTER`. Backtests with fewer than
         `min_trades` closed trades are left out; undefined values come last.
@@ -412,18 +413,36 @@ class BacktestPersistenceManager:
         """
         return leaderboards.read_ranked_backtests(self.engine, scope)
 
-    def save_leaderboard(self, run_id: str, scope: LeaderboardScope, board: pl.DataFrame) -> None:
-        """Save the leaderboard that a run made of `scope`, in place of one it made before."""
+    def get_leaderboard_failures(self, scope: LeaderboardScope) -> pl.DataFrame:
+        """Return what last failed on the source and window of `scope`, in runs of its purpose.
+
+        With `research.ranking.FAILURES_SCHEMA`.
+        """
+        return leaderboards.read_failures(self.engine, scope)
+
+    def save_leaderboard(
+        self, run_id: str, scope: LeaderboardScope, board: pl.DataFrame, coverage: Coverage
+    ) -> bool:
+        """Save the leaderboard that a run made of `scope`, in place of one it made before.
+
+        Return whether it is the shared one now, which `get_leaderboard` and the view
+        `leaderboard` return: it is on the configured settings, and covers no smaller share of its
+        universe than the one before. `coverage` is of `research.ranking.measure_coverage`.
+        """
         known = validation.require_text("run_id", run_id)
-        leaderboards.save_leaderboard(self.engine, known, scope, board)
+        return leaderboards.save_leaderboard(self.engine, known, scope, board, coverage)
 
     def get_leaderboard(self, run_id: str | None = None) -> pl.DataFrame:
-        """Return the leaderboard that a run made, or the newest of the pipeline, best first.
+        """Return the leaderboard that a run made, or the shared one, best first.
 
         With `research.ranking.LEADERBOARD_SCHEMA`; empty if there is none.
         """
         known = None if run_id is None else validation.require_text("run_id", run_id)
         return leaderboards.read_leaderboard(self.engine, known)
+
+    def is_leaderboard_shared(self, run_id: str) -> bool | None:
+        """Return whether the leaderboard of a run was made the shared one; None if it made none."""
+        return leaderboards.read_shared(self.engine, validation.require_run_id(run_id))
 
     def get_leaderboard_scope(self, run_id: str) -> LeaderboardScope | None:
         """Return what the leaderboard of a run compared; None if the run made none."""

@@ -7,10 +7,13 @@ from resources.result_store.frame_schemas import JSON_COLUMNS
 
 # Who saved a row last: another run may save the same result between a save and its reading back.
 _SAVED_BY = frozenset({"run_id", "part", "gauntlet_version"})
+_PLACE = "place"
 
 
 def select_unchanged(produced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of `produced` that the store holds unchanged, whoever saved them last.
+    """Return the rows of `produced`, as they are, that the store holds unchanged.
+
+    Whoever saved them last.
 
     Parameters
     ----------
@@ -22,7 +25,10 @@ def select_unchanged(produced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFra
     complete = stored.filter(stored["total_trades"] == stored["stored_trades"])
     # A row read back is the row produced when it joins with it on every column.
     columns = [name for name in produced.columns if name not in _SAVED_BY]
-    return _normalize(produced).join(_normalize(complete), on=columns, how="semi", nulls_equal=True)
+    compared = _normalize(produced).with_row_index(_PLACE)
+    same = compared.join(_normalize(complete), on=columns, how="semi", nulls_equal=True)
+    # Normalized rows are only to compare: their floats are bits, and their JSON is respelled.
+    return produced[same[_PLACE].sort()]
 
 
 def _normalize(rows: pl.DataFrame) -> pl.DataFrame:

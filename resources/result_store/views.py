@@ -52,14 +52,32 @@ NEWEST_COMPARABLE = NEWEST.format(
     within="""
         AND (source, start_date, end_date, settings) = (
             SELECT source, start_date, end_date, settings
-            FROM run_backtests
-            JOIN backtests ON id = backtest_id
-            WHERE purpose = :purpose
-            ORDER BY saved_at DESC, backtest_id DESC
+            FROM (
+                (
+                    SELECT 1 AS place, source, start_date, end_date, scope -> 'settings' AS settings
+                    FROM leaderboards
+                    WHERE purpose = :purpose AND shared
+                    ORDER BY made_at DESC, run_id DESC
+                    LIMIT 1
+                )
+                UNION ALL
+                (
+                    SELECT 2 AS place, source, start_date, end_date, settings
+                    FROM run_backtests
+                    JOIN backtests ON id = backtest_id
+                    WHERE purpose = :purpose
+                    ORDER BY saved_at DESC, backtest_id DESC
+                    LIMIT 1
+                )
+            ) AS scopes
+            ORDER BY place
             LIMIT 1
         )""",
 )
-"""The same of any purpose, on the source, window and settings of its newest result."""
+"""The same of any purpose, on the source, window and settings of its shared leaderboard.
+
+Where there is none, on those of its newest result.
+"""
 
 _OWN = ("backtest_id", "saved_at")
 _COLUMNS = ", ".join(f"backtests.{name}" for name in CANDIDATES_SCHEMA if name not in _OWN)
@@ -87,7 +105,10 @@ _LEADERBOARD = """
 SELECT
     rank, strategy, symbols, ranked_symbols, stale_symbols, median_sharpe_ratio,
     median_total_return, median_annualized_return, median_max_drawdown, worst_max_drawdown,
-    mean_win_rate, total_trades, share_beating_benchmark, start_date, end_date, source
+    mean_win_rate, total_trades, share_beating_benchmark, start_date, end_date, source,
+    purpose, covered_symbols, universe_symbols,
+    (scope -> 'settings' ->> 'fees')::double precision AS fees,
+    (scope -> 'settings' ->> 'slippage')::double precision AS slippage, made_at
 FROM leaderboard_rows
 JOIN leaderboards USING (run_id)
 WHERE run_id = {run_id}
@@ -98,11 +119,11 @@ LEADERBOARD = _LEADERBOARD.format(
     run_id="""(
     SELECT run_id
     FROM leaderboards
-    WHERE purpose = 'pipeline'
+    WHERE purpose = 'pipeline' AND shared
     ORDER BY made_at DESC, run_id DESC
     LIMIT 1
 )"""
 )
-"""The newest leaderboard of the pipeline; what counts and how it ranks: `research.ranking`."""
+"""The newest shared leaderboard; what counts and how it ranks: `research.ranking`."""
 
 LEADERBOARD_OF_RUN = _LEADERBOARD.format(run_id=":run_id")

@@ -2,9 +2,10 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 
-from assets.leaderboard_plot import compute_growth, render_leaderboard_plot
+from assets.leaderboard_plot import compute_growth, draw_leaderboard, render_leaderboard_plot
 
 
 def _curve(symbol: str, first: int, values: list[float]) -> list[dict[str, object]]:
@@ -32,6 +33,23 @@ def test_growth_of_no_curves_is_empty():
     assert compute_growth(list).is_empty()
 
 
+def test_the_plot_draws_growth_and_the_spread_of_ranked_ratios():
+    ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [1]})
+    ratios = pl.DataFrame(
+        {
+            "strategy": ["rsi"] * 4,
+            "sharpe_ratio": [1.0, 2.0, 4.0, 9.0],
+            "ranked": [True, True, True, False],
+        }
+    )
+    figure = draw_leaderboard(ranking, ratios, lambda: PARTS, ["made up", "1 of 2"])
+    growth, spread = figure.axes
+    drawn = next(line for line in growth.lines if line.get_label() == "rsi")
+    assert np.asarray(drawn.get_ydata()).tolist() == [1.0, 1.5, 2.0, 1.75]
+    assert 2.0 in [np.asarray(line.get_xdata()).tolist()[0] for line in spread.lines], "the median"
+    assert figure.get_suptitle() == "made up\n1 of 2"
+
+
 def test_the_plot_is_a_png_without_ranks_and_without_curves():
     ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [None]})
     standing = pl.DataFrame(
@@ -39,4 +57,6 @@ def test_the_plot_is_a_png_without_ranks_and_without_curves():
         schema={"strategy": pl.String, "sharpe_ratio": pl.Float64, "ranked": pl.Boolean},
     )
     for curves in (lambda: PARTS, list):
-        assert render_leaderboard_plot(ranking, standing, curves).startswith(b"\x89PNG")
+        plot = render_leaderboard_plot(ranking, standing, curves, ["made up", "1 of 2"])
+        assert plot.startswith(b"\x89PNG")
+        assert b"Description\0made up; 1 of 2" in plot

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.leaderboard import _SHOWN
+from assets.leaderboard_report import SHOWN
 from assets.markdown import render_markdown
 from strategies.registry import registered_strategies
 
@@ -20,7 +20,7 @@ def test_floats_have_three_digits_and_undefined_is_a_dash():
 def test_the_ranking_is_short_enough_for_the_ui_to_show():
     ranking = pl.DataFrame(
         [
-            dict.fromkeys(_SHOWN, -10.125) | {"rank": 1, "strategy": name} | COUNTS
+            dict.fromkeys(SHOWN, -10.125) | {"rank": 1, "strategy": name} | COUNTS
             for name in registered_strategies()
         ]
     )

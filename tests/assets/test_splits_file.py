@@ -28,7 +28,7 @@ def _run(project: Project, *lines: str, job: str | None = None) -> dg.ExecuteInP
         return project.run("S00", definitions=definitions)
     request = {"user": "ann", "symbols": ["S00"], "strategy": "rsi"}
     return definitions.resolve_job_def(job).execute_in_process(
-        run_config={"ops": {"answer": {"config": request}}},
+        run_config=request,
         instance=project.instance,
         raise_on_error=False,
     )

@@ -153,7 +153,7 @@ def launch_request(webserver: Webserver, user: str, symbols: Sequence[str], stra
     request = {"user": user, "symbols": list(symbols), "strategy": strategy}
     params = {
         "mode": "default",
-        "runConfigData": json.dumps({"ops": {"answer": {"config": request}}}),
+        "runConfigData": json.dumps(request),
         "selector": {
             "repositoryLocationName": "gauntlet",
             "repositoryName": "__repository__",

@@ -26,7 +26,7 @@ RUN_WITHIN = 120.0
 
 
 SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META", "NVDA")
-REQUEST = "{ops: {answer: {config: {user: ann, symbols: [AAPL, META], strategy: rsi}}}}"
+REQUEST = "{user: ann, symbols: [AAPL, META], strategy: rsi}"
 
 FROM_SAMPLE = """
 resources:

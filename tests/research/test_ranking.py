@@ -12,8 +12,8 @@ from research.leaderboard_scope import LeaderboardScope, RankedStrategy
 from research.ranking import (
     CANDIDATES_SCHEMA,
     FAILURES_SCHEMA,
-    LEADERBOARD_SCHEMA,
     MINIMUM_TRADES,
+    RANKING_SCHEMA,
     rank_strategies,
     select_backtests,
 )
@@ -70,7 +70,7 @@ def board(*rows: dict[str, Any], of: LeaderboardScope | None = None) -> pl.DataF
 
 def test_no_results_give_an_empty_leaderboard() -> None:
     assert board().is_empty()
-    assert board().schema == LEADERBOARD_SCHEMA
+    assert board().schema == RANKING_SCHEMA
     assert selected([]).schema == {
         **CANDIDATES_SCHEMA, "ranked": pl.Boolean(), "stale": pl.Boolean(),
     }  # fmt: skip

@@ -11,7 +11,11 @@ from resources.result_store.models.base import Base, one_of
 
 
 class Leaderboard(Base):
-    """A leaderboard that a run made. `scope` has the universe, strategies and settings."""
+    """A leaderboard that a run made. `scope` has the universe, strategies and settings.
+
+    `coverage` is the share of its universe that it is of, as `research.ranking.measure_coverage`
+    measures it. `shared` says whether it was made the leaderboard that everybody is shown.
+    """
 
     __tablename__ = "leaderboards"
     __table_args__ = (
@@ -25,6 +29,10 @@ class Leaderboard(Base):
     start_date: Mapped[date]
     end_date: Mapped[date]
     scope: Mapped[dict[str, Any]]
+    covered_symbols: Mapped[int]
+    universe_symbols: Mapped[int]
+    coverage: Mapped[float]
+    shared: Mapped[bool]
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

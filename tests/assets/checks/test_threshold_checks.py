@@ -38,7 +38,10 @@ def test_a_failure_warns_in_its_run_and_in_a_check_alone(project: Project):
     assert check.metadata["measured"].value == 0.95
     assert check.metadata["limit"].value == 0.85
     assert check.metadata["failures"].value == 1
-    assert "`S07` (prices) BadBarsError" in str(check.metadata["offenders"].value)
+    (failure,) = project.manager.get_failures(result.run_id)
+    assert check.metadata["offenders"].value == (
+        f"- `S07` (prices) BadBarsError: {failure['message']}"
+    )
     assert "Failed and missing" in str(check.metadata["guidance"].value)
     alone = project.run(None, selection=ALONE)
     check = project.checks(alone)["prices", "success_rate_above_threshold"]

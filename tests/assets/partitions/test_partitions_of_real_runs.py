@@ -153,5 +153,24 @@ def test_partitions_have_metadata_even_if_others_failed(project: Project, bad: s
             materialization = record.asset_materialization
             assert materialization is not None
             assert fields <= set(materialization.metadata), asset
+            if asset == ("backtests", "rsi"):
+                _assert_shows_the_row(project, record)
             assert materialization.tags
             assert materialization.tags["dagster/code_version"], asset
+
+
+def _assert_shows_the_row(project: Project, record: dg.EventLogRecord) -> None:
+    """Require that a partition's numbers in the UI are those of its row in the store."""
+    materialization = record.asset_materialization
+    assert materialization is not None
+    rows = project.manager.get_backtests_by_symbol(str(record.partition_key))
+    (row,) = [row for row in rows if row["strategy"] == "rsi"]
+    shown = {name: one.value for name, one in materialization.metadata.items()}
+    assert shown == {
+        **{
+            name: row[name]
+            for name in ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
+        },
+        "bars": row["data_points"],
+        "window": f"{row['first_session']} to {row['last_session']}",
+    }

@@ -5,10 +5,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import JobDataSnap
+from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
+from dagster_shared.yaml_utils import load_run_config_yaml
 
 from assets.asset_keys import REQUESTS_KEY
 from assets.checks.catalogue import THRESHOLD_CHECKS
-from resources.config.thresholds import Thresholds
+from assets.markdown import render_markdown
 from tests.project import SYMBOLS, Project
 
 _CHECKS = [check.name for check in THRESHOLD_CHECKS["backtest_requests"]]
@@ -21,10 +24,8 @@ def run_request(
     project: Project, request: Mapping[str, Any], **settings: Any
 ) -> dg.ExecuteInProcessResult:
     """Run a request, with the given settings instead of the defaults."""
-    config = {
-        "ops": {"answer": {"config": dict(request)}},
-        "resources": {"run_settings": {"config": settings}} if settings else {},
-    }
+    flat = {name: settings.pop(name) for name in ("start", "end", "fees") if name in settings}
+    config = {**request, **flat, "settings": settings}
     job = project.definitions().resolve_job_def("backtest_request")
     return job.execute_in_process(
         run_config=config, instance=project.instance, raise_on_error=False
@@ -39,12 +40,14 @@ def metadata(project: Project) -> Mapping[str, Any]:
 
 
 def test_results_are_stored_with_the_user_and_the_run(project: Project):
-    result = run_request(project, {**REQUEST, "parameters": {"fast_period": 5}}, fees=0.0)
+    asked = {**REQUEST, "parameters": {"fast_period": 5}}
+    result = run_request(project, asked, fees=0.0, stop_loss=0.05)
     assert result.success
     rows = project.manager.get_backtests_by_run(result.run_id)
     assert rows["symbol"].to_list() == ["S01", "S03"]
     assert all('"fast_period": 5' in text for text in rows["parameters"])
     assert all('"fees": 0' in text for text in rows["settings"])
+    assert all('"stop_loss": 0.05' in text for text in rows["settings"])
     run = project.manager.get_run(result.run_id)
     assert run is not None
     assert (run["run_user"], run["purpose"]) == ("ann", "request")
@@ -62,10 +65,15 @@ def test_a_request_has_the_numbers_of_the_main_job(project: Project):
 
 
 def test_the_ui_shows_the_results_and_the_checks_of_a_request(project: Project):
-    assert run_request(project, REQUEST).success
+    result = run_request(project, REQUEST)
+    assert result.success
     shown = metadata(project)
     assert (shown["user"].value, shown["symbols"].value, shown["succeeded"].value) == ("ann", 2, 2)
-    assert "|S01|" in str(shown["results"].value)
+    rows = project.manager.get_backtests_by_run(result.run_id).sort("symbol")
+    assert str(shown["results"].value).strip() == render_markdown(
+        rows.select("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
+    )
+    assert -1 < rows["total_return"][0] < 1
     records = {
         name: project.instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(REQUESTS_KEY, name), limit=1
@@ -120,7 +128,6 @@ def test_a_request_below_the_success_rate_fails_with_the_reason(project: Project
         ({"symbols": []}, "symbols is empty"),
         ({"symbols": ["s03"]}, "'s03' is not among the 20 symbols of the universe. Did you mean"),
         ({"symbols": ["S03", "S03"]}, "symbols has S03 twice"),
-        ({"strategy": "sma_cros"}, "Did you mean 'sma_cross'?"),
         ({"parameters": {"fast_perid": 5}}, "Did you mean 'fast_period'?"),
         ({"parameters": {"fast_period": 50}}, "fast_period"),
     ],
@@ -132,6 +139,44 @@ def test_an_invalid_request_is_refused_and_not_recorded(
     assert not result.success
     assert told in project.why(result)
     assert project.manager.get_run(result.run_id) is None
+    # The line first, no class before it and no traceback below.
+    assert project.shown_error(result) == project.why(result).removeprefix("answer: ")
+
+
+def test_an_unknown_strategy_is_refused_before_there_is_a_run(project: Project):
+    with pytest.raises(dg.DagsterInvalidConfigError, match="strategy not in enum type"):
+        run_request(project, {**REQUEST, "strategy": "sma_cros"})
+    twice = {"run_settings": {"config": {"fees": 0.5}}}
+    with pytest.raises(dg.DagsterConfigMappingFunctionError) as refused:
+        run_request(project, {**REQUEST, "resources": twice})
+    assert "resources has run_settings" in str(refused.value.__cause__)
+
+
+def test_the_launchpad_is_prefilled_with_a_request_that_runs(project: Project):
+    job = project.definitions().resolve_job_def("backtest_request")
+    prefilled = prefill(job)
+    assert prefilled == {
+        "user": "analyst",
+        "symbols": ["S00", "S01"],
+        "strategy": "sma_cross",
+        "parameters": {},
+        "start": "2022-06-01",
+        "end": "2022-12-31",
+        "fees": 0.001,
+        "slippage": 0.001,
+    }
+    result = job.execute_in_process(run_config=prefilled, instance=project.instance)
+    rows = project.manager.get_backtests_by_run(result.run_id)
+    assert rows["symbol"].to_list() == ["S00", "S01"]
+
+
+def prefill(job: dg.JobDefinition) -> dict[str, Any]:
+    """Return what the launchpad shows at first."""
+    snapshot = JobDataSnap.from_job_def(job, include_parent_snapshot=False).job
+    schema, key = snapshot.config_schema_snapshot, snapshot.mode_def_snaps[0].root_config_key
+    assert key is not None
+    shown = default_values_yaml_from_type_snap(schema, schema.get_config_snap(key))
+    return dict(load_run_config_yaml(shown))
 
 
 def test_a_reversed_window_is_refused(project: Project):
@@ -161,14 +206,8 @@ def test_each_check_of_requests_fails_beyond_its_limit(
     project: Project, limit: str, value: float, check_name: str, told: str
 ):
     project.spoil("S03")
-    tight = Thresholds(**{limit: value})  # pyright: ignore[reportArgumentType]
-    job = project.definitions(thresholds=tight).resolve_job_def("backtest_request")
-    request = {**REQUEST, "symbols": list(SYMBOLS[:6])}
-    result = job.execute_in_process(
-        run_config={"ops": {"answer": {"config": request}}},
-        instance=project.instance,
-        raise_on_error=False,
-    )
+    tight = {"thresholds": {"config": {limit: value}}}
+    result = run_request(project, {**REQUEST, "symbols": list(SYMBOLS[:6]), "resources": tight})
     found = evaluation(project, check_name)
     assert not found.passed
     assert found.severity.value == "ERROR"
@@ -192,5 +231,6 @@ def test_requests_do_not_change_the_leaderboard(project: Project):
     shown = project.instance.get_latest_materialization_event(dg.AssetKey("leaderboard"))
     assert shown is not None
     assert shown.asset_materialization is not None
-    assert shown.asset_materialization.metadata["symbols"].value == len(SYMBOLS)
-    assert project.manager.get_leaderboard().equals(before)
+    assert shown.asset_materialization.metadata["symbols"].value == "20 of 20 symbols"
+    again = project.manager.get_leaderboard().drop("made_at")
+    assert again.equals(before.drop("made_at"))

@@ -165,7 +165,9 @@ def test_a_request_is_one_run_of_all_symbols_up_to_the_session(project: Project)
     )
     assert run.success, project.why(run)
     assert project.materialized_by(run.run_id, "backtest_summaries") == set(SYMBOLS)
+    # Its window is not the configured one, but meant: the leaderboard is everybody's.
     assert project.materialized_by(run.run_id, "leaderboard") == {"None"}
+    assert project.manager.get_leaderboard()["end_date"].unique().to_list() == [at.date()]
     rows = project.manager.get_backtests_by_symbol(SYMBOLS[0])
     assert {(row["start_date"], row["end_date"]) for row in rows} == {
         (project.settings.start, at.date())

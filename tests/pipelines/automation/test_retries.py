@@ -87,7 +87,7 @@ def test_transient_failures_are_requested_with_tags_and_config(harness: Harness,
     harness.project.spoil("S07")
     harness.reject("S03", "S04")
     config = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
-    run = harness.run(tags={"user": "ann"}, run_config=config)
+    run = harness.run(tags={"user": "ann", "gauntlet/purpose": "pipeline"}, run_config=config)
     assert run.success
     requests = harness.requests()
     assert _symbols(requests) == ["S03", "S04"]
@@ -96,6 +96,7 @@ def test_transient_failures_are_requested_with_tags_and_config(harness: Harness,
     assert requests[0].tags == {
         "dagster/partition": "S03",
         "gauntlet/attempt": "1",
+        "gauntlet/purpose": "pipeline",
         "gauntlet/retry_of": run.run_id,
         "user": "ann",
     }

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from pipelines.automation.staleness import NEW_SYMBOL, STALE_RESULTS
+from resources.config.run_purpose import PURPOSE_TAG
 from resources.dagster_event_log.versions import add_source
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
@@ -116,17 +117,23 @@ def test_requests_have_the_settings_of_the_newest_leaderboard(harness: Harness):
         "thresholds": {"config": {"success_rate": 0.9}},
     }
     harness.list(*SYMBOLS[:5])
-    assert harness.project.run((SYMBOLS[0], SYMBOLS[4]), run_config={"resources": settings}).success
+    first, meant = (SYMBOLS[0], SYMBOLS[4]), {PURPOSE_TAG: "pipeline"}
+    run_config = {"resources": settings}
+    assert harness.project.run(first, run_config=run_config, tags=meant).success
+    # A what-if is newer, but no leaderboard of everybody's.
+    dearer = {"resources": {"run_settings": {"config": {"fees": 0.01}}}}
+    assert harness.project.run(SYMBOLS[0], run_config=dearer).success
     assert not harness.requests(STALE_RESULTS)
     harness.list(*SYMBOLS[:6])
     harness.version = "changed"
     for sensor in (NEW_SYMBOL, STALE_RESULTS):
         (request,) = harness.requests(sensor)
-        assert request.run_config == {"resources": settings}
+        assert request.run_config == run_config
+        assert request.tags.items() >= meant.items()
         run = harness.launch(request)
         assert run.success
         (leaderboard,) = run.asset_materializations_for_node("leaderboard")
-        assert leaderboard.metadata["symbols"].value == 6
+        assert leaderboard.metadata["symbols"].value == "6 of 6 symbols"
 
 
 def test_symbols_that_are_not_contiguous_get_separate_runs(harness: Harness):

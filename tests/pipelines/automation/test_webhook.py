@@ -107,6 +107,9 @@ def test_failed_symbols_are_reported_by_a_separate_sensor(project: Project, hook
     symbols.look()
     (report,) = hook.reports
     assert (report["event"], report["symbols"]) == ("symbols_failed", ["S00"])
+    (failure,) = project.manager.get_failures(report["run_id"])
+    told = f"1 symbols failed in run {report['run_id']}; the first: {failure['message']}"
+    assert (report["text"], report["reason"]) == (told, failure["message"])
     assert report["url"] is None
     project.fix("S00")
     assert project.run("S00", selection=PRICES).success

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from resources.result_store.connection import create_engine_for, parse_url
@@ -60,20 +61,67 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     assert "  backtests           7 of 7 symbols in" in done.stdout
     assert "  leaderboard         7 of 7 symbols in" in done.stdout
     assert "Check " not in done.stdout
-    assert all(f" {name} " in done.stdout for name in ("sma_cross", "volume_momentum", "rsi"))
     assert len(lines) < 45
     # Only the line of an address may be longer.
     assert max(len(line) for line in lines if not line.startswith("results")) <= 80
     for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job-"):
         assert f" {place}" in done.stdout
-    assert (folder / ".data/reports/leaderboard.png").exists()
+    (report,) = (folder / ".data/reports").iterdir()
+    assert f" .data/reports/{report.name}\n" in done.stdout
+    assert {path.name for path in report.iterdir()} == {"leaderboard.csv", "leaderboard.png"}
     assert len(list((folder / ".data/prices/synthetic").glob("*.parquet"))) == 7
     assert (folder / ".data/dagster/history").exists()
     engine = create_engine_for(parse_url(database))
     ranking = BacktestPersistenceManager(engine).get_leaderboard()
     assert ranking["symbols"].to_list() == [7] * strategies
     engine.dispose()
+    at = lines.index("Leaderboard")
+    assert [line.split() for line in lines[at + 4 : at + 4 + strategies]] == [
+        [_cell(row[name], form) for name, form in PRINTED.items()] for row in ranking.to_dicts()
+    ]
+    assert lines[at + 1] == "synthetic prices (made up, of no market), 2023-01-01 to 2023-12-31"
+    made = ranking["made_at"][0]
+    assert lines[at + 2] == (
+        f"7 of 7 symbols; fees 0.1 %, slippage 0.1 % per fill; made {made:%Y-%m-%d %H:%M} UTC"
+    )
+    assert pl.read_csv(report / "leaderboard.csv", try_parse_dates=True).rows() == ranking.rows()
     _require_run_events(log_of(folder))
+    _require_part_is_kept_apart(folder, database)
+
+
+PRINTED = {
+    "rank": "d",
+    "strategy": "",
+    "symbols": "d",
+    "ranked_symbols": "d",
+    "median_sharpe_ratio": ".2f",
+    "median_total_return": "+.1%",
+    "median_annualized_return": "+.1%",
+    "worst_max_drawdown": ".0%",
+    "total_trades": "d",
+    "share_beating_benchmark": ".0%",
+}
+
+
+def _cell(value: float | str | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _require_part_is_kept_apart(folder: Path, database: str) -> None:
+    """Require that a run of one symbol, on another window, leaves the shared leaderboard."""
+    engine = create_engine_for(parse_url(database))
+    before = BacktestPersistenceManager(engine).get_leaderboard()
+    part = {"GAUNTLET_START": "2023-02-01"}
+    done = run_main_job(folder, database, "--symbol", "AAPL", **part)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[lines.index("Leaderboard") + 2].startswith("1 of 7 symbols; ")
+    assert "Kept apart: the shared leaderboard is of more of its universe, and stays." in lines
+    (report,) = (folder / ".data/reports/part").iterdir()
+    assert report.name.startswith("synthetic_2023-02-01_2023-12-31_")
+    assert f" .data/reports/part/{report.name}\n" in done.stdout
+    assert BacktestPersistenceManager(engine).get_leaderboard().equals(before)
+    engine.dispose()
 
 
 def _unwrapped(output: str) -> str:

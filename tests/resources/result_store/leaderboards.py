@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from research.leaderboard_scope import LeaderboardScope, RankedStrategy
+from research.leaderboard_scope import Coverage, LeaderboardScope, RankedStrategy
 from research.ranking import rank_strategies
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.rows import result, save
@@ -33,10 +33,14 @@ def save_leaderboard(
     by_strategy: dict[str, float | None],
     **changes: Any,
 ) -> pl.DataFrame:
-    """Save the leaderboard of a run that tested each strategy on one symbol; return it."""
+    """Save the leaderboard of a run that tested each strategy on one symbol; return it.
+
+    `coverage` is the share of the universe that it is of: all of it, if it is left out.
+    """
+    share = changes.pop("coverage", 1.0)
     of_run = scope(*by_strategy, **changes)
     rows = [row for name, value in by_strategy.items() for row in sharpes(name, value)]
     save(manager, *rows, run_id=run_id, purpose=of_run.purpose)
     board = rank_strategies(manager.get_ranked_backtests(of_run), of_run)
-    manager.save_leaderboard(run_id, of_run, board)
+    manager.save_leaderboard(run_id, of_run, board, Coverage(1, 2, share))
     return board

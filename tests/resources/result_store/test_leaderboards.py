@@ -1,14 +1,14 @@
 """The results that the store returns for a ranking, and stored leaderboards."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from research.leaderboard_scope import RankedStrategy
+from research.leaderboard_scope import Coverage, RankedStrategy
 from research.purpose import Purpose
-from research.ranking import LEADERBOARD_SCHEMA, rank_strategies
+from research.ranking import LEADERBOARD_SCHEMA, RANKING_SCHEMA, rank_strategies
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.leaderboards import save_leaderboard, scope, sharpes
 from tests.resources.result_store.rows import (
@@ -147,9 +147,45 @@ def test_only_the_newest_row_in_scope_is_ranked(
 def test_a_leaderboard_is_read_as_it_was_saved(manager: BacktestPersistenceManager) -> None:
     first = save_leaderboard(manager, "run-1", {"rsi": 0.1 + 0.2, "seldom": None})
     second = save_leaderboard(manager, "run-2", {"macd": 1 / 3})
-    assert manager.get_leaderboard("run-1").equals(first)
-    assert manager.get_leaderboard("run-2").equals(second)
-    assert manager.get_leaderboard().equals(second)
+    ranking = RANKING_SCHEMA.names()
+    assert manager.get_leaderboard("run-1").select(ranking).equals(first)
+    shared = manager.get_leaderboard("run-2")
+    assert shared.select(ranking).equals(second)
+    assert manager.get_leaderboard().equals(shared)
+    compared = ["purpose", "covered_symbols", "universe_symbols", "fees", "slippage"]
+    assert shared.select(compared).rows() == [("pipeline", 1, 2, 0.001, None)]
+    assert abs(datetime.now(UTC) - shared["made_at"][0]) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("other", "newest"),
+    [
+        ({"coverage": 0.5}, "run-1"),
+        ({"coverage": 0.75}, "run-2"),
+        ({"purpose": Purpose.WHAT_IF}, "run-1"),
+    ],
+    ids=["of less", "of as much", "what-if"],
+)
+def test_only_a_configured_leaderboard_of_no_less_is_shared(
+    manager: BacktestPersistenceManager, other: dict[str, Any], newest: str
+) -> None:
+    save_leaderboard(manager, "run-1", {"rsi": 1.0}, coverage=0.75)
+    save_leaderboard(manager, "run-2", {"macd": 2.0}, settings={"fees": 0.002}, **other)
+    assert manager.get_leaderboard().equals(manager.get_leaderboard(newest))
+    assert manager.is_leaderboard_shared("run-1")
+    assert manager.is_leaderboard_shared("run-2") is (newest == "run-2")
+    assert manager.is_leaderboard_shared("run-3") is None
+
+
+def test_comparisons_have_the_settings_of_the_shared_board(
+    manager: BacktestPersistenceManager,
+) -> None:
+    save_leaderboard(manager, "run-1", {"rsi": 1.0, "macd": 2.0})
+    # Newer, but of one strategy and other settings, and of no leaderboard that is shared.
+    save(manager, *sharpes("rsi", 9.0, settings={"fees": 0.002}), run_id="run-2")
+    best = manager.get_best_performing_strategies()
+    assert [(row["strategy"], row["sharpe_ratio"]) for row in best] == [("macd", 2.0), ("rsi", 1.0)]
+    assert [row["strategy"] for row in manager.compare_strategies()] == ["macd", "rsi"]
 
 
 @pytest.mark.parametrize("run_id", [None, "run-1"])
@@ -173,6 +209,6 @@ def test_a_run_that_ranks_again_replaces_its_leaderboard(
     save_leaderboard(manager, "run-1", {"rsi": 1.0, "macd": 2.0})
     again = scope("rsi")
     board = rank_strategies(manager.get_ranked_backtests(again), again)
-    manager.save_leaderboard("run-1", again, board)
+    manager.save_leaderboard("run-1", again, board, Coverage(2, 2, 1.0))
     assert manager.get_leaderboard("run-1")["strategy"].to_list() == ["rsi"]
     assert manager.get_leaderboard_scope("run-1") == again

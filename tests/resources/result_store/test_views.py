@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from research.purpose import Purpose
-from research.ranking import LEADERBOARD_SCHEMA
+from research.ranking import LEADERBOARD_SCHEMA, RANKING_SCHEMA
 from resources.result_store.frame_schemas import BACKTESTS
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.leaderboards import save_leaderboard
@@ -64,7 +64,10 @@ def test_the_leaderboard_view_is_the_newest_leaderboard(
     save_leaderboard(manager, "run-2", {"rsi": 1.0})
     board = save_leaderboard(manager, "run-1", {"macd": 2.0, "rsi": 1.0, "seldom": None})
     save_leaderboard(manager, "sweep", {"rsi": 9.0}, purpose=Purpose.SWEEP)
+    save_leaderboard(manager, "what-if", {"rsi": 9.0}, purpose=Purpose.WHAT_IF)
+    save_leaderboard(manager, "part", {"rsi": 9.0}, coverage=0.5)
     with manager.engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT * FROM leaderboard")).mappings().all()
-    assert pl.DataFrame([dict(row) for row in rows], schema=LEADERBOARD_SCHEMA).equals(board)
-    assert manager.get_leaderboard().equals(board)
+    shown = pl.DataFrame([dict(row) for row in rows], schema=LEADERBOARD_SCHEMA)
+    assert shown.select(RANKING_SCHEMA.names()).equals(board)
+    assert manager.get_leaderboard().equals(shown)

@@ -1,0 +1,114 @@
+"""The leaderboard as people get it: a table, a plot, and what each says of itself."""
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.markdown import render_markdown
+from research.leaderboard_caption import (
+    build_caption,
+    describe_changes,
+    describe_costs,
+    describe_coverage,
+    describe_source,
+)
+from research.leaderboard_scope import LeaderboardScope
+from resources.files.reports import Reports
+from resources.run_artifacts.backtest_files import BacktestFiles
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHOWN = (
+    "rank", "strategy", "symbols", "stale_symbols", "median_sharpe_ratio", "median_total_return",
+    "worst_max_drawdown", "total_trades", "share_beating_benchmark",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LeaderboardReport:
+    """A leaderboard that was saved, and where its files go.
+
+    Parameters
+    ----------
+    board
+        As the result store has it, with `research.ranking.LEADERBOARD_SCHEMA`.
+    backtests
+        The results that it counts.
+    folder
+        Of the reports; that of another scope is another one.
+    """
+
+    scope: LeaderboardScope
+    board: "pl.DataFrame"
+    backtests: "pl.DataFrame"
+    folder: str
+
+    def publish(self, files: BacktestFiles, reports: Reports) -> dict[str, Any]:
+        """Write the table and the plot; return what the UI shows of them."""
+        plot = self._plot(files)
+        scope, changes = self.scope, describe_changes(self.scope)
+        return {
+            "prices": describe_source(scope.source),
+            "window": f"{scope.start_date} to {scope.end_date}",
+            "costs": f"{describe_costs(scope.settings)} per fill",
+            **({"not_the_defaults": changes} if changes else {}),
+            "symbols": describe_coverage(self.board),
+            "made_at": dg.MetadataValue.timestamp(self.board["made_at"][0]),
+            "strategies": self.board.height,
+            "runs": self.backtests["run_id"].n_unique(),
+            "ranking": dg.MetadataValue.md(render_markdown(self.board.select(SHOWN))),
+            "plot": dg.MetadataValue.md(_embed(plot)),
+            "table_path": dg.MetadataValue.path(
+                reports.write(f"{self.folder}/leaderboard.csv", _encode_csv(self.board))
+            ),
+            "plot_path": dg.MetadataValue.path(
+                reports.write(f"{self.folder}/leaderboard.png", plot)
+            ),
+        }
+
+    def _plot(self, files: BacktestFiles) -> bytes:
+        from assets.leaderboard_plot import render_leaderboard_plot
+
+        rows = self.backtests.select("backtest_id", "strategy", "symbol")
+        places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
+
+        def curves() -> "Iterator[pl.DataFrame]":
+            for place in places:
+                with suppress(FileNotFoundError):  # removed by hand: the table stands without it
+                    for part in files.equity_parts([place]):
+                        yield part.join(rows, on="backtest_id")
+
+        caption = build_caption(self.scope, self.board)
+        return render_leaderboard_plot(self.board, self.backtests, curves, caption)
+
+
+def name_folder(scope: LeaderboardScope, *, shared: bool, rolling: bool = False) -> str:
+    """Return the folder of a leaderboard's files among the reports.
+
+    Shared leaderboards are at its top, the others in folders of their own kind.
+
+    Parameters
+    ----------
+    rolling
+        As `LeaderboardScope.name` takes it.
+    """
+    name = scope.name(rolling=rolling)
+    if shared:
+        return name
+    return f"{'part' if scope.purpose == 'pipeline' else 'what-if'}/{name}"
+
+
+def _encode_csv(board: "pl.DataFrame") -> bytes:
+    content = io.BytesIO()
+    board.write_csv(content)
+    return content.getvalue()
+
+
+def _embed(png: bytes) -> str:
+    return f"![leaderboard](data:image/png;base64,{base64.b64encode(png).decode()})"

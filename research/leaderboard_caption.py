@@ -1,0 +1,78 @@
+"""What stands beside a leaderboard wherever it is shown: what it compares, and when it was made."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.settings import BacktestSettings
+from research.leaderboard_scope import LeaderboardScope
+from research.purpose import Purpose
+from strategies.registry import registered_strategies
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_COSTS = ("fees", "slippage")
+# Said by the source and by what the results are, not by what a run was told.
+_NOT_SHOWN = frozenset({*_COSTS, "price_basis", "warmup_days"})
+
+
+def describe_source(source: str) -> str:
+    """Return what prices are of; made-up ones say so."""
+    if source == "synthetic":
+        return "synthetic prices (made up, of no market)"
+    return f"prices of source {source}"
+
+
+def describe_costs(settings: Mapping[str, Any]) -> str:
+    """Return the costs per fill in percent."""
+    return ", ".join(f"{name} {_percent(settings[name])}" for name in _COSTS if name in settings)
+
+
+def describe_changes(scope: LeaderboardScope) -> str:
+    """Return the settings and parameters that are not the defaults, costs apart; "" if none."""
+    return ", ".join([*_list_changed_settings(scope.settings), *_list_changed_parameters(scope)])
+
+
+def describe_coverage(board: "pl.DataFrame") -> str:
+    """Return of how many symbols of its universe a leaderboard is."""
+    return f"{board['covered_symbols'][0]} of {board['universe_symbols'][0]} symbols"
+
+
+def build_caption(scope: LeaderboardScope, board: "pl.DataFrame") -> list[str]:
+    """Return the lines of the caption: source and window, symbols and costs, when, and changes.
+
+    Parameters
+    ----------
+    board
+        Of `scope`, with `research.ranking.LEADERBOARD_SCHEMA`; at least one row.
+    """
+    kind = "what-if: " if scope.purpose is Purpose.WHAT_IF else ""
+    prices = f"{kind}{describe_source(scope.source)}, {scope.start_date} to {scope.end_date}"
+    costs = f"{describe_costs(scope.settings)} per fill"
+    made = f"made {board['made_at'][0]:%Y-%m-%d %H:%M} UTC"
+    changes = describe_changes(scope)
+    return [
+        prices,
+        f"{describe_coverage(board)}; {costs}; {made}",
+        *([f"not the defaults: {changes}"] if changes else []),
+    ]
+
+
+def _percent(fraction: float) -> str:
+    return f"{fraction * 100:.4g} %"
+
+
+def _list_changed_settings(settings: Mapping[str, Any]) -> Iterator[str]:
+    defaults = BacktestSettings().as_dict()
+    for name, value in settings.items():
+        if name not in _NOT_SHOWN and value != defaults.get(name):
+            yield f"{name} {value}"
+
+
+def _list_changed_parameters(scope: LeaderboardScope) -> Iterator[str]:
+    known = registered_strategies()
+    for name, ranked in scope.strategies.items():
+        defaults = known[name]().parameters() if name in known else {}
+        for parameter, value in ranked.parameters.items():
+            if value != defaults.get(parameter):
+                yield f"{name} {parameter} {value}"
