@@ -44,7 +44,7 @@ run: ready  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= 
 	@$(BIN)/python -m pipelines.cli.main_job --port '$(PORT)' $(if $(SYMBOL),--symbol "$$SYMBOL")
 
 ui: ready  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
-	@$(BIN)/python -m pipelines.cli.port '$(PORT)'
+	@$(BIN)/python -m pipelines.cli.ui_check '$(PORT)'
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 # Files in their order: otherwise the few tests that wait for daemons would come last.

@@ -11,6 +11,7 @@ import dagster as dg
 
 from assets.asset_keys import LEADERBOARD, LEADERBOARD_KEY, RESEARCH, SUMMARIES_KEY
 from assets.markdown import render_markdown
+from assets.progress import with_progress
 from assets.stage_reporting import close_stage
 from engine.code_version import code_version
 from research.audit.stage_meter import StageMeter
@@ -80,7 +81,9 @@ def build_leaderboard(
         profile = _build_profile(backtests, list(strategies), listed, meter)
         run_records = RunRecords(result_store, market_data.source, window, universe)
         close_stage(context, run_records, LEADERBOARD, profile, failures=[])
-        return dg.MaterializeResult(metadata=_publish(board, backtests, backtest_files, reports))
+        return dg.MaterializeResult(
+            metadata=_publish(context, board, backtests, backtest_files, reports)
+        )
 
     return leaderboard
 
@@ -102,10 +105,14 @@ def _build_profile(
 
 
 def _publish(
-    board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles, reports: Reports
+    context: dg.AssetExecutionContext,
+    board: "pl.DataFrame",
+    backtests: "pl.DataFrame",
+    files: BacktestFiles,
+    reports: Reports,
 ) -> dict[str, Any]:
     """Write the table and the plot; return what the UI shows of them."""
-    plot = _plot(board, backtests, files)
+    plot = _plot(context, board, backtests, files)
     return {
         "strategies": board.height,
         "symbols": backtests["symbol"].n_unique(),
@@ -139,14 +146,19 @@ def _build_scope(
     )
 
 
-def _plot(board: "pl.DataFrame", backtests: "pl.DataFrame", files: BacktestFiles) -> bytes:
+def _plot(
+    context: dg.AssetExecutionContext,
+    board: "pl.DataFrame",
+    backtests: "pl.DataFrame",
+    files: BacktestFiles,
+) -> bytes:
     from assets.leaderboard_plot import render_leaderboard_plot
 
     rows = backtests.select("backtest_id", "strategy", "symbol")
     places = backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
 
     def curves() -> "Iterator[pl.DataFrame]":
-        for place in places:
+        for place in with_progress(context, places, "files of equity curves read"):
             with suppress(FileNotFoundError):  # removed by hand: the table stands without it
                 for part in files.equity_parts([place]):
                     yield part.join(rows, on="backtest_id")

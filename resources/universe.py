@@ -6,6 +6,7 @@ only, unless the file names other calendars than New York's.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from resources.trading_calendar import (
     UnknownCalendarError,
     require_calendar,
 )
-from strategies.errors import GauntletError
+from strategies.errors import GauntletError, did_you_mean
 
 SYMBOL_RULE = (
     "1 to 24 letters, digits, spaces and . - ^ = & / _ ; at the beginning a letter, a digit, . or "

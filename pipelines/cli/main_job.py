@@ -1,4 +1,8 @@
-"""The main job, as `make run` starts it: the whole graph over the whole universe, in one run."""
+"""The main job, as `make run` starts it: the whole graph over the whole universe.
+
+Dagster takes a second to import, and many when the disk is slow: settings are checked and the first
+line is printed before that.
+"""
 
 import argparse
 import gc
@@ -7,23 +11,17 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
-import dagster as dg
 from rich.console import Console
 
-from pipelines.cli.materialize import materialize_all
-from pipelines.cli.progress import Progress
-from pipelines.cli.run_log import logged_to, new_log_file
-from pipelines.cli.summary import print_checks, print_failures, print_leaderboard, print_places
-from pipelines.partitions import build_partition_tags
-from pipelines.resources import build_resources
+from pipelines.cli.terminal import open_terminal, print_as_it_is, print_error, print_wrapped
+from pipelines.cli.ui_command import DEFAULT_PORT, describe_ui
 from resources.config.environment import EnvironmentSettings
 from resources.splits import load_splits
-from resources.universe import UniverseError
-from strategies.errors import GauntletError, did_you_mean
+from strategies.errors import GauntletError
 from strategies.registry import registered_strategies
 
+_FAILED = 1
 _REFUSED = 2
 _INTERRUPTED = 130
 
@@ -32,19 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the main job; return 0, 1 if the run failed, 2 if it was refused before it began."""
     given = _build_parser().parse_args(arguments)
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
-    warnings.simplefilter("ignore", dg.BetaWarning)
-    # What is imported lives as long as this process; collecting it again and again costs 0.5 s.
-    gc.freeze()
-    # Of its own descriptor: the run's log silences that of stdout.
-    terminal = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
-    console, errors = Console(file=terminal, width=Console().width), Console(stderr=True)
+    console, errors = open_terminal()
     try:
-        return _run(EnvironmentSettings.from_environment(os.environ), given.symbol, console, errors)
+        settings = EnvironmentSettings.from_environment(os.environ)
+        universe = settings.load_universe()
+        symbols = universe.symbols if given.symbol is None else universe.select(given.symbol)
+        load_splits(settings.splits)  # refuses a bad file before anything starts
+        _print_heading(console, settings, len(symbols))
+        return _run(settings, universe.symbols, symbols, console, errors, given.port)
     except GauntletError as error:
-        errors.print(f"Refused: {error}", style="red", markup=False, soft_wrap=True)
+        print_error(errors, f"Refused: {error}")
         return _REFUSED
     except KeyboardInterrupt:
-        errors.print("Interrupted; what was finished is kept.", style="red")
+        print_error(errors, "Interrupted; what was finished is kept.")
         return _INTERRUPTED
 
 
@@ -58,52 +56,75 @@ def _build_parser() -> argparse.ArgumentParser:
         "(START), GAUNTLET_END (END); GAUNTLET_HOME says where data lives and DATABASE_URL "
         "which PostgreSQL to use. The README shows each.",
     )
-    parser.add_argument("--symbol", help="this symbol of the universe only (SYMBOL)")
+    parser.add_argument(
+        "--symbol",
+        type=_split_names,
+        metavar="SYMBOL[,SYMBOL...]",
+        help="these symbols of the universe only (SYMBOL)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="the port of the Dagster UI in the address that is printed at the end (PORT)",
+    )
     return parser
 
 
-def _run(
-    settings: EnvironmentSettings, symbol: str | None, console: Console, errors: Console
-) -> int:
-    universe = settings.load_universe().symbols
-    load_splits(settings.splits)  # refuses a bad file before anything starts
-    tags = _build_tags(universe, symbol)
-    resources = build_resources(settings)
-    with console.status("Starting PostgreSQL"):
-        resources["result_store"].check_reachable()
-    _print_heading(console, settings, 1 if symbol else len(universe))
-    progress, log, run_id = Progress(console), new_log_file(settings.home / "logs"), str(uuid4())
-    with logged_to(log), progress.shown():
-        reason = materialize_all(settings, run_id, tags, progress)
-    manager = resources["result_store"].manager()
-    print_failures(console, manager.get_failures(run_id))
-    print_checks(console, progress.broken_checks)
-    if reason is not None:
-        line = f"Failed: {reason} (log: {log})"
-        errors.print(line, style="red", markup=False, soft_wrap=True)
-        return 1
-    print_leaderboard(console, manager.get_leaderboard(run_id))
-    print_places(console, resources, log)
-    return 0
-
-
-def _build_tags(universe: Sequence[str], symbol: str | None) -> dict[str, str]:
-    """Return the tags of a run over one symbol, or over all."""
-    if symbol is None:
-        return build_partition_tags(universe[0], universe[-1])
-    if symbol not in universe:
-        raise UniverseError(
-            f"'{symbol}' is not among the {len(universe)} symbols of the universe."
-            f"{did_you_mean(symbol.upper(), universe)}"
-        )
-    return build_partition_tags(symbol, symbol)
+def _split_names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _print_heading(console: Console, settings: EnvironmentSettings, symbols: int) -> None:
-    console.print(
-        f"[bold]{symbols} symbols x {len(registered_strategies())} strategies[/bold], "
+    line = (
+        f"{symbols} symbol{'s' * (symbols != 1)} x {len(registered_strategies())} strategies, "
         f"source {settings.source}, {settings.start} to {settings.end}"
     )
+    print_wrapped(console, line, indent=2, style="bold")
+
+
+def _run(
+    settings: EnvironmentSettings,
+    universe: Sequence[str],
+    symbols: Sequence[str],
+    console: Console,
+    errors: Console,
+    port: int,
+) -> int:
+    with console.status("Loading Dagster"):
+        import dagster as dg
+
+        from pipelines.cli.materialize import materialize_symbols
+        from pipelines.cli.progress import Progress
+        from pipelines.cli.run_log import logged_to, new_log_file
+        from pipelines.cli.summary import (
+            print_checks,
+            print_failures,
+            print_leaderboard,
+            print_places,
+        )
+        from pipelines.resources import build_resources
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    # What is imported lives as long as this process; collecting it again and again costs 0.5 s.
+    gc.freeze()
+    resources = build_resources(settings)
+    with console.status("Starting PostgreSQL"):
+        resources["result_store"].check_reachable()
+    progress, log = Progress(console), new_log_file(settings.home / "logs")
+    with logged_to(log), progress.shown():
+        done = materialize_symbols(settings, universe, symbols, progress, progress.say)
+    manager = resources["result_store"].manager()
+    print_failures(console, [one for run in done.run_ids for one in manager.get_failures(run)])
+    print_checks(console, progress.broken_checks)
+    for reason in done.reasons:
+        print_error(errors, f"Failed: {reason} (log: {log})")
+    if done.reasons:
+        return _FAILED
+    print_leaderboard(console, manager.get_leaderboard(done.run_ids[-1]))
+    print_places(console, resources, log)
+    console.print()
+    print_as_it_is(console, describe_ui(os.environ, port))
+    return 0
 
 
 if __name__ == "__main__":
