@@ -17,6 +17,7 @@ set -eu
 cd "$(dirname "$0")"
 UV=.tools/uv/bin/uv
 PROOF=.venv/.synced
+GROUPS_FILE=.tools/groups
 NEEDED=3.11
 UV_VERSION=0.13.9
 
@@ -71,10 +72,11 @@ describe() { # the contents of the proof
   cat pyproject.toml requirements.lock requirements-dev.lock | cksum
 }
 
-read_proof() { # adds what is installed to what is asked for
-  installed=$(sed -n 1p "$PROOF" 2>/dev/null) || installed=
-  # shellcheck disable=SC2086  # words, not text
-  groups=$(printf '%s\n' $asked $installed | sort -u | tr '\n' ' ')
+read_groups() { # sets `groups`: what is asked for, and what was before
+  groups=
+  for group in $(printf '%s\n' $asked $(cat "$GROUPS_FILE" 2>/dev/null) | sort -u); do
+    if test "$group" = dev || is_extra "$group"; then groups="$groups$group "; fi
+  done
 }
 
 is_ready() {
@@ -111,8 +113,11 @@ run_uv() { # with uv's own progress on a terminal; elsewhere its lines, without 
   fi
   # The status of a pipe is that of its last command.
   { "$UV" "$@" 2>&1 || echo "uv failed"; } | while IFS= read -r line; do
-    case $line in " + "* | " - "* | " ~ "*) ;; *) echo "$line" ;; esac
-    if test "$line" = "uv failed"; then exit 1; fi
+    case $line in
+    "uv failed") exit 1 ;;
+    " + "* | " - "* | " ~ "*) ;;
+    *) echo "$line" ;;
+    esac
   done
 }
 
@@ -145,12 +150,12 @@ for word in "$@"; do
     ;;
   esac
 done
-read_proof
+read_groups
 if test -z "$repair$uv_alone" && is_ready; then exit; fi
 require_python
 wait_for_others
-read_proof
-if test -z "$repair" && is_ready; then exit; fi
+read_groups
+if test -z "$repair$uv_alone" && is_ready; then exit; fi
 require_uv
 if test -n "$uv_alone"; then exit; fi
 if ! is_usable; then
@@ -160,6 +165,7 @@ if ! is_usable; then
   is_virtual || refuse "$PWD/.venv is no virtual environment; what made it of '$python' failed."
 fi
 proof=$(describe)
+echo "$groups" >"$GROUPS_FILE"
 rm -f "$PROOF"
 sync
 echo "$proof" >"$PROOF.new"
