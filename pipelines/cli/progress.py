@@ -88,6 +88,10 @@ class Progress:
         with self._bar, watched_by(self._advance):
             yield
 
+    def refresh(self) -> None:
+        """Draw the bar now, not at its next turn."""
+        self._bar.refresh()
+
     def say(self, line: str) -> None:
         """Show a line of our own."""
         print_wrapped(self._console, line)
@@ -103,6 +107,7 @@ class Progress:
         if kind == DagsterEventType.STEP_START:
             self._bar.remove_task(self._task)
             self._task = self._bar.add_task(str(entry.step_key), total=None)
+            self.refresh()
         # The reason of an error is printed at the end.
         if kind is None and logging.INFO <= level < logging.ERROR:
             text = entry.user_message.partition("\n")[0]
