@@ -1,11 +1,26 @@
-# `make help` lists the commands. Everything is installed in .venv, from requirements.lock.
+# `make help` lists the commands. Everything is installed in .venv by setup.sh.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-PYTHON ?= python3
 PORT ?= 3000
-UV_VERSION := 0.13.9
 BIN := .venv/bin
-UV := .tools/bin/uv
+UV := .tools/uv/bin/uv
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --group build --quiet \
+  --custom-compile-command 'make lock' pyproject.toml
+COMMA := ,
+
+# A misspelled variable would be ignored, and the run be another one than was meant. Only those on
+# the command line are looked at; the others belong to the environment.
+VARIABLES := PYTHON PORT EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS
+THEIRS := GAUNTLET_% DATABASE_URL DAGSTER_% UV_% PIP_% PYTHON% PG% MAKE% SHELL
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+UNKNOWN := $(firstword $(filter-out $(VARIABLES) $(THEIRS),$(GIVEN)))
+DID_YOU_MEAN = import difflib, sys; name, *known = sys.argv[1:]; \
+  print("".join("Did you mean %s? " % one for one in difflib.get_close_matches(name.upper(), known, 1)))
+ifdef UNKNOWN
+$(error Refused: $(UNKNOWN) is not a variable of this Makefile. $(shell \
+  $(or $(PYTHON),python3) -c '$(DID_YOU_MEAN)' '$(UNKNOWN)' $(VARIABLES) 2>/dev/null)They are \
+  $(VARIABLES))
+endif
 
 # `make run SOURCE=sample` sets GAUNTLET_SOURCE; what is not given leaves the environment alone.
 $(foreach name,SOURCE PRICES UNIVERSE SPLITS START END RATE,\
@@ -17,57 +32,55 @@ export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands print a warning about their successors on every use.
 export PYTHONWARNINGS ?= ignore:Function `
 
-.PHONY: help setup run retry ui test bench check format lock clean
+.PHONY: help setup run retry ui test bench check format lock clean ready ready-dev
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.synced  ## create the virtual environment from requirements.lock
+setup:  ## create or repair .venv from the lock files (EXTRAS=s3,vectorbt PYTHON=)
+	@sh setup.sh repair $(subst $(COMMA), ,$(EXTRAS))
 
-run: .venv/.synced  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= SYMBOL=)
-	@$(BIN)/python -m pipelines.cli.main_job $(if $(SYMBOL),--symbol '$(SYMBOL)')
+run: ready  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= SYMBOL=)
+	@$(BIN)/python -m pipelines.cli.main_job --port '$(PORT)' $(if $(SYMBOL),--symbol "$$SYMBOL")
 
-retry: .venv/.synced  ## run what failed or is missing, as `make run` does (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE=)
-	@$(BIN)/python -m pipelines.cli.retry
+retry: ready  ## run what failed or is missing, as `make run` does (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE=)
+	@$(BIN)/python -m pipelines.cli.retry --port '$(PORT)'
 
-ui: .venv/.synced  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
+ui: ready  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
+	@$(BIN)/python -m pipelines.cli.ui_check '$(PORT)'
 	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 # Files in their order: otherwise the few tests that wait for daemons would come last.
-test: .venv/.synced  ## run the tests: real PostgreSQL, real Dagster runs
+test: ready-dev  ## run the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: .venv/.synced  ## run the benchmarks and write docs/benchmarks.md (25 minutes; ARGS=)
+bench: ready-dev  ## run the benchmarks and write docs/benchmarks.md (25 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-check: .venv/.synced  ## check lint, format, types, import contracts, definitions
+check: ready-dev  ## check lint, format, types, import contracts, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/dagster definitions validate -w workspace.yaml
 
-format: .venv/.synced  ## format the code and fix what lint can fix
+format: ready-dev  ## format the code and fix what lint can fix
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-lock: $(UV)  ## resolve pyproject.toml into requirements.lock
-	@$(UV) pip compile --universal --python-version 3.11 --generate-hashes --group dev --quiet \
-	  --custom-compile-command 'make lock' pyproject.toml --output-file requirements.lock $(ARGS)
+# All of it first, then the part that runs need, with the versions that it has there.
+lock:  ## resolve pyproject.toml into requirements.lock and requirements-dev.lock
+	@sh setup.sh uv
+	@$(COMPILE) --all-extras --group dev --output-file requirements-dev.lock $(ARGS)
+	@cp requirements-dev.lock requirements.lock
+	@$(COMPILE) --output-file requirements.lock
 
 clean:  ## remove the virtual environment (your data in .data stays)
+	rm -f .venv/.synced
 	rm -rf .venv .tools
 
-$(UV):
-	@echo "Bootstrapping uv $(UV_VERSION)"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check \
-	  --root-user-action ignore --target .tools "uv==$(UV_VERSION)"
+ready:
+	@sh setup.sh
 
-# Bytecode is compiled here, once: without it each process would compile Dagster again wherever
-# PYTHONDONTWRITEBYTECODE is set.
-.venv/.synced: requirements.lock pyproject.toml | $(UV)
-	@echo "Setting up .venv from requirements.lock"
-	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@touch $@
+ready-dev:
+	@sh setup.sh dev

@@ -107,7 +107,7 @@ def build_leaderboard(
         folder = name_folder(scope, shared=shared, rolling=PURPOSE_TAG in context.run.tags)
         board = manager.get_leaderboard(run_id)
         report = LeaderboardReport(scope, board, backtests, folder)
-        metadata = report.publish(backtest_files, reports)
+        metadata = report.publish(context, backtest_files, reports)
         if shared:
             yield dg.MaterializeResult(metadata=metadata)
             return

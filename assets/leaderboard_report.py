@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.markdown import render_markdown
+from assets.progress import with_progress
 from research.leaderboard_caption import (
     build_caption,
     describe_changes,
@@ -49,9 +50,11 @@ class LeaderboardReport:
     backtests: "pl.DataFrame"
     folder: str
 
-    def publish(self, files: BacktestFiles, reports: Reports) -> dict[str, Any]:
+    def publish(
+        self, context: dg.AssetExecutionContext, files: BacktestFiles, reports: Reports
+    ) -> dict[str, Any]:
         """Write the table and the plot; return what the UI shows of them."""
-        plot = self._plot(files)
+        plot = self._plot(context, files)
         scope, changes = self.scope, describe_changes(self.scope)
         return {
             "prices": describe_source(scope.source),
@@ -72,14 +75,14 @@ class LeaderboardReport:
             ),
         }
 
-    def _plot(self, files: BacktestFiles) -> bytes:
+    def _plot(self, context: dg.AssetExecutionContext, files: BacktestFiles) -> bytes:
         from assets.leaderboard_plot import render_leaderboard_plot
 
         rows = self.backtests.select("backtest_id", "strategy", "symbol")
         places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
 
         def curves() -> "Iterator[pl.DataFrame]":
-            for place in places:
+            for place in with_progress(context, places, "files of equity curves read"):
                 with suppress(FileNotFoundError):  # removed by hand: the table stands without it
                     for part in files.equity_parts([place]):
                         yield part.join(rows, on="backtest_id")

@@ -15,6 +15,7 @@ from assets.partitions.partition_reporting import (
     report_partitions,
 )
 from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
+from assets.progress import StepProgress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from assets.step_failure import failing_in_one_line
 from engine.failure import Failure
@@ -97,10 +98,13 @@ class _Stage:
 
     def run(self, backtests: Sequence[dg.AssetKey]) -> None:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
-        for run_id, wanted in self._select_wanted(in_this_run or backtests).items():
+        wanted_by_run = self._select_wanted(in_this_run or backtests)
+        progress = StepProgress(self.context, len(self.expected), "symbols saved")
+        for run_id, wanted in wanted_by_run.items():
             for part in self.backtest_files.parts(run_id):
                 self._save(run_id, part, wanted)
                 self.meter.sample()
+                progress.reach(len(self.produced))
         complete = len(in_this_run) or None
         for symbol in self.context.partition_keys:
             self._account(symbol, complete)

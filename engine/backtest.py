@@ -296,6 +296,8 @@ class VectorBTEngine:
         ------
         UnusableBarsError, StrategyFailedError
             As `run_backtest`.
+        MissingPackageError
+            When vectorbt is not installed.
         """
         return export_portfolio(self._run_one(history, strategy, window, self.settings))
 

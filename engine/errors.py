@@ -25,3 +25,15 @@ class StrategyFailedError(GauntletError):
 
 class WorkersLostError(GauntletError):
     """A process that ran backtests has died."""
+
+
+class MissingPackageError(GauntletError):
+    """An optional dependency is not installed; the text says how to install it."""
+
+    @classmethod
+    def of(cls, what: str, extra: str) -> "MissingPackageError":
+        """Return the error of `what`, which needs the optional dependencies `extra`."""
+        return cls(
+            f"{what} needs packages that are not installed: run make setup EXTRAS={extra}, or "
+            f"pip install '.[{extra}]' in an environment of your own."
+        )

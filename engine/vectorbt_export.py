@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.errors import MissingPackageError
 from engine.results import BacktestResult
 
 if TYPE_CHECKING:
@@ -17,11 +18,20 @@ def export_portfolio(result: BacktestResult) -> "vectorbt.Portfolio":
     the bar of the entry.
 
     vectorbt's own year has 365 days: give its annualized accessors ``year_freq="252D"``.
+
+    Raises
+    ------
+    MissingPackageError
+        When vectorbt is not installed: nothing else needs it.
     """
     import pandas as pd
-    import vectorbt as vbt
-    from vectorbt.base.array_wrapper import ArrayWrapper
-    from vectorbt.portfolio.enums import log_dt
+
+    try:
+        import vectorbt as vbt
+        from vectorbt.base.array_wrapper import ArrayWrapper
+        from vectorbt.portfolio.enums import log_dt
+    except ModuleNotFoundError as error:
+        raise MissingPackageError.of("A vectorbt Portfolio", "vectorbt") from error
 
     index = pd.DatetimeIndex(result.dates)
     close = pd.Series(result.close, index=index, name=result.symbol)

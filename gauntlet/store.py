@@ -62,7 +62,7 @@ def open_store(
         raise UnknownFramesError(f"frames is {frames!r}; allowed: polars, pandas.")
     if frames == "pandas" and find_spec("pyarrow") is None:
         raise UnknownFramesError(
-            "frames='pandas' needs pyarrow, which is not installed: pip install pyarrow."
+            "frames='pandas' needs pyarrow, which is not installed: make setup EXTRAS=notebooks."
         )
     given = configured_url(database_url)
     try:

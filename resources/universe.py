@@ -6,6 +6,7 @@ only, unless the file names other calendars than New York's.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from resources.trading_calendar import (
     UnknownCalendarError,
     require_calendar,
 )
-from strategies.errors import GauntletError
+from strategies.errors import GauntletError, did_you_mean
 
 SYMBOL_RULE = (
     "1 to 24 letters, digits, spaces and . - ^ = & / _ ; at the beginning a letter, a digit, . or "
@@ -84,6 +85,27 @@ class Universe:
         """Return the name of a symbol's calendar; None if the universe names none."""
         listing = self._by_symbol.get(symbol)
         return listing.calendar if listing else None
+
+    def select(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the symbols that are named, each once and in the order of the file.
+
+        Raises
+        ------
+        UniverseError
+            When a name is not a symbol of the universe, or none is given; with the closest ones.
+        """
+        wanted, known = dict.fromkeys(names), self.symbols
+        unknown = [name for name in wanted if name not in self._by_symbol]
+        if unknown:
+            shown = ", ".join(f"'{name[:40]}'" for name in unknown)
+            are = "is" if len(unknown) == 1 else "are"
+            close = "".join(did_you_mean(name.upper(), known) for name in unknown)
+            raise UniverseError(
+                f"{shown} {are} not among the {len(known)} symbols of the universe.{close}"
+            )
+        if not wanted:
+            raise UniverseError(f"no symbol is given; allowed: one or more of {known[0]}, ...")
+        return tuple(symbol for symbol in known if symbol in wanted)
 
     def describe_survivorship_bias(self, start: date, end: date) -> str:
         """Return a warning if no symbol was delisted in a long window, else "".

@@ -9,7 +9,7 @@ import dagster as dg
 from assets.asset_keys import BACKTESTS, backtests_key
 from assets.backtests.partitions import describe_partitions
 from assets.partitions.partition_reporting import MaterializedPartition
-from assets.progress import with_progress
+from assets.progress import StepProgress
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
 from engine.failure import Failure
@@ -116,10 +116,12 @@ class BacktestStage:
         )
         batches = [self._select_listed(batch) for batch in inputs.run_settings.batches(symbols)]
         load = partial(load_histories, inputs.price_store, inputs.source)
-        progress = with_progress(self.context, batches, "batches tested")
-        for _, rows in zip(progress, runner.run(load, batches), strict=True):
+        progress, done = StepProgress(self.context, len(symbols), "symbols tested"), 0
+        for batch, rows in zip(batches, runner.run(load, batches), strict=True):
             for key, symbol, made in describe_partitions(rows):
                 self.made[key][symbol] = made
+            done += len(batch)
+            progress.reach(done)
         self.audit.scaling = self._find_known_scaling()
         if self.audit.scaling is None:
             self.audit.measure_scaling(self.strategies, engine.settings)

@@ -1,81 +1,136 @@
-"""All assets, materialized in this process, as `dagster asset materialize --select '*'` does."""
+"""Symbols, materialized in this process, as `dagster asset materialize` does."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 from dagster._utils.interrupts import capture_interrupts
 
 from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
+from pipelines.symbol_runs import SymbolRun, plan_runs
 from resources.config.environment import EnvironmentSettings
 from strategies.errors import GauntletError
 
 Listener = Callable[[dg.EventLogEntry], None]
+Plan = Callable[[AssetGraph, Collection[dg.AssetKey]], Sequence[SymbolRun]]
+"""Returns the runs to make, given the graph and all its assets."""
 
 
-def materialize_all(
-    settings: EnvironmentSettings,
-    run_id: str,
-    tags: Mapping[str, str],
-    listener: Listener,
-    **run: Any,
-) -> str | None:
-    """Run all assets for the partitions that the tags name; return why that failed, if it did.
+@dataclass
+class Materialized:
+    """What came of the runs.
+
+    Attributes
+    ----------
+    run_ids
+        The runs that were started, in their order.
+    succeeded
+        Those of them that succeeded.
+    reasons
+        Why the others failed, each with its symbols if there was more than one run.
+    """
+
+    run_ids: list[str] = field(default_factory=list)
+    succeeded: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+def plan_symbols(universe: Sequence[str], symbols: Collection[str]) -> Plan:
+    """Return a plan of all assets for some symbols.
 
     Parameters
     ----------
-    run_id
-        The identifier that the run is to have; there is none of it if it could not be created.
+    universe, symbols
+        All symbols in the order of the partitions, and those of them to run.
+    """
+
+    def plan(graph: AssetGraph, assets: Collection[dg.AssetKey]) -> Sequence[SymbolRun]:
+        return plan_runs(graph, assets, universe, symbols)
+
+    return plan
+
+
+def materialize(
+    settings: EnvironmentSettings,
+    plan: Plan,
+    listener: Listener,
+    begin: Callable[[str], None] = lambda _: None,
+) -> Materialized:
+    """Execute runs, one after the other.
+
+    A run that fails does not stop those of other symbols. It does stop what has no partitions, as a
+    failed check does within a run.
+
+    Parameters
+    ----------
+    plan
+        Returns the runs, given the graph and all its assets.
     listener
-        Called with each entry of the run's event log.
-    run
-        What else the run has: `run_config`, or an `asset_selection` instead of all assets.
+        Called with each entry of the runs' event logs.
+    begin
+        Called before each run, if there are several, with a line that says which it is.
 
     Raises
     ------
     KeyboardInterrupt
-        When the run was interrupted. It has ended by then, and what it finished is kept.
+        When a run was interrupted. It has ended by then, and what it finished is kept.
     GauntletError
         When the settings are refused; there is no run then.
     """
+    done = Materialized()
     try:
         # An interrupt is not raised where it would leave half an event, but in the next step.
         with capture_interrupts(), dg.DagsterInstance.get() as instance:
-            return _materialize(instance, settings, run_id, tags, listener, run)
+            # A range is one run here, whatever a backfill is.
+            defs = build_defs(replace(settings, symbols_per_run=None))
+            job = defs.resolve_implicit_global_asset_job_def()
+            runs = plan(job.asset_layer.asset_graph, job.asset_layer.selected_asset_keys)
+            for number, run in enumerate(runs, start=1):
+                if not run.tags and done.reasons:
+                    break
+                if len(runs) > 1:
+                    begin(f"Run {number} of {len(runs)}: {run.label}")
+                _account(done, run, _materialize(instance, job, run, listener), len(runs))
     except GauntletError:
         raise
     except Exception as error:
         logging.exception("The run could not be made.")
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        done.reasons.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return done
+
+
+def _account(done: Materialized, run: SymbolRun, reason: str | None, runs: int) -> None:
+    done.run_ids.append(run.run_id)
+    if reason is None:
+        done.succeeded.append(run.run_id)
+    else:
+        done.reasons.append(f"{run.label}: {reason}" if runs > 1 else reason)
 
 
 def _materialize(
-    instance: dg.DagsterInstance,
-    settings: EnvironmentSettings,
-    run_id: str,
-    tags: Mapping[str, str],
-    listener: Listener,
-    run: Mapping[str, Any],
+    instance: dg.DagsterInstance, job: dg.JobDefinition, run: SymbolRun, listener: Listener
 ) -> str | None:
-    # A range is one run here, whatever a backfill is.
-    defs = build_defs(replace(settings, symbols_per_run=None))
-    job = defs.resolve_implicit_global_asset_job_def()
-    instance.add_event_listener(run_id, listener)
-    instance.add_event_listener(run_id, lambda entry: _cancel_if_interrupted(instance, entry))
-    every = {"asset_selection": sorted(job.asset_layer.selected_asset_keys)}
+    """Execute a run; return why it failed, if it did."""
+    instance.add_event_listener(run.run_id, listener)
+    instance.add_event_listener(run.run_id, lambda entry: _cancel_if_interrupted(instance, entry))
     result = job.execute_in_process(
-        instance=instance, run_id=run_id, tags=tags, raise_on_error=False, **{**every, **run}
+        instance=instance,
+        run_id=run.run_id,
+        tags=run.tags,
+        asset_selection=list(run.assets),
+        run_config=dict(run.run_config),
+        raise_on_error=False,
     )
     if result.success:
         return None
     if _was_interrupted(result.dagster_run):
         raise KeyboardInterrupt
-    return find_failure_reason(instance, run_id)
+    return find_failure_reason(instance, run.run_id)
 
 
 def _cancel_if_interrupted(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> None:

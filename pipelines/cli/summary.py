@@ -1,15 +1,17 @@
 """What the main job prints at its end: failures, the leaderboard, and where everything is."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
 from assets.leaderboard_report import name_folder
+from pipelines.cli.terminal import print_as_it_is, print_wrapped
 from research.leaderboard_caption import build_caption
 from resources.result_store.manager import BacktestPersistenceManager
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _FAILURES_SHOWN = 5
+_REPEATED = 2
 
 # Headings as short as the values: the table fits eighty columns.
 _COLUMNS = {
@@ -34,29 +37,48 @@ _COLUMNS = {
 
 
 def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run_id: str) -> str:
-    """Print the leaderboard of a run, and what it compares; return the folder of its reports."""
+    """Print the leaderboard of a run, and what it compares; return the folder of its reports.
+
+    A run without one prints nothing, and has no folder: "".
+    """
     ranking, scope = manager.get_leaderboard(run_id), manager.get_leaderboard_scope(run_id)
     if scope is None:
         return ""
-    console.print("\n[bold]Leaderboard[/bold]")
-    console.print("\n".join(build_caption(scope, ranking)), highlight=False, markup=False)
+    console.print("\nLeaderboard", style="bold")
+    for line in build_caption(scope, ranking):
+        print_wrapped(console, line)
     _print_ranking(console, ranking)
     shared = bool(manager.is_leaderboard_shared(run_id))
     if not shared:
         line = "Kept apart: the shared leaderboard is of more of its universe, and stays."
-        console.print(line, style="yellow")
+        print_wrapped(console, line, style="yellow")
     return name_folder(scope, shared=shared)
 
 
 def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
-    """Print the ranking as a table; a value that is undefined is a dash."""
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for name, (heading, _) in _COLUMNS.items():
-        table.add_column(heading, justify="left" if name == "strategy" else "right", no_wrap=True)
-    for row in ranking.iter_rows(named=True):
-        table.add_row(*(_format_cell(row[name], form) for name, (_, form) in _COLUMNS.items()))
-    console.print(table)
-    console.print(
+    """Print the ranking as a table; a value that is undefined is a dash.
+
+    Where the terminal is too narrow for it, columns go on in a second table below.
+    """
+    columns = [
+        _Column(
+            heading,
+            [_format_cell(value, form) for value in ranking[name]],
+            justify="left" if name == "strategy" else "right",
+        )
+        for name, (heading, form) in _COLUMNS.items()
+    ]
+    for number, part in enumerate(_split_columns(columns, console.width)):
+        if number:
+            console.print()
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+        for column in part:
+            table.add_column(column.heading, justify=column.justify, no_wrap=True)
+        for row in zip(*(column.cells for column in part), strict=True):
+            table.add_row(*row)
+        console.print(table)
+    print_wrapped(
+        console,
         "ranked: symbols with enough closed trades; Sharpe, return and yearly are medians over "
         "them. worst: deepest drawdown. beats: share of symbols on which the strategy beat buying "
         "and holding. No rank: fewer than half of the symbols are ranked.",
@@ -64,7 +86,29 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
     )
     if stale := ranking["stale_symbols"].sum():
         line = f"{stale} results are stale: an older version of their strategy's code made them."
-        console.print(line, style="yellow")
+        print_wrapped(console, line, style="yellow")
+
+
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    cells: list[str]
+    justify: Literal["left", "right"]
+
+    @property
+    def width(self) -> int:
+        """Characters, and one of space."""
+        return max(map(len, [self.heading, *self.cells])) + 1
+
+
+def _split_columns(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
+    """Yield the columns of tables that are no wider than `width`; each has the first two."""
+    fixed, rest = list(columns[:_REPEATED]), deque(columns[_REPEATED:])
+    while rest:
+        part = [*fixed, rest.popleft()]
+        while rest and sum(column.width for column in [*part, rest[0]]) - 1 <= width:
+            part.append(rest.popleft())
+        yield part
 
 
 def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> None:
@@ -75,7 +119,7 @@ def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> N
     console.print(f"\n{len(symbols)} symbols failed:", style="yellow")
     for failure in failures[:_FAILURES_SHOWN]:
         line = f"  {failure['stage']}: {failure['message']}"
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        print_wrapped(console, line, indent=4, style="yellow")
     if len(failures) > _FAILURES_SHOWN:
         rest = len(failures) - _FAILURES_SHOWN
         console.print(f"  and {rest} more, in the table failures", style="yellow")
@@ -101,7 +145,7 @@ def print_checks(console: Console, broken: Sequence[dg.AssetCheckEvaluation]) ->
             lines += [f"  {line}" for line in str(found["offenders"].value).splitlines()]
         if "guidance" in found:
             lines.append(f"  What to do: {found['guidance'].value}")
-        console.print("\n".join(lines), style=style, markup=False, highlight=False)
+        print_wrapped(console, "\n".join(lines), indent=4, style=style)
 
 
 def print_places(
@@ -122,8 +166,7 @@ def print_places(
     console.print()
     for what, where in places.items():
         shown = where.replace(f"{Path.cwd()}/", "")
-        console.print(f"{what:<14} {shown}", markup=False, highlight=False, soft_wrap=True)
-    console.print("\nSee it: [bold]make ui[/bold], then http://127.0.0.1:3000")
+        print_as_it_is(console, f"{what:<14} {shown}")
 
 
 def _format_cell(value: float | str | None, form: str) -> str:

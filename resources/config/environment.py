@@ -6,6 +6,7 @@ Imported when definitions load: standard library only, apart from cheap constant
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 from resources.market_data.source import SOURCES
@@ -13,9 +14,29 @@ from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM,
 from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
+_PREFIX = "GAUNTLET_"
 _LIMIT = "GAUNTLET_LIMIT_"
+# SORCE and SOURCE are alike to 0.91, the nearest of the variables of deploy/ and a setting to 0.57.
+_ALIKE = 0.75
 _MAX_RATE = 1000
 _SYMBOLS_PER_RUN = "GAUNTLET_SYMBOLS_PER_RUN"
+
+_KNOWN = (
+    "GAUNTLET_SOURCE",
+    "GAUNTLET_PRICES",
+    "GAUNTLET_COLUMNS",
+    "GAUNTLET_UNIVERSE",
+    "GAUNTLET_SKIP_BAD_ROWS",
+    "GAUNTLET_SPLITS",
+    "GAUNTLET_START",
+    "GAUNTLET_END",
+    "GAUNTLET_RATE",
+    _SYMBOLS_PER_RUN,
+    "GAUNTLET_HOME",
+    # Read by what notifies of failed runs.
+    "GAUNTLET_WEBHOOK",
+    "GAUNTLET_URL",
+)
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
@@ -66,6 +87,7 @@ class EnvironmentSettings:
         Relative paths are resolved against the current directory. Raises InvalidEnvironmentError.
         """
         given = {name: text.strip() for name, text in environ.items() if text.strip()}
+        _refuse_misspelled(given)
         source = _parse_source(given.get("GAUNTLET_SOURCE", "synthetic"))
         start, end = _parse_window(given, source)
         return cls(
@@ -92,6 +114,21 @@ class EnvironmentSettings:
                 Listing(symbol, listed_from=first) for symbol, first in SAMPLE_LISTED_FROM.items()
             )
         )
+
+
+def _refuse_misspelled(given: Mapping[str, str]) -> None:
+    """Refuse a name that is almost one of ours: its setting would silently not be in force.
+
+    Other unknown names are let be: deployments have variables of their own, and Kubernetes sets
+    some for each service, which may be named after the project.
+    """
+    short = {name.removeprefix(_PREFIX): name for name in _KNOWN}
+    for name in given:
+        own = name.startswith(_PREFIX) and name not in _KNOWN and not name.startswith(_LIMIT)
+        if own and (meant := get_close_matches(name.removeprefix(_PREFIX), short, 1, _ALIKE)):
+            raise InvalidEnvironmentError(
+                f"{name} is not a setting. Did you mean '{short[meant[0]]}'?"
+            )
 
 
 def _parse_source(text: str) -> str:

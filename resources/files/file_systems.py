@@ -6,15 +6,31 @@ together.
 
 from typing import TYPE_CHECKING, Any, cast
 
+from engine.errors import MissingPackageError
+
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+_OF_S3 = ("s3", "s3a")
+
 
 def file_system(url: str) -> "tuple[AbstractFileSystem, str]":
-    """Return the file system of a folder or URL, and the path in it."""
+    """Return the file system of a folder or URL, and the path in it.
+
+    Raises
+    ------
+    MissingPackageError
+        When fsspec needs a package for it that is not installed.
+    """
     import fsspec
 
-    return fsspec.url_to_fs(url)
+    try:
+        return fsspec.url_to_fs(url)
+    except ImportError as error:
+        protocol = url.partition("://")[0]
+        if protocol in _OF_S3:
+            raise MissingPackageError.of(f"{protocol}://", "s3") from error
+        raise MissingPackageError(f"{protocol}:// needs a package: {error}.") from error
 
 
 def is_local(fs: "AbstractFileSystem") -> bool:

@@ -53,7 +53,7 @@ def test_the_image_has_every_package_and_extra():
 
 
 def test_the_image_installs_with_the_uv_of_the_lock():
-    version = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    version = re.findall(r"^UV_VERSION=(\S+)$", (ROOT / "setup.sh").read_text(), re.MULTILINE)
     assert re.findall(r'"uv==([\d.]+)"', DOCKERFILE) == version
 
 

@@ -1,5 +1,6 @@
 """The exported vectorbt Portfolio has the same value, trades and metrics."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import vectorbt as vbt
 
 from engine.backtest import VectorBTEngine
-from engine.errors import UnusableBarsError
+from engine.errors import MissingPackageError, UnusableBarsError
 from engine.settings import BacktestSettings, Window
 from engine.vectorbt_export import export_portfolio
 from strategies.registry import registered_strategies
@@ -59,3 +60,9 @@ def test_bars_that_cannot_be_simulated_are_refused():
     bars = history(ohlc((1, 2, 0.5, -1)))
     with pytest.raises(UnusableBarsError, match="TEST has the close"):
         VectorBTEngine().portfolio(bars, Planned([], []), Window(day(0), day(1)))
+
+
+def test_without_vectorbt_the_export_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "vectorbt", None)  # as if it were not installed
+    with pytest.raises(MissingPackageError, match=r"^A vectorbt Portfolio needs packages that are"):
+        VectorBTEngine().portfolio(real_history("AAPL"), registered_strategies()["rsi"](), WINDOW)

@@ -11,10 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-import fsspec
 import polars as pl
 from fsspec.implementations.local import LocalFileSystem
 
+from engine.errors import MissingPackageError
+from resources.files.file_systems import file_system
 from resources.files.unreadable import UNREADABLE
 from resources.market_data.bars import BadBarsError, validate_bars, widen_ranges
 from resources.market_data.source import (
@@ -66,15 +67,15 @@ class FilesSource:
         self.notes: dict[str, SourceNotes] = {}
         self._shown = _redact(prices)
         try:
-            self._fs, self._root = fsspec.url_to_fs(prices)
+            self._fs, self._root = file_system(prices)
             found = self._fs.isdir(self._root)
         except Exception as error:
             reason = _redact(str(error).replace(prices, self._shown))
             if is_transient_error(error):
                 raise SourceUnavailableError(f"{self._shown} does not answer: {reason}.") from error
-            if isinstance(error, OSError | ValueError | ImportError):
+            if isinstance(error, OSError | ValueError | MissingPackageError):
                 raise MarketDataError(
-                    f"Folder {self._shown} cannot be opened: {reason}."
+                    f"Folder {self._shown} cannot be opened: {reason.rstrip('.')}."
                 ) from error
             raise
         if not found:

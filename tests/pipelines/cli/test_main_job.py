@@ -62,8 +62,8 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     assert "  leaderboard         7 of 7 symbols in" in done.stdout
     assert "Check " not in done.stdout
     assert len(lines) < 45
-    # Only the line of an address may be longer.
-    assert max(len(line) for line in lines if not line.startswith("results")) <= 80
+    # Only what is to be copied may be longer: an address, a command.
+    assert max(len(line) for line in lines if not line.startswith(("results", "See it"))) <= 80
     for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job-"):
         assert f" {place}" in done.stdout
     (report,) = (folder / ".data/reports").iterdir()
@@ -236,6 +236,7 @@ def test_an_interrupted_run_is_canceled_and_keeps_its_results(folder: Path, data
     ("variables", "message"),
     [
         ({"GAUNTLET_SOURCE": "bloomberg"}, "use one of synthetic, sample, files"),
+        ({"GAUNTLET_SORCE": "sample"}, "GAUNTLET_SORCE is not a setting. Did you mean 'GAUNTLET_S"),
         ({"GAUNTLET_START": "2024-02-30"}, "GAUNTLET_START=2024-02-30 is not a date"),
         ({"GAUNTLET_END": "2022-01-01"}, "GAUNTLET_START=2023-01-01 is after GAUNTLET_END=2022"),
         ({"GAUNTLET_UNIVERSE": "nowhere.csv"}, "nowhere.csv does not exist"),
@@ -258,20 +259,63 @@ def test_invalid_settings_are_refused_before_any_work(
     assert not (folder / ".data").exists()
 
 
-def test_a_single_symbol_can_be_run(folder: Path, database: str):
-    done = run_main_job(folder, database, "--symbol", "TSLA")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("1 symbols x ")
-    assert [path.name for path in (folder / ".data/prices").rglob("*.parquet")] == ["TSLA.parquet"]
-
-
-def test_an_unknown_symbol_is_refused_in_one_line(folder: Path):
-    done = run_main_job(folder, None, "--symbol", "TSLX")
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line == (
-        "Refused: 'TSLX' is not among the 7 symbols of the universe. Did you mean 'TSLA'?"
+def test_a_list_of_symbols_takes_few_runs_and_one_leaderboard(folder: Path, database: str):
+    done = run_main_job(
+        folder,
+        database,
+        *("--symbol", " TSLA,AAPL , MSFT", "--port", "3007"),
+        GAUNTLET_LIMIT_WALL_SECONDS="60",
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("3 symbols x ")
+    runs = ["Run 1 of 3: AAPL to MSFT", "Run 2 of 3: TSLA", "Run 3 of 3: leaderboard"]
+    assert [line for line in lines if line.startswith("Run ")] == runs
+    assert "  leaderboard         3 of 7 symbols in" in done.stdout
+    # What is printed at the end is what that last run has made.
+    shown = done.stdout.partition("\nLeaderboard\n")[2].splitlines()[1].split()
+    assert shown[2] == "3", "symbols of the first strategy"
+    settings = "START=2023-01-01 GAUNTLET_LIMIT_WALL_SECONDS=60"
+    assert lines[-2:] == [
+        f"See it: make ui {settings} PORT=3007, with the same DATABASE_URL, then",
+        "http://127.0.0.1:3007/assets/leaderboard",
+    ]
+    with history(folder) as instance:
+        made = [(run.asset_selection or set(), run.tags) for run in instance.get_runs()]
+    assert sorted(len(assets) for assets, _ in made) == [1, 11, 11]
+    assert materialized(folder, "prices") == {"AAPL", "MSFT", "TSLA"}
+
+
+def test_a_run_that_fails_stops_the_leaderboard_not_the_others(folder: Path, database: str):
+    prices = _prices(folder, ["META"])
+    files = {"GAUNTLET_SOURCE": "files", "GAUNTLET_PRICES": str(prices)}
+    done = run_main_job(folder, database, "--symbol", "GOOGL,META", **files)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Failed: GOOGL: ")
+    assert "1 symbols failed:" in done.stdout
+    assert "leaderboard" not in done.stdout
+    assert materialized(folder, "backtest_summaries") == {"META"}
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ("TSLX", "'TSLX' is not among the 7 symbols of the universe. Did you mean 'TSLA'?"),
+        (
+            "AAPL,TSLX, mst",
+            (
+                "'TSLX', 'mst' are not among the 7 symbols of the universe. Did you mean 'TSLA'? "
+                "Did you mean 'MSFT'?"
+            ),
+        ),
+        (" , ", "no symbol is given; allowed: one or more of AAPL, ..."),
+    ],
+)
+def test_unknown_symbols_are_refused_in_one_line(folder: Path, given: str, refused: str):
+    done = run_main_job(folder, None, "--symbol", given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"Refused: {refused}\n"
     assert not (folder / ".data").exists()
 
 

@@ -78,7 +78,7 @@ def test_exactly_what_failed_is_run_until_it_succeeds(
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == (
-        f"1 symbols failed or are missing, source files, 1 run: {SECOND}"
+        f"1 symbol failed or is missing, source files, 1 run: {SECOND}"
     )
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stdout) == (0, "Nothing failed, and nothing is missing.\n")

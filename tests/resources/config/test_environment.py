@@ -141,3 +141,25 @@ def test_an_invalid_variable_is_refused_by_name(variables: dict[str, str], messa
     with pytest.raises(InvalidEnvironmentError) as refused:
         EnvironmentSettings.from_environment(variables)
     assert str(refused.value) == message
+
+
+def test_names_that_resemble_no_setting_are_let_be():
+    # Of deploy/, of Yahoo's tests, and as Kubernetes names the services of a release "gauntlet".
+    names = ("BIND", "IMAGE", "MEMORY", "YAHOO_URL", "PORT", "SERVICE_HOST", "PORT_80_TCP_ADDR")
+    assert settings(**{f"GAUNTLET_{name}": "x" for name in names}) == settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SORCE", "SOURCE"),
+        ("PRICE", "PRICES"),
+        ("ENDS", "END"),
+        ("SYMBOL_PER_RUN", "SYMBOLS_PER_RUN"),
+    ],
+)
+def test_a_misspelled_name_is_refused_with_what_was_meant(name: str, meant: str):
+    with pytest.raises(InvalidEnvironmentError) as refused:
+        settings(**{f"GAUNTLET_{name}": "x"})
+    text = f"GAUNTLET_{name} is not a setting. Did you mean 'GAUNTLET_{meant}'?"
+    assert str(refused.value) == text

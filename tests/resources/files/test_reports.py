@@ -1,9 +1,11 @@
+import sys
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
+from engine.errors import MissingPackageError
 from resources.files.reports import Reports
 
 
@@ -24,6 +26,12 @@ def test_a_report_in_a_bucket_is_at_the_returned_url(root: str):
     fs, path = fsspec.url_to_fs(url)
     assert fs.cat_file(path) == b"rank"
     fs.rm_file(path)
+
+
+def test_a_bucket_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
+    with pytest.raises(MissingPackageError, match=r"^s3:// needs .* run make setup EXTRAS=s3, or "):
+        Reports(root="s3://bucket").write("leaderboard.csv", b"rank")
 
 
 def test_a_failed_write_keeps_the_old_report(tmp_path: Path):

@@ -1,0 +1,89 @@
+"""What `make run` and `make retry` share: refusals, exit codes, and runs with their summary."""
+
+import gc
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from pipelines.cli.terminal import open_terminal, print_as_it_is, print_error
+from pipelines.cli.ui_command import describe_ui
+from resources.config.environment import EnvironmentSettings
+from strategies.errors import GauntletError
+
+if TYPE_CHECKING:
+    from pipelines.cli.materialize import Plan
+
+_FAILED = 1
+_REFUSED = 2
+_INTERRUPTED = 130
+
+
+def run_command(work: Callable[[EnvironmentSettings, Console, Console], int]) -> int:
+    """Do a command's work; return its exit code, 2 if it was refused before anything ran.
+
+    Parameters
+    ----------
+    work
+        Gets the settings, and the consoles for output and for errors.
+    """
+    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
+    console, errors = open_terminal()
+    try:
+        return work(EnvironmentSettings.from_environment(os.environ), console, errors)
+    except GauntletError as error:
+        print_error(errors, f"Refused: {error}")
+        return _REFUSED
+    except KeyboardInterrupt:
+        print_error(errors, "Interrupted; what was finished is kept.")
+        return _INTERRUPTED
+
+
+def load_dagster(console: Console) -> None:
+    """Import Dagster, which takes a second, and many when the disk is slow."""
+    with console.status("Loading Dagster"):
+        import dagster as dg
+
+        import pipelines.definitions  # noqa: F401 - imported here, while the terminal says so
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    # What is imported lives as long as this process; collecting it again and again costs 0.5 s.
+    gc.freeze()
+
+
+def execute_runs(
+    settings: EnvironmentSettings, plan: "Plan", console: Console, errors: Console, port: int
+) -> int:
+    """Execute runs with their progress, and print what came of them; return 0, or 1 if one failed.
+
+    Parameters
+    ----------
+    plan
+        Returns the runs.
+    port
+        Of the Dagster UI, for the address that is printed.
+    """
+    from pipelines.cli.materialize import materialize
+    from pipelines.cli.progress import Progress
+    from pipelines.cli.run_log import logged_to, new_log_file
+    from pipelines.cli.summary import print_checks, print_failures, print_leaderboard, print_places
+    from pipelines.resources import build_resources
+
+    resources = build_resources(settings)
+    with console.status("Starting PostgreSQL"):
+        resources["result_store"].check_reachable()
+    progress, log = Progress(console), new_log_file(settings.home / "logs")
+    with logged_to(log), progress.shown():
+        done = materialize(settings, plan, progress, progress.say)
+    manager = resources["result_store"].manager()
+    print_failures(console, [one for run in done.run_ids for one in manager.get_failures(run)])
+    print_checks(console, progress.broken_checks)
+    for reason in done.reasons:
+        print_error(errors, f"Failed: {reason} (log: {log})")
+    if done.succeeded and (folder := print_leaderboard(console, manager, done.succeeded[-1])):
+        print_places(console, resources, log, folder)
+        console.print()
+        print_as_it_is(console, describe_ui(os.environ, port))
+    return _FAILED if done.reasons else 0

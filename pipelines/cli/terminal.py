@@ -1,0 +1,45 @@
+"""Where the main job writes: wrapped between words, so that nothing is ever cut off."""
+
+import os
+import sys
+import textwrap
+
+from rich.console import Console
+
+
+def open_terminal() -> tuple[Console, Console]:
+    """Return consoles for stdout and stderr.
+
+    That for stdout has a descriptor of its own: the run's log silences those of the process.
+    """
+    terminal = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
+    return Console(file=terminal, width=Console().width), Console(stderr=True)
+
+
+def print_wrapped(console: Console, text: str, indent: int = 0, style: str | None = None) -> None:
+    """Print lines; what does not fit goes on below, indented, and no word is broken.
+
+    A path or an address may be longer than the terminal is wide: it stays whole, to be copied.
+    """
+    for line in text.split("\n"):
+        wrapped = textwrap.wrap(
+            line,
+            console.width,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print_as_it_is(console, "\n".join(wrapped), style)
+
+
+def print_error(errors: Console, text: str) -> None:
+    """Print what went wrong: as one line, unless a person reads it in a terminal."""
+    if errors.is_terminal:
+        print_wrapped(errors, text, indent=2, style="red")
+    else:
+        print_as_it_is(errors, text, style="red")
+
+
+def print_as_it_is(console: Console, line: str, style: str | None = None) -> None:
+    """Print a line that is neither wrapped nor taken for markup."""
+    console.print(line, style=style or "", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,78 @@
+"""Whether the Dagster UI can be started, before `make ui` starts it.
+
+Dagster starts its daemon, code server and webserver together; what the last of them finds out would
+stand a hundred lines above the end.
+"""
+
+import errno
+import os
+import socket
+import sys
+
+from pipelines.cli.terminal import print_error
+from resources.config.environment import EnvironmentSettings
+from strategies.errors import GauntletError
+
+_HOST = "127.0.0.1"
+_REFUSED = 2
+_LAST_PORT = 65_535
+_TRIED = 20
+
+
+class PortError(GauntletError):
+    """The Dagster UI cannot listen on that port; the text says why."""
+
+
+def require_free_port(text: str) -> int:
+    """Return the port that `text` names, on which nothing listens.
+
+    Raises
+    ------
+    PortError
+        When it is not a port, is taken, or may not be used; names one that is free.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LAST_PORT):
+        raise PortError(f"PORT={text} is not a port: write a number such as PORT=3001.")
+    port = int(text)
+    if reason := _find_obstacle(port):
+        free = next((one for one in _list_neighbours(port) if not _find_obstacle(one)), None)
+        advice = f": make ui PORT={free}" if free else ""
+        raise PortError(f"port {port} {reason}{advice}")
+    return port
+
+
+def _list_neighbours(port: int) -> range:
+    first = max(port, 1024) + 1
+    return range(first, min(first + _TRIED, _LAST_PORT))
+
+
+def _find_obstacle(port: int) -> str:
+    """Return why the port can't be listened on; "" if it can."""
+    with socket.socket() as client, socket.socket() as server:
+        # Somebody who listens on all addresses would not be in the way of ours everywhere.
+        if client.connect_ex((_HOST, port)) == 0:
+            return "is in use, perhaps by another Dagster UI"
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((_HOST, port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            return "is in use" if taken else f"can't be used ({error.strerror})"
+    return ""
+
+
+def main(arguments: list[str]) -> int:
+    """Refuse, in one line, a port or settings with which the Dagster UI would not work."""
+    from rich.console import Console
+
+    try:
+        EnvironmentSettings.from_environment(os.environ).load_universe()
+        require_free_port(*arguments)
+    except GauntletError as error:
+        print_error(Console(stderr=True), f"Refused: {error}")
+        return _REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""The command that shows in the Dagster UI what a run has made."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+DEFAULT_PORT = 3000
+
+# Those with a short name of make, then the others; without what only runs ask for, such as a rate.
+_SHORT = ("SOURCE", "PRICES", "UNIVERSE", "SPLITS", "START", "END")
+_OTHERS = ("GAUNTLET_COLUMNS", "GAUNTLET_HOME", "GAUNTLET_SKIP_BAD_ROWS")
+_LIMITS = "GAUNTLET_LIMIT_"
+
+
+def describe_ui(environ: Mapping[str, str], port: int = DEFAULT_PORT) -> str:
+    """Return how to see a run's results: the command with the run's settings, and the address.
+
+    A password in a URL is not shown.
+    """
+    command = " ".join(["make ui", *_list_settings(environ, port)])
+    database = ", with the same DATABASE_URL" if environ.get("DATABASE_URL", "").strip() else ""
+    return f"See it: {command}{database}, then\nhttp://127.0.0.1:{port}/assets/leaderboard"
+
+
+def _list_settings(environ: Mapping[str, str], port: int) -> Iterator[str]:
+    limits = sorted(name for name in environ if name.startswith(_LIMITS))
+    names = {f"GAUNTLET_{short}": short for short in _SHORT}
+    names |= {name: name for name in (*_OTHERS, *limits)}
+    for name, shown in names.items():
+        if value := environ.get(name, "").strip():
+            yield f"{shown}={_quote(value)}"
+    home = environ.get("DAGSTER_HOME")
+    if home and Path(home) != Path.cwd():
+        yield f"DAGSTER_HOME={_quote(home)}"
+    if port != DEFAULT_PORT:
+        yield f"PORT={port}"
+
+
+def _quote(value: str) -> str:
+    """Return a value as the shell and make take it."""
+    hidden = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", value)
+    return shlex.quote(hidden.replace("$", "$$"))
