@@ -49,6 +49,11 @@ _TERMINATE = """
         ... on PythonError { message } } }
 """
 _RUN_STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_ERROR = """
+    query ($id: ID!) { runOrError(runId: $id) { ... on Run {
+        eventConnection(limit: 1000) { events {
+            ... on ExecutionStepFailureEvent { error { message stack } } } } } } }
+"""
 _MADE = """
     query ($id: ID!) { runOrError(runId: $id) { ... on Run {
         assetMaterializations { assetKey { path } } } } }
@@ -174,6 +179,13 @@ def ended(webserver: Webserver, run_id: str, within: float = RUN_WITHIN) -> str:
         {"SUCCESS", "FAILURE", "CANCELED"}.__contains__,
         within,
     )
+
+
+def error_of(webserver: Webserver, run_id: str) -> tuple[str, list[str]]:
+    """Return message and traceback of the error of a run's failed step, as the UI shows it."""
+    page = webserver.query(_ERROR, id=run_id)["runOrError"]["eventConnection"]
+    (event,) = [event for event in page["events"] if event]
+    return event["error"]["message"], event["error"]["stack"]
 
 
 def made_by(webserver: Webserver, run_id: str) -> set[str]:

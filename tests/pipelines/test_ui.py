@@ -11,6 +11,7 @@ from tests.pipelines.graphql import (
     backfill_ended,
     checks_of,
     ended,
+    error_of,
     launch_backfill,
     launch_request,
     launch_run,
@@ -87,6 +88,13 @@ def test_requests_of_several_users_are_separate(webserver: Webserver):
         assert run["run_user"] == user
     checks = [verdicts(webserver, run_id) for run_id in runs.values()]
     assert checks == [[True] * 3] * 3
+    # Later than those: it would count among the requests that ran at their time.
+    refused = launch_request(webserver, "dan", ["AAPLE"], "rsi")
+    assert ended(webserver, refused) == "FAILURE"
+    message, stack = error_of(webserver, refused)
+    assert message.startswith("'AAPLE' is not among the ")
+    assert message.endswith(" symbols of the universe. Did you mean 'AAPL'?")
+    assert not stack
 
 
 def number_of_checks(webserver: Webserver) -> int:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import ProgrammingError
 
 import migrations
+from research.purpose import Purpose
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.errors import SchemaMismatchError
 from resources.result_store.manager import BacktestPersistenceManager
@@ -23,6 +25,7 @@ from resources.result_store.models import Base
 from resources.result_store.schema import ADVISORY_LOCK, HEAD_REVISION, VERSION_TABLE, upgrade
 from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD
 from tests.postgres import fresh_database
+from tests.resources.result_store.leaderboards import save_leaderboard
 from tests.resources.result_store.rows import result
 
 ROOT = Path(migrations.__file__).parents[1]
@@ -177,6 +180,20 @@ def test_the_command_line_of_alembic_works_for_developers(database: str, tmp_pat
     assert (done.returncode, done.stdout.strip()) == (0, "No new upgrade operations detected.")
 
 
+OLD_LEADERBOARD = {
+    "run_id": "run-1",
+    "purpose": "pipeline",
+    "source": "synthetic",
+    "start_date": date(2021, 1, 1),
+    "end_date": date(2023, 12, 31),
+    "scope": {
+        "universe": ["A", "B", "C", "D"],
+        "strategies": {"rsi": {}, "macd": {}},
+        "settings": {"fees": 0.001},
+    },
+}
+
+
 def _downgrade(database: str, revision: str) -> None:
     alembic = Path(sys.executable).with_name("alembic")
     subprocess.run(
@@ -194,11 +211,24 @@ def test_an_upgrade_keeps_the_rows_of_the_first_revision(database: str, engine: 
     old["id"] = UUID(int=1)
     member = {"run_id": "run-1", "backtest_id": old["id"], "purpose": "pipeline"}
     member |= {name: old[name] for name in ("symbol", "strategy")}
+    ranked = {"run_id": "run-1", "strategy": "rsi", "symbols": 3, "ranked_symbols": 3}
+    rows = (
+        ("backtests", old),
+        ("run_backtests", member),
+        ("leaderboards", OLD_LEADERBOARD),
+        ("leaderboard_rows", ranked | {"stale_symbols": 0, "total_trades": 7}),
+    )
     with engine.begin() as connection:
-        for name, row in (("backtests", old), ("run_backtests", member)):
+        for name, row in rows:
             table = sa.Table(name, sa.MetaData(), autoload_with=connection)
             connection.execute(table.insert().values(row))
     upgrade(engine)
+    columns = ["covered_symbols", "universe_symbols", "fees", "strategy"]
+    board = BacktestPersistenceManager(engine).get_leaderboard()
+    assert board.select(columns).rows() == [(3, 4, 0.001, "rsi")]
+    with engine.connect() as connection:
+        # Of two strategies on four symbols, three results.
+        assert connection.execute(sa.text("SELECT coverage FROM leaderboards")).scalar() == 3 / 8
     with engine.connect() as connection:
         latest = connection.execute(sa.text("SELECT * FROM latest_backtests")).mappings().one()
     assert {name: latest[name] for name in old} == old
@@ -207,6 +237,19 @@ def test_an_upgrade_keeps_the_rows_of_the_first_revision(database: str, engine: 
     manager = BacktestPersistenceManager(engine)
     manager.save_backtest(result(bars_per_year=365.0))
     assert len(manager.get_backtests_by_symbol("AAPL")) == 2
+
+
+def test_a_downgrade_compares_what_ifs_with_nothing(database: str, engine: sa.Engine) -> None:
+    manager = BacktestPersistenceManager(engine)
+    save_leaderboard(manager, "run-1", {"rsi": 1.0})
+    save_leaderboard(manager, "run-2", {"macd": 2.0}, purpose=Purpose.WHAT_IF)
+    save_leaderboard(manager, "run-3", {"macd": 2.0}, coverage=0.5)
+    _downgrade(database, "0002")
+    with engine.connect() as connection:
+        shown = connection.execute(sa.text("SELECT strategy FROM leaderboard")).scalars().all()
+        what_ifs = sa.text("SELECT purpose FROM run_backtests WHERE run_id = 'run-2'")
+        assert connection.execute(what_ifs).scalars().all() == ["notebook"]
+    assert shown == ["rsi"]
 
 
 def test_a_downgrade_leaves_only_the_version_table(database: str, engine: sa.Engine) -> None:
