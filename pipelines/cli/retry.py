@@ -69,7 +69,8 @@ def _retry(settings: EnvironmentSettings, console: Console, errors: Console) -> 
     progress, log = Progress(console), new_log_file(settings.home / "logs")
     reasons: dict[str, str | None] = {}
     with logged_to(log), progress.shown():
-        for run in runs:
+        for number, run in enumerate(runs, start=1):
+            console.print(f"run {number} of {len(runs)}: {run.name}", style="dim")
             run_id, tags = str(uuid4()), build_partition_tags(run.first, run.last)
             selected = {"asset_selection": run.assets, "run_config": run.run_config}
             reason = materialize_all(settings, run_id, tags, progress, **selected)
