@@ -5,7 +5,8 @@ of the universe that no run has ever tried; `stale_results` requests the symbols
 version of an asset materialized, with everything downstream. Each requests once: what fails then
 is left to `retry_failed`, and to people. The requests have the window and settings of the newest
 leaderboard, so that their results belong to it: after a `nightly`, a window that ends today.
-Automation conditions of Dagster launch runs without run config, in the window of the environment.
+Dagster's own automation conditions launch runs without run config, in the window of the
+environment.
 
 A switch of source recomputes nothing: the partitions of another source are missing, and its results
 are not those of another code version.
