@@ -66,7 +66,7 @@ def test_exactly_what_failed_is_run_until_it_succeeds(
     assert done.stdout.splitlines()[0] == (
         f"2 symbols failed or are missing, source files, 2 runs: {FIRST}, {SECOND}"
     )
-    assert f"\nrun 2 of 2: {SECOND}\n" in done.stdout
+    assert f"Run 2 of 2: {SECOND}\n" in done.stdout
     assert f"prices: {SECOND}: bad bar on 2022-12-30: high is below low" in done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Failed: {SECOND}: prices: BadBarsError: {SECOND}: bad bar on 2022-12")
