@@ -22,8 +22,13 @@ from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.read_status import read_partition_status
 from resources.splits import load_splits
+from strategies.errors import GauntletError
 
 _SYMBOLS_SHOWN = 10
+
+
+class NoHistoryError(GauntletError):
+    """What failed can't be read from Dagster's history; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def _retry(settings: EnvironmentSettings, console: Console, errors: Console) -> 
     reasons: dict[str, str | None] = {}
     with logged_to(log), progress.shown():
         for number, run in enumerate(runs, start=1):
-            console.print(f"run {number} of {len(runs)}: {run.name}", style="dim")
+            console.print(f"Run {number} of {len(runs)}: {run.name}", style="dim")
             run_id, tags = str(uuid4()), build_partition_tags(run.first, run.last)
             selected = {"asset_selection": run.assets, "run_config": run.run_config}
             reason = materialize_all(settings, run_id, tags, progress, **selected)
@@ -91,9 +96,13 @@ def _plan(settings: EnvironmentSettings) -> tuple[list[_Run], list[str]]:
     """Return the runs to make, and the symbols that they are for."""
     universe = settings.load_universe().symbols
     graph = build_defs(settings).resolve_asset_graph()
-    with dg.DagsterInstance.get() as instance:
-        status = read_partition_status(instance, graph)
-        run_config = get_leaderboard_config(instance, graph)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            status = read_partition_status(instance, graph)
+            run_config = get_leaderboard_config(instance, graph)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise NoHistoryError(f"Dagster's history can't be read: {reason}") from error
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs = [
         _Run(sorted(dg.AssetSelection.assets(*keys).downstream().resolve(graph)), *ends, run_config)
