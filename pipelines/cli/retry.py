@@ -13,6 +13,7 @@ from pipelines.cli.ui_command import DEFAULT_PORT
 from pipelines.symbol_runs import SymbolRun
 from resources.config.environment import EnvironmentSettings
 from resources.splits import load_splits
+from strategies.errors import GauntletError
 
 _SYMBOLS_SHOWN = 10
 

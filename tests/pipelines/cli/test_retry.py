@@ -9,11 +9,12 @@ import pytest
 
 from pipelines.partitions import select_partition_tags
 from strategies.registry import registered_strategies
-from tests.pipelines.cli.command import SYMBOLS, environment, history, lay_out, run_main_job
+from tests.pipelines.cli.command import SYMBOLS, environment, history, lay_out
 from tests.project import write_good, write_impossible
 
 FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 """Not neighbours: no run over a range is of both, and of no other."""
+BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
 
 
 @pytest.fixture
@@ -45,22 +46,31 @@ def _retry(
     )
 
 
-def _partitions_of_runs(folder: Path) -> list[str]:
-    """Return the partitions of each run, newest first."""
+def _newest_runs(folder: Path, count: int) -> list[tuple[str, set[str]]]:
+    """Return partitions and assets of the newest runs, in their order."""
     with history(folder) as instance:
-        return [
-            " to ".join(select_partition_tags(run.tags).values()) for run in instance.get_runs()
-        ]
+        runs = instance.get_runs(limit=count)
+    return [
+        (
+            " to ".join(select_partition_tags(run.tags).values()),
+            {key.to_user_string() for key in run.asset_selection or ()},
+        )
+        for run in reversed(runs)
+    ]
 
 
-def test_exactly_what_failed_is_run_until_it_succeeds(
+def test_exactly_what_failed_or_is_missing_is_run(
     tmp_path: Path, database: str, files: dict[str, str]
 ):
     for symbol in (FIRST, SECOND):
         write_impossible(tmp_path / "csv" / f"{symbol}.csv")
-    assert run_main_job(tmp_path, database, **files).returncode == 0
-    write_good(tmp_path / "csv" / f"{FIRST}.csv")
+    done = _retry(tmp_path, database, **files)
+    assert done.returncode == 0, "everything is missing at first"
+    ((whole, assets),) = _newest_runs(tmp_path, 9)
+    assert whole == f"{SYMBOLS[0]} to {SYMBOLS[-1]}"
+    assert {"prices", "leaderboard", *BACKTESTS} <= assets
 
+    write_good(tmp_path / "csv" / f"{FIRST}.csv")
     done = _retry(tmp_path, database, **files)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.splitlines()[0] == (
@@ -72,10 +82,11 @@ def test_exactly_what_failed_is_run_until_it_succeeds(
     assert line.startswith(f"Failed: {SECOND}: prices: BadBarsError: {SECOND}: bad bar on 2022-12")
     assert "Leaderboard" in done.stdout, "of the run that succeeded"
     assert f" {len(SYMBOLS) - 1} " in done.stdout
-    whole = f"{SYMBOLS[0]} to {SYMBOLS[-1]}"
-    assert _partitions_of_runs(tmp_path) == [SECOND, FIRST, whole]
+    assert _newest_runs(tmp_path, 2) == [(FIRST, assets), (SECOND, assets)]
 
     write_good(tmp_path / "csv" / f"{SECOND}.csv")
+    with history(tmp_path) as instance:
+        instance.wipe_assets([dg.AssetKey(BACKTESTS[0].split("/"))])
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == (
@@ -83,28 +94,20 @@ def test_exactly_what_failed_is_run_until_it_succeeds(
     )
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stdout) == (0, "Nothing failed, and nothing is missing.\n")
-    assert _partitions_of_runs(tmp_path) == [SECOND, SECOND, FIRST, whole]
 
 
-def test_only_assets_that_are_missing_are_run(tmp_path: Path, database: str):
-    lay_out(tmp_path, SYMBOLS[:2])
-    assert _retry(tmp_path, database).returncode == 0, "everything is missing at first"
-    name = next(iter(registered_strategies()))
-    with history(tmp_path) as instance:
-        instance.wipe_assets([dg.AssetKey(["backtests", name])])
-    done = _retry(tmp_path, database)
-    assert done.returncode == 0, done.stdout + done.stderr
-    with history(tmp_path) as instance:
-        newest, _ = instance.get_runs()
-    assert {key.to_user_string() for key in newest.asset_selection or ()} == {
-        f"backtests/{name}",
-        "backtest_summaries",
-        "leaderboard",
-    }
-
-
-def test_invalid_settings_are_refused(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"GAUNTLET_SOURCE": "bloomberg"}, "GAUNTLET_SOURCE=bloomberg is unknown"),
+        ({"DAGSTER_HOME": "/nowhere"}, "Dagster's history can't be read: DagsterInvariantViol"),
+    ],
+)
+def test_what_can_not_begin_is_refused_in_one_line(
+    tmp_path: Path, database: str, variables: dict[str, str], message: str
+):
     lay_out(tmp_path, SYMBOLS)
-    done = _retry(tmp_path, None, GAUNTLET_SOURCE="bloomberg")
+    done = _retry(tmp_path, database, **variables)
     assert done.returncode == 2
-    assert done.stderr.startswith("Refused: GAUNTLET_SOURCE=bloomberg is unknown")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Refused: {message}")
