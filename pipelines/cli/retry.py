@@ -18,6 +18,10 @@ from strategies.errors import GauntletError
 _SYMBOLS_SHOWN = 10
 
 
+class NoHistoryError(GauntletError):
+    """Dagster's history, which says what failed, can't be read."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run what failed or is missing; return 0, 1 if a run failed, 2 if it was refused."""
     given = _build_parser().parse_args(arguments)
@@ -64,9 +68,13 @@ def _plan(settings: EnvironmentSettings) -> tuple[list[SymbolRun], list[str]]:
 
     universe = settings.load_universe().symbols
     graph = build_defs(settings).resolve_asset_graph()
-    with dg.DagsterInstance.get() as instance:
-        status = read_partition_status(instance, graph)
-        run_config, purpose = get_leaderboard_config(instance, graph)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            status = read_partition_status(instance, graph)
+            run_config, purpose = get_leaderboard_config(instance, graph)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise NoHistoryError(f"Dagster's history can't be read: {reason}") from error
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs: list[SymbolRun] = []
     for keys, ends in split_into_runs(chosen, universe):
