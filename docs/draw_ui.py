@@ -17,9 +17,11 @@ from tests.pipelines.webserver import running_webserver
 from tests.project import END, write_good, write_impossible
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FloatRect, Page
+    from playwright.sync_api import FloatRect, Page, ViewportSize
 
 ROOT = Path(__file__).parents[1]
+_WINDOW: "ViewportSize" = {"width": 1280, "height": 900}
+"""Of a small laptop: nothing must be cut off there."""
 _MOVING_MS = 3000
 """After this time animations have ended."""
 START = date(2020, 1, 2)
@@ -35,6 +37,7 @@ def main() -> None:
         if ended(webserver, run_id) != "SUCCESS":
             raise SystemExit(webserver.log_tail())
         with browsing(webserver) as page:
+            page.set_viewport_size(_WINDOW)
             for capture in (_partitions, _checks, _leaderboard, _launchpad, _graph):
                 path = Path(__file__).with_name(f"ui-{capture.__name__.strip('_')}.png")
                 height = capture(page)
