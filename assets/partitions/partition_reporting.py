@@ -8,7 +8,7 @@ good ones. That depends on an undocumented run tag of Dagster; only this module 
 tests execute real runs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -76,12 +76,19 @@ def report_partitions(
             for partition, one in partitions.items()
         ],
     )
+    yield from yield_unreported(context, made)
+
+
+def yield_unreported(
+    context: dg.AssetExecutionContext, keys: Iterable[dg.AssetKey]
+) -> Iterator[dg.MaterializeResult]:
+    """Yield the outputs of assets without materializing them: what depends on them runs."""
     # In memory only, and only while the outputs are stored: the stored run never has the tag, and
     # the next step's events are Dagster's again.
     tags = cast("dict[str, str]", context.run.tags)
     tags[_REPORTED_BY_THE_STEP] = "true"
     try:
-        for key in made:
+        for key in keys:
             yield dg.MaterializeResult(asset_key=key)
     finally:
         tags.pop(_REPORTED_BY_THE_STEP, None)
