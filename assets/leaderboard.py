@@ -20,6 +20,7 @@ from assets.asset_keys import (
     SUMMARIES_KEY,
 )
 from assets.leaderboard_report import LeaderboardReport, name_folder
+from assets.partitions.partition_reporting import yield_unreported
 from assets.stage_reporting import close_stage
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.code_version import code_version
@@ -68,8 +69,6 @@ def build_leaderboard(
         kinds={"postgres", "matplotlib"},
         owners=[RESEARCH],
         code_version="3",
-        # What must not replace the shared leaderboard leaves its last materialization as it is.
-        output_required=False,
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
         "of the universe, on the configured source, window and settings. Results of an older "
         "version of a strategy's code are counted as stale. Leaderboards of other settings, or of "
@@ -103,7 +102,9 @@ def build_leaderboard(
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
         profile = _build_profile(backtests, list(strategies), listed, meter)
         run_records = RunRecords(result_store, market_data.source, window, universe, purpose)
-        close_stage(context, run_records, LEADERBOARD, profile, failures=[])
+        # The check of the leaderboard judges the shared one, whatever this run has made.
+        stage = LEADERBOARD if shared else OTHER_LEADERBOARDS
+        close_stage(context, run_records, stage, profile, failures=[])
         folder = name_folder(scope, shared=shared, rolling=PURPOSE_TAG in context.run.tags)
         board = manager.get_leaderboard(run_id)
         report = LeaderboardReport(scope, board, backtests, folder)
@@ -116,6 +117,8 @@ def build_leaderboard(
         context.log_event(
             dg.AssetMaterialization(OTHER_LEADERBOARDS_KEY, metadata={"why": reason, **metadata})
         )
+        # What must not replace the shared leaderboard leaves its last materialization as it is.
+        yield from yield_unreported(context, [LEADERBOARD_KEY])
 
     return leaderboard
 
@@ -139,8 +142,8 @@ def _build_profile(
 def _describe_reason(report: LeaderboardReport) -> str:
     """Return why a leaderboard is kept apart."""
     if report.scope.purpose is Purpose.WHAT_IF:
-        return "this one is of other than the configured settings"
-    return f"this one is of {describe_coverage(report.board)}, and the shared one of more"
+        return "the settings are not the configured ones"
+    return f"{describe_coverage(report.board)}; the shared one has more"
 
 
 def _build_scope(

@@ -165,9 +165,9 @@ def _find_runs_to_judge(
     """Return the runs that may have measured the stage, the one to judge first.
 
     That is this run, or the run whose failed checks it re-executes; for a check executed alone,
+    and where this run has made something else than its asset (a leaderboard that is kept apart),
     the run that materialized its asset last.
     """
-    if is_part_of_this_run(context, key):
-        return tuple(trace_lineage(context))
+    own = trace_lineage(context) if is_part_of_this_run(context, key) else []
     newest = context.instance.get_latest_materialization_event(key)
-    return (newest.run_id,) if newest else ()
+    return (*own, *([newest.run_id] if newest else []))

@@ -101,12 +101,19 @@ def report_partitions(
         ],
     )
     log_failures(context, list(_find_failed(context.partition_keys, outcome)))
+    yield from yield_unreported(context, outcome.made)
+
+
+def yield_unreported(
+    context: dg.AssetExecutionContext, keys: Iterable[dg.AssetKey]
+) -> Iterator[dg.MaterializeResult]:
+    """Yield the outputs of assets without materializing them: what depends on them runs."""
     # In memory only, and only while the outputs are stored: the stored run never has the tag, and
     # the next step's events are Dagster's again.
     tags = cast("dict[str, str]", context.run.tags)
     tags[_REPORTED_BY_THE_STEP] = "true"
     try:
-        for key in made:
+        for key in keys:
             yield dg.MaterializeResult(asset_key=key)
     finally:
         tags.pop(_REPORTED_BY_THE_STEP, None)

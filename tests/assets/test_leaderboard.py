@@ -99,10 +99,13 @@ def test_what_ifs_and_parts_are_kept_apart_from_the_leaderboard(project: Project
 
     what_if = project.run("S03", run_config=DEARER)
     assert what_if.success, project.why(what_if)
+    # The leaderboard's check still judges the shared one: two of nine strategies, all symbols.
+    check = project.checks(what_if)["leaderboard", "results_are_complete"]
+    assert check.description == "40 of 180 results of the universe are in it: 22.2%, limit 0%."
     assert _everything(project) == before
     shown = newest(project, OTHER_LEADERBOARDS_KEY)
     assert shown["run_id"] == what_if.run_id
-    assert shown["why"] == "this one is of other than the configured settings"
+    assert shown["why"] == "the settings are not the configured ones"
     assert (shown["symbols"], shown["costs"]) == (
         "1 of 20 symbols",
         "fees 0.2 %, slippage 0.1 % per fill",
@@ -126,7 +129,7 @@ def test_what_ifs_and_parts_are_kept_apart_from_the_leaderboard(project: Project
     # The view of the newest results is of whatever window and settings.
     assert _everything(project) | {"latest": after["latest"]} == after
     shown = newest(project, OTHER_LEADERBOARDS_KEY)
-    assert shown["why"] == "this one is of 1 of 20 symbols, and the shared one of more"
+    assert shown["why"] == "1 of 20 symbols; the shared one has more"
     assert shown["window"] == "2022-07-01 to 2022-12-31"
     assert "/reports/part/files_2022-07-01_2022-12-31_" in shown["table_path"]
     assert_shows_the_store(project, shown)
