@@ -127,7 +127,7 @@ def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: i
         )
     axes.axhline(1.0, color=_INK, linewidth=0.6)
     if not growth.is_empty():
-        days = AutoDateLocator(maxticks=7)
+        days = AutoDateLocator(minticks=2, maxticks=7)
         axes.xaxis.set_major_locator(days)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(days))
     axes.set_title("Growth of 1, spread evenly over the symbols", loc="left", fontsize=10)
