@@ -31,7 +31,8 @@ def test_examples_run_in_order(
     monkeypatch.setenv("DATABASE_URL", database)
     monkeypatch.setenv("GAUNTLET_HOME", str(project.folder / "home"))
     monkeypatch.chdir(tmp_path)
-    shown = _run_examples(database)
+    engine = create_engine_for(parse_url(database))
+    shown = _run_examples(engine)
     assert shown["board"]["strategy"].to_list() == ["macd", "rsi"]
     assert shown["results"]["symbol"].to_list() == ["S00"]
     assert shown["trades"].is_empty()  # AAPL is not among the symbols of this project
@@ -44,18 +45,16 @@ def test_examples_run_in_order(
     assert {one["strategy"] for one in shown["compared"]["rankings"]} == {"rsi", "momentum"}
     assert shown["identifier"] == shown["saved"]
     assert shown["store"].get_backtest_by_id(shown["saved"]) is None
+    engine.dispose()
 
 
-def _run_examples(database: str) -> dict[str, Any]:
+def _run_examples(engine: sa.Engine) -> dict[str, Any]:
     source = "\n".join(re.findall(r"```python\n(.*?)```", NOTEBOOKS, re.DOTALL))
     program = f"async def example():\n{textwrap.indent(source, '    ')}\n    return locals()\n"
-    engine: sa.Engine = create_engine_for(parse_url(database))
     with Session(engine) as session:
         names: dict[str, Any] = {"provider": Provider(), "session": session}
         exec(program, names)  # noqa: S102 - the examples of the document
-        shown = asyncio.run(names["example"]())
-    engine.dispose()
-    return shown
+        return asyncio.run(names["example"]())
 
 
 def test_links_exist():

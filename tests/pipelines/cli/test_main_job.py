@@ -273,8 +273,10 @@ def test_a_list_of_symbols_takes_few_runs_and_one_leaderboard(folder: Path, data
     assert [line for line in lines if line.startswith("Run ")] == runs
     assert "  leaderboard         3 of 7 symbols in" in done.stdout
     # What is printed at the end is what that last run has made.
-    shown = done.stdout.partition("\nLeaderboard\n")[2].splitlines()[1].split()
-    assert shown[2] == "3", "symbols of the first strategy"
+    board = done.stdout.partition("\nLeaderboard\n")[2].splitlines()
+    assert board[1].startswith("3 of 7 symbols; fees 0.1 %, slippage 0.1 % per fill; made ")
+    first = next(line.split() for line in board if line.startswith("1 "))
+    assert first[2] == "3", "symbols of the first strategy"
     settings = "START=2023-01-01 GAUNTLET_LIMIT_WALL_SECONDS=60"
     assert lines[-2:] == [
         f"See it: make ui {settings} PORT=3007, with the same DATABASE_URL, then",

@@ -33,7 +33,10 @@ def test_nothing_is_cut_off_in_a_terminal(tmp_path: Path, database: str):
     assert all(
         re.search(rf"^  {step} +5 of [57] symbols in", "\n".join(lines), re.M) for step in STEPS
     )
-    _require_leaderboard(lines, pl.read_csv(tmp_path / ".data/reports/leaderboard.csv"))
+    assert "synthetic prices (made up, of no market), 2023-01-01 to 2023-12-31" in words
+    assert "5 of 7 symbols; fees 0.1 %, slippage 0.1 % per fill; made 2" in words
+    (stored,) = (tmp_path / ".data/reports").rglob("leaderboard.csv")
+    _require_leaderboard(lines, pl.read_csv(stored))
 
 
 def _require_leaderboard(lines: list[str], stored: pl.DataFrame) -> None:
