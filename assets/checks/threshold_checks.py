@@ -88,9 +88,9 @@ class ThresholdCheck(Generic[P_contra]):
     judge: Callable[[CheckInput[P_contra]], CheckOutcome]
     only_warns: bool = False
 
-    def evaluate(self, given: CheckInput[P_contra]) -> CheckOutcome:
-        """Return the outcome, with guidance where it did not pass."""
-        outcome = self.judge(given).with_guidance(self.guidance)
+    def evaluate(self, given: CheckInput[P_contra] | None) -> CheckOutcome:
+        """Return the outcome, with guidance where it did not pass; None for no run to judge."""
+        outcome = _NO_RUN if given is None else self.judge(given).with_guidance(self.guidance)
         if self.only_warns and not outcome.passed:
             return replace(outcome, severity=dg.AssetCheckSeverity.WARN)
         return outcome
@@ -121,12 +121,11 @@ def build_threshold_checks(
         for selected in sorted(selection, key=lambda one: (one.asset_key, order[one.name])):
             key = selected.asset_key
             measurement = read(_find_runs_to_judge(context, key))
-            outcome = _NO_RUN
+            given = None
             if measurement:
                 profile, failures, history = measurement
                 given = CheckInput(key, profile, thresholds, failures, history)
-                outcome = by_name[selected.name].evaluate(given)
-            yield outcome.to_result(key, selected.name)
+            yield by_name[selected.name].evaluate(given).to_result(key, selected.name)
 
     return evaluate
 

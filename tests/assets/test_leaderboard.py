@@ -179,3 +179,13 @@ def test_an_unknown_purpose_in_a_tag_is_refused(project: Project):
     assert "The run's tag gauntlet/purpose is 'fun'; allowed: pipeline, what_if." in project.why(
         result
     )
+
+
+def test_a_what_if_without_any_leaderboard_before_succeeds(project: Project):
+    fees = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
+    result = project.run("S00", run_config=fees)
+    assert result.success
+    check = project.checks(result)["leaderboard", "results_are_complete"]
+    assert (check.passed, check.severity.value) == (False, "WARN")
+    assert project.manager.get_leaderboard().is_empty()
+    assert not project.instance.fetch_materializations(LEADERBOARD_KEY, limit=1).records
