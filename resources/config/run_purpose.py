@@ -52,11 +52,7 @@ def select_purpose_tag(tags: Mapping[str, str]) -> dict[str, str]:
 
 def _has_configured_bars(market_data: MarketData) -> bool:
     fields = type(market_data).model_fields
-    # A field without a default has no configured value to differ from.
-    return all(
-        fields[name].is_required() or getattr(market_data, name) == fields[name].default
-        for name in _BARS
-    )
+    return all(getattr(market_data, name) == fields[name].default for name in _BARS)
 
 
 def _has_configured_settings(run_settings: RunSettings) -> bool:

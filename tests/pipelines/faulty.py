@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.automation import retries
 from pipelines.definitions import build_defs
+from pipelines.resources import with_defaults
 from resources.config.environment import EnvironmentSettings
 from resources.run_artifacts.backtest_files import BacktestFiles
 from tests.pipelines.overloaded import Overloaded
@@ -32,5 +33,6 @@ def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> None:
 BacktestFiles.write = _write_and_hold  # pyright: ignore[reportAttributeAccessIssue]
 retries.RETRY_DELAYS = (timedelta(0),)
 _settings = EnvironmentSettings.from_environment(os.environ)
-_source = Overloaded(source=_settings.source, rejected="rejected")
+# As a default, not as a value: it is the configured source, and runs of it are no what-ifs.
+_source = with_defaults(Overloaded, source=_settings.source, rejected="rejected")
 defs = build_defs(_settings, {"market_data": _source})
