@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipelines.cli.run_command import execute_runs, load_dagster, run_command
 from pipelines.cli.terminal import print_wrapped
-from pipelines.cli.ui_command import DEFAULT_PORT
+from pipelines.cli.ui_command import add_port
 from resources.config.environment import EnvironmentSettings
 from resources.splits import load_splits
 from strategies.registry import registered_strategies
@@ -41,12 +41,7 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="SYMBOL[,SYMBOL...]",
         help="these symbols of the universe only (SYMBOL)",
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=DEFAULT_PORT,
-        help="the port of the Dagster UI in the address that is printed at the end (PORT)",
-    )
+    add_port(parser)
     return parser
 
 

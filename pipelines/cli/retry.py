@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pipelines.cli.run_command import execute_runs, load_dagster, run_command
 from pipelines.cli.terminal import print_wrapped
-from pipelines.cli.ui_command import DEFAULT_PORT
+from pipelines.cli.ui_command import add_port
 from pipelines.symbol_runs import SymbolRun
 from resources.config.environment import EnvironmentSettings
 from resources.splits import load_splits
@@ -36,12 +36,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "newest leaderboard, so that their results belong to it.",
         epilog="Settings are those of `make run`.",
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=DEFAULT_PORT,
-        help="the port of the Dagster UI in the address that is printed at the end (PORT)",
-    )
+    add_port(parser)
     return parser
 
 

@@ -1,5 +1,6 @@
 """The command that shows in the Dagster UI what a run has made."""
 
+import argparse
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,16 @@ DEFAULT_PORT = 3000
 _SHORT = ("SOURCE", "PRICES", "UNIVERSE", "SPLITS", "START", "END")
 _OTHERS = ("GAUNTLET_COLUMNS", "GAUNTLET_HOME", "GAUNTLET_SKIP_BAD_ROWS")
 _LIMITS = "GAUNTLET_LIMIT_"
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the port in the address."""
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="the port of the Dagster UI in the address that is printed at the end (PORT)",
+    )
 
 
 def describe_ui(environ: Mapping[str, str], port: int = DEFAULT_PORT) -> str:
