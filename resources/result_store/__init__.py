@@ -1,8 +1,9 @@
 """The result store: backtests, trades, runs and failures in PostgreSQL.
 
 Here: the connection (connection, embedded, retry), the tables (models, views, schema), writes
-(frame_schemas, bulk, writes) and reads (queries, run_queries, comparisons, leaderboards), behind
-one class (manager) and one Dagster resource (resource).
+(frame_schemas, bulk, writes, notebook_results) and reads (queries, frame_queries, run_queries,
+comparisons, leaderboards), behind one class (manager, run_store), which takes an engine or a
+session (sessions), and one Dagster resource (resource).
 Not here: metrics (engine), rules of ranking (research), revisions of the schema (migrations).
 """
 
