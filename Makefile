@@ -10,7 +10,7 @@ COMMA := ,
 
 # A misspelled variable would be ignored, and the run be another one than was meant. Only those on
 # the command line are looked at; the others belong to the environment.
-VARIABLES := PYTHON PORT EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS
+VARIABLES := PYTHON PORT EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS MINUTES SEED
 THEIRS := GAUNTLET_% DATABASE_URL DAGSTER_% UV_% PIP_% PYTHON% PG% MAKE% SHELL
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(firstword $(filter-out $(VARIABLES) $(THEIRS),$(GIVEN)))
@@ -32,7 +32,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands print a warning about their successors on every use.
 export PYTHONWARNINGS ?= ignore:Function `
 
-.PHONY: help setup run retry ui test bench check format lock clean ready ready-dev
+.PHONY: help setup run retry ui test chaos bench check format lock sbom clean ready ready-dev
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ ui: ready  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
 test: ready-dev  ## run the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+chaos: ready-dev  ## kill runs at random moments, and compare every row with a run left alone (MINUTES=10 SEED=)
+	@$(BIN)/python -m tests.chaos --minutes '$(or $(MINUTES),10)' $(if $(SEED),--seed '$(SEED)')
+
 bench: ready-dev  ## run the benchmarks and write docs/benchmarks.md (25 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -68,12 +71,17 @@ format: ready-dev  ## format the code and fix what lint can fix
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-# All of it first, then the part that runs need, with the versions that it has there.
-lock:  ## resolve pyproject.toml into requirements.lock and requirements-dev.lock
+# All of it first, then the part that runs need, with the versions that it has there. What fetches uv
+# is pip, from a file with nothing but uv.
+lock:  ## resolve pyproject.toml into the lock files (ARGS=-P <package> for a newer one)
 	@sh setup.sh uv
 	@$(COMPILE) --all-extras --group dev --output-file requirements-dev.lock $(ARGS)
 	@cp requirements-dev.lock requirements.lock
 	@$(COMPILE) --output-file requirements.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock >requirements-uv.lock
+
+sbom: ready-dev  ## write dist/gauntlet.cdx.json, the bill of materials of what a run needs
+	@$(BIN)/python deploy/write_sbom.py
 
 clean:  ## remove the virtual environment (your data in .data stays)
 	rm -f .venv/.synced

@@ -19,7 +19,8 @@ UV=.tools/uv/bin/uv
 PROOF=.venv/.synced
 GROUPS_FILE=.tools/groups
 NEEDED=3.11
-UV_VERSION=0.13.9
+UV_LOCK=requirements-uv.lock
+UV_VERSION=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' "$UV_LOCK")
 
 refuse() {
   echo "Refused: $*" >&2
@@ -101,7 +102,7 @@ require_uv() {
   echo "Fetching uv $UV_VERSION"
   rm -rf .tools/uv .tools/new
   "$python" -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
-    --target .tools/new "uv==$UV_VERSION" ||
+    --require-hashes --only-binary :all: --target .tools/new --requirement "$UV_LOCK" ||
     refuse "uv could not be installed with the pip of '$python'; its message is above."
   mv .tools/new .tools/uv
 }

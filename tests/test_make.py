@@ -12,7 +12,9 @@ import pytest
 from tests.pipelines.cli.command import lay_out
 
 ROOT = Path(__file__).resolve().parents[1]
-VARIABLES = "PYTHON PORT EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS"
+VARIABLES = (
+    "PYTHON PORT EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS MINUTES SEED"
+)
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ That it installs the real project is what CI begins with.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,10 +47,11 @@ GUARDED_UV = """#!/bin/sh
 case "$*" in "pip "*) test -f .venv/pyvenv.cfg || {{ echo "not a .venv" >&2; exit 99; }} ;; esac
 exec '{uv}' "$@"
 """
-# Its pip copies instead of downloading.
+# Its pip copies instead of downloading, if it is to check the hashes of what it downloads.
 PYTHON_WITH_PIP = """#!/bin/sh
 case "$*" in
-"-m pip install "*) mkdir -p .tools/new/bin && install -m 755 uv .tools/new/bin/uv ;;
+"-m pip install "*" --require-hashes "*" --requirement requirements-uv.lock")
+  mkdir -p .tools/new/bin && install -m 755 uv .tools/new/bin/uv ;;
 *) exec {} "$@" ;;
 esac
 """
@@ -61,7 +65,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     (tmp_path / "requirements.lock").write_text("# nothing\n")
     (tmp_path / "requirements-dev.lock").write_text("# nothing\n")
-    shutil.copy(ROOT / "setup.sh", tmp_path)
+    for name in ("setup.sh", "requirements-uv.lock"):
+        shutil.copy(ROOT / name, tmp_path)
     uv = tmp_path / ".tools/uv/bin/uv"
     uv.parent.mkdir(parents=True)
     _write_program(uv, GUARDED_UV.format(uv=Path(sys.executable).with_name("uv")))
@@ -87,6 +92,7 @@ def _start(folder: Path, *words: str, **variables: str) -> "subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -141,6 +147,23 @@ def test_a_venv_that_is_not_whole_is_made_again(folder: Path):
         assert code == 0, shown
         assert not marker.exists(), damage
     _require_ready(folder)
+
+
+def test_a_setup_that_is_killed_at_any_moment_is_repeated(folder: Path):
+    begun = time.monotonic()
+    _set_up(folder)
+    seconds = time.monotonic() - begun
+    for share in (0.2, 0.4, 0.6, 0.8, 0.95):
+        shutil.rmtree(folder / ".venv", ignore_errors=True)
+        process = _start(folder)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(share * seconds)
+        with suppress(ProcessLookupError):  # it was faster than the first time
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        code, shown = _set_up(folder)
+        assert code == 0, shown
+        _require_ready(folder)
 
 
 def test_a_venv_of_an_old_python_is_made_again(folder: Path):
@@ -235,5 +258,7 @@ def test_versions_are_those_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     (needed,) = re.findall(r"^NEEDED=(\S+)$", SETUP, re.MULTILINE)
     assert project["project"]["requires-python"] == f">={needed}"
-    (uv,) = re.findall(r"^UV_VERSION=(\S+)$", SETUP, re.MULTILINE)
-    assert f"uv=={uv}" in project["dependency-groups"]["dev"]
+    locked = (ROOT / "requirements-uv.lock").read_text()
+    (uv,) = re.findall(r"^(uv==\S+) \\\n    --hash=sha256:", locked, re.MULTILINE)
+    assert uv in project["dependency-groups"]["dev"]
+    assert locked in (ROOT / "requirements-dev.lock").read_text()
