@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from resources.result_store.embedded.accounts import Account
 from resources.result_store.embedded.programs import clean_environment, find_programs_for
@@ -151,16 +152,15 @@ def _create(folder: Path, account: Account, server_lock: int) -> None:
         **switch_user(account),
     )
     if done.returncode or not all((folder / name).is_file() for name in _PROOF):
-        reason = (
-            find_reason(f"{done.stderr}\n{done.stdout}", folder) or f"exit code {done.returncode}"
-        )
+        output = f"{done.stderr}\n{done.stdout}"
+        reason = find_reason(output, folder) or f"exit code {done.returncode}"
         raise EmbeddedPostgresError(
             f"The embedded PostgreSQL in {folder.with_suffix('')} can't be created: {reason}. "
             "Nothing is left of it. Set DATABASE_URL to use another PostgreSQL."
         )
 
 
-def switch_user(account: Account) -> dict:
+def switch_user(account: Account) -> dict[str, Any]:
     """Return the arguments of `subprocess` that run a program as that user; only root needs any."""
     if os.geteuid() != 0:
         return {}

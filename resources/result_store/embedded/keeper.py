@@ -59,6 +59,7 @@ def main() -> None:
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
+    os.wait()
     os._exit(0)
 
 

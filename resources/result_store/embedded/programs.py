@@ -32,10 +32,11 @@ def find_programs_for(account: Account) -> Path:
     programs = find_programs()
     if os.geteuid() != 0 or _may_run(programs / "postgres", account):
         return programs
-    copy = _COPIES / f"postgresql-{version(_PACKAGE)}"
+    copy = _COPIES / f"{_PACKAGE}-{version(_PACKAGE)}"
+    site = programs.parents[2]
     if not _is_roots(copy):
-        _copy(programs.parent, copy)
-    return copy / "bin"
+        _copy(site, [programs.parent, site / f"{_PACKAGE}.libs"], copy)
+    return copy / programs.relative_to(site)
 
 
 def clean_environment() -> dict[str, str]:
@@ -69,16 +70,16 @@ def _is_roots(folder: Path) -> bool:
     return all(one.st_uid == 0 and not one.st_mode & 0o022 for one in found)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy the programs aside, and rename: others see all of it or nothing."""
+def _copy(site: Path, folders: list[Path], target: Path) -> None:
+    """Copy the programs and their libraries aside, and rename: others see all of it or nothing."""
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     target.parent.chmod(0o755)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         aside = Path(scratch) / target.name
-        shutil.copytree(source, aside, ignore=_skip, symlinks=True)
+        for folder in (one for one in folders if one.exists()):
+            shutil.copytree(folder, aside / folder.relative_to(site), ignore=_skip)
         for place in (aside, *aside.rglob("*")):
-            if not place.is_symlink():
-                place.chmod(0o755 if place.is_dir() or place.parent.name == "bin" else 0o644)
+            place.chmod(0o755 if place.is_dir() or place.parent.name == "bin" else 0o644)
         with suppress(OSError):  # another process, with another home, was first
             aside.rename(target)
 
