@@ -85,10 +85,11 @@ def test_a_damaged_folder_with_rows_is_named_and_kept(old_home: Path, name: str)
     before = sorted(data_folder(old_home).rglob("*"))
     with pytest.raises(EmbeddedPostgresError) as failure:
         start_embedded(old_home)
+    data = data_folder(old_home)
     assert str(failure.value) == (
-        f"The embedded PostgreSQL in {data_folder(old_home)} is damaged: {name} is missing, but there "
-        "are tables. Nothing was deleted. docs/operations.md says how to restore a backup; its log "
-        f"is {data_folder(old_home) / 'log'}."
+        f"The embedded PostgreSQL in {data} is damaged: {name} is missing, but there are tables. "
+        "Nothing was deleted. docs/operations.md says how to restore a backup; its log is "
+        f"{data / 'log'}."
     )
     assert sorted(data_folder(old_home).rglob("*")) == before
     away.rename(file)
