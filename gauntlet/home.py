@@ -38,8 +38,14 @@ def find_home(given: str | os.PathLike[str] | None) -> Path:
 
 
 def holds_results(home: Path) -> bool:
-    """Return whether a folder has an embedded PostgreSQL with its data."""
-    return (home / "postgres" / "PG_VERSION").is_file()
+    """Return whether a folder has an embedded PostgreSQL with its data.
+
+    That of another user is closed; starting it says whose it is.
+    """
+    try:
+        return (home / "postgres" / "PG_VERSION").is_file()
+    except PermissionError:
+        return True
 
 
 def _list_places(given: str | os.PathLike[str] | None) -> Iterator[Path]:

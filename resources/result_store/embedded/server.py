@@ -61,9 +61,9 @@ def stop(folder: Path) -> None:
 def explain(folder: Path, reason: str) -> str:
     """Return one line: the server did not start, why, and what to do."""
     log = folder / "log"
-    where = f" Its log is {log}." if log.exists() else ""
-    kept = ""
+    where = kept = ""
     with suppress(OSError):
+        where = f" Its log is {log}." if log.exists() else ""
         if shutil.disk_usage(folder).free == 0:
             reason += "; the disk is full"
         if holds_rows(folder):

@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -22,7 +23,10 @@ def _conninfo(url: sa.URL, user: str = "postgres") -> str:
 
 
 @pytest.mark.parametrize("name", ["my data", "a,b", "it's", "50%-a+b=ä", f"{'d' * 90}/{'e' * 90}"])
-def test_any_path_has_its_socket_in_the_private_folder(home: Path, name: str) -> None:
+def test_any_path_has_its_socket_in_the_private_folder(
+    home: Path, name: str, prepare: Callable[[Path], Path]
+) -> None:
+    prepare(home / name)
     url = start_embedded(home / name)
     engine = create_engine_for(url)
     check_reachable(engine)
@@ -41,9 +45,9 @@ def test_any_path_has_its_socket_in_the_private_folder(home: Path, name: str) ->
 
 
 @pytest.fixture
-def long_home(home: Path) -> Path:
+def long_home(home: Path, prepare: Callable[[Path], Path]) -> Path:
     """Return a folder that is too long for the path of a socket."""
-    return home / ("d" * 100)
+    return prepare(home / ("d" * 100))
 
 
 @pytest.mark.parametrize("trap", ["open", "link", "stranger"])
@@ -94,8 +98,9 @@ def open_home(home: Path) -> Path:
 
 
 @as_root
-def test_another_user_cannot_connect(open_home: Path) -> None:
+def test_another_user_cannot_connect(open_home: Path, prepare: Callable[[Path], Path]) -> None:
     for place in (open_home, open_home / ("d" * 100)):
+        prepare(place)
         url = start_embedded(place)
         data = data_folder(place)
         assert "Permission denied" in _try_psql(url)
@@ -109,10 +114,10 @@ def test_another_user_cannot_connect(open_home: Path) -> None:
         stop_server(place)
 
 
-def test_every_role_is_open_to_the_owner(home: Path) -> None:
-    url = start_embedded(home)
+def test_every_role_is_open_to_the_owner(old_home: Path) -> None:
+    url = start_embedded(old_home)
     with psycopg.connect(_conninfo(url), autocommit=True) as connection:
         connection.execute("CREATE ROLE dashboard LOGIN")
     with psycopg.connect(_conninfo(url, "dashboard")) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("dashboard",)
-    stop_server(home)
+    stop_server(old_home)

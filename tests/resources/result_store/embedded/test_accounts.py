@@ -91,9 +91,9 @@ def _has_name(uid: int) -> bool:
         return False
 
 
-def test_data_of_another_user_is_refused_before_a_change(home: Path) -> None:
+def test_data_of_another_user_is_refused_before_a_change(old_home: Path) -> None:
+    home = old_home
     home.chmod(0o777)
-    require_usable(home)
     before = sorted(home.rglob("*"))
     with using(home, as_stranger=True) as process:
         said = process.communicate("")[1]
@@ -101,11 +101,10 @@ def test_data_of_another_user_is_refused_before_a_change(home: Path) -> None:
     assert sorted(home.rglob("*")) == before
 
 
-def test_a_copy_by_root_is_given_to_the_server(home: Path) -> None:
-    require_usable(home / "data")
-    shutil.copytree(home / "data", home / "copy")
-    assert data_folder(home / "copy").stat().st_uid == 0
-    require_usable(home / "copy")
+def test_a_copy_by_root_is_given_to_the_server(home: Path, template: Path) -> None:
+    shutil.copytree(template, data_folder(home))
+    assert data_folder(home).stat().st_uid == 0
+    require_usable(home)
 
 
 @pytest.fixture
@@ -121,7 +120,7 @@ def test_several_processes_create_one_user_without_sbin(new_user: str) -> None:
     command = [sys.executable, "-c", _CREATE, new_user]
     processes = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        for _ in range(3)
+        for _ in range(2)
     ]
     numbers = {process.communicate()[0].strip() for process in processes}
     assert numbers == {str(pwd.getpwnam(new_user).pw_uid)}

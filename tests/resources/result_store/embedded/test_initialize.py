@@ -71,29 +71,29 @@ def _trust_everyone(home: Path) -> Path:
     return access
 
 
-def test_a_broken_folder_without_rows_is_made_again(home: Path) -> None:
-    _change(home)
-    _trust_everyone(home)
-    (data_folder(home) / "global/pg_control").unlink()
-    assert _change(home) == []
+def test_a_broken_folder_without_rows_is_made_again(old_home: Path) -> None:
+    _trust_everyone(old_home)
+    (data_folder(old_home) / "global/pg_control").unlink()
+    assert _change(old_home) == []
 
 
 @pytest.mark.parametrize("name", ["PG_VERSION", "global/pg_control"])
-def test_a_damaged_folder_with_rows_is_named_and_kept(home: Path, name: str) -> None:
-    _change(home, "CREATE TABLE kept (number int)")
-    file = data_folder(home) / name
-    away = file.rename(home / "away")
-    before = sorted(data_folder(home).rglob("*"))
+def test_a_damaged_folder_with_rows_is_named_and_kept(old_home: Path, name: str) -> None:
+    _change(old_home, "CREATE TABLE kept (number int)")
+    file = data_folder(old_home) / name
+    away = file.rename(old_home / "away")
+    before = sorted(data_folder(old_home).rglob("*"))
     with pytest.raises(EmbeddedPostgresError) as failure:
-        start_embedded(home)
+        start_embedded(old_home)
+    data = data_folder(old_home)
     assert str(failure.value) == (
-        f"The embedded PostgreSQL in {data_folder(home)} is damaged: {name} is missing, but there "
-        "are tables. Nothing was deleted. docs/operations.md says how to restore a backup; its log "
-        f"is {data_folder(home) / 'log'}."
+        f"The embedded PostgreSQL in {data} is damaged: {name} is missing, but there are tables. "
+        "Nothing was deleted. docs/operations.md says how to restore a backup; its log is "
+        f"{data / 'log'}."
     )
-    assert sorted(data_folder(home).rglob("*")) == before
+    assert sorted(data_folder(old_home).rglob("*")) == before
     away.rename(file)
-    assert _change(home) == ["kept"]
+    assert _change(old_home) == ["kept"]
 
 
 def test_files_of_others_are_not_deleted(home: Path) -> None:
@@ -105,10 +105,10 @@ def test_files_of_others_are_not_deleted(home: Path) -> None:
     assert notes.exists()
 
 
-def test_an_existing_folder_is_tightened_and_keeps_its_rows(home: Path) -> None:
-    _change(home, "CREATE TABLE kept (number int)")
-    access = _trust_everyone(home)
-    assert _change(home) == ["kept"]
+def test_an_existing_folder_is_tightened_and_keeps_its_rows(old_home: Path) -> None:
+    _change(old_home, "CREATE TABLE kept (number int)")
+    access = _trust_everyone(old_home)
+    assert _change(old_home) == ["kept"]
     assert "trust" not in access.read_text()
 
 

@@ -1,6 +1,7 @@
 """The embedded server starts once for all users, stops with the last one, and reports errors."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.embedded import data_folder, start_embedded
 from resources.result_store.errors import EmbeddedPostgresError
 from tests.postgres import stop_server
@@ -34,11 +36,11 @@ def test_processes_share_one_server_and_the_last_stops_it(home: Path) -> None:
     assert not (data_folder(deep) / "postmaster.pid").exists()
 
 
-def test_threads_share_one_server(home: Path) -> None:
+def test_threads_share_one_server(old_home: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        urls = set(pool.map(start_embedded, [home] * 4))
+        urls = set(pool.map(start_embedded, [old_home] * 4))
     assert len(urls) == 1
-    stop_server(home)
+    stop_server(old_home)
 
 
 def test_a_relative_path_is_the_same_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,12 +49,12 @@ def test_a_relative_path_is_the_same_server(home: Path, monkeypatch: pytest.Monk
     assert data_folder(home).is_absolute()
 
 
-def test_a_server_that_was_killed_is_started_again(home: Path) -> None:
-    start_embedded(home)
-    server = psutil.Process(postmaster(home))
+def test_a_server_that_was_killed_is_started_again(old_home: Path) -> None:
+    start_embedded(old_home)
+    server = psutil.Process(postmaster(old_home))
     server.kill()
     psutil.wait_procs([server], timeout=10)
-    require_usable(home)
+    require_usable(old_home)
 
 
 @contextmanager
@@ -63,51 +65,52 @@ def _process(kind: str, owner: int) -> Iterator[int]:
     with subprocess.Popen(command, user=user) as process:
         if kind == "zombie":
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        yield process.pid
-        process.kill()
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("kind", ["running", "zombie"])
-def test_files_of_a_dead_server_with_a_reused_process_id(home: Path, kind: str) -> None:
-    start_embedded(home)
-    stop_server(home)
-    data = data_folder(home)
+def test_files_of_a_dead_server_with_a_reused_process_id(old_home: Path, kind: str) -> None:
+    data = data_folder(old_home)
     with _process(kind, data.stat().st_uid) as reused:
         lines = [reused, data, 1, 5432, data, "", "1 1", "ready", ""]
         (data / "postmaster.pid").write_text("\n".join(map(str, lines)))
         (data / ".s.PGSQL.5432.lock").write_text("\n".join(map(str, lines)))
-        (data / ".s.PGSQL.5432").touch()
-        require_usable(home)
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(data / ".s.PGSQL.5432"))
+        require_usable(old_home)
 
 
-def test_a_server_whose_only_user_was_killed_stops(home: Path) -> None:
-    with using(home) as killed:
+def test_a_server_whose_only_user_was_killed_stops(old_home: Path) -> None:
+    with using(old_home) as killed:
         assert says(killed) == "used"
-        server = psutil.Process(postmaster(home))
+        server = psutil.Process(postmaster(old_home))
         killed.kill()
     assert psutil.wait_procs([server], timeout=60)[1] == []
-    assert not (data_folder(home) / "postmaster.pid").exists()
+    assert not (data_folder(old_home) / "postmaster.pid").exists()
 
 
-def test_a_killed_user_does_not_keep_the_server_running(home: Path) -> None:
-    with using(home) as killed, using(home) as last:
+def test_a_killed_user_does_not_keep_the_server_running(old_home: Path) -> None:
+    with using(old_home) as killed, using(old_home) as last:
         assert (says(killed), says(last)) == ("used", "used")
-        server = psutil.Process(postmaster(home))
+        server = psutil.Process(postmaster(old_home))
         killed.kill()
         killed.wait()
         assert server.is_running()
         assert last.communicate("") == ("", "")
-    assert not (data_folder(home) / "postmaster.pid").exists()
+    assert not (data_folder(old_home) / "postmaster.pid").exists()
 
 
-def test_without_its_keeper_the_last_user_stops_the_server(home: Path) -> None:
-    with using(home) as last:
+def test_without_its_keeper_the_last_user_stops_the_server(old_home: Path) -> None:
+    with using(old_home) as last:
         assert says(last) == "used"
-        keeper = psutil.Process(postmaster(home)).parent()
+        keeper = psutil.Process(postmaster(old_home)).parent()
         assert keeper is not None
         keeper.kill()
         assert last.communicate("") == ("", "")
-    assert not (data_folder(home) / "postmaster.pid").exists()
+    assert not (data_folder(old_home) / "postmaster.pid").exists()
 
 
 _MISLEADING = {
@@ -132,30 +135,42 @@ def test_variables_of_the_environment_change_nothing(home: Path) -> None:
         assert process.communicate("") == ("used\n", "")
 
 
-def test_a_failed_start_has_its_reason_in_one_line(home: Path) -> None:
-    start_embedded(home)
-    stop_server(home)
-    (data_folder(home) / "postgresql.conf").write_text("no_such_setting = on\n")
+def test_they_apply_to_a_server_of_the_users_own(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = parse_url(server)
+    link = tmp_path / "link"
+    link.symlink_to(str(embedded.query["host"]))
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=mine")
+    seen = []
+    for url in (embedded, embedded.update_query_dict({"host": str(link)})):
+        engine = create_engine_for(url)
+        with engine.connect() as connection:
+            seen.append(connection.exec_driver_sql("SHOW search_path").scalar())
+        engine.dispose()
+    assert seen == ['"$user", public', "mine"]
+
+
+def test_a_failed_start_has_its_reason_in_one_line(old_home: Path) -> None:
+    (data_folder(old_home) / "postgresql.conf").write_text("no_such_setting = on\n")
     with pytest.raises(EmbeddedPostgresError) as failure:
-        start_embedded(home)
+        start_embedded(old_home)
     text = str(failure.value)
-    assert text.startswith(f"The embedded PostgreSQL in {data_folder(home)} did not start: ")
-    settings = data_folder(home) / "postgresql.conf"
+    assert text.startswith(f"The embedded PostgreSQL in {data_folder(old_home)} did not start: ")
+    settings = data_folder(old_home) / "postgresql.conf"
     assert f'did not start: configuration file "{settings}" contains errors. Its log is ' in text
     assert text.endswith("Set DATABASE_URL to use another PostgreSQL.")
     assert "\n" not in text
 
 
-def test_a_failed_start_can_be_retried(home: Path) -> None:
-    start_embedded(home)
-    stop_server(home)
-    settings = data_folder(home) / "postgresql.conf"
+def test_a_failed_start_can_be_retried(old_home: Path) -> None:
+    settings = data_folder(old_home) / "postgresql.conf"
     good = settings.read_text()
     settings.write_text("no_such_setting = on\n")
     with pytest.raises(EmbeddedPostgresError):
-        start_embedded(home)
+        start_embedded(old_home)
     settings.write_text(good)
-    require_usable(home)
+    require_usable(old_home)
 
 
 def test_a_file_in_place_of_the_folder_is_an_error(home: Path) -> None:
