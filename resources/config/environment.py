@@ -3,6 +3,7 @@
 Imported when definitions load: standard library only, apart from cheap constants.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +21,8 @@ _LIMIT = "GAUNTLET_LIMIT_"
 _ALIKE = 0.75
 _MAX_RATE = 1000
 _SYMBOLS_PER_RUN = "GAUNTLET_SYMBOLS_PER_RUN"
+_UI_HOSTS = "GAUNTLET_UI_HOSTS"
+_HOST_NAME = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\]")
 
 _KNOWN = (
     "GAUNTLET_SOURCE",
@@ -33,6 +36,7 @@ _KNOWN = (
     "GAUNTLET_RATE",
     _SYMBOLS_PER_RUN,
     "GAUNTLET_HOME",
+    _UI_HOSTS,
     # Read by what notifies of failed runs.
     "GAUNTLET_WEBHOOK",
     "GAUNTLET_URL",
@@ -63,6 +67,7 @@ class EnvironmentSettings:
         symbols_per_run: number of symbols in each run of a backfill; None for all in one run.
         home: absolute folder in which data lives; it need not exist yet.
         skip_bad_rows: whether rows of the universe that are refused are left out, and named.
+        ui_hosts: names of the Dagster UI beside those of loopback; ``*`` for any.
         limits: values of the GAUNTLET_LIMIT_ variables, by field of `Thresholds`, which
             validates them.
     """
@@ -79,6 +84,7 @@ class EnvironmentSettings:
     symbols_per_run: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     skip_bad_rows: bool = False
+    ui_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "EnvironmentSettings":
@@ -103,6 +109,7 @@ class EnvironmentSettings:
             symbols_per_run=_parse_symbols_per_run(given),
             limits=_parse_limits(given),
             skip_bad_rows=_parse_flag(given, "GAUNTLET_SKIP_BAD_ROWS"),
+            ui_hosts=parse_ui_hosts(given),
         )
 
     def load_universe(self) -> Universe:
@@ -129,6 +136,18 @@ def _refuse_misspelled(given: Mapping[str, str]) -> None:
             raise InvalidEnvironmentError(
                 f"{name} is not a setting. Did you mean '{short[meant[0]]}'?"
             )
+
+
+def parse_ui_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names in GAUNTLET_UI_HOSTS, in small letters; raises InvalidEnvironmentError."""
+    names = [name.strip().lower() for name in environ.get(_UI_HOSTS, "").split(",")]
+    for name in filter(None, names):
+        if not _HOST_NAME.fullmatch(name):
+            raise InvalidEnvironmentError(
+                f"{_UI_HOSTS} has '{name}', which is not a name: write names of the Dagster UI "
+                f"without scheme and port, as in {_UI_HOSTS}=gauntlet.example.com,10.0.0.5."
+            )
+    return tuple(name.strip("[]") for name in names if name)
 
 
 def _parse_source(text: str) -> str:
