@@ -23,12 +23,12 @@ def main(arguments: list[str]) -> int:
         return refused
     from dagster._cli import dev
 
-    open_process = dev.open_ipc_subprocess
+    open_process = dev.open_ipc_subprocess  # pyright: ignore[reportPrivateImportUsage]
 
     def open_guarded(parts: Sequence[str], **options: Any) -> Any:
         return open_process(_guard(parts), **options)
 
-    dev.open_ipc_subprocess = open_guarded
+    dev.open_ipc_subprocess = open_guarded  # pyright: ignore[reportPrivateImportUsage]
     dev.dev_command(["--host", _HOST, "--port", *arguments], prog_name="make ui")
     return 0
 

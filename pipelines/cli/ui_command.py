@@ -10,7 +10,10 @@ DEFAULT_PORT = 3000
 
 # Those with a short name of make, then the others; without what only runs ask for, such as a rate.
 _SHORT = ("SOURCE", "PRICES", "UNIVERSE", "SPLITS", "START", "END")
-_OTHERS = ("GAUNTLET_COLUMNS", "GAUNTLET_HOME", "GAUNTLET_SKIP_BAD_ROWS")
+_OTHERS = (
+    *("GAUNTLET_COLUMNS", "GAUNTLET_HOME", "GAUNTLET_SKIP_BAD_ROWS"),
+    *("GAUNTLET_PRICE_STORE", "GAUNTLET_BACKTEST_FILES"),
+)
 _LIMITS = "GAUNTLET_LIMIT_"
 
 

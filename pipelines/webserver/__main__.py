@@ -10,14 +10,16 @@ import sys
 from functools import partial
 from typing import Any
 
-import dagster_webserver.app
+from dagster_webserver import app
 from dagster_webserver.cli import main
 from dagster_webserver.webserver import DagsterWebserver
+from graphene import Schema
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from pipelines.webserver.config_errors import name_variables
 from pipelines.webserver.guard import BAD_REQUEST, RequestGuard
 from resources.config.environment import InvalidEnvironmentError, parse_ui_hosts
 
@@ -26,6 +28,10 @@ _REFUSED = 2
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):
     """Dagster's webserver behind the guard; by GET it only reads."""
+
+    def build_graphql_schema(self) -> Schema:
+        """Return Dagster's schema, whose errors of run config name the variables to set."""
+        return name_variables(super().build_graphql_schema())
 
     def build_middleware(self) -> list[Middleware]:
         """Return Dagster's middleware, behind the guard."""
@@ -66,7 +72,7 @@ def run() -> None:
     except InvalidEnvironmentError as error:
         sys.stderr.write(f"Refused: {error}\n")
         sys.exit(_REFUSED)
-    dagster_webserver.app.DagsterWebserver = GuardedWebserver
+    app.DagsterWebserver = GuardedWebserver  # pyright: ignore[reportPrivateImportUsage]
     main()
 
 

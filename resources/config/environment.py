@@ -36,6 +36,9 @@ _KNOWN = (
     "GAUNTLET_RATE",
     _SYMBOLS_PER_RUN,
     "GAUNTLET_HOME",
+    "GAUNTLET_PRICE_STORE",
+    "GAUNTLET_BACKTEST_FILES",
+    "GAUNTLET_PLACES_IN_RUN_CONFIG",
     _UI_HOSTS,
     # Read by what notifies of failed runs.
     "GAUNTLET_WEBHOOK",
@@ -66,6 +69,9 @@ class EnvironmentSettings:
         rate: requests per second to a remote provider; None unless given.
         symbols_per_run: number of symbols in each run of a backfill; None for all in one run.
         home: absolute folder in which data lives; it need not exist yet.
+        price_store, backtest_files: folders or URLs of stored bars and of backtest files; two
+            folders of `home` unless given.
+        places_in_run_config: whether run config may name folders, files and databases.
         skip_bad_rows: whether rows of the universe that are refused are left out, and named.
         ui_hosts: names of the Dagster UI beside those of loopback; ``*`` for any.
         limits: values of the GAUNTLET_LIMIT_ variables, by field of `Thresholds`, which
@@ -78,6 +84,9 @@ class EnvironmentSettings:
     start: date
     end: date
     home: Path
+    price_store: str = ""
+    backtest_files: str = ""
+    places_in_run_config: bool = False
     rate: float | None = None
     splits: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -96,13 +105,17 @@ class EnvironmentSettings:
         _refuse_misspelled(given)
         source = _parse_source(given.get("GAUNTLET_SOURCE", "synthetic"))
         start, end = _parse_window(given, source)
+        home = Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute()
         return cls(
             source=source,
             prices=_parse_prices(given, source),
             universe=_parse_universe(given, source),
             start=start,
             end=end,
-            home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
+            home=home,
+            price_store=_parse_folder(given, "GAUNTLET_PRICE_STORE", home / "prices"),
+            backtest_files=_parse_folder(given, "GAUNTLET_BACKTEST_FILES", home / "backtests"),
+            places_in_run_config=_parse_flag(given, "GAUNTLET_PLACES_IN_RUN_CONFIG"),
             rate=_parse_rate(given),
             splits=_parse_splits(given),
             columns=_parse_columns(given),
@@ -197,6 +210,12 @@ def _parse_universe(given: Mapping[str, str], source: str) -> Path | None:
 def _parse_splits(given: Mapping[str, str]) -> Path | None:
     path = given.get("GAUNTLET_SPLITS")
     return Path(path).expanduser().absolute() if path else None
+
+
+def _parse_folder(given: Mapping[str, str], name: str, default: Path) -> str:
+    """Return a URL as it is, and a path as an absolute one."""
+    text = given.get(name, str(default))
+    return text if "://" in text else str(Path(text).expanduser().absolute())
 
 
 def _parse_window(given: Mapping[str, str], source: str) -> tuple[date, date]:

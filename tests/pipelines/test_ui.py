@@ -114,6 +114,10 @@ UPGRADE = {
     "Sec-WebSocket-Protocol": "graphql-ws",
 }
 REPORT = "/report_asset_materialization/prices"
+LAUNCH_CONFIGURED = """
+    mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+        __typename ... on RunConfigValidationInvalid { errors { message } } } }
+"""
 ATTACKS = (
     ("GET", f"/graphql?{AS_PARAMETERS}", {}, None, 400),
     ("GET", f"/graphql?{AS_PARAMETERS}", FOREIGN, None, 403),
@@ -158,14 +162,42 @@ def test_scripts_links_and_sockets_of_the_ui_are_answered(webserver: Webserver):
         assert send(webserver, method, path, headers, body)[0] == status, (method, path, headers)
 
 
+def test_run_config_that_names_a_place_is_not_launched(webserver: Webserver):
+    before = count_runs(webserver)
+    for resource, field, variable in (
+        ("price_store", "root", "GAUNTLET_PRICE_STORE"),
+        ("result_store", "database_url", "DATABASE_URL"),
+        ("market_data", "prices", "GAUNTLET_PRICES"),
+    ):
+        config = {"resources": {resource: {"config": {field: "http://me:sesame@127.0.0.1/x"}}}}
+        params = {
+            "selector": {
+                "repositoryLocationName": "gauntlet",
+                "repositoryName": "__repository__",
+                "pipelineName": "nightly",
+            },
+            "runConfigData": json.dumps(config),
+            "mode": "default",
+        }
+        said = webserver.query(LAUNCH_CONFIGURED, params=params)["launchPipelineExecution"]
+        assert said["__typename"] == "RunConfigValidationInvalid"
+        (error,) = said["errors"]
+        assert error["message"].endswith(
+            f" Run config can't set {resource}.{field}: set {variable} in the environment of the "
+            "server instead, or allow it there by GAUNTLET_PLACES_IN_RUN_CONFIG=1."
+        )
+        assert "sesame" not in error["message"]
+    assert count_runs(webserver) == before
+
+
 def test_only_loopback_is_listened_on(webserver: Webserver):
     port = urlsplit(webserver.url).port
     listening = [
-        one.laddr.ip
+        tuple(one.laddr)
         for one in psutil.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN and one.laddr.port == port
+        if one.status == psutil.CONN_LISTEN
     ]
-    assert listening == ["127.0.0.1"]
+    assert [one for one in listening if one[1:] == (port,)] == [("127.0.0.1", port)]
 
 
 def send(

@@ -20,7 +20,14 @@ def refused(method: str = "GET", kind: str = "http", **headers: str) -> str:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost:3000", "LOCALHOST", "127.0.0.1:9", "[::1]:3000", "gauntlet.example:8443", "a.b.lan"],
+    [
+        "localhost:3000",
+        "LOCALHOST",
+        "127.0.0.1:9",
+        "[::1]:3000",
+        "gauntlet.example:8443",
+        "a.b.lan",
+    ],
 )
 def test_names_of_this_server_are_accepted(host: str):
     assert not refused(host=host)
@@ -29,8 +36,10 @@ def test_names_of_this_server_are_accepted(host: str):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "evil.lan.example", "xlan", "lan", "", "10.0.0.1"]
-    + ["127.0.0.1@evil.example", "evil.example/127.0.0.1", "127.0.0.1:x", "[::1", "a b"],
+    [
+        *("evil.example", "127.0.0.1.evil.example", "evil.lan.example", "xlan", "lan", "10.0.0.1"),
+        *("", "127.0.0.1@evil.example", "evil.example/127.0.0.1", "127.0.0.1:x", "[::1", "a b"),
+    ],
 )
 def test_other_names_are_refused_with_the_setting_to_change(host: str):
     assert refused(host=host).startswith(f"403 the Host '{host}' is not a name of this Dagster UI")
@@ -39,7 +48,14 @@ def test_other_names_are_refused_with_the_setting_to_change(host: str):
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "http://127.0.0.1:3001", "http://localhost:3000", "", "http://["],
+    [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1:3001",
+        "http://localhost:3000",
+        "",
+        "http://[",
+    ],
 )
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_an_origin_other_than_the_host_is_refused(origin: str, kind: str):
@@ -63,8 +79,11 @@ def test_what_another_page_loads_is_refused_but_links_are_not(site: str):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
-    + ["text/plain; application/json", "text/plain;charset=application/json", "application/jsonx"],
+    [
+        *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""),
+        *("text/plain; application/json", "text/plain;charset=application/json"),
+        "application/jsonx",
+    ],
 )
 def test_content_types_that_any_page_can_send_are_refused(content_type: str):
     said = refused("POST", **OURS, content_type=content_type)
