@@ -9,14 +9,18 @@ from dagster._core.events import JobFailureData
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
+from resources.redaction import redact_text
+
 
 def find_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     """Return why a run failed: its first failed blocking check, else its first error."""
     checks = list(_describe_blocking_checks(instance, run_id))
     if checks:
         more = f" (and {len(checks) - 1} more checks)" if len(checks) > 1 else ""
-        return checks[0] + more
-    return next(_describe_errors(instance, run_id), "the run failed without saying why")
+        return redact_text(checks[0] + more)
+    return redact_text(
+        next(_describe_errors(instance, run_id), "the run failed without saying why")
+    )
 
 
 def find_failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:

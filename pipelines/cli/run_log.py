@@ -8,8 +8,12 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from resources.redaction import redact_records
+
 _LOGS_KEPT = 20
-_FORMAT = logging.Formatter("{asctime} {levelname} {message}", "%Y-%m-%d %H:%M:%S %z", style="{")
+_FORMAT = redact_records(
+    logging.Formatter("{asctime} {levelname} {message}", "%Y-%m-%d %H:%M:%S %z", style="{")
+)
 
 
 def new_log_file(logs: Path) -> Path:

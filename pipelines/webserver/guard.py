@@ -18,6 +18,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resources.redaction import redact_text
+
 FORBIDDEN, BAD_REQUEST = 403, 400
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -169,4 +171,4 @@ def _get_netloc(origin: str) -> str:
 
 
 def _show(value: Any) -> str:
-    return repr(str(value)[:_LONGEST_SHOWN])
+    return repr(redact_text(str(value))[:_LONGEST_SHOWN])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from resources.market_data.source import SOURCES
 from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
+from resources.redaction import redact_text
 from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
@@ -49,7 +50,13 @@ DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
 
 class InvalidEnvironmentError(GauntletError):
-    """An environment variable is missing or invalid; the text names it and what is allowed."""
+    """An environment variable is missing or invalid; the text names it and what is allowed.
+
+    A URL may have been given in the place of something else: its password is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact_text(message))
 
 
 @dataclass(frozen=True, slots=True)
