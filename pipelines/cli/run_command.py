@@ -12,6 +12,7 @@ from rich.console import Console
 from pipelines.cli.terminal import open_terminal, print_as_it_is, print_error
 from pipelines.cli.ui_command import describe_ui
 from resources.config.environment import EnvironmentSettings
+from resources.files.private import protect_home
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def run_command(work: Callable[[EnvironmentSettings, Console, Console], int]) ->
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     console, errors = open_terminal()
     try:
-        return work(EnvironmentSettings.from_environment(os.environ), console, errors)
+        settings = EnvironmentSettings.from_environment(os.environ)
+        protect_home(settings.home)
+        return work(settings, console, errors)
     except GauntletError as error:
         print_error(errors, f"Refused: {error}")
         return _REFUSED

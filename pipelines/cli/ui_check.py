@@ -11,6 +11,7 @@ import sys
 
 from pipelines.cli.terminal import print_error
 from resources.config.environment import EnvironmentSettings
+from resources.files.private import protect_home
 from strategies.errors import GauntletError
 
 _HOST = "127.0.0.1"
@@ -66,8 +67,10 @@ def main(arguments: list[str]) -> int:
     from rich.console import Console
 
     try:
-        EnvironmentSettings.from_environment(os.environ).load_universe()
+        settings = EnvironmentSettings.from_environment(os.environ)
+        settings.load_universe()
         require_free_port(*arguments)
+        protect_home(settings.home)
     except GauntletError as error:
         print_error(Console(stderr=True), f"Refused: {error}")
         return _REFUSED

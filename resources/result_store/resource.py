@@ -77,8 +77,11 @@ class ResultStore(dg.ConfigurableResource):
         return bool(configured_url(self.database_url))
 
     def _resolve_url(self) -> "sa.URL":
+        from resources.files.private import create_private
         from resources.result_store.connection import resolve_url
 
+        if not self._is_given():
+            create_private(Path(self.home).expanduser())
         return resolve_url(self.database_url, Path(self.home))
 
 
