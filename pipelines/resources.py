@@ -96,8 +96,9 @@ def _build(
     """Return a resource whose places run config may change only if they are configurable."""
     if configurable:
         return with_defaults(resource, **defaults, **places)
-    # Dagster's own way to give a resource what is no configuration.
-    fixed = dict.fromkeys(places, (dg.ResourceDependency[Any], ...))
+    # Dagster's own way to give a resource what is no configuration. It is a default, too, because
+    # the defaults are what is configured: a run with other values is a what-if.
+    fixed = {name: (dg.ResourceDependency[Any], value) for name, value in places.items()}
     fields: dict[str, Any] = {**_default_fields(resource, defaults), **fixed}
     base: Any = (WithoutEnvironment, resource)
     model: Any = create_model(resource.__name__, __base__=base, __doc__=resource.__doc__, **fields)

@@ -10,17 +10,10 @@ from pathlib import Path
 
 # What is in a folder of data. One with another folder in it is somebody's own, and is let be.
 _OURS = frozenset(
-    [
-        "prices",
-        "backtests",
-        "reports",
-        "logs",
-        "rate_limits",
-        "postgres",
-        "dagster",
-        "compute_logs",
-        "artifacts",
-    ]
+    {
+        *("prices", "backtests", "reports", "logs", "rate_limits", "postgres", "dagster"),
+        *("compute_logs", "artifacts"),
+    }
 )
 _SHARED = stat.S_ISGID | stat.S_IWGRP
 _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -60,12 +53,12 @@ def create_private_file(path: Path) -> None:
 
 
 def protect_home(home: Path) -> None:
-    """Make the folder of our data private, and all files that this process creates from now on.
+    """Make all that this process creates from now on private, and the folder of our data if it is.
 
-    An existing one is changed only if it belongs to this user and has no folder but ours.
+    That is changed only if it belongs to this user and has no folder but ours.
     """
-    create_private(home)
-    os.umask(0o007 if _is_shared(home) else 0o077)
+    existing = next(one for one in (home, *home.absolute().parents) if one.is_dir())
+    os.umask(0o007 if _is_shared(existing) else 0o077)
     tighten(home)
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from pipelines.definitions import build_defs
 from pipelines.places import PLACES, NoPickles, describe_place, find_variables
+from research.purpose import Purpose
 from resources.config.environment import EnvironmentSettings
+from resources.config.run_purpose import find_purpose
 from tests.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +85,14 @@ def test_roots_are_those_of_the_environment(tmp_path: Path):
     given = {"GAUNTLET_PRICE_STORE": "s3://a/bars", "GAUNTLET_BACKTEST_FILES": "s3://b/files"}
     found = definitions(**given).resources or {}
     assert (found["price_store"].root, found["backtest_files"].root) == tuple(given.values())
+
+
+@pytest.mark.parametrize("allowed", ["0", "1"])
+def test_the_environments_own_places_are_the_configured_ones(allowed: str):
+    found = definitions(GAUNTLET_PLACES_IN_RUN_CONFIG=allowed, GAUNTLET_SPLITS="s.csv").resources
+    resources = found or {}
+    of = resources["market_data"], resources["run_settings"]
+    assert find_purpose({}, *of) is Purpose.PIPELINE
 
 
 def test_run_config_reads_no_variable_of_the_environment(

@@ -41,6 +41,8 @@ def test_new_folders_and_their_parents_are_private(tmp_path: Path):
 def test_a_home_and_what_is_written_later_is_private(tmp_path: Path):
     home = tmp_path / "home"
     protect_home(home)
+    assert not home.exists()
+    home.mkdir()
     (home / "report.csv").write_text("x")
     (home / "reports").mkdir()
     found = [mode(one) for one in (home, home / "report.csv", home / "reports")]
