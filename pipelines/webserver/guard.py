@@ -26,7 +26,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _READING = {"GET", "HEAD", "OPTIONS"}
 # None of them is among the three that a browser sends to a foreign server without asking it.
 _CONTENT_TYPES = {"application/json", "application/graphql"}
-# What a browser says of a request of the page's own origin, or of an address that a user typed.
+# What a browser says of a request of its own origin, or of an address that a user typed.
 _OWN_SITES = {"same-origin", "none"}
 _SINGLE = ("host", "origin", "content-type", "sec-fetch-site")
 _LONGEST_SHOWN = 80
