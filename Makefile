@@ -47,8 +47,7 @@ retry: ready  ## run what failed or is missing, as `make run` does (SOURCE= PRIC
 	@$(BIN)/python -m pipelines.cli.retry --port '$(PORT)'
 
 ui: ready  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
-	@$(BIN)/python -m pipelines.cli.ui_check '$(PORT)'
-	@$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/python -m pipelines.cli.ui '$(PORT)'
 
 # Files in their order: otherwise the few tests that wait for daemons would come last.
 test: ready-dev  ## run the tests: real PostgreSQL, real Dagster runs

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.errors import DagsterUserCodeProcessError
 from dagster_shared.error import SerializableErrorInfo
 
+from resources.redaction import redact_text
 from strategies.errors import GauntletError
 
 
@@ -19,6 +20,7 @@ class StepFailedError(dg.Failure, DagsterUserCodeProcessError):
     """The failure of a step, of which one line is all that is to be shown; never retried."""
 
     def __init__(self, line: str) -> None:
+        line = redact_text(line)
         self.description, self.metadata, self.allow_retries = line, {}, False
         shown = SerializableErrorInfo(message=line, stack=[], cls_name=dg.Failure.__name__)
         DagsterUserCodeProcessError.__init__(self, line, user_code_process_error_infos=[shown])

@@ -166,7 +166,8 @@ class Gauntlet:
         return self.store.get_newest_backtests(symbol, strategy, purpose)
 
     def _read_curves(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        files = BacktestFiles(root=str(self.home / "backtests"))
+        given = os.environ.get("GAUNTLET_BACKTEST_FILES", "").strip()
+        files = BacktestFiles(root=given or str(self.home / "backtests"))
         places = rows.filter(rows["run_id"] != "").select("run_id", "part").unique()
         for place in places.sort("run_id", "part").rows():
             with suppress(FileNotFoundError):

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEventType
+from dagster._core.events import JobFailureData
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster_shared.error import SerializableErrorInfo
+
+from resources.redaction import redact_text
 
 
 def find_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -13,8 +17,10 @@ def find_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     checks = list(_describe_blocking_checks(instance, run_id))
     if checks:
         more = f" (and {len(checks) - 1} more checks)" if len(checks) > 1 else ""
-        return checks[0] + more
-    return next(_describe_errors(instance, run_id), "the run failed without saying why")
+        return redact_text(checks[0] + more)
+    return redact_text(
+        next(_describe_errors(instance, run_id), "the run failed without saying why")
+    )
 
 
 def find_failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -45,13 +51,21 @@ def _describe_errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]
         event = entry.dagster_event
         if event and event.event_specific_data:
             yield f"{event.step_key}: {_describe_cause(event.step_failure_data)}"
+    # Before a step began: such as a resource that refuses run config.
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.RUN_FAILURE):
+        event = entry.dagster_event
+        if event and isinstance(event.event_specific_data, JobFailureData):
+            yield _describe_error(event.event_specific_data.error)
 
 
 def _describe_cause(failure: StepFailureData) -> str:
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
+    return _describe_error(failure.error)
+
+
+def _describe_error(error: SerializableErrorInfo | None) -> str:
     # Dagster wraps what an asset raised: the innermost cause is the reason.
-    error = failure.error
     while error and error.cause:
         error = error.cause
     if not error:

@@ -13,6 +13,7 @@ from pipelines.cli.terminal import open_terminal, print_as_it_is, print_error
 from pipelines.cli.ui_command import describe_ui
 from resources.config.environment import EnvironmentSettings
 from resources.files.ownership import require_own_folder
+from resources.files.private import protect_home
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def run_command(work: Callable[[EnvironmentSettings, Console, Console], int]) ->
     try:
         settings = EnvironmentSettings.from_environment(os.environ)
         require_own_folder(settings.home)
+        protect_home(settings.home)
         return work(settings, console, errors)
     except GauntletError as error:
         print_error(errors, f"Refused: {error}")

@@ -8,13 +8,18 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from resources.files.private import create_private
+from resources.redaction import redact_records
+
 _LOGS_KEPT = 20
-_FORMAT = logging.Formatter("{asctime} {levelname} {message}", "%Y-%m-%d %H:%M:%S %z", style="{")
+_FORMAT = redact_records(
+    logging.Formatter("{asctime} {levelname} {message}", "%Y-%m-%d %H:%M:%S %z", style="{")
+)
 
 
 def new_log_file(logs: Path) -> Path:
     """Return the path of a new log file in the folder `logs`, and remove the oldest ones."""
-    logs.mkdir(parents=True, exist_ok=True)
+    create_private(logs)
     # Their names sort by time.
     for old in sorted(logs.glob("main-job-*.log"))[: -(_LOGS_KEPT - 1)]:
         old.unlink(missing_ok=True)

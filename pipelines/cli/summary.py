@@ -13,6 +13,7 @@ from rich.table import Table
 from assets.leaderboard_report import name_folder
 from pipelines.cli.terminal import print_as_it_is, print_wrapped
 from research.leaderboard_caption import build_caption
+from resources.redaction import redact_address
 from resources.result_store.manager import BacktestPersistenceManager
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def print_places(
     }
     console.print()
     for what, where in places.items():
-        shown = where.replace(f"{Path.cwd()}/", "")
+        shown = redact_address(where).replace(f"{Path.cwd()}/", "")
         print_as_it_is(console, f"{what:<14} {shown}")
 
 

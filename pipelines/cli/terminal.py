@@ -6,6 +6,8 @@ import textwrap
 
 from rich.console import Console
 
+from resources.redaction import redact_text
+
 
 def open_terminal() -> tuple[Console, Console]:
     """Return consoles for stdout and stderr.
@@ -34,6 +36,7 @@ def print_wrapped(console: Console, text: str, indent: int = 0, style: str | Non
 
 def print_error(errors: Console, text: str) -> None:
     """Print what went wrong: as one line, unless a person reads it in a terminal."""
+    text = redact_text(text)
     if errors.is_terminal:
         print_wrapped(errors, text, indent=2, style="red")
     else:

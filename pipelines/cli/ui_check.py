@@ -12,6 +12,7 @@ import sys
 from pipelines.cli.terminal import print_error
 from resources.config.environment import EnvironmentSettings
 from resources.files.ownership import require_own_folder
+from resources.files.private import protect_home
 from strategies.errors import GauntletError
 
 _HOST = "127.0.0.1"
@@ -71,6 +72,7 @@ def main(arguments: list[str]) -> int:
         require_own_folder(settings.home)
         settings.load_universe()
         require_free_port(*arguments)
+        protect_home(settings.home)
     except GauntletError as error:
         print_error(Console(stderr=True), f"Refused: {error}")
         return _REFUSED

@@ -1,16 +1,20 @@
 """The command that shows in the Dagster UI what a run has made."""
 
 import argparse
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from resources.redaction import redact_address
 
 DEFAULT_PORT = 3000
 
 # Those with a short name of make, then the others; without what only runs ask for, such as a rate.
 _SHORT = ("SOURCE", "PRICES", "UNIVERSE", "SPLITS", "START", "END")
-_OTHERS = ("GAUNTLET_COLUMNS", "GAUNTLET_HOME", "GAUNTLET_SKIP_BAD_ROWS")
+_OTHERS = (
+    *("GAUNTLET_COLUMNS", "GAUNTLET_HOME", "GAUNTLET_SKIP_BAD_ROWS"),
+    *("GAUNTLET_PRICE_STORE", "GAUNTLET_BACKTEST_FILES"),
+)
 _LIMITS = "GAUNTLET_LIMIT_"
 
 
@@ -50,5 +54,4 @@ def _list_settings(environ: Mapping[str, str], port: int) -> Iterator[str]:
 
 def _quote(value: str) -> str:
     """Return a value as the shell and make take it."""
-    hidden = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", value)
-    return shlex.quote(hidden.replace("$", "$$"))
+    return shlex.quote(redact_address(value).replace("$", "$$"))

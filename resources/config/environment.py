@@ -3,6 +3,7 @@
 Imported when definitions load: standard library only, apart from cheap constants.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from resources.market_data.source import SOURCES
 from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
+from resources.redaction import redact_text
 from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
@@ -20,6 +22,8 @@ _LIMIT = "GAUNTLET_LIMIT_"
 _ALIKE = 0.75
 _MAX_RATE = 1000
 _SYMBOLS_PER_RUN = "GAUNTLET_SYMBOLS_PER_RUN"
+_UI_HOSTS = "GAUNTLET_UI_HOSTS"
+_HOST_NAME = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\]")
 
 _KNOWN = (
     "GAUNTLET_SOURCE",
@@ -33,6 +37,10 @@ _KNOWN = (
     "GAUNTLET_RATE",
     _SYMBOLS_PER_RUN,
     "GAUNTLET_HOME",
+    "GAUNTLET_PRICE_STORE",
+    "GAUNTLET_BACKTEST_FILES",
+    "GAUNTLET_PLACES_IN_RUN_CONFIG",
+    _UI_HOSTS,
     # Read by what notifies of failed runs.
     "GAUNTLET_WEBHOOK",
     "GAUNTLET_URL",
@@ -42,7 +50,13 @@ DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
 
 
 class InvalidEnvironmentError(GauntletError):
-    """An environment variable is missing or invalid; the text names it and what is allowed."""
+    """An environment variable is missing or invalid; the text names it and what is allowed.
+
+    A URL may have been given in the place of something else: its password is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact_text(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,11 @@ class EnvironmentSettings:
         rate: requests per second to a remote provider; None unless given.
         symbols_per_run: number of symbols in each run of a backfill; None for all in one run.
         home: absolute folder in which data lives; it need not exist yet.
+        price_store, backtest_files: folders or URLs of stored bars and of backtest files; two
+            folders of `home` unless given.
+        places_in_run_config: whether run config may name folders, files and databases.
         skip_bad_rows: whether rows of the universe that are refused are left out, and named.
+        ui_hosts: names of the Dagster UI beside those of loopback; ``*`` for any.
         limits: values of the GAUNTLET_LIMIT_ variables, by field of `Thresholds`, which
             validates them.
     """
@@ -73,12 +91,16 @@ class EnvironmentSettings:
     start: date
     end: date
     home: Path
+    price_store: str = ""
+    backtest_files: str = ""
+    places_in_run_config: bool = False
     rate: float | None = None
     splits: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     symbols_per_run: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     skip_bad_rows: bool = False
+    ui_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "EnvironmentSettings":
@@ -90,19 +112,24 @@ class EnvironmentSettings:
         _refuse_misspelled(given)
         source = _parse_source(given.get("GAUNTLET_SOURCE", "synthetic"))
         start, end = _parse_window(given, source)
+        home = Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute()
         return cls(
             source=source,
             prices=_parse_prices(given, source),
             universe=_parse_universe(given, source),
             start=start,
             end=end,
-            home=Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute(),
+            home=home,
+            price_store=_parse_folder(given, "GAUNTLET_PRICE_STORE", home / "prices"),
+            backtest_files=_parse_folder(given, "GAUNTLET_BACKTEST_FILES", home / "backtests"),
+            places_in_run_config=_parse_flag(given, "GAUNTLET_PLACES_IN_RUN_CONFIG"),
             rate=_parse_rate(given),
             splits=_parse_splits(given),
             columns=_parse_columns(given),
             symbols_per_run=_parse_symbols_per_run(given),
             limits=_parse_limits(given),
             skip_bad_rows=_parse_flag(given, "GAUNTLET_SKIP_BAD_ROWS"),
+            ui_hosts=parse_ui_hosts(given),
         )
 
     def load_universe(self) -> Universe:
@@ -129,6 +156,18 @@ def _refuse_misspelled(given: Mapping[str, str]) -> None:
             raise InvalidEnvironmentError(
                 f"{name} is not a setting. Did you mean '{short[meant[0]]}'?"
             )
+
+
+def parse_ui_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names in GAUNTLET_UI_HOSTS, in small letters; raises InvalidEnvironmentError."""
+    names = [name.strip().lower() for name in environ.get(_UI_HOSTS, "").split(",")]
+    for name in filter(None, names):
+        if not _HOST_NAME.fullmatch(name):
+            raise InvalidEnvironmentError(
+                f"{_UI_HOSTS} has '{name}', which is not a name: write names of the Dagster UI "
+                f"without scheme and port, as in {_UI_HOSTS}=gauntlet.example.com,10.0.0.5."
+            )
+    return tuple(name.strip("[]") for name in names if name)
 
 
 def _parse_source(text: str) -> str:
@@ -178,6 +217,12 @@ def _parse_universe(given: Mapping[str, str], source: str) -> Path | None:
 def _parse_splits(given: Mapping[str, str]) -> Path | None:
     path = given.get("GAUNTLET_SPLITS")
     return Path(path).expanduser().absolute() if path else None
+
+
+def _parse_folder(given: Mapping[str, str], name: str, default: Path) -> str:
+    """Return a URL as it is, and a path as an absolute one."""
+    text = given.get(name, str(default))
+    return text if "://" in text else str(Path(text).expanduser().absolute())
 
 
 def _parse_window(given: Mapping[str, str], source: str) -> tuple[date, date]:

@@ -32,6 +32,7 @@ from resources.dagster_event_log.batches import (
     store_index_rows,
 )
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
+from resources.files.private import create_private, create_private_file, tighten
 
 
 class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage):
@@ -50,6 +51,7 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
         self._index: sa.Engine | None = None
         self._tables: set[str] = set()
         self._indexes: set[str] = set()
+        _make_private(Path(base_dir))
         super().__init__(base_dir, inst_data)
         enable_batching()
 
@@ -90,6 +92,7 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
                 return
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
+                create_private_file(Path(self.path_for_shard(shard)))
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
@@ -153,6 +156,20 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
         super().dispose()
         if self._index is not None:
             self._index.dispose()
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder of the events private, and Dagster's own database of runs above it.
+
+    Run config, which that one has, and events may have a password that somebody typed.
+    """
+    create_private(folder)
+    for parent in folder.absolute().parents:
+        if parent.name == ".data":
+            tighten(parent)
+    runs = folder.parent / "runs.db"
+    if runs.exists():
+        create_private_file(runs)
 
 
 def _is_indexed(event: dg.EventLogEntry) -> bool:

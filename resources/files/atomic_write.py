@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from resources.files.file_systems import is_local
+from resources.files.private import create_private
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -27,7 +28,10 @@ def write_whole(fs: "AbstractFileSystem", path: str, data: bytes) -> None:
         return
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/.{name}.{uuid4().hex}.tmp"
-    fs.makedirs(folder, exist_ok=True)
+    if is_local(fs):
+        create_private(Path(folder))
+    else:
+        fs.makedirs(folder, exist_ok=True)
     try:
         if is_local(fs):
             _write_synced(temporary, data)

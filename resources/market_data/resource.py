@@ -39,7 +39,7 @@ class MarketData(ConfigurableResource):
     prices: str | None = Field(
         default=None,
         description="Folder or fsspec URL of one CSV or Parquet file per symbol, for source files; "
-        "overrides GAUNTLET_PRICES. The UI shows it, so set that for a URL with a password.",
+        "overrides GAUNTLET_PRICES, which run config can't.",
     )
     columns: dict[str, str] = Field(
         default={},

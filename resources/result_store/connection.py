@@ -5,7 +5,6 @@ PostgreSQL is the only dialect: upserts, COPY and JSONB are what the store stand
 """
 
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from resources.redaction import redact_address, redact_text
 from resources.result_store.errors import (
     DatabaseFullError,
     DatabaseUnreachableError,
@@ -32,6 +32,9 @@ CONNECT_TIMEOUT_SECONDS = 5
 _DISK_FULL = "53100"
 
 _VARIABLES = threading.Lock()
+# Of a URL's query: what is no secret, and what is too short to be one and would be found in words.
+_PLACES = frozenset({"host", "hostaddr"})
+_SHORTEST_TOKEN = 8
 
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 
@@ -77,6 +80,12 @@ def parse_url(text: str) -> sa.URL:
             f"DATABASE_URL names the database '{dialect}', but results are kept in PostgreSQL "
             f"only; write it like {EXAMPLE_URL}, or unset it to use the embedded PostgreSQL."
         )
+    if "@" in (url.host or "") or (text.count("@") > 1 and "@" in (url.database or "")):
+        # The host would be the rest of the password, and be shown as such.
+        raise InvalidDatabaseUrlError(
+            "DATABASE_URL has an @ in its user name or password, where it ends them: write it as "
+            f"%40, as in {EXAMPLE_URL.replace('password', 'pass%40word')}."
+        )
     return url.set(drivername="postgresql+psycopg")
 
 
@@ -113,9 +122,8 @@ def _connect_by_url_alone(
 
 
 def redact_url(url: sa.URL) -> str:
-    """Return `url` as text in which passwords, in the query too, are ``***``."""
-    text = url.set(drivername="postgresql").render_as_string(hide_password=True)
-    return re.sub(r"(?i)([?&][^=&]*password)=[^&]*", r"\1=***", text)
+    """Return `url` as text without user, password and query."""
+    return redact_address(url.set(drivername="postgresql").render_as_string(hide_password=False))
 
 
 @contextmanager
@@ -169,12 +177,15 @@ def _redact_reason(error: Exception, url: sa.URL) -> str:
     line = next(iter(str(original).strip().splitlines()), type(original).__name__)
     for secret in _list_secrets(url):
         line = line.replace(secret, "***")
-    return line.rstrip(".;: ")
+    return redact_text(line).rstrip(".;: ")
 
 
 def _list_secrets(url: sa.URL) -> list[str]:
-    """Return every password in `url`, as typed and as sent, longest first."""
-    queried = [value for name, value in url.query.items() if "password" in name.lower()]
-    passwords = [str(url.password or ""), *(str(value) for value in queried)]
+    """Return what may be secret in `url`, as typed and as sent, longest first."""
+    passwords = [str(url.password or "")]
+    for name, value in url.query.items():
+        texts = [value] if isinstance(value, str) else value
+        long = [text for text in texts if len(text) >= _SHORTEST_TOKEN and name not in _PLACES]
+        passwords += texts if "password" in name.lower() else long
     spellings = {form(word) for word in passwords if word for form in (str, quote, quote_plus)}
     return sorted(spellings, key=len, reverse=True)

@@ -31,8 +31,7 @@ class ResultStore(dg.ConfigurableResource):
     database_url: str | None = Field(
         default=None,
         description="URL of a PostgreSQL, overriding DATABASE_URL; empty for DATABASE_URL, and "
-        "without that either, the embedded PostgreSQL. The UI shows it: for a URL with a "
-        "password use DATABASE_URL.",
+        "without that either, the embedded PostgreSQL. Run config can't set it.",
     )
     home: str = Field(description="Folder in which the embedded PostgreSQL keeps its data.")
     retry_timeout_seconds: float = Field(
@@ -78,8 +77,11 @@ class ResultStore(dg.ConfigurableResource):
         return bool(configured_url(self.database_url))
 
     def _resolve_url(self) -> "sa.URL":
+        from resources.files.private import create_private
         from resources.result_store.connection import resolve_url
 
+        if not self._is_given():
+            create_private(Path(self.home).expanduser())
         return resolve_url(self.database_url, Path(self.home))
 
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPSConnection
@@ -36,6 +36,9 @@ class _Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
         """Log nothing."""
 
@@ -52,8 +55,14 @@ class Proxy:
 
     def get(self, port: int, **headers: str) -> tuple[int, dict[str, str], str]:
         """Return status, headers and body of a response."""
+        return self.send(port, "GET", "/", headers)
+
+    def send(
+        self, port: int, method: str, path: str, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, str], str]:
+        """Return the same of any request."""
         with closing(HTTPSConnection("127.0.0.1", port, context=self._context)) as connection:
-            connection.request("GET", "/", headers=headers)
+            connection.request(method, path, headers=dict(headers))
             answer = connection.getresponse()
             return answer.status, dict(answer.headers), answer.read().decode()
 

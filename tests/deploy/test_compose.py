@@ -69,7 +69,8 @@ def test_variables_are_those_of_env_example():
     # Without these it refuses to start; the example has no secret.
     required = set(re.findall(r"\$\{([A-Z_]+):\?", text))
     assert required == {"POSTGRES_PASSWORD", "DATABASE_URL", "DAGSTER_DATABASE_URL"}
-    blank = {"PRICES", "SPLITS", "COLUMNS", "SYMBOLS_PER_RUN", "WEBHOOK", "URL"}
+    blank = {"PRICE_STORE", "BACKTEST_FILES", "PLACES_IN_RUN_CONFIG"}
+    blank |= {"PRICES", "SPLITS", "COLUMNS", "SYMBOLS_PER_RUN", "WEBHOOK", "URL"}
     assert {name for name, value in given.items() if not value} == required | {
         f"GAUNTLET_{name}" for name in blank
     }

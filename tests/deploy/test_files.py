@@ -68,11 +68,18 @@ def test_images_and_what_is_in_them_are_pinned_by_hash():
         assert f"{option} requirements-dev.lock" in by_uv
 
 
-def test_make_ui_listens_on_loopback():
-    shown = subprocess.run(
-        ["make", "-n", "ui"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    assert "dagster dev --host 127.0.0.1 --port 3000" in shown
+def test_every_webserver_is_the_guarded_one():
+    replaced = r"exec python -m pipelines\.webserver .* \\\n\s+> \S+/\.venv/bin/dagster-webserver\n"
+    assert re.search(replaced, DOCKERFILE)
+    webserver = VALUES["dagsterWebserver"]
+    assert [one["name"] for one in webserver["env"]] == ["GAUNTLET_UI_HOSTS"]
+    # The guard refuses the address of the pod.
+    (header,) = webserver["readinessProbe"]["httpGet"]["httpHeaders"]
+    assert header == {"name": "Host", "value": webserver["env"][0]["value"]}
+    services = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())["services"]
+    for name in ("webserver", "viewer"):
+        assert services[name]["command"][:3] == ["python", "-m", "pipelines.webserver"]
+        assert services[name]["environment"]["GAUNTLET_UI_HOSTS"] == "${GAUNTLET_UI_HOSTS:-*}"
 
 
 def test_kubernetes_publishes_nothing_and_has_a_read_only_ui():

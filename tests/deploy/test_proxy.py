@@ -79,9 +79,52 @@ def test_the_webserver_gets_the_host_but_not_the_password(proxy: Proxy):
     assert "Authorization" not in body
 
 
-def _websocket(proxy: Proxy, credentials: str | None) -> bytes:
+JSON = {"Content-Type": "application/json"}
+PARAMETERS = "?%71uery=%6Dutation"
+FROM_OTHER_PAGES = (
+    ("GET", f"/graphql{PARAMETERS}", {}, 400),
+    ("GET", f"/%67raphql{PARAMETERS}", {}, 400),
+    ("GET", "/runs", {"Origin": "https://evil.example"}, 403),
+    ("GET", "/runs", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+    ("POST", "/graphql", JSON | {"Origin": "https://evil.example"}, 403),
+    ("POST", "/graphql", JSON | {"Origin": "null"}, 403),
+    ("POST", "/graphql", JSON | {"Sec-Fetch-Site": "same-site"}, 403),
+    ("POST", "/graphql", {"Content-Type": "text/plain; application/json"}, 400),
+    ("POST", "/graphql", {"Content-Type": "multipart/form-data; boundary=x"}, 400),
+    ("POST", f"/graphql{PARAMETERS}", {}, 400),
+    ("POST", "/report_asset_check/prices", {}, 400),
+)
+
+
+def test_requests_of_other_pages_are_refused(proxy: Proxy):
+    for port, credentials in ((proxy.editing, EDITOR), (proxy.viewing, VIEWER)):
+        for method, path, headers, status in FROM_OTHER_PAGES:
+            given = headers | {"Authorization": credentials}
+            seen, _, said = proxy.send(port, method, path, given)
+            assert (seen, said.count("\n")) == (status, 1), (method, path, headers, said)
+            assert said.startswith("Refused: ")
+    origin = {"Origin": f"https://127.0.0.1:{proxy.editing}0"}
+    assert b" 403 " in _websocket(proxy, EDITOR, "Origin: https://evil.example").splitlines()[0]
+    assert proxy.send(proxy.editing, "GET", "/", origin | {"Authorization": EDITOR})[0] == 403
+
+
+def test_scripts_links_and_the_ui_itself_are_answered(proxy: Proxy):
+    own = {"Origin": f"https://127.0.0.1:{proxy.editing}", "Sec-Fetch-Site": "same-origin"}
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    for method, path, headers in (
+        ("POST", "/graphql", JSON),
+        ("POST", "/graphql", own | {"Content-Type": "Application/JSON; charset=utf-8"}),
+        ("GET", "/runs?q=mutation", own),
+        ("GET", "/runs", link | {"Sec-Fetch-Dest": "document"}),
+    ):
+        given = headers | {"Authorization": EDITOR}
+        assert proxy.send(proxy.editing, method, path, given)[0] == 200, (method, path, headers)
+
+
+def _websocket(proxy: Proxy, credentials: str | None, *headers: str) -> bytes:
     lines = ["GET /graphql HTTP/1.1", "Host: gauntlet", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Authorization: {credentials}"] if credentials else ["Connection: close"]
+    lines += headers or ["Origin: https://gauntlet"]
     return proxy.say(proxy.editing, "\r\n".join([*lines, "", ""]).encode() + b"ping")
 
 

@@ -171,6 +171,11 @@ def launch_request(webserver: Webserver, user: str, symbols: Sequence[str], stra
     return launched["run"]["id"]
 
 
+def count_runs(webserver: Webserver) -> int:
+    """Return the number of runs that the instance knows."""
+    return webserver.query("{ runsOrError { ... on Runs { count } } }")["runsOrError"]["count"]
+
+
 def ended(webserver: Webserver, run_id: str, within: float = RUN_WITHIN) -> str:
     """Wait until a run has ended; return its status."""
     return webserver.wait_until(

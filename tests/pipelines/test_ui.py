@@ -1,7 +1,11 @@
 """Actions of users in the Dagster UI, sent to a real webserver as the UI sends them."""
 
+import json
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from resources.result_store.resource import ResultStore
@@ -10,6 +14,7 @@ from tests.pipelines.graphql import (
     assets,
     backfill_ended,
     checks_of,
+    count_runs,
     ended,
     error_of,
     launch_backfill,
@@ -18,6 +23,7 @@ from tests.pipelines.graphql import (
     materialized,
     verdicts,
 )
+from tests.pipelines.hostile_page import AS_JSON, AS_PARAMETERS
 from tests.pipelines.webserver import Webserver, running_webserver
 
 # One worker of pytest-xdist: two webservers at once would starve each other.
@@ -95,6 +101,116 @@ def test_requests_of_several_users_are_separate(webserver: Webserver):
     assert message.startswith("'AAPLE' is not among the ")
     assert message.endswith(" symbols of the universe. Did you mean 'AAPL'?")
     assert not stack
+
+
+FOREIGN = {"Origin": "https://evil.example"}
+REBOUND = {"Host": "evil.example:3000"}
+JSON = {"Content-Type": "application/json"}
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol": "graphql-ws",
+}
+REPORT = "/report_asset_materialization/prices"
+LAUNCH_CONFIGURED = """
+    mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+        __typename ... on RunConfigValidationInvalid { errors { message } } } }
+"""
+ATTACKS = (
+    ("GET", f"/graphql?{AS_PARAMETERS}", {}, None, 400),
+    ("GET", f"/graphql?{AS_PARAMETERS}", FOREIGN, None, 403),
+    ("GET", "/graphql", REBOUND, None, 403),
+    ("GET", "/graphql", UPGRADE | FOREIGN, None, 403),
+    ("GET", "/graphql", UPGRADE | REBOUND, None, 403),
+    ("GET", "/download_debug/x", REBOUND, None, 403),
+    ("GET", "/logs/x/y.err", FOREIGN, None, 403),
+    ("GET", "/", REBOUND, None, 403),
+    ("POST", f"/graphql?{AS_PARAMETERS}", {}, None, 400),
+    ("POST", "/graphql", JSON | FOREIGN, AS_JSON, 403),
+    ("POST", "/graphql", JSON | REBOUND, AS_JSON, 403),
+    ("POST", "/graphql", JSON | {"Sec-Fetch-Site": "same-site"}, AS_JSON, 403),
+    ("POST", "/graphql", {"Content-Type": "text/plain; application/json"}, AS_JSON, 400),
+    ("POST", REPORT, {}, None, 400),
+    ("POST", REPORT, JSON | FOREIGN, "{}", 403),
+    ("POST", "/report_asset_check/prices", {"Content-Type": "text/plain"}, "{}", 400),
+    ("POST", "/report_asset_observation/prices", JSON | REBOUND, "{}", 403),
+)
+
+
+def test_requests_of_other_pages_are_refused(webserver: Webserver):
+    before = count_runs(webserver), materialized(webserver)
+    for method, path, headers, body, status in ATTACKS:
+        seen, said = send(webserver, method, path, headers, body)
+        assert (seen, said.count("\n")) == (status, 1), (method, path, headers, said)
+        assert said.startswith("Refused: "), said
+    assert (count_runs(webserver), materialized(webserver)) == before
+
+
+def test_scripts_links_and_sockets_of_the_ui_are_answered(webserver: Webserver):
+    own = {"Origin": webserver.url, "Sec-Fetch-Site": "same-origin"}
+    query = json.dumps({"query": "{ version }"})
+    for method, path, headers, body, status in (
+        ("POST", "/graphql", JSON, query, 200),
+        ("POST", "/graphql", JSON | own, query, 200),
+        ("GET", "/graphql?query=%7Bversion%7D", {}, None, 200),
+        ("GET", "/graphql", UPGRADE | own, None, 101),
+        ("GET", "/server_info", {"Host": "localhost:1"}, None, 200),
+        ("GET", "/", {"Sec-Fetch-Site": "none"}, None, 200),
+    ):
+        assert send(webserver, method, path, headers, body)[0] == status, (method, path, headers)
+
+
+def test_run_config_that_names_a_place_is_not_launched(webserver: Webserver):
+    before = count_runs(webserver)
+    for resource, field, variable in (
+        ("price_store", "root", "GAUNTLET_PRICE_STORE"),
+        ("result_store", "database_url", "DATABASE_URL"),
+        ("market_data", "prices", "GAUNTLET_PRICES"),
+    ):
+        config = {"resources": {resource: {"config": {field: "http://me:sesame@127.0.0.1/x"}}}}
+        params = {
+            "selector": {
+                "repositoryLocationName": "gauntlet",
+                "repositoryName": "__repository__",
+                "pipelineName": "nightly",
+            },
+            "runConfigData": json.dumps(config),
+            "mode": "default",
+        }
+        said = webserver.query(LAUNCH_CONFIGURED, params=params)["launchPipelineExecution"]
+        assert said["__typename"] == "RunConfigValidationInvalid"
+        (error,) = said["errors"]
+        assert error["message"].endswith(
+            f" Run config can't set {resource}.{field}: set {variable} in the environment of the "
+            "server instead, or allow it there by GAUNTLET_PLACES_IN_RUN_CONFIG=1."
+        )
+        assert "sesame" not in error["message"]
+    assert count_runs(webserver) == before
+
+
+def test_only_loopback_is_listened_on(webserver: Webserver):
+    port = urlsplit(webserver.url).port
+    listening = [
+        tuple(one.laddr)
+        for one in psutil.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    ]
+    assert [one for one in listening if one[1:] == (port,)] == [("127.0.0.1", port)]
+
+
+def send(
+    webserver: Webserver, method: str, path: str, headers: dict[str, str], body: str | None
+) -> tuple[int, str]:
+    """Send one request; return status and body, which is empty for a switched protocol."""
+    connection = HTTPConnection(urlsplit(webserver.url).netloc, timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, "" if answer.status == 101 else answer.read().decode()
+    finally:
+        connection.close()
 
 
 def number_of_checks(webserver: Webserver) -> int:

@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.partitions import build_partition_tags
 from tests.pipelines.browser import CHROMIUM, browsing
-from tests.pipelines.graphql import ended, launch_run
+from tests.pipelines.graphql import count_runs, ended, launch_run
+from tests.pipelines.hostile_page import serving_attack
 from tests.pipelines.webserver import Webserver, running_webserver
 from tests.project import FEW_ASSETS
 
@@ -134,6 +135,19 @@ def test_partitions_of_prices_are_the_symbols_of_the_universe(page: "Page"):
     page.goto("/assets/prices?view=partitions")
     for symbol in ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META"):
         expect(page.get_by_text(symbol, exact=True).first).to_be_visible()
+
+
+def test_a_page_of_another_origin_launches_nothing(webserver: Webserver, page: "Page"):
+    """The other tests of this file launch runs through the UI itself."""
+    before = count_runs(webserver)
+    with serving_attack(webserver.url) as url:
+        page.goto(url)
+        page.wait_for_function("document.title != 'trying'")
+        assert page.title() == "kept out"
+        assert count_runs(webserver) == before
+        # A link to the UI works, and the UI is not shown in a frame of another page.
+        page.evaluate("address => { location = address }", f"{webserver.url}/runs")
+        page.wait_for_url("**/runs")
 
 
 def button(inside: "Page | Locator", text: str) -> "Locator":

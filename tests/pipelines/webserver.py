@@ -97,7 +97,7 @@ class Webserver:
 def running_webserver(
     lay_out: Callable[[Path], Mapping[str, str]] = lambda _: {},
 ) -> Iterator[Webserver]:
-    """Start `dagster dev` in its own folder, wait until it is ready, and stop it.
+    """Start the Dagster UI in its own folder, wait until it is ready, and stop it.
 
     `lay_out` may change the folder, and returns additional environment variables.
     """
@@ -122,7 +122,7 @@ def _lay_out(folder: Path) -> None:
 def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
     port = _free_port()
     webserver = Webserver(f"http://127.0.0.1:{port}", folder)
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "pipelines.cli.ui", str(port)]  # as make ui
     with webserver.log.open("w") as log:
         process = subprocess.Popen(
             command,
@@ -158,7 +158,7 @@ def _free_port() -> int:
 
 def _wait_until_ready(webserver: Webserver, process: subprocess.Popen[bytes]) -> None:
     def look() -> str:
-        assert process.poll() is None, f"dagster dev ended:\n{webserver.log_tail()}"
+        assert process.poll() is None, f"the Dagster UI ended:\n{webserver.log_tail()}"
         try:
             loaded = webserver.query(_LOADED)
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
@@ -180,7 +180,7 @@ def _wait_until_ready(webserver: Webserver, process: subprocess.Popen[bytes]) ->
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    """Stop `dagster dev` and its children: code servers outlive their parent by 45 s."""
+    """Stop the Dagster UI and its children: code servers outlive their parent by 45 s."""
     _signal(process, signal.SIGTERM)
     psutil.wait_procs(_members(process.pid), timeout=_STOPPED_WITHIN)
     _signal(process, signal.SIGKILL)

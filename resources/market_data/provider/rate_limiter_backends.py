@@ -9,6 +9,7 @@ from typing import TextIO
 
 import sqlalchemy as sa
 
+from resources.files.private import create_private
 from resources.market_data.provider.rate_limiter import MAX_LATE_SECONDS
 from resources.result_store.connection import (
     create_engine_for,
@@ -39,7 +40,7 @@ class FileSlots:
     """A file on a local disk, for all processes of this machine; an empty one is due at once."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        create_private(path.parent)
         self._path = path
 
     def take(self, space: float) -> float:

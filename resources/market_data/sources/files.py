@@ -5,7 +5,6 @@
 must be valid; every cell of their columns must be readable, in one way only.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -35,6 +34,7 @@ from resources.market_data.sources.tables.table import (
     Table,
 )
 from resources.market_data.sources.transient_errors import is_transient_error
+from resources.redaction import redact_address, redact_text
 from resources.trading_calendar import DEFAULT_CALENDAR, get_calendar
 from resources.universe import SYMBOL_RULE, is_symbol, to_file_stem
 from strategies.errors import did_you_mean
@@ -65,18 +65,20 @@ class FilesSource:
         self._calendar_of = calendar_of
         self._columns = _open_columns(columns or {})
         self.notes: dict[str, SourceNotes] = {}
-        self._shown = _redact(prices)
+        self._given, self._shown = prices, redact_address(prices)
         try:
             self._fs, self._root = file_system(prices)
             found = self._fs.isdir(self._root)
         except Exception as error:
-            reason = _redact(str(error).replace(prices, self._shown))
+            # `from None`, here and below: the cause has the address with its password.
+            reason = redact_text(str(error).replace(prices, self._shown))
             if is_transient_error(error):
-                raise SourceUnavailableError(f"{self._shown} does not answer: {reason}.") from error
-            if isinstance(error, OSError | ValueError | MissingPackageError):
+                raise SourceUnavailableError(f"{self._shown} does not answer: {reason}.") from None
+            known = isinstance(error, OSError | ValueError | MissingPackageError)
+            if known or self._shown != prices:
                 raise MarketDataError(
                     f"Folder {self._shown} cannot be opened: {reason.rstrip('.')}."
-                ) from error
+                ) from None
             raise
         if not found:
             raise MarketDataError(
@@ -130,13 +132,13 @@ class FilesSource:
         except RefusedContentError as error:
             raise self._build_unreadable_error(symbol, name, str(error)) from error
         except Exception as error:
-            reason = _redact(str(error).partition("\n")[0])
+            reason = redact_text(str(error).replace(self._given, self._shown).partition("\n")[0])
             if is_transient_error(error):
                 raise SourceUnavailableError(
                     f"{symbol}: {self._shown} does not answer: {reason}."
-                ) from error
-            if isinstance(error, OSError):
-                raise self._build_unreadable_error(symbol, name, reason) from error
+                ) from None
+            if isinstance(error, OSError) or self._shown != self._given:
+                raise self._build_unreadable_error(symbol, name, reason) from None
             raise
 
     def _parse(self, symbol: str, name: str, content: bytes) -> Table:
@@ -159,8 +161,3 @@ def _open_columns(columns: Mapping[str, str]) -> ColumnNames:
                 + did_you_mean(name, NAMES)
             )
     return ColumnNames(columns)
-
-
-def _redact(url: str) -> str:
-    """Return a URL, or a text with one, without its password and without its query."""
-    return re.sub(r"\?\S+", "?***", re.sub(r"//[^/\s]*@", "//***@", url))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from resources.market_data.source import MarketDataError, SourceUnavailableError
+from resources.redaction import redact_text
 
 if TYPE_CHECKING:
     from curl_cffi.requests import Response
@@ -72,7 +73,7 @@ class YahooClient:
             raise SourceUnavailableError(
                 f"{symbol}: Yahoo gave no complete answer within {self._timeout:g} s "
                 f"({_shorten(error)})."
-            ) from error
+            ) from None  # the cause has the address
         _raise_for_status(symbol, response)
         return response
 
@@ -105,4 +106,6 @@ def parse_retry_after(header: str | None) -> float | None:
 def _shorten(error: Exception) -> str:
     """Return curl's own words, without its advice and the address, which may hold a password."""
     words = str(error).partition("See https://")[0].partition(" for ")[0]
-    return words.removeprefix("Failed to perform, ").strip(" .") or type(error).__name__
+    return (
+        redact_text(words).removeprefix("Failed to perform, ").strip(" .") or type(error).__name__
+    )

@@ -32,6 +32,6 @@ def test_no_password_is_shown():
         "DAGSTER_HOME": "/elsewhere",
     }
     assert describe_ui(given, 3001) == (
-        "See it: make ui SOURCE=files PRICES='ftp://me:***@h/x' DAGSTER_HOME=/elsewhere PORT=3001, "
+        "See it: make ui SOURCE=files PRICES='ftp://***@h/x' DAGSTER_HOME=/elsewhere PORT=3001, "
         "with the same DATABASE_URL, then\nhttp://127.0.0.1:3001/assets/leaderboard"
     )

@@ -21,6 +21,8 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path, monkeypatch: py
         start=date(2021, 1, 1),
         end=date(2023, 12, 31),
         home=tmp_path / ".data",
+        price_store=str(tmp_path / ".data/prices"),
+        backtest_files=str(tmp_path / ".data/backtests"),
     )
 
 
@@ -35,6 +37,10 @@ def test_every_variable_is_read():
         GAUNTLET_RATE="0.5",
         GAUNTLET_SPLITS="/srv/splits.csv",
         GAUNTLET_SYMBOLS_PER_RUN="500",
+        GAUNTLET_PRICE_STORE="s3://bucket/bars",
+        GAUNTLET_BACKTEST_FILES="/srv/../srv/backtests",
+        GAUNTLET_PLACES_IN_RUN_CONFIG="1",
+        GAUNTLET_UI_HOSTS="Gauntlet.example, *.lan,[::2]",
     )
     assert found == EnvironmentSettings(
         source="files",
@@ -46,12 +52,19 @@ def test_every_variable_is_read():
         rate=0.5,
         splits=Path("/srv/splits.csv"),
         symbols_per_run=500,
+        price_store="s3://bucket/bars",
+        backtest_files="/srv/../srv/backtests",
+        places_in_run_config=True,
+        ui_hosts=("gauntlet.example", "*.lan", "::2"),
     )
 
 
 @pytest.mark.parametrize(
     "name",
-    ["SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SPLITS", "SYMBOLS_PER_RUN"],
+    [
+        *("SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SPLITS"),
+        *("SYMBOLS_PER_RUN", "PRICE_STORE", "BACKTEST_FILES", "PLACES_IN_RUN_CONFIG", "UI_HOSTS"),
+    ],
     ids=str.lower,
 )
 @pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])
@@ -98,6 +111,14 @@ def test_a_given_universe_overrides_that_of_the_sample_source(tmp_path: Path):
             )
             for number in ("0", "-1", "2.5", "all")
         ],
+        (
+            {"GAUNTLET_UI_HOSTS": "a.example,https://b.example:3000"},
+            (
+                "GAUNTLET_UI_HOSTS has 'https://b.example:3000', which is not a name: write names "
+                "of the Dagster UI without scheme and port, as in "
+                "GAUNTLET_UI_HOSTS=gauntlet.example.com,10.0.0.5."
+            ),
+        ),
         ({"GAUNTLET_RATE": "fast"}, "GAUNTLET_RATE=fast is not a number."),
         (
             {"GAUNTLET_SOURCE": "synthetics"},

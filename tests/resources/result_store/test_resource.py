@@ -56,7 +56,7 @@ def test_no_password_of_the_environment_is_in_the_configuration(
     store = ResultStore(home=str(home))
     assert "s3cret" not in repr(store)
     assert "s3cret" not in store.model_dump_json()
-    assert store.describe() == "postgresql://ada:***@db/results"
+    assert store.describe() == "postgresql://***@db/results"
 
 
 def test_describing_an_embedded_store_does_not_start_it(

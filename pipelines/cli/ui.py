@@ -1,0 +1,47 @@
+"""`make ui`: the Dagster UI and its daemon on loopback, as `dagster dev` starts them, guarded.
+
+    python -m pipelines.cli.ui 3000
+
+`dagster dev` starts webserver and daemon as processes of their own. Its webserver is replaced with
+`pipelines.webserver`; all else is Dagster's: code server, reloading, logs, and one Ctrl-C for all.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.cli import ui_check
+
+_HOST = "127.0.0.1"
+# What `dagster dev` starts with `python -m`, and what is started in its place.
+_STARTED = {"dagster_webserver": "pipelines.webserver", "dagster._daemon": "dagster._daemon"}
+
+
+def main(arguments: list[str]) -> int:
+    """Start the UI on the port that is given, and run until it is interrupted."""
+    if refused := ui_check.main(arguments):
+        return refused
+    from dagster._cli import dev
+
+    open_process = dev.open_ipc_subprocess  # pyright: ignore[reportPrivateImportUsage]
+
+    def open_guarded(parts: Sequence[str], **options: Any) -> Any:
+        return open_process(_guard(parts), **options)
+
+    dev.open_ipc_subprocess = open_guarded  # pyright: ignore[reportPrivateImportUsage]
+    dev.dev_command(["--host", _HOST, "--port", *arguments], prog_name="make ui")
+    return 0
+
+
+def _guard(parts: Sequence[str]) -> list[str]:
+    """Return the command with the guarded webserver; raise KeyError for one that is not known.
+
+    A new version of Dagster might start its webserver in another way: then nothing is started,
+    rather than one without the guard.
+    """
+    python, option, module, *rest = parts
+    return [python, option, _STARTED[module], *rest]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

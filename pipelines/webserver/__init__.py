@@ -1,0 +1,1 @@
+"""Dagster's webserver, with a guard against requests that other web pages send."""
