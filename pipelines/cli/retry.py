@@ -43,7 +43,7 @@ def _build_parser() -> argparse.ArgumentParser:
 def _retry(port: int, settings: EnvironmentSettings, console: Console, errors: Console) -> int:
     load_splits(settings.splits)  # refuses a bad file before anything starts
     load_dagster(console)
-    runs, symbols = _plan(settings)
+    runs, symbols = _plan(settings, console)
     if not runs:
         console.print("Nothing failed, and nothing is missing.")
         return 0
@@ -51,11 +51,12 @@ def _retry(port: int, settings: EnvironmentSettings, console: Console, errors: C
     return execute_runs(settings, lambda *_: runs, console, errors, port)
 
 
-def _plan(settings: EnvironmentSettings) -> tuple[list[SymbolRun], list[str]]:
+def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolRun], list[str]]:
     """Return the runs to make, and the symbols that they are for."""
     import dagster as dg
 
     from pipelines.automation.staleness import get_leaderboard_config
+    from pipelines.cli.materialize import report_dead_runs
     from pipelines.definitions import build_defs
     from pipelines.partitions import build_partition_tags, split_into_runs
     from pipelines.symbol_runs import name_range
@@ -65,6 +66,7 @@ def _plan(settings: EnvironmentSettings) -> tuple[list[SymbolRun], list[str]]:
     graph = build_defs(settings).resolve_asset_graph()
     try:
         with dg.DagsterInstance.get() as instance:
+            report_dead_runs(instance, partial(print_wrapped, console))
             status = read_partition_status(instance, graph)
             run_config, purpose = get_leaderboard_config(instance, graph)
     except Exception as error:

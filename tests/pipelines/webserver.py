@@ -55,6 +55,8 @@ class Webserver:
 
     url: str
     folder: Path
+    restart: Callable[[], None]
+    """Kill all of its processes at once, as a lost terminal or the OOM killer does; start again."""
 
     @property
     def log(self) -> Path:
@@ -121,22 +123,37 @@ def _lay_out(folder: Path) -> None:
 @contextmanager
 def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
     port = _free_port()
-    webserver = Webserver(f"http://127.0.0.1:{port}", folder)
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-    with webserver.log.open("w") as log:
-        process = subprocess.Popen(
-            command,
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        running.append(_start(folder, environment, port))
+        _wait_until_ready(webserver, running[-1])
+
+    def restart() -> None:
+        _signal(running[-1], signal.SIGKILL)
+        psutil.wait_procs(_members(running[-1].pid), timeout=_STOPPED_WITHIN)
+        running[-1].wait()
+        start()
+
+    webserver = Webserver(f"http://127.0.0.1:{port}", folder, restart)
+    try:
+        start()
+        yield webserver
+    finally:
+        for process in running:
+            _stop_group(process)
+
+
+def _start(folder: Path, environment: Mapping[str, str], port: int) -> subprocess.Popen[bytes]:
+    with (folder / "dagster-dev.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
             cwd=folder,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a group of its own, to be stopped as one
         )
-    try:
-        _wait_until_ready(webserver, process)
-        yield webserver
-    finally:
-        _stop_group(process)
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
