@@ -2,19 +2,28 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEventType
+from dagster._core.events import JobFailureData
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster_shared.error import SerializableErrorInfo
+
+from resources.error_lines import to_one_line
 
 
 def find_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return why a run failed: its first failed blocking check, else its first error."""
+    """Return why a run failed: its first failed blocking check, else its first error.
+
+    A run that failed outside its steps, as one whose process was killed, has one line about it.
+    """
     checks = list(_describe_blocking_checks(instance, run_id))
     if checks:
         more = f" (and {len(checks) - 1} more checks)" if len(checks) > 1 else ""
         return checks[0] + more
-    return next(_describe_errors(instance, run_id), "the run failed without saying why")
+    errors = chain(_describe_errors(instance, run_id), _describe_ends(instance, run_id))
+    return next(errors, "the run failed without saying why")
 
 
 def find_failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -47,14 +56,22 @@ def _describe_errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]
             yield f"{event.step_key}: {_describe_cause(event.step_failure_data)}"
 
 
+def _describe_ends(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.RUN_FAILURE):
+        data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+        error = data.error if isinstance(data, JobFailureData) else None
+        yield _describe_error(error) if error else to_one_line(entry.message)
+
+
 def _describe_cause(failure: StepFailureData) -> str:
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
+    return _describe_error(failure.error) if failure.error else "failed without an error"
+
+
+def _describe_error(error: SerializableErrorInfo) -> str:
     # Dagster wraps what an asset raised: the innermost cause is the reason.
-    error = failure.error
-    while error and error.cause:
+    while error.cause:
         error = error.cause
-    if not error:
-        return "failed without an error"
     # The class without its module, which the log has.
-    return re.sub(r"^[\w.]+\.(\w+: )", r"\1", " ".join(error.message.split()))
+    return re.sub(r"^[\w.]+\.(\w+: )", r"\1", to_one_line(error.message))

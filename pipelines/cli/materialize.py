@@ -14,6 +14,7 @@ from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
 from pipelines.symbol_runs import SymbolRun, plan_runs
 from resources.config.environment import EnvironmentSettings
+from resources.error_lines import describe_error
 from resources.run_processes.dead_runs import end_dead_runs, get_claims
 from strategies.errors import GauntletError
 
@@ -99,19 +100,20 @@ def materialize(
                 if len(runs) > 1:
                     say(f"Run {number} of {len(runs)}: {run.label}")
                 _account(done, run, _materialize(instance, job, run, listener), len(runs))
-    except GauntletError:
-        raise
     except Exception as error:
+        if isinstance(error, GauntletError) and not done.run_ids:
+            raise
         logging.exception("The run could not be made.")
-        done.reasons.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        done.reasons.append(describe_error(error))
     return done
 
 
 def report_dead_runs(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
     """Mark runs as ended whose process is gone, and say so in one line."""
     if dead := end_dead_runs(instance):
-        runs = "1 earlier run was" if len(dead) == 1 else f"{len(dead)} earlier runs were"
-        say(f"{runs} killed, and so marked as failed: {', '.join(run[:8] for run in dead)}")
+        runs = "1 earlier run has" if len(dead) == 1 else f"{len(dead)} earlier runs have"
+        ends = ", ".join(f"{run.run_id[:8]} {run.status.value}" for run in dead)
+        say(f"{runs} no process any more, and so ended: {ends}")
 
 
 def _account(done: Materialized, run: SymbolRun, reason: str | None, runs: int) -> None:

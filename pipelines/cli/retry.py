@@ -12,6 +12,7 @@ from pipelines.cli.terminal import print_wrapped
 from pipelines.cli.ui_command import add_port
 from pipelines.symbol_runs import SymbolRun
 from resources.config.environment import EnvironmentSettings
+from resources.error_lines import describe_error
 from resources.splits import load_splits
 from strategies.errors import GauntletError
 
@@ -70,8 +71,7 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
             status = read_partition_status(instance, graph)
             run_config, purpose = get_leaderboard_config(instance, graph)
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise NoHistoryError(f"Dagster's history can't be read: {reason}") from error
+        raise NoHistoryError(f"Dagster's history can't be read: {describe_error(error)}") from error
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs: list[SymbolRun] = []
     for keys, ends in split_into_runs(chosen, universe):

@@ -20,35 +20,32 @@ def get_claims(instance: DagsterInstance) -> RunClaims:
     return RunClaims(Path(instance.storage_directory()).with_name("processes"))
 
 
-def end_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Report the runs whose process is gone as ended; return them.
+def end_dead_runs(instance: DagsterInstance) -> list[dg.DagsterRun]:
+    """Report the runs whose process is gone as ended; return them, with their new status.
 
     Runs that wait in the queue, and runs of which nothing is known, are left as they are.
     """
-    claims = get_claims(instance)
-    return [run_id for run_id in claims.list_runs() if end_if_dead(instance, run_id)]
+    ended = (end_if_dead(instance, run_id) for run_id in get_claims(instance).list_runs())
+    return [run for run in ended if run is not None]
 
 
-def end_if_dead(instance: DagsterInstance, run_id: str) -> bool:
-    """Report a run as ended if its process is gone; return whether it was.
+def end_if_dead(instance: DagsterInstance, run_id: str) -> dg.DagsterRun | None:
+    """Report a run as ended if its process is gone; return it with its new status, else None.
 
     It is canceled if it was being canceled, else it has failed. Its slots in pools are freed.
     """
     claims = get_claims(instance)
     with claims.examine(run_id) as claim:
         if claim is None:
-            return False
+            return None
         # Read now: nobody but this process can change it from here on.
         run = instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
+        reason = claim.explain_death() if run and not run.is_finished else ""
+        if run and reason:
+            _end(instance, run, f"The run is not executed any more: {reason}.")
+        if run is None or run.is_finished or reason:
             claims.remove(run_id)
-            return False
-        reason = claim.explain_death()
-        if not reason:
-            return False
-        _end(instance, run, f"The run is not executed any more: {reason}.")
-        claims.remove(run_id)
-    return True
+    return instance.get_run_by_id(run_id) if reason else None
 
 
 def _end(instance: DagsterInstance, run: dg.DagsterRun, reason: str) -> None:

@@ -45,5 +45,5 @@ class LocalRunLauncher(DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id) if self.has_instance else None
         if run and not run.is_finished and get_claims(self._instance).is_dead(run_id):
             self._instance.report_run_canceling(run)
-            return end_if_dead(self._instance, run_id)
+            return end_if_dead(self._instance, run_id) is not None
         return super().terminate(run_id)
