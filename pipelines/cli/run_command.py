@@ -67,18 +67,18 @@ def execute_runs(
     from pipelines.cli.materialize import materialize
     from pipelines.cli.outcome import print_outcome
     from pipelines.cli.progress import Progress
-    from pipelines.cli.run_log import logged_to, new_log_file
+    from pipelines.cli.run_log import logged_to, new_log_file, waiting_shown
     from pipelines.resources import build_resources
 
     resources = build_resources(settings)
+    with console.status("Starting PostgreSQL"), waiting_shown(console):
+        # A database that can't be used is refused before anything runs.
+        resources["result_store"].manager()
     progress, log = Progress(console), new_log_file(settings.home / "logs")
-    with logged_to(log) as unwritten:
-        with console.status("Starting PostgreSQL"):
-            # A database that can't be used is refused before anything runs.
-            resources["result_store"].manager()
-        with progress.shown():
-            done = materialize(settings, plan, progress, progress.say)
-    print_outcome(console, errors, resources, done, progress.broken_checks, log, port)
+    with logged_to(log) as unwritten, progress.shown():
+        done = materialize(settings, plan, progress, progress.say)
+    with waiting_shown(console):
+        print_outcome(console, errors, resources, done, progress.broken_checks, log, port)
     if unwritten and not done.reasons:
         print_error(errors, f"The log {log} is incomplete: {unwritten[0]}.")
     return _FAILED if done.reasons else 0

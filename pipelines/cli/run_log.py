@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
+
 from resources.error_lines import describe_error
 from strategies.errors import GauntletError
 
@@ -64,6 +66,24 @@ class _LogFile(logging.FileHandler):
             super().close()
         except OSError as error:
             self.unwritten.append(error.strerror or str(error))
+
+
+@contextmanager
+def waiting_shown(console: Console) -> Iterator[None]:
+    """Say once that the database is waited for; without a log its retries would be printed."""
+    logger, said = logging.getLogger("resources.result_store.retry"), []
+
+    def say(_: logging.LogRecord) -> bool:
+        if not said:
+            said.append(True)
+            console.print("The database does not answer yet; waiting for it")
+        return False
+
+    logger.addFilter(say)
+    try:
+        yield
+    finally:
+        logger.removeFilter(say)
 
 
 @contextmanager

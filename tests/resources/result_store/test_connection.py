@@ -87,6 +87,7 @@ def test_a_password_is_hidden_anywhere_in_the_url() -> None:
         "postgresql://ada:s3cret@/results?host=/no/s3cret",
         "postgresql://ada:s%2F3+cret@/results?host=/no/s/3+cret",
         f"postgresql://ada:s3cret@{CLOSED}/results?no_such_option=1",
+        f"postgresql://ada:s3cret@{'no-host' * 10}/results",
     ],
 )
 def test_an_unreachable_server_is_an_error_without_the_password(url: str) -> None:
