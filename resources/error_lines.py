@@ -3,14 +3,19 @@
 import re
 
 # SQLAlchemy adds these, each on a line of its own; Dagster may have joined the lines.
-_ADDITIONS = re.compile(r"\s*(?:\[SQL: |\[parameters: |\(Background on this error at: ).*", re.DOTALL)
+_ADDITIONS = re.compile(
+    r"\s*(?:\[SQL: |\[parameters: |\(Background on this error at: ).*", re.DOTALL
+)
 
 _REMEDIES = {
     r"disk is full|No space left on device|disk I/O error|Disk quota exceeded": (
         "Free some space, then run it again."
     ),
     r"readonly database|unable to open database file|Permission denied|Read-only file system": (
-        "Look at who owns the folders of the data and of Dagster's history, and run it as that user."
+        "Run it as the user who owns the folders of the data and of Dagster's history."
+    ),
+    r"\$DAGSTER_HOME": (
+        "Unset DAGSTER_HOME, or set it to the folder of the project: it may have been moved."
     ),
     r"database is locked": "Another process holds Dagster's history: run it again.",
 }

@@ -7,20 +7,15 @@ from functools import partial
 
 from rich.console import Console
 
+from pipelines.cli.history_error import NoHistoryError
 from pipelines.cli.run_command import execute_runs, load_dagster, run_command
 from pipelines.cli.terminal import print_wrapped
 from pipelines.cli.ui_command import add_port
 from pipelines.symbol_runs import SymbolRun
 from resources.config.environment import EnvironmentSettings
-from resources.error_lines import describe_error
 from resources.splits import load_splits
-from strategies.errors import GauntletError
 
 _SYMBOLS_SHOWN = 10
-
-
-class NoHistoryError(GauntletError):
-    """Dagster's history, which says what failed, can't be read."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,7 +66,7 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
             status = read_partition_status(instance, graph)
             run_config, purpose = get_leaderboard_config(instance, graph)
     except Exception as error:
-        raise NoHistoryError(f"Dagster's history can't be read: {describe_error(error)}") from error
+        raise NoHistoryError.of(error) from error
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs: list[SymbolRun] = []
     for keys, ends in split_into_runs(chosen, universe):

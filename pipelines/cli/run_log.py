@@ -52,7 +52,7 @@ class _LogFile(logging.FileHandler):
         super().__init__(path, encoding="utf-8", delay=True)
         self.unwritten: list[str] = []
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Note why a record could not be written."""
         error = sys.exc_info()[1]
         if isinstance(error, OSError):

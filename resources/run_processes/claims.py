@@ -189,7 +189,7 @@ def _release_at_exit() -> None:
 
 def _drop_in_child() -> None:
     """Close what a forked child has inherited: it would hold the claims of its parent."""
-    global _THREADS
+    global _THREADS  # noqa: PLW0603
     _THREADS = threading.RLock()  # another thread of the parent may have had it
     for descriptor in _held.values():
         with suppress(OSError):

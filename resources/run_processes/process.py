@@ -64,7 +64,7 @@ class ProcessIdentity:
         return self.host == platform.node() and self.boot != _read_boot()
 
     def has_ended(self) -> bool:
-        """Return whether the process is known to have ended; False if it can't be seen from here."""
+        """Return whether the process has ended; False also if it can't be seen from here."""
         if not self.is_of_this_start() or self.namespace != _read_namespace() or not self.started:
             return False
         return _read_start(self.pid) != self.started

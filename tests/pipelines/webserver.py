@@ -55,8 +55,10 @@ class Webserver:
 
     url: str
     folder: Path
-    restart: Callable[[], None]
-    """Kill all of its processes at once, as a lost terminal or the OOM killer does; start again."""
+    kill: Callable[[], None]
+    """Kill all of its processes at once, as a lost machine does."""
+    start: Callable[[], None]
+    """Start it again, and wait until it is ready."""
 
     @property
     def log(self) -> Path:
@@ -129,13 +131,12 @@ def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver
         running.append(_start(folder, environment, port))
         _wait_until_ready(webserver, running[-1])
 
-    def restart() -> None:
+    def kill() -> None:
         _signal(running[-1], signal.SIGKILL)
         psutil.wait_procs(_members(running[-1].pid), timeout=_STOPPED_WITHIN)
         running[-1].wait()
-        start()
 
-    webserver = Webserver(f"http://127.0.0.1:{port}", folder, restart)
+    webserver = Webserver(f"http://127.0.0.1:{port}", folder, kill, start)
     try:
         start()
         yield webserver

@@ -94,7 +94,10 @@ def test_killed_runs_end_and_are_retried_but_not_stopped_ones(
     )
     assert retried.returncode == 0, retried.stdout + retried.stderr
     lines = retried.stdout.splitlines()
-    assert lines[0] == f"1 earlier run has no process any more, and so ended: {killed.run_id[:8]} FAILURE"
+    assert (
+        lines[0]
+        == f"1 earlier run has no process any more, and so ended: {killed.run_id[:8]} FAILURE"
+    )
     assert lines[1].startswith("2 symbols failed or are missing")
     assert _status(instance, killed.run_id) == "FAILURE"
     assert find_failure_reason(instance, killed.run_id) == (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from resources.result_store.embedded import data_folder, start_embedded
 from tests.pipelines.cli.command import environment, lay_out, run_main_job
@@ -71,7 +72,11 @@ def test_a_read_only_database_is_refused_in_one_line(tmp_path: Path, server: str
     with fresh_database(server, migrated=False) as database:
         name = database.rpartition("/")[2].partition("?")[0]
         with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(
+                    sql.Identifier(name)
+                )
+            )
         done = run_main_job(tmp_path, database)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()

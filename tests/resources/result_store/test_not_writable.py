@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from resources.result_store.connection import create_engine_for
 from resources.result_store.errors import DatabaseNotWritableError
@@ -57,12 +58,14 @@ def test_a_read_only_database_is_one_line(engine: sa.Engine, bare_engine: sa.Eng
 def test_a_user_without_privileges_is_one_line(stranger: sa.Engine) -> None:
     line = _refusal(BacktestPersistenceManager(stranger))
     assert "does not allow this to its user: permission denied for table" in line
-    assert line.endswith("Name in DATABASE_URL the user that owns the tables, or one with its role.")
+    assert line.endswith(
+        "Name in DATABASE_URL the user that owns the tables, or one with its role."
+    )
     with pytest.raises(DatabaseNotWritableError, match="permission denied"):
         upgrade(stranger)
 
 
 def test_no_error_shows_the_values_of_a_statement(engine: sa.Engine) -> None:
-    with pytest.raises(sa.exc.DBAPIError) as refused, engine.connect() as connection:
+    with pytest.raises(DBAPIError) as refused, engine.connect() as connection:
         connection.execute(sa.text("SELECT :value::int"), {"value": "s3cret"})
     assert "s3cret" not in str(refused.value).partition("[SQL:")[2]

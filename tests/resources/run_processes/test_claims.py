@@ -15,6 +15,7 @@ import pytest
 from resources.run_processes.claims import RunClaims
 from resources.run_processes.process import ProcessIdentity
 
+KILLED = "its process was killed or ended without a word"
 RUN = "11111111-2222-3333-4444-555555555555"
 _PROGRAM = """
 import os, sys, time
@@ -30,15 +31,14 @@ time.sleep(600)
 class _Children(list[subprocess.Popen[str]]):
     def start(self, folder: Path, body: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", _PROGRAM.format(body=body), str(folder), RUN]
-        popen = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+        popen = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.append(popen)
         return self[-1]
 
     def start_ready(self, folder: Path, body: str) -> subprocess.Popen[str]:
         child = self.start(folder, body)
-        assert child.stdout and child.stdout.readline() == "ready\n"
+        assert child.stdout
+        assert child.stdout.readline() == "ready\n"
         return child
 
 
@@ -111,7 +111,8 @@ def test_nobody_begins_a_run_while_it_is_reported_dead(tmp_path: Path, children:
             assert late.poll() is None
         claims.remove(RUN)
         (tmp_path / "reported").touch()
-    assert late.stdout and late.stdout.readline() == "True\n"
+    assert late.stdout
+    assert late.stdout.readline() == "True\n"
     assert _explain(tmp_path) is None
 
 
@@ -130,10 +131,14 @@ def test_an_ended_run_is_released_by_the_next_or_at_exit(tmp_path: Path):
     [
         ("tmp_path", {"boot": "earlier"}, "its machine was restarted"),
         ("tmp_path", {"boot": "earlier", "host": "its copy"}, ""),
-        ("tmp_path", {"namespace": "of a container"}, "its process was killed or ended without a word"),
+        (
+            "tmp_path",
+            {"namespace": "of a container"},
+            KILLED,
+        ),
         ("unknown_disk", {"boot": "earlier"}, ""),
         ("unknown_disk", {"namespace": "of a container"}, ""),
-        ("unknown_disk", {"started": "1"}, "its process was killed or ended without a word"),
+        ("unknown_disk", {"started": "1"}, KILLED),
         ("unknown_disk", {}, ""),
     ],
 )
