@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import polars as pl
-import sqlalchemy as sa
 
 from gauntlet.home import StoreNotFoundError, find_home, holds_results
 from research.purpose import Purpose
 from resources.result_store.connection import configured_url, create_engine_for, resolve_url
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
-from resources.result_store.schema import VERSION_TABLE
+from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeout
+from resources.result_store.schema import has_schema
 from resources.run_artifacts.backtest_files import BacktestFiles
 from strategies.errors import GauntletError
 
@@ -218,8 +218,7 @@ def _require_results(given: str, home: Path) -> None:
         raise StoreNotFoundError(f"There are no results in {home}.")
     engine = create_engine_for(resolve_url(given or None, home))
     try:
-        with engine.connect() as connection:
-            found = sa.inspect(connection).has_table(VERSION_TABLE)
+        found = has_schema(with_retry_timeout(engine, RETRY_TIMEOUT_SECONDS))
     finally:
         engine.dispose()
     if not found:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEventType
@@ -9,18 +10,21 @@ from dagster._core.events import JobFailureData
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
+from resources.error_lines import to_one_line
 from resources.redaction import redact_text
 
 
 def find_failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return why a run failed: its first failed blocking check, else its first error."""
+    """Return why a run failed: its first failed blocking check, else its first error.
+
+    A run that failed outside its steps, as one whose process was killed, has one line about it.
+    """
     checks = list(_describe_blocking_checks(instance, run_id))
     if checks:
         more = f" (and {len(checks) - 1} more checks)" if len(checks) > 1 else ""
         return redact_text(checks[0] + more)
-    return redact_text(
-        next(_describe_errors(instance, run_id), "the run failed without saying why")
-    )
+    errors = chain(_describe_errors(instance, run_id), _describe_ends(instance, run_id))
+    return redact_text(next(errors, "the run failed without saying why"))
 
 
 def find_failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -51,24 +55,24 @@ def _describe_errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]
         event = entry.dagster_event
         if event and event.event_specific_data:
             yield f"{event.step_key}: {_describe_cause(event.step_failure_data)}"
-    # Before a step began: such as a resource that refuses run config.
+
+
+def _describe_ends(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.RUN_FAILURE):
-        event = entry.dagster_event
-        if event and isinstance(event.event_specific_data, JobFailureData):
-            yield _describe_error(event.event_specific_data.error)
+        data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+        error = data.error if isinstance(data, JobFailureData) else None
+        yield _describe_error(error) if error else to_one_line(entry.message)
 
 
 def _describe_cause(failure: StepFailureData) -> str:
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
-    return _describe_error(failure.error)
+    return _describe_error(failure.error) if failure.error else "failed without an error"
 
 
-def _describe_error(error: SerializableErrorInfo | None) -> str:
+def _describe_error(error: SerializableErrorInfo) -> str:
     # Dagster wraps what an asset raised: the innermost cause is the reason.
-    while error and error.cause:
+    while error.cause:
         error = error.cause
-    if not error:
-        return "failed without an error"
     # The class without its module, which the log has.
-    return re.sub(r"^[\w.]+\.(\w+: )", r"\1", " ".join(error.message.split()))
+    return re.sub(r"^[\w.]+\.(\w+: )", r"\1", to_one_line(error.message))

@@ -23,6 +23,7 @@ from pipelines.automation.failed_runs import (
 from pipelines.partitions import build_partition_tags, find_contiguous_ranges, select_partition_tags
 from resources.config.run_purpose import select_purpose_tag
 from resources.result_store.resource import ResultStore
+from resources.run_processes.dead_runs import end_dead_runs
 from strategies.errors import GauntletError
 
 RETRY_FAILED = "retry_failed"
@@ -76,6 +77,8 @@ def build_retry_sensor(universe: Sequence[str]) -> dg.SensorDefinition:
         repository = context.repository_def
         if repository is None:
             raise dg.DagsterInvariantViolationError("This sensor needs its repository.")
+        # Run monitoring looks at runs that have begun; those that never will are found here.
+        end_dead_runs(context.instance)
         try:
             failed = find_failed_runs(context.instance, result_store, repository, _LOOK_BACK)
         except GauntletError as error:

@@ -14,6 +14,8 @@ from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
 from pipelines.symbol_runs import SymbolRun, plan_runs
 from resources.config.environment import EnvironmentSettings
+from resources.error_lines import describe_error
+from resources.run_processes.dead_runs import end_dead_runs, get_claims
 from strategies.errors import GauntletError
 
 Listener = Callable[[dg.EventLogEntry], None]
@@ -59,7 +61,7 @@ def materialize(
     settings: EnvironmentSettings,
     plan: Plan,
     listener: Listener,
-    begin: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Materialized:
     """Execute runs, one after the other.
 
@@ -72,8 +74,9 @@ def materialize(
         Returns the runs, given the graph and all its assets.
     listener
         Called with each entry of the runs' event logs.
-    begin
-        Called before each run, if there are several, with a line that says which it is.
+    say
+        Called with a line about runs of other processes that were found dead, and before each run,
+        if there are several, with one that says which it is.
 
     Raises
     ------
@@ -86,6 +89,7 @@ def materialize(
     try:
         # An interrupt is not raised where it would leave half an event, but in the next step.
         with capture_interrupts(), dg.DagsterInstance.get() as instance:
+            report_dead_runs(instance, say)
             # A range is one run here, whatever a backfill is.
             defs = build_defs(replace(settings, symbols_per_run=None))
             job = defs.resolve_implicit_global_asset_job_def()
@@ -94,14 +98,22 @@ def materialize(
                 if not run.tags and done.reasons:
                     break
                 if len(runs) > 1:
-                    begin(f"Run {number} of {len(runs)}: {run.label}")
+                    say(f"Run {number} of {len(runs)}: {run.label}")
                 _account(done, run, _materialize(instance, job, run, listener), len(runs))
-    except GauntletError:
-        raise
     except Exception as error:
+        if isinstance(error, GauntletError) and not done.run_ids:
+            raise
         logging.exception("The run could not be made.")
-        done.reasons.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        done.reasons.append(describe_error(error))
     return done
+
+
+def report_dead_runs(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
+    """Mark runs as ended whose process is gone, and say so in one line."""
+    if dead := end_dead_runs(instance):
+        runs = "1 earlier run has" if len(dead) == 1 else f"{len(dead)} earlier runs have"
+        ends = ", ".join(f"{run.run_id[:8]} {run.status.value}" for run in dead)
+        say(f"{runs} no process any more, and so ended: {ends}")
 
 
 def _account(done: Materialized, run: SymbolRun, reason: str | None, runs: int) -> None:
@@ -116,6 +128,7 @@ def _materialize(
     instance: dg.DagsterInstance, job: dg.JobDefinition, run: SymbolRun, listener: Listener
 ) -> str | None:
     """Execute a run; return why it failed, if it did."""
+    get_claims(instance).hold(run.run_id)
     instance.add_event_listener(run.run_id, listener)
     instance.add_event_listener(run.run_id, lambda entry: _cancel_if_interrupted(instance, entry))
     result = job.execute_in_process(

@@ -7,19 +7,15 @@ from functools import partial
 
 from rich.console import Console
 
+from pipelines.cli.history_error import NoHistoryError
 from pipelines.cli.run_command import execute_runs, load_dagster, run_command
 from pipelines.cli.terminal import print_wrapped
 from pipelines.cli.ui_command import add_port
 from pipelines.symbol_runs import SymbolRun
 from resources.config.environment import EnvironmentSettings
 from resources.splits import load_splits
-from strategies.errors import GauntletError
 
 _SYMBOLS_SHOWN = 10
-
-
-class NoHistoryError(GauntletError):
-    """Dagster's history, which says what failed, can't be read."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +39,7 @@ def _build_parser() -> argparse.ArgumentParser:
 def _retry(port: int, settings: EnvironmentSettings, console: Console, errors: Console) -> int:
     load_splits(settings.splits)  # refuses a bad file before anything starts
     load_dagster(console)
-    runs, symbols = _plan(settings)
+    runs, symbols = _plan(settings, console)
     if not runs:
         console.print("Nothing failed, and nothing is missing.")
         return 0
@@ -51,11 +47,12 @@ def _retry(port: int, settings: EnvironmentSettings, console: Console, errors: C
     return execute_runs(settings, lambda *_: runs, console, errors, port)
 
 
-def _plan(settings: EnvironmentSettings) -> tuple[list[SymbolRun], list[str]]:
+def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolRun], list[str]]:
     """Return the runs to make, and the symbols that they are for."""
     import dagster as dg
 
     from pipelines.automation.staleness import get_leaderboard_config
+    from pipelines.cli.materialize import report_dead_runs
     from pipelines.definitions import build_defs
     from pipelines.partitions import build_partition_tags, split_into_runs
     from pipelines.symbol_runs import name_range
@@ -65,11 +62,11 @@ def _plan(settings: EnvironmentSettings) -> tuple[list[SymbolRun], list[str]]:
     graph = build_defs(settings).resolve_asset_graph()
     try:
         with dg.DagsterInstance.get() as instance:
+            report_dead_runs(instance, partial(print_wrapped, console))
             status = read_partition_status(instance, graph)
             run_config, purpose = get_leaderboard_config(instance, graph)
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise NoHistoryError(f"Dagster's history can't be read: {reason}") from error
+        raise NoHistoryError.of(error) from error
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs: list[SymbolRun] = []
     for keys, ends in split_into_runs(chosen, universe):

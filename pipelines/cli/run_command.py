@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipelines.cli.terminal import open_terminal, print_as_it_is, print_error
-from pipelines.cli.ui_command import describe_ui
+from pipelines.cli.terminal import open_terminal, print_error
 from resources.config.environment import EnvironmentSettings
 from resources.files.ownership import require_own_folder
 from resources.files.private import protect_home
@@ -71,24 +70,20 @@ def execute_runs(
         Of the Dagster UI, for the address that is printed.
     """
     from pipelines.cli.materialize import materialize
+    from pipelines.cli.outcome import print_outcome
     from pipelines.cli.progress import Progress
-    from pipelines.cli.run_log import logged_to, new_log_file
-    from pipelines.cli.summary import print_checks, print_failures, print_leaderboard, print_places
+    from pipelines.cli.run_log import logged_to, new_log_file, waiting_shown
     from pipelines.resources import build_resources
 
     resources = build_resources(settings)
-    with console.status("Starting PostgreSQL"):
-        resources["result_store"].check_reachable()
+    with console.status("Starting PostgreSQL"), waiting_shown(console):
+        # A database that can't be used is refused before anything runs.
+        resources["result_store"].manager()
     progress, log = Progress(console), new_log_file(settings.home / "logs")
-    with logged_to(log), progress.shown():
+    with logged_to(log) as unwritten, progress.shown():
         done = materialize(settings, plan, progress, progress.say)
-    manager = resources["result_store"].manager()
-    print_failures(console, [one for run in done.run_ids for one in manager.get_failures(run)])
-    print_checks(console, progress.broken_checks)
-    for reason in done.reasons:
-        print_error(errors, f"Failed: {reason} (log: {log})")
-    if done.succeeded and (folder := print_leaderboard(console, manager, done.succeeded[-1])):
-        print_places(console, resources, log, folder)
-        console.print()
-        print_as_it_is(console, describe_ui(os.environ, port))
+    with waiting_shown(console):
+        print_outcome(console, errors, resources, done, progress.broken_checks, log, port)
+    if unwritten and not done.reasons:
+        print_error(errors, f"The log {log} is incomplete: {unwritten[0]}.")
     return _FAILED if done.reasons else 0

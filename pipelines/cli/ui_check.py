@@ -8,12 +8,19 @@ import errno
 import os
 import socket
 import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines.cli.terminal import print_error
+from pipelines.cli.history_error import NoHistoryError
+from pipelines.cli.terminal import print_error, print_wrapped
 from resources.config.environment import EnvironmentSettings
 from resources.files.ownership import require_own_folder
 from resources.files.private import protect_home
 from strategies.errors import GauntletError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _HOST = "127.0.0.1"
 _REFUSED = 2
@@ -63,6 +70,26 @@ def _find_obstacle(port: int) -> str:
     return ""
 
 
+def end_runs_of_dead_processes(console: "Console") -> None:
+    """Mark what was in progress when the last UI was killed as ended, and say so in one line.
+
+    Raises
+    ------
+    NoHistoryError
+        When Dagster's history can't be opened; three processes would say so at once.
+    """
+    import dagster as dg
+
+    from pipelines.cli.materialize import report_dead_runs
+
+    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
+    try:
+        with dg.DagsterInstance.get() as instance:
+            report_dead_runs(instance, partial(print_wrapped, console))
+    except Exception as error:
+        raise NoHistoryError.of(error) from error
+
+
 def main(arguments: list[str]) -> int:
     """Refuse, in one line, a port or settings with which the Dagster UI would not work."""
     from rich.console import Console
@@ -73,6 +100,7 @@ def main(arguments: list[str]) -> int:
         settings.load_universe()
         require_free_port(*arguments)
         protect_home(settings.home)
+        end_runs_of_dead_processes(Console())
     except GauntletError as error:
         print_error(Console(stderr=True), f"Refused: {error}")
         return _REFUSED

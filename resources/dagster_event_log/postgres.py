@@ -22,6 +22,7 @@ from dagster_postgres.utils import (
 
 from resources.dagster_event_log.batches import enable_batching, store_index_rows
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
+from resources.dagster_event_log.run_claims import claimed
 
 _HELD = 1
 _MORE = 9
@@ -63,9 +64,10 @@ class BatchedPostgresEventLogStorage(PartitionStatusStorage, PostgresEventLogSto
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in order."""
-        numbers = self._insert([self._event_to_row(event) for event in events])
-        with self.index_transaction() as connection:
-            store_index_rows(self, connection, list(zip(numbers, events, strict=True)))
+        with claimed(self, events):
+            numbers = self._insert([self._event_to_row(event) for event in events])
+            with self.index_transaction() as connection:
+                store_index_rows(self, connection, list(zip(numbers, events, strict=True)))
 
     def _insert(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
         statement = SqlEventLogStorageTable.insert().returning(

@@ -32,6 +32,7 @@ from resources.dagster_event_log.batches import (
     store_index_rows,
 )
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
+from resources.dagster_event_log.run_claims import claimed
 from resources.files.private import create_private, create_private_file, tighten
 
 
@@ -64,12 +65,14 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store one event."""
-        self._store(event.run_id, [event])
+        with claimed(self, [event]):
+            self._store(event.run_id, [event])
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in order: all of a run, or none."""
-        for run_id, of_run in groupby(events, key=lambda event: event.run_id):
-            self._store(run_id, list(of_run))
+        with claimed(self, events):
+            for run_id, of_run in groupby(events, key=lambda event: event.run_id):
+                self._store(run_id, list(of_run))
 
     def _store(self, run_id: str, events: Sequence[dg.EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]

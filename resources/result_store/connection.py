@@ -21,15 +21,23 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from resources.redaction import redact_address, redact_text
 from resources.result_store.errors import (
     DatabaseFullError,
+    DatabaseNotWritableError,
     DatabaseUnreachableError,
     InvalidDatabaseUrlError,
 )
-from resources.result_store.retry import get_sqlstate, is_transient
+from resources.result_store.retry import (
+    get_sqlstate,
+    is_transient,
+    names_no_host,
+    retry_transient,
+)
 
 CONNECT_TIMEOUT_SECONDS = 5
 """Long enough for a server across an ocean, short enough to report a wrong host at once."""
 
 _DISK_FULL = "53100"
+_READ_ONLY = "25006"
+_NOT_ALLOWED = "42501"
 
 _VARIABLES = threading.Lock()
 # Of a URL's query: what is no secret, and what is too short to be one and would be found in words.
@@ -94,7 +102,12 @@ def create_engine_for(url: sa.URL) -> sa.Engine:
     wanted = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "gauntlet"}
     # The query of the user's URL overrides these.
     connect_args = {name: value for name, value in wanted.items() if name not in url.query}
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+    engine = sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args=connect_args,
+        hide_parameters=True,  # an error's text would have them
+    )
     if str(url.query.get("host", "")).startswith("/"):
         from resources.result_store.embedded import is_embedded
 
@@ -127,17 +140,15 @@ def redact_url(url: sa.URL) -> str:
 
 
 @contextmanager
-def translate_connection_errors(engine: sa.Engine) -> Iterator[None]:
-    """Raise a lost or refused connection as one line that says what to do."""
+def translate_connection_errors(engine: sa.Engine, *, first: bool = False) -> Iterator[None]:
+    """Raise a lost or refused connection, and a refused write, as one line that says what to do.
+
+    `first` is for the first call of a process, in which an unknown host is a wrong one.
+    """
     try:
         yield
-    except (DBAPIError, psycopg.Error) as error:
-        if get_sqlstate(error) == _DISK_FULL:
-            raise DatabaseFullError(
-                f"The database {redact_url(engine.url)} has no space left: "
-                f"{_redact_reason(error, engine.url)}. Nothing of this was saved: free some space, "
-                "then run it again."
-            ) from None
+    except (DBAPIError, psycopg.Error, UnicodeError) as error:
+        _raise_refusal(engine, error)
         if not _is_connection_error(error):
             raise
         # `from None`: the line says everything, and a driver's traceback may hold passwords.
@@ -145,23 +156,47 @@ def translate_connection_errors(engine: sa.Engine) -> Iterator[None]:
             f"The database {redact_url(engine.url)} can't be reached: "
             f"{_redact_reason(error, engine.url)}; check DATABASE_URL, or unset it to use the "
             "embedded PostgreSQL.",
-            transient=is_transient(error),
+            transient=is_transient(error) and not (first and names_no_host(error)),
         ) from None
 
 
+def _raise_refusal(engine: sa.Engine, error: Exception) -> None:
+    """Raise what a reachable server refuses for reasons of its own; return for all else."""
+    state, named = get_sqlstate(error), f"The database {redact_url(engine.url)}"
+    reason = _redact_reason(error, engine.url)
+    if state == _DISK_FULL:
+        raise DatabaseFullError(
+            f"{named} has no space left: {reason}. Nothing of this was saved: free some space, "
+            "then run it again."
+        ) from None
+    if state == _READ_ONLY:
+        raise DatabaseNotWritableError(
+            f"{named} is read-only: {reason}. Name the primary server in DATABASE_URL, not a "
+            "standby, and look at default_transaction_read_only."
+        ) from None
+    if state == _NOT_ALLOWED:
+        raise DatabaseNotWritableError(
+            f"{named} does not allow this to its user: {reason}. Name in DATABASE_URL the user "
+            "that owns the tables, or one with its role."
+        ) from None
+
+
+@retry_transient
 def check_reachable(engine: sa.Engine) -> None:
     """Connect once; raise `DatabaseUnreachableError` if that fails."""
-    with translate_connection_errors(engine), engine.connect() as connection:
+    with translate_connection_errors(engine, first=True), engine.connect() as connection:
         connection.execute(sa.select(1))
 
 
-def _is_connection_error(error: DBAPIError | psycopg.Error) -> bool:
+def _is_connection_error(error: DBAPIError | psycopg.Error | UnicodeError) -> bool:
     """Return whether the connection was lost or refused, not a statement.
 
     The server's refusals carry an SQLSTATE. Without one the client never got an answer; class
     08 is a broken connection, 28 a refused login, 3D a database that isn't there, 53300 too many
     connections, 57P the server shutting down.
     """
+    if isinstance(error, UnicodeError):
+        return names_no_host(error)
     original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, psycopg.ProgrammingError):
         return "invalid connection option" in str(original)  # a typing error in the URL's query

@@ -29,6 +29,10 @@ class DatabaseFullError(ResultStoreError):
     """The database's disk has no space left; nothing of the statement was kept."""
 
 
+class DatabaseNotWritableError(ResultStoreError):
+    """The database is read-only, or does not allow its user to do this."""
+
+
 class EmbeddedPostgresError(ResultStoreError):
     """The embedded PostgreSQL did not start."""
 

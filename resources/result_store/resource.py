@@ -7,6 +7,7 @@ imported when the store is first used.
 import functools
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from resources.result_store.manager import BacktestPersistenceManager
 
 _THREADS = threading.Lock()
+_UPGRADED: set[tuple["sa.URL", int]] = set()
 
 
 class ResultStore(dg.ConfigurableResource):
@@ -45,10 +47,11 @@ class ResultStore(dg.ConfigurableResource):
         """Return the store, its schema brought up to date once in each process."""
         from resources.result_store.manager import BacktestPersistenceManager
 
-        engine = _get_ready_engine(self._resolve_url())
         # The embedded server may have been killed, by another process or for lack of memory.
         restart_server = None if self._is_given() else self._resolve_url
-        return BacktestPersistenceManager(engine, self.retry_timeout_seconds, restart_server)
+        patience = self.retry_timeout_seconds
+        engine = _get_ready_engine(self._resolve_url(), patience, restart_server)
+        return BacktestPersistenceManager(engine, patience, restart_server)
 
     def check_reachable(self) -> None:
         """Connect once, starting the embedded server if that is the one.
@@ -59,8 +62,10 @@ class ResultStore(dg.ConfigurableResource):
             With one line that says what to do, and no password.
         """
         from resources.result_store.connection import check_reachable
+        from resources.result_store.retry import with_retry_timeout
 
-        check_reachable(_get_engine(self._resolve_url(), os.getpid()))
+        engine = _get_engine(self._resolve_url(), os.getpid())
+        check_reachable(with_retry_timeout(engine, self.retry_timeout_seconds))
 
     def describe(self) -> str:
         """Return where results are kept, as text without a password; nothing is started."""
@@ -85,19 +90,20 @@ class ResultStore(dg.ConfigurableResource):
         return resolve_url(self.database_url, Path(self.home))
 
 
-def _get_ready_engine(url: "sa.URL") -> "sa.Engine":
-    # One thread makes the engine and the schema, the others find both.
-    with _THREADS:
-        return _get_upgraded_engine(url, os.getpid())
-
-
-@functools.cache
-def _get_upgraded_engine(url: "sa.URL", pid: int) -> "sa.Engine":
+def _get_ready_engine(
+    url: "sa.URL", patience: float, restart_server: Callable[[], object] | None
+) -> "sa.Engine":
+    """Return the engine for `url`, with the schema upgraded once per process."""
+    from resources.result_store.retry import with_retry_timeout
     from resources.result_store.schema import upgrade
 
-    engine = _get_engine(url, pid)
-    upgrade(engine)
-    return engine
+    # One thread makes the engine and the schema, the others find both.
+    with _THREADS:
+        engine = _get_engine(url, os.getpid())
+        if (url, os.getpid()) not in _UPGRADED:
+            upgrade(with_retry_timeout(engine, patience, restart_server))
+            _UPGRADED.add((url, os.getpid()))
+        return engine
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """Retries of what fails with a transient error of the database; other errors are raised at once.
 
 Everything that the store does is one transaction that can be repeated: a save whose commit was
-lost on the way finds the rows that it wrote, and writes them again.
+lost on the way finds the rows that it wrote, and writes them again. So is a process's first call,
+in which the schema is looked at and upgraded.
 """
 
 import logging
@@ -54,6 +55,16 @@ _TRANSIENT_REFUSALS = (
 )
 
 
+_UNKNOWN_HOST = (
+    "Name or service not known",
+    "nodename nor servname",
+    "No address associated with hostname",
+    "label empty or too long",
+    "label too long",
+)
+"""What resolvers say of a name that does not exist, on Linux, macOS and in Python."""
+
+
 def get_sqlstate(error: BaseException) -> str | None:
     """Return the server's code for an error; None where it never answered."""
     original = error.orig if isinstance(error, DBAPIError) else error
@@ -69,6 +80,15 @@ def is_transient(error: BaseException) -> bool:
     # reports as text alone.
     text = str(error)
     return "FATAL" not in text or any(phrase in text for phrase in _TRANSIENT_REFUSALS)
+
+
+def names_no_host(error: BaseException) -> bool:
+    """Return whether the host's name does not exist.
+
+    In a first call it is misspelled. Later on it was known, and the name of a container that is
+    being restarted comes back.
+    """
+    return any(phrase in str(error) for phrase in _UNKNOWN_HOST)
 
 
 def retry_transient(

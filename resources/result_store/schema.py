@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import migrations
 from resources.result_store.connection import translate_connection_errors
 from resources.result_store.errors import SchemaMismatchError
+from resources.result_store.retry import retry_transient
 
 _REVISIONS = Path(migrations.__file__).with_name("versions")
 
@@ -28,19 +29,29 @@ ADVISORY_LOCK = 0x6761756E746C6574
 _THREADS = threading.Lock()  # Alembic keeps the running migration in a global
 
 
+@retry_transient
 def upgrade(engine: sa.Engine) -> None:
     """Create or upgrade the schema, all or nothing; any number of processes may do so at once.
+
+    The first call of a process: it is retried like every other.
 
     Raises
     ------
     SchemaMismatchError
         When the database is of a newer version than this code.
     """
-    with _THREADS, translate_connection_errors(engine), engine.begin() as connection:
+    with _THREADS, translate_connection_errors(engine, first=True), engine.begin() as connection:
         if _read_revision(connection) == HEAD_REVISION:
             return
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
         _run_alembic(connection)
+
+
+@retry_transient
+def has_schema(engine: sa.Engine) -> bool:
+    """Return whether a database has the schema of this project, of whichever version."""
+    with translate_connection_errors(engine, first=True), engine.connect() as connection:
+        return sa.inspect(connection).has_table(VERSION_TABLE)
 
 
 def _read_revision(connection: sa.Connection) -> str | None:

@@ -2,7 +2,7 @@
 
 Files in its folder choose the faults. The provider rejects the symbols listed in `rejected`. The
 run named in `hold` waits after the first part of its results, and writes the identifier of its
-process into `held`.
+process into `held`. Where there is `hold_import`, the process of a run waits before it begins.
 """
 
 import os
@@ -30,6 +30,8 @@ def _write_and_hold(self: BacktestFiles, run_id: str, *rest: Any) -> None:
             time.sleep(0.05)
 
 
+while Path("hold_import").exists():
+    time.sleep(0.05)
 BacktestFiles.write = _write_and_hold  # pyright: ignore[reportAttributeAccessIssue]
 retries.RETRY_DELAYS = (timedelta(0),)
 _settings = EnvironmentSettings.from_environment(os.environ)

@@ -50,6 +50,14 @@ RETRIED_WITHIN = 240.0
 # A terminated run takes as long as its process to unwind; a dead one is found by run monitoring.
 STOPPED_WITHIN = 20.0
 
+# Run monitoring looks every 10 s, the sensor that finds runs which never began once a minute.
+DEAD_WITHIN = 120.0
+
+RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
+REASON = """
+    query ($id: ID!) { runOrError(runId: $id) { ... on Run {
+        eventConnection(limit: 10000) { events { ... on RunFailureEvent { message } } } } } }
+"""
 RETRIES = """
     query ($tag: ExecutionTag!) { runsOrError(filter: { tags: [$tag] }) { ... on Runs {
         results { runId status jobName tags { key value } } } } }
@@ -113,6 +121,49 @@ def of_few(partitions: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def each(symbols: set[str]) -> dict[str, set[str]]:
     return {name: set(symbols) for name in PARTITIONED}
+
+
+def test_runs_of_a_killed_ui_fail_and_what_waited_goes_on(
+    webserver: Webserver, backfill_of_110: str
+):
+    backfill_ended(webserver, backfill_of_110)  # its run shall not die
+    held, hold, hold_import = (webserver.folder / name for name in ("held", "hold", "hold_import"))
+    backfill = launch_backfill(webserver, ["CVS", "XOM"], FEW_ASSETS)
+    (of_backfill, *_) = webserver.wait_until(
+        "the backfill has a run",
+        lambda: tagged(webserver, "dagster/backfill", backfill),
+        bool,
+        RETRIED_WITHIN,
+    )
+    hold.write_text(of_backfill["runId"])
+    webserver.wait_until("the backfill's run is held", held.exists, bool, RUN_WITHIN)
+    hold_import.touch()
+    of_ann = build_partition_tags("XOM", "CVS") | {"user": "ann"}
+    launched = [launch_run(webserver, of_ann, ["prices"]) for _ in range(3)]
+    webserver.wait_until(
+        "two of three wait for their process, the third in the queue",
+        lambda: sorted(statuses(webserver)[run] for run in launched),
+        ["QUEUED", "STARTING", "STARTING"].__eq__,
+        RUN_WITHIN,
+    )
+    before = statuses(webserver)
+    died = [run for run, status in before.items() if status in {"STARTED", "STARTING"}]
+    assert len(died) == 3
+    webserver.kill()
+    hold.unlink()
+    hold_import.unlink()
+    webserver.start()
+    webserver.wait_until(
+        "the runs of dead processes have failed",
+        lambda: {statuses(webserver)[run] for run in died},
+        {"FAILURE"}.__eq__,
+        DEAD_WITHIN,
+    )
+    for run in died:
+        assert why_failed(webserver, run).startswith("The run is not executed any more: ")
+    (waiting,) = set(launched) - set(died)
+    assert ended(webserver, waiting) == "SUCCESS", webserver.log_tail()
+    assert backfill_ended(webserver, backfill)["status"] == "COMPLETED_SUCCESS"
 
 
 def test_a_canceled_run_stops_and_leaves_no_partial_result(
@@ -261,8 +312,22 @@ def stored(database: str, run_id: str) -> list[str]:
         return [row[0] for row in connection.execute(query, [run_id])]
 
 
+def statuses(webserver: Webserver) -> dict[str, str]:
+    return {run["runId"]: run["status"] for run in webserver.query(RUNS)["runsOrError"]["results"]}
+
+
+def why_failed(webserver: Webserver, run_id: str) -> str:
+    events = webserver.query(REASON, id=run_id)["runOrError"]["eventConnection"]["events"]
+    (message,) = (event["message"] for event in events if event)
+    return message
+
+
 def retries_of(webserver: Webserver, run_id: str) -> list[dict[str, Any]]:
-    tag = {"key": "gauntlet/retry_of", "value": run_id}
+    return tagged(webserver, "gauntlet/retry_of", run_id)
+
+
+def tagged(webserver: Webserver, key: str, value: str) -> list[dict[str, Any]]:
+    tag = {"key": key, "value": value}
     return webserver.query(RETRIES, tag=tag)["runsOrError"]["results"]
 
 

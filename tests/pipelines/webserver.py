@@ -55,6 +55,10 @@ class Webserver:
 
     url: str
     folder: Path
+    kill: Callable[[], None]
+    """Kill all of its processes at once, as a lost machine does."""
+    start: Callable[[], None]
+    """Start it again, and wait until it is ready."""
 
     @property
     def log(self) -> Path:
@@ -121,22 +125,36 @@ def _lay_out(folder: Path) -> None:
 @contextmanager
 def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
     port = _free_port()
-    webserver = Webserver(f"http://127.0.0.1:{port}", folder)
-    command = [sys.executable, "-m", "pipelines.cli.ui", str(port)]  # as make ui
-    with webserver.log.open("w") as log:
-        process = subprocess.Popen(
-            command,
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        running.append(_start(folder, environment, port))
+        _wait_until_ready(webserver, running[-1])
+
+    def kill() -> None:
+        _signal(running[-1], signal.SIGKILL)
+        psutil.wait_procs(_members(running[-1].pid), timeout=_STOPPED_WITHIN)
+        running[-1].wait()
+
+    webserver = Webserver(f"http://127.0.0.1:{port}", folder, kill, start)
+    try:
+        start()
+        yield webserver
+    finally:
+        for process in running:
+            _stop_group(process)
+
+
+def _start(folder: Path, environment: Mapping[str, str], port: int) -> subprocess.Popen[bytes]:
+    with (folder / "dagster-dev.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli.ui", str(port)],  # as make ui
             cwd=folder,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a group of its own, to be stopped as one
         )
-    try:
-        _wait_until_ready(webserver, process)
-        yield webserver
-    finally:
-        _stop_group(process)
 
 
 def _environment(folder: Path) -> Mapping[str, str]:

@@ -243,7 +243,7 @@ def test_an_interrupted_run_is_canceled_and_keeps_its_results(folder: Path, data
         ({"GAUNTLET_UNIVERSE": "workspace.yaml"}, "symbol"),
         ({"GAUNTLET_SOURCE": "files"}, "GAUNTLET_PRICES is not set"),
         ({"GAUNTLET_PRICES": "ftp://me:sesame@h/x"}, "GAUNTLET_SOURCE=files"),
-        ({"DATABASE_URL": "postgresql://me:sesame@127.0.0.1:1/x"}, "can't be reached"),
+        ({"DATABASE_URL": f"postgresql://me:sesame@{'no-host' * 10}/x"}, "can't be reached"),
         ({"DATABASE_URL": "mysql://me:sesame@127.0.0.1/x"}, "mysql"),
     ],
 )

@@ -105,6 +105,8 @@ def test_an_unescaped_at_sign_is_refused_and_not_shown(text: str) -> None:
         "postgresql://ada:s%2F3+cret@/results?host=/no/s/3+cret",
         f"postgresql://ada:s3cret@{CLOSED}/results?no_such_option=s3cret-token",
         f"postgresql://ada:s3cret@{CLOSED}/results?options=-cno_such.s3cret%3D1",
+        f"postgresql://ada:s3cret@{CLOSED}/results?no_such_option=1",
+        f"postgresql://ada:s3cret@{'no-host' * 10}/results",
     ],
 )
 def test_an_unreachable_server_is_an_error_without_the_password(url: str) -> None:

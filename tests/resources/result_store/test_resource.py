@@ -68,7 +68,11 @@ def test_describing_an_embedded_store_does_not_start_it(
 
 
 def test_an_unreachable_server_is_an_error_on_first_use(home: Path) -> None:
-    store = ResultStore(home=str(home), database_url="postgresql://a:s3cret@127.0.0.1:1/x")
+    store = ResultStore(
+        home=str(home),
+        database_url="postgresql://a:s3cret@127.0.0.1:1/x",
+        retry_timeout_seconds=0.2,
+    )
     for use in (store.check_reachable, store.manager):
         with pytest.raises(DatabaseUnreachableError, match="can't be reached") as unreachable:
             use()

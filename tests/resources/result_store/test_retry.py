@@ -13,14 +13,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+import gauntlet
 from resources.result_store import bulk
-from resources.result_store.connection import create_engine_for
+from resources.result_store.connection import check_reachable, create_engine_for, parse_url
 from resources.result_store.embedded import data_folder, start_embedded
 from resources.result_store.errors import DatabaseUnreachableError
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
 from resources.result_store.retry import retry_transient, with_retry_timeout
-from resources.result_store.schema import upgrade
+from resources.result_store.schema import has_schema, upgrade
 from tests.postgres import stop_server
 from tests.resources.result_store.rows import identifier, result, results_frame, trade, trades_frame
 
@@ -184,6 +185,61 @@ def test_transient_errors_are_retried(engine: sa.Engine, error: Exception) -> No
 )
 def test_permanent_errors_are_not_retried(engine: sa.Engine, error: Exception) -> None:
     assert _tries(engine, error) == 1
+
+
+class _AfterOneTry(logging.Handler):
+    """Starts a server once a call has failed for lack of it."""
+
+    def __init__(self, start: Callable[[], object]) -> None:
+        super().__init__()
+        self.started: list[threading.Thread] = []
+        self._start = start
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.started and record.getMessage().startswith("Try 1 failed"):
+            self.started.append(threading.Thread(target=self._start))
+            self.started[0].start()
+
+
+def test_the_first_call_waits_for_a_server_that_restarts(server_home: Path) -> None:
+    url = start_embedded(server_home)
+    given = url.render_as_string(hide_password=False)
+    store = ResultStore(home="", database_url=given)
+
+    def open_in_a_notebook() -> BacktestPersistenceManager:
+        opened = gauntlet.open(database_url=given)
+        assert opened.results().is_empty()
+        return opened.store
+
+    logger = logging.getLogger("resources.result_store.retry")
+    for use in (store.manager, open_in_a_notebook):
+        _kill_server(server_home)
+        after = _AfterOneTry(lambda: start_embedded(server_home))
+        logger.addHandler(after)
+        use().engine.dispose()
+        logger.removeHandler(after)
+        assert after.started
+        after.started[0].join()
+
+
+@pytest.mark.parametrize("first_call", [check_reachable, upgrade, has_schema])
+@pytest.mark.parametrize("wrong", ["database", "host"])
+def test_a_first_call_to_a_wrong_place_is_not_retried(
+    engine: sa.Engine,
+    caplog: pytest.LogCaptureFixture,
+    first_call: Callable[[sa.Engine], object],
+    wrong: str,
+) -> None:
+    if wrong == "database":
+        elsewhere = create_engine_for(engine.url.set(database="no_such_database"))
+    else:
+        # A name that is too long is known not to exist without asking a server of names.
+        elsewhere = create_engine_for(parse_url(f"postgresql://a@{'no-host' * 10}/results"))
+    with pytest.raises(DatabaseUnreachableError) as refused:
+        first_call(with_retry_timeout(elsewhere, 60.0))
+    elsewhere.dispose()
+    assert not refused.value.transient
+    assert "next try" not in caplog.text
 
 
 def test_a_missing_database_is_not_retried(engine: sa.Engine) -> None:
