@@ -17,7 +17,6 @@ _OURS = frozenset(
 )
 _SHARED = stat.S_ISGID | stat.S_IWGRP
 _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_EMBEDDED = ("postgres", "postgres.lock")
 
 
 def create_private(folder: Path) -> None:
@@ -82,9 +81,6 @@ def _is_shared(folder: Path) -> bool:
 
 def _is_ours(home: Path) -> bool:
     if not home.is_dir() or home.stat().st_mode & stat.S_ISVTX:
-        return False
-    if os.geteuid() == 0 and any((home / name).exists() for name in _EMBEDDED):
-        # There PostgreSQL runs as another user, who reaches its data through this folder.
         return False
     folders = {entry.name for entry in os.scandir(home) if entry.is_dir()}
     return folders <= _OURS
