@@ -9,6 +9,7 @@ import dagster as dg
 from pipelines.automation.failed_runs import ATTEMPT_TAG
 from pipelines.automation.failure_reason import find_failed_checks, find_failure_reason
 from pipelines.automation.webhook import WEBHOOK_VARIABLE, post
+from resources.redaction import redact_text
 from resources.result_store.resource import ResultStore
 from strategies.errors import GauntletError
 
@@ -108,7 +109,7 @@ def build_report(
         reason = find_failure_reason(instance, run.run_id)
         text = f"Run {run.run_id} of {run.job_name} failed: {reason}"
     else:
-        reason = failures[0]["message"] if failures else ""
+        reason = redact_text(failures[0]["message"]) if failures else ""
         text = f"{len(symbols or [])} symbols failed in run {run.run_id}; the first: {reason}"
     return {
         "text": text,
