@@ -43,6 +43,8 @@ class Chaos:
         Chooses what is killed, and when.
     symbols
         Their universe.
+    pace
+        Within which kills come; None for that of the last run that nobody disturbed.
     kills
         How often what was killed.
     nights
@@ -52,6 +54,7 @@ class Chaos:
     folder: Path
     seed: int
     symbols: Sequence[str] = SYMBOLS
+    pace: Pace | None = None
     kills: Counter[str] = field(default_factory=Counter)
     nights: int = 0
     _pace: Pace = field(init=False)
@@ -74,7 +77,7 @@ class Chaos:
         finished = False
         for _ in range(kills):
             victim = self._moments.choice(VICTIMS)
-            ended = Run(disturbed, end).kill(victim, self._moments, self._pace)
+            ended = Run(disturbed, end).kill(victim, self._moments, self.pace or self._pace)
             self._judge(ended, victim)
             if finished := ended.code == 0:
                 break

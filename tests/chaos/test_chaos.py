@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.chaos.comparison import find_differences, find_false_results
+from tests.chaos.kills import Pace
 from tests.chaos.nights import Chaos
 from tests.chaos.rows import connect, read_rows
 from tests.chaos.state import State, read_state
@@ -100,7 +101,7 @@ def test_what_differs_beside_rows_is_found(
 
 
 def test_a_night_with_two_kills_ends_with_the_same_results(tmp_path_factory: Any):
-    chaos = Chaos(Path(tmp_path_factory.mktemp("chaos")), 5, SYMBOLS)
+    chaos = Chaos(Path(tmp_path_factory.mktemp("chaos")), 5, SYMBOLS, Pace(1.0, 0.5))
     chaos.live(2)
     assert chaos.nights == 1
     assert chaos.kills.total() == 2

@@ -46,6 +46,10 @@ _LOADED = """
 """
 
 
+def _is_not_ours() -> None:
+    raise NotImplementedError("only one that was started here can be killed and started again")
+
+
 @dataclass(frozen=True)
 class Webserver:
     """A running webserver, queried through GraphQL as the Dagster UI does.
@@ -55,9 +59,9 @@ class Webserver:
 
     url: str
     folder: Path
-    kill: Callable[[], None]
+    kill: Callable[[], None] = _is_not_ours
     """Kill all of its processes at once, as a lost machine does."""
-    start: Callable[[], None]
+    start: Callable[[], None] = _is_not_ours
     """Start it again, and wait until it is ready."""
 
     @property

@@ -22,7 +22,8 @@ _FIRST_USER_OID = 16384
 _PROOF = ("PG_VERSION", "global/pg_control")
 _OWN_FILES = re.compile(r"(PG_VERSION|base|global|log|pg_.*|postgresql\..*|postmaster\..*|\..*)")
 _TRUST = re.compile(r"^\s*(local|host\w*)\s.*\strust\b", re.MULTILINE)
-_REASON = re.compile(r"(?:FATAL|PANIC|ERROR|error):\s+(.*)")
+_REASON = re.compile(r"(?:FATAL|PANIC|ERROR|error):\s+(?!the database system is )(.*)")
+"""An error of the program itself, not the refusal of a client that came too early."""
 
 HOW_TO_RESTORE = "docs/operations.md says how to restore a backup"
 
@@ -153,7 +154,8 @@ def _create(folder: Path, account: Account, server_lock: int) -> None:
     )
     if done.returncode or not all((folder / name).is_file() for name in _PROOF):
         output = f"{done.stderr}\n{done.stdout}"
-        reason = find_reason(output, folder) or f"exit code {done.returncode}"
+        last = next(iter(output.strip().splitlines()[-1:]), "")
+        reason = find_error(output, folder) or last or f"exit code {done.returncode}"
         raise EmbeddedPostgresError(
             f"The embedded PostgreSQL in {folder.with_suffix('')} can't be created: {reason}. "
             "Nothing is left of it. Set DATABASE_URL to use another PostgreSQL."
@@ -167,12 +169,10 @@ def switch_user(account: Account) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
-def find_reason(text: str, folder: Path) -> str:
-    """Return the first error in the output of PostgreSQL's programs, else the last line."""
-    text = text.replace(same_folder() or str(folder), str(folder))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [found[1] for line in lines if (found := _REASON.search(line))]
-    return next(iter([*errors[:1], *lines[-1:]]), "").rstrip(".;: ")
+def find_error(text: str, folder: Path) -> str:
+    """Return the first error in the output of PostgreSQL's programs, if there is one."""
+    found = _REASON.search(text.replace(same_folder() or str(folder), str(folder)))
+    return found[1].rstrip(".;: ") if found else ""
 
 
 def _sync(folder: Path) -> None:

@@ -16,7 +16,7 @@ from resources.result_store.embedded.address import PORT, build_access_files, fi
 from resources.result_store.embedded.initialize import (
     HOW_TO_RESTORE,
     ensure_initialized,
-    find_reason,
+    find_error,
     holds_rows,
     same_folder,
 )
@@ -28,6 +28,9 @@ from resources.result_store.errors import EmbeddedPostgresError
 PATIENCE_SECONDS = 120.0
 """For a server that recovers from a crash, and for one that others start or stop."""
 
+_STARTS = 3
+"""So often is it started when it ends without an error, as one does that is killed."""
+
 _POLL_SECONDS = 0.005
 _STALE = ("postmaster.pid", f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", ".handle_pids.json")
 
@@ -35,13 +38,16 @@ _STALE = ("postmaster.pid", f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", ".handl
 def ensure_running(folder: Path, account: Account) -> None:
     """Return when a server with its data in `folder` accepts connections, starting it if needed."""
     end = time.monotonic() + PATIENCE_SECONDS
+    starts = 0
     while time.monotonic() < end:
         with open_lock(lock_path(folder, "server")) as lock:
             log_size = _start(folder, account, lock) if try_lock(lock) else None
         if log_size is not None:
-            return _wait_until_ready(folder, log_size, end)
-        if _is_ready(folder):
-            return None
+            starts += 1
+            if _became_ready(folder, log_size, end, is_last=starts == _STARTS):
+                return
+        elif _is_ready(folder):
+            return
         time.sleep(_POLL_SECONDS)
     raise EmbeddedPostgresError(explain(folder, f"it was not ready after {PATIENCE_SECONDS:.0f} s"))
 
@@ -115,21 +121,26 @@ def _launch(folder: Path, account: Account, lock: int, users: int) -> None:
         raise EmbeddedPostgresError(explain(folder, lines[-1] if lines else "no reason was given"))
 
 
-def _wait_until_ready(folder: Path, log_size: int, end: float) -> None:
+def _became_ready(folder: Path, log_size: int, end: float, *, is_last: bool) -> bool:
+    """Wait for the server that was started; False if something killed it, unless it is the last."""
     while not _is_ready(folder):
         if not is_locked(lock_path(folder, "server")):
-            raise EmbeddedPostgresError(explain(folder, _read_reason(folder, log_size)))
+            reason = _read_reason(folder, log_size)
+            if reason or is_last:
+                raise EmbeddedPostgresError(explain(folder, reason or "something killed it"))
+            return False
         if time.monotonic() > end:
             raise EmbeddedPostgresError(explain(folder, "it is still starting"))
         time.sleep(_POLL_SECONDS)
+    return True
 
 
 def _read_reason(folder: Path, log_size: int) -> str:
-    """Return why the server ended, from what it wrote to its log since its start."""
+    """Return why the server ended, from its log since its start; nothing if it does not say so."""
     with suppress(OSError), (folder / "log").open(errors="replace") as log:
         log.seek(log_size)
-        return find_reason(log.read(), folder) or "it ended at once"
-    return "it ended at once"
+        return find_error(log.read(), folder)
+    return ""
 
 
 def _is_ready(folder: Path) -> bool:
