@@ -89,9 +89,13 @@ def test_storages_import_only_dagster_and_their_package():
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    package = "resources.dagster_event_log"
-    modules = ("batches", "partition_status", "sqlite", "versions")
-    assert done.stdout.split() == ["resources", package, *(f"{package}.{one}" for one in modules)]
+    package, claims = "resources.dagster_event_log", "resources.run_processes"
+    modules = ("batches", "partition_status", "run_claims", "sqlite", "versions")
+    assert done.stdout.split() == [
+        "resources",
+        *(package, *(f"{package}.{one}" for one in modules)),
+        *(claims, *(f"{claims}.{one}" for one in ("claims", "dead_runs", "process"))),
+    ]
 
 
 @pytest.mark.parametrize(
