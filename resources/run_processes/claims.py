@@ -26,7 +26,7 @@ _ended: set[Path] = set()
 
 
 class Claim:
-    """What is known of a run's process, while nobody else can claim the run.
+    """What is known of a run's process, while no other process can claim the run.
 
     Attributes
     ----------

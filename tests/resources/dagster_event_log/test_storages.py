@@ -89,12 +89,15 @@ def test_storages_import_only_dagster_and_what_is_theirs():
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    package = "resources.dagster_event_log"
-    modules = ("batches", "partition_status", "sqlite", "versions")
-    # What makes their files private needs the standard library only.
-    files = ["resources.files", "resources.files.private"]
-    expected = ["resources", package, *(f"{package}.{one}" for one in modules), *files]
-    assert done.stdout.split() == expected
+    package, claims = "resources.dagster_event_log", "resources.run_processes"
+    modules = ("batches", "partition_status", "run_claims", "sqlite", "versions")
+    assert done.stdout.split() == [
+        "resources",
+        *(package, *(f"{package}.{one}" for one in modules)),
+        # What makes their files private needs the standard library only.
+        *("resources.files", "resources.files.private"),
+        *(claims, *(f"{claims}.{one}" for one in ("claims", "dead_runs", "process"))),
+    ]
 
 
 @pytest.mark.parametrize(
