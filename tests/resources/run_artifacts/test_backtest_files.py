@@ -1,5 +1,6 @@
 """The files of a run's backtests: only completely written parts are read."""
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from resources.run_artifacts.backtest_files import (
     OutdatedBacktestsError,
 )
 from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
+from resources.run_artifacts.result_digests import select_as_computed
 from strategies.sma_cross import SmaCross
 from tests.resources.batches import HISTORIES, WINDOW, Provenance, tables_of
 
@@ -81,27 +83,53 @@ def test_the_curves_of_chosen_parts_are_read(
     assert read[1].equals(first.equity)
 
 
-def _flip(content: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+FILES = ["results-00000.parquet", "trades-00000.parquet", "equity-00000.parquet"]
+MANIFEST = "manifest-00000.json"
 
 
-@pytest.mark.parametrize("name", ["results", "trades", "equity"])
-@pytest.mark.parametrize("spoil", [_flip, lambda content: content[:-1], lambda _: b""])
-def test_a_damaged_file_is_refused(
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("spoil", [lambda content: content[:-1], lambda _: b""])
+def test_a_damaged_file_is_refused_by_name(
     tmp_path: Path, first: BacktestTables, name: str, spoil: Callable[[bytes], bytes]
 ):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
-    files.verify("run", 0)
-    path = tmp_path / "run" / f"{name}-00000.parquet"
+    assert files.verify("run", 0) == first.digests
+    path = tmp_path / "run" / name
     path.write_bytes(spoil(path.read_bytes()))
-    told = f"The {name} of part 0 of run run are not what was written"
+    told = f"{path} is not what was written: its results are not used, and the next run of"
     with pytest.raises(DamagedBacktestsError, match=told):
         files.verify("run", 0)
     curves = files.equity_parts([("run", 0)])
     with pytest.raises(DamagedBacktestsError, match=told):
-        _ = next(curves) if name == "equity" else files.read_part("run", 0)
+        _ = next(curves) if name == FILES[2] else files.read_part("run", 0)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_no_flipped_bit_gives_other_results(tmp_path: Path, first: BacktestTables, name: str):
+    files = BacktestFiles(root=str(tmp_path))
+    files.write("run", 0, first)
+    path = tmp_path / "run" / name
+    whole, used = path.read_bytes(), []
+    for position in random.Random(name).sample(range(8 * len(whole)), 400):
+        flipped = bytearray(whole)
+        flipped[position // 8] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        try:
+            # As a run does: a result whose digest was lost or changed is not used either.
+            digests = files.verify("run", 0)
+            read = files.read_part("run", 0)
+            (curves,) = files.equity_parts([("run", 0)])
+        except DamagedBacktestsError as error:
+            assert " is not what was written: " in str(error)  # noqa: PT017
+            continue
+        assert _same(read, first)
+        assert curves.equals(first.equity)
+        same = select_as_computed(read.results, read.trades, digests)
+        assert same.height < first.results.height or digests == first.digests
+        used.append(position)
+    # A hash tells any change of a file; of the manifest, its digests are told when they are used.
+    assert name == MANIFEST or not used
 
 
 @pytest.mark.parametrize("name", ["results", "trades", "equity"])
@@ -110,9 +138,9 @@ def test_a_table_that_the_manifest_lost_is_damaged(
 ):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
-    manifest = tmp_path / "run" / "manifest-00000.json"
-    manifest.write_text(manifest.read_text().replace(f'"{name}"', '"lost"'))
-    with pytest.raises(DamagedBacktestsError, match=f"The {name} of part 0 of run run"):
+    manifest = tmp_path / "run" / MANIFEST
+    manifest.write_text(manifest.read_text().replace(f'"{name}"', '"lost"', 1))
+    with pytest.raises(DamagedBacktestsError, match="is not what was written"):
         files.verify("run", 0)
 
 
