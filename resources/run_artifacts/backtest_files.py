@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 from pydantic import Field
 
-from resources.files.file_systems import file_system, to_url
+from resources.files.file_systems import file_system, read_file, to_url
+from resources.files.regular_file import RefusedFileError
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
@@ -176,8 +177,7 @@ class BacktestFiles(dg.ConfigurableResource):
     def _read_manifest(self, run_id: str, part: int) -> "_Manifest":
         fs, folder = self._open_folder(run_id)
         path = f"{folder}/manifest-{part:05}.json"
-        # str only for file systems that decode text
-        content = cast("bytes", fs.cat_file(path))
+        content = _read_existing(fs, path)
         with suppress(ValueError, KeyError, TypeError):
             fields = json.loads(content)
             return _Manifest(dict(fields["files"]), dict(fields["results"]))
@@ -191,7 +191,7 @@ class BacktestFiles(dg.ConfigurableResource):
         path = f"{folder}/{name}-{part:05}.parquet"
         if manifest.files.get(name, "") is None:
             return None
-        content = cast("bytes", fs.cat_file(path))
+        content = _read_existing(fs, path)
         if sha256(content).hexdigest() != manifest.files.get(name):
             raise DamagedBacktestsError.of(to_url(fs, path))
         return content
@@ -213,6 +213,16 @@ class _Manifest:
 
     files: Mapping[str, str | None]
     results: Mapping[str, str]
+
+
+def _read_existing(fs: "AbstractFileSystem", path: str) -> bytes:
+    try:
+        content = read_file(fs, path)
+    except RefusedFileError as error:
+        raise DamagedBacktestsError.of(to_url(fs, path)) from error
+    if content is None:
+        raise FileNotFoundError(f"{to_url(fs, path)} does not exist.")
+    return content
 
 
 def _encode(table: "pl.DataFrame") -> bytes:
