@@ -5,8 +5,8 @@ for more memory than there is, which ends the process that reads it. The limit i
 is really taken; where it is exceeded, that process ends, this one goes on, and the file is refused.
 Started for the first file, for 0.3 s, and kept for those that follow.
 
-``python -m resources.market_data.sources.parquet_process 5`` is that other process, connected by the
-file descriptor 5.
+``python -m resources.market_data.sources.parquet_process 5`` is that other process, connected by
+the file descriptor 5.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class ParquetProcess:
         with other:
             # One thread each: their stacks count as memory, and a file is small.
             one = dict.fromkeys(("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this module, by this interpreter
                 [sys.executable, "-m", __name__, str(other.fileno())],
                 env={**os.environ, **one, "PYTHONPATH": os.pathsep.join(sys.path)},
                 pass_fds=[other.fileno()],

@@ -1,7 +1,7 @@
 """Fetches hostile files in this process, and says what came of each and what memory it took.
 
-``python -m tests.resources.market_data.sources.hostile <folder or URL> <symbols>``. The address space
-is limited: a file that is read without bounds ends this process, and not the machine.
+``python -m tests.resources.market_data.sources.hostile <folder or URL> <symbols>``. The address
+space is limited: a file that is read without bounds ends this process, and not the machine.
 """
 
 import json
@@ -28,7 +28,7 @@ def main(prices: str, symbols: list[str]) -> None:
     for symbol in symbols:
         try:
             raised[symbol] = f"{source.fetch(symbol, *WINDOW).height} bars"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
             raised[symbol] = f"{type(error).__name__}: {error}"
     # Of this program alone: what getrusage says begins with the peak of whoever started it.
     (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
