@@ -79,8 +79,8 @@ def decode_many(
         frames = [together.slice(*part) for part in zip(starts, heights, strict=False)]
     bars = dict(zip(good, frames, strict=True))
     return [
-        _combine(path, label, bars.get(place, ""))
-        for place, ((path, _), label) in enumerate(zip(files, labels, strict=True))
+        _combine(path, label, bars.get(place, ""), sealed=is_sealed(data))
+        for place, ((path, data), label) in enumerate(zip(files, labels, strict=True))
     ]
 
 
@@ -136,10 +136,10 @@ def _read_bars(files: Sequence[tuple[str, bytes]]) -> pl.DataFrame | str:
 
 
 def _combine(
-    path: str, label: Label | CorruptBarsError, bars: pl.DataFrame | str
+    path: str, label: Label | CorruptBarsError, bars: pl.DataFrame | str, *, sealed: bool
 ) -> StoredFile | CorruptBarsError:
     if isinstance(label, CorruptBarsError):
         return label
     if isinstance(bars, str):
         return CorruptBarsError.of(path, bars)
-    return StoredFile(path, label, bars)
+    return StoredFile(path, label, bars, sealed)
