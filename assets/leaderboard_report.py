@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from research.leaderboard_caption import (
 )
 from research.leaderboard_scope import LeaderboardScope
 from resources.files.reports import Reports
-from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,9 +82,13 @@ class LeaderboardReport:
 
         def curves() -> "Iterator[pl.DataFrame]":
             for place in with_progress(context, places, "files of equity curves read"):
-                with suppress(FileNotFoundError):  # removed by hand: the table stands without it
+                try:
                     for part in files.equity_parts([place]):
                         yield part.join(rows, on="backtest_id")
+                except FileNotFoundError:  # removed by hand: the table stands without it
+                    continue
+                except DamagedBacktestsError as error:
+                    context.log.warning(f"The plot is drawn without these curves: {error}")
 
         caption = build_caption(self.scope, self.board)
         return render_leaderboard_plot(self.board, self.backtests, curves, caption)

@@ -12,6 +12,7 @@ from assets.asset_keys import DATA_ENGINEERING, SUMMARIES, SUMMARIES_KEY, backte
 from assets.partitions.partition_reporting import (
     MaterializedPartition,
     StepOutcome,
+    report_lost_inputs,
     report_partitions,
 )
 from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part_of_this_run
@@ -28,7 +29,7 @@ from resources.dagster_event_log.versions import drop_source
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
-from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
 from resources.universe import Universe
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class _Stage:
     identifiers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     backtests: dict[dg.AssetKey, dict[str, UpstreamPartition]] = field(default_factory=dict)
     made: dict[str, MaterializedPartition] = field(default_factory=dict)
+    # What is wrong with files of backtests, a sentence each.
+    damaged: list[str] = field(default_factory=list)
 
     def run(self, backtests: Sequence[dg.AssetKey]) -> None:
         in_this_run = [key for key in backtests if is_part_of_this_run(self.context, key)]
@@ -108,6 +111,7 @@ class _Stage:
         complete = len(in_this_run) or None
         for symbol in self.context.partition_keys:
             self._account(symbol, complete)
+        self._report_lost()
 
     def profile(self) -> SummariesProfile:
         return SummariesProfile(
@@ -140,21 +144,36 @@ class _Stage:
         from resources.run_artifacts.part_saving import save_part
 
         manager, own = self.result_store.manager(), self.context.run.run_id
-        with self.meter.database():
-            saved = save_part(
-                manager,
-                self.backtest_files,
-                run_id,
-                part,
-                purpose=self._find_purpose(run_id),
-                by_run=own,
-                only=wanted,
-            )
+        try:
+            with self.meter.database():
+                saved = save_part(
+                    manager,
+                    self.backtest_files,
+                    run_id,
+                    part,
+                    purpose=self._find_purpose(run_id),
+                    by_run=own,
+                    only=wanted,
+                )
+        except (DamagedBacktestsError, FileNotFoundError) as error:
+            # Nothing of it is stored: its symbols are those that are found in no other part.
+            self.damaged.append(str(error))
+            self.context.log.error(str(error))
+            return
         self.produced.update(saved.produced["symbol"])
         self.saved.update(saved.stored["symbol"])
         self.retrieved.update(saved.intact["symbol"])
         for symbol, identifier in saved.intact.select("symbol", "id").iter_rows():
             self.identifiers[symbol].append(identifier)
+
+    def _report_lost(self) -> None:
+        """Count the backtests as failed whose results are not in the files of their run."""
+        lost = {
+            key: [one for one in partitions if self.produced[one] < self.expected[one]]
+            for key, partitions in self.backtests.items()
+        }
+        why = " ".join(["Its results are not in the files of its run.", *self.damaged])
+        report_lost_inputs(self.context, lost, why)
 
     def _find_purpose(self, run_id: str) -> Purpose:
         """Return the purpose of the run that computed results: a what-if's stay a what-if's."""
@@ -186,4 +205,6 @@ class _Stage:
             f"{self.saved[symbol]} are in the result store, and {self.retrieved[symbol]} of them "
             "equal what was produced."
         )
+        if self.produced[symbol] < expected:
+            message = " ".join([message, *self.damaged])
         self.failures.append(Failure(symbol, "UnreconciledRowsError", message))

@@ -22,6 +22,15 @@ LONGEST_CLOSURE = timedelta(days=7)
 longest closure of the New York Stock Exchange since 1933 lasted six days with its weekend
 (September 2001)."""
 
+LEAST_PRICE, GREATEST_PRICE = 1e-18, 1e18
+"""Of one share: 1e-18 is the smallest unit of any currency, and 1e18 of one pays every debt. Far
+outside, the squares that indicators take are 0 or infinite."""
+
+WIDEST_RANGE = 1e15
+"""Between the lowest and the highest price of a symbol: float64 has 15 digits, so money that has
+grown by more can't be added to what it grew from. The adjusted prices of the fund that lost most by
+reverse splits (UVXY) have a range of 1e9."""
+
 _DAY = np.dtype("datetime64[D]")
 # London trades on 97 % of weekdays, more than most; holidays are spread over the year.
 _EVERY_WEEKDAY, _WEEKDAYS_NEEDED, _BARS_LOOKED_AT = 0.985, 200, 520
@@ -141,12 +150,15 @@ class TradedHistory(History):
         Raises
         ------
         UnusableBarsError
-            When a price is NaN, infinite or not positive, or a volume is not a number.
+            When a price is NaN, infinite, not positive or out of the range in which money can be
+            counted (`LEAST_PRICE`, `GREATEST_PRICE`, `WIDEST_RANGE`), or a volume is not a number.
         """
         for name in ("open", "high", "low", "close"):
             prices = getattr(self.bars, name)
             # One NaN makes both extremes NaN, and no comparison with NaN is true.
-            if np.minimum.reduce(prices) > 0 and np.maximum.reduce(prices) < np.inf:
+            lowest, highest = np.minimum.reduce(prices), np.maximum.reduce(prices)
+            if lowest > 0 and highest < np.inf:
+                self._check_range(name, float(lowest), float(highest))
                 continue
             if name in {"high", "low"} and np.isnan(prices).all():
                 continue
@@ -157,6 +169,20 @@ class TradedHistory(History):
             )
         if not np.isfinite(self.bars.volume).all():
             raise UnusableBarsError(f"{self.symbol} has a volume that is not a number.")
+
+    def _check_range(self, name: str, lowest: float, highest: float) -> None:
+        """Refuse prices that are numbers, but with which money can't be counted."""
+        if lowest >= LEAST_PRICE and highest <= GREATEST_PRICE:
+            if highest <= WIDEST_RANGE * lowest:
+                return
+            allowed = f"the highest at most {WIDEST_RANGE:g} times the lowest"
+        else:
+            allowed = f"from {LEAST_PRICE:g} to {GREATEST_PRICE:g}"
+        days = [self.dates[getattr(self.bars, name) == one][0] for one in (lowest, highest)]
+        raise UnusableBarsError(
+            f"{self.symbol} has prices with which money can't be counted: the {name} {lowest:g} on "
+            f"{days[0]} and {highest:g} on {days[1]}; allowed: {allowed}."
+        )
 
 
 def _cut_bars(bars: Bars, stop: int) -> Bars:

@@ -17,6 +17,7 @@ from strategies.base import Strategy
 from strategies.indicator_cache import CacheStats
 
 _CURVES = ("equity_curve", "drawdown_series")
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Mapped(Protocol):
@@ -34,7 +35,8 @@ class Mapped(Protocol):
 class ResultCache:
     """The dicts of `VectorBTEngine.run_backtest`, by the content that they were computed from.
 
-    Entries are pickles, about 20 KB for three years of daily bars: what a caller changes in a
+    An entry that is not what was kept counts as none: each begins with a hash of the rest. Entries
+    are pickles, about 20 KB for three years of daily bars: what a caller changes in a
     result is changed nowhere else. Unpickling runs code, so entries must come from no stranger.
 
     Parameters
@@ -60,7 +62,7 @@ class ResultCache:
     def find(self, key: str) -> dict[str, Any] | None:
         """Return a copy of the result of a key, None if there is none; count which it was."""
         entry = self.entries.get(key)
-        if entry is None:
+        if entry is None or not _is_intact(entry):
             self.stats.misses += 1
             return None
         self.stats.hits += 1
@@ -75,13 +77,19 @@ def _pack(result: Mapping[str, Any]) -> bytes:
     """Return a result as a pickle, its curves as arrays on one index: a third of the time."""
     curves = {name: (result[name].to_numpy(), result[name].name) for name in _CURVES}
     days = result[_CURVES[0]].index.to_numpy()
-    return pickle.dumps((days, {**result, **curves}), protocol=pickle.HIGHEST_PROTOCOL)
+    content = pickle.dumps((days, {**result, **curves}), protocol=pickle.HIGHEST_PROTOCOL)
+    return hashlib.sha256(content).digest() + content
+
+
+def _is_intact(entry: bytes) -> bool:
+    whole = memoryview(entry)
+    return hashlib.sha256(whole[_DIGEST_BYTES:]).digest() == whole[:_DIGEST_BYTES]
 
 
 def _unpack(entry: bytes) -> dict[str, Any]:
     import pandas as pd
 
-    days, result = pickle.loads(entry)  # noqa: S301 - made by this module
+    days, result = pickle.loads(entry[_DIGEST_BYTES:])  # noqa: S301 - made by this module
     index = pd.DatetimeIndex(days)
     for name in _CURVES:
         values, label = result[name]

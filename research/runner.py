@@ -14,7 +14,9 @@ from zlib import crc32
 from engine.backtest import VectorBTEngine
 from engine.failure import Failure
 from engine.history import History
+from engine.results import BacktestResult
 from research.audit.backtest_audit import BacktestAudit
+from research.audit.integrity import find_uncountable
 from research.run_spec import IdentifiedResult, RunSpec
 from strategies.base import Strategy
 from strategies.indicator_cache import CacheStats
@@ -184,6 +186,9 @@ class BacktestRunner:
                 self.failures += outcome.failures
                 self.indicators.add(outcome.indicators)
                 for result in outcome.results:
+                    if absurd := find_uncountable(result):
+                        self.failures.append(_build_uncountable(result, absurd))
+                        continue
                     one = loaded[result.symbol]
                     self.audit.audit(result, one.history)
                     identifier = planned[result.symbol, result.strategy]
@@ -212,3 +217,8 @@ class BacktestRunner:
         differing = set(self.archive.differing(again, of_chosen))
         self.differing += len(differing)
         return [one for one in again if one.identifier in differing]
+
+
+def _build_uncountable(result: BacktestResult, why: str) -> Failure:
+    """Return the failure of a result that would spoil whatever it is added to."""
+    return Failure(result.symbol, "UncountableMoneyError", why, strategy=result.strategy.name)

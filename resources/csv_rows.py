@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from resources.files.regular_file import NotAFileError, RefusedFileError, read_regular
 from strategies.errors import GauntletError
 
 MAX_BYTES = 16 * 2**20
@@ -27,14 +28,14 @@ def read_rows(
 
 def _read_text(path: Path, kind: str, column: str, refused: type[GauntletError]) -> str:
     needed = f"a CSV file with a column '{column}' is needed."
-    if not path.exists():
-        raise refused(f"{path} does not exist: {needed}")
-    if not path.is_file():
-        raise refused(f"{path} is not a file: {needed}")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise refused(f"{path} is larger than {MAX_BYTES // 2**20} MiB: not a {kind}.")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise refused(f"{path} does not exist: {needed}") from error
+    except NotAFileError as error:
+        raise refused(f"{path} is not a file but {error.kind}: {needed}") from error
+    except RefusedFileError as error:
+        raise refused(f"{path} is larger than {MAX_BYTES // 2**20} MiB: not a {kind}.") from error
     except UnicodeDecodeError as error:
         raise refused(f"{path} is not UTF-8 text (byte {error.start}).") from error
     except OSError as error:

@@ -50,7 +50,8 @@ CHECKS = [
         BACKTESTS,
         "cached_results_are_intact",
         "How many stored results were used and not computed again, and how many were damaged: "
-        "their files or trades are not what was written, or they differ from what is computed.",
+        "their files are not what was written, or their metrics or trades in the database are not "
+        "what was computed.",
         [],
         "Damaged results were computed again and replaced, so those of this run are right. Find "
         "out what else writes to the result store or the files of backtests, and whether their "

@@ -91,7 +91,8 @@ CHECKS = [
     ThresholdCheck(
         SUMMARIES,
         "retrieved_rate_above_threshold",
-        "Share of the saved rows that read back equal to what was produced.",
+        "Share of the saved rows that read back, with their trades, equal to what the engine gave, "
+        "to the bit.",
         ["retrieved_rate"],
         _LOOK_FOR_WRITERS,
         judge_retrieved_rows,

@@ -119,6 +119,23 @@ def yield_unreported(
         tags.pop(_REPORTED_BY_THE_STEP, None)
 
 
+def report_lost_inputs(
+    context: dg.AssetExecutionContext, lost: Mapping[dg.AssetKey, Iterable[str]], why: str
+) -> None:
+    """Count partitions of inputs as failed: what was materialized of them is not there any more.
+
+    So a retry of what failed makes them again, and not only what is downstream of them.
+    """
+    reason = AssetMaterializationFailureReason.FAILED_TO_MATERIALIZE
+    kind = AssetMaterializationFailureType.FAILED
+    failures = [
+        AssetMaterializationFailure(key, kind, reason, description=why, partition=partition)
+        for key, partitions in lost.items()
+        for partition in partitions
+    ]
+    log_failures(context, failures)
+
+
 def _build_version_tags(
     context: dg.AssetExecutionContext,
     key: dg.AssetKey,

@@ -7,6 +7,7 @@ together.
 from typing import TYPE_CHECKING, Any, cast
 
 from engine.errors import MissingPackageError
+from resources.files.regular_file import RefusedFileError, read_regular
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -46,8 +47,13 @@ def to_url(fs: "AbstractFileSystem", path: str) -> str:
 
 
 def read_file(fs: "AbstractFileSystem", path: str) -> bytes | None:
-    """Return the content of a file; None if there is no file."""
+    """Return the content of a file; None if there is no file.
+
+    Locally, what is no regular file raises RefusedFileError: a pipe would be waited for.
+    """
     try:
+        if is_local(fs):
+            return _read_local(path)
         return cast("bytes", fs.cat_file(path))  # str only for file systems that decode text
     except FileNotFoundError:
         return None
@@ -55,6 +61,22 @@ def read_file(fs: "AbstractFileSystem", path: str) -> bytes | None:
 
 def read_files(fs: "AbstractFileSystem", paths: list[str]) -> list[bytes | Exception]:
     """Return the content of each file, or why it can't be read; from buckets, all at once."""
+    if is_local(fs):
+        return [_try_local(path) for path in paths]
     # Not `cat`, which takes brackets in a path for a pattern. None to None is the whole file.
     whole: Any = None
     return fs.cat_ranges(paths, whole, whole, on_error="return")
+
+
+def _read_local(path: str) -> bytes:
+    try:
+        return read_regular(path)
+    except RefusedFileError as error:
+        raise RefusedFileError(f"{path} can't be read: {error}.") from error
+
+
+def _try_local(path: str) -> bytes | Exception:
+    try:
+        return _read_local(path)
+    except (OSError, RefusedFileError) as error:
+        return error

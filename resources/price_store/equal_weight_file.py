@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _MAX_FILES = 50
 """The newest universes of a source are cached: one per night, of some 20 KB each."""
 
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 def load_equal_weight(
     store: PriceStore,
@@ -101,13 +103,16 @@ def _load_histories(
 
 
 def _read(fs: "AbstractFileSystem", path: str) -> tuple[EqualWeight, Sequence[str]] | None:
-    """Return the cached universe and who is left out; None without a readable one.
+    """Return the cached universe and who is left out; None without one that is as written.
 
-    Its format, npz, has a checksum.
+    The SHA-256 of the file is at its end: the checksums that npz has are of its arrays alone.
     """
     with suppress(Exception):
-        content = io.BytesIO(cast("bytes", fs.cat_file(path)))
-        with np.load(content, allow_pickle=False) as cached:
+        content = cast("bytes", fs.cat_file(path))
+        arrays, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if hashlib.sha256(arrays).digest() != digest:
+            return None
+        with np.load(io.BytesIO(arrays), allow_pickle=False) as cached:
             universe = EqualWeight(cached["dates"], cached["level"], int(cached["symbols"]))
             return universe, cached["distorted"].tolist()
     return None
@@ -125,8 +130,9 @@ def _write(
         symbols=universe.symbols,
         distorted=np.array(distorted, dtype=np.str_),
     )
+    arrays = content.getvalue()
     with suppress(OSError):
-        write_whole(fs, path, content.getvalue())
+        write_whole(fs, path, arrays + hashlib.sha256(arrays).digest())
         folder = path.rpartition("/")[0]
         fs.invalidate_cache(folder)
         cached = [str(one) for one in fs.ls(folder, detail=False) if str(one).endswith(".npz")]

@@ -49,6 +49,9 @@ class Jump:
     text: str
 
 
+_MOST_DIGITS = 1e7
+
+
 def find_jumps(
     bars: AdjustedBars, split_odds: float = 1.0, explained: Mapping[date, Fraction] | None = None
 ) -> list[Jump]:
@@ -205,7 +208,7 @@ def _find_splits(
 
 
 def _round(factor: float) -> str:
-    return f"{factor:,.0f}" if factor >= float(_PENCE) else f"{factor:.3g}"
+    return f"{factor:,.0f}" if float(_PENCE) <= factor < _MOST_DIGITS else f"{factor:.3g}"
 
 
 def _tell_ratio(became: float) -> str:

@@ -1,7 +1,9 @@
 """Stored files as Parquet, their label in its metadata.
 
-A file with an incomplete label counts as corrupt: its bars can be fetched again, and the file is
-kept in quarantine.
+A file is sealed: one that was changed by a single bit is refused before it is decoded, and counts
+as corrupt, as one with an incomplete label does. Its bars can be fetched again, and the file is
+kept in quarantine. One of an earlier version, without a seal, is read, for its bars have a data
+version; the next write seals it.
 """
 
 import io
@@ -14,10 +16,12 @@ import polars as pl
 from resources.files.unreadable import UNREADABLE
 from resources.market_data.bars import SCHEMA
 from resources.price_store.errors import CorruptBarsError
+from resources.price_store.seal import EMPTY_SEAL, SEAL, is_intact, is_sealed, seal
 from resources.price_store.stored_file import Label, StoredFile
 
 _SCHEMA = pl.Schema(SCHEMA)
 _PREFIX = "gauntlet."
+_CHANGED = "its bytes are not those that were written"
 
 
 def encode(bars: pl.DataFrame, label: Label, **more: str) -> bytes:
@@ -35,8 +39,8 @@ def encode(bars: pl.DataFrame, label: Label, **more: str) -> bytes:
     }
     buffer = io.BytesIO()
     metadata = {f"{_PREFIX}{name}": text for name, text in fields.items()}
-    bars.write_parquet(buffer, metadata=metadata)
-    return buffer.getvalue()
+    bars.write_parquet(buffer, metadata={**metadata, SEAL: EMPTY_SEAL})
+    return seal(buffer.getvalue())
 
 
 def decode(path: str, data: bytes, source: str, symbol: str) -> StoredFile:
@@ -75,13 +79,18 @@ def decode_many(
         frames = [together.slice(*part) for part in zip(starts, heights, strict=False)]
     bars = dict(zip(good, frames, strict=True))
     return [
-        _combine(path, label, bars.get(place, ""))
-        for place, ((path, _), label) in enumerate(zip(files, labels, strict=True))
+        _combine(path, label, bars.get(place, ""), sealed=is_sealed(data))
+        for place, ((path, data), label) in enumerate(zip(files, labels, strict=True))
     ]
 
 
 def read_metadata(data: bytes) -> dict[str, str]:
-    """Return the metadata that `encode` has written, by name."""
+    """Return the metadata that `encode` has written, by name.
+
+    Raises what polars raises, and ValueError for a file that is not what was written.
+    """
+    if is_sealed(data) and not is_intact(data):
+        raise ValueError(_CHANGED)
     metadata = pl.read_parquet_metadata(io.BytesIO(data))
     return {
         name.removeprefix(_PREFIX): text
@@ -108,7 +117,8 @@ def _decode_label(path: str, data: bytes, source: str, symbol: str) -> Label | C
     except KeyError as error:
         return CorruptBarsError.of(path, f"its label has no {error.args[0]}")
     except ValueError as error:
-        return CorruptBarsError.of(path, f"its label is invalid: {error}")
+        changed = str(error) == _CHANGED
+        return CorruptBarsError.of(path, _CHANGED if changed else f"its label is invalid: {error}")
     if (label.source, label.symbol) != (source, symbol):
         return CorruptBarsError.of(path, f"it holds {label.symbol} of source '{label.source}'")
     return label
@@ -126,10 +136,10 @@ def _read_bars(files: Sequence[tuple[str, bytes]]) -> pl.DataFrame | str:
 
 
 def _combine(
-    path: str, label: Label | CorruptBarsError, bars: pl.DataFrame | str
+    path: str, label: Label | CorruptBarsError, bars: pl.DataFrame | str, *, sealed: bool
 ) -> StoredFile | CorruptBarsError:
     if isinstance(label, CorruptBarsError):
         return label
     if isinstance(bars, str):
         return CorruptBarsError.of(path, bars)
-    return StoredFile(path, label, bars)
+    return StoredFile(path, label, bars, sealed)

@@ -15,7 +15,9 @@ from resources.price_store.spans import Span
 from resources.splits import Splits
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
     from resources.trading_calendar import TradingCalendar
 
@@ -36,6 +38,9 @@ PRICE_RULES: Mapping[str, str] = {
 
 
 _SHOWN_JUMPS = 3
+_SHOWN_MOVE = 100.0
+_USUAL_DAYS = 20
+_MOST_USUAL_MOVE = 0.5  # the wildest coins move by a fifth of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,8 @@ def _find_unexplained_jump(
     adjusted = AdjustedBars(
         days=bars["date"].to_numpy(), **prices, volume=bars["volume"].to_numpy() / factor
     )
+    if absurd := _find_absurd_moves(adjusted.close):
+        return absurd
     found = find_jumps(adjusted, split_odds, splits)
     if len(found) <= 1:
         return found[0].text if found else ""
@@ -182,6 +189,23 @@ def _find_unexplained_jump(
     days = ", ".join(str(one.day) for one in others[:_SHOWN_JUMPS])
     more = f" and {len(others) - _SHOWN_JUMPS} more" if len(others) > _SHOWN_JUMPS else ""
     return f"{first.text} Also on {days}{more}"
+
+
+def _find_absurd_moves(close: "NDArray[np.float64]") -> str:
+    """Tell of closes that move on most days as no market does on a single one.
+
+    Beside such days none of them stands out, and in the mean return of a universe they are all
+    that there is.
+    """
+    import numpy as np
+
+    if len(close) <= _USUAL_DAYS:
+        return ""
+    with np.errstate(all="ignore"):  # of prices next to 0, which are refused elsewhere
+        usual = float(np.expm1(np.median(np.abs(np.diff(np.log(close))))))
+    if not usual > _MOST_USUAL_MOVE:
+        return ""
+    return f"on a usual day the adjusted close moves by {usual:.0%}: is the unit always the same?"
 
 
 def _find_unusual_moves(bars: "pl.DataFrame", allowed: float) -> str:
@@ -194,7 +218,8 @@ def _find_unusual_moves(bars: "pl.DataFrame", allowed: float) -> str:
     if not len(far):
         return ""
     day = int(far[np.abs(moves[far]).argmax()])
-    return f"{len(far)} unusual days, the largest {bars['date'][day + 1]} with {moves[day]:+.0%}"
+    move = f"{moves[day]:+.0%}" if moves[day] < _SHOWN_MOVE else f"{moves[day]:.3g} times its price"
+    return f"{len(far)} unusual days, the largest {bars['date'][day + 1]} with {move}"
 
 
 def _find_silence(bars: "pl.DataFrame", allowed: float) -> str:

@@ -26,6 +26,7 @@ from resources.files.file_systems import file_system, read_file, read_files, to_
 from resources.price_store import layout
 from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
 from resources.price_store.revisions import Revision, keep_revision, quarantine, read_revisions
+from resources.price_store.seal import is_sealed
 from resources.price_store.stored_file import StoredFile, make_label
 from resources.price_store.write_plan import WriteResult, plan_write
 from resources.universe import is_symbol
@@ -84,7 +85,7 @@ class PriceStore(ConfigurableResource):
             quarantined = quarantine(fs, path, content or b"")
         elif stored is not None and plan.difference is not None:
             revision = keep_revision(fs, path, stored, label.data_version, plan.difference)
-        if label is not plan.label:
+        if label is not plan.label or not is_sealed(content or b""):
             write_whole(fs, path, encode(plan.bars, label))
         return WriteResult(
             path=to_url(fs, path),

@@ -9,8 +9,9 @@ stored results keep theirs in the files of the run that computed them.
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 from pydantic import Field
 
-from resources.files.file_systems import file_system
+from resources.files.file_systems import file_system, read_file, to_url
+from resources.files.regular_file import RefusedFileError
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
@@ -40,7 +42,15 @@ class OutdatedBacktestsError(GauntletError):
 
 
 class DamagedBacktestsError(GauntletError):
-    """The files of a part are not what was written."""
+    """A file of a part is not what was written."""
+
+    @classmethod
+    def of(cls, path: str) -> "DamagedBacktestsError":
+        """Return the error of a file whose results are computed again when they are wanted."""
+        return cls(
+            f"{path} is not what was written: its results are not used, and the next run of "
+            "backtests computes them again."
+        )
 
 
 class BacktestFiles(dg.ConfigurableResource):
@@ -51,9 +61,9 @@ class BacktestFiles(dg.ConfigurableResource):
     def write(self, run_id: str, part: int, tables: "BacktestTables") -> None:
         """Store a part of a run's backtests, replacing the same part of an earlier attempt.
 
-        The manifest, with the SHA-256 of each file, is removed first and written last. A part
-        without a manifest does not exist, so two attempts are never mixed. Trades and curves have
-        no file where there are none, and the manifest says so.
+        The manifest, with the SHA-256 of each file and the digest of each result, is removed first
+        and written last. A part without a manifest does not exist, so two attempts are never mixed.
+        Trades and curves have no file where there are none, and the manifest says so.
         """
         from resources.files.atomic_write import write_whole
 
@@ -67,10 +77,13 @@ class BacktestFiles(dg.ConfigurableResource):
                 content = _encode(table)
                 write_whole(fs, f"{folder}/{name}-{part:05}.parquet", content)
                 digests[name] = sha256(content).hexdigest()
-        write_whole(fs, f"{folder}/manifest-{part:05}.json", json.dumps(digests).encode())
+        manifest = {"files": digests, "results": dict(tables.digests)}
+        write_whole(fs, f"{folder}/manifest-{part:05}.json", json.dumps(manifest).encode())
 
-    def verify(self, run_id: str, part: int) -> None:
-        """Read the files of a part and compare them with its manifest.
+    def verify(self, run_id: str, part: int) -> Mapping[str, str]:
+        """Read the files of a part, compare them with its manifest, and return its digests.
+
+        They are those of the part's results as the engine gave them, by identifier.
 
         Raises
         ------
@@ -79,8 +92,10 @@ class BacktestFiles(dg.ConfigurableResource):
         DamagedBacktestsError
             When a file is not what was written.
         """
+        manifest = self._read_manifest(run_id, part)
         for name in TABLES:
-            self._read_content(name, run_id, part)
+            self._read_content(name, run_id, part, manifest)
+        return manifest.results
 
     def parts(self, run_id: str) -> list[int]:
         """Return the parts that a run has stored, in order."""
@@ -105,13 +120,16 @@ class BacktestFiles(dg.ConfigurableResource):
         """
         from resources.run_artifacts.backtest_tables import NO_TABLES, BacktestTables
 
-        results, trades = (self._read(name, run_id, part) for name in ("results", "trades"))
+        manifest = self._read_manifest(run_id, part)
+        results, trades = (
+            self._read(name, run_id, part, manifest) for name in ("results", "trades")
+        )
         if (results.schema, trades.schema) != (NO_TABLES.results.schema, NO_TABLES.trades.schema):
             raise OutdatedBacktestsError(
                 f"The backtests of run {run_id} were made by another version of this project: "
                 "materialize backtests again."
             )
-        return BacktestTables(results, trades, NO_TABLES.equity)
+        return BacktestTables(results, trades, NO_TABLES.equity, manifest.results)
 
     def equity_parts(self, places: "Iterable[tuple[str, int]]") -> "Iterator[pl.DataFrame]":
         """Yield the curves of some parts of runs: all curves of 1,000 symbols are 7 million rows.
@@ -122,7 +140,7 @@ class BacktestFiles(dg.ConfigurableResource):
             Run and part of each, as `backtests` names them.
         """
         for run_id, part in places:
-            yield self._read("equity", run_id, part)
+            yield self._read("equity", run_id, part, self._read_manifest(run_id, part))
 
     def runs(self, before: datetime) -> list[str]:
         """Return the runs whose files were all written before a time, sorted.
@@ -156,30 +174,55 @@ class BacktestFiles(dg.ConfigurableResource):
         fs.invalidate_cache(folder)
         return fs, folder
 
-    def _read_content(self, name: str, run_id: str, part: int) -> bytes | None:
+    def _read_manifest(self, run_id: str, part: int) -> "_Manifest":
+        fs, folder = self._open_folder(run_id)
+        path = f"{folder}/manifest-{part:05}.json"
+        content = _read_existing(fs, path)
+        with suppress(ValueError, KeyError, TypeError):
+            fields = json.loads(content)
+            return _Manifest(dict(fields["files"]), dict(fields["results"]))
+        raise DamagedBacktestsError.of(to_url(fs, path))
+
+    def _read_content(
+        self, name: str, run_id: str, part: int, manifest: "_Manifest"
+    ) -> bytes | None:
         """Return the content of a file of a part, verified; None if the part has no such table."""
         fs, folder = self._open_folder(run_id)
-        # str only for file systems that decode text
-        digests = json.loads(cast("bytes", fs.cat_file(f"{folder}/manifest-{part:05}.json")))
-        if name in digests and digests[name] is None:
+        path = f"{folder}/{name}-{part:05}.parquet"
+        if manifest.files.get(name, "") is None:
             return None
-        content = cast("bytes", fs.cat_file(f"{folder}/{name}-{part:05}.parquet"))
-        if sha256(content).hexdigest() != digests.get(name):
-            raise DamagedBacktestsError(
-                f"The {name} of part {part} of run {run_id} are not what was written: materialize "
-                "its backtests again."
-            )
+        content = _read_existing(fs, path)
+        if sha256(content).hexdigest() != manifest.files.get(name):
+            raise DamagedBacktestsError.of(to_url(fs, path))
         return content
 
-    def _read(self, name: str, run_id: str, part: int) -> "pl.DataFrame":
+    def _read(self, name: str, run_id: str, part: int, manifest: "_Manifest") -> "pl.DataFrame":
         import polars as pl
 
         from resources.run_artifacts.backtest_tables import NO_TABLES
 
-        content = self._read_content(name, run_id, part)
+        content = self._read_content(name, run_id, part, manifest)
         if content is None:
             return getattr(NO_TABLES, name)
         return pl.read_parquet(io.BytesIO(content))
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What a part is made of: the SHA-256 of each file, and the digest of each result."""
+
+    files: Mapping[str, str | None]
+    results: Mapping[str, str]
+
+
+def _read_existing(fs: "AbstractFileSystem", path: str) -> bytes:
+    try:
+        content = read_file(fs, path)
+    except RefusedFileError as error:
+        raise DamagedBacktestsError.of(to_url(fs, path)) from error
+    if content is None:
+        raise FileNotFoundError(f"{to_url(fs, path)} does not exist.")
+    return content
 
 
 def _encode(table: "pl.DataFrame") -> bytes:

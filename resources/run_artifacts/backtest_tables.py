@@ -1,7 +1,7 @@
 """Backtest results as tables: the rows that are stored, and the curves beside them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from engine.settings import PRICE_BASIS
 from research.natural_key import json_text, seeds_of
 from research.run_spec import IdentifiedResult, RunSpec
 from resources.result_store.frame_schemas import RESULTS_SCHEMA, TRADES_SCHEMA
+from resources.run_artifacts.result_digests import digest_results
 from resources.run_artifacts.row_version import row_version
 
 EQUITY_SCHEMA = pl.Schema({"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()})
@@ -21,11 +22,15 @@ EQUITY_SCHEMA = pl.Schema({"backtest_id": pl.String(), "date": pl.Date(), "equit
 
 @dataclass(frozen=True)
 class BacktestTables:
-    """Results (one row per backtest), their trades, and their equity curves (one row per bar)."""
+    """Results (one row per backtest), their trades, and their equity curves (one row per bar).
+
+    `digests` are those of the results as the engine gave them, by identifier.
+    """
 
     results: pl.DataFrame
     trades: pl.DataFrame
     equity: pl.DataFrame
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) -> BacktestTables:
@@ -35,7 +40,10 @@ def build_tables(results: Sequence[IdentifiedResult], spec: RunSpec, part: int) 
     plain = [one.result for one in results]
     ids = [one.identifier for one in results]
     return BacktestTables(
-        build_rows(results, spec, part), _build_trades(plain, ids), _build_equity(plain, ids)
+        build_rows(results, spec, part),
+        _build_trades(plain, ids),
+        _build_equity(plain, ids),
+        digest_results(results),
     )
 
 

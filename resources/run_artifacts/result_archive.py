@@ -2,7 +2,8 @@
 
 `backtest_id` is derived from all that a result depends on, so a stored row of that identifier is
 the result: looked up, not computed again. It is used again while the code that made its row is
-today's, and its trades and curves are there as they were written.
+today's, its metrics and trades in the store are those that the engine gave, and its files are there
+as they were written.
 """
 
 import json
@@ -21,6 +22,7 @@ from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reconciliation import select_unchanged
 from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
 from resources.run_artifacts.backtest_tables import BacktestTables, build_rows, build_tables
+from resources.run_artifacts.result_digests import select_as_computed
 from resources.run_artifacts.row_version import row_version
 
 _NOTHING = STORED_SCHEMA.to_frame()
@@ -38,7 +40,8 @@ class ResultArchive:
     Attributes
     ----------
     damaged
-        How many stored results could not be used: trades or curves are not what was written.
+        How many stored results could not be used: they are not what was computed, or their files
+        are not what was written.
     warnings
         What was found damaged or missing, one sentence each.
     """
@@ -50,6 +53,7 @@ class ResultArchive:
     damaged: int = 0
     warnings: list[str] = field(default_factory=list)
     _verified: dict[tuple[str, int], str] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def find(self, identifiers: Sequence[str]) -> pl.DataFrame:
         """Return the rows of the stored results that may be used again, with `STORED_SCHEMA`."""
@@ -59,7 +63,7 @@ class ResultArchive:
         # A step that is tried again writes the files of its run again: what is in them is not used.
         other = stored["run_id"] != self.spec.run_id
         stored = _keep(stored, other & (stored["row_version"] == row_version()))
-        usable = self._with_files(self._with_trades(stored))
+        usable = self._as_computed(self._with_files(self._with_trades(stored)))
         for name in JSON_COLUMNS:
             compact = pl.Series(name, map(_compact, usable[name]), pl.String)
             usable.replace_column(usable.get_column_index(name), compact)
@@ -94,10 +98,31 @@ class ResultArchive:
         rows = pl.concat([stored[RESULTS_SCHEMA.names()], tables.results])
         places = {identifier: place for place, identifier in enumerate(rows["id"])}
         results = rows[[places[one] for one in order if one in places]]
+        digests = {**self._digests, **tables.digests}
         self.files.write(
-            self.spec.run_id, part, BacktestTables(results, tables.trades, tables.equity)
+            self.spec.run_id,
+            part,
+            BacktestTables(
+                results,
+                tables.trades,
+                tables.equity,
+                {one: digests[one] for one in results["id"]},
+            ),
         )
         return results
+
+    def _as_computed(self, stored: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows whose metrics and trades in the store are what the engine gave."""
+        if stored.is_empty():
+            return stored
+        trades = self.manager.get_trades(stored["id"].to_list())
+        same = select_as_computed(stored, trades, self._digests)
+        if lost := stored.height - same.height:
+            self.damaged += lost
+            self.warnings.append(
+                f"{lost} stored results are not what was computed: they are computed again"
+            )
+        return same
 
     def _with_trades(self, stored: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose trades are all in the store."""
@@ -129,7 +154,7 @@ class ResultArchive:
         if run_id is None or part is None:
             return _GONE
         try:
-            self.files.verify(run_id, part)
+            self._digests.update(self.files.verify(run_id, part))
         except FileNotFoundError:
             return _GONE
         except DamagedBacktestsError:

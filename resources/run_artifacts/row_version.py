@@ -9,6 +9,7 @@ from pathlib import Path
 # Named, not imported: they need not be loaded for their text, and one of them imports this module.
 MODULES = (
     "resources.run_artifacts.backtest_tables",
+    "resources.run_artifacts.result_digests",
     "resources.price_store.history_loader",
     "resources.market_data.bars",
     "resources.trading_calendar",

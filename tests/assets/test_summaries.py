@@ -1,5 +1,6 @@
 """Summaries: rows in a real PostgreSQL, idempotent and compared with the produced results."""
 
+from pathlib import Path
 from uuid import uuid4
 
 import polars as pl
@@ -36,6 +37,15 @@ def _alter_rows(project: Project, symbol: str) -> None:
         "CREATE TRIGGER {name} BEFORE INSERT ON backtests "
         f"FOR EACH ROW WHEN (NEW.symbol = '{symbol}')",
         "NEW.final_value := NEW.final_value + 1e-9; RETURN NEW;",
+    )
+
+
+def _alter_a_trade(project: Project, symbol: str) -> None:
+    _plant(
+        project,
+        "CREATE TRIGGER {name} BEFORE INSERT ON trades FOR EACH ROW WHEN (NEW.trade_no = 1)",
+        f"IF (SELECT symbol FROM backtests WHERE id = NEW.backtest_id) = ''{symbol}'' "
+        "THEN NEW.pnl := NEW.pnl * (1 + 2.3e-16); END IF; RETURN NEW;",
     )
 
 
@@ -96,10 +106,13 @@ def test_without_backtests_the_error_says_to_materialize_them(project: Project):
     )
 
 
-@pytest.mark.parametrize("plant", [_delete_rows, _alter_rows, _lose_a_trade])
+@pytest.mark.parametrize("plant", [_delete_rows, _alter_rows, _alter_a_trade, _lose_a_trade])
 def test_a_row_that_reads_back_differently_fails_its_symbol(project: Project, plant):
     plant(project, "S02")
     result = project.run(selection=["prices", "backtests/macd", *SUMMARIES])
+    rate = "saved_rate" if plant is _delete_rows else "retrieved_rate"
+    check = project.checks(result)["backtest_summaries", f"{rate}_above_threshold"]
+    assert (check.passed, check.metadata["measured"].value) == (False, 19 / 20)
     assert project.materialized("backtest_summaries") == set(SYMBOLS) - {"S02"}
     (failure,) = project.manager.get_failures(result.run_id)
     assert failure["symbol"] == "S02"
@@ -134,6 +147,38 @@ def test_results_without_files_fail_the_check_of_saved_rows(project: Project):
     assert check.metadata["measured"].value == 0.5
     assert project.materialized("backtest_summaries") == set(SYMBOLS[10:])
     assert not result.asset_materializations_for_node("leaderboard")
+
+
+def test_a_flipped_bit_between_steps_is_stored_nowhere(project: Project):
+    four = {"resources": {"run_settings": {"config": {"batch_size": 5}}}}
+    made = project.run(selection=["prices", "backtests/macd"], run_config=four)
+    assert made.success, project.why(made)
+    folder = Path(project.resource("backtest_files").root) / made.run_id
+    file = folder / "results-00001.parquet"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(content)
+    result = project.run(selection=SUMMARIES)
+    assert not result.success
+    check = project.checks(result)["backtest_summaries", "saved_rate_above_threshold"]
+    assert (check.passed, check.metadata["measured"].value) == (False, 15 / 20)
+    lost = set(SYMBOLS[5:10])
+    assert project.materialized("backtest_summaries") == set(SYMBOLS) - lost
+    stored = project.manager.get_backtests_by_run(result.run_id)
+    assert set(stored["symbol"]) == set(SYMBOLS) - lost
+    failures = project.manager.get_failures(result.run_id)
+    assert {one["symbol"] for one in failures} == lost
+    assert f"{file} is not what was written: its results are not used" in failures[0]["message"]
+    # Nothing is to be done by hand: a retry of what failed computes it again.
+    failed = {name: one.failed for name, one in project.status().items()}
+    assert failed == {"prices": set(), "backtests/rsi": set(), "backtests/macd": lost} | {
+        "backtest_summaries": lost
+    }
+    ends = SYMBOLS[5], SYMBOLS[9]
+    again = project.run(ends, selection=["backtests/macd", *SUMMARIES])
+    assert again.success, project.why(again)
+    assert project.manager.get_backtests_by_run(again.run_id).height == 5
+    assert not any(one.failed for one in project.status().values())
 
 
 def test_an_unreachable_database_fails_the_run_without_password(project: Project):

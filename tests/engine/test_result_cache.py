@@ -12,6 +12,7 @@ from engine.backtest import VectorBTEngine
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings
 from tests.bars import random_frame
+from tests.flips import flip_bits
 
 
 class Provider:
@@ -47,6 +48,18 @@ def test_a_hit_equals_what_was_computed(engine: VectorBTEngine):
     for name in ("equity_curve", "drawdown_series"):
         pd.testing.assert_series_equal(first.pop(name), second.pop(name), check_exact=True)
     assert first == second
+
+
+def test_a_flipped_bit_in_an_entry_is_a_miss(engine: VectorBTEngine):
+    value = _run(engine)["metrics"]["final_value"]
+    assert engine.cache is not None
+    entries: Any = engine.cache.entries
+    ((key, entry),) = entries.items()
+    for number, flipped in enumerate(flip_bits(entry, 20), start=2):
+        entries[key] = flipped
+        assert _run(engine)["metrics"]["final_value"] == value
+        assert _stats(engine) == (0, number)
+        assert entries[key] == entry
 
 
 def test_a_caller_cannot_change_what_is_cached(engine: VectorBTEngine):

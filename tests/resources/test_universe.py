@@ -100,7 +100,9 @@ def test_an_invalid_file_is_refused_with_file_and_line(
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path):
     with pytest.raises(UniverseError, match=r"none\.csv does not exist: a CSV file with a column"):
         load_universe(tmp_path / "none.csv")
-    with pytest.raises(UniverseError, match="is not a file: a CSV file with a column 'symbol'"):
+    with pytest.raises(
+        UniverseError, match="is not a file but a folder: a CSV file with a column 'symbol'"
+    ):
         load_universe(tmp_path)
 
 

@@ -1,15 +1,13 @@
 """A price file as a table, read within bounds: its origin is unknown, and it may be hostile.
 
 What is compressed is refused by its first bytes, for a few kilobytes may become a terabyte, and
-readers unpack without being asked. Of Parquet, which is compressed inside, the number of rows is
-read first, and then no other columns than those that are wanted.
+readers unpack without being asked. Parquet, which is compressed inside, is unpacked by a process of
+its own whose memory is limited, and no other columns than those that are wanted.
 """
 
-import io
+from collections.abc import Mapping
 
-import polars as pl
-import polars.selectors as cs
-
+from resources.market_data.sources.parquet_process import ParquetProcess
 from resources.market_data.sources.tables.columns import ColumnNames
 from resources.market_data.sources.tables.table import RefusedContentError, Table
 from resources.market_data.sources.tables.text import read_text
@@ -19,6 +17,11 @@ MOST_BYTES = 64 * 2**20
 
 MOST_ROWS = 1_000_000
 """A hundred years are 25,000 bars."""
+
+MOST_CELLS = 16_000_000
+"""Of a text file: each takes 16 bytes and more in memory, and one in the file."""
+
+_PROCESS = ParquetProcess()
 
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -32,39 +35,27 @@ _COMPRESSED = {
 }
 
 
-def refuse_size(size: int | None) -> None:
-    """Raise RefusedContentError for more bytes than a price file may have; None is not known."""
-    if size is not None and size > MOST_BYTES:
-        raise RefusedContentError(
-            f"it has {size / 2**20:,.0f} MiB; allowed: {MOST_BYTES // 2**20} MiB"
-        )
-
-
 def csv_table(content: bytes, columns: ColumnNames, symbol: str) -> Table:
     """Return a text file's cells as text. Raises RefusedContentError, and what polars raises."""
-    refuse_size(len(content))
     for first, kind in _COMPRESSED.items():
         if content.startswith(first):
             raise RefusedContentError(f"it is compressed ({kind}); allowed: plain text")
+    cells = sum(map(content.count, b",;\t|\n"))
+    if cells > MOST_CELLS:
+        raise RefusedContentError(f"it has {cells:,} cells; allowed: {MOST_CELLS:,}")
     table = read_text(content, columns, symbol, MOST_ROWS)
     _refuse_rows(table.cells.height)
     return table
 
 
-def parquet_table(content: bytes, columns: ColumnNames, symbol: str) -> Table:
+def parquet_table(content: bytes, columns: Mapping[str, str], symbol: str) -> Table:
     """Return the columns of a Parquet file that may be of use, those of other names unread.
 
-    Raises RefusedContentError, and what polars raises.
+    Unpacked in another process, see `ParquetProcess`. Raises RefusedContentError.
     """
-    refuse_size(len(content))
-    _refuse_rows(pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item())
-    names = list(pl.read_parquet_schema(io.BytesIO(content)))
-    known = {position for found in columns.find(names, symbol).values() for position in found}
-    wanted = [name for i, name in enumerate(names) if i in known or columns.is_index(name)]
-    cells = pl.read_parquet(io.BytesIO(content), columns=wanted)
-    cells = cells.with_columns(cs.by_dtype(pl.Categorical).cast(pl.String))
-    cells.columns = [str(position) for position in range(cells.width)]
-    return Table(cells, tuple(wanted))
+    cells, names = _PROCESS.read(content, columns, symbol)
+    _refuse_rows(cells.height)
+    return Table(cells, names)
 
 
 def _refuse_rows(rows: int) -> None:

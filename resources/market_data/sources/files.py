@@ -7,14 +7,12 @@ must be valid; every cell of their columns must be readable, in one way only.
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from pathlib import Path
-from typing import cast
 
 import polars as pl
-from fsspec.implementations.local import LocalFileSystem
 
 from engine.errors import MissingPackageError
-from resources.files.file_systems import file_system
+from resources.files.file_systems import file_system, is_local
+from resources.files.regular_file import RefusedFileError, read_regular, read_remote
 from resources.files.unreadable import UNREADABLE
 from resources.market_data.bars import BadBarsError, validate_bars, widen_ranges
 from resources.market_data.source import (
@@ -24,7 +22,7 @@ from resources.market_data.source import (
     UnknownSymbolError,
     select_window,
 )
-from resources.market_data.sources.file_reader import csv_table, parquet_table, refuse_size
+from resources.market_data.sources.file_reader import MOST_BYTES, csv_table, parquet_table
 from resources.market_data.sources.tables.bars_table import ReadBars, build_bars
 from resources.market_data.sources.tables.columns import ColumnNames
 from resources.market_data.sources.tables.spellings import NAMES
@@ -63,7 +61,8 @@ class FilesSource:
         name of a symbol's calendar, in whose time zone stamps are days; None is New York's.
         """
         self._calendar_of = calendar_of
-        self._columns = _open_columns(columns or {})
+        self._given = columns or {}
+        self._columns = _open_columns(self._given)
         self.notes: dict[str, SourceNotes] = {}
         self._given, self._shown = prices, redact_address(prices)
         try:
@@ -124,12 +123,12 @@ class FilesSource:
         """
         path = f"{self._root}/{name}"
         try:
-            if isinstance(self._fs, LocalFileSystem):
-                refuse_size(Path(path).stat().st_size)  # before it is in memory
-            return cast("bytes", self._fs.cat_file(path))
+            if is_local(self._fs):
+                return read_regular(path, MOST_BYTES)
+            return read_remote(self._fs, path, MOST_BYTES)
         except FileNotFoundError:
             return None
-        except RefusedContentError as error:
+        except RefusedFileError as error:
             raise self._build_unreadable_error(symbol, name, str(error)) from error
         except Exception as error:
             reason = redact_text(str(error).replace(self._given, self._shown).partition("\n")[0])
@@ -142,9 +141,10 @@ class FilesSource:
             raise
 
     def _parse(self, symbol: str, name: str, content: bytes) -> Table:
-        read = csv_table if name.endswith(".csv") else parquet_table
         try:
-            return read(content, self._columns, symbol)
+            if name.endswith(".csv"):
+                return csv_table(content, self._columns, symbol)
+            return parquet_table(content, self._given, symbol)
         except (RefusedContentError, *UNREADABLE) as error:
             reason = str(error).partition("\n")[0]
             raise self._build_unreadable_error(symbol, name, reason) from error

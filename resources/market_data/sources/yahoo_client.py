@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from curl_cffi.requests import Response
 
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
+
+MOST_BYTES = 32 * 2**20
+"""Of an answer, unpacked. A hundred years of daily bars with their events are 4 MB of JSON."""
 _REFUSED = {401: "it wants a login", 403: "it forbids it"}
 
 
@@ -59,23 +62,52 @@ class YahooClient:
         SourceUnavailableError
             When there is none in time, the server fails, or it wants to be asked later.
         MarketDataError
-            When it refuses to answer at all.
+            When it refuses to answer at all, or its answer is larger than `MOST_BYTES`.
         """
         from curl_cffi.requests.exceptions import RequestException
 
         self._acquire_slot()
         with self._counting:
             self.requests += 1
+        body = _Body()
         try:
-            address = self._base + urlsplit(url).path
-            response = self._session.get(address, params=dict(params or {}), timeout=self._timeout)
+            response = self._session.get(
+                self._base + urlsplit(url).path,
+                params=dict(params or {}),
+                timeout=self._timeout,
+                content_callback=body.take,
+            )
         except RequestException as error:
+            if body.refused:
+                raise MarketDataError(
+                    f"{symbol}: Yahoo's answer has more than {MOST_BYTES // 2**20} MiB unpacked, "
+                    "which is what is allowed: it is no chart of daily bars."
+                ) from error
             raise SourceUnavailableError(
                 f"{symbol}: Yahoo gave no complete answer within {self._timeout:g} s "
                 f"({_shorten(error)})."
             ) from None  # the cause has the address
+        response.content = bytes(body.content)
         _raise_for_status(symbol, response)
         return response
+
+
+class _Body:
+    """The body of an answer as it arrives, unpacked by curl; no more of it than is allowed."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.refused = False
+
+    def take(self, block: bytes) -> int:
+        """Keep a block, and return how much of it was taken; curl ends the request at an error."""
+        from curl_cffi.curl import CURL_WRITEFUNC_ERROR
+
+        self.refused = len(self.content) + len(block) > MOST_BYTES
+        if self.refused:
+            return CURL_WRITEFUNC_ERROR
+        self.content += block
+        return len(block)
 
 
 def _raise_for_status(symbol: str, response: Response) -> None:

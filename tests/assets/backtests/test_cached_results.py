@@ -280,8 +280,15 @@ def _of_another_part(path: Path) -> None:
     shutil.copy(path.with_name(path.name.replace("00001", "00000")), path)
 
 
-@pytest.mark.parametrize("name", ["results-00001", "trades-00001", "equity-00001"])
-@pytest.mark.parametrize("spoil", [_flipped, _truncated, _of_another_part])
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("results-00001.parquet", _flipped),
+        ("trades-00001.parquet", _of_another_part),
+        ("equity-00001.parquet", _truncated),
+        ("manifest-00001.json", _truncated),
+    ],
+)
 def test_a_damaged_file_warns_and_its_results_are_recomputed(
     project: Project, name: str, spoil: Callable[[Path], None]
 ):
@@ -289,7 +296,7 @@ def test_a_damaged_file_warns_and_its_results_are_recomputed(
     first = _run(project, batch_size=2)
     expected = first.rows.drop(OF_RUN)
     folder = Path(project.resource("backtest_files").root) / first.result.run_id
-    spoil(folder / f"{name}.parquet")
+    spoil(folder / name)
     after = _run(project, selection=SAVED, batch_size=2)
     assert (after.cached, after.computed) == ({"macd": 2, "rsi": 2}, {"macd": 1, "rsi": 1})
     assert after.rows.drop(OF_RUN).equals(expected)
@@ -307,9 +314,24 @@ def _execute(project: Project, statement: sa.Executable) -> None:
 
 
 def _wrong_number(project: Project) -> None:
-    """Change a stored metric of one symbol."""
+    """Change a stored metric of one symbol, in its last digit."""
     of_first = (ROWS.c.symbol == "S00") & (ROWS.c.strategy == "rsi")
-    _execute(project, sa.update(ROWS).where(of_first).values(sharpe_ratio=26.0))
+    changed = ROWS.c.final_value * (1 + 2.3e-16)
+    _execute(project, sa.update(ROWS).where(of_first).values(final_value=changed))
+
+
+def _wrong_text(project: Project) -> None:
+    """Change what is neither a metric nor a trade."""
+    of_first = (ROWS.c.symbol == "S00") & (ROWS.c.strategy == "rsi")
+    _execute(project, sa.update(ROWS).where(of_first).values(data_points=3))
+
+
+def _wrong_trade(project: Project) -> None:
+    """Change a stored trade of one symbol, in its last digit."""
+    of_last = sa.select(ROWS.c.id).where((ROWS.c.symbol == "S02") & (ROWS.c.strategy == "rsi"))
+    first = TRADES.c.backtest_id.in_(of_last) & (TRADES.c.trade_no == 1)
+    changed = TRADES.c.size * (1 + 2.3e-16)
+    _execute(project, sa.update(TRADES).where(first).values(size=changed))
 
 
 def _lost_trade(project: Project) -> None:
@@ -322,7 +344,9 @@ def _lost_trade(project: Project) -> None:
 @pytest.mark.parametrize(
     ("spoil", "warning"),
     [
-        (_wrong_number, "1 stored results differ from what is computed"),
+        (_wrong_text, "1 stored results differ from what is computed"),
+        (_wrong_number, "1 stored results are not what was computed: they are computed again"),
+        (_wrong_trade, "1 stored results are not what was computed: they are computed again"),
         (_lost_trade, "1 stored results lack trades"),
     ],
 )
@@ -332,7 +356,7 @@ def test_a_damaged_row_is_computed_again_and_replaced(
     project, rows = cold.project, _stored(cold.project)
     spoil(project)
     assert _stored(project) != rows
-    # One symbol of each batch is compared: here all of them.
+    # One symbol of each batch is computed again: here all of them.
     after = _run(project, selection=SAVED, batch_size=1)
     assert (after.cached, after.computed) == ({"macd": 3, "rsi": 2}, {"rsi": 1})
     assert any(warning in line for line in after.logs)

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import polars as pl
 import pytest
 
@@ -16,6 +17,7 @@ from resources.price_store.history_loader import load_histories
 from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
+from tests.flips import flip_bits
 
 DAYS = date(2021, 1, 4), date(2021, 6, 30)
 WINDOW = Window(date(2021, 3, 1), DAYS[1])
@@ -137,6 +139,16 @@ def test_a_damaged_file_is_computed_again(store: PriceStore, loads: list[str], s
     loads.clear()
     assert _load(store).level.tobytes() == computed.level.tobytes()
     assert loads == SYMBOLS
+
+
+def test_no_flipped_bit_gives_another_universe(store: PriceStore):
+    _load(store)
+    (path,) = Path(store.root).rglob("*.npz")
+    fs = fsspec.filesystem("file")
+    assert equal_weight_file._read(fs, str(path)) is not None
+    for flipped in flip_bits(path.read_bytes(), 400):
+        path.write_bytes(flipped)
+        assert equal_weight_file._read(fs, str(path)) is None
 
 
 def test_the_oldest_files_are_removed(store: PriceStore, monkeypatch: pytest.MonkeyPatch):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
 from engine.settings import Window
+from resources.files.regular_file import RefusedFileError
 from resources.market_data.bars import SCHEMA
 from resources.market_data.sources.sample import SampleSource
 from resources.market_data.sources.synthetic import SyntheticSource
@@ -173,7 +174,7 @@ def test_a_symbol_that_cannot_be_loaded_fails_alone(store: PriceStore):
         CorruptBarsError,
         LoadedHistory,
         NoStoredBarsError,
-        IsADirectoryError,
+        RefusedFileError,
         NoStoredBarsError,
         PriceStoreError,
     ]

@@ -17,7 +17,9 @@ from resources.run_artifacts.backtest_files import (
     OutdatedBacktestsError,
 )
 from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
+from resources.run_artifacts.result_digests import select_as_computed
 from strategies.sma_cross import SmaCross
+from tests.flips import flip_bits
 from tests.resources.batches import HISTORIES, WINDOW, Provenance, tables_of
 
 BUCKET = "memory://backtest-files"
@@ -81,27 +83,49 @@ def test_the_curves_of_chosen_parts_are_read(
     assert read[1].equals(first.equity)
 
 
-def _flip(content: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+FILES = ["results-00000.parquet", "trades-00000.parquet", "equity-00000.parquet"]
+MANIFEST = "manifest-00000.json"
 
 
-@pytest.mark.parametrize("name", ["results", "trades", "equity"])
-@pytest.mark.parametrize("spoil", [_flip, lambda content: content[:-1], lambda _: b""])
-def test_a_damaged_file_is_refused(
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("spoil", [lambda content: content[:-1], lambda _: b""])
+def test_a_damaged_file_is_refused_by_name(
     tmp_path: Path, first: BacktestTables, name: str, spoil: Callable[[bytes], bytes]
 ):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
-    files.verify("run", 0)
-    path = tmp_path / "run" / f"{name}-00000.parquet"
+    assert files.verify("run", 0) == first.digests
+    path = tmp_path / "run" / name
     path.write_bytes(spoil(path.read_bytes()))
-    told = f"The {name} of part 0 of run run are not what was written"
+    told = f"{path} is not what was written: its results are not used, and the next run of"
     with pytest.raises(DamagedBacktestsError, match=told):
         files.verify("run", 0)
     curves = files.equity_parts([("run", 0)])
     with pytest.raises(DamagedBacktestsError, match=told):
-        _ = next(curves) if name == "equity" else files.read_part("run", 0)
+        _ = next(curves) if name == FILES[2] else files.read_part("run", 0)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_no_flipped_bit_gives_other_results(tmp_path: Path, first: BacktestTables, name: str):
+    files = BacktestFiles(root=str(tmp_path))
+    files.write("run", 0, first)
+    path = tmp_path / "run" / name
+    whole, unnoticed = path.read_bytes(), 0
+    for flipped in flip_bits(whole, 400):
+        path.write_bytes(flipped)
+        try:
+            digests = files.verify("run", 0)
+            read = files.read_part("run", 0)
+            (curves,) = files.equity_parts([("run", 0)])
+        except DamagedBacktestsError:
+            continue
+        assert _same(read, first)
+        assert curves.equals(first.equity)
+        # A result whose digest was changed or lost is not used.
+        same = select_as_computed(read.results, read.trades, digests)
+        assert same.height < first.results.height or digests == first.digests
+        unnoticed += 1
+    assert name == MANIFEST or not unnoticed
 
 
 @pytest.mark.parametrize("name", ["results", "trades", "equity"])
@@ -110,9 +134,9 @@ def test_a_table_that_the_manifest_lost_is_damaged(
 ):
     files = BacktestFiles(root=str(tmp_path))
     files.write("run", 0, first)
-    manifest = tmp_path / "run" / "manifest-00000.json"
-    manifest.write_text(manifest.read_text().replace(f'"{name}"', '"lost"'))
-    with pytest.raises(DamagedBacktestsError, match=f"The {name} of part 0 of run run"):
+    manifest = tmp_path / "run" / MANIFEST
+    manifest.write_text(manifest.read_text().replace(f'"{name}"', '"lost"', 1))
+    with pytest.raises(DamagedBacktestsError, match="is not what was written"):
         files.verify("run", 0)
 
 
