@@ -61,8 +61,8 @@ class FilesSource:
         name of a symbol's calendar, in whose time zone stamps are days; None is New York's.
         """
         self._calendar_of = calendar_of
-        self._given = columns or {}
-        self._columns = _open_columns(self._given)
+        self._mapping = columns or {}
+        self._columns = _open_columns(self._mapping)
         self.notes: dict[str, SourceNotes] = {}
         self._given, self._shown = prices, redact_address(prices)
         try:
@@ -144,7 +144,7 @@ class FilesSource:
         try:
             if name.endswith(".csv"):
                 return csv_table(content, self._columns, symbol)
-            return parquet_table(content, self._given, symbol)
+            return parquet_table(content, self._mapping, symbol)
         except (RefusedContentError, *UNREADABLE) as error:
             reason = str(error).partition("\n")[0]
             raise self._build_unreadable_error(symbol, name, reason) from error
