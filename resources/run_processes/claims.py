@@ -129,6 +129,18 @@ class RunClaims:
         finally:
             os.close(descriptor)
 
+    def find_holder(self, run_id: str) -> ProcessIdentity | None:
+        """Return the process that executes a run, if it can be seen from here."""
+        with suppress(OSError):
+            descriptor = os.open(self._folder / run_id, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                if not _lock_at_once(descriptor):
+                    who = _read(self._folder / run_id, descriptor).identity
+                    return who if who and who.is_alive() else None
+            finally:
+                os.close(descriptor)
+        return None
+
     def is_dead(self, run_id: str) -> bool:
         """Return whether a run's process is known to be gone."""
         with self.examine(run_id) as claim:

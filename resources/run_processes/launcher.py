@@ -1,11 +1,14 @@
 """The run launcher of dagster.yaml: runs are processes of the code server's machine."""
 
+import os
+import signal
 from collections.abc import Mapping
 from typing import Any, Self
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._serdes import ConfigurableClassData
 
 from resources.run_processes.dead_runs import end_if_dead, get_claims
@@ -41,9 +44,21 @@ class LocalRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
     def terminate(self, run_id: str) -> bool:
-        """Cancel a run; one whose process is gone is canceled at once."""
+        """Cancel a run; one whose process is gone is canceled at once.
+
+        The process of a run that no code server started, as that of `make run`, is interrupted as
+        by Ctrl-C. Dagster would call its run canceled after a minute, while it went on.
+        """
         run = self._instance.get_run_by_id(run_id) if self.has_instance else None
-        if run and not run.is_finished and get_claims(self._instance).is_dead(run_id):
+        if run is None or run.is_finished:
+            return False
+        claims = get_claims(self._instance)
+        if claims.is_dead(run_id):
             self._instance.report_run_canceling(run)
             return end_if_dead(self._instance, run_id) is not None
-        return super().terminate(run_id)
+        process = None if GRPC_INFO_TAG in run.tags else claims.find_holder(run_id)
+        if process is None:
+            return super().terminate(run_id)
+        self._instance.report_run_canceling(run)
+        os.kill(process.pid, signal.SIGINT)
+        return True

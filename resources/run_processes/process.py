@@ -65,9 +65,15 @@ class ProcessIdentity:
 
     def has_ended(self) -> bool:
         """Return whether the process has ended; False also if it can't be seen from here."""
-        if not self.is_of_this_start() or self.namespace != _read_namespace() or not self.started:
-            return False
-        return _read_start(self.pid) != self.started
+        return self._can_be_seen() and _read_start(self.pid) != self.started
+
+    def is_alive(self) -> bool:
+        """Return whether the process runs; False also if it can't be seen from here."""
+        return self._can_be_seen() and _read_start(self.pid) == self.started
+
+    def _can_be_seen(self) -> bool:
+        here = self.is_of_this_start() and self.namespace == _read_namespace()
+        return here and bool(self.started)
 
 
 def is_on_local_disk(path: Path) -> bool:

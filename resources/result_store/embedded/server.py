@@ -31,6 +31,9 @@ PATIENCE_SECONDS = 120.0
 _STARTS = 3
 """So often is it started when it ends without an error, as one does that is killed."""
 
+_LONGEST_LOG = 10_000_000
+"""Bytes of a log that is put aside at the next start; the one before it is dropped."""
+
 _POLL_SECONDS = 0.005
 _STALE = ("postmaster.pid", f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", ".handle_pids.json")
 
@@ -87,6 +90,9 @@ def _start(folder: Path, account: Account, lock: int) -> int:
     ensure_initialized(folder, account, lock)
     log = folder / "log"
     size = log.stat().st_size if log.exists() else 0
+    if size > _LONGEST_LOG:
+        log.replace(folder / "log.1")
+        size = 0
     with open_lock(lock_path(folder, "users")) as users:
         _launch(folder, account, lock, users)
     return size

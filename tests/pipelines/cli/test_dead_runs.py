@@ -107,6 +107,17 @@ def test_killed_runs_end_and_are_retried_but_not_stopped_ones(
     assert instance.get_materialized_partitions(dg.AssetKey("prices")) == {"AAPL", "MSFT"}
 
 
+def test_terminate_interrupts_a_run_of_the_command_line(
+    instance: dg.DagsterInstance, database: str
+):
+    process = _start_and_hold(_MAKE_RUN, database)
+    (run,) = instance.get_runs()
+    assert instance.run_launcher.terminate(run.run_id)
+    process.communicate()
+    assert process.returncode == 130
+    assert _status(instance, run.run_id) == "CANCELED"
+
+
 _DIES_BEFORE_ITS_STATUS = """
 import os
 import dagster as dg

@@ -54,7 +54,11 @@ def test_a_server_that_was_killed_is_started_again(old_home: Path) -> None:
     server = psutil.Process(postmaster(old_home))
     server.kill()
     psutil.wait_procs([server], timeout=10)
+    log = data_folder(old_home) / "log"
+    log.write_bytes(b"-" * 10_000_001)
     require_usable(old_home)
+    assert log.stat().st_size < 100_000
+    assert log.with_name("log.1").stat().st_size == 10_000_001
 
 
 @contextmanager
