@@ -14,7 +14,7 @@ from tests.chaos.kills import VICTIMS
 from tests.chaos.nights import Chaos, ChaosError
 from tests.chaos.state import UnreadableError
 
-_KILLS_A_NIGHT = 8
+_KILLS_A_NIGHT = 12
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,8 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
             chaos.live(_KILLS_A_NIGHT)
             console.print(_describe(chaos))
     except (ChaosError, UnreadableError) as error:
+        chaos.stop()
         console.print(f"{_describe(chaos)}\nFailed with seed {seed}; kept in {folder}. {error}")
         return 1
+    chaos.stop()
     shutil.rmtree(folder)
     console.print("Every row, curve, price and report is that of a project left alone.")
     return 0

@@ -25,10 +25,21 @@ _FROM_THE_START = 0.25
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its exit code, None if it was killed, and what it wrote."""
+    """How a run ended.
+
+    Attributes
+    ----------
+    code
+        Its exit code, None if it was killed itself.
+    output
+        What a person was shown.
+    struck
+        Whether anything was killed before it had ended.
+    """
 
     code: int | None
     output: str
+    struck: bool
 
     @property
     def has_traceback(self) -> bool:
@@ -82,18 +93,18 @@ class Run:
             return self._read(self._process.wait(moments.uniform(0.0, seconds)))
         if victim == "interrupt":
             os.killpg(self._process.pid, signal.SIGINT)
-            return self.wait()
+            return self._read(self._process.wait(_ENDS_WITHIN), struck=True)
         if victim != "run":
             _kill_server(self.folder, with_group=self._process if victim == "machine" else None)
         if victim == "server":
-            return self.wait()
+            return self._read(self._process.wait(_ENDS_WITHIN), struck=True)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(_ENDS_WITHIN)
-        return self._read(None)
+        return self._read(None, struck=True)
 
-    def _read(self, code: int | None) -> Ended:
-        return Ended(code, self._output.read_text(errors="replace"))
+    def _read(self, code: int | None, *, struck: bool = False) -> Ended:
+        return Ended(code, self._output.read_text(errors="replace"), struck)
 
     def _list_logs(self) -> list[Path]:
         return list((self.folder / ".data/logs").glob("*.log"))
