@@ -58,7 +58,13 @@ def _read_lock() -> dict[str, str]:
 
 
 def _describe_environment() -> dict[str, Any]:
-    command = ["environment", "--pyproject", "pyproject.toml", "--output-reproducible"]
+    command = [
+        "environment",
+        "--pyproject",
+        "pyproject.toml",
+        "--output-reproducible",
+        "--no-validate",
+    ]
     done = subprocess.run(  # noqa: S603 - our own arguments
         [str(Path(sys.executable).with_name("cyclonedx-py")), *command, sys.executable],
         cwd=ROOT,

@@ -71,5 +71,5 @@ def test_make_targets_exist():
 
 
 def test_files_and_folders_exist():
-    for path in re.findall(r"\]\((?!http)([^)]+)\)", README) + re.findall(r"`([a-z]+/)`", README):
+    for path in re.findall(r"\]\((?!http)([^)#]+)", README) + re.findall(r"`([a-z]+/)`", README):
         assert (ROOT / path).exists(), path

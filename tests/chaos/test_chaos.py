@@ -101,7 +101,7 @@ def test_what_differs_beside_rows_is_found(
 
 
 def test_a_night_with_two_kills_ends_with_the_same_results(tmp_path_factory: Any):
-    chaos = Chaos(Path(tmp_path_factory.mktemp("chaos")), 5, SYMBOLS, Pace(1.0, 0.5))
+    chaos = Chaos(Path(tmp_path_factory.mktemp("chaos")), 74, SYMBOLS, Pace(1.0, 0.5))
     chaos.live(2)
     chaos.stop()
     assert chaos.nights == 1

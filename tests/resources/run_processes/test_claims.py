@@ -26,6 +26,14 @@ claims, run = RunClaims(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
 time.sleep(600)
 """
+_HOLD_AND_FORK = """
+claims.hold(run)
+forked, begun = os.pipe()
+if not os.fork():
+    os.write(begun, b"1")
+    time.sleep(600)
+os.read(forked, 1)
+"""
 
 
 class _Children(list[subprocess.Popen[str]]):
@@ -77,7 +85,7 @@ def test_only_the_run_of_a_killed_process_is_dead(
     folder: Path = request.getfixturevalue(place)
     assert _explain(folder) is None  # nothing is known of it
     # What a process has forked may outlive it, and is not what executes the run.
-    child = children.start_ready(folder, "claims.hold(run)\nif not os.fork(): time.sleep(600)")
+    child = children.start_ready(folder, _HOLD_AND_FORK)
     assert _explain(folder) is None
     child.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, child.pid, os.WSTOPPED)
