@@ -19,6 +19,7 @@ from research.leaderboard_caption import (
     describe_source,
 )
 from research.leaderboard_scope import LeaderboardScope
+from research.universe_growth import compute_growth
 from resources.files.reports import Reports
 from resources.run_artifacts.backtest_files import BacktestFiles
 
@@ -78,17 +79,16 @@ class LeaderboardReport:
     def _plot(self, context: dg.AssetExecutionContext, files: BacktestFiles) -> bytes:
         from assets.leaderboard_plot import render_leaderboard_plot
 
-        rows = self.backtests.select("backtest_id", "strategy", "symbol")
-        places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
-
         def curves() -> "Iterator[pl.DataFrame]":
             for place in with_progress(context, places, "files of equity curves read"):
                 with suppress(FileNotFoundError):  # removed by hand: the table stands without it
-                    for part in files.equity_parts([place]):
-                        yield part.join(rows, on="backtest_id")
+                    yield from files.equity_parts([place])
 
+        places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
+        strategies = dict(self.backtests.select("backtest_id", "strategy").iter_rows())
+        growth = compute_growth(curves(), strategies)
         caption = build_caption(self.scope, self.board)
-        return render_leaderboard_plot(self.board, self.backtests, curves, caption)
+        return render_leaderboard_plot(self.board, self.backtests, growth, caption)
 
 
 def name_folder(scope: LeaderboardScope, *, shared: bool, rolling: bool = False) -> str:
