@@ -1,7 +1,7 @@
 """Plots of the leaderboard, as PNG. matplotlib without its global state: no window, no pyplot."""
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,63 +15,8 @@ _GREY = "#b9c0c7"
 _INK = "#2b2f33"
 
 
-Curves = Callable[[], Iterable[pl.DataFrame]]
-"""Gives, as often as it is called, frames with the columns strategy, symbol, date and equity.
-
-All curves of a strategy and symbol are in one of the frames.
-"""
-
-
-_NO_DAYS = pl.DataFrame(schema={"date": pl.Date})
-_NO_SUMS = pl.DataFrame(
-    schema={"strategy": pl.String, "date": pl.Date, "growth": pl.Float64, "symbols": pl.UInt32}
-)
-
-
-def compute_growth(curves: Curves) -> pl.DataFrame:
-    """Return what one unit spread evenly over a strategy's symbols became, day by day.
-
-    The frames are looked at one after the other, twice, so that memory does not grow with the
-    universe.
-
-    Returns
-    -------
-    pl.DataFrame
-        Columns strategy, date, growth. A symbol counts as cash before its first bar and as its
-        last value after its last one, so that nobody enters or leaves the average.
-    """
-    days = pl.concat([_NO_DAYS, *(part.select("date").unique() for part in curves())]).unique()
-    sums = [
-        _sum_growth(of_strategy, days)
-        for part in curves()
-        for of_strategy in part.partition_by("strategy")
-    ]
-    growth = pl.col("growth").sum() / pl.col("symbols").sum()
-    return (
-        pl.concat([_NO_SUMS, *sums])
-        .group_by("strategy", "date")
-        .agg(growth)
-        .sort("strategy", "date")
-    )
-
-
-def _sum_growth(equity: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
-    """Return the growth of a strategy's symbols, added up, and how many they are, day by day."""
-    capital = pl.col("equity").first().over("strategy", "symbol", order_by="date")
-    relative = equity.with_columns((pl.col("equity") / capital).alias("growth"))
-    pairs = relative.select("strategy", "symbol").unique()
-    filled = (
-        pairs.join(days, how="cross")
-        .join(relative, on=["strategy", "symbol", "date"], how="left")
-        .sort("strategy", "symbol", "date")
-        .with_columns(pl.col("growth").forward_fill().over("strategy", "symbol").fill_null(1.0))
-    )
-    each = pl.col("growth").sum(), pl.len().alias("symbols")
-    return filled.group_by("strategy", "date").agg(*each)
-
-
 def render_leaderboard_plot(
-    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves, caption: Sequence[str]
+    ranking: pl.DataFrame, backtests: pl.DataFrame, growth: pl.DataFrame, caption: Sequence[str]
 ) -> bytes:
     """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
@@ -81,12 +26,12 @@ def render_leaderboard_plot(
         The leaderboard, best strategy first.
     backtests
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
-    curves
-        As `compute_growth` takes them.
+    growth
+        As `research.universe_growth.compute_growth` returns it.
     caption
         Lines above the plot, which are also the PNG's description.
     """
-    figure = draw_leaderboard(ranking, backtests, curves, caption)
+    figure = draw_leaderboard(ranking, backtests, growth, caption)
     content = io.BytesIO()
     described = {"Title": "Leaderboard", "Description": "; ".join(caption)}
     figure.savefig(content, format="png", dpi=100, metadata=described)
@@ -94,7 +39,7 @@ def render_leaderboard_plot(
 
 
 def draw_leaderboard(
-    ranking: pl.DataFrame, backtests: pl.DataFrame, curves: Curves, caption: Sequence[str]
+    ranking: pl.DataFrame, backtests: pl.DataFrame, growth: pl.DataFrame, caption: Sequence[str]
 ) -> "Figure":
     """Return the figure that `render_leaderboard_plot` saves."""
     from matplotlib.figure import Figure
@@ -106,7 +51,7 @@ def draw_leaderboard(
     )
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
-    _draw_growth(left, compute_growth(curves), order, ranking["rank"].count())
+    _draw_growth(left, growth, order, ranking["rank"].count())
     _draw_spread(right, backtests.filter("ranked"), order)
     return figure
 

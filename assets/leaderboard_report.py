@@ -76,22 +76,22 @@ class LeaderboardReport:
 
     def _plot(self, context: dg.AssetExecutionContext, files: BacktestFiles) -> bytes:
         from assets.leaderboard_plot import render_leaderboard_plot
-
-        rows = self.backtests.select("backtest_id", "strategy", "symbol")
-        places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
+        from research.universe_growth import compute_growth
 
         def curves() -> "Iterator[pl.DataFrame]":
             for place in with_progress(context, places, "files of equity curves read"):
                 try:
-                    for part in files.equity_parts([place]):
-                        yield part.join(rows, on="backtest_id")
+                    yield from files.equity_parts([place])
                 except FileNotFoundError:  # removed by hand: the table stands without it
                     continue
                 except DamagedBacktestsError as error:
                     context.log.warning(f"The plot is drawn without these curves: {error}")
 
+        places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
+        strategies = dict(self.backtests.select("backtest_id", "strategy").iter_rows())
+        growth = compute_growth(curves(), strategies)
         caption = build_caption(self.scope, self.board)
-        return render_leaderboard_plot(self.board, self.backtests, curves, caption)
+        return render_leaderboard_plot(self.board, self.backtests, growth, caption)
 
 
 def name_folder(scope: LeaderboardScope, *, shared: bool, rolling: bool = False) -> str:

@@ -28,6 +28,7 @@ from pipelines.partitions import build_backfill_policy, build_symbol_partitions
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.versions import add_source
+from resources.session_table import TABLES
 from strategies.registry import registered_strategies
 
 
@@ -41,6 +42,7 @@ def build_defs(
     UniverseError
         When the universe cannot be read.
     """
+    TABLES.folder = settings.home / "calendars"
     universe = settings.load_universe()
     symbols = build_symbol_partitions(universe.symbols)
     strategies = registered_strategies()

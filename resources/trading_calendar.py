@@ -7,6 +7,7 @@ from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from resources.session_table import TABLES, SessionTable
 from strategies.errors import GauntletError, did_you_mean
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ class TradingCalendar:
     @property
     def first_day(self) -> date:
         """The first known day; of sessions before it nothing is known."""
-        return self._span[0]
+        return self._table.first
 
     @property
     def last_day(self) -> date:
         """The last known day."""
-        return self._span[1]
+        return self._table.last
 
     @cached_property
     def bars_per_year(self) -> float:
@@ -87,15 +88,15 @@ class TradingCalendar:
         """Whether any session is on a Saturday or Sunday."""
         import numpy as np
 
-        return not np.is_busday(self._sessions).all()
+        return not np.is_busday(self._table.days).all()
 
     def sessions(self, start: date, end: date) -> NDArray[np.datetime64]:
         """Return the known sessions from `start` to `end`, inclusive: datetime64[D], shape (n,)."""
         import numpy as np
 
-        first = np.searchsorted(self._sessions, np.datetime64(start, "D"), side="left")
-        stop = np.searchsorted(self._sessions, np.datetime64(end, "D"), side="right")
-        return self._sessions[first:stop]
+        first = np.searchsorted(self._table.days, np.datetime64(start, "D"), side="left")
+        stop = np.searchsorted(self._table.days, np.datetime64(end, "D"), side="right")
+        return self._table.days[first:stop]
 
     def last_session(self, start: date, end: date) -> date | None:
         """Return the last session from `start` to `end`, inclusive; None if there is none."""
@@ -139,17 +140,22 @@ class TradingCalendar:
         return self.name in {ALWAYS_OPEN, EVERY_WEEKDAY}
 
     @cached_property
-    def _sessions(self) -> NDArray[np.datetime64]:
+    def _table(self) -> SessionTable:
         if self._needs_no_library:
             import numpy as np
 
-            first, last = np.datetime64(self.first_day, "D"), np.datetime64(self.last_day, "D")
-            days = np.arange(first, last + np.timedelta64(1, "D"))
-            return days if self.name == ALWAYS_OPEN else days[np.is_busday(days)]
-        return self._calendar.sessions.to_numpy().astype("datetime64[D]")
+            first = _FIRST_DAYS[self.name]
+            days = np.arange(np.datetime64(first, "D"), np.datetime64(LAST_DAY, "D") + 1)
+            every_day = self.name == ALWAYS_OPEN
+            return SessionTable(first, LAST_DAY, days if every_day else days[np.is_busday(days)])
+        known = _FIRST_DAYS.get(self.name, _FIRST_DAY_ELSEWHERE)
+        return TABLES.get(self.name, f"from {known} to {LAST_DAY}", self._build_table)
 
-    @cached_property
-    def _span(self) -> tuple[date, date]:
+    def _build_table(self) -> SessionTable:
+        first, last = self._find_span()
+        return SessionTable(first, last, self._calendar.sessions.to_numpy().astype("datetime64[D]"))
+
+    def _find_span(self) -> tuple[date, date]:
         first = _FIRST_DAYS.get(self.name)
         if first is not None:
             return first, LAST_DAY
@@ -163,8 +169,8 @@ class TradingCalendar:
 
     @cached_property
     def _calendar(self) -> ExchangeCalendar:
-        """The library's calendar: built once per process, in 0.3 s, hardly less for fewer years."""
-        first, last = self._span
+        """The library's calendar, with closing times: 0.3 s, hardly less for fewer years."""
+        first, last = self._find_span()
         return _build_calendar(self.name, start=first, end=last)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 _OURS = frozenset(
     {
         *("prices", "backtests", "reports", "logs", "rate_limits", "postgres", "dagster"),
+        "calendars",
         *("compute_logs", "artifacts"),
     }
 )

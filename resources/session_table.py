@@ -1,0 +1,103 @@
+"""Tables of an exchange's sessions on disk: to build one takes longer than most of a run's work."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resources.files.atomic_write import write_whole
+from resources.files.file_systems import file_system
+from resources.files.private import create_private
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MADE_BY = ("exchange-calendars", "pandas", "numpy")
+"""The libraries of other versions of which a table is made again."""
+
+
+@dataclass(frozen=True)
+class SessionTable:
+    """The known sessions of an exchange.
+
+    Attributes
+    ----------
+    first, last
+        The days between which sessions are known.
+    days
+        The sessions, ascending: datetime64[D], shape (n,).
+    """
+
+    first: date
+    last: date
+    days: NDArray[np.datetime64]
+
+
+class SessionTables:
+    """The tables that are kept, in a folder; in none until there is one."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+
+    def get(self, name: str, rules: str, build: Callable[[], SessionTable]) -> SessionTable:
+        """Return the table of a calendar: the kept one, or what `build` returns, which is kept.
+
+        A table that can't be read whole, or was made by other libraries, is built again; one that
+        can't be kept is built by each process.
+
+        Parameters
+        ----------
+        name
+            Of the calendar.
+        rules
+            What else a table depends on; with other rules it is another one.
+        """
+        if self.folder is None:
+            return build()
+        made_by = " ".join([name, rules, *(f"{one} {version(one)}" for one in _MADE_BY)])
+        path = self.folder / f"{sha256(made_by.encode()).hexdigest()[:32]}.npz"
+        kept = _read(path)
+        if kept is None:
+            kept = build()
+            with suppress(OSError):
+                create_private(self.folder)
+                fs, place = file_system(str(path))
+                write_whole(fs, place, _encode(kept))
+        return kept
+
+
+TABLES = SessionTables()
+"""Those of this process; `pipelines.definitions` says where they are kept."""
+
+
+def _encode(table: SessionTable) -> bytes:
+    import numpy as np
+
+    content = io.BytesIO()
+    span = np.array([table.first, table.last], dtype="datetime64[D]")
+    np.savez(content, span=span.astype(np.int64), days=table.days.astype(np.int64))
+    return content.getvalue()
+
+
+def _read(path: Path) -> SessionTable | None:
+    """Return the table of a file; None if there is none, or a bit of it has changed (CRC-32)."""
+    import numpy as np
+
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as content:
+            first, last = (date.fromordinal(_EPOCH + int(day)) for day in content["span"])
+            return SessionTable(first, last, content["days"].astype("datetime64[D]"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
