@@ -1,12 +1,38 @@
 """Where the main job writes: wrapped between words, so that nothing is ever cut off."""
 
+import io
 import os
 import sys
 import textwrap
+from contextlib import suppress
 
 from rich.console import Console
 
 from resources.redaction import redact_text
+
+
+class _Output(io.TextIOWrapper):
+    """Output that nobody may read any more: a closed pipe or a full disk stops no run."""
+
+    _lost = False
+
+    def write(self, text: str, /) -> int:
+        """Write, unless that has failed before."""
+        return len(text) if self._lost else super().write(text)
+
+    def flush(self) -> None:
+        """Write what is held back; if that fails, drop it and all that follows."""
+        if self._lost:
+            return
+        try:
+            super().flush()
+        except OSError:
+            self._lost = True
+
+    def close(self) -> None:
+        """Close the file; what could not be written stays unwritten."""
+        with suppress(OSError):
+            super().close()
 
 
 def open_terminal() -> tuple[Console, Console]:
@@ -14,7 +40,8 @@ def open_terminal() -> tuple[Console, Console]:
 
     That for stdout has a descriptor of its own: the run's log silences those of the process.
     """
-    terminal = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
+    copy = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    terminal = _Output(copy, encoding=sys.stdout.encoding)
     return Console(file=terminal, width=Console().width), Console(stderr=True)
 
 

@@ -1,5 +1,6 @@
 """`make run` in real processes and a new folder: output, exit codes and results."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from resources.result_store.manager import BacktestPersistenceManager
 from strategies.registry import registered_strategies
 from tests.pipelines.cli.command import (
     SYMBOLS,
+    environment,
     history,
     lay_out,
     log_of,
@@ -298,6 +300,25 @@ def test_a_run_that_fails_stops_the_leaderboard_not_the_others(folder: Path, dat
     assert "1 symbols failed:" in done.stdout
     assert "leaderboard" not in done.stdout
     assert materialized(folder, "backtest_summaries") == {"META"}
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output(folder: Path, database: str):
+    read, written = os.pipe()
+    os.close(read)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for output, symbol in ((written, "AAPL"), (full, "MSFT")):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli.main_job", "--symbol", symbol],
+            cwd=folder,
+            env=environment(database),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(output)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert materialized(folder, "backtest_summaries") == {"AAPL", "MSFT"}
 
 
 @pytest.mark.parametrize(
