@@ -11,6 +11,12 @@ from tests.postgres import fresh_database, start_server, stop_server
 from tests.project import Project
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that wait for daemons first: elsewhere all others would be waited for, too."""
+    items.sort(key=lambda item: item.get_closest_marker("ui") is None)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Lend the URL of a running PostgreSQL, one per process of pytest-xdist."""

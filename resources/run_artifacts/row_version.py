@@ -13,6 +13,7 @@ MODULES = (
     "resources.price_store.history_loader",
     "resources.market_data.bars",
     "resources.trading_calendar",
+    "resources.session_table",
     "research.natural_key",
     "research.run_spec",
 )

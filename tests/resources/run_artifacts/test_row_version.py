@@ -9,6 +9,8 @@ import pytest
 from resources.run_artifacts import row_version as module
 
 DECIDE_NO_VALUE = {
+    # Bytes of a table of sessions, whose changes are found.
+    *(f"resources.files.{one}" for one in ("atomic_write", "file_systems", "private")),
     "resources.price_store.errors",
     "research.errors",
     "resources.market_data.source",  # errors and the protocol
