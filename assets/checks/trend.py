@@ -67,13 +67,14 @@ def _draw(values: Sequence[float], title: str, offset: int) -> str:
         for number, value in enumerate(values)
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    ago = f"{len(values) - 1} runs ago" if len(values) > 2 else "1 run ago"  # noqa: PLR2004
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in points)
     return (
         f'<text x="{first}" y="14">{title}</text>'
         f'<path d="M{first} {top}V{bottom}H{last}" fill="none" stroke="{_INK}"/>'
         f'<g text-anchor="end"><text x="{first - 4}" y="{top + 4}">{high:.4g}</text>'
         f'<text x="{first - 4}" y="{bottom + 3}">{low:.4g}</text></g>'
-        f'<text x="{first}" y="{bottom + 14}">{len(values) - 1} runs ago</text>'
+        f'<text x="{first}" y="{bottom + 14}">{ago}</text>'
         f'<text x="{last}" y="{bottom + 14}" text-anchor="end">now</text>'
         f'<g fill="{_LINE}"><polyline points="{line}" fill="none" stroke="{_LINE}" '
         f'stroke-width="1.5"/>{dots}</g>'
