@@ -49,7 +49,7 @@ retry: ready  ## run what failed or is missing, as `make run` does (SOURCE= PRIC
 ui: ready  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
 	@$(BIN)/python -m pipelines.cli.ui '$(PORT)'
 
-# Files in the order of collection, in which those that wait for daemons come first.
+# Files in the order of collection, in which those that wait for daemons do not come last.
 test: ready-dev  ## run the tests: real PostgreSQL, real Dagster runs
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 

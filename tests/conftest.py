@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,19 @@ from tests.project import Project
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that wait for daemons first: elsewhere all others would be waited for, too."""
-    items.sort(key=lambda item: item.get_closest_marker("ui") is None)
+    """Put the longest file first, and those that wait for daemons among the others.
+
+    At the end they would be waited for, and at the beginning all would wait for each other.
+    """
+    first = [item for item in items if item.path.name == "test_faults.py"]
+    waiting = [item for item in items if item.get_closest_marker("ui") and item not in first]
+    others = [item for item in items if item not in first and item not in waiting]
+    files = [list(tests) for _, tests in groupby(waiting, key=lambda item: item.path)]
+    parts = len(files) + 2
+    items[:] = first
+    for number in range(parts):
+        begin, end = (len(others) * place // parts for place in (number, number + 1))
+        items += others[begin:end] + (files[number] if number < len(files) else [])
 
 
 @pytest.fixture(scope="session")
