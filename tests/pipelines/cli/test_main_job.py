@@ -302,7 +302,7 @@ def test_a_run_that_fails_stops_the_leaderboard_not_the_others(folder: Path, dat
     assert materialized(folder, "backtest_summaries") == {"META"}
 
 
-def test_a_run_goes_on_when_nobody_reads_its_output(folder: Path, database: str):
+def test_a_run_goes_on_when_its_output_has_no_reader(folder: Path, database: str):
     read, written = os.pipe()
     os.close(read)
     full = os.open("/dev/full", os.O_WRONLY)
