@@ -83,7 +83,8 @@ class BacktestFiles(dg.ConfigurableResource):
     def verify(self, run_id: str, part: int) -> Mapping[str, str]:
         """Read the files of a part, compare them with its manifest, and return its digests.
 
-        They are those of the part's results as the engine gave them, by identifier.
+        They are those of the part's results as the engine gave them, by identifier; none of a part
+        that an earlier version wrote.
 
         Raises
         ------
@@ -95,7 +96,7 @@ class BacktestFiles(dg.ConfigurableResource):
         manifest = self._read_manifest(run_id, part)
         for name in TABLES:
             self._read_content(name, run_id, part, manifest)
-        return manifest.results
+        return manifest.results or {}
 
     def parts(self, run_id: str) -> list[int]:
         """Return the parts that a run has stored, in order."""
@@ -114,7 +115,7 @@ class BacktestFiles(dg.ConfigurableResource):
         Raises
         ------
         OutdatedBacktestsError
-            When another version of this project, with other columns, wrote them.
+            When another version of this project wrote them, with other columns or no digests.
         DamagedBacktestsError, FileNotFoundError
             As `verify`.
         """
@@ -124,7 +125,8 @@ class BacktestFiles(dg.ConfigurableResource):
         results, trades = (
             self._read(name, run_id, part, manifest) for name in ("results", "trades")
         )
-        if (results.schema, trades.schema) != (NO_TABLES.results.schema, NO_TABLES.trades.schema):
+        schemas = NO_TABLES.results.schema, NO_TABLES.trades.schema
+        if manifest.results is None or (results.schema, trades.schema) != schemas:
             raise OutdatedBacktestsError(
                 f"The backtests of run {run_id} were made by another version of this project: "
                 "materialize backtests again."
@@ -180,6 +182,8 @@ class BacktestFiles(dg.ConfigurableResource):
         content = _read_existing(fs, path)
         with suppress(ValueError, KeyError, TypeError):
             fields = json.loads(content)
+            if fields.keys() == set(TABLES):  # of an earlier version, which kept no digests
+                return _Manifest(fields, None)
             return _Manifest(dict(fields["files"]), dict(fields["results"]))
         raise DamagedBacktestsError.of(to_url(fs, path))
 
@@ -209,10 +213,13 @@ class BacktestFiles(dg.ConfigurableResource):
 
 @dataclass(frozen=True)
 class _Manifest:
-    """What a part is made of: the SHA-256 of each file, and the digest of each result."""
+    """What a part is made of: the SHA-256 of each file, and the digest of each result.
+
+    An earlier version kept no digests of results: None.
+    """
 
     files: Mapping[str, str | None]
-    results: Mapping[str, str]
+    results: Mapping[str, str] | None
 
 
 def _read_existing(fs: "AbstractFileSystem", path: str) -> bytes:
