@@ -1,6 +1,7 @@
 """`make chaos`: kills runs at random moments until the time is up."""
 
 import argparse
+import logging
 import random
 import shutil
 import sys
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
     console = Console(highlight=False, soft_wrap=True)
+    # Dagster warns, each time, that a folder of history alone has no dagster.yaml.
+    logging.getLogger("dagster").setLevel(logging.ERROR)
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-chaos-"))
     chaos = Chaos(folder, seed)
     console.print(f"Seed {seed}, {given.minutes:g} minutes, in {folder}")
