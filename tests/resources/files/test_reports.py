@@ -4,6 +4,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from fsspec.registry import _registry
 
 from engine.errors import MissingPackageError
 from resources.files.reports import Reports
@@ -30,6 +31,7 @@ def test_a_report_in_a_bucket_is_at_the_returned_url(root: str):
 
 def test_a_bucket_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
+    monkeypatch.delitem(_registry, "s3", raising=False)  # nor found by an earlier test
     with pytest.raises(MissingPackageError, match=r"^s3:// needs .* run make setup EXTRAS=s3, or "):
         Reports(root="s3://bucket").write("leaderboard.csv", b"rank")
 
