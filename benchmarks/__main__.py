@@ -22,6 +22,7 @@ BENCHMARKS = {
     "notebook_cache": "engine",
     "save": "store",
     "load": "store",
+    "curves": "store",
     "bookkeeping": "orchestration",
     "main_job": "orchestration",
     "thousand_symbols": "orchestration",

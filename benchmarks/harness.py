@@ -1,12 +1,13 @@
 """Timing: contenders in one process, one after the other, round by round.
 
-When the machine is busy for a while, it is busy for all contenders: a ratio is taken within each
-round, and the median over the rounds counts. The clock is `time.perf_counter`: the libraries for
-benchmarks (pyperf, asv) run each contender in its own processes, apart from its baseline.
+What is timed is the processor (see `clock`), unless a benchmark says otherwise: neighbours on a
+busy machine take turns with a contender, and their turns don't count. What they still do, such as
+emptying its caches, they do for a while and so to all contenders: a ratio is taken within each
+round, and the median over the rounds counts. The libraries for benchmarks (pyperf, asv) run each
+contender in its own processes, apart from its baseline.
 """
 
 import gc
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.clock import Clock, cpu_seconds
+
 CONSOLE = Console(highlight=False)
 
 Contender = Callable[[], Any]
+
+FEWEST_ROUNDS = 3
+"""So many are timed at least, where so many are asked for."""
+
+STEADY = 0.04
+"""With ratios that spread no more than this, the rest of the rounds would change nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Timings:
     Parameters
     ----------
     seconds
-        Of each round, by contender; the rounds are in the same order for all.
+        Of each round, by the clock, by contender; the rounds are in the same order for all.
     """
 
     seconds: Mapping[str, list[float]]
@@ -44,16 +53,17 @@ class Timings:
 
     def spread(self, contender: str) -> float:
         """Return the interquartile range as a fraction of the median; 0 after one round."""
-        seconds = self.seconds[contender]
-        if len(seconds) == 1:
-            return 0.0
-        low, _, high = quantiles(seconds, method="inclusive")
-        return (high - low) / median(seconds)
+        return _spread(self.seconds[contender])
 
     def ratio(self, contender: str, baseline: str) -> float:
         """Return the contender's time as a multiple of the baseline's, median of the rounds."""
-        pairs = zip(self.seconds[contender], self.seconds[baseline], strict=True)
-        return median(own / others for own, others in pairs)
+        return median(self._ratios(contender, baseline))
+
+    @property
+    def steady(self) -> bool:
+        """Whether each contender's time, as a multiple of the first's, hardly spreads."""
+        first = next(iter(self.seconds))
+        return all(_spread(self._ratios(name, first)) <= STEADY for name in self.seconds)
 
     def times_as_fast(self, contender: str, baseline: str) -> float:
         """Return the contender's speed as a multiple of the baseline's, median of the rounds."""
@@ -63,13 +73,27 @@ class Timings:
         """Return the one with the lowest median."""
         return min(contenders, key=self.median)
 
+    def _ratios(self, contender: str, baseline: str) -> list[float]:
+        pairs = zip(self.seconds[contender], self.seconds[baseline], strict=True)
+        return [own / others for own, others in pairs]
 
-def interleave(title: str, contenders: Mapping[str, Contender], rounds: int) -> Timings:
+
+def _spread(values: list[float]) -> float:
+    if len(values) == 1:
+        return 0.0
+    low, _, high = quantiles(values, method="inclusive")
+    return (high - low) / median(values)
+
+
+def interleave(
+    title: str, contenders: Mapping[str, Contender], rounds: int, clock: Clock = cpu_seconds
+) -> Timings:
     """Run every contender once to warm up, then once per round, with a progress bar.
 
     The first contender of a round is the last of the next, so that none has a better position.
+    There are `rounds` rounds, or fewer when the ratios are steady.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    timings = Timings({name: [] for name in contenders})
     names = list(contenders)
     with _progress(title, len(names) * (rounds + 1)) as advance:
         for name in names:
@@ -79,21 +103,23 @@ def interleave(title: str, contenders: Mapping[str, Contender], rounds: int) -> 
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
                 advance(f"{title}: round {number + 1} of {rounds}, {name}")
-                seconds[name].append(seconds_of(contenders[name]))
-    return Timings(seconds)
+                timings.seconds[name].append(seconds_of(contenders[name], clock))
+            if timings.rounds >= FEWEST_ROUNDS and timings.steady:
+                break
+    return timings
 
 
-def seconds_of(contender: Contender) -> float:
-    """Return how long one run takes, with garbage collection off.
+def seconds_of(contender: Contender, clock: Clock = cpu_seconds) -> float:
+    """Return what one run takes, with garbage collection off.
 
     What the run returns is released after the clock has stopped.
     """
     gc.collect()
     gc.disable()
     try:
-        start = time.perf_counter()
+        start = clock()
         returned = contender()
-        seconds = time.perf_counter() - start
+        seconds = clock() - start
     finally:
         gc.enable()
     del returned

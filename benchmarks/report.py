@@ -97,7 +97,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Record:
-    """A report as it is saved: with the name and text of its benchmark, and the machine."""
+    """A report as it is saved: with the name and text of its benchmark, and the machine.
+
+    Parameters
+    ----------
+    took
+        Seconds from its start to its end, on the wall.
+    """
 
     name: str
     text: str
@@ -105,6 +111,7 @@ class Record:
     machine: dict[str, str]
     report: Report
     group: str = "engine"
+    took: float = 0.0
 
     def write(self, folder: Path) -> Path:
         """Write the record as JSON into the folder, and return its path."""

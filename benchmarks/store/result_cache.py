@@ -7,10 +7,11 @@ again, other parameters of every strategy, and the first once more without the c
 timed inside the step of the backtests: from the moment that it knows which prices there are
 (Dagster's event log answers that in 10 ms) until its rows, trades and curves are written and its
 own measurements are done: the universe, loading, the engine, the tables and files, the audit and
-scaling. The process of the first pass is cold: libraries are imported and the exchange's calendar
-is built in it, which no cache spares; "ignoring the cache" is the same work without that, and so
-what the cache alone saves. A cached pass computes one symbol of each batch again and compares it
-with what is stored, a fifth of its time here.
+scaling. Counted is the processor's time of the process and of the database's server. The process of
+the first pass is cold: libraries are imported and the exchange's calendar is built in it, which no
+cache spares; "ignoring the cache" is the same work without that, and so what the cache alone saves.
+A cached pass computes one symbol of each batch again and compares it with what is stored, a fifth
+of its time here.
 
 The baseline is `joblib.Memory` around `run_batch` on the same bars, which is given less to do: it
 has no universe, no audit, and writes no files. Its speed-up is from a computed pass to a cached one

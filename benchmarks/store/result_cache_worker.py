@@ -8,7 +8,6 @@ import json
 import logging
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,13 @@ from typing import Any
 import dagster as dg
 
 from assets.backtests.stage import BacktestStage
+from benchmarks.clock import Clock, cpu_seconds, cpu_seconds_with, postgres_process
 from benchmarks.universe import NINE, nine_strategies
 from pipelines.definitions import build_defs
 from research.audit.stage_profile import BacktestsProfile
 from resources.config.environment import EnvironmentSettings
 from resources.price_store.spans import HistorySpec
+from resources.result_store.embedded import data_folder, start_embedded
 from resources.result_store.run_records import read_profile
 from strategies.registry import STRATEGY_TEMPLATES
 
@@ -48,6 +49,9 @@ class Round:
         self._instance = dg.DagsterInstance.local_temp(
             str(folder / "dagster"), overrides={"telemetry": {"enabled": False}}
         )
+
+        start_embedded(folder / "home")
+        self._clock = cpu_seconds_with(postgres_process(data_folder(folder / "home")))
 
     def run(self, keys: Sequence[str], last: str, **settings: Any) -> str:
         """Run assets without their checks, from the universe's first symbol to `last`."""
@@ -78,7 +82,7 @@ class Round:
     def timed(self, **settings: Any) -> dict[str, Any]:
         """Return what a pass took, and what it knew."""
         keys = [*(f"backtests/{name}" for name in NINE), "backtest_summaries"]
-        with _Clock() as clock:
+        with _StepClock(self._clock) as clock:
             run_id = self.run(keys, self._listed[self._symbols - 1], **settings)
         store = self._definitions.resources["result_store"] if self._definitions.resources else None
         profile = read_profile(store, run_id, "backtests", BacktestsProfile)  # pyright: ignore[reportArgumentType]
@@ -111,30 +115,31 @@ class Round:
         remembered = Memory(self._folder / "joblib" / self._name, verbose=0).cache(computed)
 
         def one_pass() -> float:
-            begun = time.perf_counter()
+            begun = cpu_seconds()
             every = [one for _, one in load_histories(store, "synthetic", wanted)]
             remembered(
                 [o.history for o in every if isinstance(o, LoadedHistory)], nine_strategies()
             )
-            return time.perf_counter() - begun
+            return cpu_seconds() - begun
 
         return {"joblib_computed": one_pass(), "joblib_known": one_pass()}
 
 
-class _Clock:
+class _StepClock:
     """Times the step, from when it knows which prices there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.inside = 0.0
+        self._clock = clock
         self._run = BacktestStage.run
 
-    def __enter__(self) -> "_Clock":
+    def __enter__(self) -> "_StepClock":
         run = self._run
 
         def timed_run(one: BacktestStage, symbols: Sequence[str]) -> None:
-            begun = time.perf_counter()
+            begun = self._clock()
             run(one, symbols)
-            self.inside += time.perf_counter() - begun
+            self.inside += self._clock() - begun
 
         BacktestStage.run = timed_run  # pyright: ignore[reportAttributeAccessIssue]
         return self

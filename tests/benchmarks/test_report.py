@@ -1,5 +1,6 @@
 """Verdicts, their records, and the generated page."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def _record(*verdicts: Verdict, quick: bool = False) -> Record:
         [Curve(size, [1, 10], [0.1, 1.0], 1.0) for size in ("bars", "symbols")],
         ["A remark."],
     )
-    return Record("growth", "Does it grow?\n\nAt length.\n", quick, MACHINE, report)
+    return Record("growth", "Does it grow?\n\nAt length.\n", quick, MACHINE, report, took=95.2)
 
 
 def test_a_record_reads_back_as_written(tmp_path: Path):
@@ -55,10 +56,12 @@ def test_the_page_has_machine_verdicts_tables_and_plot(tmp_path: Path):
     page = tmp_path / "docs" / "benchmarks.md"
     good = Verdict("speed", 4.0, "at least", 3.0, "x", aim=6.0)
     bad = Verdict("memory", 600.4, "below", 500.0, "MB")
-    write_page([_record(good, bad)], page)
+    write_page([_record(good, bad), replace(_record(), name="stages")], page)
     text = page.read_text()
     for line in (
         "| Processor | a processor |",
+        "| All benchmarks took | 3 min |",
+        "`python -m benchmarks.engine.stages`, 95 s",
         "| speed | 4 x | at least 3 x | 6 x: not reached | met |",
         "| memory | 600.40 MB | below 500 MB |  | **missed** |",
         "## Does it grow?",
