@@ -12,6 +12,7 @@ from benchmarks.report import Record
 
 BENCHMARKS = {
     "vectorbt_baseline": "engine",
+    "against_peers": "engine",
     "start": "engine",
     "growth": "engine",
     "memory": "engine",

@@ -1,0 +1,1 @@
+"""The same work in other libraries: scripts, each with an environment of its own that uv makes."""
