@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -124,8 +125,9 @@ def _vectorbt(histories: Sequence[History]) -> Seen:
 
     def every() -> None:
         nonlocal trades
-        fast, slow = vbt.MA.run(close, 10), vbt.MA.run(close, 20)
-        portfolio = vbt.Portfolio.from_signals(
+        fast: Any = vbt.MA.run(close, 10)
+        slow: Any = vbt.MA.run(close, 20)
+        portfolio: Any = vbt.Portfolio.from_signals(
             close,
             fast.ma_crossed_above(slow).vbt.signals.fshift(1),
             fast.ma_crossed_below(slow).vbt.signals.fshift(1),
