@@ -24,6 +24,7 @@ BENCHMARKS = {
     "load": "store",
     "bookkeeping": "orchestration",
     "main_job": "orchestration",
+    "fixed_cost": "orchestration",
     "thousand_symbols": "orchestration",
     "imports": "orchestration",
     "concurrent_requests": "orchestration",
