@@ -48,7 +48,7 @@ def build_other_leaderboards_spec() -> dg.AssetSpec:
     return dg.AssetSpec(
         OTHER_LEADERBOARDS_KEY,
         group_name="results",
-        kinds={"postgres", "matplotlib"},
+        kinds={"postgres", "csv"},
         owners=[RESEARCH],
         description=f"Leaderboards that do not replace `{LEADERBOARD}`: of what-ifs, which have "
         "other than the configured settings, and of less of the universe than that one is of.",
@@ -66,7 +66,7 @@ def build_leaderboard(
         # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="results",
-        kinds={"postgres", "matplotlib"},
+        kinds={"postgres", "csv"},
         owners=[RESEARCH],
         code_version="3",
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "

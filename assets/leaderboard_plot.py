@@ -1,24 +1,31 @@
-"""Plots of the leaderboard, as PNG. matplotlib without its global state: no window, no pyplot."""
+"""The plot of the leaderboard."""
 
-import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from assets.svg import GREY, INK, RULE, Scale, draw_curve, draw_picture, draw_text, make_scale
+
+Floats = NDArray[np.float64]
 
 _HIGHLIGHTED = ("#0b6e99", "#d1495b", "#edae49")
-_GREY = "#b9c0c7"
-_INK = "#2b2f33"
+# The dialog of the Dagster UI shows 960 pixels in a window of 1280.
+_WIDTH, _HEIGHT = 940, 480
+_TOP, _BOTTOM = 88, 452
+_GROWTH, _SPREAD_ENDS = (56, 496), 930
+_BESIDE_CURVES = 12
+_LETTER, _LONGEST_NAME = 7.2, 30
+_HALF_BOX = 11
+_WHISKERS = 1.5
+"""Quartile ranges that a whisker is long at most, as by Tukey."""
 
 
 def render_leaderboard_plot(
     ranking: pl.DataFrame, backtests: pl.DataFrame, growth: pl.DataFrame, caption: Sequence[str]
 ) -> bytes:
-    """Return a PNG: growth of each strategy on the left, spread of Sharpe ratios on the right.
+    """Return an SVG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
     Parameters
     ----------
@@ -29,81 +36,102 @@ def render_leaderboard_plot(
     growth
         As `research.universe_growth.compute_growth` returns it.
     caption
-        Lines above the plot, which are also the PNG's description.
+        Lines above the plot, which are also the description of the SVG.
     """
-    figure = draw_leaderboard(ranking, backtests, growth, caption)
-    content = io.BytesIO()
-    described = {"Title": "Leaderboard", "Description": "; ".join(caption)}
-    figure.savefig(content, format="png", dpi=100, metadata=described)
-    return content.getvalue()
-
-
-def draw_leaderboard(
-    ranking: pl.DataFrame, backtests: pl.DataFrame, growth: pl.DataFrame, caption: Sequence[str]
-) -> "Figure":
-    """Return the figure that `render_leaderboard_plot` saves."""
-    from matplotlib.figure import Figure
-
-    # At 100 dots per inch: the dialog of the Dagster UI shows 960 of them in a window of 1280.
-    figure = Figure(figsize=(9.4, 4.8), layout="constrained")
-    figure.suptitle(
-        "\n".join(caption), x=0.01, ha="left", fontsize=10, color=_INK, fontweight="bold"
-    )
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     order = ranking["strategy"].to_list()
-    _draw_growth(left, growth, order, ranking["rank"].count())
-    _draw_spread(right, backtests.filter("ranked"), order)
-    return figure
+    colors = dict(zip(order[: ranking["rank"].count()], _HIGHLIGHTED, strict=False))
+    content = _draw_growth(growth, order, colors) + _draw_spread(backtests.filter("ranked"), order)
+    return draw_picture(_WIDTH, _HEIGHT, caption, content).encode()
 
 
-def _draw_growth(axes: "Axes", growth: pl.DataFrame, order: list[str], ranked: int) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    highlighted = min(ranked, len(_HIGHLIGHTED))
-    for place, strategy in reversed(list(enumerate(order))):
-        curve = growth.filter(pl.col("strategy") == strategy)
-        top = place < highlighted
-        axes.plot(
-            curve["date"].to_numpy(),
-            curve["growth"].to_numpy(),
-            color=_HIGHLIGHTED[place] if top else _GREY,
-            linewidth=1.8 if top else 1.0,
-            label=strategy if top else None,
-        )
-    axes.axhline(1.0, color=_INK, linewidth=0.6)
-    if not growth.is_empty():
-        days = AutoDateLocator(minticks=2, maxticks=7)
-        axes.xaxis.set_major_locator(days)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(days))
-    axes.set_title("Growth of 1, spread evenly over the symbols", loc="left", fontsize=10)
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], frameon=False, title="best ranked; others grey")
-    _style(axes)
-
-
-def _draw_spread(axes: "Axes", backtests: pl.DataFrame, order: list[str]) -> None:
-    worst_first = order[::-1]
-    samples = [
-        backtests.filter(pl.col("strategy") == strategy)["sharpe_ratio"].drop_nulls().to_numpy()
-        for strategy in worst_first
-    ]
-    style: dict[str, Any] = {"color": _INK, "linewidth": 0.9}
-    axes.boxplot(
-        samples,
-        orientation="horizontal",
-        tick_labels=worst_first,
-        showfliers=False,
-        medianprops={"color": _HIGHLIGHTED[0], "linewidth": 2},
-        boxprops=style,
-        whiskerprops=style,
-        capprops=style,
+def _draw_growth(growth: pl.DataFrame, order: list[str], colors: Mapping[str, str]) -> str:
+    first, last = _GROWTH
+    title = draw_text(first, _TOP - 30, "Growth of 1, spread evenly over the symbols")
+    if growth.is_empty():
+        return title + _draw_axes(first, last, [])
+    every = growth["growth"].to_numpy()
+    y = make_scale(np.append(every[np.isfinite(every)], 1.0), _BOTTOM, _TOP)
+    days = growth["date"].to_physical().to_numpy()
+    x = Scale(days.min() - 0.5, days.max() + 0.5, first + _BESIDE_CURVES, last - _BESIDE_CURVES)
+    axes = _draw_axes(first, last, x.months(7))
+    for name, place in y.ticks(6):
+        axes += draw_text(first - 6, place + 4, name, "end")
+    curves = "".join(
+        _draw_curve(growth.filter(pl.col("strategy") == strategy), x, y, colors.get(strategy))
+        for strategy in reversed(order)
     )
-    axes.axvline(0.0, color=_INK, linewidth=0.6)
-    axes.set_title("Sharpe ratio of ranked symbols, quartiles", loc="left", fontsize=10)
-    _style(axes)
+    one = y.at(1.0)
+    level = f'<path d="M{first} {one:.1f}H{last}" stroke="{INK}" stroke-width="0.6"/>'
+    return title + _draw_legend(colors) + axes + curves + level
 
 
-def _style(axes: "Axes") -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color="#e6e8ea", linewidth=0.6)
-    axes.tick_params(labelsize=9)
+def _draw_curve(curve: pl.DataFrame, x: Scale, y: Scale, color: str | None) -> str:
+    days, growth = curve["date"].to_physical().to_numpy(), curve["growth"].to_numpy()
+    finite = np.isfinite(growth)
+    if not finite.any():
+        return ""
+    places = x.place(days[finite]), y.place(growth[finite])
+    return draw_curve(*places, color or GREY, 1.8 if color else 1.0)
+
+
+def _draw_legend(colors: Mapping[str, str]) -> str:
+    names = "".join(
+        f'<tspan fill="{color}" dx="6">&#9632;</tspan> {strategy}'
+        for strategy, color in colors.items()
+    )
+    best = f"best ranked:{names}; others grey" if names else "none ranked"
+    return f'<text x="{_GROWTH[0]}" y="{_TOP - 12}">{best}</text>'
+
+
+def _draw_spread(backtests: pl.DataFrame, order: list[str]) -> str:
+    ratios = backtests.drop_nulls("sharpe_ratio")
+    samples = {
+        strategy: summarize(sample["sharpe_ratio"].to_numpy())
+        for (strategy,), sample in ratios.group_by("strategy", maintain_order=True)
+    }
+    longest = min(_LONGEST_NAME, max(map(len, order), default=0))
+    first = _GROWTH[1] + 20 + _LETTER * longest
+    ends = np.concatenate([[0.0], *samples.values()])
+    scale = make_scale(ends, first, _SPREAD_ENDS)
+    drawn = draw_text(first, _TOP - 30, "Sharpe ratio of ranked symbols, quartiles")
+    drawn += _draw_axes(first, _SPREAD_ENDS, scale.ticks(4))
+    zero = scale.at(0.0)
+    drawn += f'<path d="M{zero:.1f} {_TOP}V{_BOTTOM}" stroke="{INK}" stroke-width="0.6"/>'
+    row = (_BOTTOM - _TOP) / max(len(order), 1)
+    for number, strategy in enumerate(order):
+        middle = _TOP + row * (number + 0.5)
+        drawn += draw_text(first - 6, middle + 4, strategy[:_LONGEST_NAME], "end")
+        if strategy in samples:
+            drawn += _draw_box(scale.place(samples[strategy]), middle, min(_HALF_BOX, 0.35 * row))
+    return drawn
+
+
+def summarize(values: Floats) -> Floats:
+    """Return the lower whisker, the quartiles and the upper whisker of one value or more.
+
+    A whisker ends at the last value within 1.5 quartile ranges of the box.
+    """
+    lower, middle, upper = np.percentile(values, [25, 50, 75])
+    reach = _WHISKERS * (upper - lower)
+    low, high = values[values >= lower - reach].min(), values[values <= upper + reach].max()
+    return np.array([min(low, lower), lower, middle, upper, max(high, upper)])
+
+
+def _draw_box(places: Floats, middle: float, half: float) -> str:
+    low, lower, median, upper, high = (f"{place:.1f}" for place in places)
+    top, bottom, cap = f"{middle - half:.1f}", f"{middle + half:.1f}", f"{half:.1f}"
+    return (
+        f'<path d="M{low} {middle:.1f}H{lower}M{upper} {middle:.1f}H{high}'
+        f"M{low} {middle - half / 2:.1f}v{cap}M{high} {middle - half / 2:.1f}v{cap}"
+        f'M{lower} {top}H{upper}V{bottom}H{lower}Z" fill="none" stroke="{INK}"/>'
+        f'<path d="M{median} {top}V{bottom}" stroke="{_HIGHLIGHTED[0]}" stroke-width="2"/>'
+    )
+
+
+def _draw_axes(first: float, last: float, ticks: list[tuple[str, float]]) -> str:
+    drawn = "".join(
+        f'<path d="M{place:.1f} {_TOP}V{_BOTTOM}" stroke="{RULE}"/>'
+        + draw_text(place, _BOTTOM + 18, name, "middle")
+        for name, place in ticks
+    )
+    return drawn + f'<path d="M{first:.1f} {_TOP}V{_BOTTOM}H{last}" fill="none" stroke="{INK}"/>'

@@ -70,7 +70,7 @@ class LeaderboardReport:
                 reports.write(f"{self.folder}/leaderboard.csv", _encode_csv(self.board))
             ),
             "plot_path": dg.MetadataValue.path(
-                reports.write(f"{self.folder}/leaderboard.png", plot)
+                reports.write(f"{self.folder}/leaderboard.svg", plot)
             ),
         }
 
@@ -116,5 +116,5 @@ def _encode_csv(board: "pl.DataFrame") -> bytes:
     return content.getvalue()
 
 
-def _embed(png: bytes) -> str:
-    return f"![leaderboard](data:image/png;base64,{base64.b64encode(png).decode()})"
+def _embed(svg: bytes) -> str:
+    return f"![leaderboard](data:image/svg+xml;base64,{base64.b64encode(svg).decode()})"

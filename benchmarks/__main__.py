@@ -26,6 +26,7 @@ BENCHMARKS = {
     "curves": "store",
     "bookkeeping": "orchestration",
     "main_job": "orchestration",
+    "fixed_cost": "orchestration",
     "thousand_symbols": "orchestration",
     "imports": "orchestration",
     "concurrent_requests": "orchestration",

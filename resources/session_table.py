@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,11 +34,17 @@ class SessionTable:
         The days between which sessions are known.
     days
         The sessions, ascending: datetime64[D], shape (n,).
+    closes
+        When each ends, in UTC: datetime64[s], shape (n,).
+    timezone
+        The exchange's, a name of the IANA database.
     """
 
     first: date
     last: date
     days: NDArray[np.datetime64]
+    closes: NDArray[np.datetime64]
+    timezone: str
 
 
 class SessionTables:
@@ -64,7 +69,7 @@ class SessionTables:
         if self.folder is None:
             return build()
         made_by = " ".join([name, rules, *(f"{one} {version(one)}" for one in _MADE_BY)])
-        path = self.folder / f"{sha256(made_by.encode()).hexdigest()[:32]}.npz"
+        path = self.folder / f"{sha256(made_by.encode()).hexdigest()[:32]}.table"
         kept = _read(path)
         if kept is None:
             kept = build()
@@ -84,20 +89,38 @@ def _encode(table: SessionTable) -> bytes:
 
     content = io.BytesIO()
     span = np.array([table.first, table.last], dtype="datetime64[D]")
-    np.savez(content, span=span.astype(np.int64), days=table.days.astype(np.int64))
-    return content.getvalue()
+    np.savez(
+        content,
+        span=span.astype(np.int64),
+        days=table.days.astype(np.int64),
+        closes=table.closes.astype(np.int64),
+        timezone=np.array(table.timezone),
+    )
+    arrays = content.getvalue()
+    return sha256(arrays).digest() + arrays
 
 
 def _read(path: Path) -> SessionTable | None:
-    """Return the table of a file; None if there is none, or a bit of it has changed (CRC-32)."""
+    """Return the table of a file; None if there is none, or a bit of it has changed."""
     import numpy as np
 
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as content:
-            first, last = (date.fromordinal(_EPOCH + int(day)) for day in content["span"])
-            return SessionTable(first, last, content["days"].astype("datetime64[D]"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        content = path.read_bytes()
+    except OSError:
         return None
+    digest, arrays = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+    if sha256(arrays).digest() != digest:
+        return None
+    with np.load(io.BytesIO(arrays)) as table:
+        first, last = (date.fromordinal(_EPOCH + int(day)) for day in table["span"])
+        return SessionTable(
+            first,
+            last,
+            table["days"].astype("datetime64[D]"),
+            table["closes"].astype("datetime64[s]"),
+            str(table["timezone"]),
+        )
 
 
+_DIGEST_SIZE = sha256().digest_size
 _EPOCH = date(1970, 1, 1).toordinal()

@@ -55,10 +55,10 @@ class TradingCalendar:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    @cached_property
+    @property
     def timezone(self) -> str:
         """The exchange's: its closing bell keeps its hour there, whatever clocks do elsewhere."""
-        return "UTC" if self._needs_no_library else self._calendar.tz.key
+        return self._table.timezone
 
     @property
     def first_day(self) -> date:
@@ -92,11 +92,7 @@ class TradingCalendar:
 
     def sessions(self, start: date, end: date) -> NDArray[np.datetime64]:
         """Return the known sessions from `start` to `end`, inclusive: datetime64[D], shape (n,)."""
-        import numpy as np
-
-        first = np.searchsorted(self._table.days, np.datetime64(start, "D"), side="left")
-        stop = np.searchsorted(self._table.days, np.datetime64(end, "D"), side="right")
-        return self._table.days[first:stop]
+        return self._table.days[self._find(start, end)]
 
     def last_session(self, start: date, end: date) -> date | None:
         """Return the last session from `start` to `end`, inclusive; None if there is none."""
@@ -107,22 +103,14 @@ class TradingCalendar:
 
         The end of a session that lasts the whole day is the next midnight.
         """
-        if not len(self.sessions(day, day)):
-            return None
-        zone = ZoneInfo(self.timezone)
-        if self._needs_no_library:
-            return datetime.combine(day + timedelta(days=1), time(0), zone)
-        close = self._calendar.session_close(day.isoformat()).to_pydatetime()
-        return close.astimezone(zone)
+        closes = self._closes(day, day)
+        return closes[0] if closes else None
 
     def closing_times(self) -> list[time]:
         """Return at which times of day sessions of a year ago or later close, in its time zone."""
-        if self._needs_no_library:
-            return [time(0)]
         today = datetime.now(UTC).date()
-        closes = self._calendar.closes.loc[(today - timedelta(days=365)).isoformat() :]
-        zone = ZoneInfo(self.timezone)
-        return sorted({close.astimezone(zone).time() for close in closes})
+        closes = self._closes(today - timedelta(days=365), self.last_day)
+        return sorted({close.time() for close in closes})
 
     def last_day_over(self, now: datetime | None = None) -> date:
         """Return the exchange's last day that has no session to come: today once that has ended.
@@ -134,26 +122,43 @@ class TradingCalendar:
         close = self.close_of(today)
         return today - timedelta(days=1) if close and now < close else today
 
-    @property
-    def _needs_no_library(self) -> bool:
-        """Whether every day, or every weekday, is a session from midnight to midnight in UTC."""
-        return self.name in {ALWAYS_OPEN, EVERY_WEEKDAY}
+    def _find(self, start: date, end: date) -> slice:
+        """Return where the sessions from `start` to `end`, inclusive, are in the table."""
+        import numpy as np
+
+        first = np.searchsorted(self._table.days, np.datetime64(start, "D"), side="left")
+        stop = np.searchsorted(self._table.days, np.datetime64(end, "D"), side="right")
+        return slice(int(first), int(stop))
+
+    def _closes(self, start: date, end: date) -> list[datetime]:
+        """Return when the sessions from `start` to `end` end, in the exchange's time zone."""
+        zone = ZoneInfo(self.timezone)
+        closes = self._table.closes[self._find(start, end)].tolist()
+        return [close.replace(tzinfo=UTC).astimezone(zone) for close in closes]
 
     @cached_property
     def _table(self) -> SessionTable:
-        if self._needs_no_library:
-            import numpy as np
-
-            first = _FIRST_DAYS[self.name]
-            days = np.arange(np.datetime64(first, "D"), np.datetime64(LAST_DAY, "D") + 1)
-            every_day = self.name == ALWAYS_OPEN
-            return SessionTable(first, LAST_DAY, days if every_day else days[np.is_busday(days)])
+        if self.name in {ALWAYS_OPEN, EVERY_WEEKDAY}:
+            return self._build_table_of_whole_days()
         known = _FIRST_DAYS.get(self.name, _FIRST_DAY_ELSEWHERE)
         return TABLES.get(self.name, f"from {known} to {LAST_DAY}", self._build_table)
 
+    def _build_table_of_whole_days(self) -> SessionTable:
+        """Return every day, or every weekday: sessions from midnight to midnight in UTC."""
+        import numpy as np
+
+        first = _FIRST_DAYS[self.name]
+        days = np.arange(np.datetime64(first, "D"), np.datetime64(LAST_DAY, "D") + 1)
+        days = days if self.name == ALWAYS_OPEN else days[np.is_busday(days)]
+        return SessionTable(first, LAST_DAY, days, (days + 1).astype("datetime64[s]"), "UTC")
+
     def _build_table(self) -> SessionTable:
+        """Return the library's table: 0.3 s, hardly less for fewer years."""
         first, last = self._find_span()
-        return SessionTable(first, last, self._calendar.sessions.to_numpy().astype("datetime64[D]"))
+        calendar = _build_calendar(self.name, start=first, end=last)
+        days = calendar.sessions.to_numpy().astype("datetime64[D]")
+        closes = calendar.closes.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+        return SessionTable(first, last, days, closes, calendar.tz.key)
 
     def _find_span(self) -> tuple[date, date]:
         first = _FIRST_DAYS.get(self.name)
@@ -166,12 +171,6 @@ class TradingCalendar:
             max(_FIRST_DAY_ELSEWHERE, earliest.date()) if earliest else _FIRST_DAY_ELSEWHERE,
             min(LAST_DAY, latest.date()) if latest else LAST_DAY,
         )
-
-    @cached_property
-    def _calendar(self) -> ExchangeCalendar:
-        """The library's calendar, with closing times: 0.3 s, hardly less for fewer years."""
-        first, last = self._find_span()
-        return _build_calendar(self.name, start=first, end=last)
 
 
 @lru_cache(maxsize=1024)

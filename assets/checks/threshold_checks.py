@@ -5,6 +5,7 @@ Blocking, so that nothing downstream of a broken limit runs; the partitions alre
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -116,16 +117,18 @@ def build_threshold_checks(
     def evaluate(
         context: dg.AssetCheckExecutionContext, result_store: ResultStore, thresholds: Thresholds
     ) -> Iterator[dg.AssetCheckResult]:
-        read = functools.cache(lambda runs: _read_measurement(result_store, runs, stage, kind))
-        selection = context.selected_asset_check_keys
-        for selected in sorted(selection, key=lambda one: (one.asset_key, order[one.name])):
-            key = selected.asset_key
-            measurement = read(_find_runs_to_judge(context, key))
+        read = functools.cache(lambda run_id: _read_measurement(result_store, run_id, stage, kind))
+        selection = sorted(
+            context.selected_asset_check_keys, key=lambda one: (one.asset_key, order[one.name])
+        )
+        for key, selected in itertools.groupby(selection, key=lambda one: one.asset_key):
+            measured = next(filter(None, map(read, _find_runs_to_judge(context, key))), None)
             given = None
-            if measurement:
-                profile, failures, history = measurement
+            if measured:
+                profile, failures, history = measured
                 given = CheckInput(key, profile, thresholds, failures, history)
-            yield by_name[selected.name].evaluate(given).to_result(key, selected.name)
+            for one in selected:
+                yield by_name[one.name].evaluate(given).to_result(key, one.name)
 
     return evaluate
 
@@ -147,26 +150,24 @@ def evaluate_outside_graph(
 
 
 def _read_measurement(
-    store: ResultStore, runs: Sequence[str], stage: str, kind: type[P]
+    store: ResultStore, run_id: str, stage: str, kind: type[P]
 ) -> tuple[P, FailureRows, Sequence[P]] | None:
-    """Return profile, failures and history of the first of `runs` that measured the stage."""
-    for run_id in runs:
-        profile = read_profile(store, run_id, stage, kind)
-        if profile is not None:
-            history = list(read_recent_profiles(store, stage, kind).values())
-            return profile, store.manager().get_failures(run_id), history
-    return None
+    """Return profile, failures and history of a run; None if it did not measure the stage."""
+    profile = read_profile(store, run_id, stage, kind)
+    if profile is None:
+        return None
+    history = list(read_recent_profiles(store, stage, kind).values())
+    return profile, store.manager().get_failures(run_id), history
 
 
-def _find_runs_to_judge(
-    context: dg.AssetCheckExecutionContext, key: dg.AssetKey
-) -> tuple[str, ...]:
-    """Return the runs that may have measured the stage, the one to judge first.
+def _find_runs_to_judge(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> Iterator[str]:
+    """Yield the runs that may have measured the stage, the one to judge first.
 
     That is this run, or the run whose failed checks it re-executes; for a check executed alone,
     and where this run has made something else than its asset (a leaderboard that is kept apart),
     the run that materialized its asset last.
     """
-    own = trace_lineage(context) if is_part_of_this_run(context, key) else []
-    newest = context.instance.get_latest_materialization_event(key)
-    return (*own, *([newest.run_id] if newest else []))
+    if is_part_of_this_run(context, key):
+        yield from trace_lineage(context)
+    if newest := context.instance.get_latest_materialization_event(key):
+        yield newest.run_id

@@ -22,8 +22,8 @@ import numpy as np
 import polars as pl
 
 from resources.market_data.bars import SCHEMA
-from resources.market_data.source import NoBarsError, UnknownSymbolError, select_window
-from resources.trading_calendar import DEFAULT_CALENDAR, TradingCalendar, get_calendar
+from resources.market_data.source import NoBarsError, UnknownSymbolError
+from resources.trading_calendar import DEFAULT_CALENDAR, get_calendar
 from resources.universe import SYMBOL_RULE, is_symbol
 
 EPOCH = date(2000, 1, 3)
@@ -56,28 +56,27 @@ class SyntheticSource:
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
         calendar = get_calendar(self._calendar_of(symbol) or DEFAULT_CALENDAR)
         first, last = max(EPOCH, calendar.first_day), calendar.last_day
-        if start > end or end < first or start > last:
+        sessions = calendar.sessions(max(EPOCH, start), end)
+        if not len(sessions):
             raise NoBarsError(
                 f"{symbol}: source '{self.name}' has no bars from {start} to {end} "
                 f"(it has {first} to {last})."
             )
-        bars = _generate_bars(symbol, calendar, min(end, last))
-        return select_window(self.name, symbol, bars, start, end)
+        return _generate_bars(symbol, sessions, weekends=calendar.opens_on_weekends)
 
 
-def _generate_bars(symbol: str, calendar: TradingCalendar, end: date) -> pl.DataFrame:
-    """Return the bars of every session from the epoch to `end`."""
+def _generate_bars(symbol: str, sessions: np.ndarray, *, weekends: bool) -> pl.DataFrame:
+    """Return the bars of some sessions, datetime64[D]; closes are cumulated from the epoch."""
     digest = hashlib.sha256(symbol.encode()).digest()
-    counted = "1111111" if calendar.opens_on_weekends else "1111100"
-    count = int(np.busday_count(EPOCH, end, counted)) + 1
+    rows = np.busday_count(EPOCH, sessions, "1111111" if weekends else "1111100")
+    count = int(rows[-1]) + 1
     words = _draw_words(digest[:16], count)
     base = 50 + 200 * _to_fraction(digest[16:24])
     close = _compute_closes(base, _to_normal(words[:, :3]))
-    columns = _build_columns(base, 1e6 + 9e6 * _to_fraction(digest[24:]), close, words)
-    sessions = calendar.sessions(EPOCH, end)
-    rows = np.busday_count(EPOCH, sessions, counted)
-    data = {"date": sessions, **{name: values[rows] for name, values in columns.items()}}
-    return pl.DataFrame(data, schema=dict(SCHEMA))
+    before = np.concatenate(([base], close[:-1]))
+    shares = 1e6 + 9e6 * _to_fraction(digest[24:])
+    columns = _build_columns(shares, before[rows], close[rows], words[rows])
+    return pl.DataFrame({"date": sessions, **columns}, schema=dict(SCHEMA))
 
 
 def _draw_words(key: bytes, count: int) -> np.ndarray:
@@ -122,13 +121,13 @@ def _compute_wave(days: np.ndarray) -> np.ndarray:
 
 
 def _build_columns(
-    base: float, shares: float, close: np.ndarray, words: np.ndarray
+    shares: float, before: np.ndarray, close: np.ndarray, words: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return open, high, low, close (4 decimals) and volume (whole shares) of every weekday.
+    """Return open, high, low, close (4 decimals) and volume (whole shares) of some days.
 
-    Rounding is monotone, so low <= open, close <= high survives it.
+    Rounding is monotone, so low <= open, close <= high survives it. `before` is the close of the
+    weekday before each.
     """
-    before = np.concatenate(([base], close[:-1]))
     opens = before * (1 + GAP * _to_normal(words[:, 3:4]))
     high = np.maximum(opens, close) * (1 + WICK * _to_uniform(words[:, 4]))
     low = np.minimum(opens, close) * (1 - WICK * _to_uniform(words[:, 5]))

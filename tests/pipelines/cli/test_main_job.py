@@ -70,7 +70,7 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
         assert f" {place}" in done.stdout
     (report,) = (folder / ".data/reports").iterdir()
     assert f" .data/reports/{report.name}\n" in done.stdout
-    assert {path.name for path in report.iterdir()} == {"leaderboard.csv", "leaderboard.png"}
+    assert {path.name for path in report.iterdir()} == {"leaderboard.csv", "leaderboard.svg"}
     assert len(list((folder / ".data/prices/synthetic").glob("*.parquet"))) == 7
     assert (folder / ".data/dagster/history").exists()
     engine = create_engine_for(parse_url(database))
