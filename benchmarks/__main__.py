@@ -15,7 +15,6 @@ BENCHMARKS = {
     "start": "engine",
     "growth": "engine",
     "memory": "engine",
-    "cores": "engine",
     "sweep": "engine",
     "stages": "engine",
     "stops": "engine",

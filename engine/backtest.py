@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from engine.batches import BatchSpec, assemble, split_batches
+from engine.batches import Batch, BatchSpec, assemble, split_batches
 from engine.blocks import run_block
 from engine.code_version import code_version
 from engine.data_provider import DataProvider, fetch_history
@@ -34,7 +34,6 @@ from engine.validation import (
     require_window,
 )
 from engine.vectorbt_export import export_portfolio
-from engine.workers import Workers
 from strategies.base import Strategy
 from strategies.indicator_cache import CacheStats
 from strategies.registry import get_strategy
@@ -58,10 +57,6 @@ class VectorBTEngine:
     memory_budget
         Bytes that a block of backtests may need while it runs. The default fits a processor's
         cache, which is the fastest; results do not depend on it.
-    workers
-        Processes to run large batches on; results do not depend on it. More than one needs a
-        program that can be imported again (``if __name__ == "__main__":``), and `close`, or the
-        engine in a ``with`` statement.
     cache
         A mapping such as a dict, in which `run_backtest` keeps its results and finds them again;
         None for no cache. See `engine.result_cache`.
@@ -74,7 +69,7 @@ class VectorBTEngine:
     Raises
     ------
     InvalidSettingsError
-        When settings, memory budget, workers or cache are not allowed.
+        When settings, memory budget or cache are not allowed.
     """
 
     def __init__(
@@ -82,19 +77,22 @@ class VectorBTEngine:
         settings: BacktestSettings | None = None,
         data_provider: DataProvider | None = None,
         memory_budget: int = 32_000_000,
-        workers: int = 1,
         cache: Mapped | None = None,
     ) -> None:
-        for name, value in (("workers", workers), ("memory_budget", memory_budget)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidSettingsError(f"{name} is {value!r}; allowed: integers from 1.")
+        if (
+            not isinstance(memory_budget, int)
+            or isinstance(memory_budget, bool)
+            or memory_budget < 1
+        ):
+            raise InvalidSettingsError(
+                f"memory_budget is {memory_budget!r}; allowed: integers from 1."
+            )
         if settings is not None and not isinstance(settings, BacktestSettings):
             raise InvalidSettingsError(f"settings is {settings!r}; allowed: BacktestSettings(...).")
         self.settings = settings or BacktestSettings()
         self.data_provider = data_provider
         self.memory_budget = memory_budget
         self.cache = None if cache is None else ResultCache(cache)
-        self._workers = Workers(workers)
 
     async def run_backtest(
         self,
@@ -249,7 +247,7 @@ class VectorBTEngine:
 
         Raises
         ------
-        InvalidInputError, WorkersLostError
+        InvalidInputError
             As `run_batches`.
         """
         results: list[BacktestResult] = []
@@ -277,15 +275,13 @@ class VectorBTEngine:
         ------
         InvalidInputError
             When an argument has the wrong type.
-        WorkersLostError
-            When one of the processes died.
         """
         require_window(window)
         require_universe(universe)
         spec = BatchSpec(require_strategies(strategies), window, self.settings, universe)
         batches = split_batches(require_histories(histories), spec, self.memory_budget)
         keep_memory()
-        return (assemble(batch, outcomes) for batch, outcomes in self._workers.run(batches))
+        return (_run(batch) for batch in batches)
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
@@ -300,16 +296,6 @@ class VectorBTEngine:
             When vectorbt is not installed.
         """
         return export_portfolio(self._run_one(history, strategy, window, self.settings))
-
-    def close(self) -> None:
-        """End the processes that a large batch started; the next one starts them again."""
-        self._workers.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _override(self, **given: float | None) -> BacktestSettings:
         """Return the engine's settings with those that are given in place of theirs."""
@@ -360,10 +346,12 @@ class VectorBTEngine:
         require_window(window)
         spec = BatchSpec(require_strategies(strategies), window, settings)
         batches = split_batches(require_histories([history]), spec, self.memory_budget)
-        (outcome,) = (
-            assemble(batch, [run_block(block) for block in batch.blocks]) for batch in batches
-        )
+        (outcome,) = map(_run, batches)
         for failure in outcome.failures:
             if failure.strategy is None:
                 raise UnusableBarsError(failure.message)
         return outcome
+
+
+def _run(batch: Batch) -> BatchOutcome:
+    return assemble(batch, [run_block(block) for block in batch.blocks])

@@ -17,7 +17,6 @@ IMPOSSIBLE = {
     "start": "times_imports=0",
     "growth": "exponent=-1e9",
     "memory": "growth_mb=-1e9",
-    "cores": "times_small=0",
     "sweep": "times_batch=1e9",
     "notebook_cache": "times_computed=1e9",
     "save": "times_orm=1e9",

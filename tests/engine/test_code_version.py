@@ -75,7 +75,7 @@ COMPUTE = [
 ]
 COMPUTE_NOTHING = [
     *_modules("engine", "backtest", "code_version", "data_provider", "errors", "import_closure"),
-    *_modules("engine", "malloc", "shared_file", "validation", "vectorbt_export", "workers"),
+    *_modules("engine", "malloc", "validation", "vectorbt_export"),
     *_modules("strategies", "errors", "registry"),
     *("engine/added.py", "engine/metrics/added.py", "research/added.py"),
 ]
@@ -256,7 +256,7 @@ for change in sys.argv[1:]:
 
 def test_code_edited_during_use_is_refused(copy: Path):
     told = {
-        "edit engine/workers.py": "allowed",
+        "edit engine/malloc.py": "allowed",
         "edit strategies/errors.py": "allowed",
         "remove strategies/crossings.py": "The code of macd, rsi was edited while this run used it",
         "edit strategies/rsi.py": "The code of rsi was edited while this run used it",

@@ -179,8 +179,3 @@ def test_the_table_has_a_row_per_result_with_all_metrics():
     for name, value in row.metrics.items():
         there = table[name].iloc[4]
         assert pd.isna(there) if value is None else there == value, name
-
-
-def test_less_than_one_process_is_refused():
-    with pytest.raises(InvalidSettingsError, match="workers is 0; allowed: integers from 1"):
-        VectorBTEngine(workers=0)
