@@ -9,11 +9,13 @@ Arrays have one value per bar; a comparison with NaN is False.
 """
 
 from strategies.base import Bools, Floats
+from strategies.indicator_cache import cached_step
 
 TOLERANCE = 1e-12
 """The largest relative difference of equal numbers; rounding makes some 1e-15 of it."""
 
 
+@cached_step
 def is_above(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a > b.
 
@@ -27,6 +29,7 @@ def is_above(a: Floats, b: Floats | float, size: Floats | float | None = None) -
     return difference > tolerance
 
 
+@cached_step
 def is_below(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a < b; `size` as in `is_above`."""
     difference, tolerance = _measure(a, b, size)
@@ -45,12 +48,22 @@ def is_at_most(a: Floats, b: Floats | float, size: Floats | float | None = None)
     return difference <= tolerance
 
 
+@cached_step
+def scale(values: Floats, factor: float) -> Floats:
+    """Return values * factor, such as a band at a fraction of an average."""
+    return values * factor
+
+
+@cached_step
 def _measure(
     a: Floats, b: Floats | float, size: Floats | float | None
 ) -> tuple[Floats, Floats | float]:
     """Return a - b, and up to which difference the two are equal."""
     import numpy as np
 
-    if size is None:
-        size = np.maximum(np.abs(a), np.abs(b))
-    return a - b, TOLERANCE * size
+    if size is not None:
+        return a - b, TOLERANCE * size
+    tolerance = np.abs(a)
+    np.maximum(tolerance, np.abs(b), out=tolerance)
+    tolerance *= TOLERANCE
+    return a - b, tolerance

@@ -7,27 +7,32 @@ which has no previous one.
 
 from strategies.base import Bools, Floats
 from strategies.comparisons import is_above, is_at_least, is_at_most, is_below
+from strategies.indicator_cache import cached_step
 
 Line = Floats | float
 Size = Floats | float | None
 """What the tolerance is relative to, as in `strategies.comparisons.is_above`."""
 
 
+@cached_step
 def crosses_above(a: Floats, b: Line, size: Size = None) -> Bools:
     """Return where a[t] > b[t] and a[t-1] <= b[t-1]."""
     return _find_changes(is_above(a, b, size), is_at_most(a, b, size))
 
 
+@cached_step
 def crosses_below(a: Floats, b: Line, size: Size = None) -> Bools:
     """Return where a[t] < b[t] and a[t-1] >= b[t-1]."""
     return _find_changes(is_below(a, b, size), is_at_least(a, b, size))
 
 
+@cached_step
 def falls_to(values: Floats, line: Line, size: Size = None) -> Bools:
     """Return where values[t] <= line[t] and values[t-1] > line[t-1]."""
     return _find_changes(is_at_most(values, line, size), is_above(values, line, size))
 
 
+@cached_step
 def rises_to(values: Floats, line: Line, size: Size = None) -> Bools:
     """Return where values[t] >= line[t] and values[t-1] < line[t-1]."""
     return _find_changes(is_at_least(values, line, size), is_below(values, line, size))
@@ -38,5 +43,5 @@ def _find_changes(now: Bools, before: Bools) -> Bools:
     import numpy as np
 
     crossed = np.zeros(len(now), dtype=np.bool_)
-    crossed[1:] = now[1:] & before[:-1]
+    np.logical_and(now[1:], before[:-1], out=crossed[1:])
     return crossed

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
-from strategies.comparisons import is_above, is_below
+from strategies.comparisons import is_above, is_below, scale
 from strategies.indicators import sma
 
 
@@ -26,6 +26,6 @@ class MeanReversion(Strategy):
         """Return where the close is further from its SMA than a threshold."""
         average = sma(bars.close, self.ma_period)
         return Signals(
-            entries=is_below(bars.close, average * (1.0 - self.entry_threshold), size=average),
-            exits=is_above(bars.close, average * (1.0 + self.exit_threshold), size=average),
+            entries=is_below(bars.close, scale(average, 1.0 - self.entry_threshold), average),
+            exits=is_above(bars.close, scale(average, 1.0 + self.exit_threshold), average),
         )

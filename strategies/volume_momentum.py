@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from strategies.base import Bars, Signals, Strategy, parameter
-from strategies.comparisons import is_above, is_below
+from strategies.comparisons import is_above, is_below, scale
 from strategies.indicators import rate_of_change, sma
 
 # Below this share of its average, volume no longer supports the move.
@@ -39,7 +39,7 @@ class VolumeMomentum(Strategy):
         average = sma(bars.volume, self.volume_period)
         return Signals(
             entries=is_above(change, self.momentum_threshold, size=1.0)
-            & is_above(bars.volume, self.volume_multiplier * average),
+            & is_above(bars.volume, scale(average, self.volume_multiplier)),
             exits=is_below(change, -self.momentum_threshold, size=1.0)
-            | is_below(bars.volume, _LOW_VOLUME * average),
+            | is_below(bars.volume, scale(average, _LOW_VOLUME)),
         )
