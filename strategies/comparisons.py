@@ -9,7 +9,7 @@ Arrays have one value per bar; a comparison with NaN is False.
 """
 
 from strategies.base import Bools, Floats
-from strategies.indicator_cache import cached_step
+from strategies.indicator_cache import cached_step, repeated_step
 
 TOLERANCE = 1e-12
 """The largest relative difference of equal numbers; rounding makes some 1e-15 of it."""
@@ -25,26 +25,26 @@ def is_above(a: Floats, b: Floats | float, size: Floats | float | None = None) -
         What the tolerance is relative to; by default the larger of the two. A difference of prices
         (MACD) has the rounding errors of the prices, and needs their size.
     """
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference > tolerance
 
 
 @cached_step
 def is_below(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a < b; `size` as in `is_above`."""
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference < -tolerance
 
 
 def is_at_least(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a >= b; `size` as in `is_above`."""
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference >= -tolerance
 
 
 def is_at_most(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a <= b; `size` as in `is_above`."""
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference <= tolerance
 
 
@@ -54,11 +54,11 @@ def scale(values: Floats, factor: float) -> Floats:
     return values * factor
 
 
-@cached_step
-def _measure(
+@repeated_step
+def measure(
     a: Floats, b: Floats | float, size: Floats | float | None
 ) -> tuple[Floats, Floats | float]:
-    """Return a - b, and up to which difference the two are equal."""
+    """Return a - b, and up to which difference the two are equal; `size` as in `is_above`."""
     import numpy as np
 
     if size is not None:
