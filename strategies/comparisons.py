@@ -9,7 +9,7 @@ Arrays have one value per bar; a comparison with NaN is False.
 """
 
 from strategies.base import Bools, Floats
-from strategies.indicator_cache import cached_step, repeated_step
+from strategies.indicator_cache import cached_step
 
 TOLERANCE = 1e-12
 """The largest relative difference of equal numbers; rounding makes some 1e-15 of it."""
@@ -54,7 +54,6 @@ def scale(values: Floats, factor: float) -> Floats:
     return values * factor
 
 
-@repeated_step
 def measure(
     a: Floats, b: Floats | float, size: Floats | float | None
 ) -> tuple[Floats, Floats | float]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from operator import is_
 from typing import Any, ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
@@ -73,28 +72,6 @@ def cached_step(compute: Callable[Parameters, Indicator]) -> Callable[Parameters
     For comparisons of lines, and for what several indicators share.
     """
     return _remember(compute, counted=False)
-
-
-def repeated_step(compute: Callable[Parameters, Indicator]) -> Callable[Parameters, Indicator]:
-    """Compute a step again only if its arguments are not those of its call before.
-
-    For what takes much memory and is needed twice in a row, such as by two crossings of the same
-    lines: kept for longer, it would drive the rest out of the processor's cache.
-    """
-
-    @wraps(compute)
-    def look_up(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Indicator:
-        cache = _cache.get()
-        if cache is None or kwargs:
-            return compute(*args, **kwargs)
-        known = cache.known.get((compute,))
-        if known is None or not all(map(is_, known[0], args)):
-            known = cache.known[compute,] = args, compute(*args)
-            if any(type(one) not in _PLAIN and one.flags.writeable for one in args):
-                del cache.known[compute,]
-        return known[1]
-
-    return look_up
 
 
 def _remember(
