@@ -6,26 +6,25 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from engine.batches import Batch, BatchSpec, assemble, split_batches
-from engine.blocks import run_block
+from engine.batches import BatchSpec, run, split_batches
 from engine.code_version import code_version
 from engine.data_provider import DataProvider, fetch_history
 from engine.days import DayLike, parse_day
 from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
-from engine.failure import Failure
 from engine.history import History, TradedHistory
 from engine.malloc import keep_memory
+from engine.metrics import require_metric
 from engine.optimization import (
     Compared,
     build_grids,
     describe_comparison,
     describe_optimization,
-    require_metric,
 )
+from engine.outcomes import BatchOutcome
 from engine.parameter_grid import build_grid
 from engine.result_cache import Mapped, ResultCache, derive_key
-from engine.results import BacktestResult, BatchOutcome
+from engine.results import BacktestResult
 from engine.settings import PRICE_BASIS, BacktestSettings, Window
 from engine.validation import (
     require_histories,
@@ -35,7 +34,6 @@ from engine.validation import (
 )
 from engine.vectorbt_export import export_portfolio
 from strategies.base import Strategy
-from strategies.indicator_cache import CacheStats
 from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
@@ -250,14 +248,7 @@ class VectorBTEngine:
         InvalidInputError
             As `run_batches`.
         """
-        results: list[BacktestResult] = []
-        failures: list[Failure] = []
-        indicators = CacheStats()
-        for outcome in self.run_batches(histories, strategies, window, universe):
-            results += outcome.results
-            failures += outcome.failures
-            indicators.add(outcome.indicators)
-        return BatchOutcome(results, failures, indicators)
+        return BatchOutcome.join(self.run_batches(histories, strategies, window, universe))
 
     def run_batches(
         self,
@@ -281,7 +272,7 @@ class VectorBTEngine:
         spec = BatchSpec(require_strategies(strategies), window, self.settings, universe)
         batches = split_batches(require_histories(histories), spec, self.memory_budget)
         keep_memory()
-        return (_run(batch) for batch in batches)
+        return map(run, batches)
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
@@ -327,7 +318,7 @@ class VectorBTEngine:
                 f"{failure.strategy} failed on {failure.symbol}: "
                 f"{failure.error_class}: {failure.message}"
             )
-        return outcome.results[0]
+        return outcome[0]
 
     def _run_many(
         self,
@@ -346,12 +337,8 @@ class VectorBTEngine:
         require_window(window)
         spec = BatchSpec(require_strategies(strategies), window, settings)
         batches = split_batches(require_histories([history]), spec, self.memory_budget)
-        (outcome,) = map(_run, batches)
+        (outcome,) = map(run, batches)
         for failure in outcome.failures:
             if failure.strategy is None:
                 raise UnusableBarsError(failure.message)
         return outcome
-
-
-def _run(batch: Batch) -> BatchOutcome:
-    return assemble(batch, [run_block(block) for block in batch.blocks])
