@@ -96,24 +96,28 @@ class BatchOutcome(Sequence[BacktestResult]):
         InvalidSettingsError
             As `column`.
         """
-        import pandas as pd
+        return frame([self], metrics)
 
-        columns = {name: self.column(name) for name in (METRICS if metrics is None else metrics)}
-        if not len(self):
-            return pd.DataFrame()
-        strategies = [one for outcome in self.blocks for one in outcome.block.strategies]
-        number = self._gather(self._number_strategies())
-        parameters = pd.DataFrame([one.parameters() for one in strategies])
-        settings = self.blocks[0].block.settings
-        described = {
+    def described(self, metrics: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Return the columns of `table` by name."""
+        columns = {name: self.column(name) for name in metrics}
+        blocks = [outcome.block for outcome in self.blocks]
+        before = np.cumsum([0, *(len(block.strategies) for block in blocks)]).tolist()
+        strategies = [one for block in blocks for one in block.strategies]
+        of = self._gather(
+            [one.strategy_of + start for one, start in zip(self.blocks, before, strict=False)]
+        )
+        parameters = [one.parameters() for one in strategies]
+        names = dict.fromkeys(name for one in parameters for name in one)
+        return {
             "symbol": self._gather_symbols(lambda history, _: history.symbol),
-            "strategy": np.array([one.name for one in strategies], dtype=object)[number],
-            **{name: parameters[name].to_numpy()[number] for name in parameters},
-            "execution": settings.execution,
-            "direction": settings.direction,
-            "ended_early": self._gather_symbols(TradedHistory.ends_before),
+            "strategy": np.array([one.name for one in strategies], dtype=object)[of],
+            **{name: np.array([one.get(name, np.nan) for one in parameters])[of] for name in names},
+            "execution": np.full(len(self), blocks[0].settings.execution, dtype=object),
+            "direction": np.full(len(self), blocks[0].settings.direction, dtype=object),
+            "ended_early": self._gather_symbols(TradedHistory.ends_before).astype(np.bool_),
+            **columns,
         }
-        return pd.DataFrame(described | columns)
 
     @overload
     def __getitem__(self, place: int) -> BacktestResult: ...
@@ -155,14 +159,21 @@ class BatchOutcome(Sequence[BacktestResult]):
     def _gather_symbols(self, describe: Callable[[TradedHistory, Window], Any]) -> NDArray[Any]:
         return self._gather(
             [
-                np.array([describe(one, outcome.block.window) for one in outcome.block.histories])[
-                    outcome.symbol_of
-                ]
+                np.array(
+                    [describe(one, outcome.block.window) for one in outcome.block.histories],
+                    dtype=object,
+                )[outcome.symbol_of]
                 for outcome in self.blocks
             ]
         )
 
-    def _number_strategies(self) -> list[Ints]:
-        """Return which of the strategies of all blocks each row has."""
-        before = np.cumsum([0, *(len(one.block.strategies) for one in self.blocks)])
-        return [one.strategy_of + start for one, start in zip(self.blocks, before, strict=False)]
+
+def frame(outcomes: Iterable[BatchOutcome], metrics: Iterable[str] | None) -> "pd.DataFrame":
+    """Return the table of several batches; see `BatchOutcome.table`."""
+    import pandas as pd
+
+    names = [require_metric(name) for name in (METRICS if metrics is None else metrics)]
+    parts = [outcome.described(names) for outcome in outcomes if len(outcome)]
+    return pd.DataFrame(
+        {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
+    )

@@ -97,7 +97,9 @@ def find_positions(orders: Orders) -> Positions:
     """
     bars = orders.close.shape[1]
     targets = find_target_sides(orders, only_turns=True)
-    exit_bar = find_next_turn(targets, bars)
+    exit_bar = np.full(len(targets.bar), bars)
+    goes_on = targets.backtest[1:] == targets.backtest[:-1]
+    exit_bar[:-1][goes_on] = targets.bar[1:][goes_on]
     held = targets.side != 0
     targets, exit_bar = targets.only(held), exit_bar[held]
     symbol, price = orders.symbol_of[targets.backtest], orders.fill_price

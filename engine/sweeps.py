@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
 from engine.errors import InvalidInputError
 from engine.failure import Failure
 from engine.history import History
-from engine.outcomes import BatchOutcome
+from engine.outcomes import BatchOutcome, frame
 from engine.parameter_grid import ParameterGrid
 from engine.results import BacktestResult
 from strategies.indicator_cache import CacheStats
@@ -101,14 +102,7 @@ class Sweep(Sequence[BacktestResult]):
 
     def table(self, metrics: Iterable[str] | None = None) -> "pd.DataFrame":
         """Return one row per result; see `BatchOutcome.table`."""
-        if "outcome" in self.__dict__:
-            return self.outcome.table(metrics)
-        import pandas as pd
-
-        names = None if metrics is None else list(metrics)
-        tables = [outcome.table(names) for outcome in self.batches()]
-        filled = [table for table in tables if len(table)]
-        return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+        return frame(self._known or self.batches(), metrics)
 
     @overload
     def __getitem__(self, place: int) -> BacktestResult: ...
@@ -122,8 +116,7 @@ class Sweep(Sequence[BacktestResult]):
 
     def __iter__(self) -> Iterator[BacktestResult]:
         """Yield the results."""
-        for outcome in [self.outcome] if "outcome" in self.__dict__ else self.batches():
-            yield from outcome
+        return chain.from_iterable(self._known or self.batches())
 
     def __len__(self) -> int:
         """Return the number of results."""
@@ -133,6 +126,11 @@ class Sweep(Sequence[BacktestResult]):
         """Return what is swept; nothing is computed for it."""
         points = f"{len(self.strategies)} points of {self.strategies[0].name}"
         return f"<{type(self).__name__}: {points}, {len(self.skipped)} skipped>"
+
+    @property
+    def _known(self) -> list[BatchOutcome]:
+        """What was kept."""
+        return [self.outcome] if "outcome" in self.__dict__ else []
 
     def _count(self) -> tuple[list[Failure], CacheStats]:
         """Return the failures and counts of the last complete pass, or of a first one."""

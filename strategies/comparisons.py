@@ -9,13 +9,11 @@ Arrays have one value per bar; a comparison with NaN is False.
 """
 
 from strategies.base import Bools, Floats
-from strategies.indicator_cache import cached_step
 
 TOLERANCE = 1e-12
 """The largest relative difference of equal numbers; rounding makes some 1e-15 of it."""
 
 
-@cached_step
 def is_above(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a > b.
 
@@ -29,7 +27,6 @@ def is_above(a: Floats, b: Floats | float, size: Floats | float | None = None) -
     return difference > tolerance
 
 
-@cached_step
 def is_below(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a < b; `size` as in `is_above`."""
     difference, tolerance = measure(a, b, size)
@@ -46,12 +43,6 @@ def is_at_most(a: Floats, b: Floats | float, size: Floats | float | None = None)
     """Return where a <= b; `size` as in `is_above`."""
     difference, tolerance = measure(a, b, size)
     return difference <= tolerance
-
-
-@cached_step
-def scale(values: Floats, factor: float) -> Floats:
-    """Return values * factor, such as a band at a fraction of an average."""
-    return values * factor
 
 
 def measure(

@@ -1,8 +1,8 @@
 """Indicators computed once for all strategies and parameters that look at one symbol.
 
 The four fast averages of a sweep meet the same four slow ones: 16 combinations need 32 averages
-that differ in 8. Inside `indicator_cache` each is computed once. So is each comparison of a line
-with another: 48 points of RSI cross 24 levels.
+that differ in 8. Inside `indicator_cache` each is computed once. So is a step of a
+rule that not all parameters decide: 48 points of RSI enter on 12 sets of bars.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ class CacheStats:
         self.misses += other.misses
 
 
-# What is a key by its value; of the rest, arrays and NumPy's numbers, only arrays can be written to.
+# A key by its value; of the rest, arrays and NumPy's numbers, only arrays can be written to.
 _PLAIN = frozenset({int, float, type(None)})
 
 
@@ -69,7 +69,7 @@ def cached_indicator(compute: Callable[Parameters, Indicator]) -> Callable[Param
 def cached_step(compute: Callable[Parameters, Indicator]) -> Callable[Parameters, Indicator]:
     """Do the same for a step of a rule that is no indicator, and which `CacheStats` do not count.
 
-    For comparisons of lines, and for what several indicators share.
+    For what only some of a strategy's parameters decide, and for what several indicators share.
     """
     return _remember(compute, counted=False)
 

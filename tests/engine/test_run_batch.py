@@ -13,7 +13,7 @@ from engine.backtest import VectorBTEngine
 from engine.errors import InvalidSettingsError
 from engine.history import History
 from engine.metrics import METRICS
-from engine.results import BatchOutcome
+from engine.outcomes import BatchOutcome
 from engine.settings import Window
 from strategies.base import Bars, Signals
 from strategies.rsi import Rsi
