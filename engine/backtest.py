@@ -77,11 +77,7 @@ class VectorBTEngine:
         memory_budget: int = 32_000_000,
         cache: Mapped | None = None,
     ) -> None:
-        if (
-            not isinstance(memory_budget, int)
-            or isinstance(memory_budget, bool)
-            or memory_budget < 1
-        ):
+        if type(memory_budget) is not int or memory_budget < 1:
             raise InvalidSettingsError(
                 f"memory_budget is {memory_budget!r}; allowed: integers from 1."
             )

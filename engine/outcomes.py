@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BatchOutcome(Sequence[BacktestResult]):
+class BatchOutcome:
     """A batch's results and failures; each backtest asked for is in exactly one of them.
 
     It is a sequence of results, by symbol and then strategy. What it holds are arrays: a result
-    becomes an object when it is taken, and `column` computes a metric of all of them.
+    becomes an object when it is taken, and a metric is computed when it is asked for.
 
     Parameters
     ----------
@@ -119,16 +119,8 @@ class BatchOutcome(Sequence[BacktestResult]):
             **columns,
         }
 
-    @overload
-    def __getitem__(self, place: int) -> BacktestResult: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[BacktestResult]: ...
-
-    def __getitem__(self, place: int | slice) -> BacktestResult | list[BacktestResult]:
-        """Return one result, or several, as objects."""
-        if isinstance(place, slice):
-            return [self._build(row) for row in self.order[place].tolist()]
+    def __getitem__(self, place: int) -> BacktestResult:
+        """Return one result as an object."""
         return self._build(int(self.order[place]))
 
     def __iter__(self) -> Iterator[BacktestResult]:

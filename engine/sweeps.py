@@ -1,9 +1,9 @@
 """A sweep: every symbol at every point of a strategy's ranges, computed as it is read."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InvalidInputError
 from engine.failure import Failure
@@ -18,27 +18,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Sweep(Sequence[BacktestResult]):
+class Sweep:
     """A sequence of results, by symbol and then point, that is computed when it is read.
 
-    `batches`, `table` and iteration go through the symbols and keep nothing, so memory does not
-    grow with their number. The first of `len`, an index, `results` and `column` keeps what it
-    computes: metrics and trades, about 2 KB per result; what is read after it is not computed
-    again.
+    `batches`, `table` and iteration go through the symbols and keep nothing: memory does not grow
+    with their number. `len`, an index, `results` and `column` keep metrics and trades, about 2 KB
+    per result, and what is read after them is not computed again.
 
     Parameters
     ----------
     histories
         As given. A generator can be gone through once.
     grid
-        The points.
+        The points; `skipped` are those that break a rule between parameters.
     run
         Yields the outcomes of the histories under all points.
-
-    Attributes
-    ----------
-    skipped
-        The points that break a rule between parameters (fast below slow).
     """
 
     def __init__(
@@ -48,10 +42,9 @@ class Sweep(Sequence[BacktestResult]):
         run: Callable[[], Iterator[BatchOutcome]],
     ) -> None:
         self.skipped = grid.skipped
-        self.strategies = grid.strategies
+        self._points = f"{len(grid.strategies)} points of {grid.strategies[0].name}"
         self._run = run
-        self._once = iter(histories) is histories
-        self._used = False
+        self._passes = 1 if iter(histories) is histories else None
         self._found: tuple[list[Failure], CacheStats] | None = None
 
     def batches(self) -> Iterator[BatchOutcome]:
@@ -62,12 +55,11 @@ class Sweep(Sequence[BacktestResult]):
         InvalidInputError
             When a generator of histories has been used already.
         """
-        if self._once and self._used:
+        if self._passes == 0:
             raise InvalidInputError(
-                "histories was a generator, which this sweep has used up; needed to go through it "
-                "again: a list of histories."
+                "histories was a generator, and this sweep has used it up; needed: a list."
             )
-        self._used = True
+        self._passes = self._passes and 0
         failures: list[Failure] = []
         indicators = CacheStats()
         for outcome in self._run():
@@ -78,23 +70,23 @@ class Sweep(Sequence[BacktestResult]):
 
     @cached_property
     def outcome(self) -> BatchOutcome:
-        """All batches as one."""
+        """All batches as one, kept."""
         return BatchOutcome.join(self.batches())
 
     @property
     def results(self) -> list[BacktestResult]:
-        """All results as objects."""
+        """All results as objects, kept."""
         return self.outcome.results
 
     @property
     def failures(self) -> list[Failure]:
-        """What could not be tested, and why."""
-        return self._count()[0]
+        """What could not be tested, and why; known after a complete pass, which it may start."""
+        return (self._found or self._read())[0]
 
     @property
     def indicators(self) -> CacheStats:
         """How many indicators were computed, and how many were cached for another point."""
-        return self._count()[1]
+        return (self._found or self._read())[1]
 
     def column(self, metric: str) -> "NDArray[Any]":
         """Return one metric of all results; see `BatchOutcome.column`."""
@@ -104,18 +96,12 @@ class Sweep(Sequence[BacktestResult]):
         """Return one row per result; see `BatchOutcome.table`."""
         return frame(self._known or self.batches(), metrics)
 
-    @overload
-    def __getitem__(self, place: int) -> BacktestResult: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[BacktestResult]: ...
-
-    def __getitem__(self, place: int | slice) -> BacktestResult | list[BacktestResult]:
-        """Return one result, or several."""
+    def __getitem__(self, place: int) -> BacktestResult:
+        """Return one result as an object."""
         return self.outcome[place]
 
     def __iter__(self) -> Iterator[BacktestResult]:
-        """Yield the results."""
+        """Yield the results as objects."""
         return chain.from_iterable(self._known or self.batches())
 
     def __len__(self) -> int:
@@ -124,16 +110,11 @@ class Sweep(Sequence[BacktestResult]):
 
     def __repr__(self) -> str:
         """Return what is swept; nothing is computed for it."""
-        points = f"{len(self.strategies)} points of {self.strategies[0].name}"
-        return f"<{type(self).__name__}: {points}, {len(self.skipped)} skipped>"
+        return f"<{type(self).__name__}: {self._points}, {len(self.skipped)} skipped>"
 
     @property
     def _known(self) -> list[BatchOutcome]:
-        """What was kept."""
         return [self.outcome] if "outcome" in self.__dict__ else []
 
-    def _count(self) -> tuple[list[Failure], CacheStats]:
-        """Return the failures and counts of the last complete pass, or of a first one."""
-        if self._found is None:
-            return self.outcome.failures, self.outcome.indicators
-        return self._found
+    def _read(self) -> tuple[list[Failure], CacheStats]:
+        return self.outcome.failures, self.outcome.indicators

@@ -82,7 +82,7 @@ def _remember(
         cache = _cache.get()
         if cache is None:
             return compute(*args, **kwargs)
-        given = (*args, *kwargs.values()) if kwargs else args
+        given: tuple[Any, ...] = (*args, *kwargs.values()) if kwargs else args
         key: list[Any] = [compute, *kwargs]
         for one in given:
             if type(one) in _PLAIN:

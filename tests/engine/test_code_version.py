@@ -67,9 +67,9 @@ def _modules(package: str, *names: str) -> list[str]:
 
 COMPUTE = [
     *_modules(
-        "engine", "batches", "blocks", "costs", "equal_weight", "history", "orders", "positions"
+        "engine", "batches", "blocks", "costs", "equal_weight", "history", "orders", "outcomes"
     ),
-    *_modules("engine", "results", "settings", "simulation", "stops", "__init__"),
+    *_modules("engine", "positions", "results", "settings", "simulation", "stops", "__init__"),
     *_modules("engine/metrics", "__init__", "benchmark", "equity", "inputs", "trades"),
     *_modules("strategies", "base", "indicator_cache", "indicators", "__init__"),
 ]
@@ -201,8 +201,7 @@ from pathlib import Path
 from strategies.registry import registered_strategies
 strategies = [cls() for cls in registered_strategies().values()]
 sys.modules.pop("strategies.registry")
-from engine.batches import BatchSpec, assemble, split_batches
-from engine.blocks import run_block
+from engine.batches import BatchSpec, run, split_batches
 from engine.equal_weight import EqualWeight
 from engine.settings import BacktestSettings, Window
 from tests.bars import random_history
@@ -211,7 +210,7 @@ histories = [random_history(f"S{n}", 200, n) for n in range(3)]
 settings = BacktestSettings(direction="both", stop_loss=0.05)
 spec = BatchSpec(strategies, window, settings, EqualWeight.of(histories, window))
 for batch in split_batches(histories, spec, 10**9):
-    results = assemble(batch, [run_block(block) for block in batch.blocks]).results
+    results = run(batch).results
 assert sum(result.metrics["total_trades"] for result in results) > 100
 loaded = {
     Path(module.__file__) for name, module in sys.modules.items()

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from engine.backtest import VectorBTEngine
-from engine.errors import InvalidSettingsError
 from engine.history import History
 from engine.metrics import METRICS
 from engine.outcomes import BatchOutcome
@@ -46,7 +45,10 @@ def test_a_single_strategy_and_generators_are_accepted():
 
 
 def test_no_histories_give_an_empty_outcome():
-    assert VectorBTEngine().run_batch([], STRATEGIES, WINDOW) == BatchOutcome([], [])
+    outcome = VectorBTEngine().run_batch([], STRATEGIES, WINDOW)
+    assert (outcome.results, outcome.failures, len(outcome)) == ([], [], 0)
+    assert outcome.table().empty
+    assert outcome.column("sharpe_ratio").tolist() == []
 
 
 def _counted(histories: list[History], taken: list[str]) -> Iterator[History]:
