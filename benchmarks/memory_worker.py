@@ -1,7 +1,7 @@
 """A process that runs a large universe and prints, as JSON, how its memory grew.
 
-``python -m benchmarks.memory_worker SYMBOLS BARS [sweep]``: the nine strategies with their defaults,
-or all 312 points of their ranges, one sweep per strategy.
+``python -m benchmarks.memory_worker SYMBOLS BARS [sweep]``: the nine strategies with their
+defaults, or all 312 points of their ranges, one sweep per strategy.
 """
 
 import json

@@ -166,6 +166,7 @@ def frame(outcomes: Iterable[BatchOutcome], metrics: Iterable[str] | None) -> "p
 
     names = [require_metric(name) for name in (METRICS if metrics is None else metrics)]
     parts = [outcome.described(names) for outcome in outcomes if len(outcome)]
-    return pd.DataFrame(
-        {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
-    )
+    columns = list(parts[0]) if parts else []
+    # Each is released once it is joined, and none is copied: a table of millions of rows fits.
+    joined = {name: np.concatenate([part.pop(name) for part in parts]) for name in columns}
+    return pd.DataFrame(joined, copy=False)
