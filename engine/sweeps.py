@@ -81,12 +81,12 @@ class Sweep:
     @property
     def failures(self) -> list[Failure]:
         """What could not be tested, and why; known after a complete pass, which it may start."""
-        return (self._found or self._read())[0]
+        return self._counts[0]
 
     @property
     def indicators(self) -> CacheStats:
         """How many indicators were computed, and how many were cached for another point."""
-        return (self._found or self._read())[1]
+        return self._counts[1]
 
     def column(self, metric: str) -> "NDArray[Any]":
         """Return one metric of all results; see `BatchOutcome.column`."""
@@ -116,5 +116,6 @@ class Sweep:
     def _known(self) -> list[BatchOutcome]:
         return [self.outcome] if "outcome" in self.__dict__ else []
 
-    def _read(self) -> tuple[list[Failure], CacheStats]:
-        return self.outcome.failures, self.outcome.indicators
+    @property
+    def _counts(self) -> tuple[list[Failure], CacheStats]:
+        return self._found or (self.outcome.failures, self.outcome.indicators)

@@ -82,12 +82,12 @@ def _remember(
         cache = _cache.get()
         if cache is None:
             return compute(*args, **kwargs)
-        given: tuple[Any, ...] = (*args, *kwargs.values()) if kwargs else args
+        given = (*args, *kwargs.values()) if kwargs else args
         key: list[Any] = [compute, *kwargs]
         for one in given:
             if type(one) in _PLAIN:
                 key.append(one)
-            elif one.flags.writeable:
+            elif one.flags.writeable:  # pyright: ignore[reportAttributeAccessIssue]
                 return compute(*args, **kwargs)
             else:
                 key.append(id(one))

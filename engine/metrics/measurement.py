@@ -25,21 +25,12 @@ class Measurement:
     ----------
     inputs
         What they are computed from; kept until `settle` or the reading of a backtest.
-
-    Attributes
-    ----------
-    bars
-        Number of bars of each.
-    ruined
-        Which had no equity left at some close, shape (N,).
-    has_universe
-        Whether an equal-weight universe was given to compare with.
     """
 
     def __init__(self, inputs: MetricInputs) -> None:
-        self.bars = inputs.bars
-        self.ruined: Bools = inputs.equity.min(axis=1, initial=np.inf) <= 0.0
-        self.has_universe = inputs.universe_returns is not None
+        self._bars = inputs.bars
+        self._ruined: Bools = inputs.equity.min(axis=1, initial=np.inf) <= 0.0
+        self._has_universe = inputs.universe_returns is not None
         self._inputs: MetricInputs | None = inputs
         self._columns: dict[str, NDArray[Any]] = {}
 
@@ -85,8 +76,10 @@ class Measurement:
             return np.empty(0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             column = metric.compute(self._inputs)
-        masked = metric.of_returns and self.ruined.any()
-        return np.where(self.ruined, np.nan, column) if masked else column
+        if metric.of_returns and self._ruined.any():
+            return np.where(self._ruined, np.nan, column)
+        # A view would keep the whole matrix that it is a column of.
+        return column if column.base is None else column.copy()
 
     @cached_property
     def _rows(self) -> list[tuple[float | int, ...]]:
@@ -106,9 +99,9 @@ class Measurement:
     def _collect_reasons(self, metric: Metric, backtest: int, no_trades: str) -> Iterator[str]:
         """Yield the reasons that apply; the first one has to be fixed first."""
         columns = self._columns
-        if metric.needs == "universe" and not self.has_universe:
+        if metric.needs == "universe" and not self._has_universe:
             yield NO_UNIVERSE
-        if metric.of_returns and self.ruined[backtest]:
+        if metric.of_returns and self._ruined[backtest]:
             yield "the capital was lost"
         if metric.name in _UNBOUNDED and math.isinf(columns[metric.name][backtest]):
             yield "too large for a number"
@@ -116,6 +109,6 @@ class Measurement:
             yield no_trades
         if metric.needs == "closed trades" and columns["closed_trades"][backtest] == 0:
             yield "no closed trades"
-        if self.bars == 1:
+        if self._bars == 1:
             yield "one bar has no returns to measure"
         yield metric.otherwise
