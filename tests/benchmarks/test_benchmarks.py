@@ -31,7 +31,8 @@ IMPOSSIBLE = {
     "splits": "found=1e9",
 }
 TRIVIAL = {
-    "sweep": ["times_batch=0"],
+    "memory": ["sweep_mb=1e9"],
+    "sweep": ["times_batch=0", "times_read=1e9"],
     "save": ["times_executemany=0", "growth_mb=1e9"],
     "load": ["growth_mb=1e9"],
     "main_job": ["times_stock_empty=1e9"],
@@ -93,7 +94,7 @@ def test_a_benchmark_that_misses_a_limit_exits_with_1(name: str, tmp_path: Path)
 def test_an_unknown_limit_is_refused_and_known_ones_are_listed(tmp_path: Path):
     done = _run("sweep", tmp_path, "--limit", "speed=1")
     assert done.returncode == 2
-    assert "there is no limit 'speed'; the limits are: times_batch" in done.stderr
+    assert "there is no limit 'speed'; the limits are: times_batch, times_read" in done.stderr
 
 
 def test_a_quick_run_writes_its_own_page(tmp_path: Path):
