@@ -16,7 +16,6 @@ BENCHMARKS = {
     "start": "engine",
     "growth": "engine",
     "memory": "engine",
-    "cores": "engine",
     "sweep": "engine",
     "stages": "engine",
     "stops": "engine",

@@ -4,28 +4,27 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from engine.batches import BatchSpec, assemble, split_batches
-from engine.blocks import run_block
+from engine.batches import BatchSpec, run, split_batches
 from engine.code_version import code_version
 from engine.data_provider import DataProvider, fetch_history
 from engine.days import DayLike, parse_day
 from engine.equal_weight import EqualWeight
 from engine.errors import InvalidSettingsError, StrategyFailedError, UnusableBarsError
-from engine.failure import Failure
 from engine.history import History, TradedHistory
 from engine.malloc import keep_memory
+from engine.metrics import require_metric
 from engine.optimization import (
     Compared,
     build_grids,
     describe_comparison,
     describe_optimization,
-    require_metric,
 )
+from engine.outcomes import BatchOutcome
 from engine.parameter_grid import build_grid
 from engine.result_cache import Mapped, ResultCache, derive_key
-from engine.results import BacktestResult, BatchOutcome
+from engine.results import BacktestResult
 from engine.settings import PRICE_BASIS, BacktestSettings, Window
 from engine.validation import (
     require_histories,
@@ -34,9 +33,7 @@ from engine.validation import (
     require_window,
 )
 from engine.vectorbt_export import export_portfolio
-from engine.workers import Workers
 from strategies.base import Strategy
-from strategies.indicator_cache import CacheStats
 from strategies.registry import get_strategy
 
 if TYPE_CHECKING:
@@ -58,10 +55,6 @@ class VectorBTEngine:
     memory_budget
         Bytes that a block of backtests may need while it runs. The default fits a processor's
         cache, which is the fastest; results do not depend on it.
-    workers
-        Processes to run large batches on; results do not depend on it. More than one needs a
-        program that can be imported again (``if __name__ == "__main__":``), and `close`, or the
-        engine in a ``with`` statement.
     cache
         A mapping such as a dict, in which `run_backtest` keeps its results and finds them again;
         None for no cache. See `engine.result_cache`.
@@ -74,7 +67,7 @@ class VectorBTEngine:
     Raises
     ------
     InvalidSettingsError
-        When settings, memory budget, workers or cache are not allowed.
+        When settings, memory budget or cache are not allowed.
     """
 
     def __init__(
@@ -82,19 +75,18 @@ class VectorBTEngine:
         settings: BacktestSettings | None = None,
         data_provider: DataProvider | None = None,
         memory_budget: int = 32_000_000,
-        workers: int = 1,
         cache: Mapped | None = None,
     ) -> None:
-        for name, value in (("workers", workers), ("memory_budget", memory_budget)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidSettingsError(f"{name} is {value!r}; allowed: integers from 1.")
+        if type(memory_budget) is not int or memory_budget < 1:
+            raise InvalidSettingsError(
+                f"memory_budget is {memory_budget!r}; allowed: integers from 1."
+            )
         if settings is not None and not isinstance(settings, BacktestSettings):
             raise InvalidSettingsError(f"settings is {settings!r}; allowed: BacktestSettings(...).")
         self.settings = settings or BacktestSettings()
         self.data_provider = data_provider
         self.memory_budget = memory_budget
         self.cache = None if cache is None else ResultCache(cache)
-        self._workers = Workers(workers)
 
     async def run_backtest(
         self,
@@ -249,17 +241,10 @@ class VectorBTEngine:
 
         Raises
         ------
-        InvalidInputError, WorkersLostError
+        InvalidInputError
             As `run_batches`.
         """
-        results: list[BacktestResult] = []
-        failures: list[Failure] = []
-        indicators = CacheStats()
-        for outcome in self.run_batches(histories, strategies, window, universe):
-            results += outcome.results
-            failures += outcome.failures
-            indicators.add(outcome.indicators)
-        return BatchOutcome(results, failures, indicators)
+        return BatchOutcome.join(self.run_batches(histories, strategies, window, universe))
 
     def run_batches(
         self,
@@ -277,15 +262,13 @@ class VectorBTEngine:
         ------
         InvalidInputError
             When an argument has the wrong type.
-        WorkersLostError
-            When one of the processes died.
         """
         require_window(window)
         require_universe(universe)
         spec = BatchSpec(require_strategies(strategies), window, self.settings, universe)
         batches = split_batches(require_histories(histories), spec, self.memory_budget)
         keep_memory()
-        return (assemble(batch, outcomes) for batch, outcomes in self._workers.run(batches))
+        return map(run, batches)
 
     def portfolio(
         self, history: History, strategy: Strategy, window: Window
@@ -300,16 +283,6 @@ class VectorBTEngine:
             When vectorbt is not installed.
         """
         return export_portfolio(self._run_one(history, strategy, window, self.settings))
-
-    def close(self) -> None:
-        """End the processes that a large batch started; the next one starts them again."""
-        self._workers.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _override(self, **given: float | None) -> BacktestSettings:
         """Return the engine's settings with those that are given in place of theirs."""
@@ -341,7 +314,7 @@ class VectorBTEngine:
                 f"{failure.strategy} failed on {failure.symbol}: "
                 f"{failure.error_class}: {failure.message}"
             )
-        return outcome.results[0]
+        return outcome[0]
 
     def _run_many(
         self,
@@ -360,9 +333,7 @@ class VectorBTEngine:
         require_window(window)
         spec = BatchSpec(require_strategies(strategies), window, settings)
         batches = split_batches(require_histories([history]), spec, self.memory_budget)
-        (outcome,) = (
-            assemble(batch, [run_block(block) for block in batch.blocks]) for batch in batches
-        )
+        (outcome,) = map(run, batches)
         for failure in outcome.failures:
             if failure.strategy is None:
                 raise UnusableBarsError(failure.message)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.blocks import Block, BlockOutcome
+from engine.blocks import Block, run_block
 from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.failure import Failure
 from engine.history import History, TradedHistory
-from engine.results import BacktestResult, BatchOutcome
+from engine.outcomes import BatchOutcome
 from engine.settings import BacktestSettings, Window
-from strategies.base import Floats, Strategy
+from strategies.base import Floats, Ints, Strategy
 from strategies.indicator_cache import CacheStats
 
 # What a backtest needs for each of its bars while it is simulated and measured: 13 arrays of
@@ -80,20 +80,20 @@ def split_batches(
         yield Batch(list(_split_blocks(usable, spec, memory_budget)), failures)
 
 
-def assemble(batch: Batch, outcomes: Sequence[BlockOutcome]) -> BatchOutcome:
-    """Return the outcomes of a batch's blocks in the order of its symbols and strategies."""
-    placed: list[tuple[tuple[int, int], BacktestResult]] = []
+def run(batch: Batch) -> BatchOutcome:
+    """Return the outcome of a batch, in the order of its symbols and strategies."""
+    outcomes = [run_block(block) for block in batch.blocks]
     failures = list(batch.failures)
     indicators = CacheStats()
+    places: list[Ints] = []
     for block, outcome in zip(batch.blocks, outcomes, strict=True):
         # A symbol whose strategies are spread over blocks fails in each of them.
         failures += [failure for failure in outcome.failures if failure not in failures]
         indicators.add(outcome.indicators)
-        for row, (symbol, strategy) in enumerate(outcome.backtests):
-            position = (block.positions[symbol], block.first_strategy + strategy)
-            placed.append((position, _build_result(block, outcome, row)))
-    placed.sort(key=lambda one: one[0])
-    return BatchOutcome([result for _, result in placed], failures, indicators)
+        symbol = np.array(block.positions)[outcome.symbol_of]
+        places.append(np.stack([block.first_strategy + outcome.strategy_of, symbol]))
+    order = np.lexsort(np.concatenate(places, axis=1)) if places else np.empty(0, np.int64)
+    return BatchOutcome(outcomes, order, failures, indicators)
 
 
 def _split_blocks(
@@ -117,33 +117,3 @@ def _compute_universe_returns(histories: Sequence[TradedHistory], spec: BatchSpe
     if universe is None:
         return None
     return np.stack([universe.returns_on(history.dates[history.first :]) for history in histories])
-
-
-def _build_result(block: Block, outcome: BlockOutcome, row: int) -> BacktestResult:
-    symbol, strategy = outcome.backtests[row]
-    history = block.histories[symbol]
-    return BacktestResult(
-        symbol=history.symbol,
-        strategy=block.strategies[strategy],
-        window=block.window,
-        settings=block.settings,
-        dates=history.dates[history.first :],
-        close=history.bars.close[history.first :],
-        warm_up=history.first,
-        bars_per_year=block.settings.bars_per_year or history.bars_per_year,
-        ended_early=history.ends_before(block.window),
-        no_trades=_explain_no_trades(block.strategies[strategy], history),
-        trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
-        measurement=outcome.measurement,
-        row=row,
-    )
-
-
-def _explain_no_trades(strategy: Strategy, history: TradedHistory) -> str:
-    """Return why a strategy cannot trade a history, if it can't; else what no trades are called."""
-    bars, lookback_bars = len(history.dates), strategy.lookback_bars
-    if bars <= lookback_bars:
-        return f"no trades: {bars} bars are too few for a lookback of {lookback_bars}"
-    if strategy.uses_volume and not history.bars.volume.any():
-        return f"no trades: {history.symbol} has no volume, which {strategy.name} uses"
-    return "no trades"

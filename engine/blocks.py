@@ -7,10 +7,12 @@ result does not depend on its block.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.failure import Failure
 from engine.history import TradedHistory
 from engine.metrics.inputs import MetricInputs
-from engine.metrics.measurement import Measurement, measure
+from engine.metrics.measurement import Measurement
 from engine.orders import build_orders
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, simulate
@@ -38,11 +40,6 @@ class Block:
     positions: Sequence[int]
     first_strategy: int
 
-    @property
-    def size(self) -> int:
-        """Bars times backtests."""
-        return sum(history.traded_bars for history in self.histories) * len(self.strategies)
-
 
 @dataclass(frozen=True)
 class BlockOutcome:
@@ -50,8 +47,10 @@ class BlockOutcome:
 
     Parameters
     ----------
-    backtests
-        The (history, strategy) of each, by their positions in the block.
+    block
+        What was run.
+    symbol_of, strategy_of
+        The history and the strategy of each backtest, by their positions in the block, shape (N,).
     trades, first
         As in `engine.simulation.Simulation`.
     measurement
@@ -62,7 +61,9 @@ class BlockOutcome:
         How many indicators were computed, and how many were cached.
     """
 
-    backtests: list[tuple[int, int]]
+    block: Block
+    symbol_of: Ints
+    strategy_of: Ints
     trades: Trades
     first: Ints
     measurement: Measurement
@@ -77,7 +78,13 @@ def run_block(block: Block) -> BlockOutcome:
         block.histories, block.strategies, block.settings, indicators
     )
     simulation = simulate(orders)
-    measurement = measure(MetricInputs(simulation, block.universe_returns))
     return BlockOutcome(
-        backtests, simulation.trades, simulation.first, measurement, failures, indicators
+        block,
+        orders.symbol_of,
+        np.array([strategy for _, strategy in backtests], dtype=np.int64),
+        simulation.trades,
+        simulation.first,
+        Measurement(MetricInputs(simulation, block.universe_returns)),
+        failures,
+        indicators,
     )

@@ -147,12 +147,15 @@ class PercentageCosts(CostModel):
         import numpy as np
 
         growth = self._compute_growth(trips)
-        capital = np.empty(len(growth))
-        capital[1:] = np.maximum(growth[:-1], 0.0)
-        capital[first[:-1][np.diff(first) > 0]] = initial_capital
-        for start, stop in zip(first[:-1].tolist(), first[1:].tolist(), strict=True):
-            np.multiply.accumulate(capital[start:stop], out=capital[start:stop])
-        return capital
+        factor = np.empty(len(growth))
+        factor[1:] = np.maximum(growth[:-1], 0.0)
+        number = np.diff(first)
+        factor[first[:-1][number > 0]] = initial_capital
+        # One row per backtest, and one call for all of them.
+        traded = np.arange(number.max(initial=0)) < number[:, None]
+        capital = np.ones(traded.shape)
+        capital[traded] = factor
+        return np.multiply.accumulate(capital, axis=1)[traded]
 
     def _compute_growth(self, trips: RoundTrips) -> Floats:
         """Return what a round trip makes of one unit of capital, shape (M,)."""

@@ -23,10 +23,6 @@ class StrategyFailedError(GauntletError):
     """A strategy raised, or returned no usable signals, on one symbol."""
 
 
-class WorkersLostError(GauntletError):
-    """A process that ran backtests has died."""
-
-
 class MissingPackageError(GauntletError):
     """An optional dependency is not installed; the text says how to install it."""
 

@@ -6,12 +6,14 @@ The best of many points is best by luck as well: an answer always says how many 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.errors import InvalidSettingsError, StrategyFailedError
+import numpy as np
+
+from engine.errors import StrategyFailedError
 from engine.failure import Failure
-from engine.metrics import LOWER_IS_BETTER, METRICS
+from engine.metrics import LOWER_IS_BETTER
+from engine.outcomes import BatchOutcome
 from engine.parameter_grid import ParameterGrid, build_grid
-from engine.results import BacktestResult, BatchOutcome
-from strategies.errors import did_you_mean
+from engine.results import BacktestResult
 from strategies.registry import registered_strategies
 
 SHOWN = (
@@ -23,31 +25,13 @@ Compared = Sequence[str] | Mapping[str, Mapping[str, Sequence[Any]] | None] | No
 """Strategies to compare: names, or ranges by name (None for the defaults); None for all."""
 
 
-def require_metric(name: str) -> str:
-    """Return the name of a metric.
+def rank(outcome: BatchOutcome, metric: str) -> list[int]:
+    """Return the places of results, best first by a metric, those where it is undefined last.
 
-    Raises
-    ------
-    InvalidSettingsError
-        With the valid names.
+    Ties keep their order.
     """
-    if name not in METRICS:
-        raise InvalidSettingsError(
-            f"There is no metric '{name}'.{did_you_mean(str(name), METRICS)} "
-            f"Metrics are: {', '.join(METRICS)}."
-        )
-    return name
-
-
-def rank(results: Sequence[BacktestResult], metric: str) -> list[BacktestResult]:
-    """Return results best first by a metric, those where it is undefined last; ties keep order."""
-    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
-
-    def place(result: BacktestResult) -> tuple[bool, float]:
-        value = result.metrics[metric]
-        return (True, 0.0) if value is None else (False, sign * value)
-
-    return sorted(results, key=place)
+    values = outcome.column(metric) * (1.0 if metric in LOWER_IS_BETTER else -1.0)
+    return np.argsort(values, kind="stable").tolist()  # NaN comes last
 
 
 def describe_optimization(
@@ -60,10 +44,9 @@ def describe_optimization(
     StrategyFailedError
         When every point failed.
     """
-    ranked = rank(outcome.results, metric)
-    if not ranked:
+    if not outcome:
         raise StrategyFailedError(_join(outcome.failures))
-    top = [_describe(result, metric) for result in ranked[:top_n]]
+    top = [_describe(outcome[place], metric) for place in rank(outcome, metric)[:top_n]]
     return {
         "symbol": symbol,
         "strategy": grid.strategies[0].name,
@@ -72,7 +55,7 @@ def describe_optimization(
         "best_metric_value": top[0][metric],
         "top_results": top,
         "total_combinations_tested": len(grid.strategies) + len(grid.skipped),
-        "valid_combinations": len(ranked),
+        "valid_combinations": len(outcome),
         "skipped": grid.skipped,
         "failures": [_explain(one) for one in outcome.failures],
     }
@@ -105,7 +88,8 @@ def describe_comparison(
         When every strategy failed.
     """
     best: dict[str, BacktestResult] = {}
-    for result in rank(outcome.results, metric):
+    for place in rank(outcome, metric):
+        result = outcome[place]
         best.setdefault(result.strategy.name, result)
     if not best:
         raise StrategyFailedError(_join(outcome.failures))

@@ -1,13 +1,13 @@
 """Parameter grids: all points of a strategy's ranges, and the results over them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from engine.equal_weight import EqualWeight
 from engine.history import History
-from engine.results import BatchOutcome
 from engine.settings import Window
 from strategies.base import Strategy
 from strategies.errors import InvalidCombinationError, InvalidParameterError
@@ -15,6 +15,7 @@ from strategies.registry import STRATEGY_TEMPLATES, get_strategy
 
 if TYPE_CHECKING:
     from engine.backtest import VectorBTEngine
+    from engine.sweeps import Sweep
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,6 @@ class ParameterGrid:
 
     strategies: list[Strategy]
     skipped: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, repr=False)
-class SweepOutcome(BatchOutcome):
-    """The outcome of a sweep; `skipped` as in `ParameterGrid`."""
-
-    skipped: list[dict[str, Any]] = field(default_factory=list)
 
 
 def build_grid(
@@ -85,8 +79,8 @@ def sweep(
     window: Window,
     ranges: Mapping[str, Sequence[Any]] | None = None,
     universe: EqualWeight | None = None,
-) -> SweepOutcome:
-    """Return the results of every symbol at every point of a strategy's ranges.
+) -> "Sweep":
+    """Return every symbol at every point of a strategy's ranges, computed as it is read.
 
     An indicator that several points need is computed once per symbol. Points that break a rule
     between parameters are skipped, and listed.
@@ -95,10 +89,15 @@ def sweep(
     ------
     UnknownStrategyError, InvalidParameterError
         As `build_grid`.
+    InvalidInputError
+        As `VectorBTEngine.run_batches`.
     """
+    from engine.sweeps import Sweep
+
     grid = build_grid(strategy_type, ranges)
-    outcome = engine.run_batch(histories, grid.strategies, window, universe)
-    return SweepOutcome(outcome.results, outcome.failures, outcome.indicators, grid.skipped)
+    run = partial(engine.run_batches, histories, grid.strategies, window, universe)
+    run()  # refuses what is wrong now, and computes nothing
+    return Sweep(histories, grid, run)
 
 
 def _require_values(strategy_type: str, ranges: Any) -> dict[str, list[Any]]:

@@ -63,19 +63,22 @@ class TargetSides:
         return TargetSides(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-def find_target_sides(orders: Orders) -> TargetSides:
-    """Return the target side of every signal of a block."""
+def find_target_sides(orders: Orders, *, only_turns: bool = False) -> TargetSides:
+    """Return the target side of every signal of a block, or of those alone that turn."""
     count, bars = orders.entries.shape
     entry, exit_ = _SIDES[orders.settings.direction]
     at = np.flatnonzero(orders.entries | orders.exits)
-    first = np.searchsorted(at, np.arange(count + 1) * bars)
-    number = np.diff(first)
-    side = np.where(orders.entries.ravel()[at], entry, exit_)
-    turns = np.ones(len(at), dtype=np.bool_)
-    turns[1:] = side[1:] != side[:-1]
-    turns[first[:-1][number > 0]] = True
-    bar = at - np.repeat(np.arange(count) * bars, number)
-    return TargetSides(np.repeat(np.arange(count), number), bar, side, turns)
+    enters = orders.entries.ravel()[at]
+    first = np.searchsorted(at, np.arange(count) * bars)
+    turns = np.ones(len(at) + 1, dtype=np.bool_)
+    np.not_equal(enters[1:], enters[:-1], out=turns[1:-1])
+    # The first signal of a backtest; without any it is the next backtest's, or behind the last.
+    turns[first] = True
+    turns = turns[:-1]
+    if only_turns:  # of a strategy with signals on every other bar, one in thirty
+        at, enters, turns = at[turns], enters[turns], turns[turns]
+    backtest, bar = np.divmod(at, bars)
+    return TargetSides(backtest, bar, np.where(enters, entry, exit_), turns)
 
 
 def find_next_turn(targets: TargetSides, bars: int) -> Ints:
@@ -93,9 +96,10 @@ def find_positions(orders: Orders) -> Positions:
     consecutive signals for the same side. No loop is needed.
     """
     bars = orders.close.shape[1]
-    targets = find_target_sides(orders)
-    targets = targets.only(targets.turns)
-    exit_bar = find_next_turn(targets, bars)
+    targets = find_target_sides(orders, only_turns=True)
+    exit_bar = np.full(len(targets.bar), bars)
+    goes_on = targets.backtest[1:] == targets.backtest[:-1]
+    exit_bar[:-1][goes_on] = targets.bar[1:][goes_on]
     held = targets.side != 0
     targets, exit_bar = targets.only(held), exit_bar[held]
     symbol, price = orders.symbol_of[targets.backtest], orders.fill_price

@@ -1,24 +1,20 @@
-"""What a backtest produces: a result, or the failure in its place."""
+"""What a backtest produces: its metrics, its trades and its equity curve."""
 
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.failure import Failure
-from engine.metrics import METRICS
+from engine.blocks import BlockOutcome
+from engine.history import TradedHistory
 from engine.metrics.measurement import Measurement
 from engine.positions import EXIT_REASONS
 from engine.settings import BacktestSettings, Window
 from engine.simulation import Trades, compute_equity
 from strategies.base import Floats, Strategy
-from strategies.indicator_cache import CacheStats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -143,41 +139,33 @@ class BacktestResult:
         }
 
 
-@dataclass(frozen=True, repr=False)
-class BatchOutcome:
-    """A batch's results and failures; each backtest asked for is in exactly one of them.
+def build_result(outcome: BlockOutcome, row: int) -> BacktestResult:
+    """Return one backtest of a block; then the block keeps metrics and no matrices."""
+    block = outcome.block
+    history = block.histories[outcome.symbol_of[row]]
+    strategy = block.strategies[outcome.strategy_of[row]]
+    return BacktestResult(
+        symbol=history.symbol,
+        strategy=strategy,
+        window=block.window,
+        settings=block.settings,
+        dates=history.dates[history.first :],
+        close=history.bars.close[history.first :],
+        warm_up=history.first,
+        bars_per_year=block.settings.bars_per_year or history.bars_per_year,
+        ended_early=history.ends_before(block.window),
+        no_trades=_explain_no_trades(strategy, history),
+        trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
+        measurement=outcome.measurement.settle(),
+        row=row,
+    )
 
-    A failure without a strategy is the symbol's, under all strategies. `indicators` says how many
-    indicators were computed, and how many were cached for another strategy or point of a sweep.
-    """
 
-    results: list[BacktestResult]
-    failures: list[Failure]
-    indicators: CacheStats = field(default_factory=CacheStats)
-
-    def table(self) -> "pd.DataFrame":
-        """Return one row per result: symbol, strategy, its parameters, labels and every metric.
-
-        The labels are execution, direction and ended_early. NaN where a metric is undefined or a
-        strategy has no such parameter.
-        """
-        import pandas as pd
-
-        rows = [
-            {"symbol": result.symbol, "strategy": result.strategy.name}
-            | result.strategy.parameters()
-            | {
-                "execution": result.settings.execution,
-                "direction": result.settings.direction,
-                "ended_early": result.ended_early,
-            }
-            | result.metrics
-            for result in self.results
-        ]
-        numbers = [name for name in METRICS if METRICS[name].kind != "count"]
-        return pd.DataFrame(rows).astype(dict.fromkeys(numbers if rows else (), "float64"))
-
-    def __repr__(self) -> str:
-        """Return the counts: a batch may be too long to print."""
-        counts = f"{len(self.results)} results, {len(self.failures)} failures"
-        return f"<{type(self).__name__}: {counts}>"
+def _explain_no_trades(strategy: Strategy, history: TradedHistory) -> str:
+    """Return why a strategy cannot trade a history, if it can't; else what no trades are called."""
+    bars, lookback_bars = len(history.dates), strategy.lookback_bars
+    if bars <= lookback_bars:
+        return f"no trades: {bars} bars are too few for a lookback of {lookback_bars}"
+    if strategy.uses_volume and not history.bars.volume.any():
+        return f"no trades: {history.symbol} has no volume, which {strategy.name} uses"
+    return "no trades"

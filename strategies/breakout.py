@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Bars, Bools, Floats, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
+from strategies.indicator_cache import cached_step
 from strategies.indicators import highest_before, lowest_before
 
 
@@ -26,6 +27,16 @@ class Breakout(Strategy):
     def signals(self, bars: Bars) -> Signals:
         """Return where the close leaves a channel."""
         return Signals(
-            entries=is_above(bars.close, highest_before(bars.close, self.lookback)),
-            exits=is_below(bars.close, lowest_before(bars.close, self.exit_lookback)),
+            entries=_rises_out(bars.close, self.lookback),
+            exits=_falls_out(bars.close, self.exit_lookback),
         )
+
+
+@cached_step
+def _rises_out(close: Floats, lookback: int) -> Bools:
+    return is_above(close, highest_before(close, lookback))
+
+
+@cached_step
+def _falls_out(close: Floats, lookback: int) -> Bools:
+    return is_below(close, lowest_before(close, lookback))

@@ -23,34 +23,37 @@ def is_above(a: Floats, b: Floats | float, size: Floats | float | None = None) -
         What the tolerance is relative to; by default the larger of the two. A difference of prices
         (MACD) has the rounding errors of the prices, and needs their size.
     """
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference > tolerance
 
 
 def is_below(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a < b; `size` as in `is_above`."""
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference < -tolerance
 
 
 def is_at_least(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a >= b; `size` as in `is_above`."""
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference >= -tolerance
 
 
 def is_at_most(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
     """Return where a <= b; `size` as in `is_above`."""
-    difference, tolerance = _measure(a, b, size)
+    difference, tolerance = measure(a, b, size)
     return difference <= tolerance
 
 
-def _measure(
+def measure(
     a: Floats, b: Floats | float, size: Floats | float | None
 ) -> tuple[Floats, Floats | float]:
-    """Return a - b, and up to which difference the two are equal."""
+    """Return a - b, and up to which difference the two are equal; `size` as in `is_above`."""
     import numpy as np
 
-    if size is None:
-        size = np.maximum(np.abs(a), np.abs(b))
-    return a - b, TOLERANCE * size
+    if size is not None:
+        return a - b, TOLERANCE * size
+    tolerance = np.abs(a)
+    np.maximum(tolerance, np.abs(b), out=tolerance)
+    tolerance *= TOLERANCE
+    return a - b, tolerance

@@ -1,7 +1,8 @@
 """Indicators computed once for all strategies and parameters that look at one symbol.
 
 The four fast averages of a sweep meet the same four slow ones: 16 combinations need 32 averages
-that differ in 8. Inside `indicator_cache` each is computed once.
+that differ in 8. Inside `indicator_cache` each is computed once. So is a step of a
+rule that not all parameters decide: 48 points of RSI enter on 12 sets of bars.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ class CacheStats:
         """Count what another cache counted."""
         self.hits += other.hits
         self.misses += other.misses
+
+
+# A key by its value; of the rest, arrays and NumPy's numbers, only arrays can be written to.
+_PLAIN = frozenset({int, float, type(None)})
 
 
 @dataclass(frozen=True)
@@ -58,30 +63,48 @@ def cached_indicator(compute: Callable[Parameters, Indicator]) -> Callable[Param
     computing. A series is kept alive as long as its indicator, so that no other can take its
     identity. One that can still be written to is never remembered; bars and indicators cannot.
     """
+    return _remember(compute, counted=True)
 
+
+def cached_step(compute: Callable[Parameters, Indicator]) -> Callable[Parameters, Indicator]:
+    """Do the same for a step of a rule that is no indicator, and which `CacheStats` do not count.
+
+    For what only some of a strategy's parameters decide, and for what several indicators share.
+    """
+    return _remember(compute, counted=False)
+
+
+def _remember(
+    compute: Callable[Parameters, Indicator], *, counted: bool
+) -> Callable[Parameters, Indicator]:
     @wraps(compute)
     def look_up(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Indicator:
         cache = _cache.get()
         if cache is None:
             return compute(*args, **kwargs)
-        import numpy as np
-
-        given = (*args, *kwargs.values())
-        if any(isinstance(one, np.ndarray) and one.flags.writeable for one in given):
-            return compute(*args, **kwargs)
-        identities = (id(one) if isinstance(one, np.ndarray) else one for one in given)
-        key = (compute, *kwargs, *identities)
-        if key in cache.known:
-            cache.stats.hits += 1
-        else:
-            cache.stats.misses += 1
-            cache.known[key] = (given, _read_only(compute(*args, **kwargs)))
-        return cache.known[key][1]
+        given = (*args, *kwargs.values()) if kwargs else args
+        key: list[Any] = [compute, *kwargs]
+        for one in given:
+            if type(one) in _PLAIN:
+                key.append(one)
+            elif one.flags.writeable:  # pyright: ignore[reportAttributeAccessIssue]
+                return compute(*args, **kwargs)
+            else:
+                key.append(id(one))
+        whole = tuple(key)
+        known = cache.known.get(whole)
+        if counted:
+            cache.stats.hits += known is not None
+            cache.stats.misses += known is None
+        if known is None:
+            known = cache.known[whole] = given, _read_only(compute(*args, **kwargs))
+        return known[1]
 
     return look_up
 
 
-def _read_only(indicator: Any) -> Any:
-    for array in indicator if isinstance(indicator, tuple) else (indicator,):
-        array.setflags(write=False)
-    return indicator
+def _read_only(made: Any) -> Any:
+    for one in made if isinstance(made, tuple) else (made,):
+        if hasattr(one, "setflags"):
+            one.setflags(write=False)
+    return made

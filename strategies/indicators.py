@@ -9,10 +9,8 @@ value to a running sum and subtracts the oldest, so the rounding errors of all e
 it, and a value depends on where the history begins.
 """
 
-from collections.abc import Callable
-
 from strategies.base import Floats
-from strategies.indicator_cache import cached_indicator
+from strategies.indicator_cache import cached_indicator, cached_step
 
 
 @cached_indicator
@@ -54,13 +52,19 @@ def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floa
 @cached_indicator
 def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats, Floats]:
     """Return the lower and upper band: SMA -/+ `std_dev` population standard deviations."""
+    middle, width = sma(close, period), std_dev * _deviation(close, period)
+    return middle - width, middle + width
+
+
+@cached_step
+def _deviation(values: Floats, period: int) -> Floats:
+    """Return the population standard deviation of the last `period` values."""
     import numpy as np
 
-    deviation = np.full(len(close), np.nan)
-    if len(close) >= period:
-        deviation[period - 1 :] = np.sqrt(_sum_squared_deviations(close, period) / period)
-    middle, width = sma(close, period), std_dev * deviation
-    return middle - width, middle + width
+    deviation = np.full(len(values), np.nan)
+    if len(values) >= period:
+        deviation[period - 1 :] = np.sqrt(_sum_squared_deviations(values, period)[1] / period)
+    return deviation
 
 
 @cached_indicator
@@ -96,66 +100,43 @@ def _shift(values: Floats) -> Floats:
     return shifted
 
 
+@cached_step
 def _sum_windows(values: Floats, period: int) -> Floats:
-    """Return the sum of each window, shape (n - period + 1,)."""
-    (sums,) = _combine_windows(
-        (values,), period, lambda first, second, _, __: (first[0] + second[0],)
-    )
-    return sums
+    """Return the sum of each window, shape (n - period + 1,).
 
-
-def _sum_squared_deviations(values: Floats, period: int) -> Floats:
-    """Return the sum of (value - mean of its window)^2 of each window, shape (n - period + 1,).
-
-    Two windows are merged as in Chan, Golub and LeVeque, "Updating Formulae and a Pairwise
-    Algorithm for Computing Sample Variances" (1979): no two large numbers are subtracted.
+    Each is computed from its own window alone: two windows side by side make one, and those of
+    any width are put together from those of powers of two.
     """
-
-    def merge(first: Moments, second: Moments, m: int, n: int) -> Moments:
-        difference = second[0] - first[0]
-        mean = first[0] + difference * (n / (m + n))
-        return mean, first[1] + second[1] + difference * difference * (m * n / (m + n))
-
-    _, squares = _combine_windows((values, values * 0.0), period, merge)
-    return squares
-
-
-Moments = tuple[Floats, ...]
-"""What is known of each window: arrays of one element per first bar."""
+    if period == 1:
+        return values
+    m, n = _split(period)
+    whole = _sum_windows(values, n)
+    second = whole[m:]
+    first = whole if m == n else _sum_windows(values, m)
+    return first[: len(second)] + second
 
 
-def _combine_windows(
-    single: Moments, period: int, merge: Callable[[Moments, Moments, int, int], Moments]
-) -> Moments:
-    """Return the moments of all windows of `period` values, given those of single values.
+@cached_step
+def _sum_squared_deviations(values: Floats, period: int) -> tuple[Floats, Floats]:
+    """Return the mean of each window and the sum of its values' squared distances from it.
 
-    Each is computed from its own window alone. Two windows side by side make one of twice the
-    width, and windows of any width are put together from those of powers of two.
-
-    Parameters
-    ----------
-    merge
-        Returns the moments of windows, given those of their first m and their last n values.
+    Both of shape (n - period + 1,). Two windows are merged as in Chan, Golub and LeVeque,
+    "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" (1979): no two
+    large numbers are subtracted.
     """
-    whole, taken, power, width = None, 0, single, 1
-    while True:
-        if period & width:
-            whole = _beside(whole, taken, power, width, merge) if whole else power
-            taken += width
-        if whole and taken == period:
-            return whole
-        power = _beside(power, width, power, width, merge)
-        width *= 2
+    if period == 1:
+        return values, values * 0.0
+    m, n = _split(period)
+    whole = _sum_squared_deviations(values, n)
+    mean, squares = (moment[m:] for moment in whole)
+    before = whole if m == n else _sum_squared_deviations(values, m)
+    first_mean, first_squares = (moment[: len(mean)] for moment in before)
+    difference = mean - first_mean
+    squares = first_squares + squares + difference * difference * (m * n / period)
+    return first_mean + difference * (n / period), squares
 
 
-def _beside(
-    first: Moments,
-    m: int,
-    second: Moments,
-    n: int,
-    merge: Callable[[Moments, Moments, int, int], Moments],
-) -> Moments:
-    """Return the moments of windows of m and of n values, the latter right after the former."""
-    after = tuple(moment[m:] for moment in second)
-    before = tuple(moment[: len(after[0])] for moment in first)
-    return merge(before, after, m, n)
+def _split(period: int) -> tuple[int, int]:
+    """Return the widths of the two windows, side by side, that make one of `period` values."""
+    n = 1 << ((period - 1).bit_length() - 1)  # the largest power of two below
+    return period - n, n

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
-from strategies.crossings import crosses_above, crosses_below
+from strategies.crossings import crossings
 from strategies.indicators import macd
 
 
@@ -28,7 +28,4 @@ class Macd(Strategy):
         """Return the crossings of the two lines."""
         line, signal = macd(bars.close, self.fast_period, self.slow_period, self.signal_period)
         # Both lines are differences of averages of the close, with its rounding errors.
-        return Signals(
-            entries=crosses_above(line, signal, size=bars.close),
-            exits=crosses_below(line, signal, size=bars.close),
-        )
+        return Signals(*crossings(line, signal, size=bars.close))

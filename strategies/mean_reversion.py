@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Bars, Bools, Floats, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
+from strategies.indicator_cache import cached_step
 from strategies.indicators import sma
 
 
@@ -24,8 +25,19 @@ class MeanReversion(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Return where the close is further from its SMA than a threshold."""
-        average = sma(bars.close, self.ma_period)
         return Signals(
-            entries=is_below(bars.close, average * (1.0 - self.entry_threshold), size=average),
-            exits=is_above(bars.close, average * (1.0 + self.exit_threshold), size=average),
+            entries=_is_far_below(bars.close, self.ma_period, self.entry_threshold),
+            exits=_is_far_above(bars.close, self.ma_period, self.exit_threshold),
         )
+
+
+@cached_step
+def _is_far_below(close: Floats, period: int, threshold: float) -> Bools:
+    average = sma(close, period)
+    return is_below(close, average * (1.0 - threshold), size=average)
+
+
+@cached_step
+def _is_far_above(close: Floats, period: int, threshold: float) -> Bools:
+    average = sma(close, period)
+    return is_above(close, average * (1.0 + threshold), size=average)

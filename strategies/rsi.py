@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
 from strategies.crossings import crosses_above, crosses_below
+from strategies.indicator_cache import cached_step
 from strategies.indicators import rsi
+
+# Of a sweep's 48 points, 12 enter and 12 leave on bars of their own.
+_falls_below, _rises_above = cached_step(crosses_below), cached_step(crosses_above)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,6 @@ class Rsi(Strategy):
         """Return where the RSI leaves the band between the two levels."""
         index = rsi(bars.close, self.period)
         return Signals(
-            entries=crosses_below(index, self.oversold, size=100.0),
-            exits=crosses_above(index, self.overbought, size=100.0),
+            entries=_falls_below(index, self.oversold, size=100.0),
+            exits=_rises_above(index, self.overbought, size=100.0),
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strategies.base import Bars, Signals, Strategy, parameter
-from strategies.crossings import crosses_above, crosses_below
+from strategies.crossings import crossings
 from strategies.indicators import sma
 
 
@@ -26,4 +26,4 @@ class SmaCross(Strategy):
     def signals(self, bars: Bars) -> Signals:
         """Return the crossings of the two averages."""
         fast, slow = sma(bars.close, self.fast_period), sma(bars.close, self.slow_period)
-        return Signals(entries=crosses_above(fast, slow), exits=crosses_below(fast, slow))
+        return Signals(*crossings(fast, slow))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Bars, Bools, Floats, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
+from strategies.indicator_cache import cached_step
 from strategies.indicators import rate_of_change, sma
 
 # Below this share of its average, volume no longer supports the move.
@@ -35,11 +36,29 @@ class VolumeMomentum(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Return where price and volume confirm each other, and where either reverses."""
-        change = rate_of_change(bars.close, self.momentum_period)
-        average = sma(bars.volume, self.volume_period)
+        period, threshold = self.momentum_period, self.momentum_threshold
         return Signals(
-            entries=is_above(change, self.momentum_threshold, size=1.0)
-            & is_above(bars.volume, self.volume_multiplier * average),
-            exits=is_below(change, -self.momentum_threshold, size=1.0)
-            | is_below(bars.volume, _LOW_VOLUME * average),
+            entries=_rises(bars.close, period, threshold)
+            & _is_high(bars.volume, self.volume_period, self.volume_multiplier),
+            exits=_falls(bars.close, period, threshold) | _is_low(bars.volume, self.volume_period),
         )
+
+
+@cached_step
+def _rises(close: Floats, period: int, threshold: float) -> Bools:
+    return is_above(rate_of_change(close, period), threshold, size=1.0)
+
+
+@cached_step
+def _falls(close: Floats, period: int, threshold: float) -> Bools:
+    return is_below(rate_of_change(close, period), -threshold, size=1.0)
+
+
+@cached_step
+def _is_high(volume: Floats, period: int, multiplier: float) -> Bools:
+    return is_above(volume, multiplier * sma(volume, period))
+
+
+@cached_step
+def _is_low(volume: Floats, period: int) -> Bools:
+    return is_below(volume, _LOW_VOLUME * sma(volume, period))

@@ -80,8 +80,7 @@ class BacktestStage:
         """
         self.made = {backtests_key(strategy.name): {} for strategy in self.strategies}
         if symbols:
-            with self.inputs.run_settings.new_engine() as engine:
-                self._run_batches(symbols, engine)
+            self._run_batches(symbols, self.inputs.run_settings.new_engine())
         place = {symbol: number for number, symbol in enumerate(self.requested)}
         self.failures.sort(key=lambda failure: place[failure.symbol])
 

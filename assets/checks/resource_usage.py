@@ -118,8 +118,8 @@ CHECKS = [
         "wall_time_below_threshold",
         "Wall time of the run's backtests.",
         ["wall_seconds"],
-        "Compare with previous runs in the plot. For a universe that has grown, set "
-        "run_settings.workers; for a strategy that has become slow, see its scaling.",
+        "Compare with previous runs in the plot. Time grows with the universe: raise the limit for "
+        "one that has grown; for a strategy that has become slow, see its scaling.",
         judge_wall_time,
     ),
     ThresholdCheck(

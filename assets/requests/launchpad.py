@@ -14,7 +14,7 @@ from strategies.registry import registered_strategies
 _SETTINGS = ("start", "end", "fees", "slippage")
 """Settings that are at the top level; the others are under `settings`."""
 
-_NOT_ASKED = frozenset({*_SETTINGS, "parameters", "batch_size", "workers"})
+_NOT_ASKED = frozenset({*_SETTINGS, "parameters", "batch_size"})
 _EXAMPLE = "sma_cross"
 
 

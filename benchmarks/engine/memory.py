@@ -2,9 +2,10 @@
 
 10,000 symbols x 2,520 bars x 9 strategies through `run_batches`, in a fresh process. Each symbol's
 bars are generated when the engine asks for them, and each outcome is read and released. Growth is
-the peak resident memory of the process minus its resident memory after a first small batch. Also
-compared: metrics and trades of a ragged universe, to the bit, with memory budgets of 100 KB and
-1 GB per block.
+the peak resident memory of the process minus its resident memory after a first small batch. The same
+for sweeps: all 312 points of the nine strategies on 10,000 symbols x 756 bars, each strategy's as a
+table of six metrics; judged is the peak itself. Also compared: metrics and trades of a ragged
+universe, to the bit, with memory budgets of 100 KB and 1 GB per block.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ def run(options: Options) -> Report:
     """Run the large universe in its own process, and a small one with each memory budget."""
     symbols, bars = (100, 504) if options.quick else (10_000, 2520)
     found = _run_worker(symbols, bars)
+    swept = _run_worker(symbols, min(bars, 756), "sweep")
     digests = {budget: _digest(budget, 10 if options.quick else 60) for budget in BUDGETS}
     return Report(
         [
@@ -39,6 +41,13 @@ def run(options: Options) -> Report:
                 "MB",
             ),
             Verdict(
+                f"Peak resident memory of sweeps, {symbols:,} x {min(bars, 756)} x 312",
+                swept["peak_mb"],
+                "below",
+                options.limits["sweep_mb"],
+                "MB",
+            ),
+            Verdict(
                 "Different digests of all results with three memory budgets",
                 len(set(digests.values())),
                 "at most",
@@ -46,17 +55,8 @@ def run(options: Options) -> Report:
             ),
         ],
         [
-            Table(
-                f"{symbols:,} symbols x {bars:,} bars x 9 strategies, one process",
-                ["", "Value"],
-                [
-                    ["Resident after a first small batch", f"{found['start_mb']:.0f} MB"],
-                    ["Peak", f"{found['peak_mb']:.0f} MB"],
-                    ["At the end", f"{found['end_mb']:.0f} MB"],
-                    ["Backtests", f"{found['backtests']:,}"],
-                    ["Time, including the generation of bars", f"{found['seconds']:.1f} s"],
-                ],
-            ),
+            _table(f"{symbols:,} symbols x {bars:,} bars x 9 strategies", found),
+            _table(f"{symbols:,} symbols x {min(bars, 756)} bars x 312 points", swept),
             Table(
                 "Digest of metrics and trades",
                 ["Memory budget", "SHA-256"],
@@ -66,10 +66,21 @@ def run(options: Options) -> Report:
     )
 
 
-def _run_worker(symbols: int, bars: int) -> dict[str, float]:
+def _table(title: str, found: dict[str, float]) -> Table:
+    rows = [
+        ["Resident after a first small batch", f"{found['start_mb']:.0f} MB"],
+        ["Peak", f"{found['peak_mb']:.0f} MB"],
+        ["At the end", f"{found['end_mb']:.0f} MB"],
+        ["Backtests", f"{found['backtests']:,}"],
+        ["Processor time, including the generation of bars", f"{found['seconds']:.1f} s"],
+    ]
+    return Table(f"{title}, one process", ["", "Value"], rows)
+
+
+def _run_worker(symbols: int, bars: int, *what: str) -> dict[str, float]:
     """Return what a fresh process measures of itself; its progress goes to the screen."""
-    CONSOLE.print(f"{symbols:,} x {bars:,} x 9 in its own process; this takes a while.")
-    command = [sys.executable, "-m", "benchmarks.memory_worker", str(symbols), str(bars)]
+    CONSOLE.print(f"{symbols:,} x {bars:,} in its own process; this takes a while.")
+    command = [sys.executable, "-m", "benchmarks.memory_worker", str(symbols), str(bars), *what]
     done = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
@@ -85,7 +96,9 @@ def _digest(budget: int, symbols: int) -> str:
     return digest.hexdigest()
 
 
-BENCHMARK = Benchmark("memory", __doc__ or "", {"growth_mb": 500.0, "digests": 1.0}, run)
+BENCHMARK = Benchmark(
+    "memory", __doc__ or "", {"growth_mb": 500.0, "sweep_mb": 500.0, "digests": 1.0}, run
+)
 
 if __name__ == "__main__":
     sys.exit(main(BENCHMARK))

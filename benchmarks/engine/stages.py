@@ -21,7 +21,7 @@ from engine.backtest import VectorBTEngine
 from engine.batches import BatchSpec, split_batches
 from engine.history import History
 from engine.metrics.inputs import MetricInputs
-from engine.metrics.measurement import measure
+from engine.metrics.measurement import Measurement
 from engine.orders import build_orders
 from engine.simulation import simulate
 
@@ -73,7 +73,7 @@ def _staged(engine: VectorBTEngine, histories: Sequence[History]) -> "_Pass":
             given = (block.histories, block.strategies, block.settings)
             orders, _, _ = clock.during("signals", partial(build_orders, *given))
             simulation = clock.during("simulation", partial(simulate, orders))
-            clock.during("metrics", partial(measure, MetricInputs(simulation)))
+            clock.during("metrics", Measurement(MetricInputs(simulation)).settle)
     return clock
 
 

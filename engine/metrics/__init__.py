@@ -5,6 +5,14 @@ Not here: fills and costs (engine.simulation), rankings and statistics over many
 """
 
 from engine.metrics import benchmark, equity, trades
-from engine.metrics.catalogue import LOWER_IS_BETTER, METRICS, Metric
+from engine.metrics.catalogue import LOWER_IS_BETTER, METRICS, Metric, require_metric
 
-__all__ = ["LOWER_IS_BETTER", "METRICS", "Metric", "benchmark", "equity", "trades"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Metric",
+    "benchmark",
+    "equity",
+    "require_metric",
+    "trades",
+]

@@ -56,6 +56,7 @@ class Benchmark:
     @cached_property
     def information_ratio(self) -> Floats:
         """Mean / sample deviation of the returns beyond the benchmark's, shape (N,)."""
-        active = self.compared - self.returns[self.symbol_of]
+        active = self.returns[self.symbol_of]
+        np.subtract(self.compared, active, out=active)
         mean = active.mean(axis=1)
         return mean / sample_deviation(active, mean)

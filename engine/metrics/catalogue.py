@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from engine.errors import InvalidSettingsError
 from engine.metrics.inputs import MetricInputs
+from strategies.errors import did_you_mean
 
 Kind = Literal["fraction", "ratio", "money", "count"]
 Needs = Literal["nothing", "closed trades", "benchmark", "universe"]
@@ -83,3 +85,19 @@ def metric(
         return compute
 
     return add
+
+
+def require_metric(name: str) -> str:
+    """Return the name of a metric.
+
+    Raises
+    ------
+    InvalidSettingsError
+        With the valid names.
+    """
+    if name not in METRICS:
+        raise InvalidSettingsError(
+            f"There is no metric '{name}'.{did_you_mean(str(name), METRICS)} "
+            f"Metrics are: {', '.join(METRICS)}."
+        )
+    return name

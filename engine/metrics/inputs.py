@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.benchmark_inputs import Benchmark
-from engine.metrics.reductions import drop_noise, sample_deviation, sum_products
+from engine.metrics.reductions import drop_noise, find_lowest, sample_deviation, sum_products
 from engine.settings import BacktestSettings
 from engine.simulation import Simulation, Trades
 from strategies.base import Bools, Floats
@@ -65,9 +65,11 @@ class MetricInputs:
         """Equity against that of the bar before, shape (N, T); the first against the capital."""
         capital = self.settings.initial_capital
         returns = np.empty_like(self.equity)
+        # As one row, which takes half the time; each backtest's first bar is then replaced.
+        equity, row = self.equity.ravel(), returns.ravel()
+        np.subtract(equity[1:], equity[:-1], out=row[1:])
+        row[1:] /= equity[:-1]
         returns[:, 0] = (self.equity[:, 0] - capital) / capital
-        np.subtract(self.equity[:, 1:], self.equity[:, :-1], out=returns[:, 1:])
-        returns[:, 1:] /= self.equity[:, :-1]
         return returns
 
     @cached_property
@@ -108,9 +110,7 @@ class MetricInputs:
     @cached_property
     def worst_returns(self) -> Floats:
         """The lowest 5 % of the returns and one more, in ascending order, shape (N, K)."""
-        count = min(int(self.tail) + 2, self.bars)
-        # Partitioned first: sorting all returns would take a quarter of the time of all metrics.
-        return np.sort(np.partition(self.returns, count - 1, axis=1)[:, :count], axis=1)
+        return find_lowest(self.returns, min(int(self.tail) + 2, self.bars))
 
     @property
     def tail(self) -> float:
@@ -168,6 +168,31 @@ class MetricInputs:
         bincount adds one by one, in the order of trades. Without any trade it returns integers.
         """
         return np.bincount(self.backtest, values, self.count).astype(np.float64)
+
+    @cached_property
+    def closed_count(self) -> NDArray[np.int64]:
+        """Number of closed trades, shape (N,)."""
+        return self.count_per_backtest(self.closed)
+
+    @cached_property
+    def won_count(self) -> NDArray[np.int64]:
+        """Number of closed trades with a profit, shape (N,)."""
+        return self.count_per_backtest(self.won)
+
+    @cached_property
+    def lost_count(self) -> NDArray[np.int64]:
+        """Number of closed trades with a loss, shape (N,)."""
+        return self.count_per_backtest(self.lost)
+
+    @cached_property
+    def profits(self) -> Floats:
+        """Sum of the profits of closed trades, shape (N,)."""
+        return self.sum_per_backtest(np.where(self.won, self.trades["pnl"], 0.0))
+
+    @cached_property
+    def trade_losses(self) -> Floats:
+        """Sum of the losses of closed trades, 0 or positive, shape (N,)."""
+        return self.sum_per_backtest(np.where(self.lost, -self.trades["pnl"], 0.0))
 
     def count_per_backtest(self, which: Bools) -> NDArray[np.int64]:
         """Return how many of each backtest's trades are `which`, shape (N,)."""

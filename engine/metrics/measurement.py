@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.catalogue import METRICS, Metric
 from engine.metrics.inputs import MetricInputs
-from strategies.base import Bools, Floats
+from strategies.base import Bools
 
 NO_UNIVERSE = "no equal-weight universe was given"
 
@@ -19,26 +18,38 @@ NO_UNIVERSE = "no equal-weight universe was given"
 _UNBOUNDED = frozenset({"annualized_return", "alpha", "universe_alpha"})
 
 
-@dataclass(frozen=True)
 class Measurement:
-    """The metrics of N backtests.
+    """The metrics of N backtests, each computed when it is first asked for.
 
     Parameters
     ----------
-    columns
-        Values by metric, shape (N,) each; NaN or infinite where undefined.
-    bars
-        Number of bars of each.
-    ruined
-        Which had no equity left at some close, shape (N,).
-    has_universe
-        Whether an equal-weight universe was given to compare with.
+    inputs
+        What they are computed from; kept until `settle` or the reading of a backtest.
     """
 
-    columns: dict[str, NDArray[Any]]
-    bars: int
-    ruined: NDArray[np.bool_]
-    has_universe: bool
+    def __init__(self, inputs: MetricInputs) -> None:
+        self._bars = inputs.bars
+        self._ruined: Bools = inputs.equity.min(axis=1, initial=np.inf) <= 0.0
+        self._has_universe = inputs.universe_returns is not None
+        self._inputs: MetricInputs | None = inputs
+        self._columns: dict[str, NDArray[Any]] = {}
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return the values of a metric, shape (N,); NaN or infinite where undefined.
+
+        Returns on capital that a short has lost mean nothing: the metrics computed from them are
+        undefined.
+        """
+        if name not in self._columns:
+            self._columns[name] = self._compute(METRICS[name])
+        return self._columns[name]
+
+    def settle(self) -> Self:
+        """Compute all metrics, and release the matrices that they are computed from."""
+        if self._inputs is not None:
+            self._columns = {name: self.column(name) for name in METRICS}
+            self._inputs = None
+        return self
 
     def read(
         self, backtest: int, no_trades: str = "no trades"
@@ -48,7 +59,7 @@ class Measurement:
         `no_trades` is the reason if nothing was traded.
         """
         values: dict[str, float | int | None] = dict(
-            zip(self.columns, self._rows[backtest], strict=True)
+            zip(METRICS, self._rows[backtest], strict=True)
         )
         reasons: dict[str, str] = {}
         for name in self._undefined[backtest]:
@@ -56,31 +67,41 @@ class Measurement:
             values[name] = None
         return values, reasons
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as one matrix, not as 43 small arrays."""
-        matrix = np.array(list(self.columns.values()), dtype=np.float64)
-        return _unpack, (list(self.columns), matrix, self.bars, self.ruined, self.has_universe)
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the metrics, not what they are computed from."""
+        return self.settle().__dict__
+
+    def _compute(self, metric: Metric) -> NDArray[Any]:
+        if self._inputs is None or not self._inputs.count:
+            return np.empty(0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            column = metric.compute(self._inputs)
+        if metric.of_returns and self._ruined.any():
+            return np.where(self._ruined, np.nan, column)
+        # A view would keep the whole matrix that it is a column of.
+        return column if column.base is None else column.copy()
 
     @cached_property
     def _rows(self) -> list[tuple[float | int, ...]]:
         """Each backtest's values in the order of the columns, as Python's own numbers."""
-        return list(zip(*(column.tolist() for column in self.columns.values()), strict=True))
+        self.settle()
+        return list(zip(*(column.tolist() for column in self._columns.values()), strict=True))
 
     @cached_property
     def _undefined(self) -> list[list[str]]:
         """The metrics that are not finite, of each backtest."""
         undefined: list[list[str]] = [[] for _ in self._rows]
-        for name, column in self.columns.items():
+        for name, column in self._columns.items():
             for backtest in np.flatnonzero(~np.isfinite(column)).tolist():
                 undefined[backtest].append(name)
         return undefined
 
     def _collect_reasons(self, metric: Metric, backtest: int, no_trades: str) -> Iterator[str]:
         """Yield the reasons that apply; the first one has to be fixed first."""
-        columns = self.columns
-        if metric.needs == "universe" and not self.has_universe:
+        columns = self._columns
+        if metric.needs == "universe" and not self._has_universe:
             yield NO_UNIVERSE
-        if metric.of_returns and self.ruined[backtest]:
+        if metric.of_returns and self._ruined[backtest]:
             yield "the capital was lost"
         if metric.name in _UNBOUNDED and math.isinf(columns[metric.name][backtest]):
             yield "too large for a number"
@@ -88,35 +109,6 @@ class Measurement:
             yield no_trades
         if metric.needs == "closed trades" and columns["closed_trades"][backtest] == 0:
             yield "no closed trades"
-        if self.bars == 1:
+        if self._bars == 1:
             yield "one bar has no returns to measure"
         yield metric.otherwise
-
-
-def _unpack(
-    names: list[str], matrix: Floats, bars: int, ruined: Bools, has_universe: bool
-) -> Measurement:
-    """Return a measurement from its pickle; counts become whole numbers again."""
-    columns = {
-        name: row.astype(np.int64) if METRICS[name].kind == "count" else row
-        for name, row in zip(names, matrix, strict=True)
-    }
-    return Measurement(columns, bars, ruined, has_universe)
-
-
-def measure(inputs: MetricInputs) -> Measurement:
-    """Return every metric of `METRICS` for a block.
-
-    Returns on capital that a short has lost mean nothing: the metrics computed from them are
-    undefined.
-    """
-    ruined: Bools = inputs.equity.min(axis=1, initial=np.inf) <= 0.0
-    if not inputs.count:
-        return Measurement({}, inputs.bars, ruined, inputs.universe is not None)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        columns = {name: metric.compute(inputs) for name, metric in METRICS.items()}
-    if ruined.any():
-        for name, metric in METRICS.items():
-            if metric.of_returns:
-                columns[name] = np.where(ruined, np.nan, columns[name])
-    return Measurement(columns, inputs.bars, ruined, inputs.universe is not None)

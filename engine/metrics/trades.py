@@ -29,7 +29,7 @@ def total_trades(inputs: MetricInputs) -> NDArray[Any]:
 @metric("count")
 def closed_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of trades exited inside the window. Source: vectorbt trades.closed."""
-    return inputs.count_per_backtest(inputs.closed)
+    return inputs.closed_count
 
 
 @metric("count")
@@ -38,25 +38,27 @@ def open_trades(inputs: MetricInputs) -> NDArray[Any]:
 
     Source: vectorbt trades.open.
     """
-    return total_trades(inputs) - closed_trades(inputs)
+    return total_trades(inputs) - inputs.closed_count
 
 
 @metric("count")
 def winning_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of closed trades with a profit. Source: vectorbt trades.winning."""
-    return inputs.count_per_backtest(inputs.won)
+    return inputs.won_count
 
 
 @metric("count")
 def losing_trades(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of closed trades with a loss. Source: vectorbt trades.losing."""
-    return inputs.count_per_backtest(inputs.lost)
+    return inputs.lost_count
 
 
 @metric("count")
 def delayed_fills(inputs: MetricInputs) -> NDArray[Any]:
     """Return the number of fills, those of stops aside, that waited for a bar with volume."""
     waited, trades = inputs.simulation.orders.waited, inputs.trades
+    if not waited.any():
+        return np.zeros(inputs.count, dtype=np.int64)
     entered = waited[inputs.backtest, trades["entry_idx"]]
     left = waited[inputs.backtest, trades["exit_idx"]] & (trades["exit_reason"] == _SIGNAL)
     return inputs.count_per_backtest(entered) + inputs.count_per_backtest(left)
@@ -65,7 +67,7 @@ def delayed_fills(inputs: MetricInputs) -> NDArray[Any]:
 @metric("fraction", needs="closed trades")
 def win_rate(inputs: MetricInputs) -> Floats:
     """Return winning / closed trades. Source: vectorbt trades.win_rate."""
-    return winning_trades(inputs) / closed_trades(inputs)
+    return inputs.won_count / inputs.closed_count
 
 
 @metric("ratio", _NO_LOSER, needs="closed trades")
@@ -74,19 +76,19 @@ def profit_factor(inputs: MetricInputs) -> Floats:
 
     Source: vectorbt trades.profit_factor.
     """
-    return _sum_profits(inputs) / _sum_losses(inputs)
+    return inputs.profits / inputs.trade_losses
 
 
 @metric("money", needs="closed trades")
 def expectancy(inputs: MetricInputs) -> Floats:
     """Return the mean profit or loss of a closed trade. Source: vectorbt trades.expectancy."""
-    return _sum_over_closed(inputs, "pnl") / closed_trades(inputs)
+    return _sum_over_closed(inputs, "pnl") / inputs.closed_count
 
 
 @metric("fraction", needs="closed trades")
 def average_trade_return(inputs: MetricInputs) -> Floats:
     """Return the mean return of a closed trade. Source: vectorbt trades.returns.mean()."""
-    return _sum_over_closed(inputs, "return") / closed_trades(inputs)
+    return _sum_over_closed(inputs, "return") / inputs.closed_count
 
 
 @metric("fraction", needs="closed trades")
@@ -112,7 +114,7 @@ def average_trade_duration(inputs: MetricInputs) -> Floats:
     Source: vectorbt trades.duration.mean().
     """
     held = inputs.trades["exit_idx"] - inputs.trades["entry_idx"]
-    return inputs.sum_per_backtest(np.where(inputs.closed, held, 0)) / closed_trades(inputs)
+    return inputs.sum_per_backtest(np.where(inputs.closed, held, 0)) / inputs.closed_count
 
 
 @metric("ratio", _NO_PAYOFF, needs="closed trades")
@@ -121,8 +123,8 @@ def payoff_ratio(inputs: MetricInputs) -> Floats:
 
     Source: Tharp (1998), "Trade Your Way to Financial Freedom"; vectorbt has none.
     """
-    gain = _sum_profits(inputs) / winning_trades(inputs)
-    return gain / (_sum_losses(inputs) / losing_trades(inputs))
+    gain = inputs.profits / inputs.won_count
+    return gain / (inputs.trade_losses / inputs.lost_count)
 
 
 @metric("fraction", _NO_PAYOFF, needs="closed trades")
@@ -177,11 +179,3 @@ def total_slippage(inputs: MetricInputs) -> Floats:
 
 def _sum_over_closed(inputs: MetricInputs, field: str) -> Floats:
     return inputs.sum_per_backtest(np.where(inputs.closed, inputs.trades[field], 0.0))
-
-
-def _sum_profits(inputs: MetricInputs) -> Floats:
-    return inputs.sum_per_backtest(np.where(inputs.won, inputs.trades["pnl"], 0.0))
-
-
-def _sum_losses(inputs: MetricInputs) -> Floats:
-    return inputs.sum_per_backtest(np.where(inputs.lost, -inputs.trades["pnl"], 0.0))

@@ -92,11 +92,6 @@ class RunSettings(dg.ConfigurableResource):
         description="Symbols whose results are held in memory at once, and written as one file; "
         "1 or more. 200 symbols x 9 strategies x 750 bars need about 125 MB.",
     )
-    workers: int = Field(
-        default=1,
-        description="Processes that compute the backtests; 1 or more. More than one pays from "
-        "some thousand symbols on; results do not depend on it.",
-    )
 
     def window(self) -> Window:
         """Return the window.
@@ -132,16 +127,16 @@ class RunSettings(dg.ConfigurableResource):
         )
 
     def new_engine(self) -> "VectorBTEngine":
-        """Return an engine with these settings; close it after use, since it may have processes.
+        """Return an engine with these settings.
 
         Raises
         ------
         InvalidSettingsError
-            When a setting is refused by the engine, or there is no worker.
+            When a setting is refused by the engine.
         """
         from engine.backtest import VectorBTEngine
 
-        return VectorBTEngine(self.backtest_settings(), workers=self.workers)
+        return VectorBTEngine(self.backtest_settings())
 
     def strategy_of(self, strategy: type[Strategy]) -> Strategy:
         """Return a strategy with the parameters that the run gives it.
@@ -165,7 +160,7 @@ class RunSettings(dg.ConfigurableResource):
         """
         self.history_start()
         self.batches([])
-        self.new_engine().close()
+        self.new_engine()
         for name in self.parameters:
             self.strategy_of(get_strategy(name))
 

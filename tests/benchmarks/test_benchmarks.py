@@ -18,7 +18,6 @@ IMPOSSIBLE = {
     "start": "times_imports=0",
     "growth": "exponent=-1e9",
     "memory": "growth_mb=-1e9",
-    "cores": "times_small=0",
     "sweep": "times_batch=1e9",
     "notebook_cache": "times_computed=1e9",
     "save": "times_orm=1e9",
@@ -35,7 +34,8 @@ IMPOSSIBLE = {
     "splits": "found=1e9",
 }
 TRIVIAL = {
-    "sweep": ["times_batch=0"],
+    "memory": ["sweep_mb=1e9"],
+    "sweep": ["times_batch=0", "times_read=1e9"],
     "save": ["times_executemany=0", "growth_mb=1e9"],
     "load": ["growth_mb=1e9"],
     "curves": ["times_polars=1e9", "growth_mb=1e9"],
@@ -99,7 +99,7 @@ def test_a_benchmark_that_misses_a_limit_exits_with_1(name: str, tmp_path: Path)
 def test_an_unknown_limit_is_refused_and_known_ones_are_listed(tmp_path: Path):
     done = _run("sweep", tmp_path, "--limit", "speed=1")
     assert done.returncode == 2
-    assert "there is no limit 'speed'; the limits are: times_batch" in done.stderr
+    assert "there is no limit 'speed'; the limits are: times_batch, times_read" in done.stderr
 
 
 def test_a_quick_run_writes_its_own_page(tmp_path: Path):

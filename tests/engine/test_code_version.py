@@ -67,15 +67,15 @@ def _modules(package: str, *names: str) -> list[str]:
 
 COMPUTE = [
     *_modules(
-        "engine", "batches", "blocks", "costs", "equal_weight", "history", "orders", "positions"
+        "engine", "batches", "blocks", "costs", "equal_weight", "history", "orders", "outcomes"
     ),
-    *_modules("engine", "results", "settings", "simulation", "stops", "__init__"),
+    *_modules("engine", "positions", "results", "settings", "simulation", "stops", "__init__"),
     *_modules("engine/metrics", "__init__", "benchmark", "equity", "inputs", "trades"),
     *_modules("strategies", "base", "indicator_cache", "indicators", "__init__"),
 ]
 COMPUTE_NOTHING = [
     *_modules("engine", "backtest", "code_version", "data_provider", "errors", "import_closure"),
-    *_modules("engine", "malloc", "shared_file", "validation", "vectorbt_export", "workers"),
+    *_modules("engine", "malloc", "validation", "vectorbt_export"),
     *_modules("strategies", "errors", "registry"),
     *("engine/added.py", "engine/metrics/added.py", "research/added.py"),
 ]
@@ -201,8 +201,7 @@ from pathlib import Path
 from strategies.registry import registered_strategies
 strategies = [cls() for cls in registered_strategies().values()]
 sys.modules.pop("strategies.registry")
-from engine.batches import BatchSpec, assemble, split_batches
-from engine.blocks import run_block
+from engine.batches import BatchSpec, run, split_batches
 from engine.equal_weight import EqualWeight
 from engine.settings import BacktestSettings, Window
 from tests.bars import random_history
@@ -211,7 +210,7 @@ histories = [random_history(f"S{n}", 200, n) for n in range(3)]
 settings = BacktestSettings(direction="both", stop_loss=0.05)
 spec = BatchSpec(strategies, window, settings, EqualWeight.of(histories, window))
 for batch in split_batches(histories, spec, 10**9):
-    results = assemble(batch, [run_block(block) for block in batch.blocks]).results
+    results = run(batch).results
 assert sum(result.metrics["total_trades"] for result in results) > 100
 loaded = {
     Path(module.__file__) for name, module in sys.modules.items()
@@ -256,7 +255,7 @@ for change in sys.argv[1:]:
 
 def test_code_edited_during_use_is_refused(copy: Path):
     told = {
-        "edit engine/workers.py": "allowed",
+        "edit engine/malloc.py": "allowed",
         "edit strategies/errors.py": "allowed",
         "remove strategies/crossings.py": "The code of macd, rsi was edited while this run used it",
         "edit strategies/rsi.py": "The code of rsi was edited while this run used it",

@@ -76,10 +76,9 @@ def test_run_batches_refuses_before_the_first_outcome():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"workers": 0}, "workers is 0; allowed: integers from 1."),
-        ({"workers": 1.5}, "workers is 1.5"),
-        ({"workers": True}, "workers is True"),
-        ({"memory_budget": 0}, "memory_budget is 0"),
+        ({"memory_budget": 0}, "memory_budget is 0; allowed: integers from 1."),
+        ({"memory_budget": 1.5}, "memory_budget is 1.5"),
+        ({"memory_budget": True}, "memory_budget is True"),
         ({"memory_budget": "1 GB"}, "memory_budget is '1 GB'"),
         ({"settings": {"fees": 0.0}}, "settings is {'fees': 0.0}; allowed: BacktestSettings(...)."),
     ],

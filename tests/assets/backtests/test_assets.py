@@ -84,10 +84,17 @@ def test_a_smaller_batch_size_gives_the_same_rows_in_more_parts(project: Project
     parts = project.run((SYMBOLS[0], SYMBOLS[4]), selection=RSI, run_config=config)
     files = project.resource("backtest_files")
     assert files.parts(parts.run_id) == [0, 1, 2]
-    split = pl.concat([files.read_part(parts.run_id, part).results for part in range(3)])
-    together = files.read_part(whole.run_id, 0).results
-    assert split.drop("run_id", "part").equals(together.drop("run_id", "part"))
+    read = [files.read_part(parts.run_id, part) for part in range(3)]
+    split = pl.concat([part.results for part in read])
+    together = files.read_part(whole.run_id, 0)
+    assert split.drop("run_id", "part").equals(together.results.drop("run_id", "part"))
     assert split["part"].to_list() == [0, 0, 1, 1, 2]
+    assert pl.concat([part.trades for part in read]).equals(together.trades)
+    curves = [
+        files.equity_parts([(run.run_id, part) for part in range(parts_of)])
+        for run, parts_of in ((parts, 3), (whole, 1))
+    ]
+    assert pl.concat(curves[0]).equals(pl.concat(curves[1]))
 
 
 def test_a_failure_affects_only_its_symbol_and_strategy(project: Project):

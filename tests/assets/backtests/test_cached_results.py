@@ -140,8 +140,8 @@ def test_a_changed_setting_recomputes_all_and_the_old_one_none(cold: Ran, change
     assert run_backtests(cold.project).computed == {}
 
 
-def test_batch_size_and_workers_recompute_nothing(cold: Ran):
-    assert run_backtests(cold.project, batch_size=2, workers=2).computed == {}
+def test_another_batch_size_recomputes_nothing(cold: Ran):
+    assert run_backtests(cold.project, batch_size=2).computed == {}
 
 
 def test_a_changed_parameter_recomputes_only_its_strategy(cold: Ran):

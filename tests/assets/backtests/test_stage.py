@@ -1,15 +1,13 @@
-"""The step of the backtests: batches, workers, settings and parameters."""
+"""The step of the backtests: batches, settings and parameters."""
 
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 import assets.backtests.stage
 from engine.backtest import VectorBTEngine
-from engine.workers import _Pool
 from strategies.registry import registered_strategies
 from tests.project import START, SYMBOLS, Project
 
@@ -47,41 +45,6 @@ def test_prices_are_loaded_once_and_the_engine_runs_per_batch(
     assert loads == dict.fromkeys(SYMBOLS[:5], 1)
     strategies = len(registered_strategies())
     assert calls == [(2, strategies), (2, strategies), (1, strategies)]
-
-
-def _tables(project: Project, run_id: str) -> list[pl.DataFrame]:
-    files = project.resource("backtest_files")
-    parts = files.parts(run_id)
-    read = [files.read_part(run_id, part) for part in parts]
-    results = pl.concat([part.results for part in read]).drop("run_id", "part")
-    equity = pl.concat(files.equity_parts([(run_id, part) for part in parts]))
-    return [results, pl.concat([part.trades for part in read]), equity]
-
-
-def test_workers_do_not_change_the_tables_and_are_closed(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-):
-    some, backtests = (SYMBOLS[0], SYMBOLS[6]), ["backtests/rsi", "backtests/breakout"]
-    plain = project.run(some, selection=["prices", *backtests])
-    assert plain.success, project.why(plain)
-    closed: list[_Pool] = []
-    close = _Pool.close
-
-    def watched(self: _Pool) -> None:
-        closed.append(self)
-        close(self)
-
-    monkeypatch.setattr(_Pool, "close", watched)
-    monkeypatch.setattr("engine.workers._WORTH_A_START", 0)
-    config = _config(workers=2, batch_size=3)
-    on_two = project.run(some, selection=backtests, run_config=config)
-    assert on_two.success, project.why(on_two)
-    assert len(closed) == 1
-    assert project.resource("backtest_files").parts(on_two.run_id) == [0, 1, 2]
-    for one, other in zip(
-        _tables(project, plain.run_id), _tables(project, on_two.run_id), strict=True
-    ):
-        assert one.equals(other)
 
 
 def test_a_batch_of_failures_is_an_empty_part(project: Project):
@@ -142,7 +105,6 @@ def test_run_config_sets_one_setting_and_keeps_the_defaults(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"workers": 0}, "workers is 0; allowed: integers from 1."),
         ({"batch_size": 0}, "batch_size is 0; allowed: 1 or more."),
         ({"direction": "up"}, "direction is 'up'; allowed: long, short, both."),
         ({"stop_loss": 1.5}, "stop_loss is 1.5; allowed: above 0, below 1."),

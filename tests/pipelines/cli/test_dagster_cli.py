@@ -44,7 +44,7 @@ def test_partitions_and_ranges_share_one_lasting_history(folder: Path):
     assert one.returncode == 0, one.stderr
     assert materialized(folder, "backtests", "rsi") == {"BTC/USDT"}
     assert "equal-weight universe: 1 of 4 symbols have prices; at least 4" in one.stderr
-    settings = {"take_profit": 0.03, "stop_loss": None, "workers": 2}
+    settings = {"take_profit": 0.03, "stop_loss": None, "batch_size": 2}
     config = json.dumps({"resources": {"run_settings": {"config": settings}}})
     ranged = _materialize(folder, "--partition-range", "MSFT...M&M.NS", "--config-json", config)
     assert ranged.returncode == 0, ranged.stderr

@@ -52,9 +52,9 @@ def test_every_setting_is_stored_with_a_result():
     }
 
 
-def test_workers_batch_size_and_benchmark_are_not_stored():
+def test_batch_size_and_benchmark_are_not_stored():
     plain = _settings().stored_settings()
-    assert _settings(workers=4, batch_size=3, universe_benchmark=False).stored_settings() == plain
+    assert _settings(batch_size=3, universe_benchmark=False).stored_settings() == plain
 
 
 def test_every_setting_has_a_description():
@@ -62,16 +62,8 @@ def test_every_setting_has_a_description():
         assert described.description, name
 
 
-def test_the_engine_has_the_settings_and_the_workers():
-    with _settings(fees=0.002, workers=3).new_engine() as engine:
-        assert engine.settings == BacktestSettings(fees=0.002)
-        assert engine._workers._processes == 3
-
-
-@pytest.mark.parametrize("count", [0, -1])
-def test_an_engine_without_a_worker_is_refused(count: int):
-    with pytest.raises(InvalidSettingsError, match=f"workers is {count}; allowed: integers from 1"):
-        _settings(workers=count).new_engine()
+def test_the_engine_has_the_settings():
+    assert _settings(fees=0.002).new_engine().settings == BacktestSettings(fees=0.002)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +72,6 @@ def test_an_engine_without_a_worker_is_refused(count: int):
         {"start": "yesterday"},
         {"warmup_days": -1},
         {"batch_size": 0},
-        {"workers": 0},
         {"direction": "up"},
         {"take_profit": 0.0},
     ],
@@ -153,10 +144,9 @@ def test_settings_that_the_engine_refuses_are_refused(change: dict[str, Any], te
         _settings(**change).backtest_settings()
 
 
-@pytest.mark.parametrize("name", ["batch_size", "workers"])
-def test_a_fractional_count_is_refused(name: str):
-    with pytest.raises(ValidationError, match=name):
-        _settings(**{name: 1.5})
+def test_a_fractional_count_is_refused():
+    with pytest.raises(ValidationError, match="batch_size"):
+        _settings(batch_size=1.5)
 
 
 def test_a_negative_warm_up_is_refused():
