@@ -13,6 +13,7 @@ from dagster._core.definitions.events import AssetMaterializationFailure
 from dagster._core.events import (
     DagsterEvent,
     DagsterEventBatchMetadata,
+    StepMaterializationData,
     generate_event_batch_id,
 )
 
@@ -22,12 +23,21 @@ Event = TypeVar("Event")
 def log_materializations(
     context: dg.AssetExecutionContext, materializations: Sequence[dg.AssetMaterialization]
 ) -> None:
-    """Log materializations as `context.log_event` logs one; all are stored on return."""
+    """Log materializations as `context.log_event` logs one; all are stored on return.
+
+    Each names its step and no more, as the events of failures and of plans do: Dagster repeats in
+    every one, in 450 bytes, what the events of the step have, and sends it to Python's loggers.
+    """
     step = context.op_execution_context
     for materialization, place in _number(materializations):
-        event = DagsterEvent.asset_materialization(
-            step.get_step_execution_context(), materialization, place
+        event = DagsterEvent(
+            dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+            context.job_name,
+            step_key=step.get_step_execution_context().step.key,
+            event_specific_data=StepMaterializationData(materialization),
+            message=f"Materialized value {materialization.label}.",
         )
+        context.instance.report_dagster_event(event, context.run_id, logging.DEBUG, place)
         step._events.append(event)
 
 

@@ -37,7 +37,7 @@ from resources.dagster_event_log.batches import (
 )
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
 from resources.dagster_event_log.run_claims import claimed
-from resources.dagster_event_log.sqlite_file import IndexWatchdog, lay_out
+from resources.dagster_event_log.sqlite_file import IndexWatchdog, describe_indexes, lay_out
 from resources.files.private import create_private, create_private_file, tighten
 
 
@@ -138,6 +138,9 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
             if shard not in self._initialized_dbs:
                 create_private_file(Path(self.path_for_shard(shard)))
                 self._initdb(engine)
+                if shard == INDEX_SHARD_NAME:
+                    with engine.begin() as connection:
+                        describe_indexes(connection)
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
                 self._open[shard] = connection

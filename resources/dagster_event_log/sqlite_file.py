@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import sqlalchemy as sa
 from dagster._core.event_api import EventHandlerFn
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
@@ -10,11 +11,20 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 )
 from watchdog.events import FileSystemEvent
 
-PAGE_BYTES = 8192
-"""An event of a partition has 1.0 to 2.5 kB: pages of 4 kB, the default, stay a quarter empty."""
+PAGE_BYTES = 16384
+"""An event of a partition has 0.8 to 2.6 kB: pages of 4 kB, the default, stay a quarter empty."""
 
 _WAL_BYTES = 16_000_000
 """What a write-ahead log is cut to when it has been moved into the file."""
+
+_ROWS_PER_VALUE = {
+    "idx_events_by_run_id": "1000000 3000 1",
+    "idx_events_by_asset": "1000000 40000 20000 1",
+    "idx_events_by_asset_partition": "1000000 40000 20000 100 1",
+    "idx_event_type": "1000000 50000 1",
+    "idx_step_key": "1000000 50000",
+}
+"""By index of the events: how many there are, and for one value of its first column, first two..."""
 
 
 def lay_out(connection: Any, _record: Any) -> None:
@@ -28,6 +38,21 @@ def lay_out(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+
+
+def describe_indexes(connection: sa.Connection) -> None:
+    """Tell SQLite which index finds fewest events, if it was never told.
+
+    It would read all events of a type to find those of one run. Its own count (ANALYZE) says the
+    same of a file that has few runs.
+    """
+    table = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
+    if connection.execute(sa.text(table)).first():
+        return
+    connection.execute(sa.text("ANALYZE sqlite_master"))
+    rows = [{"index": name, "stat": stat} for name, stat in _ROWS_PER_VALUE.items()]
+    insert = "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('event_logs', :index, :stat)"
+    connection.execute(sa.text(insert), rows)
 
 
 class IndexWatchdog(SqliteEventLogStorageWatchdog):
