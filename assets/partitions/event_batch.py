@@ -25,20 +25,23 @@ def log_materializations(
 ) -> None:
     """Log materializations as `context.log_event` logs one; all are stored on return.
 
-    Each names its step and no more, as the events of failures and of plans do: Dagster repeats in
-    every one, in 450 bytes, what the events of the step have, and sends it to Python's loggers.
+    What is stored names its step and no more, as the events of failures and of plans do: Dagster
+    repeats in every one, in 450 bytes, what the events of the step have, and sends each to
+    Python's loggers. In the result of a run in this process they have it.
     """
-    step = context.op_execution_context
+    op = context.op_execution_context
+    step = op.get_step_execution_context()
     for materialization, place in _number(materializations):
         event = DagsterEvent(
             dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-            context.job_name,
-            step_key=step.get_step_execution_context().step.key,
+            step.job_name,
+            step_key=step.step.key,
             event_specific_data=StepMaterializationData(materialization),
             message=f"Materialized value {materialization.label}.",
         )
-        context.instance.report_dagster_event(event, context.run_id, logging.DEBUG, place)
-        step._events.append(event)
+        context.instance.report_dagster_event(event, step.run_id, logging.DEBUG, place)
+        named = event._replace(step_handle=step.step.handle, node_handle=step.step.node_handle)
+        op._events.append(named)
 
 
 def log_failures(

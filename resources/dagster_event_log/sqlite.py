@@ -37,7 +37,12 @@ from resources.dagster_event_log.batches import (
 )
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
 from resources.dagster_event_log.run_claims import claimed
-from resources.dagster_event_log.sqlite_file import IndexWatchdog, describe_indexes, lay_out
+from resources.dagster_event_log.sqlite_file import (
+    IndexWatchdog,
+    describe_indexes,
+    free_pages,
+    lay_out,
+)
 from resources.files.private import create_private, create_private_file, tighten
 
 
@@ -180,6 +185,17 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
                 Path(path).unlink(missing_ok=True)
         if self.supports_global_concurrency_limits:
             self.free_concurrency_slots_for_run(run_id)
+
+    def give_back_space(self) -> None:
+        """Give the space of removed events back to the disk, which reuses it otherwise.
+
+        A file of an earlier version, or of Dagster's storage, keeps its size.
+        """
+        left = True
+        while left:
+            # Whoever stores events waits for one part of it, not for the whole.
+            with self.index_connection() as index:
+                left = free_pages(index)
 
     def delete_events_for_run(self, conn: sa.Connection, run_id: str) -> None:
         """Remove a run's events from a file.

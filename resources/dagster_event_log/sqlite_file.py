@@ -17,6 +17,8 @@ PAGE_BYTES = 16384
 _WAL_BYTES = 16_000_000
 """What a write-ahead log is cut to when it has been moved into the file."""
 
+_PAGES_AT_ONCE = 500
+
 _ROWS_PER_VALUE = {
     "idx_events_by_run_id": "1000000 3000 1",
     "idx_events_by_asset": "1000000 40000 20000 1",
@@ -53,6 +55,19 @@ def describe_indexes(connection: sa.Connection) -> None:
     rows = [{"index": name, "stat": stat} for name, stat in _ROWS_PER_VALUE.items()]
     insert = "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('event_logs', :index, :stat)"
     connection.execute(sa.text(insert), rows)
+
+
+def free_pages(connection: sa.Connection) -> bool:
+    """Take some of the empty pages off the file; return whether there are more.
+
+    None can be taken off a file that was not laid out by `lay_out`.
+    """
+    if not connection.execute(sa.text("PRAGMA auto_vacuum")).scalar():
+        return False
+    # Each step of the statement frees a page: `execute` takes one, since there are no rows.
+    driver: Any = connection.connection.driver_connection
+    driver.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+    return bool(connection.execute(sa.text("PRAGMA freelist_count")).scalar())
 
 
 class IndexWatchdog(SqliteEventLogStorageWatchdog):
