@@ -23,6 +23,7 @@ BENCHMARKS = {
     "save": "store",
     "load": "store",
     "bookkeeping": "orchestration",
+    "disk": "orchestration",
     "main_job": "orchestration",
     "thousand_symbols": "orchestration",
     "imports": "orchestration",

@@ -26,7 +26,7 @@ _ROWS_PER_VALUE = {
     "idx_event_type": "1000000 50000 1",
     "idx_step_key": "1000000 50000",
 }
-"""By index of the events: how many there are, and for one value of its first column, first two..."""
+"""By index of the events: how many there are; how many of one value of its first column, ..."""
 
 
 def lay_out(connection: Any, _record: Any) -> None:
