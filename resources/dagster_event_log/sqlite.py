@@ -26,6 +26,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 )
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy.event import listen
 from watchdog.observers import Observer
 
 from resources.dagster_event_log.batches import (
@@ -100,8 +101,9 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[sa.Connection]:
         """Lend a connection to the file that has the events of a run."""
-        has_own = run_id is not None and self._has_own_file(run_id)
-        return self._connect(run_id if has_own else INDEX_SHARD_NAME)
+        if run_id is None or not self._has_own_file(run_id):
+            run_id = INDEX_SHARD_NAME
+        return self._connect(run_id)
 
     def _has_own_file(self, run_id: str) -> bool:
         return Path(self.path_for_shard(run_id)).exists()
@@ -156,7 +158,7 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
         # Also the engine by which Dagster creates the file.
-        sa.event.listen(engine, "connect", lay_out)
+        listen(engine, "connect", lay_out)
         super()._initdb(engine, for_index_shard)
 
     def _engine(self, shard: str) -> sa.Engine:
