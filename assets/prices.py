@@ -206,18 +206,20 @@ def _build_metadata(stored: WriteResult, notes: SourceNotes) -> dict[str, Any]:
             "first_changed": revision.first_changed.isoformat(),
             "changed_bars": revision.changed_bars,
         }
-    basis = {"price_basis": notes.basis} if notes.basis else {}
+    noted = {
+        "price_basis": notes.basis,
+        "repaired_bars": notes.repaired,
+        "dropped_rows": notes.dropped,
+    }
+    # Stored for each symbol and run: what is not so is not said, and tags have the data version.
     return (
         kept
-        | basis
+        | {name: value for name, value in noted.items() if value}
         | {
-            "repaired_bars": notes.repaired,
-            "dropped_rows": notes.dropped,
             "path": dg.MetadataValue.path(stored.path),
             "bars": stored.rows,
             "first_session": stored.first.isoformat(),
             "last_session": stored.last.isoformat(),
-            "data_version": stored.data_version,
             "outcome": stored.outcome,
             "fetched_at": stored.fetched_at.isoformat(),
         }

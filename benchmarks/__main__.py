@@ -24,6 +24,7 @@ BENCHMARKS = {
     "load": "store",
     "curves": "store",
     "bookkeeping": "orchestration",
+    "disk": "orchestration",
     "main_job": "orchestration",
     "fixed_cost": "orchestration",
     "thousand_symbols": "orchestration",

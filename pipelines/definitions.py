@@ -72,7 +72,7 @@ def build_defs(
         ],
         schedules=[
             *build_nightly_schedules(settings, universe),
-            build_maintenance_schedule(),
+            build_maintenance_schedule(settings.keep_days),
         ],
         sensors=[
             build_retry_sensor(universe.symbols),

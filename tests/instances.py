@@ -7,6 +7,7 @@ import dagster as dg
 
 OURS = {"module": "resources.dagster_event_log.sqlite", "class": "BatchedSqliteEventLogStorage"}
 STOCK = {"module": "dagster._core.storage.event_log", "class": "SqliteEventLogStorage"}
+CONSOLIDATED = STOCK | {"class": "ConsolidatedSqliteEventLogStorage"}
 
 
 def opened(folder: Path, storage: dict[str, str] = OURS, **config: Any) -> dg.DagsterInstance:

@@ -13,6 +13,7 @@ from dagster._core.definitions.events import AssetMaterializationFailure
 from dagster._core.events import (
     DagsterEvent,
     DagsterEventBatchMetadata,
+    StepMaterializationData,
     generate_event_batch_id,
 )
 
@@ -22,13 +23,25 @@ Event = TypeVar("Event")
 def log_materializations(
     context: dg.AssetExecutionContext, materializations: Sequence[dg.AssetMaterialization]
 ) -> None:
-    """Log materializations as `context.log_event` logs one; all are stored on return."""
-    step = context.op_execution_context
+    """Log materializations as `context.log_event` logs one; all are stored on return.
+
+    What is stored names its step and no more, as the events of failures and of plans do: Dagster
+    repeats in every one, in 450 bytes, what the events of the step have, and sends each to
+    Python's loggers. In the result of a run in this process they have it.
+    """
+    op = context.op_execution_context
+    step = op.get_step_execution_context()
     for materialization, place in _number(materializations):
-        event = DagsterEvent.asset_materialization(
-            step.get_step_execution_context(), materialization, place
+        event = DagsterEvent(
+            dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+            step.job_name,
+            step_key=step.step.key,
+            event_specific_data=StepMaterializationData(materialization),
+            message=f"Materialized value {materialization.label}.",
         )
-        step._events.append(event)
+        context.instance.report_dagster_event(event, step.run_id, logging.DEBUG, place)
+        named = event._replace(step_handle=step.step.handle, node_handle=step.step.node_handle)
+        op._events.append(named)
 
 
 def log_failures(

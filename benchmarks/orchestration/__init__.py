@@ -1,4 +1,4 @@
-"""WHAT DAGSTER COSTS: bookkeeping, the main job, a large universe, process start, requests.
+"""WHAT DAGSTER COSTS: bookkeeping, disk, the main job, a large universe, process start, requests.
 
 `graphs` has the graphs and instances that are compared. Not here: the engine's own speed.
 """

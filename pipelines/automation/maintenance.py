@@ -1,5 +1,6 @@
 """Removes old runs, their files and superseded prices; never a row of the result store.
 
+It is on from the beginning, because every run adds to Dagster's history: 58 kB per symbol.
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
@@ -14,6 +15,8 @@ import dagster as dg
 from pydantic import Field
 
 from assets.partitions.upstream import fetch_newest_by_partition
+from resources.config.environment import DEFAULT_KEEP_DAYS
+from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from resources.price_store.errors import CorruptBarsError
 from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
@@ -35,7 +38,7 @@ class OldRuns(dg.Config):
     """Which runs are old enough to be removed."""
 
     keep_days: int = Field(
-        default=90,
+        default=DEFAULT_KEEP_DAYS,
         ge=1,
         description="Runs that were created within so many days are kept; 1 or more.",
     )
@@ -72,6 +75,7 @@ def remove_old_runs(
     files = [run_id for run_id in [*going, *left] if run_id not in named]
     if not config.dry_run:
         remove_runs(context.instance, backtest_files, going, files)
+        give_back_space(context.instance)
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
@@ -116,15 +120,16 @@ def build_maintenance_job() -> dg.JobDefinition:
     return maintenance
 
 
-def build_maintenance_schedule() -> dg.ScheduleDefinition:
-    """Return the schedule that launches the job with its default retention."""
+def build_maintenance_schedule(keep_days: int) -> dg.ScheduleDefinition:
+    """Return the schedule that launches the job, which keeps runs for so many days."""
     return dg.ScheduleDefinition(
         name=MAINTENANCE,
         job_name=MAINTENANCE,
         cron_schedule="0 6 * * 0",
         execution_timezone=NEW_YORK,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Removes old runs on Sunday mornings. Stopped until you start it.",
+        run_config={"ops": {"remove_old_runs": {"config": {"keep_days": keep_days}}}},
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Removes runs of more than {keep_days} days on Sunday mornings.",
     )
 
 
@@ -171,6 +176,13 @@ def remove_runs(
         instance.compute_log_manager.delete_logs(prefix=[run_id])
         instance.event_log_storage.delete_events(run_id)
         instance.delete_run(run_id)
+
+
+def give_back_space(instance: dg.DagsterInstance) -> None:
+    """Shrink the file of the events by what was removed; PostgreSQL does that by itself."""
+    storage = instance.event_log_storage
+    if isinstance(storage, BatchedSqliteEventLogStorage):
+        storage.give_back_space()
 
 
 def find_superseded_prices(

@@ -22,6 +22,7 @@ _LIMIT = "GAUNTLET_LIMIT_"
 _ALIKE = 0.75
 _MAX_RATE = 1000
 _SYMBOLS_PER_RUN = "GAUNTLET_SYMBOLS_PER_RUN"
+_KEEP_DAYS = "GAUNTLET_KEEP_DAYS"
 _UI_HOSTS = "GAUNTLET_UI_HOSTS"
 _HOST_NAME = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\]")
 
@@ -36,6 +37,7 @@ _KNOWN = (
     "GAUNTLET_END",
     "GAUNTLET_RATE",
     _SYMBOLS_PER_RUN,
+    _KEEP_DAYS,
     "GAUNTLET_HOME",
     "GAUNTLET_PRICE_STORE",
     "GAUNTLET_BACKTEST_FILES",
@@ -47,6 +49,9 @@ _KNOWN = (
 )
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
+
+DEFAULT_KEEP_DAYS = 30
+"""How long runs stay in Dagster's history; results stay in the result store whatever this is."""
 
 
 class InvalidEnvironmentError(GauntletError):
@@ -75,6 +80,7 @@ class EnvironmentSettings:
         columns: column names in the files of the source `files`, by our names.
         rate: requests per second to a remote provider; None unless given.
         symbols_per_run: number of symbols in each run of a backfill; None for all in one run.
+        keep_days: for how many days `maintenance` keeps runs.
         home: absolute folder in which data lives; it need not exist yet.
         price_store, backtest_files: folders or URLs of stored bars and of backtest files; two
             folders of `home` unless given.
@@ -98,6 +104,7 @@ class EnvironmentSettings:
     splits: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     symbols_per_run: int | None = None
+    keep_days: int = DEFAULT_KEEP_DAYS
     limits: Mapping[str, float] = field(default_factory=dict)
     skip_bad_rows: bool = False
     ui_hosts: tuple[str, ...] = ()
@@ -127,6 +134,7 @@ class EnvironmentSettings:
             splits=_parse_splits(given),
             columns=_parse_columns(given),
             symbols_per_run=_parse_symbols_per_run(given),
+            keep_days=_parse_keep_days(given),
             limits=_parse_limits(given),
             skip_bad_rows=_parse_flag(given, "GAUNTLET_SKIP_BAD_ROWS"),
             ui_hosts=parse_ui_hosts(given),
@@ -258,6 +266,16 @@ def _parse_symbols_per_run(given: Mapping[str, str]) -> int | None:
         raise InvalidEnvironmentError(
             f"{_SYMBOLS_PER_RUN}={text} is invalid: the number of symbols per run of a backfill "
             f"must be 1 or more, as in {_SYMBOLS_PER_RUN}=500; leave it out for one run of all."
+        )
+    return int(text)
+
+
+def _parse_keep_days(given: Mapping[str, str]) -> int:
+    text = given.get(_KEEP_DAYS, str(DEFAULT_KEEP_DAYS))
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidEnvironmentError(
+            f"{_KEEP_DAYS}={text} is invalid: the number of days for which runs are kept must be "
+            f"1 or more, as in {_KEEP_DAYS}={DEFAULT_KEEP_DAYS}."
         )
     return int(text)
 

@@ -1,28 +1,33 @@
-"""Dagster's events in SQLite, one transaction per batch.
+"""Dagster's events in one SQLite file, one transaction per batch.
 
-The files are those of Dagster's own storage: one per run, and ``index.db``, which repeats what is
-queried across runs. Dagster opens, commits and closes a file three times per event, and each close
-moves the write-ahead log into the file, which costs more than the event. Here a batch takes one
-transaction per file, and `index.db` stays open. The files of runs don't: the Dagster UI notices
-new events of a run by the change that closing makes to its file.
+Dagster's own storage has a file per run, and ``index.db``, which repeats what is queried across
+runs: nearly all of it. It opens, commits and closes a file three times per event, and each close
+moves the write-ahead log into the file, which costs more than the event. Here all events are in
+``index.db``, once, as Dagster's `ConsolidatedSqliteEventLogStorage` has them; a batch takes one
+transaction, and the file stays open. A run that has a file of its own, from Dagster's storage or
+an earlier version, is read there, and continued.
 """
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.event_api import EventHandlerFn
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
 )
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy.event import listen
+from watchdog.observers import Observer
 
 from resources.dagster_event_log.batches import (
     enable_batching,
@@ -33,6 +38,12 @@ from resources.dagster_event_log.batches import (
 )
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
 from resources.dagster_event_log.run_claims import claimed
+from resources.dagster_event_log.sqlite_file import (
+    IndexWatchdog,
+    describe_indexes,
+    free_pages,
+    lay_out,
+)
 from resources.files.private import create_private, create_private_file, tighten
 
 
@@ -75,16 +86,53 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
                 self._store(run_id, list(of_run))
 
     def _store(self, run_id: str, events: Sequence[dg.EventLogEntry]) -> None:
-        rows = [self._event_to_row(event) for event in events]
-        indexed = [number for number, event in enumerate(events) if _is_indexed(event)]
-        # The inner transaction is committed first: the index never knows more than the run's file.
-        index_connection = self.index_connection() if indexed else nullcontext()
-        with index_connection as index, self.run_connection(run_id) as run:
-            run.execute(SqlEventLogStorageTable.insert(), rows)
-            if index is not None:
-                numbers = _insert(index, [rows[number] for number in indexed])
-                repeated = [events[number] for number in indexed]
-                store_index_rows(self, index, list(zip(numbers, repeated, strict=True)))
+        if self._has_own_file(run_id):
+            # It is committed before the index, which never knows more than the run's file.
+            with self._connect(run_id) as run:
+                run.execute(
+                    SqlEventLogStorageTable.insert(), [self._event_to_row(one) for one in events]
+                )
+            events = [event for event in events if _is_indexed(event)]
+            if not events:
+                return
+        with self.index_connection() as index:
+            numbers = _insert(index, [self._event_to_row(event) for event in events])
+            store_index_rows(self, index, list(zip(numbers, events, strict=True)))
+
+    def run_connection(self, run_id: str | None = None) -> AbstractContextManager[sa.Connection]:
+        """Lend a connection to the file that has the events of a run."""
+        if run_id is None or not self._has_own_file(run_id):
+            run_id = INDEX_SHARD_NAME
+        return self._connect(run_id)
+
+    def _has_own_file(self, run_id: str) -> bool:
+        return Path(self.path_for_shard(run_id)).exists()
+
+    def get_event_records(
+        self,
+        event_records_filter: dg.EventRecordsFilter,
+        limit: int | None = None,
+        ascending: bool = False,
+    ) -> Sequence[dg.EventLogRecord]:
+        """Return events of a type across runs: all of them are in one file."""
+        return SqlEventLogStorage.get_event_records(self, event_records_filter, limit, ascending)
+
+    @property
+    def is_run_sharded(self) -> bool:
+        """Whether each run has a file of its own."""
+        return False
+
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        """Call back with each new event of a run, whichever process stores it."""
+        if self._has_own_file(run_id):
+            super().watch(run_id, cursor, callback)
+            return
+        if not self._obs:
+            self._obs = Observer()
+            self._obs.start()
+        watchdog = IndexWatchdog(self, run_id, callback, cursor)
+        watch = self._obs.schedule(watchdog, self._base_dir)
+        self._watchers[run_id][callback] = watchdog, watch
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
@@ -97,6 +145,9 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
             if shard not in self._initialized_dbs:
                 create_private_file(Path(self.path_for_shard(shard)))
                 self._initdb(engine)
+                if shard == INDEX_SHARD_NAME:
+                    with engine.begin() as connection:
+                        describe_indexes(connection)
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
                 self._open[shard] = connection
@@ -104,6 +155,11 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
                     yield connection
                 finally:
                     del self._open[shard]
+
+    def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
+        # Also the engine by which Dagster creates the file.
+        listen(engine, "connect", lay_out)
+        super()._initdb(engine, for_index_shard)
 
     def _engine(self, shard: str) -> sa.Engine:
         if shard != INDEX_SHARD_NAME:
@@ -131,6 +187,17 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
                 Path(path).unlink(missing_ok=True)
         if self.supports_global_concurrency_limits:
             self.free_concurrency_slots_for_run(run_id)
+
+    def give_back_space(self) -> None:
+        """Give the space of removed events back to the disk, which reuses it otherwise.
+
+        A file of an earlier version, or of Dagster's storage, keeps its size.
+        """
+        left = True
+        while left:
+            # Whoever stores events waits for one part of it, not for the whole.
+            with self.index_connection() as index:
+                left = free_pages(index)
 
     def delete_events_for_run(self, conn: sa.Connection, run_id: str) -> None:
         """Remove a run's events from a file.

@@ -63,6 +63,24 @@ _EVALUATIONS = """
         eventConnection(limit: 1000) { hasMore events {
             ... on AssetCheckEvaluationEvent { evaluation { success } } } } } } }
 """
+_RUN_PAGE = """
+    query ($id: ID!) { runOrError(runId: $id) { ... on Run {
+        stats { ... on RunStatsSnapshot { stepsSucceeded materializations } }
+        stepStats { stepKey status materializations { partition } }
+        assetMaterializations { partition stepKey }
+        eventConnection(limit: 1000) { events { __typename
+            ... on MaterializationEvent { stepKey partition assetKey { path }
+                label metadataEntries { label } } } } } } }
+"""
+_PARTITION_PAGE = """
+    query ($key: AssetKeyInput!, $partition: String!) { assetNodeOrError(assetKey: $key) {
+        ... on AssetNode {
+            latestMaterializationByPartition(partitions: [$partition]) {
+                runId stepKey partition tags { key value } metadataEntries { label
+                    ... on FloatMetadataEntry { floatValue } ... on IntMetadataEntry { intValue }
+                    ... on TextMetadataEntry { text } } }
+            latestRunForPartition(partition: $partition) { id status } } } }
+"""
 _BACKFILL = """
     query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill {
         status numPartitions partitionNames runs { id status }
@@ -197,6 +215,17 @@ def made_by(webserver: Webserver, run_id: str) -> set[str]:
     """Return the assets that a run has materialized."""
     made = webserver.query(_MADE, id=run_id)["runOrError"]["assetMaterializations"]
     return {"/".join(one["assetKey"]["path"]) for one in made}
+
+
+def run_page(webserver: Webserver, run_id: str) -> dict[str, Any]:
+    """Return what the page of a run shows: its events, steps and numbers."""
+    return webserver.query(_RUN_PAGE, id=run_id)["runOrError"]
+
+
+def partition_page(webserver: Webserver, asset: str, partition: str) -> dict[str, Any]:
+    """Return what the page of an asset shows of one of its partitions."""
+    key = {"path": asset.split("/")}
+    return webserver.query(_PARTITION_PAGE, key=key, partition=partition)["assetNodeOrError"]
 
 
 def terminate(webserver: Webserver, run_id: str) -> None:

@@ -1,6 +1,7 @@
 """Actions of users in the Dagster UI, sent to a real webserver as the UI sends them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ from tests.pipelines.graphql import (
     launch_request,
     launch_run,
     materialized,
+    partition_page,
+    run_page,
     verdicts,
 )
 from tests.pipelines.hostile_page import AS_JSON, AS_PARAMETERS
@@ -53,11 +56,58 @@ def test_a_run_of_one_symbol_materializes_only_that_symbol(webserver: Webserver)
     assert added(before, materialized(webserver)) == {name: {"AAPL"} for name in before}
     leaderboard = assets(webserver)["leaderboard"]
     assert leaderboard["assetMaterializations"] == [{"runId": run_id}]
+    _require_pages(webserver, run_id, "AAPL", set(before))
     # The leaderboard's check warns: it is of one symbol of the universe.
     assert sorted(verdicts(webserver, run_id)) == [
         False,
         *[True] * (number_of_checks(webserver) - 1),
     ]
+
+
+def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: set[str]) -> None:
+    """Require that the pages of a run and of its partitions show what it made."""
+    page = run_page(webserver, run_id)
+    events = page["eventConnection"]["events"]
+    kinds = Counter(event["__typename"] for event in events)
+    assert kinds["AssetMaterializationPlannedEvent"] == len(partitioned) + 1
+    assert kinds["RunSuccessEvent"] == kinds["RunStartEvent"] == 1
+    made = [event for event in events if event["__typename"] == "MaterializationEvent"]
+    assert {
+        ("/".join(one["assetKey"]["path"]), one["partition"])
+        for one in made
+        if one["metadataEntries"] and one["stepKey"] and one["label"]
+    } == {(name, symbol) for name in partitioned} | {("leaderboard", None)}
+    by_step = {one["stepKey"]: len(one["materializations"]) for one in page["stepStats"]}
+    assert {name: count for name, count in by_step.items() if count} == {
+        "prices": 1,
+        "backtests": len(BACKTESTS),
+        "backtest_summaries": 1,
+        "leaderboard": 1,
+    }
+    assert {one["status"] for one in page["stepStats"]} == {"SUCCESS"}
+    assert page["stats"]["materializations"] == len(made) == len(page["assetMaterializations"])
+    shown = partition_page(webserver, "backtests/rsi", symbol)
+    assert shown["latestRunForPartition"] == {"id": run_id, "status": "SUCCESS"}
+    (newest,) = shown["latestMaterializationByPartition"]
+    assert (newest["runId"], newest["stepKey"]) == (run_id, "backtests")
+    (row,) = (
+        ResultStore(home=str(webserver.folder / ".data"))
+        .manager()
+        .get_backtests_by_run(run_id)
+        .filter(strategy="rsi")
+        .to_dicts()
+    )
+    values = {
+        one["label"]: next(value for name, value in one.items() if name != "label")
+        for one in newest["metadataEntries"]
+    }
+    assert values == {
+        **{name: row[name] for name in ("total_return", "sharpe_ratio", "max_drawdown")},
+        "closed_trades": row["closed_trades"],
+        "window": f"{row['first_session']} to {row['last_session']}",
+    }
+    tags = {one["key"]: one["value"] for one in newest["tags"]}
+    assert tags["dagster/data_version"] == f"{row['id']}@synthetic"
 
 
 def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):

@@ -34,6 +34,12 @@ _STARTS = 3
 _LONGEST_LOG = 10_000_000
 """Bytes of a log that is put aside at the next start; the one before it is dropped."""
 
+_DISK = {"max_wal_size": "128MB", "min_wal_size": "32MB"}
+"""How far the write-ahead log grows before its changes are in the tables, and what is kept of it.
+
+PostgreSQL's own 1 GB is more than the rows of a universe need.
+"""
+
 _POLL_SECONDS = 0.005
 _STALE = ("postmaster.pid", f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", ".handle_pids.json")
 
@@ -100,6 +106,7 @@ def _start(folder: Path, account: Account, lock: int) -> int:
 
 def _launch(folder: Path, account: Account, lock: int, users: int) -> None:
     settings = ["-k", ".", "-h", "", "-p", str(PORT), "-c", "unix_socket_permissions=0700"]
+    settings += [part for name, value in _DISK.items() for part in ("-c", f"{name}={value}")]
     program = find_programs_for(account) / "postgres"
     launch: Launch = {
         "command": [str(program), "-D", same_folder() or str(folder), *settings],

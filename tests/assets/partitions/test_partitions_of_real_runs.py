@@ -143,7 +143,7 @@ def test_partitions_have_metadata_even_if_others_failed(project: Project, bad: s
         _break(project)
     project.run()
     for asset, fields in (
-        (("prices",), {"bars", "first_session", "last_session", "data_version", "path"}),
+        (("prices",), {"bars", "first_session", "last_session", "outcome", "path"}),
         (("backtests", "rsi"), {"total_return", "sharpe_ratio", "max_drawdown", "window"}),
         (("backtest_summaries",), {"rows"}),
     ):
@@ -171,6 +171,5 @@ def _assert_shows_the_row(project: Project, record: dg.EventLogRecord) -> None:
             name: row[name]
             for name in ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
         },
-        "bars": row["data_points"],
         "window": f"{row['first_session']} to {row['last_session']}",
     }

@@ -1,17 +1,22 @@
 """Old runs are removed, except for files that results still need: real runs."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import dagster as dg
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from pipelines.automation import maintenance
 from pipelines.automation.maintenance import MAINTENANCE
+from pipelines.definitions import build_defs
+from resources.config.environment import EnvironmentSettings
+from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
+ROOT = Path(__file__).parents[3]
 YEAR = timedelta(days=365)
 IGNORE_CACHE = {"resources": {"run_settings": {"config": {"ignore_cache": True}}}}
 """For a run with its own results: cached results stay in the files of earlier runs."""
@@ -180,6 +185,38 @@ def test_recent_and_unfinished_runs_are_kept(project: Project, monkeypatch: pyte
     assert project.instance.has_run(running.run_id)
 
 
-def test_the_schedule_is_stopped_by_default(project: Project):
-    schedule = project.definitions().get_repository_def().get_schedule_def(MAINTENANCE)
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+@pytest.mark.parametrize(("given", "days"), [({}, 30), ({"GAUNTLET_KEEP_DAYS": "7"}, 7)])
+def test_the_schedule_runs_by_default_and_keeps_days(
+    project: Project, given: dict[str, str], days: int
+):
+    settings = EnvironmentSettings.from_environment(
+        {"GAUNTLET_UNIVERSE": str(ROOT / "universe.csv"), **given}
+    )
+    repository = build_defs(settings).get_repository_def()
+    schedule = repository.get_schedule_def(MAINTENANCE)
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    tick = schedule.evaluate_tick(
+        dg.build_schedule_context(project.instance, datetime.now(UTC), repository_def=repository)
+    )
+    assert tick.run_requests is not None
+    (request,) = tick.run_requests
+    config = {"keep_days": days}
+    assert request.run_config == {"ops": {"remove_old_runs": {"config": config}}}
+    job = repository.get_job(MAINTENANCE)
+    assert dg.validate_run_config(job, dict(request.run_config))
+
+
+def test_removed_runs_give_their_space_back(project: Project, in_a_year: None):
+    """A file that once was large does not stay so."""
+    storage = project.instance.event_log_storage
+    assert isinstance(storage, BatchedSqliteEventLogStorage)
+
+    def count(what: str) -> int:
+        with storage.index_connection() as index:
+            return index.execute(sa.text(f"PRAGMA {what}_count")).scalar_one()
+
+    for _ in range(4):
+        project.run(selection=["prices"])
+    before = count("page")
+    _maintain(project)
+    assert (count("page") < before - 5, count("freelist")) == (True, 0)

@@ -37,6 +37,7 @@ def test_every_variable_is_read():
         GAUNTLET_RATE="0.5",
         GAUNTLET_SPLITS="/srv/splits.csv",
         GAUNTLET_SYMBOLS_PER_RUN="500",
+        GAUNTLET_KEEP_DAYS="7",
         GAUNTLET_PRICE_STORE="s3://bucket/bars",
         GAUNTLET_BACKTEST_FILES="/srv/../srv/backtests",
         GAUNTLET_PLACES_IN_RUN_CONFIG="1",
@@ -52,6 +53,7 @@ def test_every_variable_is_read():
         rate=0.5,
         splits=Path("/srv/splits.csv"),
         symbols_per_run=500,
+        keep_days=7,
         price_store="s3://bucket/bars",
         backtest_files="/srv/../srv/backtests",
         places_in_run_config=True,
@@ -63,7 +65,14 @@ def test_every_variable_is_read():
     "name",
     [
         *("SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SPLITS"),
-        *("SYMBOLS_PER_RUN", "PRICE_STORE", "BACKTEST_FILES", "PLACES_IN_RUN_CONFIG", "UI_HOSTS"),
+        *(
+            "SYMBOLS_PER_RUN",
+            "KEEP_DAYS",
+            "PRICE_STORE",
+            "BACKTEST_FILES",
+            "PLACES_IN_RUN_CONFIG",
+            "UI_HOSTS",
+        ),
     ],
     ids=str.lower,
 )
@@ -111,6 +120,13 @@ def test_a_given_universe_overrides_that_of_the_sample_source(tmp_path: Path):
             )
             for number in ("0", "-1", "2.5", "all")
         ],
+        (
+            {"GAUNTLET_KEEP_DAYS": "0"},
+            (
+                "GAUNTLET_KEEP_DAYS=0 is invalid: the number of days for which runs are kept must "
+                "be 1 or more, as in GAUNTLET_KEEP_DAYS=30."
+            ),
+        ),
         (
             {"GAUNTLET_UI_HOSTS": "a.example,https://b.example:3000"},
             (

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.events import DagsterEventBatchMetadata
 
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
-from tests.instances import STOCK, opened
+from tests.instances import CONSOLIDATED, STOCK, opened
 from tests.resources.dagster_event_log import graph
 from tests.resources.dagster_event_log.graph import (
     BROKEN,
@@ -223,7 +223,7 @@ def test_a_run_of_another_process_can_be_watched(tmp_path: Path):
         assert kinds == expected[: len(kinds)]
 
 
-def test_files_are_compatible_with_dagsters_storage_both_ways(tmp_path: Path):
+def test_files_are_compatible_with_dagsters_storages_both_ways(tmp_path: Path):
     with batches_of(0), opened(tmp_path, STOCK) as before:
         old = run(before).run_id
         logged = before.all_logs(old)
@@ -235,10 +235,14 @@ def test_files_are_compatible_with_dagsters_storage_both_ways(tmp_path: Path):
         shown, continued = statuses(instance), instance.all_logs(new)
     with opened(tmp_path, STOCK) as after:
         assert statuses(after) == shown
+    # As docs/event-log.md has it: the name of the file in Dagster's storage that has one for all.
+    (tmp_path / "history" / "runs" / "event_log.db").symlink_to("index.db")
+    with opened(tmp_path, CONSOLIDATED) as after:
+        assert statuses(after) == shown
         assert after.all_logs(new) == continued
 
 
 def test_runs_leave_no_write_ahead_logs(tmp_path: Path):
     with opened(tmp_path) as instance:
         run(instance)
-    assert {path.suffix for path in (tmp_path / "history" / "runs").iterdir()} == {".db"}
+    assert [path.name for path in (tmp_path / "history" / "runs").iterdir()] == ["index.db"]

@@ -8,6 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
+    ConsolidatedSqliteEventLogStorage,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 
@@ -25,8 +28,8 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[dg.EventLogEntry]:
 
 
 @contextmanager
-def _on_sqlite(folder: Path, cls: type[SqliteEventLogStorage]) -> Iterator[SqliteEventLogStorage]:
-    storage = cls(str(folder / cls.__name__))
+def _on_sqlite(folder: Path, cls: Callable[[str], Any]) -> Iterator[Any]:
+    storage = cls(str(folder))
     yield storage
     storage.dispose()
 
@@ -55,13 +58,32 @@ def _written(storage: SqlEventLogStorage, events: Sequence[dg.EventLogEntry]) ->
 def test_sqlite_has_the_rows_of_dagsters_storage(
     events: list[dg.EventLogEntry], tmp_path: Path, sizes: tuple[int, ...]
 ):
-    with _on_sqlite(tmp_path, SqliteEventLogStorage) as stock:
+    with _on_sqlite(tmp_path / "stock", ConsolidatedSqliteEventLogStorage) as stock:
         for event in events:
             stock.store_event(event)
         expected = _written(stock, events)
-    with _on_sqlite(tmp_path, BatchedSqliteEventLogStorage) as ours:
+    with _on_sqlite(tmp_path / "ours", BatchedSqliteEventLogStorage) as ours:
         for part in in_parts(events, *sizes):
             ours.store_event_batch(part)
+        assert _written(ours, events) == expected
+    assert [path.name for path in (tmp_path / "ours").iterdir()] == ["index.db"]
+
+
+def test_a_run_with_a_file_of_its_own_is_continued_there(
+    events: list[dg.EventLogEntry], tmp_path: Path
+):
+    """It was begun by Dagster's default storage, or by an earlier version."""
+    with _on_sqlite(tmp_path / "stock", SqliteEventLogStorage) as stock:
+        for event in events:
+            stock.store_event(event)
+        expected = _written(stock, events)
+    with _on_sqlite(tmp_path / "ours", SqliteEventLogStorage) as begun:
+        begun.store_event(events[0])
+        for run_id in {event.run_id for event in events}:
+            with begun.run_connection(run_id):
+                pass
+    with _on_sqlite(tmp_path / "ours", BatchedSqliteEventLogStorage) as ours:
+        ours.store_event_batch(events[1:])
         assert _written(ours, events) == expected
 
 

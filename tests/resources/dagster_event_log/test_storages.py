@@ -14,8 +14,8 @@ from resources.dagster_event_log import batches
 from resources.dagster_event_log.batches import BATCH_SIZE
 from resources.dagster_event_log.postgres import set_driver
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
-from tests.instances import opened
-from tests.resources.dagster_event_log.graph import SOURCE, run
+from tests.instances import STOCK, opened
+from tests.resources.dagster_event_log.graph import SOURCE, batches_of, run
 
 VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 
@@ -90,7 +90,7 @@ def test_storages_import_only_dagster_and_what_is_theirs():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     package, claims = "resources.dagster_event_log", "resources.run_processes"
-    modules = ("batches", "partition_status", "run_claims", "sqlite", "versions")
+    modules = ("batches", "partition_status", "run_claims", "sqlite", "sqlite_file", "versions")
     assert done.stdout.split() == [
         "resources",
         *(package, *(f"{package}.{one}" for one in modules)),
@@ -115,21 +115,21 @@ def test_a_url_without_driver_gets_psycopg2(url: str, expected: str):
 
 
 def test_a_deleted_run_leaves_neither_events_nor_a_file(tmp_path: Path):
+    with batches_of(0), opened(tmp_path, STOCK) as before:
+        old = run(before).run_id  # has a file of its own
     with opened(tmp_path) as instance:
-        first, second = run(instance), run(instance)
+        first, second = run(instance).run_id, run(instance).run_id
         storage = instance.event_log_storage
         assert isinstance(storage, BatchedSqliteEventLogStorage)
-        file = Path(storage.path_for_shard(first.run_id))
-        kept = Path(storage.path_for_shard(second.run_id))
-        assert file.exists()
-        for _ in range(2):
-            storage.delete_events(first.run_id)
-        assert [path.name for path in file.parent.iterdir() if first.run_id in path.name] == []
-        assert kept.exists()
-        assert not instance.all_logs(first.run_id)
-        assert instance.all_logs(second.run_id)
+        files = Path(storage.path_for_shard(old)).parent
+        assert {path.name for path in files.glob("*.db")} == {f"{old}.db", "index.db"}
+        for run_id in (old, old, first, first):
+            storage.delete_events(run_id)
+        assert {path.stem for path in files.iterdir()} == {"index"}
+        assert not instance.all_logs(old) + list(instance.all_logs(first))
+        assert instance.all_logs(second)
         made = instance.fetch_materializations(SOURCE, limit=100).records
-        assert {record.run_id for record in made} == {second.run_id}
+        assert {record.run_id for record in made} == {second}
         with storage.index_connection() as index:
             orphans = "FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)"
             assert index.execute(sa.text(f"SELECT count(*) {orphans}")).scalar() == 0

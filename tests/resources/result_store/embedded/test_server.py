@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import sqlalchemy as sa
 
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.embedded import data_folder, start_embedded
@@ -181,3 +182,19 @@ def test_a_file_in_place_of_the_folder_is_an_error(home: Path) -> None:
     (home / "postgres").touch()
     with pytest.raises(EmbeddedPostgresError, match="did not start"):
         start_embedded(home)
+
+
+def test_the_write_ahead_log_stays_small(old_home: Path) -> None:
+    """PostgreSQL's own limit of 1 GB would be as much as the rows of 10,000 symbols."""
+    engine = create_engine_for(start_embedded(old_home)).execution_options(
+        isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        for _ in range(20):  # files of 16 MB
+            connection.execute(sa.text("SELECT pg_logical_emit_message(false, 'a', 'b')"))
+            connection.execute(sa.text("SELECT pg_switch_wal()"))
+        connection.execute(sa.text("CHECKPOINT"))
+        left = connection.execute(sa.text("SELECT sum(size) FROM pg_ls_waldir()")).scalar_one()
+    engine.dispose()
+    stop_server(old_home)
+    assert left <= 160_000_000
