@@ -1,7 +1,7 @@
 """The project's definitions for a webserver in which a test watches the processes of requests.
 
 Files in its folder are how they talk, by the user of the request: a run writes what it is in
-`<user>.began`, waits while there is `<user>.hold`, and ends with what it imported in `<user>.ended`.
+`<user>.began`, waits while there is `<user>.hold`, and ends with its imports in `<user>.ended`.
 """
 
 import json
@@ -26,7 +26,7 @@ def _validate_when_allowed(spec: Any, *rest: Any) -> Any:
     seen = {
         "pid": os.getpid(),
         "parent": os.getppid(),
-        "random": [random.random(), np.random.random()],  # noqa: S311, NPY002
+        "random": [random.random(), np.random.random()],  # noqa: S311
         "edition": getattr(handler, "EDITION", None),
     }
     Path(f"{spec.user}.began").write_text(json.dumps(seen))
