@@ -25,15 +25,22 @@ _USED_LATER = (
     "alembic.command",
     "alembic.config",
     "dagster._core.execution.submit_asset_runs",
+    "dagster._core.execution.plan.active",
+    "dagster._core.executor.in_process",
     "dagster._core.instance.factory",
     "dagster._core.storage.local_compute_log_manager",
     "dagster._core.storage.root",
     "dagster._core.storage.runs",
     "dagster._core.storage.schedules",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._core.system_config.composite_descent",
+    "dagster._core.utility_ops",
     "dagster._core.workspace.context",
     "dagster._daemon.auto_run_reexecution.auto_run_reexecution",
     "dagster._grpc.impl",
+    "dagster._utils.test.definitions",
     "dagster_postgres",
+    "encodings.cp437",
     "exchange_calendars",
     "fsspec.implementations.chained",
     "fsspec.implementations.local",
@@ -41,6 +48,8 @@ _USED_LATER = (
     "pandas",
     "psutil",
     "psycopg",
+    "pyarrow.pandas_compat",
+    "pyarrow.vendored.version",
     "rich.console",
     "rich.traceback",
     "sqlalchemy.dialects.mysql",
@@ -49,6 +58,7 @@ _USED_LATER = (
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.ext.compiler",
     "structlog",
+    "tenacity",
     "upath",
     "engine.validation",
     "research.runner",
@@ -70,7 +80,7 @@ def _load() -> None:
     from pipelines.definitions import defs
 
     configure_mappers()
-    defs()
+    defs().get_repository_def()
 
 
 def _read_edition() -> dict[Path, tuple[int, int]]:

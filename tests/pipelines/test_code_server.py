@@ -26,7 +26,8 @@ PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipeline
 BURST = 8
 
 # What starts threads when it is imported is imported by the run itself, with what imports that.
-OWN_IMPORTS = {"assets", "engine", "polars", "_polars_runtime_32", "research", "resources", "talib"}
+OWN_IMPORTS = {"polars", "_polars_runtime_32", "talib"}
+OWN_IMPORTS |= {"assets", "engine", "migrations", "research", "resources"}
 
 RELOAD = """
     mutation { reloadRepositoryLocation(repositoryLocationName: "gauntlet") { __typename } }
@@ -174,7 +175,9 @@ def began(webserver: Webserver, user: str) -> dict[str, Any]:
 
 def imported(webserver: Webserver, user: str) -> set[str]:
     """Return the packages of which a run imported modules."""
-    modules = json.loads((webserver.folder / f"{user}.ended").read_text())
+    ended = webserver.folder / f"{user}.ended"
+    webserver.wait_until("the run's process ends", ended.exists, bool, RUN_WITHIN)
+    modules = json.loads(ended.read_text())
     return {module.partition(".")[0] for module in modules}
 
 

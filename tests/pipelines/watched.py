@@ -29,7 +29,8 @@ def _validate_when_allowed(spec: Any, *rest: Any) -> Any:
         "random": [random.random(), np.random.random()],  # noqa: S311
         "edition": getattr(handler, "EDITION", None),
     }
-    Path(f"{spec.user}.began").write_text(json.dumps(seen))
+    Path(f"{spec.user}.beginning").write_text(json.dumps(seen))
+    Path(f"{spec.user}.beginning").rename(f"{spec.user}.began")
     while Path(f"{spec.user}.hold").exists():
         time.sleep(0.05)
     util.Finalize(None, _note_imports, [spec.user], exitpriority=1)
@@ -38,7 +39,8 @@ def _validate_when_allowed(spec: Any, *rest: Any) -> Any:
 
 def _note_imports(user: str) -> None:
     new = [module for module in sys.modules if module not in _imported]
-    Path(f"{user}.ended").write_text(json.dumps(new))
+    Path(f"{user}.ending").write_text(json.dumps(new))
+    Path(f"{user}.ending").rename(f"{user}.ended")
 
 
 op.validate_request = _validate_when_allowed
