@@ -92,6 +92,8 @@ def _read_edition() -> dict[Path, tuple[int, int]]:
 
 
 def _end_if_edited() -> None:
+    if os.getpid() != _template:  # a run that forks goes on with what it has
+        return
     with suppress(FileNotFoundError):  # removed at this moment
         if _read_edition() == _edition:
             return
@@ -104,6 +106,7 @@ def _renew_random_state() -> None:
         numpy.random.seed()
 
 
+_template = os.getpid()
 _edition = _read_edition()
 os.register_at_fork(before=_end_if_edited, after_in_child=_renew_random_state)
 try:
