@@ -1,5 +1,7 @@
 """Dagster's code server, whose runs start as forks of a process that has imported everything."""
 
+import sys
+
 from dagster._grpc import server
 
 _MODULE = __name__
@@ -15,4 +17,5 @@ def start_own_code_servers() -> None:
 
 
 def _find_entry_point(python: str) -> list[str]:
-    return [python, "-m", _MODULE]
+    # One with a Python of its own has not got this project.
+    return [python, "-m", _MODULE if python == sys.executable else "dagster"]
