@@ -80,7 +80,8 @@ def run(options: Options) -> Report:
             for name, webserver in webservers.items():
                 CONSOLE.print(f"round {number + 1}: {len(requests)} requests, {name}", style="dim")
                 bursts[name].append(_launch_all(webserver, requests))
-                alone[name].append(_launch_all(webserver, draw_requests(1, rounds + number)))
+                if not options.quick:
+                    alone[name].append(_launch_all(webserver, draw_requests(1, rounds + number)))
     return _report(bursts, alone, options)
 
 
