@@ -2,8 +2,9 @@
 
     python -m pipelines.cli.ui 3000
 
-`dagster dev` starts webserver and daemon as processes of their own. Its webserver is replaced with
-`pipelines.webserver`; all else is Dagster's: code server, reloading, logs, and one Ctrl-C for all.
+`dagster dev` starts webserver, daemon and code server as processes of their own. Its webserver is
+replaced with `pipelines.webserver`, its code server with `pipelines.code_server`; all else is
+Dagster's: reloading, logs, and one Ctrl-C for all.
 """
 
 import sys
@@ -23,6 +24,9 @@ def main(arguments: list[str]) -> int:
         return refused
     from dagster._cli import dev
 
+    from pipelines.code_server import start_own_code_servers
+
+    start_own_code_servers()
     open_process = dev.open_ipc_subprocess  # pyright: ignore[reportPrivateImportUsage]
 
     def open_guarded(parts: Sequence[str], **options: Any) -> Any:

@@ -37,7 +37,11 @@ class ProcessIdentity:
     @classmethod
     def of_this_process(cls) -> "ProcessIdentity":
         """Return the identity of the process that asks."""
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessIdentity":
+        """Return the identity of a process; one that has ended has none, and is never alive."""
         started = _read_start(pid) or ""
         return cls(platform.node(), _read_boot(), _read_namespace(), pid, started)
 

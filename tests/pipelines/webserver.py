@@ -20,7 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,11 @@ _LOADED = """
 """
 
 
-def _is_not_ours() -> None:
+# As `make ui` starts it.
+OURS = ("-m", "pipelines.cli.ui")
+
+
+def _is_not_ours() -> Any:
     raise NotImplementedError("only one that was started here can be killed and started again")
 
 
@@ -63,6 +67,8 @@ class Webserver:
     """Kill all of its processes at once, as a lost machine does."""
     start: Callable[[], None] = _is_not_ours
     """Start it again, and wait until it is ready."""
+    cpu_seconds: Callable[[], float] = _is_not_ours
+    """Return the CPU time of its processes, runs that have ended included, PostgreSQL not."""
 
     @property
     def log(self) -> Path:
@@ -103,17 +109,19 @@ class Webserver:
 
 @contextmanager
 def running_webserver(
-    lay_out: Callable[[Path], Mapping[str, str]] = lambda _: {},
+    lay_out: Callable[[Path], Mapping[str, str]] = lambda _: {}, command: Sequence[str] = OURS
 ) -> Iterator[Webserver]:
     """Start the Dagster UI in its own folder, wait until it is ready, and stop it.
 
-    `lay_out` may change the folder, and returns additional environment variables.
+    `lay_out` may change the folder, and returns additional environment variables. The port is added
+    to the `command` of Python.
     """
     # Not pytest's folder: the user that PostgreSQL runs as for root has no access to it.
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-ui-"))
     try:
         _lay_out(folder)
-        with _process(folder, {**_environment(folder), **lay_out(folder)}) as webserver:
+        environment = {**_environment(folder), **lay_out(folder)}
+        with _process(folder, environment, command) as webserver:
             yield webserver
     finally:
         _stop_postgres(folder / ".data" / "postgres" / "postmaster.pid")
@@ -127,12 +135,14 @@ def _lay_out(folder: Path) -> None:
 
 
 @contextmanager
-def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
+def _process(
+    folder: Path, environment: Mapping[str, str], command: Sequence[str]
+) -> Iterator[Webserver]:
     port = _free_port()
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        running.append(_start(folder, environment, port))
+        running.append(_start(folder, environment, [*command, str(port)]))
         _wait_until_ready(webserver, running[-1])
 
     def kill() -> None:
@@ -140,7 +150,10 @@ def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver
         psutil.wait_procs(_members(running[-1].pid), timeout=_STOPPED_WITHIN)
         running[-1].wait()
 
-    webserver = Webserver(f"http://127.0.0.1:{port}", folder, kill, start)
+    def cpu_seconds() -> float:
+        return sum(sum(one.cpu_times()[:4]) for one in _members(running[-1].pid))
+
+    webserver = Webserver(f"http://127.0.0.1:{port}", folder, kill, start, cpu_seconds)
     try:
         start()
         yield webserver
@@ -149,10 +162,12 @@ def _process(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver
             _stop_group(process)
 
 
-def _start(folder: Path, environment: Mapping[str, str], port: int) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, environment: Mapping[str, str], command: Sequence[str]
+) -> subprocess.Popen[bytes]:
     with (folder / "dagster-dev.log").open("a") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli.ui", str(port)],  # as make ui
+            [sys.executable, *command],
             cwd=folder,
             env=environment,
             stdout=log,
