@@ -70,9 +70,10 @@ class WarmWorkerLauncher(CeleryRunLauncher):
             raise LaunchError(self._describe_broker(error)) from None
 
     def terminate(self, run_id: str) -> bool:
-        """Cancel a run: its worker sees that within a second, also if it has not begun yet.
+        """Cancel a run: its worker sees that within a second. One whose process is gone ends at once.
 
-        One whose process is gone is canceled at once.
+        Dagster terminates only runs that have begun; others it marks as canceled if it is forced
+        to, and no worker begins them then.
         """
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
