@@ -34,7 +34,7 @@ _LIBRARIES = (
 )
 _UNLIMITED = 10
 # A process grows by 0.3 MB with each run, and a new one costs a second of CPU.
-_RUNS_PER_PROCESS = 50
+RUNS_PER_PROCESS = 50
 
 
 class NoWorkerError(GauntletError):
@@ -45,7 +45,9 @@ def main(arguments: list[str]) -> int:
     """Run a worker; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.cli.worker", description=__doc__)
     parser.add_argument("--processes", type=int, help="runs at once (default: as dagster.yaml)")
-    parser.add_argument("--runs-per-process", type=int, help="a new one after so many (default: 50)")
+    parser.add_argument(
+        "--runs-per-process", type=int, help="a new one after so many (default: 50)"
+    )
     parser.add_argument("--alive-file", type=Path, help="written every 2 s while connected")
     given = parser.parse_args(arguments)
     try:
@@ -56,7 +58,7 @@ def main(arguments: list[str]) -> int:
     except GauntletError as error:
         sys.stderr.write(f"Refused: {error}\n")
         return 2
-    launcher.celery.conf.worker_max_tasks_per_child = given.runs_per_process or _RUNS_PER_PROCESS
+    launcher.celery.conf.worker_max_tasks_per_child = given.runs_per_process or RUNS_PER_PROCESS
     worker.run(given.processes or allowed, _preload)
     if worker.is_outdated:
         os.execv(sys.executable, [sys.executable, "-m", "pipelines.cli.worker", *arguments])  # noqa: S606

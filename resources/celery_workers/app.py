@@ -19,7 +19,7 @@ _SCHEMES = ("redis", "rediss")
 _CA_FILE = "ssl_ca_certs"
 
 # A process that has held a whole universe is replaced, and its memory returned.
-_LARGEST_IDLE_PROCESS_KB = 450_000
+LARGEST_IDLE_PROCESS_KB = 450_000
 
 # A broker that restarts is back within these: 0, 1, 2, 3, 4 and 5 s.
 _PUBLISH = {"max_retries": 6, "interval_start": 0, "interval_step": 1, "interval_max": 5}
@@ -36,7 +36,7 @@ _SETTINGS: Mapping[str, Any] = {
     # A worker holds as many runs as it has processes: the others are for other workers.
     "task_acks_late": True,
     "worker_prefetch_multiplier": 1,
-    "worker_max_memory_per_child": _LARGEST_IDLE_PROCESS_KB,
+    "worker_max_memory_per_child": LARGEST_IDLE_PROCESS_KB,
     # Ten processes that start at once on two busy cores.
     "worker_proc_alive_timeout": 60.0,
     # A run whose process died is Dagster's to start again, and is counted there.

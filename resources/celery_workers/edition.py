@@ -33,9 +33,7 @@ class Edition:
         The folder of the project's packages.
     """
 
-    def __init__(
-        self, settings: Iterable[str], files: Iterable[Path], root: Path = _ROOT
-    ) -> None:
+    def __init__(self, settings: Iterable[str], files: Iterable[Path], root: Path = _ROOT) -> None:
         self._settings = [*settings, sys.version, *_list_libraries()]
         self._files = tuple(files)
         self._root = root
@@ -60,11 +58,8 @@ class Edition:
         for package in _PACKAGES:
             for folder, folders, names in os.walk(self._root / package):
                 folders.sort()
-                yield from (
-                    Path(folder, name) for name in sorted(names) if name.endswith(".py")
-                )
+                yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
         yield from (path for path in self._files if path.is_file())
-
 
 
 def _list_libraries() -> list[str]:

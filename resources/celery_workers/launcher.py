@@ -8,6 +8,7 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, Worke
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_TASK_ID_TAG
+from kombu.exceptions import OperationalError
 
 from resources.celery_workers.app import BROKER_VARIABLE, TASK, build_settings, get_queue
 from resources.celery_workers.edition import EDITION_KEY
@@ -66,14 +67,14 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         task = self.celery.signature(TASK, args=[run.run_id], immutable=True)
         try:
             self._launch_celery_task_run(run, task, TASK)  # pyright: ignore[reportArgumentType]
-        except self.celery.connection_for_write().recoverable_connection_errors as error:
+        except OperationalError as error:
             raise LaunchError(self._describe_broker(error)) from None
 
     def terminate(self, run_id: str) -> bool:
-        """Cancel a run: its worker sees that within a second. One whose process is gone ends at once.
+        """Cancel a run: its worker sees that within a second.
 
-        Dagster terminates only runs that have begun; others it marks as canceled if it is forced
-        to, and no worker begins them then.
+        One whose process is gone is canceled at once. Of runs that have not begun Dagster does not
+        ask: it marks them as canceled if it is forced to, and no worker begins them then.
         """
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
@@ -102,7 +103,9 @@ class WarmWorkerLauncher(CeleryRunLauncher):
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
     def get_run_worker_debug_info(
-        self, run: dg.DagsterRun, include_container_logs: bool | None = True  # noqa: ARG002, FBT001, FBT002
+        self,
+        run: dg.DagsterRun,
+        include_container_logs: bool | None = True,  # noqa: ARG002
     ) -> str:
         """Return what to look at when a run was not begun, canceled or found."""
         return (
@@ -134,7 +137,7 @@ def _find_edition(context: LaunchRunContext) -> str:
     if origin and context.workspace:
         location = context.workspace.get_code_location(origin.location_name)
         repository = location.get_repository(origin.repository_origin.repository_name)
-        found = repository.repository_snap.metadata.get(EDITION_KEY)
+        found = (repository.repository_snap.metadata or {}).get(EDITION_KEY)
         if found is not None:
             return str(found.value)
     raise LaunchError(

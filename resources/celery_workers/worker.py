@@ -53,6 +53,8 @@ class Worker:
 
         Then `is_outdated` is true: start it again. Runs that have begun are brought to their end.
         """
+        # Dagster's storages would report each time that they look at a revision.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         preload()
         signals.worker_ready.connect(self._watch, weak=False)
         self._app.worker_main(

@@ -164,7 +164,7 @@ def test_appended_settings_hand_runs_to_warm_workers(
         # What is handed to other processes names the variable, not its value.
         assert "sesame0pen" not in str(instance.get_ref())
         # Redis would deliver the task of a run again that is still executed.
-        assert VISIBILITY_SECONDS > instance.run_monitoring_max_runtime_seconds
+        assert instance.run_monitoring_max_runtime_seconds < VISIBILITY_SECONDS
         assert launcher.celery.conf.broker_transport_options["visibility_timeout"] == (
             VISIBILITY_SECONDS
         )

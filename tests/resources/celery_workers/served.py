@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,9 +128,10 @@ def _worker(webserver: Webserver, environment: Mapping[str, str]) -> Iterator[ps
         webserver.wait_until("the worker is connected", alive.exists, bool, _READY_WITHIN)
         yield psutil.Process(process.pid)
     finally:
+        (folder / "hold").unlink(missing_ok=True)
         process.terminate()
         try:
             process.wait(_STOPPED_WITHIN)
         finally:
             process.kill()
-            shutil.copy(folder / "worker.log", tempfile.gettempdir())
+            process.wait()

@@ -15,13 +15,9 @@ from tests.redis import PASSWORD, Redis, needs_redis
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """Return the folder of a certificate of 127.0.0.1 that no machine trusts."""
-    subprocess.run(
-        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 "
-        f"-addext subjectAltName=IP:127.0.0.1 -keyout {tmp_path}/key.pem -out {tmp_path}/ca.pem",
-        shell=True,  # noqa: S602 - no input of others
-        check=True,
-        capture_output=True,
-    )
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext"
+    command += " subjectAltName=IP:127.0.0.1 -keyout key.pem -out ca.pem"
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
     return tmp_path
 
 

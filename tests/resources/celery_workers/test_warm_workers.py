@@ -74,7 +74,7 @@ def connect(served: Served) -> Celery:
 
 
 def test_twenty_requests_succeed_and_none_is_mixed_up(served: Served):
-    webserver, rng = served.webserver, random.Random(20)
+    webserver, rng = served.webserver, random.Random(20)  # noqa: S311 - a scenario
     before = {one.pid for one in served.processes()}
     wanted = {
         f"user{number:02}": (sorted(rng.sample(SYMBOLS, 3)), rng.choice(STRATEGIES))
