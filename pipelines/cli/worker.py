@@ -16,12 +16,14 @@ from pathlib import Path
 
 from dagster._core.instance import DagsterInstance
 
+from engine.code_version import code_version
 from pipelines.definitions import build_edition
 from resources.celery_workers.launcher import WarmWorkerLauncher
 from resources.celery_workers.worker import Worker
 from resources.config.environment import EnvironmentSettings
 from resources.files.private import protect_home
 from strategies.errors import GauntletError
+from strategies.registry import registered_strategies
 
 _PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines")
 # What they and Dagster import inside functions, and nearly every run needs.
@@ -88,6 +90,9 @@ def _preload() -> None:
                 importlib.import_module(module.name)
     for name in _LIBRARIES:
         importlib.import_module(name)
+    # As this process has imported it: one that is forked later would read files edited meanwhile.
+    for strategy in registered_strategies().values():
+        code_version(strategy)
     # Its memory is shared by all processes for as long as none of them writes to it.
     gc.freeze()
 

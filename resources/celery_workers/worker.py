@@ -56,6 +56,9 @@ class Worker:
         # Dagster's storages would report each time that they look at a revision.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         preload()
+        if self._edition.read_signature() != self._seen:  # edited while it was imported
+            self.is_outdated = True
+            return
         signals.worker_ready.connect(self._watch, weak=False)
         self._app.worker_main(
             [

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from tests.pipelines.webserver import Webserver, running_webserver
 from tests.redis import Redis
@@ -24,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines", "migrations")
 PROCESSES = 2
 RUNS_PER_PROCESS = 8
+OPTIONS = ("--processes", str(PROCESSES), "--runs-per-process", str(RUNS_PER_PROCESS))
 _READY_WITHIN = 120.0
 _STOPPED_WITHIN = 60.0
 _STATUS = """
@@ -89,7 +89,10 @@ def serving() -> Iterator[Served]:
         return environment
 
     try:
-        with running_webserver(lay_out) as webserver, _worker(webserver, environment) as worker:
+        with (
+            running_webserver(lay_out) as webserver,
+            running_worker(webserver, environment, *OPTIONS) as worker,
+        ):
             yield Served(webserver, redis, worker, webserver.folder / "worker.log")
     finally:
         redis.kill()
@@ -98,28 +101,41 @@ def serving() -> Iterator[Served]:
 def _lay_out(folder: Path, redis: Redis) -> dict[str, str]:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package)
-    config = yaml.safe_load((folder / "dagster.yaml").read_text())
-    config |= yaml.safe_load((ROOT / "deploy/celery.yaml").read_text())
-    config["run_monitoring"]["poll_interval_seconds"] = 1
-    (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
+    environment = use_workers(folder, redis)
+    instance = folder / "dagster.yaml"
+    often = instance.read_text().replace("poll_interval_seconds: 10", "poll_interval_seconds: 1")
+    instance.write_text(often)
     workspace = folder / "workspace.yaml"
     text = workspace.read_text().replace("pipelines.definitions", "tests.pipelines.faulty")
     workspace.write_text(text)
-    return {
+    return environment | {
         "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
-        "GAUNTLET_BROKER_URL": redis.url,
-        "GAUNTLET_HOME": str(folder / ".data"),
         "GAUNTLET_START": "2023-01-01",
         "GAUNTLET_END": "2023-12-31",
+    }
+
+
+def use_workers(folder: Path, redis: Redis) -> dict[str, str]:
+    """Append deploy/celery.yaml to a folder's dagster.yaml; return what that and a worker need."""
+    with (folder / "dagster.yaml").open("a") as instance:
+        instance.write("\n" + (ROOT / "deploy/celery.yaml").read_text())
+    return {
+        "GAUNTLET_BROKER_URL": redis.url,
+        "GAUNTLET_HOME": str(folder / ".data"),
         "DAGSTER_HOME": str(folder),
     }
 
 
 @contextmanager
-def _worker(webserver: Webserver, environment: Mapping[str, str]) -> Iterator[psutil.Process]:
+def running_worker(
+    webserver: Webserver, environment: Mapping[str, str], *options: str
+) -> Iterator[psutil.Process]:
+    """Start a worker in the folder of a webserver, wait until it is connected, and stop it.
+
+    `environment` is what the webserver was given; `options` are those of the worker's command.
+    """
     folder, alive = webserver.folder, webserver.folder / "alive"
-    command = [sys.executable, "-m", "pipelines.cli.worker", "--alive-file", str(alive)]
-    command += ["--processes", str(PROCESSES), "--runs-per-process", str(RUNS_PER_PROCESS)]
+    command = [sys.executable, "-m", "pipelines.cli.worker", "--alive-file", str(alive), *options]
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log

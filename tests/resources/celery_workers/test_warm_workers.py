@@ -3,7 +3,6 @@
 import random
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -88,7 +87,7 @@ def test_twenty_requests_succeed_and_none_is_mixed_up(served: Served):
         found = sorted(rows["symbol"]), set(rows["strategy"]), run and run["run_user"]
         assert found == (wanted[user][0], {wanted[user][1]}, user)
         # What a run prints is its own, and is kept.
-        printed = "".join(path.read_text() for path in printed_by(webserver, run_id))
+        printed = read_printed(webserver, run_id)
         assert f"{run_id} - answer - 3 of 3 symbols" in printed
         assert not any(other in printed for other in runs.values() if other != run_id)
     # Processes are replaced before they grow, by forks of the one that never executed a run.
@@ -96,8 +95,10 @@ def test_twenty_requests_succeed_and_none_is_mixed_up(served: Served):
     assert len(before & {one.pid for one in served.processes()}) < PROCESSES
 
 
-def printed_by(webserver: Webserver, run_id: str) -> list[Path]:
-    return list((webserver.folder / ".data/dagster/compute_logs").rglob(f"{run_id}/**/*.err"))
+def read_printed(webserver: Webserver, run_id: str) -> str:
+    """Return what the process of a run printed, as it is kept for the Dagster UI."""
+    logs = (webserver.folder / ".data/dagster/compute_logs").rglob(f"{run_id}/**/*.err")
+    return "".join(path.read_text() for path in logs)
 
 
 def test_a_canceled_run_is_canceled_and_not_retried(served: Served):
@@ -160,7 +161,14 @@ def test_without_its_broker_a_run_fails_in_one_line(served: Served):
     release(served)  # what runs needs no broker
     assert ended(served.webserver, held) == "SUCCESS"
     served.redis.start()
+    connected = (served.webserver.folder / "alive").stat().st_mtime_ns
     assert ended(served.webserver, request(served.webserver, "cid")) == "SUCCESS"
+    served.webserver.wait_until(
+        "the worker says again that it is connected",
+        lambda: (served.webserver.folder / "alive").stat().st_mtime_ns,
+        connected.__ne__,
+        RUN_WITHIN,
+    )
     for path in (served.log, served.webserver.log):
         assert PASSWORD not in path.read_text()
     for path in (served.webserver.folder / ".data/dagster").rglob("*"):
@@ -171,13 +179,22 @@ def test_a_worker_with_older_code_does_not_get_a_run(served: Served):
     webserver = served.webserver
     old = request(webserver, "eve")
     assert ended(webserver, old) == "SUCCESS"
-    (webserver.folder / "strategies/renamed.py").write_text(NEW_STRATEGY)
+    strategies = webserver.folder / "strategies"
+    (strategies / "renamed.py").write_text(NEW_STRATEGY)
+    edited = strategies / "rsi.py"
+    edited.write_text(edited.read_text() + "# edited\n")
+    # A process that is forked now has the code that the worker imported, and not that of the files.
+    for process in served.processes():
+        process.kill()
+    refused = request(webserver, "eve")
+    assert ended(webserver, refused) == "FAILURE"
+    assert "was edited while this run used it" in read_printed(webserver, refused)
     webserver.query(RELOAD)
     new = request(webserver, "eve", "renamed")
     assert ended(webserver, new) == "SUCCESS", served.log.read_text()[-2000:]
-    editions = [served.tags(run_id)[EDITION_TAG] for run_id in (old, new)]
-    assert editions[0] != editions[1]
-    assert f"Runs wait for edition {editions[1]}" in served.log.read_text()
+    editions = [served.tags(run_id)[EDITION_TAG] for run_id in (old, refused, new)]
+    assert editions[0] == editions[1] != editions[2]
+    assert f"Runs wait for edition {editions[2]}" in served.log.read_text()
 
 
 def test_a_worker_refuses_pickles(served: Served):
