@@ -64,6 +64,6 @@ class Edition:
 
 def _list_libraries() -> list[str]:
     """Return names and versions of what is installed: 1 ms, of `importlib.metadata` 140."""
-    folders = (folder for folder in sys.path if Path(folder).is_dir())
+    folders = (folder for folder in sys.path if folder and Path(folder).is_dir())
     names = {name for folder in folders for name in os.listdir(folder)}  # noqa: PTH208
     return sorted(name for name in names if name.endswith(".dist-info"))

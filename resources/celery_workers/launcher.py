@@ -5,6 +5,11 @@ from typing import Any, Self
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.remote_representation.code_location import (
+    CodeLocation,
+    GrpcServerCodeLocation,
+)
+from dagster._core.workspace.context import BaseWorkspaceRequestContext
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_TASK_ID_TAG
@@ -135,7 +140,7 @@ def _find_edition(context: LaunchRunContext) -> str:
     """Return the edition of the code server that a run comes from; raises LaunchError."""
     origin = context.dagster_run.remote_job_origin
     if origin and context.workspace:
-        location = context.workspace.get_code_location(origin.location_name)
+        location = _get_current_location(context.workspace, origin.location_name)
         repository = location.get_repository(origin.repository_origin.repository_name)
         found = (repository.repository_snap.metadata or {}).get(EDITION_KEY)
         if found is not None:
@@ -144,3 +149,17 @@ def _find_edition(context: LaunchRunContext) -> str:
         f"The code location of run {context.dagster_run.run_id} does not say which edition it is: "
         "reload its definitions."
     )
+
+
+def _get_current_location(workspace: BaseWorkspaceRequestContext, name: str) -> CodeLocation:
+    """Return a code location as its server has it now.
+
+    The daemon notices only after seconds that definitions were reloaded.
+    """
+    location = workspace.get_code_location(name)
+    if not isinstance(location, GrpcServerCodeLocation):
+        return location
+    if location.client.get_server_id() == location.server_id:
+        return location
+    workspace.process_context.refresh_code_location(name)
+    return workspace.process_context.create_request_context().get_code_location(name)
