@@ -9,7 +9,7 @@ from dagster._core.remote_representation.code_location import (
     CodeLocation,
     GrpcServerCodeLocation,
 )
-from dagster._core.workspace.context import BaseWorkspaceRequestContext
+from dagster._core.workspace.context import BaseWorkspaceRequestContext, WorkspaceProcessContext
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_TASK_ID_TAG
@@ -156,10 +156,11 @@ def _get_current_location(workspace: BaseWorkspaceRequestContext, name: str) -> 
 
     The daemon notices only after seconds that definitions were reloaded.
     """
-    location = workspace.get_code_location(name)
+    location, process = workspace.get_code_location(name), workspace.process_context
     if not isinstance(location, GrpcServerCodeLocation):
         return location
     if location.client.get_server_id() == location.server_id:
         return location
-    workspace.process_context.refresh_code_location(name)
-    return workspace.process_context.create_request_context().get_code_location(name)
+    if isinstance(process, WorkspaceProcessContext):
+        process.refresh_code_location(name)
+    return process.create_request_context().get_code_location(name)
