@@ -26,8 +26,10 @@ from pipelines.automation.staleness import build_automation_jobs, build_automati
 from pipelines.backtest_request import build_request_job
 from pipelines.partitions import build_backfill_policy, build_symbol_partitions
 from pipelines.resources import build_resources
+from resources.celery_workers.edition import EDITION_KEY, Edition
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.versions import add_source
+from resources.redaction import redact_address, redact_text
 from resources.session_table import TABLES
 from strategies.registry import registered_strategies
 
@@ -82,7 +84,15 @@ def build_defs(
         resources=resources,
         # Steps share one process: they are few, and each process imports everything again.
         executor=dg.in_process_executor,
+        metadata={EDITION_KEY: build_edition(settings).compute()},
     )
+
+
+def build_edition(settings: EnvironmentSettings) -> Edition:
+    """Return what runs depend on with these settings: a warm worker must have the same."""
+    database = redact_address(os.environ.get("DATABASE_URL", ""))
+    files = [path for path in (settings.universe, settings.splits) if path]
+    return Edition([redact_text(repr(settings)), database], files)
 
 
 def _name_source(source: str, spec: dg.AssetSpec) -> dg.AssetSpec:

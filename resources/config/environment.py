@@ -43,6 +43,8 @@ _KNOWN = (
     "GAUNTLET_BACKTEST_FILES",
     "GAUNTLET_PLACES_IN_RUN_CONFIG",
     _UI_HOSTS,
+    # Read by the run launcher of deploy/celery.yaml, and by its workers.
+    "GAUNTLET_BROKER_URL",
     # Read by what notifies of failed runs.
     "GAUNTLET_WEBHOOK",
     "GAUNTLET_URL",

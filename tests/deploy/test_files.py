@@ -57,7 +57,7 @@ def test_images_and_what_is_in_them_are_pinned_by_hash():
     images = [service["image"] for service in compose["services"].values()]
     images = [image for image in images if not image.startswith("${GAUNTLET_IMAGE")]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(images) == 4
+    assert len(images) == 5
     for image in images:
         assert re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", image), image
     # Of the two commands that install, one is pip's, for uv; builds have locked versions too.

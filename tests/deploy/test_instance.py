@@ -13,6 +13,8 @@ import yaml
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
+from resources.celery_workers.app import VISIBILITY_SECONDS
+from resources.celery_workers.launcher import WarmWorkerLauncher
 from resources.dagster_event_log.postgres import BatchedPostgresEventLogStorage
 from resources.result_store.connection import parse_url
 from tests.postgres import fresh_database
@@ -148,3 +150,22 @@ def test_the_chart_has_the_settings_of_production():
     written = {"run_storage", "schedule_storage", "compute_logs", "local_artifact_storage"}
     written |= {"run_launcher", "run_coordinator", "python_logs", "telemetry"}
     assert set(production) - set(added) == written
+
+
+def test_appended_settings_hand_runs_to_warm_workers(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    appended = (ROOT / "deploy/celery.yaml").read_text()
+    broker = {"GAUNTLET_BROKER_URL": "redis://:sesame0pen@redis:6379/0"}
+    text = PRODUCTION.read_text() + appended
+    with _opened(text, environment | broker, monkeypatch) as instance:
+        launcher = instance.run_launcher
+        assert isinstance(launcher, WarmWorkerLauncher)
+        # What is handed to other processes names the variable, not its value.
+        assert "sesame0pen" not in str(instance.get_ref())
+        # Redis would deliver the task of a run again that is still executed.
+        assert instance.run_monitoring_max_runtime_seconds < VISIBILITY_SECONDS
+        assert launcher.celery.conf.broker_transport_options["visibility_timeout"] == (
+            VISIBILITY_SECONDS
+        )
+    assert yaml.safe_load(text) == _section(PRODUCTION) | yaml.safe_load(appended)

@@ -1,0 +1,69 @@
+"""The edition of a process: a hash of the code, libraries and settings that its runs depend on.
+
+A worker that was started before an upgrade would compute with the old code, and a worker with
+another environment something else: neither is an error that anybody would see. So a run names the
+edition of the code server that it was launched from, and only workers of that edition get it.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+EDITION_KEY = "gauntlet/edition"
+"""Where the metadata of the code location says its edition."""
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines", "migrations")
+_DIGITS = 12
+
+
+class Edition:
+    """What the runs of this process depend on, as it is on disk now.
+
+    Parameters
+    ----------
+    settings
+        Texts that say what the environment sets; without passwords.
+    files
+        Files beside the code that definitions are built from, such as that of the universe. They
+        need not exist.
+    root
+        The folder of the project's packages.
+    """
+
+    def __init__(self, settings: Iterable[str], files: Iterable[Path], root: Path = _ROOT) -> None:
+        self._settings = [*settings, sys.version, *_list_libraries()]
+        self._files = tuple(files)
+        self._root = root
+
+    def compute(self) -> str:
+        """Return the edition: 12 hexadecimal digits, the same on every machine."""
+        digest = hashlib.sha256("\0".join(self._settings).encode())
+        for path in self._list_files():
+            name = path.relative_to(self._root) if path.is_relative_to(self._root) else path.name
+            digest.update(f"\0{name}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:_DIGITS]
+
+    def read_signature(self) -> tuple[tuple[str, int, int], ...]:
+        """Return what changes when a file is written, without reading any: 1.5 ms."""
+        return tuple(
+            (str(path), (found := path.stat()).st_mtime_ns, found.st_size)
+            for path in self._list_files()
+        )
+
+    def _list_files(self) -> Iterator[Path]:
+        for package in _PACKAGES:
+            for folder, folders, names in os.walk(self._root / package):
+                folders.sort()
+                yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
+        yield from (path for path in self._files if path.is_file())
+
+
+def _list_libraries() -> list[str]:
+    """Return names and versions of what is installed: 1 ms, of `importlib.metadata` 140."""
+    folders = (folder for folder in sys.path if folder and Path(folder).is_dir())
+    names = {name for folder in folders for name in os.listdir(folder)}  # noqa: PTH208
+    return sorted(name for name in names if name.endswith(".dist-info"))

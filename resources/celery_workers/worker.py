@@ -1,0 +1,96 @@
+"""A worker: a process that imported everything, and forks the processes that execute runs.
+
+It never executes a run itself: a fork of a process that has executed one hangs. Of the processes
+that it forks each executes one run at a time, and is replaced after some.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celery import signals
+from celery.worker import state
+from kombu.exceptions import ChannelError
+
+from resources.celery_workers.app import TASK, get_queue
+from resources.celery_workers.edition import Edition
+from resources.celery_workers.execution import execute_run
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+_SECONDS_BETWEEN_LOOKS = 2.0
+_log = logging.getLogger("celery.worker")
+
+
+class Worker:
+    """A worker of one edition.
+
+    Parameters
+    ----------
+    app
+        The app of the run launcher.
+    edition
+        What this process has loaded, and the code on disk.
+    alive
+        File that is written while the worker is connected to the broker, if any.
+    """
+
+    def __init__(self, app: "Celery", edition: Edition, alive: Path | None) -> None:
+        self._app = app
+        self._edition = edition
+        self._alive = alive
+        self._loaded = edition.compute()
+        self._seen = edition.read_signature()
+        self._on_disk = self._loaded
+        self.is_outdated = False
+        app.task(name=TASK)(execute_run)
+
+    def run(self, processes: int, preload: Callable[[], None]) -> None:
+        """Execute runs until the process is told to end, or runs wait for newer code on disk.
+
+        Then `is_outdated` is true: start it again. Runs that have begun are brought to their end.
+        """
+        # Dagster's storages would report each time that they look at a revision.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        preload()
+        if self._edition.read_signature() != self._seen:  # edited while it was imported
+            self.is_outdated = True
+            return
+        signals.worker_ready.connect(self._watch, weak=False)
+        self._app.worker_main(
+            [
+                "worker",
+                f"--concurrency={processes}",
+                f"--queues={get_queue(self._loaded)}",
+                f"--hostname=gauntlet-{os.getpid()}@%h",
+                "--loglevel=INFO",
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ]
+        )
+
+    def _watch(self, sender: Any, **_: Any) -> None:
+        _log.info("Edition %s", self._loaded)
+        self._look()
+        sender.timer.call_repeatedly(_SECONDS_BETWEEN_LOOKS, self._look)
+
+    def _look(self) -> None:
+        """Note that the broker is connected; end if runs wait for the edition on disk."""
+        if self._alive:
+            self._alive.touch()
+        if (signature := self._edition.read_signature()) != self._seen:
+            self._seen, self._on_disk = signature, self._edition.compute()
+        if self._on_disk != self._loaded and self._count_waiting(self._on_disk):
+            _log.info("Runs wait for edition %s, which is on disk: starting again", self._on_disk)
+            self.is_outdated = True
+            state.should_stop = 0
+
+    def _count_waiting(self, edition: str) -> int:
+        with self._app.connection_for_read() as connection:
+            try:
+                queue = connection.default_channel.queue_declare(get_queue(edition), passive=True)
+            except ChannelError:
+                return 0
+            return queue.message_count
