@@ -113,8 +113,8 @@ class BatchOutcome:
             "symbol": self._gather_symbols(lambda history, _: history.symbol),
             "strategy": np.array([one.name for one in strategies], dtype=object)[of],
             **{name: np.array([one.get(name, np.nan) for one in parameters])[of] for name in names},
-            "execution": np.full(len(self), blocks[0].settings.execution, dtype=object),
-            "direction": np.full(len(self), blocks[0].settings.direction, dtype=object),
+            "execution": np.broadcast_to(np.array(blocks[0].settings.execution, object), len(self)),
+            "direction": np.broadcast_to(np.array(blocks[0].settings.direction, object), len(self)),
             "ended_early": self._gather_symbols(TradedHistory.ends_before).astype(np.bool_),
             **columns,
         }

@@ -2,9 +2,9 @@
 
 10,000 symbols x 2,520 bars x 9 strategies through `run_batches`, in a fresh process. Each symbol's
 bars are generated when the engine asks for them, and each outcome is read and released. Growth is
-the peak resident memory of the process minus its resident memory after a first small batch. The same
-for sweeps: all 312 points of the nine strategies on 10,000 symbols x 756 bars, each strategy's as a
-table of six metrics; judged is the peak itself. Also compared: metrics and trades of a ragged
+the peak resident memory of the process minus its resident memory after a first small batch. The
+same for sweeps: all 312 points of the nine strategies on 10,000 symbols x 756 bars, each strategy's
+as a table of six metrics; judged is the peak itself. Also compared: metrics and trades of a ragged
 universe, to the bit, with memory budgets of 100 KB and 1 GB per block.
 """
 

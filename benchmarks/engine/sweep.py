@@ -1,10 +1,10 @@
 """Do the points of a sweep share common work?
 
-`sweep` over the full ranges of each strategy against a plain batch with its default parameters, on
-110 symbols x 756 bars, in backtests per second. The caller of a sweep ranks its points by a table of
-six metrics; the caller of a batch reads every result, all metrics as dicts and the trades. Judged are
-sma_cross, and all 312 points of the nine strategies together as a table against the same points read
-as results, for which each metric is computed.
+`sweep` over the full ranges of each strategy against a plain batch with its default parameters,
+on 110 symbols x 756 bars, in backtests per second. The caller of a sweep ranks its points by a
+table of six metrics; the caller of a batch reads every result, all metrics as dicts and the
+trades. Judged are sma_cross, and all 312 points of the nine strategies together as a table against
+the same points read as results, for which each metric is computed.
 """
 
 import sys
