@@ -16,7 +16,6 @@ from pydantic import Field
 
 from assets.partitions.upstream import fetch_newest_by_partition
 from resources.config.environment import DEFAULT_KEEP_DAYS
-from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from resources.price_store.errors import CorruptBarsError
 from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
@@ -180,6 +179,8 @@ def remove_runs(
 
 def give_back_space(instance: dg.DagsterInstance) -> None:
     """Shrink the file of the events by what was removed; PostgreSQL does that by itself."""
+    from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
+
     storage = instance.event_log_storage
     if isinstance(storage, BatchedSqliteEventLogStorage):
         storage.give_back_space()

@@ -126,7 +126,7 @@ def test_a_deleted_run_leaves_neither_events_nor_a_file(tmp_path: Path):
         for run_id in (old, old, first, first):
             storage.delete_events(run_id)
         assert {path.stem for path in files.iterdir()} == {"index"}
-        assert not instance.all_logs(old) + list(instance.all_logs(first))
+        assert not [*instance.all_logs(old), *instance.all_logs(first)]
         assert instance.all_logs(second)
         made = instance.fetch_materializations(SOURCE, limit=100).records
         assert {record.run_id for record in made} == {second}
