@@ -33,16 +33,17 @@ def cpu_seconds_with(server: int) -> Clock:
         The process ID of the server that starts the others, such as PostgreSQL's.
     """
     root = psutil.Process(server)
+    return lambda: cpu_seconds() + cpu_seconds_of(root)
 
-    def now() -> float:
-        used = cpu_seconds() + sum(root.cpu_times()[:4])
-        for child in root.children(recursive=True):
-            # What has just ended counts as an ended child of the server.
-            with suppress(psutil.Error):
-                used += sum(child.cpu_times()[:2])
-        return used
 
-    return now
+def cpu_seconds_of(server: psutil.Process) -> float:
+    """Return the processor's time of a server and all of its processes, the ended ones too."""
+    used = sum(server.cpu_times()[:4])
+    for child in server.children(recursive=True):
+        # What has just ended counts as an ended child of the server.
+        with suppress(psutil.Error):
+            used += sum(child.cpu_times()[:4])
+    return used
 
 
 def postgres_process(data: Path) -> int:

@@ -9,30 +9,37 @@ strategy and user. The last line is one request that nobody else waits for.
 
 The baseline is Dagster's default run launcher with its code server, which start each run as a new
 Python, on an instance that has the same settings otherwise: the same requests, round by round.
+Where Redis is installed, four warm workers (docs/celery.md) have their turn too.
 """
 
 import random
+import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import yaml
 
 from benchmarks.benchmark import Benchmark, Options, main
+from benchmarks.clock import cpu_seconds_of
 from benchmarks.harness import CONSOLE
 from benchmarks.report import Report, Table, Verdict
 from pipelines.partitions import build_partition_tags
 from resources.result_store.resource import ResultStore
 from tests.pipelines.graphql import ended, launch_request, launch_run
 from tests.pipelines.webserver import Webserver, running_webserver
+from tests.redis import Redis
+from tests.resources.celery_workers.served import running_worker, use_workers
 
 SYMBOLS = tuple(f"S{number:03}" for number in range(50))
 STRATEGIES = ("sma_cross", "rsi", "macd", "bollinger", "momentum")
 OURS, STOCK = "this project", "Dagster's default run launcher"
+WARM = "this project's warm workers"
 
 _DAGSTER_DEV = ("-m", "dagster", "dev", "--port")
 _WITHIN = 900.0
@@ -66,13 +73,16 @@ Bursts = Mapping[str, list[Burst]]
 def run(options: Options) -> Report:
     """Launch the requests of each round on each instance in turn."""
     rounds = 1 if options.quick else min(options.rounds, _MOST_ROUNDS)
-    bursts: dict[str, list[Burst]] = {OURS: [], STOCK: []}
-    alone: dict[str, list[Burst]] = {OURS: [], STOCK: []}
+    starts: dict[str, Callable[[], AbstractContextManager[Webserver]]] = {
+        OURS: partial(running_webserver, _lay_out),
+        STOCK: partial(running_webserver, _lay_out_stock, _DAGSTER_DEV),
+    }
+    if shutil.which("redis-server") and not options.quick:
+        starts[WARM] = _running_warm_workers
+    bursts: dict[str, list[Burst]] = {name: [] for name in starts}
+    alone: dict[str, list[Burst]] = {name: [] for name in starts}
     with ExitStack() as stack:
-        webservers = {
-            OURS: stack.enter_context(running_webserver(_lay_out)),
-            STOCK: stack.enter_context(running_webserver(_lay_out_stock, _DAGSTER_DEV)),
-        }
+        webservers = {name: stack.enter_context(start()) for name, start in starts.items()}
         for webserver in webservers.values():
             _fetch_prices(webserver)
         for number in range(rounds):
@@ -132,8 +142,37 @@ def _lay_out_stock(folder: Path) -> dict[str, str]:
     return _lay_out(folder)
 
 
+@contextmanager
+def _running_warm_workers() -> Iterator[Webserver]:
+    """Lend a webserver with a Redis and a worker, whose CPU time is counted as well."""
+    redis, environment = Redis(), {}
+    redis.start()
+
+    def lay_out(folder: Path) -> dict[str, str]:
+        environment.update(_lay_out(folder) | use_workers(folder, redis))
+        return environment
+
+    try:
+        with (
+            running_webserver(lay_out) as webserver,
+            running_worker(webserver, environment, "--processes", "4") as worker,
+        ):
+            yield replace(
+                webserver,
+                cpu_seconds=lambda: webserver.cpu_seconds() + cpu_seconds_of(worker),
+            )
+    finally:
+        redis.kill()
+
+
 def _report(bursts: Bursts, alone: Bursts, options: Options) -> Report:
-    ours = [*bursts[OURS], *alone[OURS]]
+    ours = [
+        one
+        for all_of in (bursts, alone)
+        for name in all_of
+        if name != STOCK
+        for one in all_of[name]
+    ]
     succeeded = sum(one.succeeded for one in ours) / sum(one.requests for one in ours)
     stock = f"on {STOCK}, times ours"
     times = {"times_stock": f"Time {stock}", "times_stock_cpu": f"CPU time {stock}"}

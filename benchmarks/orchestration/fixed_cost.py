@@ -122,7 +122,7 @@ def _table(timings: Timings, size: str) -> Table:
 BENCHMARK = Benchmark(
     "fixed_cost",
     __doc__ or "",
-    {"times_empty": 3.5, "times_empty_known": 2.6, "times_empty_one": 2.0},
+    {"times_empty": 3.2, "times_empty_known": 2.4, "times_empty_one": 1.75},
     run,
     "orchestration",
 )
