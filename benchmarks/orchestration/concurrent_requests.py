@@ -5,7 +5,7 @@ Each request is for one of five strategies on five symbols of 50, drawn at rando
 daemon, queue and code server, on two years of daily bars whose prices were fetched before. The time
 is from the first launch to the end of the last run, the CPU time that of all these processes, runs
 included. Every request must succeed, and its run must hold exactly the rows of its symbols,
-strategy and user. The last line is one request that nobody else waits for.
+strategy and user. The last lines are of one request while there is no other.
 
 The baseline is Dagster's default run launcher with its code server, which start each run as a new
 Python, on an instance that has the same settings otherwise: the same requests, round by round.
