@@ -65,7 +65,7 @@ class Benchmark:
 def main(benchmark: Benchmark, arguments: list[str] | None = None) -> int:
     """Run a benchmark from the command line; return 1 if a limit is missed, otherwise 0."""
     given = _parser(benchmark).parse_args(arguments)
-    rounds = given.rounds or (2 if given.quick else 7)
+    rounds = given.rounds or (2 if given.quick else 5)
     options = Options(given.quick, rounds, {**benchmark.limits, **dict(given.limit)})
     CONSOLE.rule(benchmark.text.splitlines()[0])
     begun = wall_seconds()
@@ -145,7 +145,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="timings of each contender at most (default 7; fewer when they are steady)",
+        help="timings of each contender at most (default 5; fewer when they are steady)",
     )
     parser.add_argument(
         "--results",

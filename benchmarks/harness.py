@@ -26,7 +26,7 @@ Contender = Callable[[], Any]
 FEWEST_ROUNDS = 3
 """So many are timed at least, where so many are asked for."""
 
-STEADY = 0.04
+STEADY = 0.06
 """With ratios that spread no more than this, the rest of the rounds would change nothing."""
 
 
