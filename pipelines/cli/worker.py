@@ -34,6 +34,8 @@ _LIBRARIES = (
     "dagster._core.definitions.repository_definition.repository_data_builder",
     "dagster._core.storage.local_compute_log_manager",
 )
+# What these do when they are imported is for a process of their own.
+_ACTING = ("__main__", "pipelines.code_server.preload")
 _UNLIMITED = 10
 # A process grows by 0.3 MB with each run, and a new one costs a second of CPU.
 RUNS_PER_PROCESS = 50
@@ -86,7 +88,7 @@ def _preload() -> None:
     for name in _PACKAGES:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
-            if not module.name.endswith("__main__"):
+            if not module.name.endswith(_ACTING):
                 importlib.import_module(module.name)
     for name in _LIBRARIES:
         importlib.import_module(name)

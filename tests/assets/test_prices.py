@@ -47,7 +47,9 @@ def test_revised_bars_are_in_the_log_and_the_metadata(project: Project):
         revision.path,
     )
     assert (told["first_changed"], told["changed_bars"]) == (day, 2)
-    assert told["data_version"] == revision.replaced_by != data_version(before)
+    assert revision.replaced_by != data_version(before)
+    assert event.tags is not None
+    assert event.tags["dagster/data_version"] == f"{revision.replaced_by}@files"
     warnings = [
         entry.user_message
         for entry in project.instance.all_logs(result.run_id)
