@@ -100,12 +100,11 @@ class BatchOutcome:
     def described(self, metrics: Iterable[str]) -> dict[str, NDArray[Any]]:
         """Return the columns of `table` by name."""
         columns = {name: self.column(name) for name in metrics}
-        blocks = [outcome.block for outcome in self.blocks]
-        kinds = {type(one): one for block in blocks for one in block.strategies}.values()
-        parameters = dict.fromkeys(name for one in kinds for name in one.parameters())
         symbols = [(one.block.histories, one.symbol_of) for one in self.blocks]
         strategies = [(one.block.strategies, one.strategy_of) for one in self.blocks]
-        window, settings = blocks[0].window, blocks[0].settings
+        kinds = {type(one): one for some, _ in strategies for one in some}.values()
+        parameters = dict.fromkeys(name for one in kinds for name in one.parameters())
+        window, settings = self.blocks[0].block.window, self.blocks[0].block.settings
         return {
             "symbol": self._say(symbols, lambda one: one.symbol, object),
             "strategy": self._say(strategies, lambda one: one.name, object),
@@ -148,13 +147,9 @@ class BatchOutcome:
         """Return what the rows of each block have, in the order of the results."""
         return np.concatenate(parts)[self.order] if parts else np.empty(0)
 
-    def _say(
-        self, subjects: Any, describe: Callable[[Any], Any], dtype: type | None = None
-    ) -> NDArray[Any]:
+    def _say(self, of: Any, describe: Callable[[Any], Any], dtype: Any = None) -> NDArray[Any]:
         """Return what is said of each result's symbol or strategy."""
-        return self._gather(
-            [np.array([*map(describe, some)], dtype)[which] for some, which in subjects]
-        )
+        return self._gather([np.array([*map(describe, some)], dtype)[row] for some, row in of])
 
 
 def frame(outcomes: Iterable[BatchOutcome], metrics: Iterable[str] | None) -> "pd.DataFrame":
