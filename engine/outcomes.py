@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,8 @@ from numpy.typing import NDArray
 
 from engine.blocks import BlockOutcome
 from engine.failure import Failure
-from engine.history import TradedHistory
 from engine.metrics import METRICS, require_metric
 from engine.results import BacktestResult, build_result
-from engine.settings import Window
 from strategies.base import Ints
 from strategies.indicator_cache import CacheStats
 
@@ -84,7 +83,7 @@ class BatchOutcome:
         """Return one row per result: symbol, strategy, its parameters, labels and metrics.
 
         The labels are execution, direction and ended_early. NaN where a metric is undefined or a
-        strategy has no such parameter.
+        strategy has no such parameter; texts are pandas categories.
 
         Parameters
         ----------
@@ -101,31 +100,33 @@ class BatchOutcome:
     def described(self, metrics: Iterable[str]) -> dict[str, NDArray[Any]]:
         """Return the columns of `table` by name."""
         columns = {name: self.column(name) for name in metrics}
-        blocks = [outcome.block for outcome in self.blocks]
-        before = np.cumsum([0, *(len(block.strategies) for block in blocks)]).tolist()
-        strategies = [one for block in blocks for one in block.strategies]
-        of = self._gather(
-            [one.strategy_of + start for one, start in zip(self.blocks, before, strict=False)]
-        )
-        parameters = [one.parameters() for one in strategies]
-        names = dict.fromkeys(name for one in parameters for name in one)
+        symbols = [(one.block.histories, one.symbol_of) for one in self.blocks]
+        strategies = [(one.block.strategies, one.strategy_of) for one in self.blocks]
+        kinds = {type(one): one for some, _ in strategies for one in some}.values()
+        parameters = dict.fromkeys(name for one in kinds for name in one.parameters())
+        window, settings = self.blocks[0].block.window, self.blocks[0].block.settings
         return {
-            "symbol": self._gather_symbols(lambda history, _: history.symbol),
-            "strategy": np.array([one.name for one in strategies], dtype=object)[of],
-            **{name: np.array([one.get(name, np.nan) for one in parameters])[of] for name in names},
-            "execution": np.broadcast_to(np.array(blocks[0].settings.execution, object), len(self)),
-            "direction": np.broadcast_to(np.array(blocks[0].settings.direction, object), len(self)),
-            "ended_early": self._gather_symbols(TradedHistory.ends_before).astype(np.bool_),
+            "symbol": self._say(symbols, lambda one: one.symbol, object),
+            "strategy": self._say(strategies, lambda one: one.name, object),
+            **{
+                name: self._say(strategies, lambda one, name=name: getattr(one, name, np.nan))
+                for name in parameters
+            },
+            "execution": np.full(len(self), settings.execution, object),
+            "direction": np.full(len(self), settings.direction, object),
+            "ended_early": self._say(symbols, lambda one: one.ends_before(window)),
             **columns,
         }
 
     def __getitem__(self, place: int) -> BacktestResult:
         """Return one result as an object."""
-        return self._build(int(self.order[place]))
+        block, row = self._places
+        return build_result(self.blocks[block[place]], row[place])
 
     def __iter__(self) -> Iterator[BacktestResult]:
         """Yield the results as objects."""
-        return map(self._build, self.order.tolist())
+        for block, row in zip(*map(np.ndarray.tolist, self._places), strict=True):
+            yield build_result(self.blocks[block], row)
 
     def __len__(self) -> int:
         """Return the number of results."""
@@ -136,28 +137,19 @@ class BatchOutcome:
         return f"<{type(self).__name__}: {len(self)} results, {len(self.failures)} failures>"
 
     @cached_property
-    def _starts(self) -> Ints:
-        """The number of the first row of each block."""
-        return np.cumsum([0, *(len(one.symbol_of) for one in self.blocks)])[:-1]
-
-    def _build(self, row: int) -> BacktestResult:
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return build_result(self.blocks[number], row - int(self._starts[number]))
+    def _places(self) -> tuple[Ints, Ints]:
+        """The block of each result, and its row there."""
+        starts = np.cumsum([0, *(len(one.symbol_of) for one in self.blocks)])
+        block = np.searchsorted(starts, self.order, side="right") - 1
+        return block, self.order - starts[block]
 
     def _gather(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return what the rows of each block have, in the order of the results."""
         return np.concatenate(parts)[self.order] if parts else np.empty(0)
 
-    def _gather_symbols(self, describe: Callable[[TradedHistory, Window], Any]) -> NDArray[Any]:
-        return self._gather(
-            [
-                np.array(
-                    [describe(one, outcome.block.window) for one in outcome.block.histories],
-                    dtype=object,
-                )[outcome.symbol_of]
-                for outcome in self.blocks
-            ]
-        )
+    def _say(self, of: Any, describe: Callable[[Any], Any], dtype: Any = None) -> NDArray[Any]:
+        """Return what is said of each result's symbol or strategy."""
+        return self._gather([np.array([*map(describe, some)], dtype)[row] for some, row in of])
 
 
 def frame(outcomes: Iterable[BatchOutcome], metrics: Iterable[str] | None) -> "pd.DataFrame":
@@ -165,8 +157,18 @@ def frame(outcomes: Iterable[BatchOutcome], metrics: Iterable[str] | None) -> "p
     import pandas as pd
 
     names = [require_metric(name) for name in (METRICS if metrics is None else metrics)]
-    parts = [outcome.described(names) for outcome in outcomes if len(outcome)]
-    columns = list(parts[0]) if parts else []
-    # Each is released once it is joined, and none is copied: a table of millions of rows fits.
-    joined = {name: np.concatenate([part.pop(name) for part in parts]) for name in columns}
-    return pd.DataFrame(joined, copy=False)
+    columns: dict[str, Any] = {}
+    rows = 0
+    # `map` and `filter` hold no outcome while the next one is computed; a loop's variable would.
+    for part in map(methodcaller("described", names), filter(len, outcomes)):
+        first, rows = rows, rows + len(part["symbol"])
+        for name, values in part.items():
+            column = columns.setdefault(name, np.empty(0, values.dtype))
+            if rows > len(column):
+                column.resize(rows + rows // 8, refcheck=False)  # in place: never held twice
+            column[first:rows] = values
+    for name, column in columns.items():
+        column.resize(rows, refcheck=False)
+        if column.dtype == object:
+            columns[name] = pd.Categorical.from_codes(*pd.factorize(column, sort=True))
+    return pd.DataFrame(columns, copy=False)

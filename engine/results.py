@@ -36,7 +36,7 @@ class BacktestResult:
     ended_early
         Whether the symbol's bars stop before the window does.
     no_trades
-        Why there can be no trades, where that is so; else only that there are none.
+        Why there are no trades; empty if there are some.
     trades
         Of dtype `engine.simulation.TRADE`; indices count from the window's first bar.
     measurement, row
@@ -144,6 +144,7 @@ def build_result(outcome: BlockOutcome, row: int) -> BacktestResult:
     block = outcome.block
     history = block.histories[outcome.symbol_of[row]]
     strategy = block.strategies[outcome.strategy_of[row]]
+    trades = outcome.trades[outcome.first[row] : outcome.first[row + 1]]
     return BacktestResult(
         symbol=history.symbol,
         strategy=strategy,
@@ -154,8 +155,8 @@ def build_result(outcome: BlockOutcome, row: int) -> BacktestResult:
         warm_up=history.first,
         bars_per_year=block.settings.bars_per_year or history.bars_per_year,
         ended_early=history.ends_before(block.window),
-        no_trades=_explain_no_trades(strategy, history),
-        trades=outcome.trades[outcome.first[row] : outcome.first[row + 1]],
+        no_trades="" if len(trades) else _explain_no_trades(strategy, history),
+        trades=trades,
         measurement=outcome.measurement.settle(),
         row=row,
     )

@@ -66,6 +66,7 @@ class Sweep:
             failures += outcome.failures
             indicators.add(outcome.indicators)
             yield outcome
+            del outcome  # before the next one is computed
         self._found = failures, indicators
 
     @cached_property

@@ -33,18 +33,6 @@ def is_below(a: Floats, b: Floats | float, size: Floats | float | None = None) -
     return difference < -tolerance
 
 
-def is_at_least(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
-    """Return where a >= b; `size` as in `is_above`."""
-    difference, tolerance = measure(a, b, size)
-    return difference >= -tolerance
-
-
-def is_at_most(a: Floats, b: Floats | float, size: Floats | float | None = None) -> Bools:
-    """Return where a <= b; `size` as in `is_above`."""
-    difference, tolerance = measure(a, b, size)
-    return difference <= tolerance
-
-
 def measure(
     a: Floats, b: Floats | float, size: Floats | float | None
 ) -> tuple[Floats, Floats | float]:

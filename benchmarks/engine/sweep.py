@@ -105,7 +105,7 @@ def _row(name: str, timings: Timings, symbols: int) -> list[str]:
     return [name, str(points), *swept, batch, f"{_speed(name, timings):.2f}"]
 
 
-BENCHMARK = Benchmark("sweep", __doc__ or "", {"times_batch": 2.0, "times_read": 0.7}, run)
+BENCHMARK = Benchmark("sweep", __doc__ or "", {"times_batch": 3.0, "times_read": 0.65}, run)
 
 if __name__ == "__main__":
     sys.exit(main(BENCHMARK))

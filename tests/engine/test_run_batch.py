@@ -175,6 +175,7 @@ def test_the_table_has_a_row_per_result_with_all_metrics():
     assert len(table) == 12
     assert table["symbol"].tolist() == [h.symbol for h in HISTORIES for _ in STRATEGIES]
     assert table["strategy"].tolist()[:3] == ["sma_cross", "rsi", "sma_cross"]
+    assert table["strategy"].cat.categories.tolist() == ["rsi", "sma_cross"]
     assert table["slow_period"].tolist()[:3] == [20, pytest.approx(np.nan, nan_ok=True), 50]
     assert set(METRICS) <= set(table.columns)
     row = outcome.results[4]
