@@ -8,7 +8,6 @@ too, is not in it. Bytecode is compiled beforehand, as an installation does.
 """
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.benchmark import Benchmark, Options, main
-from benchmarks.harness import CONSOLE, Timings
+from benchmarks.harness import CONSOLE, Timings, seconds_of
 from benchmarks.orchestration.imports import compile_packages
 from benchmarks.report import Report, Table, Verdict
 
@@ -87,12 +86,10 @@ def _spend(arguments: Sequence[str], home: Path) -> float:
     """Return the CPU seconds of a Python process in a folder, with those of its children."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     environment = {**given, "DAGSTER_HOME": str(home), "PYTHONPATH": str(_ROOT)}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, *arguments], cwd=home, env=environment, check=True, capture_output=True
+    program = [sys.executable, *arguments]
+    return seconds_of(
+        lambda: subprocess.run(program, cwd=home, env=environment, check=True, capture_output=True)
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _judge(timings: Timings, options: Options, name: str, what: str, limit: str) -> Verdict:
