@@ -8,6 +8,7 @@ transaction, and the file stays open. A run that has a file of its own, from Dag
 an earlier version, is read there, and continued.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -98,6 +99,8 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
         with self.index_connection() as index:
             numbers = _insert(index, [self._event_to_row(event) for event in events])
             store_index_rows(self, index, list(zip(numbers, events, strict=True)))
+        # Who watches is told of the write, and may look before the commit: tell it once more.
+        os.utime(self.path_for_shard(INDEX_SHARD_NAME))
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[sa.Connection]:
         """Lend a connection to the file that has the events of a run."""

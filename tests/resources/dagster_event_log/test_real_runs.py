@@ -13,6 +13,7 @@ import pytest
 from dagster._core.events import DagsterEventBatchMetadata
 
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
+from resources.dagster_event_log.sqlite_file import IndexWatchdog
 from tests.instances import CONSOLIDATED, STOCK, opened
 from tests.resources.dagster_event_log import graph
 from tests.resources.dagster_event_log.graph import (
@@ -221,6 +222,29 @@ def test_a_run_of_another_process_can_be_watched(tmp_path: Path):
             if entry.is_dagster_event
         ]
         assert kinds == expected[: len(kinds)]
+
+
+def test_a_watcher_is_told_once_an_event_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class TardyWatchdog(IndexWatchdog):
+        def __init__(self, storage: Any, *args: Any) -> None:
+            super().__init__(storage, *args)
+            # Every look after a write into the log came too early: before the commit.
+            self._patterns = [storage.path_for_shard("index")]
+
+    monkeypatch.setattr("resources.dagster_event_log.sqlite.IndexWatchdog", TardyWatchdog)
+    with opened(tmp_path) as instance:
+        done = run(instance).dagster_run
+        seen = threading.Event()
+
+        def see(entry: dg.EventLogEntry, _cursor: str) -> None:
+            if entry.is_dagster_event and entry.get_dagster_event().message == "the last event":
+                seen.set()
+
+        instance.watch_event_logs(done.run_id, None, see)
+        instance.report_engine_event("the last event", done)
+        assert seen.wait(PATIENCE)
 
 
 def test_files_are_compatible_with_dagsters_storages_both_ways(tmp_path: Path):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from resources.market_data.bars import data_version, validate_bars
 from resources.market_data.source import NoBarsError, UnknownSymbolError
 from resources.market_data.sources.synthetic import EPOCH, SyntheticSource
+from resources.universe import is_symbol
 
 SOURCE = SyntheticSource()
 LONG = (EPOCH, date(2027, 12, 31))
@@ -63,7 +64,7 @@ def test_bars_do_not_depend_on_the_process_or_hash_seed():
 @settings(deadline=None)
 @given(st.from_regex(r"[A-Z0-9^][A-Z0-9=-]{0,14}", fullmatch=True))
 def test_any_symbol_has_valid_bars_in_a_plausible_range(symbol: str):
-    if symbol.strip("^=-"):
+    if is_symbol(symbol):
         bars = validate_bars(symbol, SOURCE.fetch(symbol, *LONG))
         assert 5 < bars["low"].min() < bars["high"].max() < 20_000  # pyright: ignore[reportOptionalOperand, reportOperatorIssue]
         assert 50 * 0.8 < bars["open"][0] < 250 * 1.2
