@@ -2,7 +2,8 @@
 
 A process that imports `pipelines.definitions` and builds every asset and check for the 110 symbols,
 against one that only imports `dagster`. The webserver, the daemon, the code server and the process
-of each run pay for it. Bytecode is compiled beforehand, as an installation does.
+of each run pay for it. Most of what is added are dataclasses and the assets themselves. Bytecode is
+compiled beforehand, as an installation does.
 """
 
 import compileall
@@ -56,7 +57,7 @@ def _run(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=_ROOT, check=True)
 
 
-BENCHMARK = Benchmark("imports", __doc__ or "", {"times_dagster": 1.3}, run, "orchestration")
+BENCHMARK = Benchmark("imports", __doc__ or "", {"times_dagster": 1.45}, run, "orchestration")
 
 if __name__ == "__main__":
     sys.exit(main(BENCHMARK))
