@@ -95,7 +95,7 @@ def _peak_mb(process: psutil.Process) -> float:
 
 
 BENCHMARK = Benchmark(
-    "thousand_symbols", __doc__ or "", {"seconds": 120.0, "memory_mb": 1500.0}, run, "orchestration"
+    "thousand_symbols", __doc__ or "", {"seconds": 60.0, "memory_mb": 900.0}, run, "orchestration"
 )
 
 if __name__ == "__main__":
