@@ -5,11 +5,14 @@ as root in the folder of a user takes nothing from that user; where the folder i
 system user ``pgserver``, which is created.
 """
 
+import fcntl
 import os
 import pwd
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,18 +91,30 @@ def create_account(name: str, uid: int | None = None) -> Account:
     reason = ""
     # /etc/passwd can be changed by one program at a time, and another may create the same user.
     for _ in range(_TRIES):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            reason = _add_user(name, uid)
-            if reason:
-                time.sleep(0.25)
-            continue
-        return Account(entry.pw_uid, entry.pw_gid, name)
+        with _alone():
+            try:
+                entry = pwd.getpwnam(name)
+            except KeyError:
+                reason = _add_user(name, uid)
+            else:
+                return Account(entry.pw_uid, entry.pw_gid, name)
+        if reason:
+            time.sleep(0.25)
     raise EmbeddedPostgresError(
         f"The embedded PostgreSQL can't run as root, and a user {name!r} can't be created: "
         f"{reason}. Create it, run as another user, or set DATABASE_URL to use another PostgreSQL."
     )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one of our processes at a time add a user: two at once had given one name two numbers."""
+    descriptor = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _add_user(name: str, uid: int | None) -> str:

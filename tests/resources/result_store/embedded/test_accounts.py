@@ -120,7 +120,7 @@ def test_several_processes_create_one_user_without_sbin(new_user: str) -> None:
     command = [sys.executable, "-c", _CREATE, new_user]
     processes = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        for _ in range(2)
+        for _ in range(4)
     ]
     numbers = {process.communicate()[0].strip() for process in processes}
     assert numbers == {str(pwd.getpwnam(new_user).pw_uid)}
