@@ -44,7 +44,8 @@ class Sweep:
         self.skipped = grid.skipped
         self._points = f"{len(grid.strategies)} points of {grid.strategies[0].name}"
         self._run = run
-        self._passes = 1 if iter(histories) is histories else None
+        self._goes_once = iter(histories) is histories
+        self._used_up = False
         self._found: tuple[list[Failure], CacheStats] | None = None
 
     def batches(self) -> Iterator[BatchOutcome]:
@@ -55,11 +56,11 @@ class Sweep:
         InvalidInputError
             When a generator of histories has been used already.
         """
-        if self._passes == 0:
+        if self._used_up:
             raise InvalidInputError(
                 "histories was a generator, and this sweep has used it up; needed: a list."
             )
-        self._passes = self._passes and 0
+        self._used_up = self._goes_once
         failures: list[Failure] = []
         indicators = CacheStats()
         for outcome in self._run():
