@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import UnusableBarsError
-from engine.history import LONGEST_CLOSURE, History
+from engine.history import LONGEST_CLOSURE, History, TradedHistory
 from engine.settings import Window
-from strategies.base import Floats
+from strategies.base import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ class EqualWeight:
         UnusableBarsError
             When no symbol remains.
         """
-        start = np.datetime64(window.start, "D")
-        days = (window.end - window.start).days + 1
+        start, days = window.days[0], count_days(window)
         total, change = np.zeros(days), np.zeros(days + 1, dtype=np.int64)
         seen, symbols = np.zeros(days, dtype=np.bool_), 0
         for history in histories:
@@ -61,13 +60,12 @@ class EqualWeight:
                 cut.check()
             except UnusableBarsError:
                 continue
-            day = (cut.dates[cut.first :] - start).astype(np.int64)
+            day, held_from, held_until = find_held_days(cut, window)
             close = cut.bars.close[cut.first :]
             seen[day] = True
             total[day[1:]] += close[1:] / close[:-1] - 1.0
-            from_start = cut.first > 0 or day[0] <= LONGEST_CLOSURE.days
-            change[0 if from_start else day[0] + 1] += 1
-            change[day[-1] + 1 if cut.ends_before(window) else days] -= 1
+            change[held_from] += 1
+            change[held_until] -= 1
             symbols += 1
         if not symbols:
             raise UnusableBarsError(
@@ -95,3 +93,20 @@ class EqualWeight:
         """A fingerprint of its days and levels."""
         days = self.dates.astype(np.int64)
         return sha256(days.tobytes() + self.level.tobytes()).hexdigest()[:12]
+
+
+def count_days(window: Window) -> int:
+    """Return the number of calendar days of a window."""
+    return (window.end - window.start).days + 1
+
+
+def find_held_days(history: TradedHistory, window: Window) -> tuple[Ints, int, int]:
+    """Return the days of a symbol's bars, and the first day of being held and the one after it.
+
+    Days count from the window's start, those of the bars have shape (n,). See `EqualWeight` for
+    when a symbol is held.
+    """
+    day = (history.dates[history.first :] - window.days[0]).astype(np.int64)
+    from_start = history.first > 0 or day[0] <= LONGEST_CLOSURE.days
+    until = int(day[-1]) + 1 if history.ends_before(window) else count_days(window)
+    return day, 0 if from_start else int(day[0]) + 1, until

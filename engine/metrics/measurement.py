@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.catalogue import METRICS, Metric
 from engine.metrics.inputs import MetricInputs
-from strategies.base import Bools
+from strategies.base import Bools, Floats
 
 NO_UNIVERSE = "no equal-weight universe was given"
 
@@ -43,6 +43,19 @@ class Measurement:
         if name not in self._columns:
             self._columns[name] = self._compute(METRICS[name])
         return self._columns[name]
+
+    @property
+    def returns(self) -> Floats:
+        """The bar-by-bar returns of the backtests, shape (N, T), until `settle`.
+
+        Raises
+        ------
+        RuntimeError
+            When they have been released already.
+        """
+        if self._inputs is None:
+            raise RuntimeError("the returns of a settled measurement are not kept.")
+        return self._inputs.returns
 
     def settle(self) -> Self:
         """Compute all metrics, and release the matrices that they are computed from."""

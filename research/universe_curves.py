@@ -1,0 +1,126 @@
+"""The curve of a strategy over a universe: one portfolio of its accounts on all symbols."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.equal_weight import EqualWeight, count_days, find_held_days
+from engine.history import TradedHistory
+from engine.outcomes import BatchOutcome
+from engine.settings import Window
+from strategies.base import Floats, Ints, Strategy
+
+
+@dataclass(frozen=True, eq=False)
+class UniverseCurves:
+    """Daily returns of N strategies over the same universe, and of the universe itself.
+
+    Parameters
+    ----------
+    strategies
+        Their parameters included; one row each.
+    dates
+        ``datetime64[D]``, ascending: every day on which a symbol has a bar, shape (T,).
+    returns
+        Mean over the symbols that are held on a day of their accounts' returns, shape (N, T): a
+        portfolio of all accounts, rebalanced daily to equal weights. A symbol is held as in
+        `engine.equal_weight.EqualWeight`; one without a bar on a day counts with 0. The first day
+        is against the capital.
+    activity
+        Share of bars with a return other than 0, mean over symbols, shape (N,).
+    symbols
+        Number of symbols with a result, shape (N,).
+    market
+        Returns of the equal-weight universe on the same days, shape (T,).
+    """
+
+    strategies: Sequence[Strategy]
+    dates: NDArray[np.datetime64]
+    returns: Floats
+    activity: Floats
+    symbols: Ints
+    market: Floats
+
+
+class UniverseCurveSum:
+    """Adds up the returns of strategies, symbol by symbol, as batches are computed.
+
+    Needs two numbers per strategy and calendar day, however many symbols there are. Symbols are
+    added in the order of the batches: the same order gives the same bits, whatever the batches.
+
+    Parameters
+    ----------
+    strategies
+        Those of the batches, in their order.
+    window
+        That of the batches.
+    """
+
+    def __init__(self, strategies: Sequence[Strategy], window: Window) -> None:
+        count, days = len(strategies), count_days(window)
+        self._strategies, self._window = strategies, window
+        self._total = np.zeros((count, days))
+        self._change = np.zeros((count, days + 1), dtype=np.int32)
+        self._seen = np.zeros(days, dtype=np.bool_)
+        self._active = np.zeros(count)
+        self._symbols = np.zeros(count, dtype=np.int64)
+
+    def add(self, outcome: BatchOutcome) -> None:
+        """Add a batch whose matrices are still there: before its results are taken."""
+        places = [
+            (position, block, number)
+            for block, one in enumerate(outcome.blocks)
+            for number, position in enumerate(one.block.positions)
+        ]
+        for _, block, number in sorted(places):
+            one = outcome.blocks[block]
+            rows = np.flatnonzero(one.symbol_of == number)
+            strategies = one.block.first_strategy + one.strategy_of[rows]
+            history = one.block.histories[number]
+            self.add_returns(history, strategies, one.measurement.returns[rows])
+
+    def add_returns(self, history: TradedHistory, strategies: Ints, returns: Floats) -> None:
+        """Add the accounts of some strategies on one symbol.
+
+        Parameters
+        ----------
+        strategies
+            Their places among those of the sum, each once, shape (n,).
+        returns
+            Bar by bar, shape (n, bars in the window).
+        """
+        day, held_from, held_until = find_held_days(history, self._window)
+        self._seen[day] = True
+        self._total[np.ix_(strategies, day)] += returns
+        self._change[strategies, held_from] += 1
+        self._change[strategies, held_until] -= 1
+        self._active[strategies] += (returns != 0.0).mean(axis=1)
+        self._symbols[strategies] += 1
+
+    def curves(self, universe: EqualWeight) -> UniverseCurves:
+        """Return the curves of what was added; a strategy without any result has zeros."""
+        dates = self._window.days[0] + np.flatnonzero(self._seen).astype("timedelta64[D]")
+        held = self._change.cumsum(axis=1)[:, :-1][:, self._seen]
+        return UniverseCurves(
+            strategies=self._strategies,
+            dates=dates,
+            returns=self._total[:, self._seen] / np.maximum(held, 1),
+            activity=self._active / np.maximum(self._symbols, 1),
+            symbols=self._symbols,
+            market=universe.returns_on(dates),
+        )
+
+
+def compute_universe_curves(
+    outcomes: Iterable[BatchOutcome],
+    strategies: Sequence[Strategy],
+    window: Window,
+    universe: EqualWeight,
+) -> UniverseCurves:
+    """Return the curves of batches, such as those of `engine.sweeps.Sweep.batches`."""
+    total = UniverseCurveSum(strategies, window)
+    for outcome in outcomes:
+        total.add(outcome)
+    return total.curves(universe)
