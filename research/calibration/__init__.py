@@ -1,0 +1,1 @@
+"""How often the verdicts are wrong: measured on simulated universes whose truth is known."""
