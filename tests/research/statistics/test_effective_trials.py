@@ -15,8 +15,8 @@ def test_uncorrelated_count_each_and_copies_as_one():
         pytest.approx(8, abs=0.2)
     )
     copies = np.outer(RNG.uniform(1, 3, 400), RNG.standard_normal(60)) + 0.1
-    assert count_effective_trials(copies) == pytest.approx(1, abs=1e-6)
-    assert count_effective_trials(copies[:20]) == pytest.approx(1, abs=1e-6)
+    assert count_effective_trials(copies) == pytest.approx(1, abs=1e-9)
+    assert count_effective_trials(copies[:20]) == pytest.approx(1, abs=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40)])

@@ -67,7 +67,10 @@ def test_adjusted_p_values_count_the_maxima_over_all_trials():
     adjusted = result.adjusted_p_values(recentring="upper")
     np.testing.assert_allclose(adjusted, expected)
     assert adjusted.min() == result.p_value("upper")
-    assert result.adjusted_p_values([-1.0, 0.0, 1e9]).tolist() == [1.0, 1.0, 1 / 201]
+    # A maximum that is only reached counts, too.
+    asked = [-1.0, 0.0, result.upper.max(), 1e9]
+    adjusted = result.adjusted_p_values(asked, "upper")
+    assert adjusted.tolist() == [1.0, 1.0, 2 / 201, 1 / 201]
 
 
 @settings(max_examples=25, deadline=None)
