@@ -2,7 +2,8 @@
 
 A run is for one contiguous range of the partitions' order, so symbols that are not neighbours in
 the universe's file take several runs. What has no partitions, the leaderboard, is made of the
-results of all of them: it waits for the last, in a run of its own.
+results of all of them: it waits for the last, in a run of its own. Research is done on the whole
+universe: runs of less of it leave it out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from assets.asset_keys import RESEARCH_GROUP
 from pipelines.partitions import build_partition_tags, find_contiguous_ranges
 
 
@@ -49,6 +51,8 @@ def plan_runs(
 ) -> list[SymbolRun]:
     """Return the runs that materialize `assets` for `symbols`, in the order to execute them.
 
+    Without research, unless `symbols` are the whole universe.
+
     Parameters
     ----------
     universe
@@ -56,6 +60,8 @@ def plan_runs(
     symbols
         Some of them, at least one.
     """
+    if set(symbols) != set(universe):
+        assets = [key for key in assets if graph.get(key).group_name != RESEARCH_GROUP]
     ranges = find_contiguous_ranges(universe, symbols)
     partitioned = tuple(sorted(key for key in assets if graph.get(key).is_partitioned))
     rest = tuple(sorted(set(assets) - set(partitioned)))
