@@ -5,3 +5,7 @@ from strategies.errors import GauntletError
 
 class InvalidResultError(GauntletError):
     """A result, a trade, a run or a failure is not fit to be stored; nothing was written."""
+
+
+class InvalidCurvesError(GauntletError):
+    """Curves, or an argument of a statistic, that it cannot be computed from."""
