@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
-from research.selection import LEAST_ACTIVITY, TrainingSlice, choose, find_neighbours, score
 
 from assets.markdown import render_markdown
 from assets.optimization_plot import HeatMap, render_heat_map
 from assets.research_inputs import ResearchInputs
 from assets.sweep_stage import PlannedSweep
+from research.selection import LEAST_ACTIVITY, TrainingSlice, choose, find_neighbours, score
 from resources.run_artifacts.sweep_files import SweepFiles
 
 _MOST_FAILURES = 20

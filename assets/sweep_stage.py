@@ -10,7 +10,6 @@ from uuid import UUID
 import dagster as dg
 import numpy as np
 import polars as pl
-from research.statistics.moments import compute_sharpes
 
 from assets.progress import StepProgress
 from assets.research_inputs import ResearchInputs
@@ -19,6 +18,7 @@ from engine.history import infer_bars_per_year
 from engine.parameter_grid import ParameterGrid
 from research.purpose import Purpose
 from research.residuals import compute_residuals
+from research.statistics.moments import compute_sharpes
 from research.trials import BACKTEST_PROTOCOL, Trial, trial_id
 from research.universe_curves import UniverseCurves
 from research.universe_sweep import UniverseSweep

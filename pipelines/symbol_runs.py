@@ -6,7 +6,7 @@ results of all of them: it waits for the last, in a run of its own. Research is 
 universe: runs of less of it leave it out.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -60,9 +60,9 @@ def plan_runs(
     symbols
         Some of them, at least one.
     """
-    if set(symbols) != set(universe):
-        assets = [key for key in assets if graph.get(key).group_name != RESEARCH_GROUP]
     ranges = find_contiguous_ranges(universe, symbols)
+    if not covers(universe, ranges):
+        assets = leave_out_research(graph, assets)
     partitioned = tuple(sorted(key for key in assets if graph.get(key).is_partitioned))
     rest = tuple(sorted(set(assets) - set(partitioned)))
     if len(ranges) == 1:
@@ -71,6 +71,19 @@ def plan_runs(
     if rest:
         runs.append(SymbolRun(rest, {}, ", ".join(key.to_user_string() for key in rest)))
     return runs
+
+
+def covers(universe: Sequence[str], ranges: Sequence[tuple[str, str]]) -> bool:
+    """Return whether ranges of symbols are one, and the whole universe."""
+    return list(ranges) == [(universe[0], universe[-1])]
+
+
+def leave_out_research(graph: AssetGraph, assets: Iterable[dg.AssetKey]) -> list[dg.AssetKey]:
+    """Return the assets that a run of less than the whole universe makes, sorted.
+
+    Research is done on all symbols, whatever the run is for: runs of some would do it each.
+    """
+    return sorted(key for key in assets if graph.get(key).group_name != RESEARCH_GROUP)
 
 
 def _build_run(assets: tuple[dg.AssetKey, ...], first: str, last: str) -> SymbolRun:
