@@ -9,3 +9,7 @@ class InvalidFoldsError(GauntletError):
 
 class InvalidResultError(GauntletError):
     """A result, a trade, a run or a failure is not fit to be stored; nothing was written."""
+
+
+class InvalidCurvesError(GauntletError):
+    """Curves, or an argument of a statistic, that it cannot be computed from."""
