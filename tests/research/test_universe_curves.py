@@ -1,7 +1,7 @@
 """Curves over a universe: computed by hand, and by a slow loop over ragged symbols."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,32 +12,17 @@ from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.universe_curves import UniverseCurves, compute_universe_curves
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Strategy
 from strategies.bollinger import Bollinger
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
 from tests.bars import DAY, FIRST_DAY, build_bars, random_history
 from tests.engine.cases import FREE, day
 from tests.engine.planned import Planned
+from tests.research.refusing import Refusing
 
 HELD = Planned([0], [])
 """Buys at the open of the second bar."""
-
-
-@dataclass(frozen=True)
-class Refusing(Strategy):
-    """Fails on histories of this many bars."""
-
-    bars: int = parameter(50, minimum=0, sweep=(50,))
-
-    @property
-    def lookback_bars(self) -> int:
-        return 0
-
-    def signals(self, bars: Bars) -> Signals:
-        if len(bars) == self.bars:
-            raise ValueError("not these bars")
-        return HELD.signals(bars)
 
 
 def _closes(symbol: str, closes: Sequence[float], first: int = 0) -> History:
@@ -51,10 +36,12 @@ def _curves(
     window: Window,
     settings: BacktestSettings = FREE,
     universe: Sequence[History] | None = None,
-    **engine: int,
+    memory_budget: int = 32_000_000,
 ) -> UniverseCurves:
     market = EqualWeight.of(universe or histories, window)
-    outcomes = VectorBTEngine(settings, **engine).run_batches(histories, strategies, window)
+    outcomes = VectorBTEngine(settings, memory_budget=memory_budget).run_batches(
+        histories, strategies, window
+    )
     return compute_universe_curves(outcomes, strategies, window, market)
 
 
