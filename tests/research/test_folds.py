@@ -77,8 +77,8 @@ def test_combinatorial_folds_match_published_rows(embargo, purge, trained):
         (
             lambda: WalkForwardFolds(train=10, purge=5).split(15),
             (
-                "The window has 15 bars, and walk-forward trains on 10 and 5 purged ones before the "
-                "first test; allowed: windows of 16 bars or more, or a shorter training."
+                "The window has 15 bars, and walk-forward trains on 10 and 5 purged ones before "
+                "the first test; allowed: windows of 16 bars or more, or a shorter training."
             ),
         ),
         (lambda: WalkForwardFolds(test=0), "test is 0; allowed: whole numbers from 1."),
@@ -91,8 +91,8 @@ def test_combinatorial_folds_match_published_rows(embargo, purge, trained):
         (
             lambda: CombinatorialFolds(5, 2, purge=2, embargo=1).split(24),
             (
-                "The 5 folds of 24 bars have 4 each, and purge and embargo take 3; allowed: folds of "
-                "at least 5 bars."
+                "The 5 folds of 24 bars have 4 each, and purge and embargo take 3; allowed: folds "
+                "of at least 5 bars."
             ),
         ),
     ],
