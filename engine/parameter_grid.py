@@ -52,18 +52,27 @@ def build_grid(
         For an unknown name, an empty range, a value out of bounds, or a grid without an allowed
         point.
     """
+    values_of = require_ranges(strategy_type, ranges)
+    points = (dict(zip(values_of, one, strict=True)) for one in product(*values_of.values()))
+    return collect_points(strategy_type, points)
+
+
+def collect_points(strategy_type: str, points: Iterable[Mapping[str, Any]]) -> ParameterGrid:
+    """Return points as strategies; those that break a rule between parameters are skipped.
+
+    Raises
+    ------
+    UnknownStrategyError, InvalidParameterError
+        For an unknown name or parameter, a value out of bounds, or points of which none is allowed.
+    """
     strategy = get_strategy(strategy_type)
-    if ranges is None:
-        ranges = STRATEGY_TEMPLATES[strategy_type]["ranges"]
-    values_of = _require_values(strategy_type, ranges)
     strategies: list[Strategy] = []
     skipped: list[dict[str, Any]] = []
-    for values in product(*values_of.values()):
-        point = dict(zip(values_of, values, strict=True))
+    for point in points:
         try:
             strategies.append(strategy.from_mapping(point))
         except InvalidCombinationError:
-            skipped.append(point)
+            skipped.append(dict(point))
     if not strategies:
         raise InvalidParameterError(
             f"No point of the grid of {strategy_type} is allowed; all {len(skipped)} break a rule "
@@ -100,8 +109,19 @@ def sweep(
     return Sweep(histories, grid, run)
 
 
-def _require_values(strategy_type: str, ranges: Any) -> dict[str, list[Any]]:
-    """Return the values of each range; refuse what is not several values by parameter."""
+def require_ranges(
+    strategy_type: str, ranges: Mapping[str, Sequence[Any]] | None = None
+) -> dict[str, list[Any]]:
+    """Return the values of each range, those of the strategy's own by default.
+
+    Raises
+    ------
+    UnknownStrategyError, InvalidParameterError
+        For an unknown name, and for what is not several values by parameter.
+    """
+    get_strategy(strategy_type)
+    if ranges is None:
+        ranges = STRATEGY_TEMPLATES[strategy_type]["ranges"]
     if not isinstance(ranges, Mapping):
         raise InvalidParameterError(
             f'ranges is {ranges!r}; needed: values by parameter, as in {{"fast_period": [5, 10]}}.'

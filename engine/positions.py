@@ -35,7 +35,7 @@ class Positions:
         return Positions(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-_SIDES: dict[Direction, tuple[int, int]] = {"long": (1, 0), "short": (0, -1), "both": (1, -1)}
+SIDES: dict[Direction, tuple[int, int]] = {"long": (1, 0), "short": (0, -1), "both": (1, -1)}
 """The target side of an entry signal, and of an exit signal, by direction; 0 is flat."""
 
 
@@ -66,7 +66,7 @@ class TargetSides:
 def find_target_sides(orders: Orders, *, only_turns: bool = False) -> TargetSides:
     """Return the target side of every signal of a block, or of those alone that turn."""
     count, bars = orders.entries.shape
-    entry, exit_ = _SIDES[orders.settings.direction]
+    entry, exit_ = SIDES[orders.settings.direction]
     at = np.flatnonzero(orders.entries | orders.exits)
     enters = orders.entries.ravel()[at]
     first = np.searchsorted(at, np.arange(count) * bars)
