@@ -4,6 +4,9 @@ import numpy as np
 
 from strategies.base import Floats
 
+# A mean is rounded to some 1e-16 of itself: returns that differ by less from theirs are flat.
+_ROUNDING = 1e-14
+
 
 def compute_betas(returns: Floats, market: Floats) -> Floats:
     """Return the least-squares slopes of curves on the market, shape (N,); 0 in a flat market.
@@ -17,7 +20,10 @@ def compute_betas(returns: Floats, market: Floats) -> Floats:
     """
     centred = market - market.mean()
     spread = float(centred @ centred)
-    return returns @ centred / spread if spread > 0.0 else np.zeros(len(returns))
+    if spread <= _ROUNDING**2 * float(market @ market):
+        return np.zeros(len(returns))
+    # Row by row, not as a product of matrices: a curve has the same bits alone and among others.
+    return np.multiply(returns, centred, order="C").sum(axis=1) / spread
 
 
 def compute_residuals(returns: Floats, market: Floats) -> tuple[Floats, Floats]:

@@ -22,12 +22,13 @@ class UniverseCurves:
     strategies
         Their parameters included; one row each.
     dates
-        ``datetime64[D]``, ascending: every day on which a symbol has a bar, shape (T,).
+        ``datetime64[D]``, ascending: every day of the window on which a symbol of the universe has
+        a bar, or one with a result, shape (T,).
     returns
         Mean over the symbols that are held on a day of their accounts' returns, shape (N, T): a
         portfolio of all accounts, rebalanced daily to equal weights. A symbol is held as in
         `engine.equal_weight.EqualWeight`; one without a bar on a day counts with 0. The first day
-        is against the capital.
+        is against the capital. An account that has lost its capital, or more, stays at 0.
     activity
         Share of bars with a return other than 0, mean over symbols, shape (N,).
     symbols
@@ -92,6 +93,12 @@ class UniverseCurveSum:
             Bar by bar, shape (n, bars in the window).
         """
         day, held_from, held_until = find_held_days(history, self._window)
+        returns = _close_lost(returns)
+        if day[0] < held_from and len(day) > 1:
+            # Not held yet: what it paid at its first close counts on the bar after it.
+            returns = returns.copy()
+            returns[:, 1] += returns[:, 0] * (1.0 + returns[:, 1])
+            returns[:, 0] = 0.0
         self._seen[day] = True
         self._total[np.ix_(strategies, day)] += returns
         self._change[strategies, held_from] += 1
@@ -100,17 +107,42 @@ class UniverseCurveSum:
         self._symbols[strategies] += 1
 
     def curves(self, universe: EqualWeight) -> UniverseCurves:
-        """Return the curves of what was added; a strategy without any result has zeros."""
-        dates = self._window.days[0] + np.flatnonzero(self._seen).astype("timedelta64[D]")
-        held = self._change.cumsum(axis=1)[:, :-1][:, self._seen]
+        """Return the curves of what was added; a strategy without any result has zeros.
+
+        They are on the days of the universe, whichever strategies have been added.
+        """
+        start, stop = self._window.days
+        within = universe.dates[(universe.dates >= start) & (universe.dates < stop)]
+        seen = self._seen.copy()
+        seen[(within - start).astype(np.int64)] = True
+        place = np.flatnonzero(seen)
+        dates = start + place.astype("timedelta64[D]")
+        held = self._change.cumsum(axis=1).take(place, axis=1)
         return UniverseCurves(
             strategies=self._strategies,
             dates=dates,
-            returns=self._total[:, self._seen] / np.maximum(held, 1),
+            # `take` keeps each curve's days side by side: whatever sums them up later goes through
+            # them in the same order, however many curves there are.
+            returns=self._total.take(place, axis=1) / np.maximum(held, 1),
             activity=self._active / np.maximum(self._symbols, 1),
             symbols=self._symbols,
             market=universe.returns_on(dates),
         )
+
+
+def _close_lost(returns: Floats) -> Floats:
+    """Return the returns of accounts with zeros after the capital is lost, as a short can.
+
+    What the engine goes on with is a debt: returns on it mean nothing.
+    """
+    lost = returns <= -1.0
+    if not lost.any():
+        return returns
+    rows = np.flatnonzero(lost.any(axis=1))
+    after = np.arange(returns.shape[1]) > lost[rows].argmax(axis=1)[:, np.newaxis]
+    closed = returns.copy()
+    closed[rows] = np.where(after, 0.0, returns[rows])
+    return closed
 
 
 def compute_universe_curves(
