@@ -8,6 +8,10 @@ SUMMARIES = "backtest_summaries"
 LEADERBOARD = "leaderboard"
 OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
+OPTIMIZATIONS = "optimizations"
+
+RESEARCH_GROUP = "research"
+"""The group of what is concluded from results over the whole universe, and made of it only."""
 
 PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
@@ -22,3 +26,8 @@ DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"
 def backtests_key(strategy: str) -> dg.AssetKey:
     """Return the asset of one strategy's backtests."""
     return dg.AssetKey([BACKTESTS, strategy])
+
+
+def optimizations_key(strategy: str) -> dg.AssetKey:
+    """Return the asset of one strategy's sweep."""
+    return dg.AssetKey([OPTIMIZATIONS, strategy])

@@ -15,6 +15,7 @@ import dagster as dg
 from assets.backtests.assets import build_backtests
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
+from assets.optimizations import build_optimizations
 from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
@@ -59,6 +60,7 @@ def build_defs(
     assets = [
         *(one.with_attributes(backfill_policy=policy) for one in partitioned),
         build_leaderboard(universe, strategies),
+        build_optimizations(universe, strategies),
         build_other_leaderboards_spec(),
         build_request_spec(),
     ]

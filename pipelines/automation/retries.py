@@ -21,6 +21,7 @@ from pipelines.automation.failed_runs import (
     find_failed_runs,
 )
 from pipelines.partitions import build_partition_tags, find_contiguous_ranges, select_partition_tags
+from pipelines.symbol_runs import leave_out_research
 from resources.config.run_purpose import select_purpose_tag
 from resources.result_store.resource import ResultStore
 from resources.run_processes.dead_runs import end_dead_runs
@@ -110,7 +111,10 @@ def _decide(
 def build_retry_requests(
     failed: FailedRun, universe: Sequence[str], graph: AssetGraph
 ) -> Iterator[dg.RunRequest]:
-    """Yield the runs that retry what failed in one that has ended."""
+    """Yield the runs that retry what failed in one that has ended.
+
+    Those of single symbols are without research, which the next run of all symbols does.
+    """
     if failed.run.status == dg.DagsterRunStatus.FAILURE:
         yield _build_request(failed, failed.selected, select_partition_tags(failed.run.tags))
         return
@@ -121,7 +125,9 @@ def build_retry_requests(
         if len(ranges) > _MAX_SINGLE_RUNS:
             ranges = find_contiguous_ranges(universe, symbols)
         for first, last in ranges:
-            yield _build_request(failed, keys, build_partition_tags(first, last))
+            yield _build_request(
+                failed, leave_out_research(graph, keys), build_partition_tags(first, last)
+            )
 
 
 def _find_assets_by_symbol(

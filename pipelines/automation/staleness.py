@@ -13,7 +13,7 @@ are not those of another code version.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -30,6 +30,7 @@ from pipelines.partitions import (
     select_partition_tags,
     split_into_runs,
 )
+from pipelines.symbol_runs import covers, leave_out_research
 from resources.config.run_purpose import select_purpose_tag
 from resources.dagster_event_log.versions import drop_source, get_source, is_of_source
 
@@ -79,9 +80,16 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         if not new:
             return dg.SensorResult(skip_reason="Every symbol of the universe has been tried.")
         ranges = find_contiguous_ranges(universe, new)
-        run_config, purpose = get_leaderboard_config(context.instance, _get_graph(context))
+        graph = _get_graph(context)
+        run_config, purpose = get_leaderboard_config(context.instance, graph)
+        whole = covers(universe, ranges)
+        every = graph.materializable_asset_keys
         requests = [
-            dg.RunRequest(tags={**build_partition_tags(*ends), **purpose}, run_config=run_config)
+            dg.RunRequest(
+                tags={**build_partition_tags(*ends), **purpose},
+                asset_selection=sorted(every) if whole else leave_out_research(graph, every),
+                run_config=run_config,
+            )
             for ends in ranges
         ]
         return dg.SensorResult(requests)
@@ -157,7 +165,7 @@ def _request_stale(
     requests = [
         dg.RunRequest(
             tags={**build_partition_tags(*ends), **purpose},
-            asset_selection=sorted(dg.AssetSelection.assets(*keys).downstream().resolve(graph)),
+            asset_selection=_select_downstream(graph, keys, whole=covers(universe, [ends])),
             run_config=run_config,
         )
         for keys, ends in split_into_runs(stale, universe)
@@ -167,6 +175,14 @@ def _request_stale(
         skip_reason=None if requests else "No result is of another code version.",
         cursor=json.dumps({_name(key): version for key, version in current.items()}),
     )
+
+
+def _select_downstream(
+    graph: AssetGraph, keys: Iterable[dg.AssetKey], *, whole: bool
+) -> list[dg.AssetKey]:
+    """Return the assets and what is downstream of them; research only in a run of all symbols."""
+    assets = dg.AssetSelection.assets(*keys).downstream().resolve(graph)
+    return sorted(assets) if whole else leave_out_research(graph, assets)
 
 
 def _get_code_versions(graph: AssetGraph) -> dict[dg.AssetKey, str]:

@@ -12,6 +12,7 @@ from dagster._utils.interrupts import capture_interrupts
 
 from pipelines.automation.failure_reason import find_failure_reason
 from pipelines.definitions import build_defs
+from pipelines.partitions import select_partition_tags
 from pipelines.symbol_runs import SymbolRun, plan_runs
 from resources.config.environment import EnvironmentSettings
 from resources.error_lines import describe_error
@@ -95,7 +96,7 @@ def materialize(
             job = defs.resolve_implicit_global_asset_job_def()
             runs = plan(job.asset_layer.asset_graph, job.asset_layer.selected_asset_keys)
             for number, run in enumerate(runs, start=1):
-                if not run.tags and done.reasons:
+                if done.reasons and not select_partition_tags(run.tags):
                     break
                 if len(runs) > 1:
                     say(f"Run {number} of {len(runs)}: {run.label}")

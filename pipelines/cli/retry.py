@@ -51,11 +51,12 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
     """Return the runs to make, and the symbols that they are for."""
     import dagster as dg
 
+    from assets.asset_keys import RESEARCH_GROUP
     from pipelines.automation.staleness import get_leaderboard_config
     from pipelines.cli.materialize import report_dead_runs
     from pipelines.definitions import build_defs
     from pipelines.partitions import build_partition_tags, split_into_runs
-    from pipelines.symbol_runs import name_range
+    from pipelines.symbol_runs import leave_out_research, name_range
     from resources.dagster_event_log.read_status import read_partition_status
 
     universe = settings.load_universe().symbols
@@ -69,10 +70,15 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
         raise NoHistoryError.of(error) from error
     chosen = {key: one.failed | one.missing for key, one in status.items()}
     runs: list[SymbolRun] = []
+    research: set[dg.AssetKey] = set()
     for keys, ends in split_into_runs(chosen, universe):
         assets = dg.AssetSelection.assets(*keys).downstream().resolve(graph)
+        of_symbols = leave_out_research(graph, assets)
+        research |= assets.difference(of_symbols)
         tags = {**build_partition_tags(*ends), **purpose}
-        runs.append(SymbolRun(tuple(sorted(assets)), tags, name_range(*ends), run_config))
+        runs.append(SymbolRun(tuple(of_symbols), tags, name_range(*ends), run_config))
+    if research:  # once, when all symbols are there
+        runs.append(SymbolRun(tuple(sorted(research)), purpose, RESEARCH_GROUP, run_config))
     every = frozenset[str]().union(*chosen.values())
     return runs, [symbol for symbol in universe if symbol in every]
 

@@ -1,4 +1,4 @@
-"""The two views that people and dashboards query, and the statements behind them.
+"""The views that people and dashboards query, and the statements behind them.
 
 Migrations hold frozen copies of their own; a test compares the newest of them with this file.
 """
@@ -127,3 +127,14 @@ LEADERBOARD = _LEADERBOARD.format(
 """The newest shared leaderboard; what counts and how it ranks: `research.ranking`."""
 
 LEADERBOARD_OF_RUN = _LEADERBOARD.format(run_id=":run_id")
+
+TRIALS = """
+SELECT
+    trial_records.id, strategy, parameters, protocol, source, symbols,
+    cardinality(symbols) AS universe_symbols, tested_symbols, start_date, end_date, settings,
+    data_version, universe_version, code_version, activity, beta, residual_return,
+    residual_sharpe_ratio, purpose, run_id, run_user, recorded_at, scope_id
+FROM trial_records
+JOIN trial_scopes ON trial_scopes.id = scope_id
+"""
+"""Every trial of the ledger with its scope, without the curves."""

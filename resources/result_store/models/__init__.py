@@ -4,6 +4,7 @@ from resources.result_store.models.backtests import Backtest, Trade
 from resources.result_store.models.base import Base
 from resources.result_store.models.leaderboards import Leaderboard, LeaderboardRow
 from resources.result_store.models.runs import FailureRow, Run, RunBacktest, UniverseMember
+from resources.result_store.models.trials import TrialRecord, TrialScopeRow
 
 __all__ = [
     "Backtest",
@@ -14,5 +15,7 @@ __all__ = [
     "Run",
     "RunBacktest",
     "Trade",
+    "TrialRecord",
+    "TrialScopeRow",
     "UniverseMember",
 ]

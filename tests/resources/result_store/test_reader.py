@@ -25,7 +25,7 @@ from tests.resources.result_store.rows import (
 )
 
 TABLES = sorted(Base.metadata.tables)
-VIEWS = ["latest_backtests", "leaderboard"]
+VIEWS = ["latest_backtests", "leaderboard", "trials"]
 
 
 @pytest.fixture

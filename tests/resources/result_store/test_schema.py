@@ -23,7 +23,7 @@ from resources.result_store.errors import SchemaMismatchError
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.models import Base
 from resources.result_store.schema import ADVISORY_LOCK, HEAD_REVISION, VERSION_TABLE, upgrade
-from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD
+from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD, TRIALS
 from tests.postgres import fresh_database
 from tests.resources.result_store.leaderboards import save_leaderboard
 from tests.resources.result_store.rows import result
@@ -65,7 +65,8 @@ def test_the_migrated_constraints_equal_those_of_the_models(engine: sa.Engine) -
 
 
 @pytest.mark.parametrize(
-    ("view", "query"), [("latest_backtests", LATEST_BACKTESTS), ("leaderboard", LEADERBOARD)]
+    ("view", "query"),
+    [("latest_backtests", LATEST_BACKTESTS), ("leaderboard", LEADERBOARD), ("trials", TRIALS)],
 )
 def test_the_migrated_views_equal_those_of_the_views_file(
     engine: sa.Engine, view: str, query: str
@@ -97,7 +98,8 @@ def test_threads_can_upgrade_several_databases_at_once(server: str) -> None:
         with ThreadPoolExecutor(len(engines)) as pool:
             list(pool.map(upgrade, engines))
         for engine in engines:
-            assert set(sa.inspect(engine).get_view_names()) == {"latest_backtests", "leaderboard"}
+            views = set(sa.inspect(engine).get_view_names())
+            assert views == {"latest_backtests", "leaderboard", "trials"}
             engine.dispose()
 
 
@@ -257,3 +259,6 @@ def test_a_downgrade_leaves_only_the_version_table(database: str, engine: sa.Eng
     inspector = sa.inspect(engine)
     assert inspector.get_table_names() == [VERSION_TABLE]
     assert inspector.get_view_names() == []
+    with engine.connect() as connection:
+        left = "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+        assert connection.exec_driver_sql(left).all() == []

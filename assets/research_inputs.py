@@ -1,0 +1,175 @@
+"""What research steps work from: the histories of the whole universe, and the universe itself."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.step_failure import StepFailedError, failing_in_one_line
+from engine.failure import Failure
+from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
+from resources.market_data.resource import MarketData
+from resources.price_store.spans import HistorySpec
+from resources.price_store.store import PriceStore
+from resources.universe import Universe, UniverseError
+
+if TYPE_CHECKING:
+    from engine.equal_weight import EqualWeight
+    from engine.history import History
+    from research.trials import TrialScope
+    from resources.price_store.history_loader import LoadedHistory
+    from resources.price_store.price_quality import JumpRule
+
+
+@dataclass(frozen=True, eq=False)
+class ResearchInputs:
+    """The histories of a universe that research is done on, and what they are compared with.
+
+    Parameters
+    ----------
+    symbols
+        Those that were asked for, in the universe's order.
+    specs
+        The histories of those that can be tested.
+    data_versions
+        Of the bars of these, by symbol.
+    equal_weight
+        The universe that residuals are against.
+    failures
+        Why the other symbols can't be tested.
+    """
+
+    source: str
+    symbols: Sequence[str]
+    run_settings: RunSettings
+    price_store: PriceStore
+    jump_rule: "JumpRule"
+    specs: Sequence[HistorySpec]
+    data_versions: dict[str, str]
+    equal_weight: "EqualWeight"
+    failures: Sequence[Failure]
+
+    def histories(self) -> "Iterator[History]":
+        """Yield the histories one after the other: read again each time, and never all held.
+
+        Raises
+        ------
+        StepFailedError
+            When the bars of a symbol have changed since they were looked at.
+        """
+        load = partial(_load, self.price_store, self.source, self.jump_rule)
+        for symbol, loaded in load(self.specs):
+            if isinstance(loaded, Exception) or loaded.data_version != self.data_versions[symbol]:
+                raise StepFailedError(
+                    f"The prices of {symbol} have changed while they were used: run it again."
+                )
+            yield loaded.history
+
+    @cached_property
+    def scope(self) -> "TrialScope":
+        """What all trials of the step have in common; known before any is run."""
+        from research.trials import TrialScope, combine_data_versions
+
+        window, universe = self.run_settings.window(), self.equal_weight
+        return TrialScope(
+            source=self.source,
+            symbols=tuple(self.symbols),
+            data_version=combine_data_versions(self.data_versions.items()),
+            universe_version=universe.version,
+            start_date=window.start,
+            end_date=window.end,
+            settings=self.run_settings.stored_settings(),
+            dates=universe.dates,
+            market=universe.returns_on(universe.dates),
+        )
+
+
+def load_research_inputs(
+    context: dg.AssetExecutionContext,
+    universe: Universe,
+    market_data: MarketData,
+    run_settings: RunSettings,
+    price_store: PriceStore,
+    thresholds: Thresholds,
+) -> ResearchInputs:
+    """Return the inputs of a research step; symbols that can't be tested are named in its log.
+
+    A symbol is left out as it is of the equal-weight universe: where it has no usable bars in the
+    window, or a jump without an explanation, which would be in the curve of every strategy.
+
+    Raises
+    ------
+    StepFailedError
+        When settings are refused, or there is no equal-weight universe to compare with.
+    """
+    from resources.price_store.price_quality import JumpRule
+    from resources.price_store.universe_benchmark import load_universe_benchmark
+
+    with failing_in_one_line():
+        run_settings.check()
+        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
+    source, window = market_data.source, run_settings.window()
+    benchmark = load_universe_benchmark(
+        universe,
+        price_store,
+        source,
+        window,
+        run_settings.history_start(),
+        jump_rule,
+        # Also where run_settings turn it off for backtests: a residual needs a market.
+        use_cached=not run_settings.ignore_cache,
+    )
+    if benchmark.equal_weight is None:
+        raise StepFailedError(f"Nothing to compare strategies with: {benchmark.sentence}.")
+    context.log.info(benchmark.sentence)
+    failures: list[Failure] = []
+    specs = _select_listed(universe, run_settings, failures)
+    versions: dict[str, str] = {}
+    for symbol, loaded in _load(price_store, source, jump_rule, specs):
+        try:
+            if isinstance(loaded, Exception):
+                raise loaded
+            loaded.history.cut_to(window).check()
+            versions[symbol] = loaded.data_version
+        except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
+            failures.append(Failure.of(symbol, error))
+    for failure in failures:
+        context.log.warning(f"{failure.symbol} is left out: {failure.message}")
+    return ResearchInputs(
+        source,
+        universe.symbols,
+        run_settings,
+        price_store,
+        jump_rule,
+        [one for one in specs if one.symbol in versions],
+        versions,
+        benchmark.equal_weight,
+        failures,
+    )
+
+
+def _select_listed(
+    universe: Universe, settings: RunSettings, failures: list[Failure]
+) -> list[HistorySpec]:
+    """Return each symbol with the days on which it was listed; note those that never were."""
+    start, end = settings.history_start(), settings.window().end
+    listed: list[HistorySpec] = []
+    for symbol in universe.symbols:
+        try:
+            days = universe.listed(symbol, start, end)
+        except UniverseError as error:
+            failures.append(Failure.of(symbol, error))
+            continue
+        listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol), end))
+    return listed
+
+
+def _load(
+    store: PriceStore, source: str, jump_rule: "JumpRule", specs: Sequence[HistorySpec]
+) -> "Iterator[tuple[str, LoadedHistory | Exception]]":
+    from resources.price_store.history_loader import load_histories
+
+    return load_histories(store, source, specs, jump_rule.find)

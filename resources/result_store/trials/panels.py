@@ -1,0 +1,128 @@
+"""Reads of the ledger's curves: those of one scope, or all that compete on its universe."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from research.trial_panel import TrialPanel
+from research.trials import TrialScope
+from resources.result_store.errors import InvalidArgumentError
+from resources.result_store.models import TrialRecord, TrialScopeRow
+from resources.result_store.queries import read_rows
+from resources.result_store.trials.rows import read_dates, read_residual, read_scope
+
+LEAST_OVERLAP = 0.9
+"""Of a scope's calendar days, those that a trial's window covers, to compete in it."""
+
+_RECORDS = sa.inspect(TrialRecord).local_table
+_SCOPES = sa.inspect(TrialScopeRow).local_table
+_COLUMNS = (
+    *("id", "strategy", "parameters", "code_version", "protocol", "tested_symbols", "activity"),
+    *("beta", "residual"),
+)
+_SELECTED = [_RECORDS.c[name] for name in _COLUMNS]
+# Never by the time: a ledger that was copied gives the same panel.
+_ORDER = (
+    *(_RECORDS.c[name] for name in ("strategy", "parameters", "protocol", "code_version")),
+    _RECORDS.c.id,
+)
+
+
+def load_panel(engine: sa.Engine, scope_id: UUID, protocol: str | None) -> TrialPanel:
+    """Return the trials of a scope, of one protocol or all.
+
+    Raises
+    ------
+    InvalidArgumentError
+        When the ledger has no such scope.
+    """
+    found = read_rows(engine, sa.select(_SCOPES).where(_SCOPES.c.id == scope_id))
+    if not found:
+        raise InvalidArgumentError(
+            f"The ledger has no scope {scope_id}; allowed: scope_id of get_trials()."
+        )
+    scope = read_scope(found[0])
+    statement = sa.select(*_SELECTED).where(_RECORDS.c.scope_id == scope_id).order_by(*_ORDER)
+    if protocol is not None:
+        statement = statement.where(_RECORDS.c.protocol == protocol)
+    rows = read_rows(engine, statement)
+    return _build_panel(scope, rows, [read_residual(row["residual"]) for row in rows])
+
+
+def load_competing(engine: sa.Engine, scope: TrialScope) -> TrialPanel:
+    """Return the trials that compete on a scope's universe and window, on its days.
+
+    One per strategy, parameters, settings and protocol: that of the scope itself where it has one,
+    else the newest. Raw curves do not compete with residual ones.
+    """
+    rows = read_rows(engine, _select_competing(scope))
+    curves = [_align(read_residual(one["residual"]), one["dates"], scope) for one in rows]
+    return _build_panel(scope, rows, curves)
+
+
+def _select_competing(scope: TrialScope) -> sa.Select:
+    symbols = sa.literal(list(scope.symbols), sa.ARRAY(sa.Text))
+    shared = (
+        sa.func.least(_SCOPES.c.end_date, sa.literal(scope.end_date, sa.Date))
+        - sa.func.greatest(_SCOPES.c.start_date, sa.literal(scope.start_date, sa.Date))
+        + 1
+    )
+    days = (scope.end_date - scope.start_date).days + 1
+    same = (_RECORDS.c.strategy, _RECORDS.c.parameters, _SCOPES.c.settings, _RECORDS.c.protocol)
+    newest = (
+        sa.select(*_SELECTED, _SCOPES.c.settings, _SCOPES.c.dates)
+        .join_from(_RECORDS, _SCOPES, _RECORDS.c.scope_id == _SCOPES.c.id)
+        .where(
+            _SCOPES.c.source == scope.source,
+            _SCOPES.c.symbols.op("@>")(symbols),
+            _SCOPES.c.symbols.op("<@")(symbols),
+            _SCOPES.c.universe_version.is_(None) == (scope.universe_version is None),
+            shared >= LEAST_OVERLAP * days,
+        )
+        .ext(distinct_on(*same))
+        .order_by(
+            *same,
+            (_SCOPES.c.id == scope.identifier).desc(),
+            _RECORDS.c.recorded_at.desc(),
+            _RECORDS.c.id,
+        )
+        .subquery()
+    )
+    order = ("strategy", "parameters", "settings", "protocol")
+    return sa.select(newest).order_by(*(newest.c[name] for name in order))
+
+
+def _align(curve: NDArray[np.float32], stored: bytes, scope: TrialScope) -> NDArray[np.float32]:
+    """Return a curve on the days of a scope, 0 on those that it does not have."""
+    dates = read_dates(stored)
+    if np.array_equal(dates, scope.dates):
+        return curve
+    aligned = np.zeros(len(scope.dates), dtype=np.float32)
+    _, here, there = np.intersect1d(scope.dates, dates, assume_unique=True, return_indices=True)
+    aligned[here] = curve[there]
+    return aligned
+
+
+def _build_panel(
+    scope: TrialScope,
+    rows: Sequence[Mapping[str, Any]],
+    curves: Sequence[NDArray[np.float32]],
+) -> TrialPanel:
+    residuals = np.array(curves, dtype=np.float32).reshape(len(rows), len(scope.dates))
+    return TrialPanel(
+        scope=scope,
+        identifiers=[row["id"] for row in rows],
+        strategies=[row["strategy"] for row in rows],
+        parameters=[row["parameters"] for row in rows],
+        code_versions=[row["code_version"] for row in rows],
+        protocols=[row["protocol"] for row in rows],
+        tested_symbols=np.array([row["tested_symbols"] for row in rows], dtype=np.int64),
+        activity=np.array([row["activity"] for row in rows], dtype=np.float64),
+        betas=np.array([row["beta"] for row in rows], dtype=np.float64),
+        residuals=residuals,
+    )
