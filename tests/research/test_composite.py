@@ -147,6 +147,12 @@ def test_with_stops_a_points_own_trades_say_what_it_holds(after: Any, expected: 
     stops = replace(FREE, stop_loss=0.1)
     composite = Composite((Script([], []), Script(*after)), (1, 5), 0, stops)
     assert fills(_run(STOPPED, composite, stops, first=0)) == expected
+    # Stopped out on the last training bar, whose signal fills nonetheless.
+    composite = Composite((Script([], []), Script(*after)), (1, 4), 0, stops)
+    bought = [(4, 100.0, 7, 100.0, "open")] if 3 in after[0] and not after[1] else []
+    again = [(5, 100.0, 7, 100.0, "open")] if 4 in after[0] else []
+    left = [(4, 100.0, 5, 100.0, "signal")] if after[1] else []
+    assert fills(_run(STOPPED, composite, stops, first=0)) == bought + again + left
 
 
 def test_a_point_that_stays_does_not_buy_back_what_was_stopped():
