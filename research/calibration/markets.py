@@ -1,7 +1,7 @@
 """Simulated universes whose truth is known: without any edge, or with a planted one.
 
-Days are returns of one common factor and of each symbol's own. No strategy can earn anything on
-those without an edge, before costs and beyond the market's drift; a planted edge is the same for all symbols.
+The return of a day is that of a common factor and of each symbol. Without an edge no strategy can
+earn anything before costs, beyond the market's drift; a planted edge is alike for all symbols.
 """
 
 from dataclasses import dataclass

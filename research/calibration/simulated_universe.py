@@ -1,0 +1,117 @@
+"""One simulated universe, from prices to verdicts, by the code that judges real ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from engine.backtest import VectorBTEngine
+from engine.equal_weight import EqualWeight
+from engine.parameter_grid import build_grid
+from research.calibration.cases import Case
+from research.calibration.markets import find_window
+from research.fold_choices import TrialCurves, WalkForwardProtocol
+from research.residuals import compute_residuals, hedge_across_folds
+from research.trial_panel import TrialPanel
+from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope
+from research.universe_curves import UniverseCurves, compute_universe_curves
+from research.universe_sweep import split_curves
+from research.verdicts import StrategyVerdict, reach_verdicts
+from research.walk_forward import walk_forward
+from strategies.base import Floats, Strategy
+from strategies.registry import registered_strategies
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedVerdicts:
+    """What came of one universe.
+
+    Parameters
+    ----------
+    verdicts
+        By strategy.
+    means, variances
+        Of the residual of every point per bar, strategy after strategy, shape (N,).
+    """
+
+    verdicts: Sequence[StrategyVerdict]
+    means: Floats
+    variances: Floats
+
+
+@cache
+def list_points() -> Mapping[str, Sequence[Strategy]]:
+    """Return the points of the full ranges of every strategy, by name."""
+    return {name: build_grid(name).strategies for name in registered_strategies()}
+
+
+def judge_simulated_universe(case: Case, seed: int) -> SimulatedVerdicts:
+    """Return the verdicts on one universe; the same seed gives the same."""
+    points, window = list_points(), find_window()
+    histories = case.market.draw(seed)
+    universe, engine = EqualWeight.of(histories, window), VectorBTEngine(case.settings)
+    every = [one for some in points.values() for one in some]
+    outcomes = engine.run_batches(histories, every, window)
+    curves = split_curves(compute_universe_curves(outcomes, every, window, universe), points)
+    protocol = WalkForwardProtocol()
+    walked, _ = walk_forward(
+        [TrialCurves.of(one) for one in curves.values()],
+        histories,
+        window,
+        engine,
+        universe,
+        protocol,
+    )
+    trials = [trial for one in curves.values() for trial in _build_trials(one)]
+    trials += [one.trial(points[name], "") for name, one in zip(curves, walked, strict=True)]
+    panel = _build_panel(case, next(iter(curves.values())), trials)
+    verdicts = reach_verdicts(list(points), panel, panel.strategies, protocol.name)
+    hedged = np.concatenate(
+        [hedge_across_folds(one.returns, one.market) for one in curves.values()]
+    )
+    return SimulatedVerdicts(verdicts, hedged.mean(axis=1), hedged.var(axis=1, ddof=1))
+
+
+def _build_trials(curves: UniverseCurves) -> list[Trial]:
+    residuals, betas = compute_residuals(curves.returns, curves.market)
+    return [
+        Trial(
+            strategy=point.name,
+            parameters=point.parameters(),
+            code_version="",
+            protocol=BACKTEST_PROTOCOL,
+            tested_symbols=int(curves.symbols[row]),
+            activity=float(curves.activity[row]),
+            beta=float(betas[row]),
+            residual=residuals[row].astype(np.float32),
+        )
+        for row, point in enumerate(curves.strategies)
+    ]
+
+
+def _build_panel(case: Case, curves: UniverseCurves, trials: Sequence[Trial]) -> TrialPanel:
+    window = find_window()
+    scope = TrialScope(
+        source="simulated",
+        symbols=(),
+        data_version="",
+        universe_version=None,
+        start_date=window.start,
+        end_date=window.end,
+        settings=case.settings.as_dict(),
+        dates=curves.dates,
+        market=curves.market,
+    )
+    return TrialPanel(
+        scope=scope,
+        identifiers=[one.identify(scope) for one in trials],
+        strategies=[one.strategy for one in trials],
+        parameters=[one.parameters for one in trials],
+        code_versions=[one.code_version for one in trials],
+        protocols=[one.protocol for one in trials],
+        tested_symbols=np.array([one.tested_symbols for one in trials]),
+        activity=np.array([one.activity for one in trials]),
+        betas=np.array([one.beta for one in trials]),
+        residuals=np.array([one.residual for one in trials]),
+    )
