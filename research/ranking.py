@@ -3,7 +3,7 @@
 Frames in, frames out; where the results come from is for others.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -50,6 +50,7 @@ RANKING_SCHEMA = pl.Schema(
     {
         "rank": pl.Int64(),
         "strategy": pl.String(),
+        "verdict": pl.String(),
         "symbols": pl.Int64(),
         "ranked_symbols": pl.Int64(),
         "stale_symbols": pl.Int64(),
@@ -66,7 +67,7 @@ RANKING_SCHEMA = pl.Schema(
         "source": pl.String(),
     }
 )
-"""Strategies, best first; those without a rank come last."""
+"""Strategies, best first; those without a rank come last. No verdict: it was not judged."""
 
 LEADERBOARD_SCHEMA = pl.Schema(
     {
@@ -161,7 +162,11 @@ def measure_coverage(
     )
 
 
-def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.DataFrame:
+def rank_strategies(
+    backtests: pl.DataFrame,
+    scope: LeaderboardScope,
+    verdicts: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
     """Return the leaderboard of the results of `select_backtests`: `RANKING_SCHEMA`.
 
     The highest median Sharpe ratio is best. Medians, and the mean win rate, are of the ranked
@@ -169,6 +174,9 @@ def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.Data
     A strategy that is ranked on fewer than half of the symbols has no rank: it was not tested on
     the others, or hardly traded them, and the few on which a slow strategy traded often are those
     that suited it.
+
+    Beside the rank stands a strategy's verdict, by name in `verdicts`: of many strategies one is the
+    best by luck as well.
     """
     beating = pl.col("total_return") > pl.col("benchmark_return")
     representative = 2 * pl.col("ranked_symbols") >= backtests["symbol"].n_unique()
@@ -196,7 +204,12 @@ def rank_strategies(backtests: pl.DataFrame, scope: LeaderboardScope) -> pl.Data
     )  # fmt: skip
     rank = pl.when("representative").then(pl.int_range(1, pl.len() + 1)).alias("rank")
     of_scope = {name: pl.lit(getattr(scope, name)) for name in ("start_date", "end_date", "source")}
-    board = measured.with_columns(rank, **of_scope).sort("rank", "strategy", nulls_last=True)
+    verdict = pl.col("strategy").replace_strict(
+        dict(verdicts or {}), default=None, return_dtype=pl.String
+    )
+    board = measured.with_columns(rank, verdict=verdict, **of_scope).sort(
+        "rank", "strategy", nulls_last=True
+    )
     return board.select(RANKING_SCHEMA.names()).cast(RANKING_SCHEMA)
 
 

@@ -20,8 +20,8 @@ class TrialPanel:
     ----------
     scope
         Its days and market are those of the curves.
-    identifiers, strategies, parameters, code_versions, protocols
-        Of each trial, N each.
+    identifiers, scope_ids, strategies, parameters, code_versions, protocols
+        Of each trial, N each; the scopes that they were recorded in.
     tested_symbols, activity, betas
         As in `research.trials.Trial`, shape (N,).
     residuals
@@ -30,6 +30,7 @@ class TrialPanel:
 
     scope: TrialScope
     identifiers: Sequence[UUID]
+    scope_ids: Sequence[UUID]
     strategies: Sequence[str]
     parameters: Sequence[Mapping[str, Any]]
     code_versions: Sequence[str]

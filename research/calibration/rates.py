@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from research.calibration.simulated_universe import SimulatedVerdicts, list_points
-from research.verdicts import StrategyVerdict, Verdict
+from research.verdicts.strategy_verdict import StrategyVerdict
+from research.verdicts.verdict import Verdict
 from strategies.base import Floats
 
 PROMISING, DEPLOYABLE = "promising", "deployable"

@@ -17,7 +17,8 @@ from research.trial_panel import TrialPanel
 from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope
 from research.universe_curves import UniverseCurves, compute_universe_curves
 from research.universe_sweep import split_curves
-from research.verdicts import StrategyVerdict, reach_verdicts
+from research.verdicts.judgement import reach_verdicts
+from research.verdicts.strategy_verdict import StrategyVerdict
 from research.walk_forward import walk_forward
 from strategies.base import Floats, Strategy
 from strategies.registry import registered_strategies
@@ -66,7 +67,7 @@ def judge_simulated_universe(case: Case, seed: int) -> SimulatedVerdicts:
     trials = [trial for one in curves.values() for trial in _build_trials(one)]
     trials += [one.trial(points[name], "") for name, one in zip(curves, walked, strict=True)]
     panel = _build_panel(case, next(iter(curves.values())), trials)
-    verdicts = reach_verdicts(list(points), panel, panel.strategies, protocol.name)
+    verdicts = reach_verdicts(panel, dict.fromkeys(points, ""), protocol.name)
     hedged = np.concatenate(
         [hedge_across_folds(one.returns, one.market) for one in curves.values()]
     )
@@ -106,6 +107,7 @@ def _build_panel(case: Case, curves: UniverseCurves, trials: Sequence[Trial]) ->
     return TrialPanel(
         scope=scope,
         identifiers=[one.identify(scope) for one in trials],
+        scope_ids=[scope.identifier] * len(trials),
         strategies=[one.strategy for one in trials],
         parameters=[one.parameters for one in trials],
         code_versions=[one.code_version for one in trials],

@@ -27,10 +27,11 @@ from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeo
 from resources.result_store.run_store import RunStore
 from resources.result_store.sessions import engine_of
 from resources.result_store.trial_store import TrialStore
+from resources.result_store.verdict_store import VerdictStore
 
 
-class BacktestPersistenceManager(RunStore, TrialStore):
-    """Backtests, their trades, runs, failures and trials, in the PostgreSQL behind `engine`.
+class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
+    """Backtests, trades, runs, failures, trials and verdicts, in the PostgreSQL behind `engine`.
 
     Every method is one or two short transactions of its own, so one manager may serve many
     threads. Transient errors (a server that restarts, two writers that deadlock) are retried for

@@ -103,7 +103,7 @@ CROSS JOIN LATERAL (
 
 _LEADERBOARD = """
 SELECT
-    rank, strategy, symbols, ranked_symbols, stale_symbols, median_sharpe_ratio,
+    rank, strategy, verdict, symbols, ranked_symbols, stale_symbols, median_sharpe_ratio,
     median_total_return, median_annualized_return, median_max_drawdown, worst_max_drawdown,
     mean_win_rate, total_trades, share_beating_benchmark, start_date, end_date, source,
     purpose, covered_symbols, universe_symbols,

@@ -5,6 +5,7 @@ from resources.result_store.models.base import Base
 from resources.result_store.models.leaderboards import Leaderboard, LeaderboardRow
 from resources.result_store.models.runs import FailureRow, Run, RunBacktest, UniverseMember
 from resources.result_store.models.trials import TrialRecord, TrialScopeRow
+from resources.result_store.models.verdicts import VerdictRow
 
 __all__ = [
     "Backtest",
@@ -18,4 +19,5 @@ __all__ = [
     "TrialRecord",
     "TrialScopeRow",
     "UniverseMember",
+    "VerdictRow",
 ]

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from research.purpose import Purpose
+from research.verdicts.verdict import Verdict
 from resources.result_store.models.base import Base, one_of
 
 
@@ -37,15 +38,20 @@ class Leaderboard(Base):
 
 
 class LeaderboardRow(Base):
-    """A strategy of a leaderboard, as `research.ranking.rank_strategies` gives it."""
+    """A strategy of a leaderboard, as `research.ranking.rank_strategies` gives it.
+
+    `verdict` is NULL for one that was not judged on what the leaderboard is of.
+    """
 
     __tablename__ = "leaderboard_rows"
+    __table_args__ = (CheckConstraint(one_of("verdict", Verdict), name="verdict"),)
 
     run_id: Mapped[str] = mapped_column(
         ForeignKey("leaderboards.run_id", ondelete="CASCADE"), primary_key=True
     )
     strategy: Mapped[str] = mapped_column(primary_key=True)
     rank: Mapped[int | None]
+    verdict: Mapped[str | None]
     symbols: Mapped[int]
     ranked_symbols: Mapped[int]
     stale_symbols: Mapped[int]

@@ -22,7 +22,16 @@ LEAST_OVERLAP = 0.9
 _RECORDS = sa.inspect(TrialRecord).local_table
 _SCOPES = sa.inspect(TrialScopeRow).local_table
 _COLUMNS = (
-    *("id", "strategy", "parameters", "code_version", "protocol", "tested_symbols", "activity"),
+    *(
+        "id",
+        "scope_id",
+        "strategy",
+        "parameters",
+        "code_version",
+        "protocol",
+        "tested_symbols",
+        "activity",
+    ),
     *("beta", "residual"),
 )
 _SELECTED = [_RECORDS.c[name] for name in _COLUMNS]
@@ -117,6 +126,7 @@ def _build_panel(
     return TrialPanel(
         scope=scope,
         identifiers=[row["id"] for row in rows],
+        scope_ids=[row["scope_id"] for row in rows],
         strategies=[row["strategy"] for row in rows],
         parameters=[row["parameters"] for row in rows],
         code_versions=[row["code_version"] for row in rows],

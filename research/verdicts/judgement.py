@@ -1,4 +1,4 @@
-"""Verdicts: whether a strategy's results can be believed, given all that was tried.
+"""How verdicts are reached.
 
 Judged is a strategy over a universe, with every point of it that was tried: not its luckiest point,
 and not each symbol by itself.
@@ -6,24 +6,10 @@ and not each symbol by itself.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
 from engine.history import infer_bars_per_year
-from research.gates import (
-    BEST_POINT_LEVEL,
-    GRID_LEVEL,
-    LEAST_ACTIVITY,
-    LOSS_LIMIT,
-    WALK_FORWARD_LEVEL,
-    Gate,
-    judge_against_luck,
-    judge_selection,
-    judge_walk_forward,
-)
 from research.residuals import hedge_across_folds
 from research.statistics.effective_trials import count_effective_trials
 from research.statistics.moments import compute_moments
@@ -35,119 +21,51 @@ from research.statistics.sharpe_inference import (
 )
 from research.trial_panel import TrialPanel
 from research.trials import BACKTEST_PROTOCOL
+from research.verdicts.gates import (
+    BEST_POINT_LEVEL,
+    GRID_LEVEL,
+    LEAST_ACTIVITY,
+    LOSS_LIMIT,
+    WALK_FORWARD_LEVEL,
+    Gate,
+    judge_against_luck,
+    judge_selection,
+    judge_walk_forward,
+)
+from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
 from strategies.base import Bools
 
 
-class Verdict(StrEnum):
-    """What is concluded of a strategy."""
-
-    REJECTED = "rejected"
-    """Luck explains its results, or they do not last out of sample."""
-    PROMISING = "promising"
-    """Neither its grid nor its best point is explained by luck."""
-    DEPLOYABLE = "deployable"
-    """And what walk-forward would have traded has earned something out of sample."""
-
-
-@dataclass(frozen=True)
-class BestPoint:
-    """The point with the highest Sharpe ratio; best of so many by luck as well.
-
-    Parameters
-    ----------
-    sharpe_ratio
-        Of the residual, per year.
-    psr, dsr
-        Probabilistic Sharpe ratio against 0, and against the best of the effective trials.
-    min_track_record_years, min_backtest_years
-        MinTRL against 0 at 5 %, and MinBTL of the effective trials at a Sharpe ratio of 1.
-    """
-
-    parameters: Mapping[str, Any]
-    sharpe_ratio: float
-    psr: float
-    dsr: float
-    min_track_record_years: float
-    min_backtest_years: float
-
-
-@dataclass(frozen=True)
-class StrategyVerdict:
-    """The verdict of one strategy, and what led to it.
-
-    Parameters
-    ----------
-    grid, best_point, selection, walk_forward
-        The gates, in their order.
-    trials, active_trials
-        Points that were tried, and those of them that are tested.
-    competing_trials, effective_trials
-        All active trials on the universe, and how many independent ones they are worth.
-    protocols
-        Walk-forwards that were tried.
-    overfitting
-        PBO, None with fewer than two active points; it is shown and decides nothing.
-    best
-        None without an active point.
-    """
-
-    strategy: str
-    grid: Gate
-    best_point: Gate
-    selection: Gate
-    walk_forward: Gate
-    trials: int
-    active_trials: int
-    competing_trials: int
-    effective_trials: float
-    protocols: int
-    overfitting: float | None
-    best: BestPoint | None
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the gates add up to."""
-        if not (self.grid.passed and self.best_point.passed and self.selection.passed):
-            return Verdict.REJECTED
-        return Verdict.DEPLOYABLE if self.walk_forward.passed else Verdict.PROMISING
-
-    @property
-    def reason(self) -> str:
-        """The first gate that it failed, in words; "" for a deployable one."""
-        if self.best is None:
-            return f"none of {self.trials} points is invested on {LEAST_ACTIVITY:.0%} of bars"
-        if not self.grid.passed:
-            return f"luck explains the mean of its points: p = {self.grid.value:.2f}"
-        if not self.best_point.passed:
-            return f"luck explains its best point of all tried: p = {self.best_point.value:.2f}"
-        if not self.selection.passed:
-            return f"its best point loses out of sample in {self.selection.value:.0%} of splits"
-        if not self.walk_forward.passed:
-            return f"walk-forward shows no profit: p = {self.walk_forward.value:.2f}"
-        return ""
-
-
 def reach_verdicts(
-    strategies: Sequence[str],
     competing: TrialPanel,
-    groups: Sequence[str],
+    code_versions: Mapping[str, str],
     walk_forward: str,
 ) -> list[StrategyVerdict]:
     """Return the verdict of each strategy, given all trials on the universe.
 
     Parameters
     ----------
-    strategies
-        Their names.
+    code_versions
+        Of the strategies that are judged, by name.
     competing
-        All trials on the universe and window, those of the judged strategies included.
-    groups
-        Of each trial: the name of the strategy whose point it is, in the scope that is judged; for
-        every other trial a name that is none, one for all points of the same sweep.
+        All trials on the universe and window, those of the judged strategies included: of the
+        panel's own scope, and of the given version of their code.
     walk_forward
         The protocol that is judged.
     """
-    return _Trials(competing, groups).judge(strategies, walk_forward)
+    return _Trials(competing, _group(competing, code_versions)).judge(
+        list(code_versions), walk_forward
+    )
+
+
+def _group(panel: TrialPanel, code_versions: Mapping[str, str]) -> list[str]:
+    """Return whose each trial is: of a judged strategy, or of what else was swept together."""
+    groups: list[str] = []
+    for row, strategy in enumerate(panel.strategies):
+        version, scope = panel.code_versions[row], panel.scope_ids[row]
+        judged = scope == panel.scope.identifier and version == code_versions.get(strategy)
+        groups.append(strategy if judged else f"{strategy} {version} {scope}")
+    return groups
 
 
 class _Trials:

@@ -1,0 +1,1 @@
+"""Verdicts: whether a strategy's results can be believed, given all that was tried."""

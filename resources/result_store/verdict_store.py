@@ -1,0 +1,47 @@
+"""What the result store has of verdicts."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+
+from research.leaderboard_scope import LeaderboardScope
+from research.verdicts.strategy_verdict import StrategyVerdict
+from resources.result_store import validation, verdicts
+
+
+class VerdictStore:
+    """Verdicts in the PostgreSQL behind `engine`; a part of `BacktestPersistenceManager`."""
+
+    engine: sa.Engine
+
+    def save_verdicts(
+        self, run_id: str, scope_id: UUID, protocol: str, reached: Sequence[StrategyVerdict]
+    ) -> None:
+        """Save the verdicts that a run reached, in place of those that it reached before.
+
+        Parameters
+        ----------
+        scope_id
+            Of the trials that were judged.
+        protocol
+            Of the walk-forward that was judged.
+        """
+        known = validation.require_text("run_id", run_id)
+        verdicts.save_verdicts(self.engine, known, scope_id, protocol, reached)
+
+    def get_verdicts(self, run_id: str | None = None) -> pl.DataFrame:
+        """Return the verdicts of a run, or of the newest one that reached any, by strategy.
+
+        With `research.verdicts.rows.VERDICTS_SCHEMA`; empty if there are none.
+        """
+        known = None if run_id is None else validation.require_text("run_id", run_id)
+        return verdicts.read_verdicts(self.engine, known)
+
+    def find_verdicts(self, scope: LeaderboardScope) -> dict[str, str]:
+        """Return the newest verdict of each strategy on what a leaderboard compares.
+
+        Strategies that were not judged on its source, window, settings and universe are missing.
+        """
+        return verdicts.find_verdicts(self.engine, scope)

@@ -1,0 +1,101 @@
+"""Verdicts in the store: those that a run reached, and which of them a leaderboard shows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from research.leaderboard_scope import LeaderboardScope
+from research.natural_key import json_text
+from research.verdicts.rows import VERDICTS_SCHEMA, describe_verdict
+from research.verdicts.strategy_verdict import StrategyVerdict
+from resources.result_store.connection import translate_connection_errors
+from resources.result_store.models import TrialScopeRow, VerdictRow
+from resources.result_store.queries import read_rows
+from resources.result_store.retry import retry_transient
+
+_VERDICTS = sa.inspect(VerdictRow).local_table
+_SCOPES = sa.inspect(TrialScopeRow).local_table
+_JSON = ("best_parameters", "limits")
+
+
+@retry_transient
+def save_verdicts(
+    engine: sa.Engine,
+    run_id: str,
+    scope_id: UUID,
+    protocol: str,
+    verdicts: Sequence[StrategyVerdict],
+) -> None:
+    """Save the verdicts that a run reached, in place of those that it reached before."""
+    rows = [
+        {
+            **{name: _store(value) for name, value in describe_verdict(one).items()},
+            "run_id": run_id,
+            "scope_id": scope_id,
+            "walk_forward_protocol": protocol,
+        }
+        for one in verdicts
+    ]
+    with translate_connection_errors(engine), engine.begin() as connection:
+        connection.execute(sa.delete(VerdictRow).where(VerdictRow.run_id == run_id))
+        if rows:
+            connection.execute(insert(VerdictRow), rows)
+
+
+def read_verdicts(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
+    """Return the verdicts of a run, or of the newest one that reached any, by strategy."""
+    newest = (
+        sa.select(VerdictRow.run_id)
+        .order_by(VerdictRow.made_at.desc(), VerdictRow.run_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    columns = [
+        *(_VERDICTS.c[name] for name in VERDICTS_SCHEMA if name in _VERDICTS.c),
+        *(_SCOPES.c[name] for name in VERDICTS_SCHEMA if name not in _VERDICTS.c),
+    ]
+    statement = (
+        sa.select(*columns)
+        .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
+        .where(_VERDICTS.c.run_id == (run_id or newest))
+        .order_by(_VERDICTS.c.strategy)
+    )
+    found = read_rows(engine, statement)
+    rows = [row | {name: json_text(row[name]) for name in _JSON} for row in found]
+    texts = [row | {"scope_id": str(row["scope_id"])} for row in rows]
+    return pl.DataFrame(texts, schema=VERDICTS_SCHEMA)
+
+
+def find_verdicts(engine: sa.Engine, scope: LeaderboardScope) -> dict[str, str]:
+    """Return the newest verdict of each strategy of a leaderboard, on what the leaderboard is of.
+
+    Source, window, settings and universe are the same; strategies that were not judged on them
+    are missing.
+    """
+    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
+    statement = (
+        sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict)
+        .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
+        .where(
+            _SCOPES.c.source == scope.source,
+            _SCOPES.c.start_date == scope.start_date,
+            _SCOPES.c.end_date == scope.end_date,
+            _SCOPES.c.settings == sa.cast(json_text(dict(scope.settings)), _SCOPES.c.settings.type),
+            _SCOPES.c.symbols.op("@>")(symbols),
+            _SCOPES.c.symbols.op("<@")(symbols),
+        )
+        .order_by(_VERDICTS.c.made_at)
+    )
+    return {row["strategy"]: row["verdict"] for row in read_rows(engine, statement)}
+
+
+def _store(value: Any) -> Any:
+    """Return a value as the table takes it: numbers that are none are NULL."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return dict(value) if isinstance(value, Mapping) else value
