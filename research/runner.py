@@ -18,6 +18,7 @@ from engine.results import BacktestResult
 from research.audit.backtest_audit import BacktestAudit
 from research.audit.integrity import find_uncountable
 from research.run_spec import IdentifiedResult, RunSpec
+from research.trial_collector import KeptBatch
 from strategies.base import Strategy
 from strategies.indicator_cache import CacheStats
 
@@ -86,6 +87,8 @@ class BacktestRunner:
         Looks at results as they are computed.
     sample
         Called with the number of symbols just finished, to sample memory.
+    collect
+        Called with each batch once it is kept.
 
     Attributes
     ----------
@@ -104,6 +107,7 @@ class BacktestRunner:
     archive: Archive
     audit: BacktestAudit = field(default_factory=BacktestAudit)
     sample: Callable[[int], None] = lambda _: None
+    collect: Callable[[KeptBatch], None] = lambda _: None
     failures: list[Failure] = field(default_factory=list)
     cached: Counter[str] = field(default_factory=Counter)
     computed: Counter[str] = field(default_factory=Counter)
@@ -157,7 +161,10 @@ class BacktestRunner:
         self.cached.update(stored["strategy"])
         if not computed:
             self.sample(len(loaded))
-        return self.archive.write(part, computed, stored, list(planned.values()))
+        rows = self.archive.write(part, computed, stored, list(planned.values()))
+        histories = {symbol: one.history for symbol, one in loaded.items()}
+        self.collect(KeptBatch(planned, computed, histories, rows))
+        return rows
 
     def _select_missing(
         self, symbol: str, planned: Mapping[Backtest, str], there: set[str]

@@ -63,7 +63,8 @@ def build_backtests(
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
-        stage = BacktestStage(context, inputs, selected, requested)
+        user = context.run.tags.get("user")
+        stage = BacktestStage(context, inputs, selected, requested, purpose, user)
         if not is_part_of_this_run(context, PRICES_KEY):  # else they have failed there already
             stage.failures += [
                 _build_missing_prices_failure(one, source) for one in requested if one not in prices

@@ -1,6 +1,6 @@
 """The step of the backtests: load, test, keep, and account for each symbol and strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -19,18 +19,22 @@ from research.audit.findings import Scaling
 from research.audit.scaling import scaling_key
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import BacktestsProfile, CachedResults
+from research.purpose import Purpose
 from research.run_spec import RunSpec
 from research.runner import BacktestRunner
+from research.trial_collector import TrialCollector
 from resources.config.run_settings import RunSettings
-from resources.price_store.history_loader import load_histories
+from resources.price_store.history_loader import LoadedHistory, load_histories
 from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.universe_benchmark import UniverseBenchmark, load_universe_benchmark
+from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import read_recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.result_archive import ResultArchive
+from resources.run_artifacts.trial_recording import TrialRecorder
 from resources.universe import Universe, UniverseError
 from strategies.base import Strategy
 
@@ -56,12 +60,16 @@ class BacktestStage:
     ----------
     requested
         All symbols that are to be accounted for.
+    purpose, user
+        What the run is for, and for whom; its trials are recorded so.
     """
 
     context: dg.AssetExecutionContext | dg.OpExecutionContext
     inputs: StageInputs
     strategies: Sequence[Strategy]
     requested: Sequence[str]
+    purpose: Purpose
+    user: str | None = None
     made: dict[dg.AssetKey, dict[str, MaterializedPartition]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     meter: StageMeter = field(default_factory=StageMeter)
@@ -110,8 +118,9 @@ class BacktestStage:
         spec, store = self._build_spec(self._benchmark), inputs.result_store.manager()
         use_stored = not inputs.run_settings.ignore_cache
         self._archive = archive = ResultArchive(spec, store, inputs.backtest_files, use_stored)
+        trials = TrialCollector(spec, self._sort(self.requested))
         self._runner = runner = BacktestRunner(
-            spec, engine, archive, self.audit, self.meter.sample, self.failures
+            spec, engine, archive, self.audit, self.meter.sample, trials.add, self.failures
         )
         batches = [self._select_listed(batch) for batch in inputs.run_settings.batches(symbols)]
         load = partial(load_histories, inputs.price_store, inputs.source)
@@ -121,11 +130,29 @@ class BacktestStage:
                 self.made[key][symbol] = made
             done += len(batch)
             progress.reach(done)
+        self._record(trials, store)
         self.audit.scaling = self._find_known_scaling()
         if self.audit.scaling is None:
             self.audit.measure_scaling(self.strategies, engine.settings)
         for warning in archive.warnings:
             self.context.log.warning(f"cached results: {warning}")
+
+    def _record(self, trials: TrialCollector, store: BacktestPersistenceManager) -> None:
+        """Add what was tried to the ledger, however it went."""
+        inputs, run_id = self.inputs, self.context.run.run_id
+
+        def load(symbols: Sequence[str]) -> Iterator[tuple[str, LoadedHistory | Exception]]:
+            return load_histories(inputs.price_store, inputs.source, self._select_listed(symbols))
+
+        files = inputs.backtest_files
+        recorder = TrialRecorder(store, files, load, self.purpose, run_id, self.user)
+        if new := recorder.record(trials):
+            self.context.log.info(f"{new} new trials in the ledger")
+
+    def _sort(self, symbols: Sequence[str]) -> list[str]:
+        """Return symbols in the universe's order: asked for in another, they are the same trial."""
+        place = {symbol: number for number, symbol in enumerate(self.inputs.universe.symbols)}
+        return sorted(symbols, key=lambda symbol: place.get(symbol, len(place)))
 
     def _compare_with(self) -> UniverseBenchmark:
         inputs, settings = self.inputs, self.inputs.run_settings

@@ -90,7 +90,8 @@ def build_request_op(universe: Universe) -> dg.OpDefinition:
         inputs = StageInputs(
             universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
         )
-        stage = BacktestStage(context, inputs, [strategy], config.symbols)
+        purpose, user = Purpose.REQUEST, config.user
+        stage = BacktestStage(context, inputs, [strategy], config.symbols, purpose, user)
         request = RequestResult(config.user, stage)
         with failing_in_one_line():
             ready = fetch_missing_bars(request, market_data)
