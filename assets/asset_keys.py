@@ -9,6 +9,7 @@ LEADERBOARD = "leaderboard"
 OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
 OPTIMIZATIONS = "optimizations"
+VERDICTS = "verdicts"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""
@@ -16,6 +17,7 @@ RESEARCH_GROUP = "research"
 PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
+VERDICTS_KEY = dg.AssetKey(VERDICTS)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
 OTHER_LEADERBOARDS_KEY = dg.AssetKey(OTHER_LEADERBOARDS)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from assets.asset_keys import (
     LEADERBOARD,
@@ -63,16 +64,19 @@ def build_leaderboard(
     @dg.asset(
         key=LEADERBOARD_KEY,
         deps=[SUMMARIES_KEY],
+        # After the verdicts of the same run, which stand beside the rank. They are no dependency:
+        # where one of the research steps fails, there is a leaderboard nevertheless.
+        op_tags={PRIORITY_TAG: "-1"},
         # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="results",
         kinds={"postgres", "csv"},
         owners=[RESEARCH],
-        code_version="3",
+        code_version="4",
         description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
-        "of the universe, on the configured source, window and settings. Results of an older "
-        "version of a strategy's code are counted as stale. Leaderboards of other settings, or of "
-        f"less of the universe, are in `{OTHER_LEADERBOARDS}`.",
+        "of the universe, on the configured source, window and settings, each with its verdict. "
+        "Results of an older version of a strategy's code are counted as stale. Leaderboards of "
+        f"other settings, or of less of the universe, are in `{OTHER_LEADERBOARDS}`.",
     )
     def leaderboard(
         context: dg.AssetExecutionContext,
@@ -98,9 +102,10 @@ def build_leaderboard(
         listed = universe.listed_within(window.start, window.end)
         failures = manager.get_leaderboard_failures(scope)
         coverage = measure_coverage(backtests, failures, scope, listed)
-        ranking = rank_strategies(backtests, scope)
+        verdicts = manager.find_verdicts(scope)
+        ranking = rank_strategies(backtests, scope, verdicts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
-        profile = _build_profile(backtests, list(strategies), listed, meter)
+        profile = _build_profile(backtests, list(strategies), listed, verdicts, meter)
         run_records = RunRecords(result_store, market_data.source, window, universe, purpose)
         # The check of the leaderboard judges the shared one, whatever this run has made.
         stage = LEADERBOARD if shared else OTHER_LEADERBOARDS
@@ -124,7 +129,11 @@ def build_leaderboard(
 
 
 def _build_profile(
-    backtests: "pl.DataFrame", strategies: Sequence[str], listed: Sequence[str], meter: StageMeter
+    backtests: "pl.DataFrame",
+    strategies: Sequence[str],
+    listed: Sequence[str],
+    verdicts: Mapping[str, str],
+    meter: StageMeter,
 ) -> LeaderboardProfile:
     of_listed = backtests.filter(backtests["symbol"].is_in(listed))
     current = of_listed.filter(~of_listed["stale"])
@@ -136,6 +145,7 @@ def _build_profile(
         succeeded=sum(count == len(strategies) for count in per_symbol.values()),
         results={name: results[name] for name in strategies},
         stale_results={name: stale[name] for name in strategies},
+        verdicts=verdicts,
     )
 
 

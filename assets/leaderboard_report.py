@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SHOWN = (
-    "rank", "strategy", "symbols", "stale_symbols", "median_sharpe_ratio", "median_total_return",
+    "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio", "median_total_return",
     "worst_max_drawdown", "total_trades", "share_beating_benchmark",
 )  # fmt: skip
 

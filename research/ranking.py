@@ -175,7 +175,7 @@ def rank_strategies(
     the others, or hardly traded them, and the few on which a slow strategy traded often are those
     that suited it.
 
-    Beside the rank stands a strategy's verdict, by name in `verdicts`: of many strategies one is the
+    Beside the rank stands a strategy's verdict, by name in `verdicts`: of many strategies one is
     best by luck as well.
     """
     beating = pl.col("total_return") > pl.col("benchmark_return")

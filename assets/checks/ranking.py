@@ -1,9 +1,12 @@
-"""The check of the leaderboard: whether it is of the whole universe, and of the current code."""
+"""The checks of the leaderboard: whether it is complete, and whether its strategies hold up."""
+
+import dagster as dg
 
 from assets.asset_keys import LEADERBOARD
 from assets.checks.check_outcomes import CheckOutcome, not_measured, require_at_least
 from assets.checks.threshold_checks import CheckInput, ThresholdCheck
 from research.audit.stage_profile import LeaderboardProfile
+from research.verdicts.verdict import Verdict
 
 
 def judge_completeness(given: CheckInput[LeaderboardProfile]) -> CheckOutcome:
@@ -29,6 +32,35 @@ def judge_completeness(given: CheckInput[LeaderboardProfile]) -> CheckOutcome:
     )
 
 
+def judge_verdicts(given: CheckInput[LeaderboardProfile]) -> CheckOutcome:
+    """Judge the verdicts of the strategies, by what promotion asks of them."""
+    names, verdicts = list(given.profile.results), given.profile.verdicts
+    asked = given.thresholds.promotion
+    counts = {one: sum(verdicts.get(name) == one for name in names) for one in Verdict}
+    counted = ", ".join(f"{count} {one}" for one, count in counts.items())
+    if unjudged := len(names) - sum(counts.values()):
+        counted += f", {unjudged} not judged"
+    needed = {
+        "none": {*Verdict, None} - {Verdict.REJECTED},
+        "promising": {Verdict.PROMISING, Verdict.DEPLOYABLE},
+        "deployable": {Verdict.DEPLOYABLE},
+    }[asked]
+    offenders = {
+        name: verdicts.get(name, "not judged")
+        for name in names
+        if verdicts.get(name) not in needed
+    }
+    warns = asked == "none"
+    outcome = CheckOutcome(
+        not offenders,
+        dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+        f"Of {len(names)} strategies: {counted}"
+        + (". Promotion is off." if warns else f"; promotion asks for {asked}."),
+        {"promotion": asked, **{one.value: count for one, count in counts.items()}},
+    )
+    return outcome.with_offenders(offenders)
+
+
 CHECKS = [
     ThresholdCheck(
         LEADERBOARD,
@@ -41,4 +73,14 @@ CHECKS = [
         judge_completeness,
         only_warns=True,
     )
+    ThresholdCheck(
+        LEADERBOARD,
+        "strategies_hold_up",
+        "Verdicts of the strategies of the leaderboard: one that is rejected ranks where it does by "
+        "luck. What `promotion` asks for stops what is downstream where a strategy has less.",
+        ["promotion"],
+        "Do not trade a rejected strategy; the asset verdicts has the gate that each one failed, "
+        "and docs/research.md what it tests.",
+        judge_verdicts,
+    ),
 ]

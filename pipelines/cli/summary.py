@@ -26,7 +26,7 @@ _REPEATED = 2
 _COLUMNS = {
     "rank": ("#", "{:d}"),
     "strategy": ("strategy", "{}"),
-    "symbols": ("symbols", "{:d}"),
+    "verdict": ("verdict", "{}"),
     "ranked_symbols": ("ranked", "{:d}"),
     "median_sharpe_ratio": ("Sharpe", "{:.2f}"),
     "median_total_return": ("return", "{:+.1%}"),
@@ -65,7 +65,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
         _Column(
             heading,
             [_format_cell(value, form) for value in ranking[name]],
-            justify="left" if name == "strategy" else "right",
+            justify="left" if name in {"strategy", "verdict"} else "right",
         )
         for name, (heading, form) in _COLUMNS.items()
     ]

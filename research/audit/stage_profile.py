@@ -152,10 +152,13 @@ class LeaderboardProfile(StageProfile):
     results, stale_results
         How many results are in it by strategy, and how many of them another version of the
         strategy's code has made.
+    verdicts
+        By strategy; those that were not judged are missing.
     """
 
     results: Mapping[str, int]
     stale_results: Mapping[str, int]
+    verdicts: Mapping[str, str] = {}
 
 
 class ConcurrentRequests(Record):

@@ -67,7 +67,7 @@ def judge_simulated_universe(case: Case, seed: int) -> SimulatedVerdicts:
     trials = [trial for one in curves.values() for trial in _build_trials(one)]
     trials += [one.trial(points[name], "") for name, one in zip(curves, walked, strict=True)]
     panel = _build_panel(case, next(iter(curves.values())), trials)
-    verdicts = reach_verdicts(panel, dict.fromkeys(points, ""), protocol.name)
+    verdicts = reach_verdicts(panel, dict.fromkeys(points, ""))
     hedged = np.concatenate(
         [hedge_across_folds(one.returns, one.market) for one in curves.values()]
     )

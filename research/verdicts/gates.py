@@ -103,7 +103,7 @@ def judge_walk_forward(curve: Floats, protocols: int) -> tuple[float, float]:
     """Return the Sharpe ratio per bar of an out-of-sample curve, and its p-value.
 
     One-sided, that the mean is above 0, by the normal distribution; times the protocols that were
-    tried, for the best of three is above a level of 5 % in 10 % of cases (Bonferroni).
+    tried (Bonferroni).
 
     Parameters
     ----------

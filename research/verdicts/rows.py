@@ -62,6 +62,7 @@ def describe_verdict(one: StrategyVerdict) -> dict[str, Any]:
         "overfitting_share": one.overfitting,
         "walk_forward_sharpe_ratio": one.walk_forward.statistic,
         "walk_forward_p_value": one.walk_forward.value,
+        "walk_forward_protocol": one.protocol,
         "walk_forward_protocols": one.protocols,
         "trials": one.trials,
         "active_trials": one.active_trials,

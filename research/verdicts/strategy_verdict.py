@@ -42,8 +42,8 @@ class StrategyVerdict:
         Points that were tried, and those of them that are tested.
     competing_trials, effective_trials
         All active trials on the universe, and how many independent ones they are worth.
-    protocols
-        Walk-forwards that were tried.
+    protocol, protocols
+        Which walk-forward was judged, "" for none, and how many were tried.
     overfitting
         PBO, None with fewer than two active points; it is shown and decides nothing.
     best
@@ -59,6 +59,7 @@ class StrategyVerdict:
     active_trials: int
     competing_trials: int
     effective_trials: float
+    protocol: str
     protocols: int
     overfitting: float | None
     best: BestPoint | None
@@ -75,12 +76,12 @@ class StrategyVerdict:
         """The first gate that it failed, in words; "" for a deployable one."""
         if self.best is None:
             return f"none of {self.trials} points is invested on {LEAST_ACTIVITY:.0%} of bars"
-        if not self.grid.passed:
-            return f"luck explains the mean of its points: p = {self.grid.value:.2f}"
-        if not self.best_point.passed:
-            return f"luck explains its best point of all tried: p = {self.best_point.value:.2f}"
-        if not self.selection.passed:
-            return f"its best point loses out of sample in {self.selection.value:.0%} of splits"
-        if not self.walk_forward.passed:
-            return f"walk-forward shows no profit: p = {self.walk_forward.value:.2f}"
-        return ""
+        profit = f"walk-forward shows no profit: p = {self.walk_forward.value:.2f}"
+        loss = f"its best point loses out of sample in {self.selection.value:.0%} of splits"
+        reasons = (
+            (self.grid, f"luck explains the mean of its points: p = {self.grid.value:.2f}"),
+            (self.best_point, f"luck explains its best point: p = {self.best_point.value:.2f}"),
+            (self.selection, loss),
+            (self.walk_forward, profit if self.protocols else "there is no walk-forward"),
+        )
+        return next((why for gate, why in reasons if not gate.passed), "")

@@ -112,6 +112,14 @@ class Thresholds(dg.ConfigurableResource):
         300.0, "Seconds of these requests from which a check warns."
     )
 
+    promotion: str = Field(
+        default="none",
+        pattern="^(none|promising|deployable)$",
+        description="The verdict that every strategy of the leaderboard needs, promising or "
+        "deployable; what is downstream stops where one has less. none: a rejected one is a "
+        "warning.",
+    )
+
     @model_validator(mode="after")
     def _check_warnings_come_first(self) -> Self:
         fields = type(self).model_fields

@@ -17,7 +17,7 @@ class VerdictStore:
     engine: sa.Engine
 
     def save_verdicts(
-        self, run_id: str, scope_id: UUID, protocol: str, reached: Sequence[StrategyVerdict]
+        self, run_id: str, scope_id: UUID, reached: Sequence[StrategyVerdict]
     ) -> None:
         """Save the verdicts that a run reached, in place of those that it reached before.
 
@@ -25,11 +25,9 @@ class VerdictStore:
         ----------
         scope_id
             Of the trials that were judged.
-        protocol
-            Of the walk-forward that was judged.
         """
         known = validation.require_text("run_id", run_id)
-        verdicts.save_verdicts(self.engine, known, scope_id, protocol, reached)
+        verdicts.save_verdicts(self.engine, known, scope_id, reached)
 
     def get_verdicts(self, run_id: str | None = None) -> pl.DataFrame:
         """Return the verdicts of a run, or of the newest one that reached any, by strategy.

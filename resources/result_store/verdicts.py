@@ -28,7 +28,6 @@ def save_verdicts(
     engine: sa.Engine,
     run_id: str,
     scope_id: UUID,
-    protocol: str,
     verdicts: Sequence[StrategyVerdict],
 ) -> None:
     """Save the verdicts that a run reached, in place of those that it reached before."""
@@ -37,7 +36,6 @@ def save_verdicts(
             **{name: _store(value) for name, value in describe_verdict(one).items()},
             "run_id": run_id,
             "scope_id": scope_id,
-            "walk_forward_protocol": protocol,
         }
         for one in verdicts
     ]
