@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 SHOWN = (
-    "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio", "median_total_return",
-    "worst_max_drawdown", "total_trades", "share_beating_benchmark",
+    "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio",
+    "median_total_return", "worst_max_drawdown", "total_trades", "share_beating_benchmark",
 )  # fmt: skip
 
 

@@ -46,9 +46,7 @@ def judge_verdicts(given: CheckInput[LeaderboardProfile]) -> CheckOutcome:
         "deployable": {Verdict.DEPLOYABLE},
     }[asked]
     offenders = {
-        name: verdicts.get(name, "not judged")
-        for name in names
-        if verdicts.get(name) not in needed
+        name: verdicts.get(name, "not judged") for name in names if verdicts.get(name) not in needed
     }
     warns = asked == "none"
     outcome = CheckOutcome(
@@ -72,11 +70,11 @@ CHECKS = [
         "the leaderboard compares strategies on the others only.",
         judge_completeness,
         only_warns=True,
-    )
+    ),
     ThresholdCheck(
         LEADERBOARD,
         "strategies_hold_up",
-        "Verdicts of the strategies of the leaderboard: one that is rejected ranks where it does by "
+        "Verdicts of the strategies of the leaderboard: a rejected one ranks where it does by "
         "luck. What `promotion` asks for stops what is downstream where a strategy has less.",
         ["promotion"],
         "Do not trade a rejected strategy; the asset verdicts has the gate that each one failed, "
