@@ -1,0 +1,109 @@
+"""Whether a strategy's positions are at better places than the same positions elsewhere."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.costs import CostModel, RoundTrips
+from strategies.base import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolPositions:
+    """The positions of one strategy on one symbol of T bars.
+
+    Parameters
+    ----------
+    price
+        At which a signal fills, by bar, and the last close after them, shape (T + 1,).
+    entry, exit
+        Bars of the fills, shape (M,); the exit of an open position is T.
+    side
+        1 for long, -1 for short, shape (M,).
+    """
+
+    price: Floats
+    entry: Ints
+    exit: Ints
+    side: Ints
+
+
+@dataclass(frozen=True)
+class RandomEntries:
+    """The strategy's own positions against the same ones at other places.
+
+    Parameters
+    ----------
+    log_return
+        Mean over symbols of the total log return, costs included.
+    expected
+        Mean of the same over all other places.
+    p_value
+        Share of places, its own among them, that reach it; NaN without any position.
+    positions, places
+        How many there are.
+    """
+
+    log_return: float
+    expected: float
+    p_value: float
+    positions: int
+    places: int
+
+
+def compare_with_random_entries(
+    symbols: Iterable[SymbolPositions], costs: CostModel
+) -> RandomEntries:
+    """Return where the strategy stands among all places that its positions could be at.
+
+    All positions of all symbols move by the same number of bars, from 1 to T - 1, those that leave
+    at the end coming in at the beginning. Number, lengths and costs stay, and so does what the
+    symbols hold at the same time: placed independently per symbol, hundreds of positions would
+    average out what the whole market did, and a strategy whose symbols enter together would be
+    found better than chance by the luck of its few independent decisions. Every place is tried, so
+    that nothing is drawn. Symbols with fewer bars move by the same share of theirs.
+
+    Fills are at the market's price of a signal, also for positions that a stop had ended inside a
+    bar; a short counts as minus the log return of the price.
+    """
+    spectra: dict[int, np.ndarray] = {}
+    count, paid, number = 0, 0.0, 0
+    for one in symbols:
+        bars = len(one.price) - 1
+        move = np.log(one.price[1:] / one.price[:-1])
+        held = np.zeros(bars + 1)
+        np.add.at(held, one.entry, one.side)
+        np.add.at(held, one.exit, -one.side)
+        spectrum = np.fft.rfft(move) * np.conj(np.fft.rfft(held.cumsum()[:-1]))
+        spectra[bars] = spectra.get(bars, 0.0) + spectrum
+        paid += _sum_costs(one, bars, costs)
+        count += 1
+        number += len(one.side)
+    if not number:
+        return RandomEntries(0.0, 0.0, math.nan, 0, 0)
+    places = max(spectra)
+    total = np.full(places, paid)
+    for bars, spectrum in spectra.items():
+        shift = np.round(np.arange(places) * bars / places).astype(np.int64) % bars
+        total += np.fft.irfft(spectrum, bars)[shift]
+    total /= count
+    reached = total >= total[0] - 1e-12 * max(1.0, abs(total[0]))
+    expected = float(total[1:].mean()) if places > 1 else math.nan
+    return RandomEntries(float(total[0]), expected, float(reached.mean()), number, places)
+
+
+def _sum_costs(one: SymbolPositions, bars: int, costs: CostModel) -> float:
+    """Return the sum of log growth that round trips at an unchanged price have."""
+    price = np.ones(len(one.side))
+    trips = RoundTrips(
+        one.side,
+        costs.price_fill(price, one.side),
+        costs.price_fill(price, -one.side),
+        one.exit < bars,
+    )
+    trips = RoundTrips(
+        trips.side, trips.entry, np.where(trips.closed, trips.exit, price), trips.closed
+    )
+    return float(np.log1p(costs.settle(trips, price).pnl).sum())
