@@ -1,8 +1,9 @@
 """The stored results of a project, as frames."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from functools import cached_property
 from html import escape
 from importlib.util import find_spec
@@ -150,6 +151,37 @@ class Gauntlet:
         """Return what failed in a run, one row per stage, symbol and strategy."""
         found = self.store.get_failures(run_id)
         return self._convert(pl.DataFrame(found, infer_schema_length=None))
+
+    def trials(
+        self,
+        strategy: str | None = None,
+        *,
+        source: str | None = None,
+        symbols: Sequence[str] | str | None = None,
+        start_date: date | None = None,
+        end_date: date | None = None,
+        user: str | None = None,
+        purpose: Purpose | str | None = None,
+        protocol: str | None = None,
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return every trial that anybody has run, oldest first; losers too, none is ever deleted.
+
+        A trial is a strategy with its parameters over a universe; `residual_return` and
+        `residual_sharpe_ratio` are per year, of its curve without its share of the market's moves.
+        Arguments are as in `BacktestPersistenceManager.get_trials`, each a value that the trials
+        have.
+        """
+        found = self.store.get_trials(
+            strategy,
+            source=source,
+            symbols=symbols,
+            start_date=start_date,
+            end_date=end_date,
+            user=user,
+            purpose=purpose,
+            protocol=protocol,
+        )
+        return self._convert(found)
 
     def save(
         self,

@@ -93,7 +93,7 @@ class UniverseCurveSum:
             Bar by bar, shape (n, bars in the window).
         """
         day, held_from, held_until = find_held_days(history, self._window)
-        returns = _close_lost(returns)
+        returns = close_lost(returns)
         if day[0] < held_from and len(day) > 1:
             # Not held yet: what it paid at its first close counts on the bar after it.
             returns = returns.copy()
@@ -130,7 +130,7 @@ class UniverseCurveSum:
         )
 
 
-def _close_lost(returns: Floats) -> Floats:
+def close_lost(returns: Floats) -> Floats:
     """Return the returns of accounts with zeros after the capital is lost, as a short can.
 
     What the engine goes on with is a debt: returns on it mean nothing.

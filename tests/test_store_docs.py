@@ -23,6 +23,7 @@ def test_python_examples_run(database: str, monkeypatch):
     for block in re.findall(r"```python\n(.*?)```", STORE, re.DOTALL):
         exec(block, names)  # noqa: S102 - the example of the document
     assert names["best"] == []
+    assert names["trials"].is_empty()  # pyright: ignore[reportAttributeAccessIssue]
     assert names["year"]["backtests"] == 0  # pyright: ignore[reportIndexIssue]
 
 

@@ -15,7 +15,7 @@ from resources.result_store import (
     bulk,
     comparisons,
     frame_queries,
-    notebook_results,
+    notebook_saves,
     performance_summary,
     queries,
     schema,
@@ -86,8 +86,9 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
     ) -> UUID:
         """Save what `VectorBTEngine.run_backtest` returned, with its trades; return its identifier.
 
-        It is saved by no run, with purpose notebook: it counts as a trial, and is on no
-        leaderboard. The same backtest saved twice is one row; its curve is not stored.
+        It is saved by no run, with purpose notebook, and is on no leaderboard. It is a trial in
+        the ledger as well, of this process's user: on one symbol, without a universe, so that its
+        curve is raw. The same backtest saved twice is one row and one trial.
 
         Parameters
         ----------
@@ -103,8 +104,7 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
         """
         seconds = validation.require_seconds("execution_time", execution_time)
         text = None if notes is None else validation.require_text("notes", notes)
-        row, trades = notebook_results.build_rows(vectorbt_results)
-        return writes.save_backtest(self.engine, row, trades, bulk.Said(text, seconds))
+        return notebook_saves.save(self.engine, vectorbt_results, bulk.Said(text, seconds))
 
     def save_backtest(
         self, result: Mapping[str, Any], trades: Sequence[Mapping[str, Any]] = ()

@@ -1,12 +1,17 @@
-"""What `VectorBTEngine.run_backtest` returns, as rows of the result store."""
+"""What `VectorBTEngine.run_backtest` returns, as rows of the result store and as a trial."""
 
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from engine.code_version import gauntlet_version
 from engine.metrics import METRICS
 from research.errors import InvalidResultError
 from research.natural_key import seeds_of
+from research.trial_collector import compute_returns
+from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope, combine_data_versions
+from research.universe_curves import close_lost
 
 _SAME = (
     "symbol", "strategy", "parameters", "start_date", "end_date", "settings", "bars_per_year",
@@ -48,6 +53,51 @@ def build_rows(result: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         **{name: result["metrics"][name] for name in METRICS},
     }
     return row, [_build_trade(trade) for trade in result["trades"]]
+
+
+def build_trial(result: Mapping[str, Any]) -> tuple[TrialScope, Trial]:
+    """Return the trial that a result of `build_rows` is: one strategy on one symbol.
+
+    There is no universe to compare it with: the market is 0 on all days, and the curve is not
+    residual but raw, with a beta of 0.
+
+    Raises
+    ------
+    InvalidResultError
+        When the equity curve is none.
+    """
+    curve, version = result["equity_curve"], result["data_version"]
+    try:
+        dates = np.asarray(curve.index, dtype="datetime64[D]")
+        equity = np.asarray(curve, dtype=np.float64).reshape(1, len(dates))
+        returns = close_lost(compute_returns(equity, float(result["settings"]["initial_capital"])))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidResultError(
+            f"equity_curve is no curve ({error}); needed: the pandas series that "
+            "VectorBTEngine.run_backtest returns."
+        ) from None
+    scope = TrialScope(
+        source=result["source"],
+        symbols=(result["symbol"],),
+        data_version=combine_data_versions([(result["symbol"], version)]),
+        universe_version=None,
+        start_date=result["start_date"],
+        end_date=result["end_date"],
+        settings=result["settings"],
+        dates=dates,
+        market=np.zeros(len(dates)),
+    )
+    trial = Trial(
+        strategy=result["strategy"],
+        parameters=result["parameters"],
+        code_version=result["code_version"],
+        protocol=BACKTEST_PROTOCOL,
+        tested_symbols=1,
+        activity=float((returns != 0.0).mean()),
+        beta=0.0,
+        residual=returns[0].astype(np.float32),
+    )
+    return scope, trial
 
 
 def _build_trade(trade: Mapping[str, Any]) -> dict[str, Any]:

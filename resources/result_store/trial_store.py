@@ -17,7 +17,8 @@ from resources.result_store.trials import panels, queries, rows, writes
 class TrialStore:
     """Trials in the PostgreSQL behind `engine`; a part of `BacktestPersistenceManager`."""
 
-    engine: sa.Engine
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
 
     def record_trials(
         self,

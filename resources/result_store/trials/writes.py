@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from research.errors import InvalidResultError
 from resources.result_store.bulk import translate_refusals
 from resources.result_store.connection import translate_connection_errors
 from resources.result_store.models import TrialRecord, TrialScopeRow
@@ -31,9 +32,24 @@ def record(engine: sa.Engine, scope: Mapping[str, Any], trials: Sequence[Mapping
         if not new:
             return 0
         connection.execute(insert(TrialScopeRow).values(**scope).on_conflict_do_nothing())
+        _require_same_days(connection, scope)
         return sum(
             _insert(connection, new[start : start + _ROWS_PER_WRITE])
             for start in range(0, len(new), _ROWS_PER_WRITE)
+        )
+
+
+def _require_same_days(connection: sa.Connection, scope: Mapping[str, Any]) -> None:
+    """Refuse curves that are not on the days of those that the scope has: none could be compared.
+
+    Days and market follow from what identifies a scope, unless the code that derives them changed.
+    """
+    row = TrialScopeRow
+    same = sa.and_(row.dates == scope["dates"], row.market == scope["market"])
+    if not connection.scalar(sa.select(same).where(row.id == scope["id"])):
+        raise InvalidResultError(
+            f"The ledger has the scope {scope['id']} with another market or on other days; "
+            "needed: the same for all of its trials."
         )
 
 

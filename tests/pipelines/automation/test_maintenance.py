@@ -55,9 +55,13 @@ def test_superseded_runs_are_removed_with_files_and_events(project: Project, in_
     assert second.success
     assert _has_files(project, first)
     before = {name: project.materialized(*name.split("/")) for name in FEW_ASSETS[:-1]}
+    trials = project.manager.get_trials()
     _maintain(project)
     assert _exists(project, first, second) == [False, True]
     assert not _has_files(project, first)
+    # Of losers as well, and of the run that is gone.
+    assert project.manager.get_trials().equals(trials)
+    assert set(trials["run_id"]) == {first.run_id}
     assert not project.instance.all_logs(first.run_id)
     assert _has_files(project, second)
     assert {name: project.materialized(*name.split("/")) for name in before} == before

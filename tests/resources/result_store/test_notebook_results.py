@@ -1,9 +1,11 @@
 """A notebook's results: what run_backtest returns is saved whole, through engine or session."""
 
 import asyncio
+import getpass
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -127,6 +129,26 @@ def test_they_count_as_trials_and_are_on_no_leaderboard(session: Session, bind: 
     assert store.get_best_performing_strategies(min_trades=0) == []
     assert len(store.get_best_performing_strategies(min_trades=0, purpose=Purpose.NOTEBOOK)) == 1
     assert session.scalar(sa.text("SELECT count(*) FROM latest_backtests")) == 0
+
+
+def test_a_saved_result_is_a_trial_with_its_raw_curve(session: Session):
+    store = BacktestPersistenceManager(session=session)
+    result = _backtest("LEDGER")
+    for _ in range(2):
+        store.save_backtest_result(result)
+    (trial,) = store.get_trials(symbols="LEDGER").to_dicts()
+    assert (trial["purpose"], trial["run_user"]) == ("notebook", getpass.getuser())
+    assert (trial["source"], trial["universe_version"], trial["beta"]) == ("Provider", None, 0.0)
+    panel = store.load_trial_panel(trial["scope_id"])
+    equity = np.r_[10_000.0, result["equity_curve"]]
+    returns = (np.diff(equity) / equity[:-1]).astype(np.float32)
+    assert panel.residuals[0].tobytes() == returns.tobytes()
+    assert panel.scope.dates.tolist() == [day.date() for day in result["equity_curve"].index]
+    assert trial["activity"] == (returns != 0).mean()
+    broken = {**_backtest("BROKEN"), "metrics": dict.fromkeys(METRICS, float("nan"))}
+    with pytest.raises(InvalidResultError):
+        store.save_backtest_result(broken)
+    assert store.get_trials(symbols="BROKEN").is_empty()
 
 
 def test_a_session_on_a_connection_stays_in_its_transaction(bind: sa.Engine, session: Session):
