@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 _WIDTH, _HEIGHT = 940, 480
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 830, 70, 420
 _BAR, _BAR_WIDTH, _BAR_STEPS = 856, 16, 40
-_WIDEST_CELL, _TALLEST_CELL = 120.0, 60.0
+_WIDEST_CELL, _TALLEST_CELL = 180.0, 70.0
 _LEAST_FOR_NUMBER = (34.0, 15.0)
 _LEAST_FOR_LABEL = (30.0, 13.0)
 _BELOW, _ABOVE = (178, 24, 43), (33, 102, 172)
@@ -99,10 +99,11 @@ class HeatMap:
 
     def describe_others(self) -> str:
         """Return one line on the parameters that are not on an axis."""
+        framed = "framed: the centre of the plateau"
         if self.averaged:
-            return f"mean over the points tried, whatever {', '.join(self.others)}"
+            return f"mean over the points tried, whatever {', '.join(self.others)}; {framed}"
         told = ", ".join(f"{name} {value:g}" for name, value in self.others.items())
-        return f"at {told}" if told else "framed: the centre of the plateau"
+        return f"at {told}; {framed}" if told else framed
 
     def table(self) -> pl.DataFrame:
         """Return the cells as a table, the row's values in its first column."""

@@ -47,7 +47,7 @@ class OptimizationReport:
             "points_that_never_traded": int((self._points["activity"] == 0.0).sum()),
             "symbols": f"{tested} of {len(scope.symbols)}",
             "window": f"{scope.start_date} to {scope.end_date}",
-            **self._describe("highest", highest, f"best of {len(self._points)} points tried"),
+            **self._describe("highest", highest, self._describe_tried()),
             **self._describe("plateau", plateau, self._describe_neighbours(plateau)),
             "median_residual_sharpe_ratio": _number(self._points["residual_sharpe_ratio"].median()),
             **self._draw(plateau),
@@ -90,6 +90,11 @@ class OptimizationReport:
             f"{name}_parameters": dg.MetadataValue.json(parameters),
         }
 
+    def _describe_tried(self) -> str:
+        active = int(self._training.candidates.sum())
+        tried = f"best of {len(self._points)} points tried"
+        return f"{tried}, {active} of them active on {LEAST_ACTIVITY:.0%} of bars or more"
+
     def _describe_neighbours(self, point: int | None) -> str:
         if point is None:
             return ""
@@ -118,9 +123,10 @@ def _number(value: Any) -> float | None:
 
 
 def _list_failures(failures: list[dict[str, Any]]) -> str:
-    lines = [
-        f"- {one['symbol']}{', ' + one['strategy'] if one['strategy'] else ''}: {one['message']}"
-        for one in failures[:_MOST_FAILURES]
-    ]
+    lines = [f"- {_name_failed(one)}: {one['message']}" for one in failures[:_MOST_FAILURES]]
     left = len(failures) - _MOST_FAILURES
     return "\n".join([*lines, *([f"- and {left} more"] if left > 0 else [])])
+
+
+def _name_failed(failure: dict[str, Any]) -> str:
+    return ", ".join(filter(None, (failure["symbol"], failure["strategy"])))

@@ -4,6 +4,8 @@ It is on from the beginning, because every run adds to Dagster's history: 58 kB 
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
+Files of sweeps go with their age, but for the newest sweep of each strategy: whoever wants one
+again computes it again. The ledger of trials is kept for good.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
@@ -72,14 +74,17 @@ def remove_old_runs(
     named = result_store.manager().get_run_ids()
     going = [run_id for run_id in old if run_id not in referenced]
     files = [run_id for run_id in [*going, *left] if run_id not in named]
+    sweeps = find_old_sweeps(backtest_files, before)
     if not config.dry_run:
         remove_runs(context.instance, backtest_files, going, files)
+        remove_sweeps(backtest_files, sweeps)
         give_back_space(context.instance)
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
         "because they made the newest materialization of a partition, or tried to. "
-        f"The files of {len(files)} runs {_were(config.dry_run)} removed."
+        f"The files of {len(files)} runs and of {len(sweeps)} sweeps "
+        f"{_were(config.dry_run)} removed."
     )
 
 
@@ -109,8 +114,8 @@ def build_maintenance_job() -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         description="Removes old runs from Dagster's history, with their events and logs, except "
         "those that made the newest materialization of a partition or tried to; backtest files "
-        "that no row of the result store names; and, if keep_days is set for it, superseded "
-        "prices. All rows are kept.",
+        "that no row of the result store names; files of old sweeps; and, if keep_days is set for "
+        "it, superseded prices. All rows are kept.",
     )
     def maintenance() -> None:
         remove_old_runs()
@@ -157,6 +162,24 @@ def find_abandoned_runs(
 ) -> list[str]:
     """Return the runs that left files, none of them since a time, and are not in the history."""
     return [run_id for run_id in backtest_files.runs(before) if not instance.has_run(run_id)]
+
+
+def find_old_sweeps(backtest_files: BacktestFiles, before: datetime) -> list[tuple[str, str]]:
+    """Return the sweeps that were written before a time, by strategy and identifier.
+
+    Not the newest of each strategy.
+    """
+    from resources.run_artifacts.sweep_files import SweepFiles
+
+    return SweepFiles(backtest_files.root).find_old(before)
+
+
+def remove_sweeps(backtest_files: BacktestFiles, sweeps: Sequence[tuple[str, str]]) -> None:
+    """Remove the files of sweeps; their trials stay in the ledger."""
+    from resources.run_artifacts.sweep_files import SweepFiles
+
+    for strategy, identity in sweeps:
+        SweepFiles(backtest_files.root).delete(strategy, identity)
 
 
 def remove_runs(

@@ -1,6 +1,6 @@
 """New symbols and results of changed code are brought up to date automatically, and nothing else.
 
-Two sensors, stopped until a user starts them. `new_symbol` requests the whole graph for symbols
+Two sensors, stopped until a user starts them. `new_symbol` requests the graph for symbols
 of the universe that no run has ever tried; `stale_results` requests the symbols that another code
 version of an asset materialized, with everything downstream. Each requests once: what fails then
 is left to `retry_failed`, and to people. The requests have the window and settings of the newest
@@ -22,7 +22,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
+from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY, RESEARCH_GROUP
 from assets.partitions.upstream import fetch_newest_by_partition
 from pipelines.partitions import (
     build_partition_tags,
@@ -53,8 +53,8 @@ def build_automation_jobs() -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             NEW_SYMBOL,
-            selection=dg.AssetSelection.all(),
-            description="The whole graph for new symbols.",
+            selection=dg.AssetSelection.all() - dg.AssetSelection.groups(RESEARCH_GROUP),
+            description="The graph for new symbols; research on all symbols is left to `nightly`.",
         ),
         dg.define_asset_job(
             STALE_RESULTS,
@@ -72,7 +72,7 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         job_name=NEW_SYMBOL,
         minimum_interval_seconds=_INTERVAL,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Runs the whole graph for symbols that no run has ever tried. A symbol counts "
+        description="Runs the graph for symbols that no run has ever tried. A symbol counts "
         "once the code location has been reloaded with it. Stopped until you start it.",
     )
     def new_symbol(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -80,16 +80,9 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         if not new:
             return dg.SensorResult(skip_reason="Every symbol of the universe has been tried.")
         ranges = find_contiguous_ranges(universe, new)
-        graph = _get_graph(context)
-        run_config, purpose = get_leaderboard_config(context.instance, graph)
-        whole = covers(universe, ranges)
-        every = graph.materializable_asset_keys
+        run_config, purpose = get_leaderboard_config(context.instance, _get_graph(context))
         requests = [
-            dg.RunRequest(
-                tags={**build_partition_tags(*ends), **purpose},
-                asset_selection=sorted(every) if whole else leave_out_research(graph, every),
-                run_config=run_config,
-            )
+            dg.RunRequest(tags={**build_partition_tags(*ends), **purpose}, run_config=run_config)
             for ends in ranges
         ]
         return dg.SensorResult(requests)

@@ -56,7 +56,7 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
     from pipelines.cli.materialize import report_dead_runs
     from pipelines.definitions import build_defs
     from pipelines.partitions import build_partition_tags, split_into_runs
-    from pipelines.symbol_runs import leave_out_research, name_range
+    from pipelines.symbol_runs import covers, leave_out_research, name_range
     from resources.dagster_event_log.read_status import read_partition_status
 
     universe = settings.load_universe().symbols
@@ -73,7 +73,8 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
     research: set[dg.AssetKey] = set()
     for keys, ends in split_into_runs(chosen, universe):
         assets = dg.AssetSelection.assets(*keys).downstream().resolve(graph)
-        of_symbols = leave_out_research(graph, assets)
+        whole = covers(universe, [ends])
+        of_symbols = sorted(assets) if whole else leave_out_research(graph, assets)
         research |= assets.difference(of_symbols)
         tags = {**build_partition_tags(*ends), **purpose}
         runs.append(SymbolRun(tuple(of_symbols), tags, name_range(*ends), run_config))

@@ -52,15 +52,19 @@ def _python(program: str, cwd: Path = ROOT) -> str:
 def test_the_materializable_assets_are_those_of_the_graph():
     graph = _definitions().resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
-    backtests = {f"backtests/{name}" for name in registered_strategies()}
-    assert keys == {"prices", "backtest_summaries", "leaderboard"} | backtests
+    of_strategies = {
+        f"{kind}/{name}"
+        for kind in ("backtests", "optimizations")
+        for name in registered_strategies()
+    }
+    assert keys == {"prices", "backtest_summaries", "leaderboard"} | of_strategies
 
 
 def test_every_asset_has_group_description_kinds_and_owner():
     graph = _definitions().resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         asset = graph.get(key)
-        assert asset.group_name in ("market_data", "backtests", "results"), key
+        assert asset.group_name in ("market_data", "backtests", "results", "research"), key
         assert len(asset.description or "") > 20, key
         assert asset.kinds, key
         assert len(asset.owners) == 1, key

@@ -103,7 +103,7 @@ def test_new_symbols_are_requested_once_with_the_whole_graph(harness: Harness):
     harness.project.spoil("S13")
     (request,) = harness.requests(NEW_SYMBOL)
     assert request.tags == _range("S09", "S13")
-    assert request.asset_selection is None, "the whole job, which is the whole graph"
+    assert request.asset_selection is None, "the whole job, which is the graph without research"
     run = harness.launch(request)
     new = {"S09", "S10", "S11"}
     assert harness.project.materialized_by(run.run_id, "prices") == new

@@ -15,6 +15,7 @@ from tests.project import write_good, write_impossible
 FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 """Not neighbours: no run over a range is of both, and of no other."""
 BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
+OPTIMIZATIONS = [f"optimizations/{name}" for name in registered_strategies()]
 
 
 @pytest.fixture
@@ -68,21 +69,23 @@ def test_exactly_what_failed_or_is_missing_is_run(
     assert done.returncode == 0, "everything is missing at first"
     ((whole, assets),) = _newest_runs(tmp_path, 9)
     assert whole == f"{SYMBOLS[0]} to {SYMBOLS[-1]}"
-    assert {"prices", "leaderboard", *BACKTESTS} <= assets
+    assert {"prices", "leaderboard", *BACKTESTS, *OPTIMIZATIONS} <= assets
 
     write_good(tmp_path / "csv" / f"{FIRST}.csv")
     done = _retry(tmp_path, database, **files)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.splitlines()[0] == (
-        f"2 symbols failed or are missing, source files, 2 runs: {FIRST}, {SECOND}"
+        f"2 symbols failed or are missing, source files, 3 runs: {FIRST}, {SECOND}"
     )
-    assert f"\nRun 2 of 2: {SECOND}\n" in done.stdout
+    assert f"\nRun 2 of 3: {SECOND}\n" in done.stdout
+    assert "Run 3 of 3" not in done.stdout, "research waits for all symbols"
     assert f"prices: {SECOND}: bad bar on 2022-12-30: high is below low" in done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Failed: {SECOND}: prices: BadBarsError: {SECOND}: bad bar on 2022-12")
     assert "Leaderboard" in done.stdout, "of the run that succeeded"
     assert f" {len(SYMBOLS) - 1} " in done.stdout
-    assert _newest_runs(tmp_path, 2) == [(FIRST, assets), (SECOND, assets)]
+    of_symbols = assets.difference(OPTIMIZATIONS)
+    assert _newest_runs(tmp_path, 2) == [(FIRST, of_symbols), (SECOND, of_symbols)]
 
     write_good(tmp_path / "csv" / f"{SECOND}.csv")
     with history(tmp_path) as instance:
@@ -90,10 +93,11 @@ def test_exactly_what_failed_or_is_missing_is_run(
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stderr) == (0, "")
     few = {BACKTESTS[0], "backtest_summaries", "leaderboard"}
-    assert _newest_runs(tmp_path, 3) == [
-        (SECOND, assets),
+    assert _newest_runs(tmp_path, 4) == [
+        (SECOND, of_symbols),
         (f"{SYMBOLS[0]} to {SYMBOLS[3]}", few),
         (f"{SYMBOLS[5]} to {SYMBOLS[6]}", few),
+        ("", set(OPTIMIZATIONS)),
     ]
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stdout) == (0, "Nothing failed, and nothing is missing.\n")
