@@ -10,6 +10,7 @@ OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
 OPTIMIZATIONS = "optimizations"
 VERDICTS = "verdicts"
+WALK_FORWARD = "walk_forward"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""
@@ -33,3 +34,8 @@ def backtests_key(strategy: str) -> dg.AssetKey:
 def optimizations_key(strategy: str) -> dg.AssetKey:
     """Return the asset of one strategy's sweep."""
     return dg.AssetKey([OPTIMIZATIONS, strategy])
+
+
+def walk_forward_key(strategy: str) -> dg.AssetKey:
+    """Return the asset of one strategy's walk-forward."""
+    return dg.AssetKey([WALK_FORWARD, strategy])

@@ -1,0 +1,58 @@
+"""The sweep that a research step works from: that of this run, or the newest on the same inputs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import dagster as dg
+
+from assets.asset_keys import optimizations_key
+from assets.partitions.upstream import fetch_materializations, is_part_of_this_run, trace_lineage
+from assets.step_failure import StepFailedError
+from resources.run_artifacts.sweep_files import SweepFiles
+from strategies.base import Strategy
+from strategies.registry import get_strategy
+
+
+@dataclass(frozen=True)
+class FoundSweep:
+    """The points of a sweep, and their trials in the ledger, in the sweep's order."""
+
+    strategy: str
+    points: Sequence[Strategy]
+    trials: Sequence[UUID]
+
+
+def find_sweep(
+    context: dg.AssetExecutionContext, files: SweepFiles, strategy: str, scope: UUID
+) -> FoundSweep:
+    """Return the sweep of a strategy on a scope.
+
+    If `optimizations/<strategy>` is part of this run, only the sweep of this run (or of one that it
+    re-executes) counts; otherwise the newest on the same bars, window and settings.
+
+    Raises
+    ------
+    StepFailedError
+        When there is none.
+    """
+    key = optimizations_key(strategy)
+    allowed = trace_lineage(context) if is_part_of_this_run(context, key) else None
+    for record in fetch_materializations(context.instance, dg.AssetRecordsFilter(asset_key=key)):
+        made = record.asset_materialization
+        if made is None or (allowed is not None and record.run_id not in allowed):
+            continue
+        of_scope, sweep = (made.metadata.get(name) for name in ("scope", "sweep"))
+        if sweep is not None and of_scope is not None and of_scope.value == str(scope):
+            try:
+                rows = files.read_points(strategy, str(sweep.value))
+            except FileNotFoundError:
+                break
+            kind = get_strategy(strategy)
+            points = [kind.from_mapping(json.loads(text)) for text in rows["parameters"]]
+            return FoundSweep(strategy, points, [UUID(text) for text in rows["trial_id"]])
+    raise StepFailedError(
+        f"There is no sweep of {strategy} on these prices, window and settings: materialize "
+        f"optimizations/{strategy} first."
+    )

@@ -1,0 +1,135 @@
+"""Walk-forwards: one asset per strategy, all of them in one step over the whole universe."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+from pydantic import Field
+
+from assets.asset_keys import (
+    RESEARCH,
+    RESEARCH_GROUP,
+    WALK_FORWARD,
+    optimizations_key,
+    walk_forward_key,
+)
+from assets.step_failure import failing_in_one_line
+from research.protocol_version import walk_forward_version
+from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
+from resources.dagster_event_log.versions import add_source
+from resources.market_data.resource import MarketData
+from resources.price_store.store import PriceStore
+from resources.result_store.resource import ResultStore
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.universe import Universe
+from strategies.base import Strategy
+
+
+class WalkForwardConfig(dg.Config):
+    """How parameters are chosen through time; every protocol that is tried is a trial."""
+
+    train: int = Field(default=252, description="Bars of the first training slice, 2 or more.")
+    test: int = Field(default=63, description="Bars of each test; the last one may be shorter.")
+    anchored: bool = Field(
+        default=True,
+        description="Every training slice begins with the window; otherwise it rolls along.",
+    )
+    choice: str = Field(
+        default="plateau",
+        description="plateau: the point with the highest mean of its own residual Sharpe ratio and "
+        "those of its neighbours in the grid. best: the one with the highest of its own.",
+    )
+    purge: int = Field(
+        default=0,
+        description="Bars left out between training and test. Rules need none; what is fitted to "
+        "labels needs their horizon, and one more.",
+    )
+
+
+def build_walk_forward(
+    universe: Universe, strategies: Mapping[str, type[Strategy]]
+) -> dg.AssetsDefinition:
+    """Return the assets of a universe, one for each of `strategies` by name."""
+
+    @dg.multi_asset(
+        name=WALK_FORWARD,
+        specs=[_build_spec(strategy) for strategy in strategies.values()],
+        # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+    )
+    def walk_forward(
+        context: dg.AssetExecutionContext,
+        config: WalkForwardConfig,
+        market_data: MarketData,
+        price_store: PriceStore,
+        backtest_files: BacktestFiles,
+        run_settings: RunSettings,
+        result_store: ResultStore,
+        thresholds: Thresholds,
+    ) -> Iterator[dg.MaterializeResult]:
+        # Here, not above: it brings the whole engine along.
+        from assets.research_inputs import load_research_inputs
+        from assets.sweep_lookup import find_sweep
+        from assets.walk_forward_report import describe_metadata
+        from assets.walk_forward_stage import PlannedWalkForward, WalkForwardStage, build_protocol
+        from research.errors import InvalidFoldsError
+        from resources.run_artifacts.sweep_files import SweepFiles
+        from resources.run_artifacts.walk_forward_files import WalkForwardFiles
+
+        with failing_in_one_line():
+            protocol = build_protocol(**config.model_dump())
+        inputs = load_research_inputs(
+            context, universe, market_data, run_settings, price_store, thresholds
+        )
+        names = [one for one in strategies if walk_forward_key(one) in context.selected_asset_keys]
+        try:
+            protocol.folds.split(len(inputs.scope.dates))
+        except InvalidFoldsError as error:
+            # A short window is no fault of the run: its other assets are as good as ever.
+            context.log.warning(f"no walk-forward: {error}")
+            yield from (_say_none(inputs.source, one, str(error)) for one in names)
+            return
+        sweeps, files = SweepFiles(backtest_files.root), WalkForwardFiles(backtest_files.root)
+        scope = inputs.scope.identifier
+        planned = [
+            PlannedWalkForward.of(inputs, find_sweep(context, sweeps, name, scope), protocol)
+            for name in names
+        ]
+        stage = WalkForwardStage(
+            context, inputs, result_store.manager(), files, protocol, not run_settings.ignore_cache
+        )
+        run = stage.run(planned)
+        context.log.info(f"{protocol.name}: {len(run)} of {len(planned)} strategies, others known")
+        for name, one in zip(names, planned, strict=True):
+            path, stored = files.path(name, one.trial), files.find(name, one.trial)
+            yield dg.MaterializeResult(
+                asset_key=walk_forward_key(name),
+                metadata=describe_metadata(stored or {}, path, str(one.trial)),
+                data_version=dg.DataVersion(add_source(str(one.trial), inputs.source)),
+            )
+
+    return walk_forward
+
+
+def _say_none(source: str, strategy: str, why: str) -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        asset_key=walk_forward_key(strategy),
+        metadata={"folds": 0, "why": why},
+        data_version=dg.DataVersion(add_source("none", source)),
+    )
+
+
+def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        walk_forward_key(strategy.name),
+        deps=[optimizations_key(strategy.name)],
+        group_name=RESEARCH_GROUP,
+        kinds={"numpy"},
+        owners=[RESEARCH],
+        tags={"strategy": strategy.name},
+        code_version=walk_forward_version(strategy),
+        description=f"Parameters of {strategy.name} chosen on the past of each fold and traded on "
+        "its future, over the whole universe in one simulation. The curve is a trial in the "
+        "ledger; the choices are a JSON file.",
+    )

@@ -1,0 +1,56 @@
+"""What the Dagster UI shows of a walk-forward: what was chosen, why, and what became of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.markdown import render_markdown
+
+_FACTS = (
+    "protocol", "points", "changes", "activity", "symbols",
+    "residual_sharpe_ratio", "mean_in_sample_sharpe_ratio",
+)  # fmt: skip
+_SCHEMA = pl.Schema(
+    {
+        "test": pl.String(),
+        "trained on": pl.String(),
+        "parameters": pl.String(),
+        "in sample": pl.Float64(),
+        "out of sample": pl.Float64(),
+        "why": pl.String(),
+    }
+)
+
+
+def describe_metadata(stored: Mapping[str, Any], path: str, trial: str) -> dict[str, Any]:
+    """Return the metadata of a walk-forward from what its file says."""
+    folds = stored["folds"]
+    facts = {name: stored[name] for name in _FACTS}
+    failures = [f"- {one['symbol']}: {one['message']}" for one in stored["failures"]]
+    return {
+        **{name: value for name, value in facts.items() if value is not None},
+        "folds": len(folds),
+        "out_of_sample": f"{stored['out_of_sample_start']} to {stored['out_of_sample_end']}",
+        "choices": dg.MetadataValue.md(render_markdown(build_table(folds))),
+        **({"failures": dg.MetadataValue.md("\n".join(failures))} if failures else {}),
+        "path": dg.MetadataValue.path(path),
+        "trial": trial,
+    }
+
+
+def build_table(folds: list[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return one row per fold; Sharpe ratios are of residuals, per year."""
+    rows = [
+        {
+            "test": f"{one['test_start']} to {one['test_end']}",
+            "trained on": f"{one['train_start']} to {one['train_end']}",
+            "parameters": ", ".join(f"{key} {value:g}" for key, value in one["parameters"].items()),
+            "in sample": one["in_sample_sharpe_ratio"],
+            "out of sample": one["out_of_sample_sharpe_ratio"],
+            "why": one["why"],
+        }
+        for one in folds
+    ]
+    return pl.DataFrame(rows, schema=_SCHEMA)
