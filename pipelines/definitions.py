@@ -19,6 +19,7 @@ from assets.optimizations import build_optimizations
 from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.summaries import build_summaries
+from assets.verdicts import build_verdicts
 from assets.walk_forward import build_walk_forward
 from pipelines.automation.alerts import build_alert_sensors
 from pipelines.automation.maintenance import build_maintenance_job, build_maintenance_schedule
@@ -63,6 +64,7 @@ def build_defs(
         build_leaderboard(universe, strategies),
         build_optimizations(universe, strategies),
         build_walk_forward(universe, strategies),
+        build_verdicts(universe, strategies),
         build_other_leaderboards_spec(),
         build_request_spec(),
     ]
