@@ -124,7 +124,7 @@ def load_research_inputs(
     )
     if benchmark.equal_weight is None:
         raise StepFailedError(f"Nothing to compare strategies with: {benchmark.sentence}.")
-    context.log.info(benchmark.sentence)
+    context.log.debug(benchmark.sentence)
     failures: list[Failure] = []
     specs = _select_listed(universe, run_settings, failures)
     versions: dict[str, str] = {}

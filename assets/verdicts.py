@@ -1,5 +1,6 @@
 """Verdicts: which strategies' results can be believed, given all that was tried."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ def build_verdicts(
         # Here, not above: it brings the whole engine along.
         from assets.research_inputs import load_research_inputs
         from research.verdicts.judgement import reach_verdicts
+        from research.verdicts.verdict import Verdict
 
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
@@ -70,9 +72,9 @@ def build_verdicts(
         competing = manager.load_competing_trials(inputs.scope)
         reached = reach_verdicts(competing, versions)
         manager.save_verdicts(run_id, inputs.scope.identifier, reached)
-        for one in reached:
-            why = f": {one.reason}" if one.reason else ""
-            context.log.info(f"{one.strategy} is {one.verdict}{why}")
+        counts = Counter(one.verdict for one in reached)
+        counted = ", ".join(f"{counts[one]} {one}" for one in Verdict)
+        context.log.info(f"{counted}; {len(competing.identifiers)} trials compete")
         return dg.MaterializeResult(metadata=_describe(manager.get_verdicts(run_id)))
 
     return verdicts

@@ -83,7 +83,7 @@ def find_verdicts(engine: sa.Engine, scope: LeaderboardScope) -> dict[str, str]:
             _SCOPES.c.source == scope.source,
             _SCOPES.c.start_date == scope.start_date,
             _SCOPES.c.end_date == scope.end_date,
-            _SCOPES.c.settings == sa.cast(json_text(dict(scope.settings)), _SCOPES.c.settings.type),
+            _SCOPES.c.settings == dict(scope.settings),
             _SCOPES.c.symbols.op("@>")(symbols),
             _SCOPES.c.symbols.op("<@")(symbols),
         )
