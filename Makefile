@@ -32,7 +32,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands print a warning about their successors on every use.
 export PYTHONWARNINGS ?= ignore:Function `
 
-.PHONY: help setup run retry ui test chaos bench check format lock sbom clean ready ready-dev
+.PHONY: help setup run retry ui test chaos bench calibrate check format lock sbom clean ready ready-dev
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ chaos: ready-dev  ## kill runs at random moments, and compare every row with a r
 
 bench: ready-dev  ## run the benchmarks and write docs/benchmarks.md (25 minutes; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+calibrate: ready  ## measure how often verdicts are wrong, and write docs/calibration.md (an hour; ARGS=)
+	@$(BIN)/python -m pipelines.cli.calibrate $(ARGS)
 
 check: ready-dev  ## check lint, format, types, import contracts, definitions
 	@$(BIN)/ruff check .

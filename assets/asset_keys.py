@@ -10,6 +10,7 @@ OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
 OPTIMIZATIONS = "optimizations"
 VERDICTS = "verdicts"
+CALIBRATION = "calibration"
 WALK_FORWARD = "walk_forward"
 
 RESEARCH_GROUP = "research"
@@ -19,6 +20,7 @@ PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
 VERDICTS_KEY = dg.AssetKey(VERDICTS)
+CALIBRATION_KEY = dg.AssetKey(CALIBRATION)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
 OTHER_LEADERBOARDS_KEY = dg.AssetKey(OTHER_LEADERBOARDS)
 

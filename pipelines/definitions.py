@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from assets.backtests.assets import build_backtests
+from assets.calibration import build_calibration_job, build_calibration_spec
 from assets.checks.catalogue import build_checks
 from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
 from assets.optimizations import build_optimizations
@@ -67,6 +68,7 @@ def build_defs(
         build_verdicts(universe, strategies),
         build_other_leaderboards_spec(),
         build_request_spec(),
+        build_calibration_spec(),
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(partial(_name_source, settings.source), assets),
@@ -77,6 +79,7 @@ def build_defs(
             build_nightly_job(),
             *build_automation_jobs(),
             build_maintenance_job(),
+            build_calibration_job(),
         ],
         schedules=[
             *build_nightly_schedules(settings, universe),
