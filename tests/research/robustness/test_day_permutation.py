@@ -1,10 +1,14 @@
 """Permuted days: what stays of each bar, and a search that only the order of days helps."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
+from engine.history import History
 from engine.settings import Window
 from research.robustness.day_permutation import compare_with_permuted_days, permute_days
+from strategies.base import Bars
 from tests.bars import random_history
 
 HISTORIES = [random_history(name, bars, bars) for name, bars in (("A", 120), ("B", 120), ("C", 90))]
@@ -33,6 +37,17 @@ def test_days_move_together_and_keep_their_bars():
     np.testing.assert_array_equal(orders[0], orders[1])
     # The one with fewer bars has its days in the same order.
     np.testing.assert_array_equal(orders[2], orders[0][orders[0] < 70])
+
+
+def test_symbol_with_missing_days_keeps_the_order_of_the_others():
+    whole, kept = HISTORIES[0], np.arange(120) % 3 != 0
+    bars = Bars(*(getattr(whole.bars, field.name)[kept] for field in fields(Bars)))
+    gappy = History("G", whole.dates[kept], bars)
+    moved = permute_days([whole, gappy], WINDOW, np.random.default_rng(1))
+    # Volumes say which day stands where.
+    order = [one for one in moved[0].bars.volume[20:110] if one in bars.volume]
+    inside = (gappy.dates >= WINDOW.start) & (gappy.dates <= WINDOW.end)
+    assert moved[1].bars.volume[inside].tolist() == order
 
 
 def test_p_value_counts_permutations_that_reach_the_statistic():
