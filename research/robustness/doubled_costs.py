@@ -1,0 +1,37 @@
+"""What remains of strategies when trading costs twice as much."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.equal_weight import EqualWeight
+from engine.history import History
+from engine.settings import BacktestSettings, Window
+from research.robustness.performance import Performance
+from research.robustness.simulation import simulate_universe
+from strategies.base import Strategy
+
+_HIGHEST = 0.99
+
+
+def double_costs(settings: BacktestSettings) -> BacktestSettings:
+    """Return settings with twice the fees and the slippage, below 1."""
+    return replace(
+        settings,
+        fees=min(2.0 * settings.fees, _HIGHEST),
+        slippage=min(2.0 * settings.slippage, _HIGHEST),
+    )
+
+
+def simulate_doubled_costs(
+    histories: Sequence[History],
+    strategies: Sequence[Strategy],
+    settings: BacktestSettings,
+    window: Window,
+    universe: EqualWeight,
+    bars_per_year: float,
+) -> list[Performance]:
+    """Return the performance of each strategy, simulated again at doubled costs."""
+    dear = simulate_universe(
+        histories, strategies, double_costs(settings), window, universe=universe
+    )
+    return [Performance.of(one, bars_per_year) for one in dear.residuals]
