@@ -174,6 +174,15 @@ def test_what_is_no_curve_is_refused_as_a_whole(
     assert count(shared_ledger, TrialScopeRow) == 1
 
 
+def test_curves_on_other_days_than_those_of_their_scope_are_refused(
+    shared_ledger: BacktestPersistenceManager,
+):
+    fewer = scope(dates=scope().dates[1:], market=scope().market[1:])
+    with pytest.raises(InvalidResultError, match="with another market or on other days"):
+        _record(shared_ledger, trial(7, residual=curve(7, 9)), scope=fewer)
+    assert count(shared_ledger, TrialRecord) == 3
+
+
 def test_ten_sessions_at_once_lose_and_double_nothing(manager: BacktestPersistenceManager):
     def record(number: int) -> int:
         # Each with an engine of its own, in an order of its own; all share half of the grid.
