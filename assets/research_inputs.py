@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from resources.price_store.price_quality import JumpRule
 
 
+class NoUniverseError(StepFailedError):
+    """Too few symbols have usable prices to compare strategies with."""
+
+
 @dataclass(frozen=True, eq=False)
 class ResearchInputs:
     """The histories of a universe that research is done on, and what they are compared with.
@@ -103,7 +107,9 @@ def load_research_inputs(
     Raises
     ------
     StepFailedError
-        When settings are refused, or there is no equal-weight universe to compare with.
+        When settings are refused.
+    NoUniverseError
+        When there is no equal-weight universe to compare with.
     """
     from resources.price_store.price_quality import JumpRule
     from resources.price_store.universe_benchmark import load_universe_benchmark
@@ -123,7 +129,7 @@ def load_research_inputs(
         use_cached=not run_settings.ignore_cache,
     )
     if benchmark.equal_weight is None:
-        raise StepFailedError(f"Nothing to compare strategies with: {benchmark.sentence}.")
+        raise NoUniverseError(f"Nothing to compare strategies with: {benchmark.sentence}.")
     context.log.debug(benchmark.sentence)
     failures: list[Failure] = []
     specs = _select_listed(universe, run_settings, failures)

@@ -75,7 +75,7 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
         assets = dg.AssetSelection.assets(*keys).downstream().resolve(graph)
         whole = covers(universe, [ends])
         of_symbols = sorted(assets) if whole else leave_out_research(graph, assets)
-        research |= set(assets).difference(of_symbols)
+        research.update(assets - set(of_symbols))
         tags = {**build_partition_tags(*ends), **purpose}
         runs.append(SymbolRun(tuple(of_symbols), tags, name_range(*ends), run_config))
     if research:  # once, when all symbols are there
