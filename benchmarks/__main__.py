@@ -33,6 +33,7 @@ BENCHMARKS = {
     "result_cache": "store",
     "rate_limiter": "market_data",
     "splits": "market_data",
+    "universe_sweep": "research",
 }
 """In the order of the page: the name of each benchmark and its group, the folder of its file."""
 

@@ -33,6 +33,7 @@ IMPOSSIBLE = {
     "result_cache": "times_cold=1e9",
     "rate_limiter": "used=1e9",
     "splits": "found=1e9",
+    "universe_sweep": "seconds=0",
 }
 TRIVIAL = {
     "memory": ["sweep_mb=1e9"],
@@ -48,6 +49,7 @@ TRIVIAL = {
     "result_cache": ["times_forced=0", "times_joblib=0"],
     "rate_limiter": ["refused=1e9", "used_database=0"],
     "splits": ["accused=1e9", "ordinary=1e9", "times_table=1e9"],
+    "universe_sweep": ["recording_percent=1e9", "exponent=1e9", "memory_mb=1e9"],
 }
 LIMITED = sorted(IMPOSSIBLE)
 UNLIMITED = sorted(set(BENCHMARKS) - set(IMPOSSIBLE))

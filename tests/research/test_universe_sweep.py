@@ -26,7 +26,7 @@ POINTS: dict[str, list[Strategy]] = {
 }
 
 
-def test_each_point_has_the_metrics_and_the_curve_that_it_has_alone():
+def test_each_point_has_the_metrics_and_curve_it_has_alone():
     for budget in (50_000, 32_000_000):
         engine = VectorBTEngine(memory_budget=budget)
         sweep = UniverseSweep(POINTS, engine, WINDOW, UNIVERSE)

@@ -1,0 +1,1 @@
+"""HOW FAST RESEARCH IS: sweeps over a universe, and what is concluded from them."""
