@@ -34,6 +34,7 @@ BENCHMARKS = {
     "rate_limiter": "market_data",
     "splits": "market_data",
     "universe_sweep": "research",
+    "stitched_walk_forward": "research",
 }
 """In the order of the page: the name of each benchmark and its group, the folder of its file."""
 

@@ -34,6 +34,7 @@ IMPOSSIBLE = {
     "rate_limiter": "used=1e9",
     "splits": "found=1e9",
     "universe_sweep": "seconds=0",
+    "stitched_walk_forward": "seconds=0",
 }
 TRIVIAL = {
     "memory": ["sweep_mb=1e9"],
@@ -50,6 +51,7 @@ TRIVIAL = {
     "rate_limiter": ["refused=1e9", "used_database=0"],
     "splits": ["accused=1e9", "ordinary=1e9", "times_table=1e9"],
     "universe_sweep": ["recording_percent=1e9", "exponent=1e9", "memory_mb=1e9"],
+    "stitched_walk_forward": ["exponent=1e9"],
 }
 LIMITED = sorted(IMPOSSIBLE)
 UNLIMITED = sorted(set(BENCHMARKS) - set(IMPOSSIBLE))

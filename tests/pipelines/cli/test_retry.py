@@ -15,7 +15,11 @@ from tests.project import write_good, write_impossible
 FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 """Not neighbours: no run over a range is of both, and of no other."""
 BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
-OPTIMIZATIONS = [f"optimizations/{name}" for name in registered_strategies()]
+RESEARCH = [
+    f"{kind}/{name}"
+    for kind in ("optimizations", "walk_forward")
+    for name in registered_strategies()
+]
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_exactly_what_failed_or_is_missing_is_run(
     assert done.returncode == 0, "everything is missing at first"
     ((whole, assets),) = _newest_runs(tmp_path, 9)
     assert whole == f"{SYMBOLS[0]} to {SYMBOLS[-1]}"
-    assert {"prices", "leaderboard", *BACKTESTS, *OPTIMIZATIONS} <= assets
+    assert {"prices", "leaderboard", *BACKTESTS, *RESEARCH} <= assets
 
     write_good(tmp_path / "csv" / f"{FIRST}.csv")
     done = _retry(tmp_path, database, **files)
@@ -84,7 +88,7 @@ def test_exactly_what_failed_or_is_missing_is_run(
     assert line.startswith(f"Failed: {SECOND}: prices: BadBarsError: {SECOND}: bad bar on 2022-12")
     assert "Leaderboard" in done.stdout, "of the run that succeeded"
     assert f" {len(SYMBOLS) - 1} " in done.stdout
-    of_symbols = assets.difference(OPTIMIZATIONS)
+    of_symbols = assets.difference(RESEARCH)
     assert _newest_runs(tmp_path, 2) == [(FIRST, of_symbols), (SECOND, of_symbols)]
 
     write_good(tmp_path / "csv" / f"{SECOND}.csv")
@@ -97,7 +101,7 @@ def test_exactly_what_failed_or_is_missing_is_run(
         (SECOND, of_symbols),
         (f"{SYMBOLS[0]} to {SYMBOLS[3]}", few),
         (f"{SYMBOLS[5]} to {SYMBOLS[6]}", few),
-        ("", set(OPTIMIZATIONS)),
+        ("", set(RESEARCH)),
     ]
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stdout) == (0, "Nothing failed, and nothing is missing.\n")
