@@ -49,7 +49,7 @@ def build_verdicts(
         code_version="1",
         description="One verdict per strategy over the universe, rejected, promising or "
         "deployable, judged against everything that was tried on it. docs/research.md says what "
-        "each gate tests, docs/calibration.md how often verdicts are wrong.",
+        "each criterion tests, docs/calibration.md how often verdicts are wrong.",
     )
     def verdicts(
         context: dg.AssetExecutionContext,

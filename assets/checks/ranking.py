@@ -77,8 +77,8 @@ CHECKS = [
         "Verdicts of the strategies of the leaderboard: a rejected one ranks where it does by "
         "luck. What `promotion` asks for stops what is downstream where a strategy has less.",
         ["promotion"],
-        "Do not trade a rejected strategy; the asset verdicts has the gate that each one failed, "
-        "and docs/research.md what it tests.",
+        "Do not trade a rejected strategy; the asset verdicts has the criterion that each one "
+        "failed, and docs/research.md what it tests.",
         judge_verdicts,
     ),
 ]

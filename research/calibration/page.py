@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from research.calibration.cases import Case
 from research.calibration.markets import BARS, WARM_UP
-from research.calibration.rates import DEPLOYABLE, GATES, PROMISING, CaseRates
+from research.calibration.rates import CRITERIA, DEPLOYABLE, PROMISING, CaseRates
 from research.calibration.simulated_universe import list_points
-from research.verdicts.gates import (
+from research.verdicts.criteria import (
     BEST_POINT_LEVEL,
     BLOCK,
     DRAWS,
@@ -18,8 +18,8 @@ from research.verdicts.gates import (
 _INTRODUCTION = """# Calibration
 
 How often a verdict is wrong. `make calibrate` draws universes whose truth is known, runs on each of
-them all {points} points of {strategies} strategies, the walk-forwards and the gates, with the code
-that judges real results, and writes this page. Each universe has {symbols} symbols and
+them all {points} points of {strategies} strategies, the walk-forwards and the verdicts, with the
+code that judges real results, and writes this page. Each universe has {symbols} symbols and
 {warm_up} + {bars} bars; a row is {universes} universes, seed {seed}. Version {version}.
 
 Limits: mean of the grid p <= {grid:g}, best point p <= {best:g}, loss out of sample <= {loss:g},
@@ -47,10 +47,10 @@ A true Sharpe ratio of 1.5 means, over three years, a statistic of 2.6 on averag
 """
 
 _ALONE = """
-## One gate alone
+## One criterion alone
 
-Shares of the same universes in which any strategy would pass a single gate. The first three decide
-nothing here, and show why: a Sharpe ratio that is tested as if nothing else had been tried (PSR of
+Shares of the same universes in which any strategy would pass a single criterion. The first three
+decide nothing here, and show why: a Sharpe ratio that is tested as if nothing else had been tried (PSR of
 the best point), one that is deflated by the effective number of trials (DSR), and PBO.
 """
 
@@ -88,7 +88,7 @@ def render_page(results: Sequence[tuple[Case, CaseRates]], *, seed: int, version
             edges,
         ),
         _ALONE,
-        _render_table(GATES, map(_describe_gates, results), results),
+        _render_table(CRITERIA, map(_describe_gates, results), results),
     ]
     return "\n".join(parts)
 
@@ -107,7 +107,7 @@ def _describe_edge(one: tuple[Case, CaseRates]) -> list[str]:
 
 
 def _describe_gates(one: tuple[Case, CaseRates]) -> list[str]:
-    return [f"{100 * one[1].rate(name):.1f} %" for name in GATES]
+    return [f"{100 * one[1].rate(name):.1f} %" for name in CRITERIA]
 
 
 def _percent(rates: CaseRates, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How often verdicts and gates were wrong, and how often they found what is there."""
+"""How often verdicts and criteria were wrong, and how often they found what is there."""
 
 import math
 from collections import Counter
@@ -13,7 +13,7 @@ from research.verdicts.verdict import Verdict
 from strategies.base import Floats
 
 PROMISING, DEPLOYABLE = "promising", "deployable"
-GATES = (
+CRITERIA = (
     "naive PSR",
     "DSR",
     "PBO < 0.5",
@@ -22,7 +22,7 @@ GATES = (
     "selection",
     "walk-forward",
 )
-"""What would be found by one gate alone; the first three decide nothing."""
+"""What would be found by one criterion alone; the first three decide nothing."""
 
 _BARS_PER_YEAR = 252.0
 _CONFIDENCE = 0.95
@@ -37,7 +37,7 @@ class CaseRates:
     universes
         How many were drawn.
     found
-        In how many of them any strategy passed, by verdict and gate.
+        In how many of them any strategy passed, by verdict and criterion.
     promising
         The promising strategies of each universe.
     means, variances
@@ -91,7 +91,7 @@ class CaseRates:
 
 
 def _list_passed(verdict: StrategyVerdict) -> Iterator[str]:
-    """Yield the verdict and the gates that one strategy passed, each gate by itself."""
+    """Yield the verdict and the criteria that one strategy passed, each criterion by itself."""
     if verdict.verdict is not Verdict.REJECTED:
         yield PROMISING
     if verdict.verdict is Verdict.DEPLOYABLE:
@@ -106,4 +106,4 @@ def _list_passed(verdict: StrategyVerdict) -> Iterator[str]:
         verdict.selection.passed,
         verdict.walk_forward.passed,
     )
-    yield from (name for name, one in zip(GATES, passed, strict=True) if one)
+    yield from (name for name, one in zip(CRITERIA, passed, strict=True) if one)

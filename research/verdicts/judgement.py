@@ -21,13 +21,13 @@ from research.statistics.sharpe_inference import (
 )
 from research.trial_panel import TrialPanel
 from research.trials import BACKTEST_PROTOCOL
-from research.verdicts.gates import (
+from research.verdicts.criteria import (
     BEST_POINT_LEVEL,
     GRID_LEVEL,
     LEAST_ACTIVITY,
     LOSS_LIMIT,
     WALK_FORWARD_LEVEL,
-    Gate,
+    Criterion,
     judge_against_luck,
     judge_selection,
     judge_walk_forward,
@@ -115,9 +115,9 @@ class _Trials:
         walked, protocol, protocols = self._judge_walk_forward(strategy)
         return StrategyVerdict(
             strategy=strategy,
-            grid=Gate(self._annualize(of_grid[0]), of_grid[1], GRID_LEVEL),
-            best_point=Gate(self._annualize(of_best[0]), of_best[1], BEST_POINT_LEVEL),
-            selection=Gate(loss, loss, LOSS_LIMIT),
+            grid=Criterion(self._annualize(of_grid[0]), of_grid[1], GRID_LEVEL),
+            best_point=Criterion(self._annualize(of_best[0]), of_best[1], BEST_POINT_LEVEL),
+            selection=Criterion(loss, loss, LOSS_LIMIT),
             walk_forward=walked,
             trials=sum(self._groups[row] == strategy for row in self._points),
             active_trials=int(own.sum()),
@@ -129,8 +129,8 @@ class _Trials:
             best=self._describe_best(np.flatnonzero(own).tolist(), effective),
         )
 
-    def _judge_walk_forward(self, strategy: str) -> tuple[Gate, str, int]:
-        """Return the gate of the walk-forward with the lowest p-value, its protocol, their number.
+    def _judge_walk_forward(self, strategy: str) -> tuple[Criterion, str, int]:
+        """Return the criterion of the best walk-forward, its protocol, and how many there are.
 
         The p-value is times the number: the best of three has one below 5 % in 14 % of cases.
         """
@@ -142,7 +142,7 @@ class _Trials:
             tested = curve[np.argmax(curve != 0.0) :]
             found.append((*judge_walk_forward(tested, len(rows)), self._panel.protocols[row]))
         sharpe, p_value, protocol = min(found[1:] or found, key=lambda one: one[1])
-        return Gate(self._annualize(sharpe), p_value, WALK_FORWARD_LEVEL), protocol, len(rows)
+        return Criterion(self._annualize(sharpe), p_value, WALK_FORWARD_LEVEL), protocol, len(rows)
 
     def _describe_best(self, rows: Sequence[int], effective: float) -> BestPoint | None:
         if not rows:

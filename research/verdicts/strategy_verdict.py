@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from research.verdicts.gates import LEAST_ACTIVITY, Gate
+from research.verdicts.criteria import LEAST_ACTIVITY, Criterion
 from research.verdicts.verdict import Verdict
 
 
@@ -37,7 +37,7 @@ class StrategyVerdict:
     Parameters
     ----------
     grid, best_point, selection, walk_forward
-        The gates, in their order.
+        The criteria, in their order.
     trials, active_trials
         Points that were tried, and those of them that are tested.
     competing_trials, effective_trials
@@ -51,10 +51,10 @@ class StrategyVerdict:
     """
 
     strategy: str
-    grid: Gate
-    best_point: Gate
-    selection: Gate
-    walk_forward: Gate
+    grid: Criterion
+    best_point: Criterion
+    selection: Criterion
+    walk_forward: Criterion
     trials: int
     active_trials: int
     competing_trials: int
@@ -66,14 +66,14 @@ class StrategyVerdict:
 
     @property
     def verdict(self) -> Verdict:
-        """What the gates add up to."""
+        """What the criteria add up to."""
         if not (self.grid.passed and self.best_point.passed and self.selection.passed):
             return Verdict.REJECTED
         return Verdict.DEPLOYABLE if self.walk_forward.passed else Verdict.PROMISING
 
     @property
     def reason(self) -> str:
-        """The first gate that it failed, in words; "" for a deployable one."""
+        """The first criterion that it failed, in words; "" for a deployable one."""
         if self.best is None:
             return f"none of {self.trials} points is invested on {LEAST_ACTIVITY:.0%} of bars"
         profit = f"walk-forward shows no profit: p = {self.walk_forward.value:.2f}"
@@ -84,4 +84,4 @@ class StrategyVerdict:
             (self.selection, loss),
             (self.walk_forward, profit if self.protocols else "there is no walk-forward"),
         )
-        return next((why for gate, why in reasons if not gate.passed), "")
+        return next((why for criterion, why in reasons if not criterion.passed), "")

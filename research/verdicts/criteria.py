@@ -1,4 +1,4 @@
-"""The gates between a sweep and a verdict: what each tests, and the limits that were calibrated.
+"""The criteria between a sweep and a verdict: what each tests, and the limits that were calibrated.
 
 The limits were chosen on simulated universes and confirmed on others: `docs/calibration.md`.
 """
@@ -37,8 +37,8 @@ DRAWS, BLOCK, SEED = 1_000, 10.0, 20_260
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What a gate found of a strategy.
+class Criterion:
+    """What a criterion found of a strategy.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate lets the strategy through."""
+        """Whether the criterion lets the strategy through."""
         return bool(self.value <= self.limit)
 
 
