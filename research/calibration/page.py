@@ -50,8 +50,8 @@ _ALONE = """
 ## One criterion alone
 
 Shares of the same universes in which any strategy would pass a single criterion. The first three
-decide nothing here, and show why: a Sharpe ratio that is tested as if nothing else had been tried (PSR of
-the best point), one that is deflated by the effective number of trials (DSR), and PBO.
+decide nothing here, and show why: a Sharpe ratio that is tested as if nothing else had been tried
+(PSR of the best point), one that is deflated by the effective number of trials (DSR), and PBO.
 """
 
 
