@@ -88,7 +88,7 @@ def render_page(results: Sequence[tuple[Case, CaseRates]], *, seed: int, version
             edges,
         ),
         _ALONE,
-        _render_table(CRITERIA, map(_describe_gates, results), results),
+        _render_table(CRITERIA, map(_describe_criteria, results), results),
     ]
     return "\n".join(parts)
 
@@ -106,7 +106,7 @@ def _describe_edge(one: tuple[Case, CaseRates]) -> list[str]:
     ]
 
 
-def _describe_gates(one: tuple[Case, CaseRates]) -> list[str]:
+def _describe_criteria(one: tuple[Case, CaseRates]) -> list[str]:
     return [f"{100 * one[1].rate(name):.1f} %" for name in CRITERIA]
 
 
