@@ -101,7 +101,7 @@ class TrialStore:
 
         Trials of the same source and symbols, whose window has at least 90 % of the scope's days:
         one per strategy, parameters, settings, protocol and version of the code, that of the scope
-        itself where it has one, else the newest. Curves are on the scope's days, 0 where they have none. Those without
-        an equal-weight universe compete with their like only.
+        itself where it has one, else the newest. Curves are on the scope's days, 0 where they have
+        none. Those without an equal-weight universe compete with their like only.
         """
         return panels.load_competing(self.engine, scope)
