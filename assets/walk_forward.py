@@ -45,6 +45,12 @@ class WalkForwardConfig(dg.Config):
         description="Bars left out between training and test. Rules need none; what is fitted to "
         "labels needs their horizon, and one more.",
     )
+    combinatorial_folds: int = Field(
+        default=0,
+        description="Combinatorial purged cross-validation beside it: the window in so many folds, "
+        "two of them tested at a time, 3 or more; the spread of its paths says how stable the "
+        "choice is. 0 for none.",
+    )
 
 
 def build_walk_forward(
@@ -72,14 +78,20 @@ def build_walk_forward(
         # Here, not above: it brings the whole engine along.
         from assets.research_inputs import load_research_inputs
         from assets.sweep_lookup import find_sweep
-        from assets.walk_forward_report import describe_metadata
-        from assets.walk_forward_stage import PlannedWalkForward, WalkForwardStage, build_protocol
+        from assets.walk_forward_report import describe_metadata, describe_paths
+        from assets.walk_forward_stage import (
+            PlannedWalkForward,
+            WalkForwardStage,
+            build_combinatorial_folds,
+            build_protocol,
+        )
         from research.errors import InvalidFoldsError
         from resources.run_artifacts.sweep_files import SweepFiles
         from resources.run_artifacts.walk_forward_files import WalkForwardFiles
 
         with failing_in_one_line():
-            protocol = build_protocol(**config.model_dump())
+            protocol = build_protocol(**config.model_dump(exclude={"combinatorial_folds"}))
+            combinatorial = build_combinatorial_folds(config.combinatorial_folds)
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
         )
@@ -105,11 +117,13 @@ def build_walk_forward(
         )
         run = stage.run(planned)
         context.log.info(f"{protocol.name}: {len(run)} of {len(planned)} strategies, others known")
+        paths = stage.measure_paths(planned, combinatorial) if combinatorial else {}
         for name, one in zip(names, planned, strict=True):
             path, stored = files.path(name, one.trial), files.find(name, one.trial)
             yield dg.MaterializeResult(
                 asset_key=walk_forward_key(name),
-                metadata=describe_metadata(stored or {}, path, str(one.trial)),
+                metadata=describe_metadata(stored or {}, path, str(one.trial))
+                | describe_paths(paths.get(one.trial)),
                 data_version=dg.DataVersion(add_source(str(one.trial), inputs.source)),
             )
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import polars as pl
 
 from assets.markdown import render_markdown
+from strategies.base import Floats
 
 _FACTS = (
     "protocol", "points", "changes", "activity", "symbols",
@@ -37,6 +39,21 @@ def describe_metadata(stored: Mapping[str, Any], path: str, trial: str) -> dict[
         **({"failures": dg.MetadataValue.md("\n".join(failures))} if failures else {}),
         "path": dg.MetadataValue.path(path),
         "trial": trial,
+    }
+
+
+def describe_paths(sharpes: Floats | None) -> dict[str, Any]:
+    """Return the metadata of combinatorial paths: how their Sharpe ratios per year spread."""
+    if sharpes is None:
+        return {}
+    known = sharpes[np.isfinite(sharpes)]
+    quantiles = np.quantile(known, (0.0, 0.25, 0.5, 0.75, 1.0)) if len(known) else []
+    names = ("lowest", "lower quartile", "median", "upper quartile", "highest")
+    rows = {name: [float(one)] for name, one in zip(names, quantiles, strict=False)}
+    return {
+        "paths": len(sharpes),
+        "paths_below_zero": int((known < 0.0).sum()),
+        "path_sharpe_ratios": dg.MetadataValue.md(render_markdown(pl.DataFrame(rows))),
     }
 
 

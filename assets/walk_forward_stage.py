@@ -10,9 +10,11 @@ import dagster as dg
 import numpy as np
 
 from assets.research_inputs import ResearchInputs
-from assets.step_failure import StepFailedError
+from assets.step_failure import StepFailedError, failing_in_one_line
 from assets.sweep_lookup import FoundSweep
 from engine.history import infer_bars_per_year
+from research.combinatorial_folds import CombinatorialFolds
+from research.combinatorial_paths import compute_paths
 from research.fold_choices import TrialCurves, WalkForwardProtocol
 from research.folds import WalkForwardFolds
 from research.protocol_version import walk_forward_version
@@ -23,6 +25,7 @@ from research.walk_forward import describe_grid, walk_forward
 from research.walk_forward_record import describe_walk_forward
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.walk_forward_files import WalkForwardFiles
+from strategies.base import Floats
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,25 @@ class WalkForwardStage:
         if missing:
             self._run(missing)
         return missing
+
+    def measure_paths(
+        self, planned: Sequence[PlannedWalkForward], folds: CombinatorialFolds
+    ) -> dict[UUID, Floats]:
+        """Return the Sharpe ratios per year of the paths of each sweep, shape (paths,).
+
+        Raises
+        ------
+        StepFailedError
+            When the window is too short for the folds.
+        """
+        panel = self.store.load_trial_panel(self.inputs.scope.identifier)
+        rule, year = self.protocol.choice, np.sqrt(self._bars_per_year)
+        with failing_in_one_line():
+            return {
+                one.trial: year
+                * compute_paths(_select_curves(panel, one.sweep), folds, rule).sharpes
+                for one in planned
+            }
 
     def _find_known(self, planned: Sequence[PlannedWalkForward]) -> set[UUID]:
         recorded = self.store.find_trials([one.trial for one in planned])
@@ -147,3 +169,14 @@ def build_protocol(
         When a value is not allowed.
     """
     return WalkForwardProtocol(WalkForwardFolds(train, test, anchored, purge), choice)
+
+
+def build_combinatorial_folds(folds: int) -> CombinatorialFolds | None:
+    """Return the folds of a step's config, two tested at a time; None for none.
+
+    Raises
+    ------
+    InvalidFoldsError
+        When the number is not allowed.
+    """
+    return CombinatorialFolds(folds, tested=2) if folds else None

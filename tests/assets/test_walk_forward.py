@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from assets.asset_keys import walk_forward_key
+from research.combinatorial_folds import CombinatorialFolds
+from research.combinatorial_paths import compute_paths
 from research.fold_choices import TrialCurves, WalkForwardProtocol, choose_points
 from research.folds import WalkForwardFolds
 from strategies.registry import get_strategy
@@ -154,3 +156,27 @@ def test_a_short_window_has_no_walk_forward_and_says_why(swept: Project):
 
 def _scope(project: Project) -> Any:
     return project.manager.get_trials()["scope_id"][0]
+
+
+def test_combinatorial_paths_are_shown_by_their_values(swept: Project):
+    result = _run(swept, WALKED, FOLDS | {"combinatorial_folds": 5})
+    assert result.success, swept.why(result)
+    scope = swept.manager.get_trials(protocol=PROTOCOL)["scope_id"][0]
+    panel = swept.manager.load_trial_panel(scope)
+    for name in NAMES:
+        rows = [row for row, one in enumerate(panel.strategies) if one == name]
+        rows = [row for row in rows if panel.protocols[row] == "backtest"]
+        points = [get_strategy(name).from_mapping(panel.parameters[row]) for row in rows]
+        market = panel.scope.market
+        returns = panel.residuals[rows] + np.outer(panel.betas[rows], market)
+        curves = TrialCurves(points, panel.scope.dates, returns, market)
+        paths = compute_paths(curves, CombinatorialFolds(5, tested=2), "best")
+        sharpes = paths.sharpes * np.sqrt(252)
+        shown = _metadata(result, name)
+        assert shown["paths"] == 4
+        assert shown["paths_below_zero"] == (sharpes < 0).sum()
+        values = [
+            float(one) for one in shown["path_sharpe_ratios"].splitlines()[-1][1:-1].split("|")
+        ]
+        expected = np.quantile(sharpes, (0, 0.25, 0.5, 0.75, 1))
+        np.testing.assert_allclose(values, expected, atol=0.0006)
