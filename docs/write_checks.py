@@ -85,6 +85,8 @@ def _render_check(check: ThresholdCheck) -> str:
 def _render_limit(name: str) -> str:
     fields = Thresholds.model_fields
     limit, warning = fields[name].default, fields.get(f"{name}_warning")
+    if isinstance(limit, str):
+        return f"`{name}` {limit}"
     if warning is None:
         return f"`{name}` {limit:g}, which makes a symbol an offender"
     return f"`{name}` {limit:g}, beyond it ERROR; WARN from {warning.default:g}"
@@ -100,7 +102,8 @@ def _render_limits() -> Iterator[str]:
             continue
         warning = fields.get(f"{name}_warning")
         level = "" if warning is None else f"{warning.default:g}"
-        yield f"| `{name}` | {field.default:g} | {level} | {field.description} |"
+        limit = field.default if isinstance(field.default, str) else f"{field.default:g}"
+        yield f"| `{name}` | {limit} | {level} | {field.description} |"
     yield ""
     yield (
         "The field of a warning level is the name of its limit followed by `_warning`. The "

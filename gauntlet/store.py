@@ -100,8 +100,19 @@ class Gauntlet:
         return self._result_store.manager()
 
     def leaderboard(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
-        """Return the newest leaderboard of the pipeline, or that of a run, best first."""
+        """Return the newest leaderboard of the pipeline, or that of a run, best first.
+
+        Each strategy with its verdict: of many, one is best by luck as well.
+        """
         return self._convert(self.store.get_leaderboard(run_id))
+
+    def verdicts(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
+        """Return the verdicts of the newest run that reached any, or of a run, by strategy.
+
+        With the number that each criterion found, its limit, and how much was tried; what can't be
+        computed is null, as is the track record that a strategy without profit would need.
+        """
+        return self._convert(self.store.get_verdicts(run_id))
 
     def results(
         self,

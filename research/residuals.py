@@ -6,6 +6,8 @@ from strategies.base import Floats
 
 # A mean is rounded to some 1e-16 of itself: returns that differ by less from theirs are flat.
 _ROUNDING = 1e-14
+# Sums over some bars are differences of sums over all.
+_ROUNDING_OF_SUMS = 1e-12
 
 
 def compute_betas(returns: Floats, market: Floats) -> Floats:
@@ -45,7 +47,7 @@ def hedge_across_folds(returns: Floats, market: Floats, memory: int = 126) -> Fl
     too low. Of 150 universes of pure noise the best point of a relative-strength rule had a
     Sharpe ratio of 0.57 per year by that alone, and 0.10 with this slope. A slope of past bars
     alone is as fair there, and in a market that rises credits every strategy that begins without
-    a position, because it lags what is held.
+    a position, because it lags what is held. 0 where the market of the other bars is flat.
 
     It looks ahead, so that it judges a curve and is no hedge that could have been traded.
 
@@ -62,7 +64,8 @@ def hedge_across_folds(returns: Floats, market: Floats, memory: int = 126) -> Fl
     memory = min(memory, bars // 2)
     first = np.arange(bars)
     stop = np.minimum(first + memory + 1, bars)
-    count = bars - (stop - first)
+    # Two bars have none to spare: their slope is 0.
+    count = np.maximum(bars - (stop - first), 1)
     level = market - market.mean()
 
     def exclude(values: Floats) -> Floats:
@@ -74,5 +77,7 @@ def hedge_across_folds(returns: Floats, market: Floats, memory: int = 126) -> Fl
     mean = exclude(level) / count
     spread = exclude(level * level) - count * mean**2
     shared = exclude(returns * level) - exclude(returns) * mean
-    slopes = np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 0.0)
+    # Less is the rounding of the sums, where the other bars of the market are flat.
+    moving = spread > _ROUNDING_OF_SUMS * float(market @ market)
+    slopes = np.divide(shared, spread, out=np.zeros_like(shared), where=moving)
     return returns - slopes * market

@@ -31,6 +31,8 @@ def test_a_limit_of_the_environment_reaches_the_checks():
     thresholds = _thresholds({name: value})
     assert thresholds.success_rate == float(value)
     assert thresholds.wall_seconds == Thresholds().wall_seconds
+    asked = _thresholds({"GAUNTLET_LIMIT_PROMOTION": "deployable"})
+    assert asked.promotion == "deployable"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,10 @@ def test_a_limit_of_the_environment_reaches_the_checks():
         ({"GAUNTLET_LIMIT_SUCCES_RATE": "0.9"}, "Did you mean 'success_rate'?"),
         ({"GAUNTLET_LIMIT_SUCCESS_RATE": "95"}, "GAUNTLET_LIMIT_SUCCESS_RATE: Input should be"),
         ({"GAUNTLET_LIMIT_WALL_SECONDS": "soon"}, "GAUNTLET_LIMIT_WALL_SECONDS=soon is not a num"),
+        (
+            {"GAUNTLET_LIMIT_PROMOTION": "yes"},
+            "is 'yes'; allowed: none, promising, deployable.",
+        ),
         ({"GAUNTLET_LIMIT_WALL_SECONDS_WARNING": "2000"}, "beyond the limit wall_seconds of 1800"),
     ],
 )

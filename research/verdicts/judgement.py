@@ -35,6 +35,10 @@ from research.verdicts.criteria import (
 from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
 from strategies.base import Bools
 
+# Of a curve's deviation: one that deviates less from its hedge has done as the market, and the rest
+# is the rounding of float32.
+_ROUNDING = 1e-6
+
 
 def reach_verdicts(
     competing: TrialPanel, code_versions: Mapping[str, str]
@@ -79,7 +83,8 @@ class _Trials:
         returns = self._stored + panel.betas[:, np.newaxis] * scope.market
         curves = hedge_across_folds(returns, scope.market)
         points = np.array([one == BACKTEST_PROTOCOL for one in panel.protocols], dtype=np.bool_)
-        active = points & (panel.activity >= LEAST_ACTIVITY) & (curves.std(axis=1) > 0.0)
+        moving = curves.std(axis=1) > _ROUNDING * returns.std(axis=1)
+        active = points & (panel.activity >= LEAST_ACTIVITY) & moving
         self._rows: list[int] = np.flatnonzero(active).tolist()
         self._curves = curves[active]
         self._points: list[int] = np.flatnonzero(points).tolist()

@@ -18,7 +18,7 @@ from strategies.errors import GauntletError, did_you_mean
 
 _PREFIX = "GAUNTLET_"
 _LIMIT = "GAUNTLET_LIMIT_"
-_WORDS = (f"{_LIMIT}PROMOTION",)
+_PROMOTION = "GAUNTLET_LIMIT_PROMOTION"  # the only limit that is a word
 # SORCE and SOURCE are alike to 0.91, the nearest of the variables of deploy/ and a setting to 0.57.
 _ALIKE = 0.75
 _MAX_RATE = 1000
@@ -285,7 +285,7 @@ def _parse_keep_days(given: Mapping[str, str]) -> int:
 
 def _parse_limits(given: Mapping[str, str]) -> dict[str, float | str]:
     return {
-        name.removeprefix(_LIMIT).lower(): text if name in _WORDS else _parse_number(name, text)
+        name.removeprefix(_LIMIT).lower(): text if name == _PROMOTION else _parse_number(name, text)
         for name, text in given.items()
         if name.startswith(_LIMIT)
     }

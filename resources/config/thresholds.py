@@ -5,7 +5,9 @@ from typing import Any, Self
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
-PROMOTIONS = ("none", "promising", "deployable")
+from strategies.errors import did_you_mean
+
+_PROMOTIONS = ("none", "promising", "deployable")
 
 
 def _share(default: float, description: str) -> Any:
@@ -124,8 +126,11 @@ class Thresholds(dg.ConfigurableResource):
     @field_validator("promotion")
     @classmethod
     def _check_promotion(cls, value: str) -> str:
-        if value not in PROMOTIONS:
-            raise ValueError(f"promotion is '{value}'; allowed: {', '.join(PROMOTIONS)}")
+        if value not in _PROMOTIONS:
+            raise ValueError(
+                f"promotion is {value!r}; allowed: {', '.join(_PROMOTIONS)}."
+                + did_you_mean(value, _PROMOTIONS)
+            )
         return value
 
     @model_validator(mode="after")

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from engine.metrics import LOWER_IS_BETTER
 from research.purpose import Purpose
 from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.frame_schemas import BACKTESTS
+from resources.result_store.models import TrialScopeRow, VerdictRow
 from resources.result_store.queries import read_rows
 from resources.result_store.views import NEWEST_COMPARABLE
 
@@ -22,7 +24,7 @@ COMPARED = (
 def find_best(
     engine: sa.Engine, metric: str, min_trades: int, limit: int, purpose: Purpose
 ) -> list[dict[str, Any]]:
-    """Return the best of the newest backtests by `metric`, NULLs last."""
+    """Return the best of the newest backtests by `metric`, NULLs last, with verdicts."""
     newest = _select_newest(purpose)
     column = newest.c[metric]
     order = column.asc() if metric in LOWER_IS_BETTER else column.desc()
@@ -42,6 +44,8 @@ def compare_strategies(
     newest = _select_newest(purpose).c
     statement = sa.select(
         newest.strategy,
+        # One per strategy: all are of the same source, window and settings.
+        sa.func.max(newest.verdict).label("verdict"),
         sa.func.count().label("symbols"),
         median(newest.sharpe_ratio),
         median(newest.total_return),
@@ -70,7 +74,7 @@ def compare_backtests(
         When none of them is stored.
     """
     wanted = BACKTESTS.c.id == sa.any_(sa.literal(list(identifiers), sa.ARRAY(sa.Uuid)))
-    rows = read_rows(engine, sa.select(BACKTESTS).where(wanted))
+    rows = read_rows(engine, _add_verdicts(BACKTESTS).where(wanted))
     if not rows:
         raise InvalidArgumentError(
             f"None of the {len(identifiers)} backtest_ids is stored; allowed: identifiers that "
@@ -83,7 +87,7 @@ def compare_backtests(
         "backtests": [
             {
                 "backtest_id": row["id"],
-                **{name: row[name] for name in ("symbol", "strategy", "parameters")},
+                **{name: row[name] for name in ("symbol", "strategy", "parameters", "verdict")},
                 "date": row["updated_at"],
                 "metrics": {name: row[name] for name in metrics},
             }
@@ -112,7 +116,28 @@ def median(column: sa.ColumnElement) -> sa.ColumnElement:
 
 
 def _select_newest(purpose: Purpose) -> sa.Subquery:
-    """Return the newest comparable backtests of a purpose as a table."""
+    """Return the newest comparable backtests of a purpose as a table, with verdicts."""
     columns = [sa.column(column.name, column.type) for column in BACKTESTS.columns]
     statement = sa.text(NEWEST_COMPARABLE).bindparams(purpose=purpose.value)
-    return statement.columns(*columns).subquery("newest_backtests")
+    newest = statement.columns(*columns).subquery("newest_comparable")
+    return _add_verdicts(newest).subquery("newest_backtests")
+
+
+def _add_verdicts(backtests: sa.FromClause) -> sa.Select:
+    """Return backtests with the newest verdict on their strategy, or NULL.
+
+    On their source, window and settings: a verdict is of a strategy over a universe, whatever the
+    symbol and the parameters of a backtest.
+    """
+    verdicts, scopes = (sa.inspect(model).local_table for model in (VerdictRow, TrialScopeRow))
+    shared = [scopes.c[name] for name in ("source", "start_date", "end_date", "settings")]
+    same = (verdicts.c.strategy, *shared)
+    newest = (
+        sa.select(*same, verdicts.c.verdict)
+        .join_from(verdicts, scopes, verdicts.c.scope_id == scopes.c.id)
+        .ext(distinct_on(*same))
+        .order_by(*same, verdicts.c.made_at.desc(), verdicts.c.run_id.desc())
+        .subquery("newest_verdicts")
+    )
+    alike = sa.and_(*(newest.c[one.name] == backtests.c[one.name] for one in same))
+    return sa.select(backtests, newest.c.verdict).join_from(backtests, newest, alike, isouter=True)

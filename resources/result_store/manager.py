@@ -224,6 +224,9 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
     ) -> list[dict[str, Any]]:
         """Return the best backtests by `metric`, one dict per backtest.
 
+        The best of many is best by luck as well: ``verdict`` is the newest one on the strategy on
+        this source, window and settings, None where it was not judged.
+
         Compared are the newest results of each symbol and strategy in runs of `purpose` (None for
         pipeline, or for notebook where the store was opened with a session), on the source, window
         and settings of the shared leaderboard; of a purpose without one, on those of the newest
@@ -273,13 +276,13 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
         """Return one aggregate per strategy, best median Sharpe first; or compare single backtests.
 
         Without `backtest_ids`, compared is what `get_best_performing_strategies` compares. Keys:
-        strategy, symbols, median_sharpe_ratio, median_total_return, median_annualized_return,
-        median_max_drawdown, worst_max_drawdown, mean_win_rate, total_trades. Undefined values are
+        strategy, verdict, symbols, median_sharpe_ratio, median_total_return,
+        median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate, total_trades. Undefined values are
         left out of an aggregate, and an aggregate of nothing is None. A strategy without any
         backtest is not in the answer.
 
         With `backtest_ids` the answer is a dict. backtests: a list of dicts with backtest_id,
-        symbol, strategy, parameters, date and metrics; rankings: by metric, a list of dicts with
+        symbol, strategy, parameters, verdict, date and metrics; rankings: by metric, a list of dicts with
         backtest_id, value and rank, best first, undefined values left out; summary:
         total_backtests and date_range (earliest, latest).
 
@@ -313,7 +316,7 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
         """Return what was saved from `start` to `end`, both days inclusive, in UTC.
 
         Keys: start, end; runs, backtests, symbols, trades, failures, each a count; strategies, a
-        list of one dict per strategy, best median Sharpe first: strategy, backtests, symbols,
+        list of one dict per strategy, highest median Sharpe first: strategy, backtests, symbols,
         median_sharpe_ratio, median_total_return, worst_max_drawdown, mean_win_rate,
         total_trades, best_symbol, worst_symbol (by Sharpe ratio, of those with
         `research.ranking.MINIMUM_TRADES` closed trades). A backtest counts if a run saved it in

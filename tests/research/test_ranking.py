@@ -204,8 +204,15 @@ def test_an_aggregate_of_no_values_is_null() -> None:
     (found,) = board(*sharpes("rsi", 1.0, 2.0, **nothing)).to_dicts()
     assert {name for name, value in found.items() if value is None} == {
         *("median_total_return", "mean_win_rate", "median_max_drawdown", "worst_max_drawdown"),
-        *("median_annualized_return", "share_beating_benchmark"),
+        *("median_annualized_return", "share_beating_benchmark", "verdict"),
     }
+
+
+def test_the_verdict_of_a_strategy_stands_beside_its_rank() -> None:
+    rows = [*sharpes("rsi", 2.0), *sharpes("macd", 1.0)]
+    ranking = rank_strategies(selected(rows), scope(), {"macd": "promising", "other": "deployable"})
+    shown = ranking.select("rank", "strategy", "verdict").rows()
+    assert shown == [(1, "rsi", None), (2, "macd", "promising")]
 
 
 def by_hand(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -200,5 +200,5 @@ def test_good_strategies_pass_every_check(
 ):
     with registered(monkeypatch, Rsi, Macd):
         result = project.run(TWELVE, selection=selection)
-    assert result.success
+    assert result.success, project.why(result)
     assert get_failed_checks(project, result) == {}

@@ -30,6 +30,7 @@ OTHERS = {
     "silent_sessions": 0.1,
     "split_odds": 1.0,
     "unusual_move": 0.4,
+    "promotion": "none",
 }
 RATES = [name for name in LIMITS if name.endswith("_rate")]
 COSTS = [name for name in LIMITS if not name.endswith("_rate")]
