@@ -54,7 +54,7 @@ def test_the_materializable_assets_are_those_of_the_graph():
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     of_strategies = {
         f"{kind}/{name}"
-        for kind in ("backtests", "optimizations", "walk_forward")
+        for kind in ("backtests", "optimizations", "walk_forward", "robustness")
         for name in registered_strategies()
     }
     assert keys == {"prices", "backtest_summaries", "leaderboard"} | of_strategies

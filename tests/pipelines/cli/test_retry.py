@@ -17,7 +17,7 @@ FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
 RESEARCH = [
     f"{kind}/{name}"
-    for kind in ("optimizations", "walk_forward")
+    for kind in ("optimizations", "walk_forward", "robustness")
     for name in registered_strategies()
 ]
 
