@@ -12,6 +12,7 @@ OPTIMIZATIONS = "optimizations"
 VERDICTS = "verdicts"
 CALIBRATION = "calibration"
 WALK_FORWARD = "walk_forward"
+ROBUSTNESS = "robustness"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""
@@ -41,3 +42,8 @@ def optimizations_key(strategy: str) -> dg.AssetKey:
 def walk_forward_key(strategy: str) -> dg.AssetKey:
     """Return the asset of one strategy's walk-forward."""
     return dg.AssetKey([WALK_FORWARD, strategy])
+
+
+def robustness_key(strategy: str) -> dg.AssetKey:
+    """Return the asset of one strategy's tests of robustness."""
+    return dg.AssetKey([ROBUSTNESS, strategy])

@@ -10,6 +10,7 @@ import dagster as dg
 from assets.asset_keys import optimizations_key
 from assets.partitions.upstream import fetch_materializations, is_part_of_this_run, trace_lineage
 from assets.step_failure import StepFailedError
+from research.trial_panel import TrialPanel
 from resources.run_artifacts.sweep_files import SweepFiles
 from strategies.base import Strategy
 from strategies.registry import get_strategy
@@ -56,3 +57,21 @@ def find_sweep(
         f"There is no sweep of {strategy} on these prices, window and settings: materialize "
         f"optimizations/{strategy} first."
     )
+
+
+def find_rows(panel: TrialPanel, sweep: FoundSweep) -> list[int]:
+    """Return where a panel of the ledger has the trials of a sweep, in the sweep's order.
+
+    Raises
+    ------
+    StepFailedError
+        When it lacks one.
+    """
+    place = {trial: number for number, trial in enumerate(panel.identifiers)}
+    missing = [trial for trial in sweep.trials if trial not in place]
+    if missing:
+        raise StepFailedError(
+            f"The ledger lacks {len(missing)} of {len(sweep.trials)} trials of the sweep of "
+            f"{sweep.strategy}: materialize optimizations/{sweep.strategy} with ignore_cache."
+        )
+    return [place[trial] for trial in sweep.trials]

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ import polars as pl
 from assets.progress import StepProgress
 from assets.research_inputs import ResearchInputs
 from engine.failure import Failure
-from engine.history import infer_bars_per_year
 from engine.parameter_grid import ParameterGrid
 from research.purpose import Purpose
 from research.residuals import compute_residuals
@@ -148,15 +146,10 @@ class SweepStage:
             "tested_symbols": [one.tested_symbols for one in trials],
             "activity": [one.activity for one in trials],
             "beta": [one.beta for one in trials],
-            "residual_return": residuals.mean(axis=1) * self._bars_per_year,
-            "residual_sharpe_ratio": sharpes * np.sqrt(self._bars_per_year),
+            "residual_return": residuals.mean(axis=1) * self.inputs.bars_per_year,
+            "residual_sharpe_ratio": sharpes * np.sqrt(self.inputs.bars_per_year),
         }
         return pl.DataFrame(columns, schema=POINTS_SCHEMA, nan_to_null=True)
-
-    @cached_property
-    def _bars_per_year(self) -> float:
-        scope = self.inputs.scope
-        return scope.settings["bars_per_year"] or infer_bars_per_year(scope.dates)
 
 
 def _concerns(failure: Failure, strategy: str) -> bool:

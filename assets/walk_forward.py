@@ -86,8 +86,8 @@ def build_walk_forward(
             build_protocol,
         )
         from research.errors import InvalidFoldsError
+        from resources.run_artifacts.research_files import ResearchFiles
         from resources.run_artifacts.sweep_files import SweepFiles
-        from resources.run_artifacts.walk_forward_files import WalkForwardFiles
 
         with failing_in_one_line():
             protocol = build_protocol(**config.model_dump(exclude={"combinatorial_folds"}))
@@ -106,7 +106,8 @@ def build_walk_forward(
             context.log.warning(f"no walk-forward: {error}")
             yield from (_say_none(inputs.source, one, str(error)) for one in names)
             return
-        sweeps, files = SweepFiles(backtest_files.root), WalkForwardFiles(backtest_files.root)
+        sweeps = SweepFiles(backtest_files.root)
+        files = ResearchFiles(backtest_files.root, WALK_FORWARD)
         scope = inputs.scope.identifier
         planned = [
             PlannedWalkForward.of(inputs, find_sweep(context, sweeps, name, scope), protocol)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +9,8 @@ import dagster as dg
 import numpy as np
 
 from assets.research_inputs import ResearchInputs
-from assets.step_failure import StepFailedError, failing_in_one_line
-from assets.sweep_lookup import FoundSweep
-from engine.history import infer_bars_per_year
+from assets.step_failure import failing_in_one_line
+from assets.sweep_lookup import FoundSweep, find_rows
 from research.combinatorial_folds import CombinatorialFolds
 from research.combinatorial_paths import compute_paths
 from research.fold_choices import TrialCurves, WalkForwardProtocol
@@ -24,7 +22,7 @@ from research.trials import trial_id
 from research.walk_forward import describe_grid, walk_forward
 from research.walk_forward_record import describe_walk_forward
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.run_artifacts.walk_forward_files import WalkForwardFiles
+from resources.run_artifacts.research_files import ResearchFiles
 from strategies.base import Floats
 
 
@@ -70,7 +68,7 @@ class WalkForwardStage:
     context: dg.AssetExecutionContext
     inputs: ResearchInputs
     store: BacktestPersistenceManager
-    files: WalkForwardFiles
+    files: ResearchFiles
     protocol: WalkForwardProtocol
     use_known: bool = True
 
@@ -93,7 +91,7 @@ class WalkForwardStage:
             When the window is too short for the folds.
         """
         panel = self.store.load_trial_panel(self.inputs.scope.identifier)
-        rule, year = self.protocol.choice, np.sqrt(self._bars_per_year)
+        rule, year = self.protocol.choice, np.sqrt(self.inputs.bars_per_year)
         with failing_in_one_line():
             return {
                 one.trial: year
@@ -132,27 +130,15 @@ class WalkForwardStage:
             facts = {
                 "strategy": one.sweep.strategy,
                 "points": len(one.sweep.points),
-                **describe_walk_forward(walk, self._bars_per_year),
+                **describe_walk_forward(walk, self.inputs.bars_per_year),
                 "failures": [asdict(bad) for bad in concerned],
             }
             self.files.write(one.sweep.strategy, one.trial, facts)
 
-    @cached_property
-    def _bars_per_year(self) -> float:
-        scope = self.inputs.scope
-        return scope.settings["bars_per_year"] or infer_bars_per_year(scope.dates)
-
 
 def _select_curves(panel: TrialPanel, sweep: FoundSweep) -> TrialCurves:
     """Return the raw curves of a sweep's points, from what the ledger has of their residuals."""
-    place = {trial: number for number, trial in enumerate(panel.identifiers)}
-    missing = [trial for trial in sweep.trials if trial not in place]
-    if missing:
-        raise StepFailedError(
-            f"The ledger lacks {len(missing)} of {len(sweep.trials)} trials of the sweep of "
-            f"{sweep.strategy}: materialize optimizations/{sweep.strategy} with ignore_cache."
-        )
-    rows = [place[trial] for trial in sweep.trials]
+    rows = find_rows(panel, sweep)
     market = panel.scope.market
     returns = panel.residuals[rows].astype(np.float64) + np.outer(panel.betas[rows], market)
     return TrialCurves(sweep.points, panel.scope.dates, returns, market)

@@ -19,6 +19,7 @@ from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
 from assets.optimizations import build_optimizations
 from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
+from assets.robustness import build_robustness
 from assets.summaries import build_summaries
 from assets.verdicts import build_verdicts
 from assets.walk_forward import build_walk_forward
@@ -65,6 +66,7 @@ def build_defs(
         build_leaderboard(universe, strategies),
         build_optimizations(universe, strategies),
         build_walk_forward(universe, strategies),
+        build_robustness(universe, strategies),
         build_verdicts(universe, strategies),
         build_other_leaderboards_spec(),
         build_request_spec(),

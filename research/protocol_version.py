@@ -1,6 +1,7 @@
-"""The version of the code behind a walk-forward: it changes when a choice or a fill could."""
+"""The versions of the code behind research: they change when a number of a result could."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +11,9 @@ from engine.code_version import code_version
 from engine.import_closure import import_closure
 from strategies.base import Strategy
 
-# Not imported here: it brings the engine along, and definitions ask for the version.
-_CHOOSES = "research.walk_forward"
+# Not imported here: they bring the engine along, and definitions ask for the versions.
+_CHOOSES = ("research.walk_forward",)
+_ASSESSES = ("research.robustness.record", "research.robustness.permuted_sweep")
 
 
 @cache
@@ -20,14 +22,32 @@ def walk_forward_version(strategy: type[Strategy]) -> str:
 
     That of its backtests, and the import closure of the choices and of the stitching.
     """
-    return hashlib.sha256(f"{code_version(strategy)} {_read_version()}".encode()).hexdigest()[:12]
+    return _combine(strategy, _CHOOSES)
 
 
 @cache
-def _read_version() -> str:
-    spec = find_spec(_CHOOSES)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"There is no module {_CHOOSES}; its version begins with it.")
-    sources = import_closure([Path(spec.origin)], [research]).values()
+def robustness_version(strategy: type[Strategy]) -> str:
+    """Return a fingerprint of the source that decides a strategy's tests of robustness.
+
+    That of its backtests, and the import closure of the tests and of how they are written down.
+    """
+    return _combine(strategy, _ASSESSES)
+
+
+def _combine(strategy: type[Strategy], modules: Sequence[str]) -> str:
+    version = f"{code_version(strategy)} {_read_version(*modules)}"
+    return hashlib.sha256(version.encode()).hexdigest()[:12]
+
+
+@cache
+def _read_version(*modules: str) -> str:
+    sources = import_closure(map(_find_file, modules), [research]).values()
     digests = sorted(hashlib.sha256(source).digest() for source in sources)
     return hashlib.sha256(b"".join(digests)).hexdigest()[:12]
+
+
+def _find_file(module: str) -> Path:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"There is no module {module}; its version begins with it.")
+    return Path(spec.origin)

@@ -4,18 +4,20 @@ It is on from the beginning, because every run adds to Dagster's history: 58 kB 
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
-Files of sweeps go with their age, but for the newest sweep of each strategy: whoever wants one
-again computes it again. The ledger of trials is kept for good.
+Files of sweeps, walk-forwards and tests of robustness go with their age, but for the newest of each
+strategy: whoever wants one again computes it again. The ledger of trials is kept for good.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
+from assets.asset_keys import ROBUSTNESS, WALK_FORWARD
 from assets.partitions.upstream import fetch_newest_by_partition
 from resources.config.environment import DEFAULT_KEEP_DAYS
 from resources.price_store.errors import CorruptBarsError
@@ -24,6 +26,10 @@ from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.trading_calendar import NEW_YORK
+
+if TYPE_CHECKING:
+    from resources.run_artifacts.research_files import ResearchFiles
+    from resources.run_artifacts.sweep_files import SweepFiles
 
 MAINTENANCE = "maintenance"
 """The name of the job and of its schedule."""
@@ -74,16 +80,16 @@ def remove_old_runs(
     named = result_store.manager().get_run_ids()
     going = [run_id for run_id in old if run_id not in referenced]
     files = [run_id for run_id in [*going, *left] if run_id not in named]
-    sweeps = find_old_sweeps(backtest_files, before)
+    research = find_old_research(backtest_files, before)
     if not config.dry_run:
         remove_runs(context.instance, backtest_files, going, files)
-        remove_sweeps(backtest_files, sweeps)
+        remove_research(research)
         give_back_space(context.instance)
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
         "because they made the newest materialization of a partition, or tried to. "
-        f"The files of {len(files)} runs and of {len(sweeps)} sweeps "
+        f"The files of {len(files)} runs and of {len(research)} results of research "
         f"{_were(config.dry_run)} removed."
     )
 
@@ -114,7 +120,8 @@ def build_maintenance_job() -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         description="Removes old runs from Dagster's history, with their events and logs, except "
         "those that made the newest materialization of a partition or tried to; backtest files "
-        "that no row of the result store names; files of old sweeps; and, if keep_days is set for "
+        "that no row of the result store names; files of old sweeps, "
+        "walk-forwards and tests of robustness; and, if keep_days is set for "
         "it, superseded prices. All rows are kept.",
     )
     def maintenance() -> None:
@@ -164,22 +171,25 @@ def find_abandoned_runs(
     return [run_id for run_id in backtest_files.runs(before) if not instance.has_run(run_id)]
 
 
-def find_old_sweeps(backtest_files: BacktestFiles, before: datetime) -> list[tuple[str, str]]:
-    """Return the sweeps that were written before a time, by strategy and identifier.
+def find_old_research(
+    backtest_files: BacktestFiles, before: datetime
+) -> "list[tuple[SweepFiles | ResearchFiles, str, str]]":
+    """Return the results of research that were written before a time, and where they are.
 
-    Not the newest of each strategy.
+    Each with strategy and identifier; not the newest of each strategy and kind.
     """
+    from resources.run_artifacts.research_files import ResearchFiles
     from resources.run_artifacts.sweep_files import SweepFiles
 
-    return SweepFiles(backtest_files.root).find_old(before)
+    root = backtest_files.root
+    kinds = [ResearchFiles(root, one) for one in (WALK_FORWARD, ROBUSTNESS)]
+    return [(files, *old) for files in (SweepFiles(root), *kinds) for old in files.find_old(before)]
 
 
-def remove_sweeps(backtest_files: BacktestFiles, sweeps: Sequence[tuple[str, str]]) -> None:
-    """Remove the files of sweeps; their trials stay in the ledger."""
-    from resources.run_artifacts.sweep_files import SweepFiles
-
-    for strategy, identity in sweeps:
-        SweepFiles(backtest_files.root).delete(strategy, identity)
+def remove_research(old: "Sequence[tuple[SweepFiles | ResearchFiles, str, str]]") -> None:
+    """Remove files of research; trials stay in the ledger."""
+    for files, strategy, identity in old:
+        files.delete(strategy, identity)
 
 
 def remove_runs(

@@ -10,7 +10,7 @@ from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.robustness.doubled_costs import simulate_doubled_costs
-from research.robustness.intervals import Intervals, compute_intervals
+from research.robustness.intervals import SHORTEST_BLOCK, Intervals, compute_intervals
 from research.robustness.jittered_parameters import JitteredParameters, find_jittered
 from research.robustness.performance import Performance
 from research.robustness.random_entries import RandomEntries, compare_with_random_entries
@@ -19,6 +19,9 @@ from research.robustness.shifted_starts import ShiftedStart, simulate_shifted_st
 from research.robustness.simulation import simulate_universe
 from research.robustness.trade_shuffle import TradeShuffle, shuffle_trades
 from strategies.base import Strategy
+
+LEAST_BARS = 3 * int(SHORTEST_BLOCK)
+"""Of a window: with fewer than three blocks a bootstrap has next to nothing to draw from."""
 
 
 @dataclass(frozen=True)

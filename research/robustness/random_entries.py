@@ -9,6 +9,9 @@ import numpy as np
 from engine.costs import CostModel, RoundTrips
 from strategies.base import Floats, Ints
 
+REMEMBERED = 6
+"""Places that are up to this part of the window earlier are left out: half a year of three."""
+
 
 @dataclass(frozen=True, eq=False)
 class SymbolPositions:
@@ -39,7 +42,7 @@ class RandomEntries:
     log_return
         Mean over symbols of the total log return, costs included.
     expected
-        Mean of the same over all other places.
+        Mean of the same over the other places.
     p_value
         Share of places, its own among them, that reach it; NaN without any position.
     positions, places
@@ -56,14 +59,22 @@ class RandomEntries:
 def compare_with_random_entries(
     symbols: Iterable[SymbolPositions], costs: CostModel
 ) -> RandomEntries:
-    """Return where the strategy stands among all places that its positions could be at.
+    """Return where the strategy stands among the places that its positions could be at.
 
-    All positions of all symbols move by the same number of bars, from 1 to T - 1, those that leave
-    at the end coming in at the beginning. Number, lengths and costs stay, and so does what the
+    All positions of all symbols move later by the same number of bars, those that leave at the end
+    coming in at the beginning. Number, lengths and costs stay, and so does what the
     symbols hold at the same time: placed independently per symbol, hundreds of positions would
     average out what the whole market did, and a strategy whose symbols enter together would be
     found better than chance by the luck of its few independent decisions. Every place is tried, so
-    that nothing is drawn. Symbols with fewer bars move by the same share of theirs.
+    that nothing is drawn, but for those a little earlier: there, positions would lie on the bars
+    that decided them, which are falls for a strategy that buys after falls. Symbols with fewer bars
+    move by the same share of theirs.
+
+    On 400 universes of noise (20 symbols, 756 bars) 3.8 to 5.8 % have a p-value of 5 % or less for
+    seven of the nine strategies, with an error of 1.1 points; with all places it was 0 to 5.2 %.
+    For bollinger and rsi it is 9 and 11 %: they hold until the price recovers, so that what a
+    position earns decides how long it is, which it does at no other place. So no verdict hangs on
+    this test.
 
     Fills are at the market's price of a signal, also for positions that a stop had ended inside a
     bar; a short counts as minus the log return of the price.
@@ -88,10 +99,10 @@ def compare_with_random_entries(
     for bars, spectrum in spectra.items():
         shift = np.round(np.arange(places) * bars / places).astype(np.int64) % bars
         total += np.fft.irfft(spectrum, bars)[shift]
-    total /= count
+    total = total[: places - places // REMEMBERED] / count
     reached = total >= total[0] - 1e-12 * max(1.0, abs(total[0]))
-    expected = float(total[1:].mean()) if places > 1 else math.nan
-    return RandomEntries(float(total[0]), expected, float(reached.mean()), number, places)
+    expected = float(total[1:].mean()) if len(total) > 1 else math.nan
+    return RandomEntries(float(total[0]), expected, float(reached.mean()), number, len(total))
 
 
 def _sum_costs(one: SymbolPositions, bars: int, costs: CostModel) -> float:

@@ -12,8 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -21,6 +20,7 @@ import polars as pl
 
 from resources.files.atomic_write import write_whole
 from resources.files.file_systems import file_system, read_file, to_url
+from resources.run_artifacts.old_results import find_old_results
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -123,21 +123,7 @@ class SweepFiles:
         Not the newest of each strategy, which other research reads.
         """
         fs, root = file_system(self.root)
-        root = f"{root.rstrip('/')}/sweeps"
-        fs.invalidate_cache(root)
-        written: dict[tuple[str, str], datetime] = {}
-        for path in fs.find(root):
-            parts = PurePosixPath(str(path).removeprefix(f"{root}/")).parts
-            if len(parts) != 3:  # noqa: PLR2004 - strategy, identifier and file
-                continue
-            key = parts[0], parts[1]
-            # A file that is being written loses its first name meanwhile.
-            with suppress(FileNotFoundError):
-                when = cast("datetime", fs.modified(path))
-                written[key] = max(when, written.get(key, when))
-        newest = {key[0]: key for key in sorted(written, key=written.__getitem__)}
-        kept = set(newest.values())
-        return sorted(key for key, when in written.items() if when < before and key not in kept)
+        return find_old_results(fs, f"{root.rstrip('/')}/sweeps", before, depth=3)
 
     def delete(self, strategy: str, identity: str) -> None:
         """Remove a sweep; its trials stay in the ledger."""

@@ -54,13 +54,10 @@ def test_the_materializable_assets_are_those_of_the_graph():
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     of_strategies = {
         f"{kind}/{name}"
-        for kind in ("backtests", "optimizations", "walk_forward")
+        for kind in ("backtests", "optimizations", "walk_forward", "robustness")
         for name in registered_strategies()
     }
-    assert keys == {
-        *("prices", "backtest_summaries", "leaderboard", "verdicts"),
-        *of_strategies,
-    }
+    assert keys == {"prices", "backtest_summaries", "leaderboard", "verdicts"} | of_strategies
 
 
 def test_every_asset_has_group_description_kinds_and_owner():

@@ -1,8 +1,10 @@
 """Old runs are removed, except for files that results still need: real runs."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import UUID
 
 import dagster as dg
 import polars as pl
@@ -14,6 +16,8 @@ from pipelines.automation.maintenance import MAINTENANCE
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
+from resources.run_artifacts.research_files import ResearchFiles
+from resources.run_artifacts.sweep_files import SweepFiles
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 ROOT = Path(__file__).parents[3]
@@ -140,6 +144,28 @@ def test_recent_files_of_an_unknown_run_are_kept(project: Project):
     project.instance.delete_run(run.run_id)
     _maintain(project, keep_days=1)
     assert _has_files(project, run)
+
+
+def test_old_files_of_research_go_but_for_the_newest(project: Project, in_a_year: None):
+    root = project.resource("backtest_files").root
+    sweep, (old, new) = SweepFiles(root), (UUID(int=number) for number in range(2))
+    kinds = [ResearchFiles(root, kind) for kind in ("walk_forward", "robustness")]
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    for identity in (old, new):
+        for files in kinds:
+            files.write("rsi", identity, {"number": identity.int})
+        sweep.write("rsi", str(identity)).close(pl.DataFrame(), pl.DataFrame(), {})
+    written = [Path(one.path("rsi", old)) for one in kinds]
+    for path in (*written, *Path(sweep.path("rsi", str(old))).iterdir()):
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    _maintain(project, dry_run=True)
+    assert all(path.exists() for path in written)
+    done = _maintain(project)
+    assert [one.find("rsi", old) for one in kinds] == [None, None]
+    assert [one.find("rsi", new) for one in kinds] == [{"number": 1}] * 2
+    assert [sweep.find("rsi", str(one)) for one in (old, new)] == [None, {}]
+    logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
+    assert any("of 3 results of research were removed" in message for message in logged)
 
 
 def test_superseded_prices_are_removed_only_with_keep_days(project: Project, in_a_year: None):

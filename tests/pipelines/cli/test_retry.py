@@ -16,9 +16,12 @@ FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 """Not neighbours: no run over a range is of both, and of no other."""
 BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
 RESEARCH = [
-    f"{kind}/{name}"
-    for kind in ("optimizations", "walk_forward")
-    for name in registered_strategies()
+    "verdicts",
+    *(
+        f"{kind}/{name}"
+        for kind in ("optimizations", "walk_forward", "robustness")
+        for name in registered_strategies()
+    ),
 ]
 
 

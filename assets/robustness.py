@@ -1,0 +1,126 @@
+"""Tests of robustness: one asset per strategy, all of them in one step over the whole universe."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import dagster as dg
+from pydantic import Field
+
+from assets.asset_keys import (
+    RESEARCH,
+    RESEARCH_GROUP,
+    ROBUSTNESS,
+    optimizations_key,
+    robustness_key,
+)
+from assets.partitions.partition_reporting import yield_unreported
+from research.protocol_version import robustness_version
+from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
+from resources.dagster_event_log.versions import add_source
+from resources.market_data.resource import MarketData
+from resources.price_store.store import PriceStore
+from resources.result_store.resource import ResultStore
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.universe import Universe
+from strategies.base import Strategy
+
+
+class RobustnessConfig(dg.Config):
+    """What is tested besides."""
+
+    permutations: int = Field(
+        default=0,
+        ge=0,
+        description="Orders of the days that each sweep is run on again, to see whether its "
+        "highest Sharpe ratio needs the order that they had. 0 for none; 19 are the fewest that "
+        "can show 5%. Each takes as long as the sweep.",
+    )
+
+
+def build_robustness(
+    universe: Universe, strategies: Mapping[str, type[Strategy]]
+) -> dg.AssetsDefinition:
+    """Return the assets of a universe, one for each of `strategies` by name."""
+
+    @dg.multi_asset(
+        name=ROBUSTNESS,
+        specs=[_build_spec(strategy) for strategy in strategies.values()],
+        # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+    )
+    def robustness(
+        context: dg.AssetExecutionContext,
+        config: RobustnessConfig,
+        market_data: MarketData,
+        price_store: PriceStore,
+        backtest_files: BacktestFiles,
+        run_settings: RunSettings,
+        result_store: ResultStore,
+        thresholds: Thresholds,
+    ) -> Iterator[dg.MaterializeResult]:
+        # Here, not above: it brings the whole engine along.
+        from assets.research_inputs import load_research_inputs
+        from assets.robustness_report import describe_metadata
+        from assets.robustness_stage import PlannedRobustness, RobustnessStage
+        from research.robustness.assessment import LEAST_BARS
+        from resources.run_artifacts.research_files import ResearchFiles
+
+        inputs = load_research_inputs(
+            context, universe, market_data, run_settings, price_store, thresholds
+        )
+        if inputs is None:
+            yield from yield_unreported(context, sorted(context.selected_asset_keys))
+            return
+        names = [one for one in strategies if robustness_key(one) in context.selected_asset_keys]
+        days = len(inputs.scope.dates)
+        if days < LEAST_BARS:
+            why = f"The window has {days} bars; allowed: windows of {LEAST_BARS} bars or more."
+            # A short window is no fault of the run: its other assets are as good as ever.
+            context.log.warning(f"no tests of robustness: {why}")
+            yield from _say_none(inputs.source, names, why)
+            return
+        files = ResearchFiles(backtest_files.root, ROBUSTNESS)
+        planned = [
+            PlannedRobustness.of(context, inputs, strategies[name], files, config.permutations)
+            for name in names
+        ]
+        stage = RobustnessStage(
+            context, inputs, result_store.manager(), files, not run_settings.ignore_cache
+        )
+        run = stage.run(planned)
+        context.log.info(f"{len(run)} of {len(planned)} strategies tested, others known")
+        for name, one in zip(names, planned, strict=True):
+            path, stored = files.path(name, one.identity), files.find(name, one.identity)
+            yield dg.MaterializeResult(
+                asset_key=robustness_key(name),
+                metadata=describe_metadata(stored or {}, path),
+                data_version=dg.DataVersion(add_source(str(one.identity), inputs.source)),
+            )
+
+    return robustness
+
+
+def _say_none(source: str, strategies: Iterable[str], why: str) -> Iterator[dg.MaterializeResult]:
+    for strategy in strategies:
+        yield dg.MaterializeResult(
+            asset_key=robustness_key(strategy),
+            metadata={"why": why},
+            data_version=dg.DataVersion(add_source("none", source)),
+        )
+
+
+def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        robustness_key(strategy.name),
+        deps=[optimizations_key(strategy.name)],
+        group_name=RESEARCH_GROUP,
+        kinds={"numpy"},
+        owners=[RESEARCH],
+        tags={"strategy": strategy.name},
+        code_version=robustness_version(strategy),
+        description=f"How far the result of {strategy.name} hangs on luck, costs, days and "
+        "parameters, with the parameters of the run and over the whole universe: intervals, random "
+        "entries, shuffled trades, doubled costs, shifted starts, neighbours, years and regimes. "
+        "The numbers are a JSON file.",
+    )
