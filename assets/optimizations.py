@@ -13,7 +13,6 @@ from assets.asset_keys import (
     optimizations_key,
 )
 from assets.partitions.partition_reporting import yield_unreported
-from assets.partitions.upstream import is_part_of_this_run
 from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -69,7 +68,7 @@ def build_optimizations(
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
         from assets.optimization_report import OptimizationReport
-        from assets.research_inputs import NoUniverseError, load_research_inputs
+        from assets.research_inputs import load_research_inputs
         from assets.sweep_stage import SweepStage, plan_sweep
         from research.sweep_spec import build_points
         from resources.run_artifacts.sweep_files import SweepFiles
@@ -84,15 +83,10 @@ def build_optimizations(
                 for name in strategies
                 if optimizations_key(name) in context.selected_asset_keys
             }
-        try:
-            inputs = load_research_inputs(
-                context, universe, market_data, run_settings, price_store, thresholds
-            )
-        except NoUniverseError as error:
-            if not is_part_of_this_run(context, PRICES_KEY):
-                raise
-            # Whether so few prices are enough is for the checks of the prices to say.
-            context.log.warning(f"no sweep: {error}")
+        inputs = load_research_inputs(
+            context, universe, market_data, run_settings, price_store, thresholds
+        )
+        if inputs is None:
             yield from yield_unreported(context, sorted(context.selected_asset_keys))
             return
         planned = [

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.asset_keys import PRICES_KEY
+from assets.partitions.upstream import is_part_of_this_run
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.failure import Failure
 from resources.config.run_settings import RunSettings
@@ -22,10 +24,7 @@ if TYPE_CHECKING:
     from research.trials import TrialScope
     from resources.price_store.history_loader import LoadedHistory
     from resources.price_store.price_quality import JumpRule
-
-
-class NoUniverseError(StepFailedError):
-    """Too few symbols have usable prices to compare strategies with."""
+    from resources.splits import Splits
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,26 +104,58 @@ def load_research_inputs(
     run_settings: RunSettings,
     price_store: PriceStore,
     thresholds: Thresholds,
-) -> ResearchInputs:
+) -> ResearchInputs | None:
     """Return the inputs of a research step; symbols that can't be tested are named in its log.
 
     A symbol is left out as it is of the equal-weight universe: where it has no usable bars in the
     window, or a jump without an explanation, which would be in the curve of every strategy.
 
+    None where there is no equal-weight universe to compare with, in a run that fetches prices:
+    whether so few are enough is for the checks of the prices to say, and a warning says what is
+    not made. The steps of a run share what the first one has loaded.
+
     Raises
     ------
     StepFailedError
-        When settings are refused.
-    NoUniverseError
-        When there is no equal-weight universe to compare with.
+        When settings are refused, or there is no equal-weight universe in any other run.
     """
+    run_id = context.run.run_id
+    found = _LOADED.get(run_id)
+    if found is None:
+        with failing_in_one_line():
+            run_settings.check()
+            splits = market_data.load_splits()
+        found = _load_inputs(
+            context, universe, market_data.source, run_settings, price_store, thresholds, splits
+        )
+        _LOADED.clear()
+        _LOADED[run_id] = found
+    if isinstance(found, ResearchInputs):
+        return found
+    if not is_part_of_this_run(context, PRICES_KEY):
+        raise StepFailedError(found)
+    context.log.warning(f"{context.op.name}: {found}")
+    return None
+
+
+# Of one run: what the next one finds may have changed.
+_LOADED: dict[str, ResearchInputs | str] = {}
+
+
+def _load_inputs(
+    context: dg.AssetExecutionContext,
+    universe: Universe,
+    source: str,
+    run_settings: RunSettings,
+    price_store: PriceStore,
+    thresholds: Thresholds,
+    splits: "Splits",
+) -> ResearchInputs | str:
+    """Return the inputs, or why there is nothing to compare with."""
     from resources.price_store.price_quality import JumpRule
     from resources.price_store.universe_benchmark import load_universe_benchmark
 
-    with failing_in_one_line():
-        run_settings.check()
-        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
-    source, window = market_data.source, run_settings.window()
+    jump_rule, window = JumpRule(thresholds.split_odds, splits), run_settings.window()
     benchmark = load_universe_benchmark(
         universe,
         price_store,
@@ -136,7 +167,7 @@ def load_research_inputs(
         use_cached=not run_settings.ignore_cache,
     )
     if benchmark.equal_weight is None:
-        raise NoUniverseError(f"Nothing to compare strategies with: {benchmark.sentence}.")
+        return f"Nothing to compare strategies with: {benchmark.sentence}."
     context.log.debug(benchmark.sentence)
     failures: list[Failure] = []
     specs = _select_listed(universe, run_settings, failures)

@@ -6,7 +6,6 @@ import dagster as dg
 from pydantic import Field
 
 from assets.asset_keys import (
-    PRICES_KEY,
     RESEARCH,
     RESEARCH_GROUP,
     ROBUSTNESS,
@@ -14,7 +13,6 @@ from assets.asset_keys import (
     robustness_key,
 )
 from assets.partitions.partition_reporting import yield_unreported
-from assets.partitions.upstream import is_part_of_this_run
 from research.protocol_version import robustness_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -62,21 +60,16 @@ def build_robustness(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import NoUniverseError, load_research_inputs
+        from assets.research_inputs import load_research_inputs
         from assets.robustness_report import describe_metadata
         from assets.robustness_stage import PlannedRobustness, RobustnessStage
         from research.robustness.assessment import LEAST_BARS
         from resources.run_artifacts.research_files import ResearchFiles
 
-        try:
-            inputs = load_research_inputs(
-                context, universe, market_data, run_settings, price_store, thresholds
-            )
-        except NoUniverseError as error:
-            if not is_part_of_this_run(context, PRICES_KEY):
-                raise
-            # Whether so few prices are enough is for the checks of the prices to say.
-            context.log.warning(f"no tests of robustness: {error}")
+        inputs = load_research_inputs(
+            context, universe, market_data, run_settings, price_store, thresholds
+        )
+        if inputs is None:
             yield from yield_unreported(context, sorted(context.selected_asset_keys))
             return
         names = [one for one in strategies if robustness_key(one) in context.selected_asset_keys]

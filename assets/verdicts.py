@@ -1,7 +1,7 @@
 """Verdicts: which strategies' results can be believed, given all that was tried."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -14,6 +14,7 @@ from assets.asset_keys import (
     walk_forward_key,
 )
 from assets.markdown import render_markdown
+from assets.partitions.partition_reporting import yield_unreported
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -58,7 +59,7 @@ def build_verdicts(
         run_settings: RunSettings,
         result_store: ResultStore,
         thresholds: Thresholds,
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
         from assets.research_inputs import load_research_inputs
         from research.verdicts.judgement import reach_verdicts
@@ -67,6 +68,9 @@ def build_verdicts(
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
         )
+        if inputs is None:
+            yield from yield_unreported(context, [VERDICTS_KEY])
+            return
         manager, run_id = result_store.manager(), context.run.run_id
         versions = {name: code_version(one) for name, one in strategies.items()}
         competing = manager.load_competing_trials(inputs.scope)
@@ -75,7 +79,7 @@ def build_verdicts(
         counts = Counter(one.verdict for one in reached)
         counted = ", ".join(f"{counts[one]} {one}" for one in Verdict)
         context.log.info(f"{counted}; {len(competing.identifiers)} trials compete")
-        return dg.MaterializeResult(metadata=_describe(manager.get_verdicts(run_id)))
+        yield dg.MaterializeResult(metadata=_describe(manager.get_verdicts(run_id)))
 
     return verdicts
 

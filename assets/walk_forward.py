@@ -12,6 +12,7 @@ from assets.asset_keys import (
     optimizations_key,
     walk_forward_key,
 )
+from assets.partitions.partition_reporting import yield_unreported
 from assets.step_failure import failing_in_one_line
 from research.protocol_version import walk_forward_version
 from resources.config.run_settings import RunSettings
@@ -82,6 +83,9 @@ def build_walk_forward(
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
         )
+        if inputs is None:
+            yield from yield_unreported(context, sorted(context.selected_asset_keys))
+            return
         names = [one for one in strategies if walk_forward_key(one) in context.selected_asset_keys]
         try:
             protocol.folds.split(len(inputs.scope.dates))

@@ -6,15 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
-import numpy as np
 
 from assets.research_inputs import ResearchInputs
-from assets.sweep_lookup import FoundSweep, find_rows
-from research.fold_choices import TrialCurves, WalkForwardProtocol
+from assets.sweep_lookup import FoundSweep, select_curves
+from research.fold_choices import WalkForwardProtocol
 from research.folds import WalkForwardFolds
 from research.protocol_version import walk_forward_version
 from research.purpose import Purpose
-from research.trial_panel import TrialPanel
 from research.trials import trial_id
 from research.walk_forward import describe_grid, walk_forward
 from research.walk_forward_record import describe_walk_forward
@@ -88,7 +86,7 @@ class WalkForwardStage:
         inputs, settings = self.inputs, self.inputs.run_settings
         panel = self.store.load_trial_panel(inputs.scope.identifier)
         found, failures = walk_forward(
-            [_select_curves(panel, one.sweep) for one in planned],
+            [select_curves(panel, one.sweep) for one in planned],
             inputs.histories(),
             settings.window(),
             settings.new_engine(),
@@ -111,14 +109,6 @@ class WalkForwardStage:
                 "failures": [asdict(bad) for bad in concerned],
             }
             self.files.write(one.sweep.strategy, one.trial, facts)
-
-
-def _select_curves(panel: TrialPanel, sweep: FoundSweep) -> TrialCurves:
-    """Return the raw curves of a sweep's points, from what the ledger has of their residuals."""
-    rows = find_rows(panel, sweep)
-    market = panel.scope.market
-    returns = panel.residuals[rows].astype(np.float64) + np.outer(panel.betas[rows], market)
-    return TrialCurves(sweep.points, panel.scope.dates, returns, market)
 
 
 def build_protocol(

@@ -35,6 +35,7 @@ BENCHMARKS = {
     "splits": "market_data",
     "universe_sweep": "research",
     "stitched_walk_forward": "research",
+    "from_sweep_to_verdict": "research",
 }
 """In the order of the page: the name of each benchmark and its group, the folder of its file."""
 

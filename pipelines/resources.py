@@ -61,7 +61,7 @@ def build_resources(settings: EnvironmentSettings) -> dict[str, Any]:
     } | {"io_manager": NoPickles()}
 
 
-def _check_limits(limits: Mapping[str, float]) -> dict[str, float]:
+def _check_limits(limits: Mapping[str, float | str]) -> dict[str, float | str]:
     """Return the limits that the environment overrides, as the thresholds have them.
 
     Raises

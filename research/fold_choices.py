@@ -118,9 +118,9 @@ def choose_points(curves: TrialCurves, protocol: WalkForwardProtocol) -> list[Fo
             point, reason = choices[-1].point, KEPT
         else:
             point, reason = type(curves.points[0])(), DEFAULT
-        # Default parameters need not be a point of the grid: nothing is known of them then.
+        # Default parameters need not be a point of the grid: the others' slope stands for theirs.
         known = place if place is not None else _find(curves.points, point)
-        sharpe, beta = np.nan, 0.0
+        sharpe, beta = np.nan, float(training.betas.mean())
         if known is not None:
             sharpe, beta = float(training.sharpes[known]), float(training.betas[known])
         choices.append(FoldChoice(fold, point, reason, sharpe, beta))

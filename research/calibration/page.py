@@ -50,8 +50,8 @@ _ALONE = """
 ## One criterion alone
 
 Shares of the same universes in which any strategy would pass a single criterion. The first three
-decide nothing here, and show why: a Sharpe ratio that is tested as if nothing else had been tried (PSR of
-the best point), one that is deflated by the effective number of trials (DSR), and PBO.
+decide nothing here, and show why: a Sharpe ratio that is tested as if nothing else had been tried
+(PSR of the best point), one that is deflated by the effective number of trials (DSR), and PBO.
 """
 
 
@@ -88,7 +88,7 @@ def render_page(results: Sequence[tuple[Case, CaseRates]], *, seed: int, version
             edges,
         ),
         _ALONE,
-        _render_table(CRITERIA, map(_describe_gates, results), results),
+        _render_table(CRITERIA, map(_describe_criteria, results), results),
     ]
     return "\n".join(parts)
 
@@ -106,7 +106,7 @@ def _describe_edge(one: tuple[Case, CaseRates]) -> list[str]:
     ]
 
 
-def _describe_gates(one: tuple[Case, CaseRates]) -> list[str]:
+def _describe_criteria(one: tuple[Case, CaseRates]) -> list[str]:
     return [f"{100 * one[1].rate(name):.1f} %" for name in CRITERIA]
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
+from engine.history import History
 from engine.parameter_grid import build_grid
+from engine.settings import BacktestSettings, Window
 from research.calibration.cases import Case
 from research.calibration.markets import find_window
 from research.fold_choices import TrialCurves, WalkForwardProtocol
@@ -49,29 +51,30 @@ def list_points() -> Mapping[str, Sequence[Strategy]]:
 
 def judge_simulated_universe(case: Case, seed: int) -> SimulatedVerdicts:
     """Return the verdicts on one universe; the same seed gives the same."""
-    points, window = list_points(), find_window()
-    histories = case.market.draw(seed)
-    universe, engine = EqualWeight.of(histories, window), VectorBTEngine(case.settings)
+    return judge_universe(case.market.draw(seed), find_window(), case.settings)
+
+
+def judge_universe(
+    histories: Sequence[History], window: Window, settings: BacktestSettings
+) -> SimulatedVerdicts:
+    """Return the verdicts on a universe where nothing else was tried, all in memory."""
+    points = list_points()
+    universe, engine = EqualWeight.of(histories, window), VectorBTEngine(settings)
     every = [one for some in points.values() for one in some]
     outcomes = engine.run_batches(histories, every, window)
-    curves = split_curves(compute_universe_curves(outcomes, every, window, universe), points)
-    protocol = WalkForwardProtocol()
-    walked, _ = walk_forward(
-        [TrialCurves.of(one) for one in curves.values()],
-        histories,
-        window,
-        engine,
-        universe,
-        protocol,
-    )
+    together = compute_universe_curves(outcomes, every, window, universe)
+    curves = split_curves(together, points)
+    sweeps = [TrialCurves.of(one) for one in curves.values()]
+    walked, _ = walk_forward(sweeps, histories, window, engine, universe, WalkForwardProtocol())
     trials = [trial for one in curves.values() for trial in _build_trials(one)]
     trials += [one.trial(points[name], "") for name, one in zip(curves, walked, strict=True)]
-    panel = _build_panel(case, next(iter(curves.values())), trials)
-    verdicts = reach_verdicts(panel, dict.fromkeys(points, ""))
-    hedged = np.concatenate(
-        [hedge_across_folds(one.returns, one.market) for one in curves.values()]
+    panel = _build_panel(window, settings, together, trials)
+    hedged = hedge_across_folds(together.returns, together.market)
+    return SimulatedVerdicts(
+        reach_verdicts(panel, dict.fromkeys(points, "")),
+        hedged.mean(axis=1),
+        hedged.var(axis=1, ddof=1),
     )
-    return SimulatedVerdicts(verdicts, hedged.mean(axis=1), hedged.var(axis=1, ddof=1))
 
 
 def _build_trials(curves: UniverseCurves) -> list[Trial]:
@@ -91,8 +94,9 @@ def _build_trials(curves: UniverseCurves) -> list[Trial]:
     ]
 
 
-def _build_panel(case: Case, curves: UniverseCurves, trials: Sequence[Trial]) -> TrialPanel:
-    window = find_window()
+def _build_panel(
+    window: Window, settings: BacktestSettings, curves: UniverseCurves, trials: Sequence[Trial]
+) -> TrialPanel:
     scope = TrialScope(
         source="simulated",
         symbols=(),
@@ -100,7 +104,7 @@ def _build_panel(case: Case, curves: UniverseCurves, trials: Sequence[Trial]) ->
         universe_version=None,
         start_date=window.start,
         end_date=window.end,
-        settings=case.settings.as_dict(),
+        settings=settings.as_dict(),
         dates=curves.dates,
         market=curves.market,
     )

@@ -18,6 +18,7 @@ from strategies.errors import GauntletError, did_you_mean
 
 _PREFIX = "GAUNTLET_"
 _LIMIT = "GAUNTLET_LIMIT_"
+_WORDS = (f"{_LIMIT}PROMOTION",)
 # SORCE and SOURCE are alike to 0.91, the nearest of the variables of deploy/ and a setting to 0.57.
 _ALIKE = 0.75
 _MAX_RATE = 1000
@@ -107,7 +108,7 @@ class EnvironmentSettings:
     columns: Mapping[str, str] = field(default_factory=dict)
     symbols_per_run: int | None = None
     keep_days: int = DEFAULT_KEEP_DAYS
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float | str] = field(default_factory=dict)
     skip_bad_rows: bool = False
     ui_hosts: tuple[str, ...] = ()
 
@@ -282,9 +283,9 @@ def _parse_keep_days(given: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _parse_limits(given: Mapping[str, str]) -> dict[str, float]:
+def _parse_limits(given: Mapping[str, str]) -> dict[str, float | str]:
     return {
-        name.removeprefix(_LIMIT).lower(): _parse_number(name, text)
+        name.removeprefix(_LIMIT).lower(): text if name in _WORDS else _parse_number(name, text)
         for name, text in given.items()
         if name.startswith(_LIMIT)
     }

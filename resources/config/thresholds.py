@@ -3,7 +3,9 @@
 from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+
+PROMOTIONS = ("none", "promising", "deployable")
 
 
 def _share(default: float, description: str) -> Any:
@@ -114,11 +116,17 @@ class Thresholds(dg.ConfigurableResource):
 
     promotion: str = Field(
         default="none",
-        pattern="^(none|promising|deployable)$",
         description="The verdict that every strategy of the leaderboard needs, promising or "
         "deployable; what is downstream stops where one has less. none: a rejected one is a "
         "warning.",
     )
+
+    @field_validator("promotion")
+    @classmethod
+    def _check_promotion(cls, value: str) -> str:
+        if value not in PROMOTIONS:
+            raise ValueError(f"promotion is '{value}'; allowed: {', '.join(PROMOTIONS)}")
+        return value
 
     @model_validator(mode="after")
     def _check_warnings_come_first(self) -> Self:

@@ -100,8 +100,8 @@ class TrialStore:
         """Return what competes on the universe and window of a scope: luck is judged over these.
 
         Trials of the same source and symbols, whose window has at least 90 % of the scope's days:
-        one per strategy, parameters, settings and protocol, that of the scope itself where it has
-        one, else the newest. Curves are on the scope's days, 0 where they have none. Those without
-        an equal-weight universe compete with their like only.
+        one per strategy, parameters, settings, protocol and version of the code, that of the scope
+        itself where it has one, else the newest. Curves are on the scope's days, 0 where they have
+        none. Those without an equal-weight universe compete with their like only.
         """
         return panels.load_competing(self.engine, scope)

@@ -35,6 +35,7 @@ IMPOSSIBLE = {
     "splits": "found=1e9",
     "universe_sweep": "seconds=0",
     "stitched_walk_forward": "seconds=0",
+    "from_sweep_to_verdict": "seconds=0",
 }
 TRIVIAL = {
     "memory": ["sweep_mb=1e9"],
@@ -52,6 +53,7 @@ TRIVIAL = {
     "splits": ["accused=1e9", "ordinary=1e9", "times_table=1e9"],
     "universe_sweep": ["recording_percent=1e9", "exponent=1e9", "memory_mb=1e9"],
     "stitched_walk_forward": ["exponent=1e9"],
+    "from_sweep_to_verdict": ["times_arch=0", "times_purgedcv=0"],
 }
 LIMITED = sorted(IMPOSSIBLE)
 UNLIMITED = sorted(set(BENCHMARKS) - set(IMPOSSIBLE))

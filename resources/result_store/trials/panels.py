@@ -66,8 +66,8 @@ def load_panel(engine: sa.Engine, scope_id: UUID, protocol: str | None) -> Trial
 def load_competing(engine: sa.Engine, scope: TrialScope) -> TrialPanel:
     """Return the trials that compete on a scope's universe and window, on its days.
 
-    One per strategy, parameters, settings and protocol: that of the scope itself where it has one,
-    else the newest. Raw curves do not compete with residual ones.
+    One per strategy, parameters, settings, protocol and code version: that of the scope itself
+    where it has one, else the newest. Raw curves do not compete with residual ones.
     """
     rows = read_rows(engine, _select_competing(scope))
     curves = [_align(read_residual(one["residual"]), one["dates"], scope) for one in rows]
@@ -82,7 +82,10 @@ def _select_competing(scope: TrialScope) -> sa.Select:
         + 1
     )
     days = (scope.end_date - scope.start_date).days + 1
-    same = (_RECORDS.c.strategy, _RECORDS.c.parameters, _SCOPES.c.settings, _RECORDS.c.protocol)
+    same = (
+        *(_RECORDS.c[name] for name in ("strategy", "parameters", "protocol", "code_version")),
+        _SCOPES.c.settings,
+    )
     newest = (
         sa.select(*_SELECTED, _SCOPES.c.settings, _SCOPES.c.dates)
         .join_from(_RECORDS, _SCOPES, _RECORDS.c.scope_id == _SCOPES.c.id)
@@ -102,7 +105,7 @@ def _select_competing(scope: TrialScope) -> sa.Select:
         )
         .subquery()
     )
-    order = ("strategy", "parameters", "settings", "protocol")
+    order = ("strategy", "parameters", "settings", "protocol", "code_version")
     return sa.select(newest).order_by(*(newest.c[name] for name in order))
 
 

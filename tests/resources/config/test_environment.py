@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings, InvalidEnvironmentError
 from resources.market_data.source import SOURCES
 
@@ -200,3 +201,10 @@ def test_a_misspelled_name_is_refused_with_what_was_meant(name: str, meant: str)
         settings(**{f"GAUNTLET_{name}": "x"})
     text = f"GAUNTLET_{name} is not a setting. Did you mean 'GAUNTLET_{meant}'?"
     assert str(refused.value) == text
+
+
+def test_promotion_is_a_word_among_the_limits():
+    assert settings(GAUNTLET_LIMIT_PROMOTION="deployable").limits == {"promotion": "deployable"}
+    refused = "GAUNTLET_LIMIT_PROMOTION: promotion is 'best'; allowed: none, promising, deployable"
+    with pytest.raises(InvalidEnvironmentError, match=refused):
+        build_resources(settings(GAUNTLET_LIMIT_PROMOTION="best"))

@@ -174,7 +174,7 @@ def test_what_is_no_curve_is_refused_as_a_whole(
     assert count(shared_ledger, TrialScopeRow) == 1
 
 
-def test_curves_on_other_days_than_those_of_their_scope_are_refused(
+def test_curves_on_other_days_than_their_scope_are_refused(
     shared_ledger: BacktestPersistenceManager,
 ):
     fewer = scope(dates=scope().dates[1:], market=scope().market[1:])

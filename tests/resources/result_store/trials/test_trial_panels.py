@@ -81,10 +81,19 @@ def test_the_newest_of_the_same_trial_competes(manager: BacktestPersistenceManag
     assert sorted(found) == [
         ("rsi", "backtest", "code-1"),
         ("sma_cross", "anchored", "code-1"),
-        ("sma_cross", "backtest", "code-2"),  # of the scope itself, though another is newer
-        ("sma_cross", "backtest", "code-3"),  # the other point, which the scope has not
+        ("sma_cross", "backtest", "code-1"),
+        ("sma_cross", "backtest", "code-1"),
+        ("sma_cross", "backtest", "code-2"),  # each version of the code is another try
+        ("sma_cross", "backtest", "code-2"),
+        ("sma_cross", "backtest", "code-3"),
+        ("sma_cross", "backtest", "code-3"),
         ("sma_cross", "backtest", "code-4"),  # the same point with other costs
     ]
+    own = [one == judged.identifier for one in panel.scope_ids]
+    first = [one["slow_period"] == 20 for one in panel.parameters]
+    of_point = [a and b for a, b in zip(own, first, strict=True)]
+    versions = [code for code, mine in zip(panel.code_versions, of_point, strict=True) if mine]
+    assert sorted(versions) == ["code-1", "code-1", "code-1", "code-2"], "the scope's own first"
 
 
 def test_other_universes_and_sources_do_not_compete(manager: BacktestPersistenceManager):
