@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.asset_keys import ROBUSTNESS
 from assets.research_inputs import ResearchInputs
-from assets.sweep_lookup import FoundSweep, find_rows, find_sweep
+from assets.sweep_lookup import FoundSweep, find_sweep, select_curves
 from engine.history import History
 from research.natural_key import canonical_json
 from research.protocol_version import robustness_version
@@ -105,9 +105,7 @@ class RobustnessStage:
             settings.window(),
             bars_per_year=inputs.bars_per_year,
             sweeps={
-                one.strategy.name: SweptPoints(
-                    one.sweep.points, panel.residuals[find_rows(panel, one.sweep)]
-                )
+                one.strategy.name: SweptPoints.of(select_curves(panel, one.sweep))
                 for one in planned
             },
             universe=inputs.equal_weight,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import dagster as dg
+import numpy as np
 
 from assets.asset_keys import optimizations_key
 from assets.partitions.upstream import fetch_materializations, is_part_of_this_run, trace_lineage
 from assets.step_failure import StepFailedError
+from research.fold_choices import TrialCurves
 from research.trial_panel import TrialPanel
 from resources.run_artifacts.sweep_files import SweepFiles
 from strategies.base import Strategy
@@ -59,13 +61,13 @@ def find_sweep(
     )
 
 
-def find_rows(panel: TrialPanel, sweep: FoundSweep) -> list[int]:
-    """Return where a panel of the ledger has the trials of a sweep, in the sweep's order.
+def select_curves(panel: TrialPanel, sweep: FoundSweep) -> TrialCurves:
+    """Return the raw curves of a sweep's points, from what the ledger has of their residuals.
 
     Raises
     ------
     StepFailedError
-        When it lacks one.
+        When the ledger lacks one.
     """
     place = {trial: number for number, trial in enumerate(panel.identifiers)}
     missing = [trial for trial in sweep.trials if trial not in place]
@@ -74,4 +76,7 @@ def find_rows(panel: TrialPanel, sweep: FoundSweep) -> list[int]:
             f"The ledger lacks {len(missing)} of {len(sweep.trials)} trials of the sweep of "
             f"{sweep.strategy}: materialize optimizations/{sweep.strategy} with ignore_cache."
         )
-    return [place[trial] for trial in sweep.trials]
+    rows = [place[trial] for trial in sweep.trials]
+    market = panel.scope.market
+    returns = panel.residuals[rows].astype(np.float64) + np.outer(panel.betas[rows], market)
+    return TrialCurves(sweep.points, panel.scope.dates, returns, market)

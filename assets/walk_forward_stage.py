@@ -10,14 +10,13 @@ import numpy as np
 
 from assets.research_inputs import ResearchInputs
 from assets.step_failure import failing_in_one_line
-from assets.sweep_lookup import FoundSweep, find_rows
+from assets.sweep_lookup import FoundSweep, select_curves
 from research.combinatorial_folds import CombinatorialFolds
 from research.combinatorial_paths import compute_paths
-from research.fold_choices import TrialCurves, WalkForwardProtocol
+from research.fold_choices import WalkForwardProtocol
 from research.folds import WalkForwardFolds
 from research.protocol_version import walk_forward_version
 from research.purpose import Purpose
-from research.trial_panel import TrialPanel
 from research.trials import trial_id
 from research.walk_forward import describe_grid, walk_forward
 from research.walk_forward_record import describe_walk_forward
@@ -95,7 +94,7 @@ class WalkForwardStage:
         with failing_in_one_line():
             return {
                 one.trial: year
-                * compute_paths(_select_curves(panel, one.sweep), folds, rule).sharpes
+                * compute_paths(select_curves(panel, one.sweep), folds, rule).sharpes
                 for one in planned
             }
 
@@ -111,7 +110,7 @@ class WalkForwardStage:
         inputs, settings = self.inputs, self.inputs.run_settings
         panel = self.store.load_trial_panel(inputs.scope.identifier)
         found, failures = walk_forward(
-            [_select_curves(panel, one.sweep) for one in planned],
+            [select_curves(panel, one.sweep) for one in planned],
             inputs.histories(),
             settings.window(),
             settings.new_engine(),
@@ -134,14 +133,6 @@ class WalkForwardStage:
                 "failures": [asdict(bad) for bad in concerned],
             }
             self.files.write(one.sweep.strategy, one.trial, facts)
-
-
-def _select_curves(panel: TrialPanel, sweep: FoundSweep) -> TrialCurves:
-    """Return the raw curves of a sweep's points, from what the ledger has of their residuals."""
-    rows = find_rows(panel, sweep)
-    market = panel.scope.market
-    returns = panel.residuals[rows].astype(np.float64) + np.outer(panel.betas[rows], market)
-    return TrialCurves(sweep.points, panel.scope.dates, returns, market)
 
 
 def build_protocol(

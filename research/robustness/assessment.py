@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings, Window
+from research.fold_choices import TrialCurves
+from research.residuals import hedge_across_folds
 from research.robustness.doubled_costs import simulate_doubled_costs
 from research.robustness.intervals import SHORTEST_BLOCK, Intervals, compute_intervals
 from research.robustness.jittered_parameters import JitteredParameters, find_jittered
@@ -54,6 +56,11 @@ class SweptPoints:
 
     points: Sequence[Strategy]
     residuals: NDArray[np.floating]
+
+    @classmethod
+    def of(cls, curves: TrialCurves) -> "SweptPoints":
+        """Return the points of a sweep, with residuals as verdicts judge them."""
+        return cls(curves.points, hedge_across_folds(curves.returns, curves.market))
 
 
 def assess_robustness(

@@ -9,7 +9,7 @@ from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings, Window
-from research.residuals import compute_residuals
+from research.residuals import hedge_across_folds
 from research.robustness.day_permutation import DayPermutation, compare_with_permuted_days
 from research.selection import LEAST_ACTIVITY
 from research.statistics.moments import compute_sharpes
@@ -55,6 +55,6 @@ def find_highest_sharpe(
     universe = EqualWeight.of(histories, window)
     outcomes = VectorBTEngine(settings).run_batches(histories, points, window, universe)
     curves = compute_universe_curves(outcomes, points, window, universe)
-    sharpes = compute_sharpes(compute_residuals(curves.returns, curves.market)[0])
+    sharpes = compute_sharpes(hedge_across_folds(curves.returns, curves.market))
     usable = (curves.activity >= LEAST_ACTIVITY) & np.isfinite(sharpes)
     return float(sharpes[usable].max(initial=-math.inf))

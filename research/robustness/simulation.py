@@ -11,7 +11,7 @@ from engine.blocks import BlockOutcome
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings, Window
-from research.residuals import compute_residuals
+from research.residuals import hedge_across_folds
 from research.robustness.random_entries import SymbolPositions
 from research.universe_curves import UniverseCurveSum
 from strategies.base import Bars, Floats, Strategy
@@ -26,7 +26,7 @@ class SimulatedUniverse:
     dates, market
         Days and returns of the equal-weight universe, shape (T,).
     residuals
-        Shape (N, T).
+        As verdicts judge them, see `research.residuals.hedge_across_folds`, shape (N, T).
     positions
         Per strategy those on each symbol that it was tested on.
     growth
@@ -73,7 +73,7 @@ def simulate_universe(
             for block in outcome.blocks:
                 _collect(block, settings, positions, growth)
     curves = total.curves(market)
-    residuals, _ = compute_residuals(curves.returns, curves.market)
+    residuals = hedge_across_folds(curves.returns, curves.market)
     return SimulatedUniverse(curves.dates, curves.market, residuals, positions, growth)
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pytest
 
 from assets.research_inputs import ResearchInputs
 from assets.robustness_report import NOTHING_TRADED
+from research.residuals import hedge_across_folds
 from research.robustness.assessment import Robustness, SweptPoints, assess_robustness
 from research.robustness.day_permutation import DayPermutation
 from research.robustness.permuted_sweep import compare_sweep_with_permuted_days
@@ -73,24 +75,24 @@ def test_what_is_shown_are_the_numbers_of_research(tested):
     histories = [load_history(store, "files", name, start, window.end).history for name in SYMBOLS]
     panel = project.manager.load_trial_panel(project.manager.get_trials()["scope_id"][0])
     strategies = [get_strategy(name).from_mapping(given) for name, given in PARAMETERS.items()]
-    points = {
-        name: [
-            get_strategy(name).from_mapping(given)
-            for given, of in zip(panel.parameters, panel.strategies, strict=True)
-            if of == name
-        ]
-        for name in PARAMETERS
-    }
-    sweeps = {
-        name: SweptPoints(some, panel.residuals[[one == name for one in panel.strategies]])
-        for name, some in points.items()
-    }
+    raw = panel.residuals + np.outer(panel.betas, panel.scope.market)
+    curves = hedge_across_folds(raw, panel.scope.market)
+    sweeps: dict[str, SweptPoints] = {}
+    for name in PARAMETERS:
+        rows = [number for number, one in enumerate(panel.strategies) if one == name]
+        points = [get_strategy(name).from_mapping(panel.parameters[row]) for row in rows]
+        sweeps[name] = SweptPoints(points, curves[rows])
     found = assess_robustness(
         histories, strategies, settings, window, bars_per_year=252.0, sweeps=sweeps
     )
     for one in found:
         permuted = compare_sweep_with_permuted_days(
-            points[one.strategy], histories, settings, window, bars_per_year=252.0, permutations=3
+            sweeps[one.strategy].points,
+            histories,
+            settings,
+            window,
+            bars_per_year=252.0,
+            permutations=3,
         )
         metadata = shown[one.strategy]
         stored = json.loads(Path(metadata["path"]).read_text())
@@ -128,7 +130,7 @@ def _look_at_headlines(shown: Mapping[str, Any], one: Robustness, permuted: floa
 
 def _look_at_tables(shown: Mapping[str, Any], one: Robustness, permuted: DayPermutation) -> None:
     def row(*cells: float | str | None) -> str:
-        said = [f"{cell:.3f}" if isinstance(cell, float) else str(cell or "-") for cell in cells]
+        said = ["-" if cell is None else _cell(cell) for cell in cells]
         return f"|{'|'.join(said)}|"
 
     near = [other.performance.annual_sharpe for other in one.jittered]
@@ -167,7 +169,9 @@ def _look_at_tables(shown: Mapping[str, Any], one: Robustness, permuted: DayPerm
     assert [*one.years] == ["2022"]
 
 
-def _cell(value: float) -> str:
+def _cell(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 

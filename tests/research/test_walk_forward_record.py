@@ -8,7 +8,7 @@ import pytest
 from engine.code_version import code_version
 from research.fold_choices import KEPT, FoldChoice, WalkForwardProtocol
 from research.folds import WalkForwardFolds
-from research.protocol_version import walk_forward_version
+from research.protocol_version import robustness_version, walk_forward_version
 from research.walk_forward import WalkForward
 from research.walk_forward_record import describe_walk_forward
 from strategies.rsi import Rsi
@@ -55,6 +55,7 @@ def test_a_walk_forward_is_described_by_its_values():
 
 
 def test_versions_differ_by_strategy_and_from_the_backtests():
-    versions = {walk_forward_version(Rsi), walk_forward_version(SmaCross), code_version(Rsi)}
-    assert len(versions) == 3
+    kinds = (walk_forward_version, robustness_version)
+    versions = {code_version(Rsi), *(kind(one) for kind in kinds for one in (Rsi, SmaCross))}
+    assert len(versions) == 5
     assert walk_forward_version(Rsi) in versions

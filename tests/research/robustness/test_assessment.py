@@ -8,7 +8,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.settings import BacktestSettings, Window
-from research.residuals import compute_residuals
+from research.residuals import hedge_across_folds
 from research.robustness.assessment import SweptPoints, assess_robustness
 from research.robustness.performance import Performance
 from research.universe_curves import compute_universe_curves
@@ -27,7 +27,7 @@ def _residuals(strategies, settings, window):
     universe = EqualWeight.of(HISTORIES, window)
     outcomes = VectorBTEngine(settings).run_batches(HISTORIES, strategies, window)
     curves = compute_universe_curves(outcomes, strategies, window, universe)
-    return compute_residuals(curves.returns, curves.market)[0]
+    return hedge_across_folds(curves.returns, curves.market)
 
 
 @pytest.fixture(scope="module")
