@@ -277,13 +277,13 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
 
         Without `backtest_ids`, compared is what `get_best_performing_strategies` compares. Keys:
         strategy, verdict, symbols, median_sharpe_ratio, median_total_return,
-        median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate, total_trades. Undefined values are
-        left out of an aggregate, and an aggregate of nothing is None. A strategy without any
-        backtest is not in the answer.
+        median_annualized_return, median_max_drawdown, worst_max_drawdown, mean_win_rate,
+        total_trades. Undefined values are left out of an aggregate, and an aggregate of nothing is
+        None. A strategy without any backtest is not in the answer.
 
         With `backtest_ids` the answer is a dict. backtests: a list of dicts with backtest_id,
-        symbol, strategy, parameters, verdict, date and metrics; rankings: by metric, a list of dicts with
-        backtest_id, value and rank, best first, undefined values left out; summary:
+        symbol, strategy, parameters, verdict, date and metrics; rankings: by metric, a list of
+        dicts with backtest_id, value and rank, best first, undefined values left out; summary:
         total_backtests and date_range (earliest, latest).
 
         Parameters
