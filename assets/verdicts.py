@@ -15,6 +15,7 @@ from assets.asset_keys import (
 )
 from assets.markdown import render_markdown
 from assets.partitions.partition_reporting import yield_unreported
+from assets.step_failure import StepFailedError
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -74,6 +75,11 @@ def build_verdicts(
         manager, run_id = result_store.manager(), context.run.run_id
         versions = {name: code_version(one) for name, one in strategies.items()}
         competing = manager.load_competing_trials(inputs.scope)
+        if inputs.scope.identifier not in competing.scope_ids:
+            raise StepFailedError(
+                "Nothing was tried on these prices, window and settings: materialize "
+                "optimizations first."
+            )
         reached = reach_verdicts(competing, versions)
         manager.save_verdicts(run_id, inputs.scope.identifier, reached)
         counts = Counter(one.verdict for one in reached)

@@ -74,6 +74,8 @@ class StrategyVerdict:
     @property
     def reason(self) -> str:
         """The first criterion that it failed, in words; "" for a deployable one."""
+        if not self.trials:
+            return "nothing of it was tried"
         if self.best is None:
             return f"none of {self.trials} points is invested on {LEAST_ACTIVITY:.0%} of bars"
         profit = f"walk-forward shows no profit: p = {self.walk_forward.value:.2f}"

@@ -18,11 +18,16 @@ import pytest
 import gauntlet
 from engine.backtest import VectorBTEngine
 from gauntlet.store import UnknownFramesError
+from research.purpose import Purpose
+from research.verdicts.judgement import reach_verdicts
+from research.verdicts.rows import VERDICTS_SCHEMA
 from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.resource import ResultStore
 from tests.bars import random_frame
 from tests.postgres import fresh_database
 from tests.project import Project
+from tests.research.verdicts.panels import grid, panel
+from tests.resources.result_store.trials import ledger as scopes
 
 TWO = ("S00", "S01")
 
@@ -97,6 +102,25 @@ def test_the_leaderboard_is_the_one_of_the_run(stored: Stored):
     assert board.equals(stored.project.manager.get_leaderboard())
     assert set(board["strategy"]) == {"macd", "rsi"}
     assert board["symbols"].to_list() == [2, 2]
+
+
+def test_verdicts_are_those_of_the_store(stored: Stored):
+    # A run over two of twenty symbols judges nothing.
+    found = stored.open().verdicts()
+    assert isinstance(found, pl.DataFrame)
+    assert found.schema == VERDICTS_SCHEMA
+    assert found.is_empty()
+    scope, manager = scopes.scope(), stored.project.manager
+    manager.record_trials(scope, [scopes.trial()], purpose=Purpose.SWEEP, run_id="run-1")
+    reached = reach_verdicts(panel(grid("rsi", 2.5)), {"rsi": "code-1"})
+    manager.save_verdicts("run-1", scope.identifier, reached)
+    found = stored.open().verdicts()
+    assert isinstance(found, pl.DataFrame)
+    assert found.equals(manager.get_verdicts("run-1"))
+    assert found.select("strategy", "verdict").rows() == [("rsi", "promising")]
+    frame = stored.open(frames="pandas").verdicts("run-1")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["reason"].tolist() == ["there is no walk-forward"]
 
 
 def test_results_of_notebooks_are_apart(stored: Stored):

@@ -24,11 +24,10 @@ class VerdictRow(Base):
         CheckConstraint(
             finite(
                 [
-                    *("grid_sharpe_ratio", "grid_p_value"),
-                    *("best_sharpe_ratio", "best_p_value", "psr", "dsr"),
-                    *("min_track_record_years", "min_backtest_years"),
-                    *("loss_share", "overfitting_share"),
-                    *("walk_forward_sharpe_ratio", "walk_forward_p_value", "effective_trials"),
+                    *("grid_p_value", "best_p_value", "loss_share", "walk_forward_p_value"),
+                    *("grid_sharpe_ratio", "best_sharpe_ratio", "psr", "dsr"),
+                    *("min_track_record_years", "min_backtest_years", "overfitting_share"),
+                    *("walk_forward_sharpe_ratio", "effective_trials"),
                 ]
             ),
             name="finite",
