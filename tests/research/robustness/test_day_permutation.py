@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from engine.history import History
-from engine.settings import Window
+from engine.settings import BacktestSettings, Window
 from research.robustness.day_permutation import compare_with_permuted_days, permute_days
+from research.robustness.performance import Performance
+from research.robustness.permuted_sweep import compare_sweep_with_permuted_days
+from research.robustness.simulation import simulate_universe
 from strategies.base import Bars
+from strategies.rsi import Rsi
+from strategies.sma_cross import SmaCross
 from tests.bars import random_history
 
 HISTORIES = [random_history(name, bars, bars) for name, bars in (("A", 120), ("B", 120), ("C", 90))]
@@ -62,3 +67,18 @@ def test_p_value_counts_permutations_that_reach_the_statistic():
     # What does not depend on the order is reached by every permutation, up to rounding.
     best = compare_with_permuted_days(lambda some: float(len(some)), HISTORIES, WINDOW)
     assert best.p_value == 1.0
+
+
+def test_sweep_is_judged_by_its_highest_active_point():
+    settings, points = BacktestSettings(), [SmaCross(3, slow) for slow in (6, 9, 12)]
+    universe = simulate_universe(HISTORIES, points, settings, WINDOW)
+    result = compare_sweep_with_permuted_days(
+        points, HISTORIES, settings, WINDOW, bars_per_year=252.0, permutations=2
+    )
+    sharpes = [Performance.of(one, 252.0).annual_sharpe for one in universe.residuals]
+    assert result.statistic == pytest.approx(max(sharpes))
+    # Without a point that trades there is nothing that the order of days could explain.
+    never = compare_sweep_with_permuted_days(
+        [Rsi(oversold=0.0)], HISTORIES, settings, WINDOW, bars_per_year=252.0, permutations=2
+    )
+    assert (never.statistic, never.p_value) == (-np.inf, 1.0)
