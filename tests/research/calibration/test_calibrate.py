@@ -15,7 +15,7 @@ from research.calibration.run import calibrate, draw_seed
 
 NULLS, EDGES = 30, 12
 SEED = 1
-"""That of the page: the universes here are the first of those there."""
+"""As in docs/calibration.md: these are the first of its universes."""
 
 CASES: Mapping[str, Case] = {one.name: one for one in list_cases() if one.market.correlation == 0.3}
 STRONG = replace(CASES["trend, 0.130"], name="strong", market=SimulatedMarket("trend", 0.16))
