@@ -42,6 +42,9 @@ def test_noise_is_seldom_promising_and_hardly_deployable(name: str):
     # Of the 5 and 2.5 % that are meant, more would be less likely than 1 in 100.
     assert _chance(0.05, found[PROMISING], NULLS) > 0.01
     assert _chance(0.025, found[DEPLOYABLE], NULLS) > 0.01
+    # Each of both by itself; a test of each strategy alone lets 28 best points of noise pass.
+    assert _chance(0.05, found["grid"], NULLS) > 0.01
+    assert _chance(0.10, found["best point"], NULLS) > 0.01
     # The same universes, judged as if nothing else had been tried.
     assert found["naive PSR"] > NULLS // 3
 
