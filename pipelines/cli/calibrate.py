@@ -54,15 +54,22 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--processes", type=_count, default=os.cpu_count() or 1, help="at once (all processors)"
     )
-    parser.add_argument("--page", type=Path, default=PAGE, help=f"what is written ({PAGE})")
+    parser.add_argument("--page", type=_page, default=PAGE, help=f"what is written ({PAGE})")
     return parser
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is too few; allowed: 1 or more")
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: whole numbers from 1")
+    return int(text)
+
+
+def _page(text: str) -> Path:
+    # Before an hour of work, not after it.
+    page = Path(text)
+    if page.is_dir() or not page.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: a file in a folder that exists")
+    return page
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def _shown(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     return {name: one.value for name, one in made.metadata.items()}
 
 
-def _steps(result: dg.ExecuteInProcessResult) -> list[str]:
+def _steps(result: dg.ExecuteInProcessResult) -> list[str | None]:
     return [one.step_key for one in result.all_events if one.is_step_success]
 
 
