@@ -117,7 +117,7 @@ def build_walk_forward(
             context, inputs, result_store.manager(), files, protocol, not run_settings.ignore_cache
         )
         run = stage.run(planned)
-        context.log.info(f"{protocol.name}: {len(run)} of {len(planned)} strategies, others known")
+        context.log.info(f"{protocol.name}: {len(run)} new, {len(planned) - len(run)} known")
         paths = stage.measure_paths(planned, combinatorial) if combinatorial else {}
         for name, one in zip(names, planned, strict=True):
             path, stored = files.path(name, one.trial), files.find(name, one.trial)

@@ -1,5 +1,7 @@
 """The checks of the leaderboard: whether it is complete, and whether its strategies hold up."""
 
+from collections import defaultdict
+
 import dagster as dg
 
 from assets.asset_keys import LEADERBOARD
@@ -45,9 +47,11 @@ def judge_verdicts(given: CheckInput[LeaderboardProfile]) -> CheckOutcome:
         "promising": {Verdict.PROMISING, Verdict.DEPLOYABLE},
         "deployable": {Verdict.DEPLOYABLE},
     }[asked]
-    offenders = {
-        name: verdicts.get(name, "not judged") for name in names if verdicts.get(name) not in needed
-    }
+    less = defaultdict[str, list[str]](list)
+    for name in names:
+        if (verdict := verdicts.get(name)) not in needed:
+            less[verdict or "not judged"].append(name)
+    offenders = {verdict: ", ".join(some) for verdict, some in less.items()}
     warns = asked == "none"
     outcome = CheckOutcome(
         not offenders,
