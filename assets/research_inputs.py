@@ -134,7 +134,7 @@ def load_research_inputs(
         return found
     if not is_part_of_this_run(context, PRICES_KEY):
         raise StepFailedError(found)
-    context.log.warning(f"{context.op.name}: {found}")
+    context.log.warning(f"{context.op_execution_context.op.name}: {found}")
     return None
 
 
