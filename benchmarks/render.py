@@ -109,8 +109,11 @@ def _plot(record: Record, page: Path) -> Path:
     from matplotlib import pyplot
 
     curves = record.report.curves
-    drawing, axes = pyplot.subplots(1, len(curves), figsize=(9, 3.6), layout="constrained")
-    for one, curve in zip(axes, curves, strict=True):
+    size = (4.5 * len(curves), 3.6)
+    drawing, axes = pyplot.subplots(
+        1, len(curves), figsize=size, layout="constrained", squeeze=False
+    )
+    for one, curve in zip(axes.flat, curves, strict=True):
         _draw(one, curve)
     path = page.with_name(f"{page.stem}-{record.name}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
