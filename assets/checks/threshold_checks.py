@@ -63,6 +63,9 @@ class CheckInput(Generic[P_co]):
 class ThresholdCheck(Generic[P_contra]):
     """One check of all assets of a stage.
 
+    An `optional` one only warns where no run has made what it judges, as where the leaderboard of
+    a run is kept apart and there is no shared one.
+
     Parameters
     ----------
     stage
@@ -79,6 +82,8 @@ class ThresholdCheck(Generic[P_contra]):
         From what was measured to the outcome.
     only_warns
         Whether it never stops what is downstream.
+    optional
+        Whether there may be nothing to judge: then it warns.
     """
 
     stage: str
@@ -88,11 +93,13 @@ class ThresholdCheck(Generic[P_contra]):
     guidance: str
     judge: Callable[[CheckInput[P_contra]], CheckOutcome]
     only_warns: bool = False
+    optional: bool = False
 
     def evaluate(self, given: CheckInput[P_contra] | None) -> CheckOutcome:
         """Return the outcome, with guidance where it did not pass; None for no run to judge."""
         outcome = _NO_RUN if given is None else self.judge(given).with_guidance(self.guidance)
-        if self.only_warns and not outcome.passed:
+        warns = self.only_warns or (self.optional and given is None)
+        if warns and not outcome.passed:
             return replace(outcome, severity=dg.AssetCheckSeverity.WARN)
         return outcome
 

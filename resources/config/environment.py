@@ -18,7 +18,7 @@ from strategies.errors import GauntletError, did_you_mean
 
 _PREFIX = "GAUNTLET_"
 _LIMIT = "GAUNTLET_LIMIT_"
-_PROMOTION = "GAUNTLET_LIMIT_PROMOTION"  # the only limit that is a word
+_PROMOTION = f"{_LIMIT}PROMOTION"  # the only limit that is a word
 # SORCE and SOURCE are alike to 0.91, the nearest of the variables of deploy/ and a setting to 0.57.
 _ALIKE = 0.75
 _MAX_RATE = 1000

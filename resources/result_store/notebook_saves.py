@@ -1,6 +1,5 @@
 """Saves what a notebook has computed: its row, its trades and its trial, all or nothing."""
 
-import getpass
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +37,8 @@ def save(engine: sa.Engine, result: Any, said: Said) -> UUID:
 def _find_user() -> str | None:
     """Return the login of this process; None where it has none, as in some containers."""
     try:
+        import getpass
+
         return getpass.getuser()
     except (KeyError, OSError):  # the latter from Python 3.13 on
         return None

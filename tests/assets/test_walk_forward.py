@@ -93,7 +93,7 @@ def test_choices_and_curves_are_recorded_once(swept: Project):
         in_sample, out = first["in_sample_sharpe_ratio"], first["out_of_sample_sharpe_ratio"]
         assert line.endswith(f"|{told}|{in_sample:.3f}|{out:.3f}|{first['why']}|")
     assert len(swept.manager.get_trials(protocol=PROTOCOL)) == 2
-    assert "0 of 2 strategies" in _log(swept, again)
+    assert "0 new, 2 known" in _log(swept, again)
 
 
 def _log(project: Project, result: dg.ExecuteInProcessResult) -> str:
@@ -114,7 +114,7 @@ def test_a_walk_forward_without_its_file_is_made_again(swept: Project):
     path.write_text(text[:100])
     again = _run(swept, WALKED, FOLDS)
     assert path.read_text() == text
-    assert "1 of 2 strategies" in _log(swept, again)
+    assert "1 new, 1 known" in _log(swept, again)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ WORDS = {
     ("market_data", "source"),
     ("market_data", "columns"),
     ("run_settings", "start"),
+    ("thresholds", "promotion"),
     ("run_settings", "end"),
     ("run_settings", "execution"),
     ("run_settings", "direction"),

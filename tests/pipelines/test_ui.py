@@ -33,6 +33,14 @@ from tests.pipelines.webserver import Webserver, running_webserver
 pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui")]
 
 BACKTESTS = {f"backtests/{name}" for name in registered_strategies()}
+RESEARCH = {
+    "verdicts",
+    *(
+        f"{kind}/{name}"
+        for kind in ("optimizations", "walk_forward", "robustness")
+        for name in registered_strategies()
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +65,10 @@ def test_a_run_of_one_symbol_materializes_only_that_symbol(webserver: Webserver)
     leaderboard = assets(webserver)["leaderboard"]
     assert leaderboard["assetMaterializations"] == [{"runId": run_id}]
     _require_pages(webserver, run_id, "AAPL", set(before))
-    # The leaderboard's check warns: it is of one symbol of the universe.
+    # The leaderboard's checks warn: it is of one symbol, and of strategies that are rejected.
     assert sorted(verdicts(webserver, run_id)) == [
-        False,
-        *[True] * (number_of_checks(webserver) - 1),
+        *[False] * 2,
+        *[True] * (number_of_checks(webserver) - 2),
     ]
 
 
@@ -69,20 +77,23 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
     page = run_page(webserver, run_id)
     events = page["eventConnection"]["events"]
     kinds = Counter(event["__typename"] for event in events)
-    assert kinds["AssetMaterializationPlannedEvent"] == len(partitioned) + 1
+    assert kinds["AssetMaterializationPlannedEvent"] == len(partitioned) + 1 + len(RESEARCH)
     assert kinds["RunSuccessEvent"] == kinds["RunStartEvent"] == 1
     made = [event for event in events if event["__typename"] == "MaterializationEvent"]
+    unpartitioned = {"leaderboard", *RESEARCH}
     assert {
         ("/".join(one["assetKey"]["path"]), one["partition"])
         for one in made
         if one["metadataEntries"] and one["stepKey"] and one["label"]
-    } == {(name, symbol) for name in partitioned} | {("leaderboard", None)}
+    } == {(name, symbol) for name in partitioned} | {(one, None) for one in unpartitioned}
     by_step = {one["stepKey"]: len(one["materializations"]) for one in page["stepStats"]}
     assert {name: count for name, count in by_step.items() if count} == {
         "prices": 1,
         "backtests": len(BACKTESTS),
         "backtest_summaries": 1,
         "leaderboard": 1,
+        "verdicts": 1,
+        **dict.fromkeys(("optimizations", "walk_forward", "robustness"), len(BACKTESTS)),
     }
     assert {one["status"] for one in page["stepStats"]} == {"SUCCESS"}
     assert page["stats"]["materializations"] == len(made) == len(page["assetMaterializations"])
@@ -121,8 +132,8 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     # One run per contiguous range: MSFT to GOOGL, TSLA, and then the unpartitioned assets.
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
     passed = [verdicts(webserver, run["id"]) for run in backfill["runs"]]
-    checks = number_of_checks(webserver) - 1
-    assert sorted(passed) == [[False], [True] * checks, [True] * checks]
+    checks = number_of_checks(webserver) - 2
+    assert sorted(passed) == [[False] * 2, [True] * checks, [True] * checks]
 
 
 def test_requests_of_several_users_are_separate(webserver: Webserver):

@@ -52,7 +52,7 @@ def _require_leaderboard(lines: list[str], stored: pl.DataFrame) -> None:
     assert list(shown) == stored["strategy"].to_list()
     for row in stored.iter_rows(named=True):
         on_screen = shown[row["strategy"]]
-        assert on_screen["symbols"] == str(row["symbols"])
+        assert on_screen["ranked"] == str(row["ranked_symbols"])
         assert on_screen["worst"] == f"{row['worst_max_drawdown']:.0%}"
         assert on_screen["trades"] == str(row["total_trades"])
         assert on_screen["beats"] == f"{row['share_beating_benchmark']:.0%}"
