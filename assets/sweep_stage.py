@@ -15,10 +15,9 @@ from assets.research_inputs import ResearchInputs
 from engine.failure import Failure
 from engine.parameter_grid import ParameterGrid
 from research.purpose import Purpose
-from research.residuals import compute_residuals
 from research.statistics.moments import compute_sharpes
-from research.trials import BACKTEST_PROTOCOL, Trial, trial_id
-from research.universe_curves import UniverseCurves
+from research.sweep_trials import build_trials
+from research.trials import Trial, trial_id
 from research.universe_sweep import UniverseSweep
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.sweep_files import (
@@ -108,7 +107,7 @@ class SweepStage:
             progress.reach(done)
         curves = sweep.curves()
         for one in planned:
-            trials = self._build_trials(one, curves[one.strategy])
+            trials = build_trials(curves[one.strategy], one.code_version)
             # All of them, the losers too, before anybody can read a result.
             self.store.record_trials(
                 inputs.scope, trials, purpose=Purpose.SWEEP, run_id=self.context.run.run_id
@@ -117,22 +116,6 @@ class SweepStage:
             facts = {"skipped": one.grid.skipped, "failures": failures}
             table = self._build_points(one, trials)
             writers[one.strategy].close(table, build_curves(curves[one.strategy]), facts)
-
-    def _build_trials(self, planned: PlannedSweep, curves: UniverseCurves) -> list[Trial]:
-        residuals, betas = compute_residuals(curves.returns, curves.market)
-        return [
-            Trial(
-                strategy=planned.strategy,
-                parameters=point.parameters(),
-                code_version=planned.code_version,
-                protocol=BACKTEST_PROTOCOL,
-                tested_symbols=int(curves.symbols[number]),
-                activity=float(curves.activity[number]),
-                beta=float(betas[number]),
-                residual=residuals[number].astype(np.float32),
-            )
-            for number, point in enumerate(planned.grid.strategies)
-        ]
 
     def _build_points(self, planned: PlannedSweep, trials: Sequence[Trial]) -> pl.DataFrame:
         # Of the residuals as the ledger has them: whoever reads it gets the same numbers.

@@ -18,8 +18,8 @@ from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import Window
-from research.residuals import compute_residuals
-from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope
+from research.sweep_trials import build_trials as build_sweep_trials
+from research.trials import Trial, TrialScope
 from research.universe_curves import UniverseCurves
 from research.universe_sweep import UniverseSweep
 from resources.run_artifacts.sweep_files import POINTS_SCHEMA, SweepFiles, build_curves
@@ -62,21 +62,8 @@ def build_trials(
     curves: Mapping[str, UniverseCurves],
 ) -> Iterator[tuple[list[Trial], TrialScope]]:
     """Yield the trials of each strategy, and their scope."""
-    for name, one in curves.items():
-        residuals, betas = compute_residuals(one.returns, one.market)
-        trials = [
-            Trial(
-                name,
-                point.parameters(),
-                "1",
-                BACKTEST_PROTOCOL,
-                int(one.symbols[place]),
-                float(one.activity[place]),
-                float(betas[place]),
-                residuals[place].astype(np.float32),
-            )
-            for place, point in enumerate(one.strategies)
-        ]
+    for one in curves.values():
+        trials = build_sweep_trials(one, "1")
         yield trials, replace(SCOPE, dates=one.dates, market=one.market)
 
 

@@ -14,9 +14,10 @@ from engine.settings import BacktestSettings, Window
 from research.calibration.cases import Case
 from research.calibration.markets import find_window
 from research.fold_choices import TrialCurves, WalkForwardProtocol
-from research.residuals import compute_residuals, hedge_across_folds
+from research.residuals import hedge_across_folds
+from research.sweep_trials import build_trials
 from research.trial_panel import TrialPanel
-from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope
+from research.trials import Trial, TrialScope
 from research.universe_curves import UniverseCurves, compute_universe_curves
 from research.universe_sweep import split_curves
 from research.verdicts.judgement import reach_verdicts
@@ -66,7 +67,7 @@ def judge_universe(
     curves = split_curves(together, points)
     sweeps = [TrialCurves.of(one) for one in curves.values()]
     walked, _ = walk_forward(sweeps, histories, window, engine, universe, WalkForwardProtocol())
-    trials = [trial for one in curves.values() for trial in _build_trials(one)]
+    trials = [trial for one in curves.values() for trial in build_trials(one, "")]
     trials += [one.trial(points[name], "") for name, one in zip(curves, walked, strict=True)]
     panel = _build_panel(window, settings, together, trials)
     hedged = hedge_across_folds(together.returns, together.market)
@@ -75,23 +76,6 @@ def judge_universe(
         hedged.mean(axis=1),
         hedged.var(axis=1, ddof=1),
     )
-
-
-def _build_trials(curves: UniverseCurves) -> list[Trial]:
-    residuals, betas = compute_residuals(curves.returns, curves.market)
-    return [
-        Trial(
-            strategy=point.name,
-            parameters=point.parameters(),
-            code_version="",
-            protocol=BACKTEST_PROTOCOL,
-            tested_symbols=int(curves.symbols[row]),
-            activity=float(curves.activity[row]),
-            beta=float(betas[row]),
-            residual=residuals[row].astype(np.float32),
-        )
-        for row, point in enumerate(curves.strategies)
-    ]
 
 
 def _build_panel(
