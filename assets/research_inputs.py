@@ -89,13 +89,6 @@ class ResearchInputs:
             market=universe.returns_on(universe.dates),
         )
 
-    @cached_property
-    def bars_per_year(self) -> float:
-        """That of the settings, or else what the days of the universe say."""
-        from engine.history import infer_bars_per_year
-
-        return self.scope.settings["bars_per_year"] or infer_bars_per_year(self.scope.dates)
-
 
 def load_research_inputs(
     context: dg.AssetExecutionContext,

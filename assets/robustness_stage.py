@@ -103,7 +103,7 @@ class RobustnessStage:
             [one.strategy for one in planned],
             settings.backtest_settings(),
             settings.window(),
-            bars_per_year=inputs.bars_per_year,
+            bars_per_year=inputs.scope.bars_per_year,
             sweeps={
                 one.strategy.name: SweptPoints.of(select_curves(panel, one.sweep))
                 for one in planned
@@ -130,6 +130,6 @@ class RobustnessStage:
             histories,
             settings.backtest_settings(),
             settings.window(),
-            bars_per_year=self.inputs.bars_per_year,
+            bars_per_year=self.inputs.scope.bars_per_year,
             permutations=planned.permutations,
         )

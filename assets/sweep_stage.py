@@ -129,8 +129,8 @@ class SweepStage:
             "tested_symbols": [one.tested_symbols for one in trials],
             "activity": [one.activity for one in trials],
             "beta": [one.beta for one in trials],
-            "residual_return": residuals.mean(axis=1) * self.inputs.bars_per_year,
-            "residual_sharpe_ratio": sharpes * np.sqrt(self.inputs.bars_per_year),
+            "residual_return": residuals.mean(axis=1) * self.inputs.scope.bars_per_year,
+            "residual_sharpe_ratio": sharpes * np.sqrt(self.inputs.scope.bars_per_year),
         }
         return pl.DataFrame(columns, schema=POINTS_SCHEMA, nan_to_null=True)
 

@@ -90,7 +90,7 @@ class WalkForwardStage:
             When the window is too short for the folds.
         """
         panel = self.store.load_trial_panel(self.inputs.scope.identifier)
-        rule, year = self.protocol.choice, np.sqrt(self.inputs.bars_per_year)
+        rule, year = self.protocol.choice, np.sqrt(self.inputs.scope.bars_per_year)
         with failing_in_one_line():
             return {
                 one.trial: year
@@ -129,7 +129,7 @@ class WalkForwardStage:
             facts = {
                 "strategy": one.sweep.strategy,
                 "points": len(one.sweep.points),
-                **describe_walk_forward(walk, self.inputs.bars_per_year),
+                **describe_walk_forward(walk, self.inputs.scope.bars_per_year),
                 "failures": [asdict(bad) for bad in concerned],
             }
             self.files.write(one.sweep.strategy, one.trial, facts)

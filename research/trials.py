@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.history import infer_bars_per_year
 from research.natural_key import canonical_json
 from strategies.base import Floats
 
@@ -57,6 +58,11 @@ class TrialScope:
     settings: Mapping[str, Any]
     dates: NDArray[np.datetime64]
     market: Floats
+
+    @cached_property
+    def bars_per_year(self) -> float:
+        """Bars per year for annualization: those of the settings, else what the days show."""
+        return self.settings.get("bars_per_year") or infer_bars_per_year(self.dates)
 
     @cached_property
     def identifier(self) -> UUID:

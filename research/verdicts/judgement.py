@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.history import infer_bars_per_year
 from research.residuals import hedge_across_folds
 from research.statistics.effective_trials import count_effective_trials
 from research.statistics.moments import compute_moments
@@ -77,7 +76,7 @@ class _Trials:
     def __init__(self, panel: TrialPanel, groups: Sequence[str]) -> None:
         scope = panel.scope
         self._panel, self._groups = panel, groups
-        self._year = scope.settings.get("bars_per_year") or infer_bars_per_year(scope.dates)
+        self._year = scope.bars_per_year
         # The float32 of the ledger, whether this run has computed a trial or found it.
         self._stored = panel.residuals.astype(np.float64)
         returns = self._stored + panel.betas[:, np.newaxis] * scope.market

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.history import infer_bars_per_year
 from research.errors import InvalidResultError
 from research.trials import Trial, TrialScope
 from resources.result_store import validation
@@ -57,10 +56,9 @@ def build_trial_rows(scope: TrialScope, trials: Iterable[Trial]) -> list[dict[st
     InvalidResultError
         When a curve is not a finite number on each day, or another number is not finite.
     """
-    bars_per_year = scope.settings.get("bars_per_year") or infer_bars_per_year(scope.dates)
     rows = {trial.identify(scope): trial for trial in trials}
     return [
-        {"id": one, "scope_id": scope.identifier, **_build_row(rows[one], scope, bars_per_year)}
+        {"id": one, "scope_id": scope.identifier, **_build_row(rows[one], scope)}
         for one in sorted(rows)
     ]
 
@@ -90,13 +88,13 @@ def read_residual(stored: bytes) -> NDArray[np.float32]:
     return np.frombuffer(stored, _RESIDUAL)
 
 
-def _build_row(trial: Trial, scope: TrialScope, bars_per_year: float) -> dict[str, Any]:
+def _build_row(trial: Trial, scope: TrialScope) -> dict[str, Any]:
     name = trial.strategy
     for number in ("activity", "beta"):
         if not math.isfinite(getattr(trial, number)):
             raise InvalidResultError(f"{number} of a trial of {name} is no finite number.")
     curve = _encode(f"residual of a trial of {name}", trial.residual, _RESIDUAL, len(scope.dates))
-    mean, sharpe = _annualize(read_residual(curve).astype(np.float64), bars_per_year)
+    mean, sharpe = _annualize(read_residual(curve).astype(np.float64), scope.bars_per_year)
     return {
         "strategy": validation.require_text("strategy", name),
         "parameters": dict(trial.parameters),
