@@ -12,7 +12,6 @@ from assets.asset_keys import (
     RESEARCH_GROUP,
     optimizations_key,
 )
-from assets.partitions.partition_reporting import yield_unreported
 from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -68,7 +67,7 @@ def build_optimizations(
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
         from assets.optimization_report import OptimizationReport
-        from assets.research_inputs import load_research_inputs
+        from assets.research_inputs import load_research_inputs, say_none
         from assets.sweep_stage import SweepStage, plan_sweep
         from research.sweep_spec import build_points
         from resources.run_artifacts.sweep_files import SweepFiles
@@ -86,8 +85,10 @@ def build_optimizations(
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
         )
-        if inputs is None:
-            yield from yield_unreported(context, sorted(context.selected_asset_keys))
+        if isinstance(inputs, str):
+            yield from say_none(
+                context, market_data.source, sorted(context.selected_asset_keys), inputs
+            )
             return
         planned = [
             plan_sweep(inputs, name, grid, code_version(strategies[name]))

@@ -1,6 +1,6 @@
 """What research steps work from: the histories of the whole universe, and the universe itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.failure import Failure
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
+from resources.dagster_event_log.versions import add_source
 from resources.market_data.resource import MarketData
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
@@ -97,15 +98,15 @@ def load_research_inputs(
     run_settings: RunSettings,
     price_store: PriceStore,
     thresholds: Thresholds,
-) -> ResearchInputs | None:
+) -> ResearchInputs | str:
     """Return the inputs of a research step; symbols that can't be tested are named in its log.
 
     A symbol is left out as it is of the equal-weight universe: where it has no usable bars in the
     window, or a jump without an explanation, which would be in the curve of every strategy.
 
-    None where there is no equal-weight universe to compare with, in a run that is not of research
-    alone: whether so few prices are enough is for their checks to say, and a warning says what is
-    not made. The steps of a run share what the first one has loaded.
+    Where there is no equal-weight universe to compare with, in a run that is not of research
+    alone, it returns why, for `say_none`: whether so few prices are enough is for their checks to
+    say. The steps of a run share what the first one has loaded.
 
     Raises
     ------
@@ -123,12 +124,24 @@ def load_research_inputs(
         )
         _LOADED.clear()
         _LOADED[run_id] = found
-    if isinstance(found, ResearchInputs):
-        return found
-    if not any(is_part_of_this_run(context, key) for key in (PRICES_KEY, LEADERBOARD_KEY)):
+    alone = not any(is_part_of_this_run(context, key) for key in (PRICES_KEY, LEADERBOARD_KEY))
+    if isinstance(found, str) and alone:
         raise StepFailedError(found)
-    context.log.warning(f"{context.op_execution_context.op.name}: {found}")
-    return None
+    return found
+
+
+def say_none(
+    context: dg.AssetExecutionContext, source: str, keys: Iterable[dg.AssetKey], why: str
+) -> Iterator[dg.MaterializeResult]:
+    """Yield materializations of nothing, which say why; they do not fail the run or its backfill.
+
+    A short window or few symbols are no fault of a run whose other assets are as good as ever. An
+    asset that is not materialized at all is one that failed, to a backfill.
+    """
+    context.log.warning(f"no {context.op_execution_context.op.name}: {why}")
+    version = dg.DataVersion(add_source("none", source))
+    for key in keys:
+        yield dg.MaterializeResult(asset_key=key, metadata={"why": why}, data_version=version)
 
 
 # Of one run: what the next one finds may have changed.

@@ -1,6 +1,6 @@
 """Tests of robustness: one asset per strategy, all of them in one step over the whole universe."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 from pydantic import Field
@@ -12,7 +12,6 @@ from assets.asset_keys import (
     optimizations_key,
     robustness_key,
 )
-from assets.partitions.partition_reporting import yield_unreported
 from research.protocol_version import robustness_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -60,7 +59,7 @@ def build_robustness(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import load_research_inputs
+        from assets.research_inputs import load_research_inputs, say_none
         from assets.robustness_report import describe_metadata
         from assets.robustness_stage import PlannedRobustness, RobustnessStage
         from research.robustness.assessment import LEAST_BARS
@@ -69,16 +68,16 @@ def build_robustness(
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
         )
-        if inputs is None:
-            yield from yield_unreported(context, sorted(context.selected_asset_keys))
+        if isinstance(inputs, str):
+            yield from say_none(
+                context, market_data.source, sorted(context.selected_asset_keys), inputs
+            )
             return
         names = [one for one in strategies if robustness_key(one) in context.selected_asset_keys]
         days = len(inputs.scope.dates)
         if days < LEAST_BARS:
             why = f"The window has {days} bars; allowed: windows of {LEAST_BARS} bars or more."
-            # A short window is no fault of the run: its other assets are as good as ever.
-            context.log.warning(f"no tests of robustness: {why}")
-            yield from _say_none(inputs.source, names, why)
+            yield from say_none(context, inputs.source, map(robustness_key, names), why)
             return
         files = ResearchFiles(backtest_files.root, ROBUSTNESS)
         planned = [
@@ -99,15 +98,6 @@ def build_robustness(
             )
 
     return robustness
-
-
-def _say_none(source: str, strategies: Iterable[str], why: str) -> Iterator[dg.MaterializeResult]:
-    for strategy in strategies:
-        yield dg.MaterializeResult(
-            asset_key=robustness_key(strategy),
-            metadata={"why": why},
-            data_version=dg.DataVersion(add_source("none", source)),
-        )
 
 
 def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:

@@ -12,7 +12,6 @@ from assets.asset_keys import (
     optimizations_key,
     walk_forward_key,
 )
-from assets.partitions.partition_reporting import yield_unreported
 from assets.step_failure import failing_in_one_line
 from research.protocol_version import walk_forward_version
 from resources.config.run_settings import RunSettings
@@ -76,7 +75,7 @@ def build_walk_forward(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import load_research_inputs
+        from assets.research_inputs import load_research_inputs, say_none
         from assets.sweep_lookup import find_sweep
         from assets.walk_forward_report import describe_metadata, describe_paths
         from assets.walk_forward_stage import (
@@ -95,16 +94,16 @@ def build_walk_forward(
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds
         )
-        if inputs is None:
-            yield from yield_unreported(context, sorted(context.selected_asset_keys))
+        if isinstance(inputs, str):
+            yield from say_none(
+                context, market_data.source, sorted(context.selected_asset_keys), inputs
+            )
             return
         names = [one for one in strategies if walk_forward_key(one) in context.selected_asset_keys]
         try:
             protocol.folds.split(len(inputs.scope.dates))
         except InvalidFoldsError as error:
-            # A short window is no fault of the run: its other assets are as good as ever.
-            context.log.warning(f"no walk-forward: {error}")
-            yield from (_say_none(inputs.source, one, str(error)) for one in names)
+            yield from say_none(context, inputs.source, map(walk_forward_key, names), str(error))
             return
         sweeps = SweepFiles(backtest_files.root)
         files = ResearchFiles(backtest_files.root, WALK_FORWARD)
@@ -129,14 +128,6 @@ def build_walk_forward(
             )
 
     return walk_forward
-
-
-def _say_none(source: str, strategy: str, why: str) -> dg.MaterializeResult:
-    return dg.MaterializeResult(
-        asset_key=walk_forward_key(strategy),
-        metadata={"folds": 0, "why": why},
-        data_version=dg.DataVersion(add_source("none", source)),
-    )
 
 
 def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:

@@ -65,10 +65,10 @@ def test_a_run_of_one_symbol_materializes_only_that_symbol(webserver: Webserver)
     leaderboard = assets(webserver)["leaderboard"]
     assert leaderboard["assetMaterializations"] == [{"runId": run_id}]
     _require_pages(webserver, run_id, "AAPL", set(before))
-    # The leaderboard's checks warn: it is of one symbol, and of strategies that are rejected.
+    # A check of the leaderboard warns: it is of one symbol of the universe.
     assert sorted(verdicts(webserver, run_id)) == [
-        *[False] * 2,
-        *[True] * (number_of_checks(webserver) - 2),
+        False,
+        *[True] * (number_of_checks(webserver) - 1),
     ]
 
 
@@ -132,8 +132,8 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     # One run per contiguous range: MSFT to GOOGL, TSLA, and then the unpartitioned assets.
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
     passed = [verdicts(webserver, run["id"]) for run in backfill["runs"]]
-    checks = number_of_checks(webserver) - 2
-    assert sorted(passed) == [[False] * 2, [True] * checks, [True] * checks]
+    checks = number_of_checks(webserver) - 1
+    assert sorted(passed) == [[False], [True] * checks, [True] * checks]
 
 
 def test_requests_of_several_users_are_separate(webserver: Webserver):
