@@ -43,8 +43,9 @@ def list_cases() -> list[Case]:
         Case("GARCH, Student-t", replace(noise, tails="garch"), _FREE),
     ]
     edges = [
-        *((f"trend, {size:.3f}", SimulatedMarket("trend", size)) for size in (0.10, 0.115, 0.13)),
-        *((f"reversion, {size:.2f}", SimulatedMarket("reversion", size)) for size in (0.30, 0.40)),
+        *((f"trend, {size:.3f}", SimulatedMarket("trend", size)) for size in (0.08, 0.115, 0.137)),
+        *((f"reversion, {size:.2f}", SimulatedMarket("reversion", size)) for size in (0.25, 0.43)),
+        ("trend of the market, 0.12", SimulatedMarket("market_trend", 0.12)),
     ]
     planted = [Case(name, market, BacktestSettings()) for name, market in edges]
     return [

@@ -16,6 +16,9 @@ from strategies.base import Bars, Floats
 WARM_UP, BARS = 252, 756
 """Bars before the window, and in it: a year and three years."""
 
+Edge = Literal["none", "trend", "market_trend", "reversion"]
+"""What can be earned, see `SimulatedMarket`."""
+
 _VOLATILITY = 0.02
 _HALF_LIFE = 5
 _MEAN_STAY = 60
@@ -30,8 +33,9 @@ class SimulatedMarket:
     ----------
     edge
         ``none``; ``trend``: each symbol drifts up or down by `size` daily standard deviations, and
-        turns every 60 bars on average; ``reversion``: a share `size` of the daily variance is
-        that of an AR(1) in the logarithm of the price with a half-life of 5 bars.
+        turns every 60 bars on average; ``market_trend``: all do so together; ``reversion``: a
+        share `size` of the daily variance is that of an AR(1) in the logarithm of the price with a
+        half-life of 5 bars.
     size
         Of the edge.
     correlation
@@ -45,7 +49,7 @@ class SimulatedMarket:
         How many.
     """
 
-    edge: Literal["none", "trend", "reversion"] = "none"
+    edge: Edge = "none"
     size: float = 0.0
     correlation: float = 0.3
     drift: float = 0.0
@@ -74,10 +78,11 @@ class SimulatedMarket:
         """Return daily log returns, shape (count, length)."""
         noise = self._draw_noise(rng, count, length)
         mean = self.drift / 252 - _VOLATILITY**2 / 2
-        if self.edge == "trend":
-            turns = rng.random((count, length)) < 1 / _MEAN_STAY
+        if self.edge in ("trend", "market_trend"):
+            drifts = count if self.edge == "trend" else 1
+            turns = rng.random((drifts, length)) < 1 / _MEAN_STAY
             state = np.where(np.cumsum(turns, axis=1) % 2 == 0, 1.0, -1.0)
-            state *= rng.choice([-1.0, 1.0], (count, 1))
+            state *= rng.choice([-1.0, 1.0], (drifts, 1))
             noise = np.sqrt(1.0 - self.size**2) * noise + self.size * state
         elif self.edge == "reversion":
             moves = _draw_reversion(rng, count, length)

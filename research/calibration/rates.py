@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from research.calibration.simulated_universe import SimulatedVerdicts, list_points
+from research.verdicts.hedge import Hedge
 from research.verdicts.strategy_verdict import StrategyVerdict
 from research.verdicts.verdict import Verdict
 from strategies.base import Floats
@@ -41,14 +42,14 @@ class CaseRates:
     promising
         The promising strategies of each universe.
     means, variances
-        Sums over universes of those of each point's residual per bar, shape (N,).
+        Sums over universes of those of each point per bar, by hedge, shape (N,).
     """
 
     universes: int = 0
     found: Counter[str] = field(default_factory=Counter)
     promising: list[tuple[str, ...]] = field(default_factory=list)
-    means: Floats = field(default_factory=lambda: np.zeros(1))
-    variances: Floats = field(default_factory=lambda: np.zeros(1))
+    means: dict[Hedge, Floats] = field(default_factory=dict)
+    variances: dict[Hedge, Floats] = field(default_factory=dict)
 
     def add(self, one: SimulatedVerdicts) -> None:
         """Count one universe."""
@@ -56,8 +57,9 @@ class CaseRates:
         self.found.update({name for verdict in one.verdicts for name in _list_passed(verdict)})
         above = [v.strategy for v in one.verdicts if v.verdict is not Verdict.REJECTED]
         self.promising.append(tuple(above))
-        self.means = self.means + one.means
-        self.variances = self.variances + one.variances
+        for hedge in Hedge:
+            self.means[hedge] = self.means.get(hedge, 0.0) + one.means[hedge]
+            self.variances[hedge] = self.variances.get(hedge, 0.0) + one.variances[hedge]
 
     def rate(self, name: str) -> float:
         """Return the share of universes in which any strategy passed."""
@@ -69,14 +71,14 @@ class CaseRates:
         share = count / total if 0 < count < total else (count + 1) / (total + 2)
         return math.sqrt(share * (1.0 - share) / total)
 
-    def true_sharpes(self) -> dict[str, float]:
+    def true_sharpes(self, hedge: Hedge) -> dict[str, float]:
         """Return the highest true Sharpe ratio per year of each strategy's points.
 
-        Mean over deviation of the residual, both over all universes: what a point earns on
+        Mean over deviation of the hedged curve, both over all universes: what a point earns on
         average, and not what the luckiest one seems to earn in each of them.
         """
-        spread = np.sqrt(self.variances / self.universes)
-        mean = self.means / self.universes
+        spread = np.sqrt(self.variances[hedge] / self.universes)
+        mean = self.means[hedge] / self.universes
         sharpes = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 0.0)
         found, first = {}, 0
         for name, points in list_points().items():
@@ -86,7 +88,12 @@ class CaseRates:
 
     def false_discoveries(self) -> float:
         """Return the share of universes in which a strategy is promising that earns nothing."""
-        earning = {name for name, sharpe in self.true_sharpes().items() if sharpe > 0.0}
+        earning = {
+            name
+            for hedge in Hedge
+            for name, sharpe in self.true_sharpes(hedge).items()
+            if sharpe > 0.0
+        }
         return sum(bool(set(one) - earning) for one in self.promising) / self.universes
 
 

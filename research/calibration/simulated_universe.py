@@ -14,12 +14,13 @@ from engine.settings import BacktestSettings, Window
 from research.calibration.cases import Case
 from research.calibration.markets import find_window
 from research.fold_choices import TrialCurves, WalkForwardProtocol
-from research.residuals import hedge_across_folds
+from research.residuals import hedge_across_folds, hedge_positions
 from research.sweep_trials import build_trials
 from research.trial_panel import TrialPanel
 from research.trials import Trial, TrialScope
 from research.universe_curves import UniverseCurves, compute_universe_curves
 from research.universe_sweep import split_curves
+from research.verdicts.hedge import Hedge
 from research.verdicts.judgement import reach_verdicts
 from research.verdicts.strategy_verdict import StrategyVerdict
 from research.walk_forward import walk_forward
@@ -36,12 +37,12 @@ class SimulatedVerdicts:
     verdicts
         By strategy.
     means, variances
-        Of the residual of every point per bar, strategy after strategy, shape (N,).
+        Of every point per bar, strategy after strategy, under each hedge, shape (N,).
     """
 
     verdicts: Sequence[StrategyVerdict]
-    means: Floats
-    variances: Floats
+    means: Mapping[Hedge, Floats]
+    variances: Mapping[Hedge, Floats]
 
 
 @cache
@@ -70,11 +71,15 @@ def judge_universe(
     trials = [trial for one in curves.values() for trial in build_trials(one, "")]
     trials += [one.trial(points[name], "") for name, one in zip(curves, walked, strict=True)]
     panel = _build_panel(window, settings, together, trials)
-    hedged = hedge_across_folds(together.returns, together.market)
+    market = together.market
+    hedged = {
+        Hedge.SHARE: hedge_across_folds(together.returns, market),
+        Hedge.POSITIONS: hedge_positions(together.returns, together.exposure, market),
+    }
     return SimulatedVerdicts(
         reach_verdicts(panel, dict.fromkeys(points, "")),
-        hedged.mean(axis=1),
-        hedged.var(axis=1, ddof=1),
+        {name: curves.mean(axis=1) for name, curves in hedged.items()},
+        {name: curves.var(axis=1, ddof=1) for name, curves in hedged.items()},
     )
 
 

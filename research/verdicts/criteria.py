@@ -23,16 +23,16 @@ LEAST_ACTIVITY = 0.10
 """Share of bars with a return, below which a trial is counted and not tested: the Sharpe ratio of a
 few bars is luck."""
 
-GRID_LEVEL = 0.05
+GRID_LEVEL = 0.03
 """Of the p-value of a strategy's mean curve over its grid."""
 
-BEST_POINT_LEVEL = 0.10
+BEST_POINT_LEVEL = 0.06
 """Of the p-value of its best point."""
 
 LOSS_LIMIT = 0.20
 """Of the share of splits whose best point loses out of sample."""
 
-WALK_FORWARD_LEVEL = 0.025
+WALK_FORWARD_LEVEL = 0.0125
 """Of the p-value of the stitched out-of-sample curve, times the protocols that were tried."""
 
 DRAWS, BLOCK, SEED = 1_000, 10.0, 20_260

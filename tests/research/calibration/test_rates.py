@@ -14,6 +14,7 @@ from research.calibration.simulated_universe import SimulatedVerdicts, list_poin
 from research.verdicts.criteria import Criterion
 from research.verdicts.hedge import Hedge
 from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
+from strategies.base import Floats
 
 NULL, EDGE = list_cases()[0], next(one for one in list_cases() if one.has_edge)
 PASSED, FAILED = Criterion(1.0, 0.01, 0.05), Criterion(1.0, 0.9, 0.05)
@@ -38,8 +39,20 @@ def _rates(*universes: Sequence[StrategyVerdict], earning: str = "macd") -> Case
     means = np.array([0.001 if name == earning else -0.001 for name in POINTS])
     rates = CaseRates()
     for verdicts in universes:
-        rates.add(SimulatedVerdicts(verdicts, means, np.full(len(POINTS), 0.0001)))
+        rates.add(_universe(verdicts, means, 0.0001))
     return rates
+
+
+def _universe(
+    verdicts: Sequence[StrategyVerdict], means: Floats, variance: float
+) -> SimulatedVerdicts:
+    """Return a universe whose means are twice as high under the other hedge."""
+    variances = np.full(len(POINTS), variance)
+    return SimulatedVerdicts(
+        verdicts,
+        {Hedge.SHARE: means, Hedge.POSITIONS: 2.0 * means},
+        dict.fromkeys(Hedge, variances),
+    )
 
 
 def test_a_universe_counts_once_however_many_strategies_pass():
@@ -56,16 +69,17 @@ def test_a_universe_counts_once_however_many_strategies_pass():
 def test_true_sharpe_ratios_are_means_over_deviations_of_all():
     rates = CaseRates()
     for mean, variance in ((0.001, 0.0001), (0.003, 0.0003)):
-        means, variances = np.full(len(POINTS), mean), np.full(len(POINTS), variance)
-        rates.add(SimulatedVerdicts([], means, variances))
-    assert rates.true_sharpes()["rsi"] == pytest.approx(0.002 / 0.0002**0.5 * 252**0.5)
+        rates.add(_universe([], np.full(len(POINTS), mean), variance))
+    yearly = 0.002 / 0.0002**0.5 * 252**0.5
+    assert rates.true_sharpes(Hedge.SHARE)["rsi"] == pytest.approx(yearly)
+    assert rates.true_sharpes(Hedge.POSITIONS)["rsi"] == pytest.approx(2.0 * yearly)
     # Of a strategy's points the best one, not that of its neighbour in the arrays.
     one = np.where(np.array(POINTS) == "macd", 0.0, 0.01)
     one[POINTS.index("rsi")] = 0.05
     lone = CaseRates()
-    lone.add(SimulatedVerdicts([], one, np.full(len(POINTS), 0.0001)))
-    assert lone.true_sharpes()["rsi"] == pytest.approx(5.0 * 252**0.5)
-    assert lone.true_sharpes()["macd"] == 0.0
+    lone.add(_universe([], one, 0.0001))
+    assert lone.true_sharpes(Hedge.SHARE)["rsi"] == pytest.approx(5.0 * 252**0.5)
+    assert lone.true_sharpes(Hedge.SHARE)["macd"] == 0.0
 
 
 def test_a_false_discovery_is_promising_without_earning():
@@ -84,10 +98,10 @@ def test_the_page_has_the_rates_of_each_case():
     # sqrt(.05 * .95 / 20) = 4.9 %; of none in 20, 1 / 22 gives 4.7 %.
     assert "| noise | 0.3 | 5.0 ± 4.9 % | 0.0 ± 4.7 % |\n| other | 0.6 | 5.0 ±" in page
     # sqrt(.75 * .25 / 4) = 21.7 %; the true Sharpe ratio is .001 / .01 * sqrt(252).
-    assert "| trend, 0.100 | 0.3 | 1.59 | 75.0 ± 21.7 % | 75.0 ± 21.7 % | 25.0 % |" in page
+    assert "| trend, 0.080 | 0.3 | 1.59 | 3.17 | 75.0 ± 21.7 % | 75.0 ± 21.7 % | 25.0 % |" in page
     alone = "| naive PSR | DSR | PBO < 0.5 | grid | best point | selection | walk-forward |"
     assert alone in page
     numbers = (
-        "| trend, 0.100 | 0.3 | 100.0 % | 75.0 % | 0.0 % | 75.0 % | 100.0 % | 100.0 % | 100.0 % |"
+        "| trend, 0.080 | 0.3 | 100.0 % | 75.0 % | 0.0 % | 75.0 % | 100.0 % | 100.0 % | 100.0 % |"
     )
     assert numbers in page
