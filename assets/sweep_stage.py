@@ -106,15 +106,18 @@ class SweepStage:
             done += len(next(iter(part.values())).symbols)
             progress.reach(done)
         curves = sweep.curves()
-        for one in planned:
-            trials = build_trials(curves[one.strategy], one.code_version)
-            # All of them, the losers too, before anybody can read a result.
-            self.store.record_trials(
-                inputs.scope, trials, purpose=Purpose.SWEEP, run_id=self.context.run.run_id
-            )
+        trials = [build_trials(curves[one.strategy], one.code_version) for one in planned]
+        # All of them, the losers too, before anybody can read a result.
+        self.store.record_trials(
+            inputs.scope,
+            [one for some in trials for one in some],
+            purpose=Purpose.SWEEP,
+            run_id=self.context.run.run_id,
+        )
+        for one, own in zip(planned, trials, strict=True):
             failures = [asdict(bad) for bad in sweep.failures if _concerns(bad, one.strategy)]
             facts = {"skipped": one.grid.skipped, "failures": failures}
-            table = self._build_points(one, trials)
+            table = self._build_points(one, own)
             writers[one.strategy].close(table, build_curves(curves[one.strategy]), facts)
 
     def _build_points(self, planned: PlannedSweep, trials: Sequence[Trial]) -> pl.DataFrame:

@@ -35,14 +35,20 @@ class Holdings:
     side: Ints
 
     @classmethod
-    def of(cls, trades: Trades, account: Ints) -> "Holdings":
-        """Return those of trades of dtype `engine.simulation.TRADE`, given the account of each."""
+    def of(cls, trades: Trades, account: Ints, places: Ints | slice = slice(None)) -> "Holdings":
+        """Return those of trades, or of those at some places, given the account of each.
+
+        Parameters
+        ----------
+        trades
+            Of dtype `engine.simulation.TRADE`.
+        """
         return cls(
             account,
-            trades["entry_idx"].astype(np.int64),
-            trades["exit_idx"].astype(np.int64),
-            trades["status"] == 0,
-            np.where(trades["direction"] == 0, 1, -1),
+            trades["entry_idx"][places],
+            trades["exit_idx"][places],
+            trades["status"][places] == 0,
+            np.where(trades["direction"][places] == 0, np.int32(1), np.int32(-1)),
         )
 
     @classmethod
@@ -57,4 +63,4 @@ class Holdings:
     ) -> "Holdings":
         """Return those whose fills are known by their days, each a bar of `dates`."""
         entry, exit_ = dates.searchsorted(entered), dates.searchsorted(left)
-        return cls(account, entry, exit_, is_open, np.where(is_long, 1, -1))
+        return cls(account, entry, exit_, is_open, np.where(is_long, np.int32(1), np.int32(-1)))

@@ -58,13 +58,11 @@ def sweep_to_files(
     return curves
 
 
-def build_trials(
-    curves: Mapping[str, UniverseCurves],
-) -> Iterator[tuple[list[Trial], TrialScope]]:
-    """Yield the trials of each strategy, and their scope."""
-    for one in curves.values():
-        trials = build_sweep_trials(one, "1")
-        yield trials, replace(SCOPE, dates=one.dates, market=one.market)
+def build_trials(curves: Mapping[str, UniverseCurves]) -> tuple[list[Trial], TrialScope]:
+    """Return the trials of all strategies, and their scope."""
+    trials = [trial for one in curves.values() for trial in build_sweep_trials(one, "1")]
+    first = next(iter(curves.values()))
+    return trials, replace(SCOPE, dates=first.dates, market=first.market)
 
 
 def _measure_market(histories: Iterable[History]) -> tuple[Window, EqualWeight]:

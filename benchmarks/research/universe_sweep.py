@@ -108,11 +108,11 @@ def _record(
     manager: BacktestPersistenceManager, curves: Mapping[str, UniverseCurves], number: int
 ) -> None:
     """Record trials that the ledger does not have yet: those of another scope."""
-    for trials, scope in build_trials(curves):
-        other: TrialScope = replace(scope, settings={**SCOPE.settings, "round": number})
-        recorded = manager.record_trials(other, trials, purpose=Purpose.SWEEP)
-        if recorded != len(trials):
-            raise RuntimeError(f"{recorded} of {len(trials)} trials were new.")
+    trials, scope = build_trials(curves)
+    other: TrialScope = replace(scope, settings={**SCOPE.settings, "round": number})
+    recorded = manager.record_trials(other, trials, purpose=Purpose.SWEEP)
+    if recorded != len(trials):
+        raise RuntimeError(f"{recorded} of {len(trials)} trials were new.")
 
 
 def _grow(
