@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _BLUE, _RED, _GREY, _INK = "#0b6e99", "#d1495b", "#b9c0c7", "#2b2f33"
 _FOLDER = Path(__file__).parent
-_EDGE = re.compile(r"^\| (trend|reversion), \S+ \| \S+ \| (\S+) \| (\S+) ± \S+ % \|", re.MULTILINE)
+_EDGE = re.compile(
+    r"^\| (trend|reversion), \S+ \| (\S+) \| (\S+) \| \S+ \| (\S+) ± \S+ % \|", re.MULTILINE
+)
 
 
 def main() -> None:
@@ -92,10 +94,16 @@ def _draw_choice(
 def _draw_power(axes: "Axes") -> None:
     rows = _EDGE.findall((_FOLDER / "calibration.md").read_text(encoding="utf-8"))
     for kind, color in (("trend", _BLUE), ("reversion", _RED)):
-        points = sorted((float(true), float(share)) for name, true, share in rows if name == kind)
-        axes.plot(*zip(*points, strict=True), "o-", color=color, label=kind)
+        for correlation, line in (("0.3", "o-"), ("0.6", "s:")):
+            points = sorted(
+                (float(true), float(share))
+                for *case, true, share in rows
+                if case == [kind, correlation]
+            )
+            label = f"{kind}, correlation {correlation}"
+            axes.plot(*zip(*points, strict=True), line, color=color, label=label)
     axes.axhline(5.0, color=_GREY, linestyle="--", label="false at most")
-    axes.set_xlabel("true Sharpe ratio of the residual, three years")
+    axes.set_xlabel("true Sharpe ratio against one share of the universe, three years")
     axes.set_ylabel("universes with a promising strategy, %")
     axes.set_ylim(0, 100)
     axes.set_title("how often a planted edge is found", loc="left", fontsize=9)

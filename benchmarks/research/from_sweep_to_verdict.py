@@ -23,7 +23,7 @@ from engine.history import History
 from engine.parameter_grid import build_grid
 from engine.settings import BacktestSettings, Window
 from research.calibration.simulated_universe import judge_universe
-from research.residuals import hedge_across_folds
+from research.residuals import hedge_across_folds, hedge_positions
 from research.statistics.cross_validation import cross_validate
 from research.statistics.stationary_bootstrap import draw_counts
 from research.statistics.superior_predictive_ability import compare_with_luck
@@ -83,13 +83,17 @@ def run(options: Options) -> Report:
 
 
 def _sweep(histories: list[History], window: Window) -> Floats:
-    """Return the residuals of all points that move."""
+    """Return the curves that verdicts test: of all points that move, under both hedges."""
     market = EqualWeight.of(histories, window)
     points = [point for name in NINE for point in build_grid(name).strategies]
     outcomes = VectorBTEngine().run_batches(histories, points, window)
     curves = compute_universe_curves(outcomes, points, window, market)
-    residuals = hedge_across_folds(curves.returns, curves.market)
-    return residuals[residuals.std(axis=1) > 0.0]
+    returns, market_returns = curves.returns, curves.market
+    hedged = [
+        hedge_across_folds(returns, market_returns),
+        hedge_positions(returns, curves.exposure, market_returns),
+    ]
+    return np.concatenate([one[returns.std(axis=1) > 0.0] for one in hedged])
 
 
 def _build_tests(curves: Floats) -> Mapping[str, Callable[[], Any]]:
