@@ -19,9 +19,11 @@ from assets.asset_keys import (
     OTHER_LEADERBOARDS_KEY,
     RESEARCH,
     SUMMARIES_KEY,
+    VERDICTS_KEY,
 )
 from assets.leaderboard_report import LeaderboardReport, name_folder
 from assets.partitions.partition_reporting import yield_unreported
+from assets.partitions.upstream import is_part_of_this_run, trace_lineage
 from assets.stage_reporting import close_stage
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.code_version import code_version
@@ -42,6 +44,8 @@ from strategies.base import Strategy
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from resources.result_store.manager import BacktestPersistenceManager
 
 
 def build_other_leaderboards_spec() -> dg.AssetSpec:
@@ -64,8 +68,10 @@ def build_leaderboard(
     @dg.asset(
         key=LEADERBOARD_KEY,
         deps=[SUMMARIES_KEY],
-        # After the verdicts of the same run, which stand beside the rank. They are no dependency:
-        # where one of the research steps fails, there is a leaderboard nevertheless.
+        # After the verdicts of the same run, which stand beside the rank. They can be no dependency:
+        # Dagster skips what is downstream of a step that fails, and where one of the research steps
+        # does, there is a leaderboard nevertheless. The executor takes the ready step of the
+        # highest priority, so this one is the last; `_find_verdicts` holds whatever the order.
         op_tags={PRIORITY_TAG: "-1"},
         # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -102,7 +108,7 @@ def build_leaderboard(
         listed = universe.listed_within(window.start, window.end)
         failures = manager.get_leaderboard_failures(scope)
         coverage = measure_coverage(backtests, failures, scope, listed)
-        verdicts = manager.find_verdicts(scope)
+        verdicts = _find_verdicts(context, manager, scope)
         ranking = rank_strategies(backtests, scope, verdicts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
         profile = _build_profile(backtests, list(strategies), listed, verdicts, meter)
@@ -126,6 +132,22 @@ def build_leaderboard(
         yield from yield_unreported(context, [LEADERBOARD_KEY])
 
     return leaderboard
+
+
+def _find_verdicts(
+    context: dg.AssetExecutionContext, manager: "BacktestPersistenceManager", scope: LeaderboardScope
+) -> dict[str, str]:
+    """Return the verdicts to show: those of this run, where it reaches any, else the newest.
+
+    Where the verdicts of this run failed, or came later than the leaderboard, there are none: one
+    that an earlier run reached would pass for this run's.
+    """
+    if not is_part_of_this_run(context, VERDICTS_KEY):
+        return manager.find_verdicts(scope)
+    found = manager.find_verdicts(scope, trace_lineage(context))
+    if not found:
+        context.log.warning("no verdicts on the leaderboard: this run has reached none before it")
+    return found
 
 
 def _build_profile(

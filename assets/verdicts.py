@@ -80,7 +80,7 @@ def build_verdicts(
                 "optimizations first."
             )
         reached = reach_verdicts(competing, versions)
-        manager.save_verdicts(run_id, inputs.scope.identifier, reached)
+        manager.save_verdicts(run_id, inputs.scope.identifier, reached, versions)
         counts = Counter(one.verdict for one in reached)
         counted = ", ".join(f"{counts[one]} {one}" for one in Verdict)
         context.log.info(f"{counted}; {len(competing.identifiers)} trials compete")

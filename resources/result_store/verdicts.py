@@ -29,6 +29,7 @@ def save_verdicts(
     run_id: str,
     scope_id: UUID,
     verdicts: Sequence[StrategyVerdict],
+    code_versions: Mapping[str, str],
 ) -> None:
     """Save the verdicts that a run reached, in place of those that it reached before."""
     rows = [
@@ -36,6 +37,7 @@ def save_verdicts(
             **{name: _store(value) for name, value in describe_verdict(one).items()},
             "run_id": run_id,
             "scope_id": scope_id,
+            "code_version": code_versions[one.strategy],
         }
         for one in verdicts
     ]
@@ -69,15 +71,17 @@ def read_verdicts(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
     return pl.DataFrame(texts, schema=VERDICTS_SCHEMA)
 
 
-def find_verdicts(engine: sa.Engine, scope: LeaderboardScope) -> dict[str, str]:
+def find_verdicts(
+    engine: sa.Engine, scope: LeaderboardScope, run_ids: Sequence[str] | None
+) -> dict[str, str]:
     """Return the newest verdict of each strategy of a leaderboard, on what the leaderboard is of.
 
-    Source, window, settings and universe are the same; strategies that were not judged on them
-    are missing.
+    Source, window, settings, universe and the version of the strategy's code are the same;
+    strategies that were not judged on them are missing. Only verdicts of some runs, or of any.
     """
     symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
     statement = (
-        sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict)
+        sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict, _VERDICTS.c.code_version)
         .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
         .where(
             _SCOPES.c.source == scope.source,
@@ -87,9 +91,16 @@ def find_verdicts(engine: sa.Engine, scope: LeaderboardScope) -> dict[str, str]:
             _SCOPES.c.symbols.op("@>")(symbols),
             _SCOPES.c.symbols.op("<@")(symbols),
         )
-        .order_by(_VERDICTS.c.made_at)
+        .order_by(_VERDICTS.c.made_at, _VERDICTS.c.run_id)
     )
-    return {row["strategy"]: row["verdict"] for row in read_rows(engine, statement)}
+    if run_ids is not None:
+        statement = statement.where(_VERDICTS.c.run_id.in_(run_ids))
+    current = {name: one.code_version for name, one in scope.strategies.items()}
+    return {
+        row["strategy"]: row["verdict"]
+        for row in read_rows(engine, statement)
+        if row["code_version"] == current.get(row["strategy"], "")
+    }
 
 
 def _store(value: Any) -> Any:
