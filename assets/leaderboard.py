@@ -68,9 +68,9 @@ def build_leaderboard(
     @dg.asset(
         key=LEADERBOARD_KEY,
         deps=[SUMMARIES_KEY],
-        # After the verdicts of the same run, which stand beside the rank. They can be no dependency:
-        # Dagster skips what is downstream of a step that fails, and where one of the research steps
-        # does, there is a leaderboard nevertheless. The executor takes the ready step of the
+        # After the verdicts of the same run, which stand beside the rank. They can't be a
+        # dependency: Dagster skips what is downstream of a step that fails, and where a research
+        # step does, there is a leaderboard nevertheless. The executor takes the ready step of the
         # highest priority, so this one is the last; `_find_verdicts` holds whatever the order.
         op_tags={PRIORITY_TAG: "-1"},
         # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
@@ -135,7 +135,9 @@ def build_leaderboard(
 
 
 def _find_verdicts(
-    context: dg.AssetExecutionContext, manager: "BacktestPersistenceManager", scope: LeaderboardScope
+    context: dg.AssetExecutionContext,
+    manager: "BacktestPersistenceManager",
+    scope: LeaderboardScope,
 ) -> dict[str, str]:
     """Return the verdicts to show: those of this run, where it reaches any, else the newest.
 

@@ -17,7 +17,7 @@ from resources.dagster_event_log.versions import add_source
 from resources.market_data.resource import MarketData
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
-from resources.universe import Universe, UniverseError
+from resources.universe import Universe
 
 if TYPE_CHECKING:
     from engine.equal_weight import EqualWeight
@@ -158,16 +158,18 @@ def _load_inputs(
     splits: "Splits",
 ) -> ResearchInputs | str:
     """Return the inputs, or why there is nothing to compare with."""
+    from resources.price_store.listed_days import select_listed
     from resources.price_store.price_quality import JumpRule
     from resources.price_store.universe_benchmark import load_universe_benchmark
 
     jump_rule, window = JumpRule(thresholds.split_odds, splits), run_settings.window()
+    start = run_settings.history_start()
     benchmark = load_universe_benchmark(
         universe,
         price_store,
         source,
         window,
-        run_settings.history_start(),
+        start,
         jump_rule,
         # Also where run_settings turn it off for backtests: a residual needs a market.
         use_cached=not run_settings.ignore_cache,
@@ -175,8 +177,7 @@ def _load_inputs(
     if benchmark.equal_weight is None:
         return f"Nothing to compare strategies with: {benchmark.sentence}."
     context.log.debug(benchmark.sentence)
-    failures: list[Failure] = []
-    specs = _select_listed(universe, run_settings, failures)
+    specs, failures = select_listed(universe, universe.symbols, start, window.end)
     versions: dict[str, str] = {}
     for symbol, loaded in _load(price_store, source, jump_rule, specs):
         try:
@@ -199,22 +200,6 @@ def _load_inputs(
         benchmark.equal_weight,
         failures,
     )
-
-
-def _select_listed(
-    universe: Universe, settings: RunSettings, failures: list[Failure]
-) -> list[HistorySpec]:
-    """Return each symbol with the days on which it was listed; note those that never were."""
-    start, end = settings.history_start(), settings.window().end
-    listed: list[HistorySpec] = []
-    for symbol in universe.symbols:
-        try:
-            days = universe.listed(symbol, start, end)
-        except UniverseError as error:
-            failures.append(Failure.of(symbol, error))
-            continue
-        listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol), end))
-    return listed
 
 
 def _load(

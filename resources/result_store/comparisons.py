@@ -110,9 +110,9 @@ def _rank(rows: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
 
 
 def _agree(column: sa.ColumnElement) -> sa.ColumnElement:
-    """Return what all rows have in a column, or NULL: results of two versions have two verdicts."""
-    agreed = (sa.func.count() == sa.func.count(column)) & (sa.func.min(column) == sa.func.max(column))
-    return sa.case((agreed, sa.func.max(column)))
+    """Return what all rows have in a column, or NULL: two versions of code have two verdicts."""
+    low, high = sa.func.min(column), sa.func.max(column)
+    return sa.case(((sa.func.count() == sa.func.count(column)) & (low == high), high))
 
 
 def median(column: sa.ColumnElement) -> sa.ColumnElement:

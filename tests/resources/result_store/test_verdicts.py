@@ -52,7 +52,11 @@ IDLE = {"active_trials": 0, "best": None, "overfitting": None, "grid": Criterion
 
 
 def judged(
-    manager: BacktestPersistenceManager, run_id: str, *verdicts: Any, code: str = "code-1", **of: Any
+    manager: BacktestPersistenceManager,
+    run_id: str,
+    *verdicts: Any,
+    code: str = "code-1",
+    **of: Any,
 ) -> UUID:
     """Save verdicts on a scope that the ledger knows, of a version; return its identifier."""
     judged_scope = scope(**of)
