@@ -1,22 +1,24 @@
 """What research steps work from: the histories of the whole universe, and the universe itself."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
 from assets.partitions.upstream import is_part_of_this_run
+from assets.research_assets import record_failures
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.failure import Failure
+from research.stages import RESEARCH
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
-from resources.dagster_event_log.versions import add_source
 from resources.market_data.resource import MarketData
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
+from resources.result_store.resource import ResultStore
 from resources.universe import Universe
 
 if TYPE_CHECKING:
@@ -55,6 +57,12 @@ class ResearchInputs:
     data_versions: dict[str, str]
     equal_weight: "EqualWeight"
     failures: Sequence[Failure]
+
+    @property
+    def attempted(self) -> Mapping[str, Any]:
+        """What is said of each failure: source and window."""
+        window = self.run_settings.window()
+        return {"source": self.source, "start_date": window.start, "end_date": window.end}
 
     def histories(self) -> "Iterator[History]":
         """Yield the histories one after the other: read again each time, and never all held.
@@ -98,11 +106,15 @@ def load_research_inputs(
     run_settings: RunSettings,
     price_store: PriceStore,
     thresholds: Thresholds,
+    result_store: ResultStore,
 ) -> ResearchInputs | str:
-    """Return the inputs of a research step; symbols that can't be tested are named in its log.
+    """Return the inputs of a research step; symbols that can't be tested are failures of the run.
 
     A symbol is left out as it is of the equal-weight universe: where it has no usable bars in the
-    window, or a jump without an explanation, which would be in the curve of every strategy.
+    window, or a jump without an explanation, which would be in the curve of every strategy. The
+    trials of backtests have the symbols that jump: there a trial is of the results that are stored,
+    with those of such symbols, which the check `jumps_are_explained` names. They are never taken
+    for one another: what data a trial is of is part of its identity.
 
     Where there is no equal-weight universe to compare with, in a run that is not of research
     alone, it returns why, for `say_none`: whether so few prices are enough is for their checks to
@@ -122,26 +134,15 @@ def load_research_inputs(
         found = _load_inputs(
             context, universe, market_data.source, run_settings, price_store, thresholds, splits
         )
+        if not isinstance(found, str):
+            manager = result_store.manager()
+            record_failures(context, manager, RESEARCH, found.failures, found.attempted)
         _LOADED.clear()
         _LOADED[run_id] = found
     alone = not any(is_part_of_this_run(context, key) for key in (PRICES_KEY, LEADERBOARD_KEY))
     if isinstance(found, str) and alone:
         raise StepFailedError(found)
     return found
-
-
-def say_none(
-    context: dg.AssetExecutionContext, source: str, keys: Iterable[dg.AssetKey], why: str
-) -> Iterator[dg.MaterializeResult]:
-    """Yield materializations of nothing, which say why; they do not fail the run or its backfill.
-
-    A short window or few symbols are no fault of a run whose other assets are as good as ever. An
-    asset that is not materialized at all is one that failed, to a backfill.
-    """
-    context.log.warning(f"no {context.op_execution_context.op.name}: {why}")
-    version = dg.DataVersion(add_source("none", source))
-    for key in keys:
-        yield dg.MaterializeResult(asset_key=key, metadata={"why": why}, data_version=version)
 
 
 # Of one run: what the next one finds may have changed.
@@ -187,8 +188,6 @@ def _load_inputs(
             versions[symbol] = loaded.data_version
         except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
             failures.append(Failure.of(symbol, error))
-    for failure in failures:
-        context.log.warning(f"{failure.symbol} is left out: {failure.message}")
     return ResearchInputs(
         source,
         universe.symbols,

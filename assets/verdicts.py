@@ -14,6 +14,7 @@ from assets.asset_keys import (
     walk_forward_key,
 )
 from assets.markdown import render_markdown
+from assets.research_assets import say_none
 from assets.step_failure import StepFailedError
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -61,15 +62,15 @@ def build_verdicts(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import load_research_inputs, say_none
+        from assets.research_inputs import load_research_inputs
         from research.verdicts.judgement import reach_verdicts
         from research.verdicts.verdict import Verdict
 
         inputs = load_research_inputs(
-            context, universe, market_data, run_settings, price_store, thresholds
+            context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
         if isinstance(inputs, str):
-            yield from say_none(context, market_data.source, [VERDICTS_KEY], inputs)
+            yield from say_none(context, market_data.source, inputs)
             return
         manager, run_id = result_store.manager(), context.run.run_id
         versions = {name: code_version(one) for name, one in strategies.items()}
