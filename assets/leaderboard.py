@@ -24,7 +24,7 @@ from assets.asset_keys import (
 from assets.leaderboard_report import LeaderboardReport, name_folder
 from assets.partitions.partition_reporting import yield_unreported
 from assets.partitions.upstream import is_part_of_this_run, trace_lineage
-from assets.stage_reporting import close_stage
+from assets.stage_reporting import close_stage, materialize
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.code_version import code_version
 from research.audit.stage_meter import StageMeter
@@ -34,8 +34,10 @@ from research.leaderboard_scope import LeaderboardScope, RankedStrategy
 from research.purpose import Purpose
 from resources.config.run_purpose import PURPOSE_TAG, find_purpose
 from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
 from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
+from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
@@ -45,6 +47,7 @@ from strategies.base import Strategy
 if TYPE_CHECKING:
     import polars as pl
 
+    from engine.equal_weight import EqualWeight
     from resources.result_store.manager import BacktestPersistenceManager
 
 
@@ -91,6 +94,8 @@ def build_leaderboard(
         result_store: ResultStore,
         backtest_files: BacktestFiles,
         reports: Reports,
+        price_store: PriceStore,
+        thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         from research.ranking import measure_coverage, rank_strategies
 
@@ -118,10 +123,13 @@ def build_leaderboard(
         close_stage(context, run_records, stage, profile, failures=[])
         folder = name_folder(scope, shared=shared, rolling=PURPOSE_TAG in context.run.tags)
         board = manager.get_leaderboard(run_id)
-        report = LeaderboardReport(scope, board, backtests, folder)
+        trials = manager.count_trials(scope)
+        with failing_in_one_line():
+            held = _load_universe(universe, market_data, price_store, run_settings, thresholds)
+        report = LeaderboardReport(scope, board, backtests, folder, trials, held)
         metadata = report.publish(context, backtest_files, reports)
         if shared:
-            yield dg.MaterializeResult(metadata=metadata)
+            yield materialize(context, LEADERBOARD_KEY, metadata)
             return
         reason = _describe_reason(report)
         context.log.warning(f"the shared leaderboard stays: {reason}; see {OTHER_LEADERBOARDS}")
@@ -150,6 +158,28 @@ def _find_verdicts(
     if not found:
         context.log.warning("no verdicts on the leaderboard: this run has reached none before it")
     return found
+
+
+def _load_universe(
+    universe: Universe,
+    market_data: MarketData,
+    price_store: PriceStore,
+    run_settings: RunSettings,
+    thresholds: Thresholds,
+) -> "EqualWeight | None":
+    """Return what the strategies are compared with, of the prices that are stored."""
+    from resources.price_store.price_quality import JumpRule
+    from resources.price_store.universe_benchmark import load_universe_benchmark
+
+    benchmark = load_universe_benchmark(
+        universe,
+        price_store,
+        market_data.source,
+        run_settings.window(),
+        run_settings.history_start(),
+        JumpRule(thresholds.split_odds, market_data.load_splits()),
+    )
+    return benchmark.equal_weight
 
 
 def _build_profile(

@@ -13,6 +13,7 @@ from assets.research_assets import (
     say_none,
     select_strategies,
 )
+from assets.stage_reporting import materialize
 from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -106,10 +107,7 @@ def build_optimizations(
         record_failures(context, manager, OPTIMIZATIONS, failures, inputs.attempted)
         for one in planned:
             report = OptimizationReport(inputs, one, files, drawn=config.points is not None)
-            yield dg.MaterializeResult(
-                asset_key=optimizations_key(one.strategy),
-                metadata=report.metadata(),
-                data_version=dg.DataVersion(add_source(one.identity, inputs.source)),
-            )
+            version = add_source(one.identity, inputs.source)
+            yield materialize(context, optimizations_key(one.strategy), report.metadata(), version)
 
     return optimizations

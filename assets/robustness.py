@@ -13,6 +13,7 @@ from assets.research_assets import (
     say_none,
     select_strategies,
 )
+from assets.stage_reporting import materialize
 from research.protocol_version import robustness_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -95,10 +96,8 @@ def build_robustness(
         record_failures(context, manager, ROBUSTNESS, read_failures(found), inputs.attempted)
         for name, one, stored in zip(names, planned, found, strict=True):
             path = files.path(name, one.identity)
-            yield dg.MaterializeResult(
-                asset_key=robustness_key(name),
-                metadata=describe_metadata(stored or {}, path),
-                data_version=dg.DataVersion(add_source(str(one.identity), inputs.source)),
-            )
+            shown = describe_metadata(stored or {}, path)
+            version = add_source(str(one.identity), inputs.source)
+            yield materialize(context, robustness_key(name), shown, version)
 
     return robustness

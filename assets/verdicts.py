@@ -15,6 +15,7 @@ from assets.asset_keys import (
 )
 from assets.markdown import render_markdown
 from assets.research_assets import say_none
+from assets.stage_reporting import materialize
 from assets.step_failure import StepFailedError
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -85,7 +86,7 @@ def build_verdicts(
         counts = Counter(one.verdict for one in reached)
         counted = ", ".join(f"{counts[one]} {one}" for one in Verdict)
         context.log.info(f"{counted}; {len(competing.identifiers)} trials compete")
-        yield dg.MaterializeResult(metadata=_describe(manager.get_verdicts(run_id)))
+        yield materialize(context, VERDICTS_KEY, _describe(manager.get_verdicts(run_id)))
 
     return verdicts
 

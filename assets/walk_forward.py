@@ -13,6 +13,7 @@ from assets.research_assets import (
     say_none,
     select_strategies,
 )
+from assets.stage_reporting import materialize
 from assets.step_failure import failing_in_one_line
 from research.protocol_version import walk_forward_version
 from resources.config.run_settings import RunSettings
@@ -126,11 +127,9 @@ def build_walk_forward(
         record_failures(context, manager, WALK_FORWARD, failures, inputs.attempted)
         for name, one, stored in zip(names, planned, found, strict=True):
             path = files.path(name, one.trial)
-            yield dg.MaterializeResult(
-                asset_key=walk_forward_key(name),
-                metadata=describe_metadata(stored or {}, path, str(one.trial))
-                | describe_paths(paths.get(one.trial)),
-                data_version=dg.DataVersion(add_source(str(one.trial), inputs.source)),
-            )
+            shown = describe_metadata(stored or {}, path, str(one.trial))
+            shown |= describe_paths(paths.get(one.trial))
+            version = add_source(str(one.trial), inputs.source)
+            yield materialize(context, walk_forward_key(name), shown, version)
 
     return walk_forward

@@ -47,7 +47,7 @@ def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run
     if scope is None:
         return ""
     console.print("\nLeaderboard", style="bold")
-    for line in build_caption(scope, ranking):
+    for line in build_caption(scope, ranking, manager.count_trials(scope)):
         print_wrapped(console, line)
     _print_ranking(console, ranking)
     shared = bool(manager.is_leaderboard_shared(run_id))

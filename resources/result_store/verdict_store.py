@@ -57,3 +57,11 @@ class VerdictStore:
             Only verdicts that these runs reached; None for those of any.
         """
         return verdicts.find_verdicts(self.engine, scope, run_ids)
+
+    def count_trials(self, scope: LeaderboardScope) -> int:
+        """Return how many trials there are on the source, window and symbols of a leaderboard.
+
+        With any settings and parameters, by any version of the code, on all of the symbols or some:
+        of so many is the best one the best.
+        """
+        return verdicts.count_trials(self.engine, scope)

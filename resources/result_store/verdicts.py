@@ -14,11 +14,12 @@ from research.natural_key import json_text
 from research.verdicts.rows import VERDICTS_SCHEMA, describe_verdict
 from research.verdicts.strategy_verdict import StrategyVerdict
 from resources.result_store.connection import translate_connection_errors
-from resources.result_store.models import TrialScopeRow, VerdictRow
+from resources.result_store.models import TrialRecord, TrialScopeRow, VerdictRow
 from resources.result_store.queries import read_rows
 from resources.result_store.retry import retry_transient
 
 _VERDICTS = sa.inspect(VerdictRow).local_table
+_TRIALS = sa.inspect(TrialRecord).local_table
 _SCOPES = sa.inspect(TrialScopeRow).local_table
 _JSON = ("best_parameters", "limits")
 
@@ -101,6 +102,22 @@ def find_verdicts(
         for row in read_rows(engine, statement)
         if row["code_version"] == current.get(row["strategy"], "")
     }
+
+
+def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
+    """Return how many trials there are on the source, window and symbols of a leaderboard."""
+    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
+    statement = (
+        sa.select(sa.func.count().label("trials"))
+        .join_from(_TRIALS, _SCOPES, _TRIALS.c.scope_id == _SCOPES.c.id)
+        .where(
+            _SCOPES.c.source == scope.source,
+            _SCOPES.c.start_date == scope.start_date,
+            _SCOPES.c.end_date == scope.end_date,
+            _SCOPES.c.symbols.op("<@")(symbols),
+        )
+    )
+    return int(read_rows(engine, statement)[0]["trials"])
 
 
 def _store(value: Any) -> Any:
