@@ -2,17 +2,16 @@
 
 import dagster as dg
 
+from research.stages import OPTIMIZATIONS, ROBUSTNESS, WALK_FORWARD
+
 PRICES = "prices"
 BACKTESTS = "backtests"
 SUMMARIES = "backtest_summaries"
 LEADERBOARD = "leaderboard"
 OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
-OPTIMIZATIONS = "optimizations"
 VERDICTS = "verdicts"
 CALIBRATION = "calibration"
-WALK_FORWARD = "walk_forward"
-ROBUSTNESS = "robustness"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""

@@ -19,10 +19,12 @@ from assets.asset_keys import (
     OTHER_LEADERBOARDS_KEY,
     RESEARCH,
     SUMMARIES_KEY,
+    VERDICTS_KEY,
 )
 from assets.leaderboard_report import LeaderboardReport, name_folder
 from assets.partitions.partition_reporting import yield_unreported
-from assets.stage_reporting import close_stage
+from assets.partitions.upstream import is_part_of_this_run, trace_lineage
+from assets.stage_reporting import close_stage, materialize
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.code_version import code_version
 from research.audit.stage_meter import StageMeter
@@ -32,8 +34,10 @@ from research.leaderboard_scope import LeaderboardScope, RankedStrategy
 from research.purpose import Purpose
 from resources.config.run_purpose import PURPOSE_TAG, find_purpose
 from resources.config.run_settings import RunSettings
+from resources.config.thresholds import Thresholds
 from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
+from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
@@ -42,6 +46,9 @@ from strategies.base import Strategy
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from engine.equal_weight import EqualWeight
+    from resources.result_store.manager import BacktestPersistenceManager
 
 
 def build_other_leaderboards_spec() -> dg.AssetSpec:
@@ -64,8 +71,10 @@ def build_leaderboard(
     @dg.asset(
         key=LEADERBOARD_KEY,
         deps=[SUMMARIES_KEY],
-        # After the verdicts of the same run, which stand beside the rank. They are no dependency:
-        # where one of the research steps fails, there is a leaderboard nevertheless.
+        # After the verdicts of the same run, which stand beside the rank. They can't be a
+        # dependency: Dagster skips what is downstream of a step that fails, and where a research
+        # step does, there is a leaderboard nevertheless. The executor takes the ready step of the
+        # highest priority, so this one is the last; `_find_verdicts` holds whatever the order.
         op_tags={PRIORITY_TAG: "-1"},
         # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -85,6 +94,8 @@ def build_leaderboard(
         result_store: ResultStore,
         backtest_files: BacktestFiles,
         reports: Reports,
+        price_store: PriceStore,
+        thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         from research.ranking import measure_coverage, rank_strategies
 
@@ -102,7 +113,7 @@ def build_leaderboard(
         listed = universe.listed_within(window.start, window.end)
         failures = manager.get_leaderboard_failures(scope)
         coverage = measure_coverage(backtests, failures, scope, listed)
-        verdicts = manager.find_verdicts(scope)
+        verdicts = _find_verdicts(context, manager, scope)
         ranking = rank_strategies(backtests, scope, verdicts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
         profile = _build_profile(backtests, list(strategies), listed, verdicts, meter)
@@ -112,10 +123,13 @@ def build_leaderboard(
         close_stage(context, run_records, stage, profile, failures=[])
         folder = name_folder(scope, shared=shared, rolling=PURPOSE_TAG in context.run.tags)
         board = manager.get_leaderboard(run_id)
-        report = LeaderboardReport(scope, board, backtests, folder)
+        trials = manager.count_trials(scope)
+        with failing_in_one_line():
+            held = _load_universe(universe, market_data, price_store, run_settings, thresholds)
+        report = LeaderboardReport(scope, board, backtests, folder, trials, held)
         metadata = report.publish(context, backtest_files, reports)
         if shared:
-            yield dg.MaterializeResult(metadata=metadata)
+            yield materialize(context, LEADERBOARD_KEY, metadata)
             return
         reason = _describe_reason(report)
         context.log.warning(f"the shared leaderboard stays: {reason}; see {OTHER_LEADERBOARDS}")
@@ -126,6 +140,46 @@ def build_leaderboard(
         yield from yield_unreported(context, [LEADERBOARD_KEY])
 
     return leaderboard
+
+
+def _find_verdicts(
+    context: dg.AssetExecutionContext,
+    manager: "BacktestPersistenceManager",
+    scope: LeaderboardScope,
+) -> dict[str, str]:
+    """Return the verdicts to show: those of this run, where it reaches any, else the newest.
+
+    Where the verdicts of this run failed, or came later than the leaderboard, there are none: one
+    that an earlier run reached would pass for this run's.
+    """
+    if not is_part_of_this_run(context, VERDICTS_KEY):
+        return manager.find_verdicts(scope)
+    found = manager.find_verdicts(scope, trace_lineage(context))
+    if not found:
+        context.log.warning("no verdicts on the leaderboard: this run has reached none before it")
+    return found
+
+
+def _load_universe(
+    universe: Universe,
+    market_data: MarketData,
+    price_store: PriceStore,
+    run_settings: RunSettings,
+    thresholds: Thresholds,
+) -> "EqualWeight | None":
+    """Return what the strategies are compared with, of the prices that are stored."""
+    from resources.price_store.price_quality import JumpRule
+    from resources.price_store.universe_benchmark import load_universe_benchmark
+
+    benchmark = load_universe_benchmark(
+        universe,
+        price_store,
+        market_data.source,
+        run_settings.window(),
+        run_settings.history_start(),
+        JumpRule(thresholds.split_odds, market_data.load_splits()),
+    )
+    return benchmark.equal_weight
 
 
 def _build_profile(

@@ -1,19 +1,21 @@
 """The plot of the leaderboard."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from assets.svg import GREY, INK, RULE, Scale, draw_curve, draw_picture, draw_text, make_scale
+from engine.equal_weight import EqualWeight
 
 Floats = NDArray[np.float64]
 
 _HIGHLIGHTED = ("#0b6e99", "#d1495b", "#edae49")
 # The dialog of the Dagster UI shows 960 pixels in a window of 1280.
-_WIDTH, _HEIGHT = 940, 480
-_TOP, _BOTTOM = 88, 452
+_WIDTH, _HEIGHT = 940, 514
+_TOP, _BOTTOM = 122, 486
 _GROWTH, _SPREAD_ENDS = (56, 496), 930
 _BESIDE_CURVES = 12
 _LETTER, _LONGEST_NAME = 7.2, 30
@@ -23,33 +25,58 @@ _WHISKERS = 1.5
 
 
 def render_leaderboard_plot(
-    ranking: pl.DataFrame, backtests: pl.DataFrame, growth: pl.DataFrame, caption: Sequence[str]
+    ranking: pl.DataFrame,
+    backtests: pl.DataFrame,
+    growth: pl.DataFrame,
+    caption: Sequence[str],
+    *,
+    trials: int,
+    universe: EqualWeight | None,
 ) -> bytes:
     """Return an SVG: growth of each strategy on the left, spread of Sharpe ratios on the right.
 
     Parameters
     ----------
     ranking
-        The leaderboard, best strategy first.
+        The leaderboard, best strategy first: columns strategy, rank, verdict.
     backtests
         Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
     growth
         As `research.universe_growth.compute_growth` returns it.
     caption
         Lines above the plot, which are also the description of the SVG.
+    trials
+        Of how many the best are the best.
+    universe
+        What they are compared with; None for nothing.
     """
     order = ranking["strategy"].to_list()
     colors = dict(zip(order[: ranking["rank"].count()], _HIGHLIGHTED, strict=False))
-    content = _draw_growth(growth, order, colors) + _draw_spread(backtests.filter("ranked"), order)
+    content = _draw_heading(len(order), len(colors), trials)
+    content += _draw_legend(ranking, colors, universe)
+    content += _draw_growth(growth, order, colors, universe)
+    content += _draw_spread(backtests.filter("ranked"), order)
     return draw_picture(_WIDTH, _HEIGHT, caption, content).encode()
 
 
-def _draw_growth(growth: pl.DataFrame, order: list[str], colors: Mapping[str, str]) -> str:
+def _draw_heading(strategies: int, ranked: int, trials: int) -> str:
+    """Return what the plot is of: of how many the best are the best is part of the claim."""
+    best = f"the best {ranked} of {strategies} strategies and {trials:,} trials"
+    shown = best if ranked else f"none of {strategies} strategies is ranked; {trials:,} trials"
+    return draw_text(_GROWTH[0], _TOP - 48, f"Growth of 1, spread evenly over the symbols: {shown}")
+
+
+def _draw_growth(
+    growth: pl.DataFrame,
+    order: list[str],
+    colors: Mapping[str, str],
+    universe: EqualWeight | None,
+) -> str:
     first, last = _GROWTH
-    title = draw_text(first, _TOP - 30, "Growth of 1, spread evenly over the symbols")
     if growth.is_empty():
-        return title + _draw_axes(first, last, [])
-    every = growth["growth"].to_numpy()
+        return _draw_axes(first, last, [])
+    held = _build_benchmark(growth, universe)
+    every = np.concatenate([growth["growth"].to_numpy(), held["growth"].to_numpy()])
     y = make_scale(np.append(every[np.isfinite(every)], 1.0), _BOTTOM, _TOP)
     days = growth["date"].to_physical().to_numpy()
     x = Scale(days.min() - 0.5, days.max() + 0.5, first + _BESIDE_CURVES, last - _BESIDE_CURVES)
@@ -60,9 +87,19 @@ def _draw_growth(growth: pl.DataFrame, order: list[str], colors: Mapping[str, st
         _draw_curve(growth.filter(pl.col("strategy") == strategy), x, y, colors.get(strategy))
         for strategy in reversed(order)
     )
+    curves += _draw_curve(held, x, y, INK)
     one = y.at(1.0)
     level = f'<path d="M{first} {one:.1f}H{last}" stroke="{INK}" stroke-width="0.6"/>'
-    return title + _draw_legend(colors) + axes + curves + level
+    return axes + curves + level
+
+
+def _build_benchmark(growth: pl.DataFrame, universe: EqualWeight | None) -> pl.DataFrame:
+    """Return the growth of the universe on the days of the curves; empty without one."""
+    days = growth["date"].unique().sort()
+    if universe is None:
+        return growth.clear()
+    level = np.cumprod(1.0 + universe.returns_on(days.to_numpy().astype("datetime64[D]")))
+    return pl.DataFrame({"strategy": "", "date": days, "growth": level})
 
 
 def _draw_curve(curve: pl.DataFrame, x: Scale, y: Scale, color: str | None) -> str:
@@ -74,13 +111,24 @@ def _draw_curve(curve: pl.DataFrame, x: Scale, y: Scale, color: str | None) -> s
     return draw_curve(*places, color or GREY, 1.8 if color else 1.0)
 
 
-def _draw_legend(colors: Mapping[str, str]) -> str:
+def _draw_legend(
+    ranking: pl.DataFrame, colors: Mapping[str, str], universe: EqualWeight | None
+) -> str:
+    """Return two lines: the best, each with its verdict, and what the other lines are."""
+    verdicts = dict(ranking.select("strategy", "verdict").iter_rows())
+    best = [(colors[name], f"{name} ({verdicts[name] or 'not judged'})") for name in colors]
+    others = len(verdicts) - len(colors)
+    rest = [(GREY, f"{others} other strateg{'y' if others == 1 else 'ies'}")] if others else []
+    if universe is not None:
+        rest.append((INK, f"equal-weight universe of {universe.symbols} symbols, without costs"))
+    return _draw_keys(best, _TOP - 30) + _draw_keys(rest, _TOP - 12)
+
+
+def _draw_keys(keys: Sequence[tuple[str, str]], y: float) -> str:
     names = "".join(
-        f'<tspan fill="{color}" dx="6">&#9632;</tspan> {strategy}'
-        for strategy, color in colors.items()
+        f'<tspan fill="{color}">&#9632;</tspan> {escape(name)} &#160; ' for color, name in keys
     )
-    best = f"best ranked:{names}; others grey" if names else "none ranked"
-    return f'<text x="{_GROWTH[0]}" y="{_TOP - 12}">{best}</text>'
+    return f'<text x="{_GROWTH[0]}" y="{y}">{names}</text>' if keys else ""
 
 
 def _draw_spread(backtests: pl.DataFrame, order: list[str]) -> str:
@@ -93,7 +141,7 @@ def _draw_spread(backtests: pl.DataFrame, order: list[str]) -> str:
     first = _GROWTH[1] + 20 + _LETTER * longest
     ends = np.concatenate([[0.0], *samples.values()])
     scale = make_scale(ends, first, _SPREAD_ENDS)
-    drawn = draw_text(first, _TOP - 30, "Sharpe ratio of ranked symbols, quartiles")
+    drawn = draw_text(first, _TOP - 12, "Sharpe ratio of ranked symbols, quartiles")
     drawn += _draw_axes(first, _SPREAD_ENDS, scale.ticks(4))
     zero = scale.at(0.0)
     drawn += f'<path d="M{zero:.1f} {_TOP}V{_BOTTOM}" stroke="{INK}" stroke-width="0.6"/>'

@@ -16,6 +16,7 @@ from research.leaderboard_caption import (
     describe_costs,
     describe_coverage,
     describe_source,
+    describe_tries,
 )
 from research.leaderboard_scope import LeaderboardScope
 from resources.files.reports import Reports
@@ -23,6 +24,8 @@ from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktes
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from engine.equal_weight import EqualWeight
 
 SHOWN = (
     "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio",
@@ -42,12 +45,18 @@ class LeaderboardReport:
         The results that it counts.
     folder
         Of the reports; that of another scope is another one.
+    trials
+        How many were tried on its source, window and symbols.
+    equal_weight
+        What the strategies are compared with; None for nothing.
     """
 
     scope: LeaderboardScope
     board: "pl.DataFrame"
     backtests: "pl.DataFrame"
     folder: str
+    trials: int
+    equal_weight: "EqualWeight | None" = None
 
     def publish(
         self, context: dg.AssetExecutionContext, files: BacktestFiles, reports: Reports
@@ -63,8 +72,9 @@ class LeaderboardReport:
             "symbols": describe_coverage(self.board),
             "made_at": dg.MetadataValue.timestamp(self.board["made_at"][0]),
             "strategies": self.board.height,
+            "trials": self.trials,
             "runs": self.backtests["run_id"].n_unique(),
-            "ranking": dg.MetadataValue.md(render_markdown(self.board.select(SHOWN))),
+            "ranking": dg.MetadataValue.md(self._render_ranking()),
             "plot": dg.MetadataValue.md(_embed(plot)),
             "table_path": dg.MetadataValue.path(
                 reports.write(f"{self.folder}/leaderboard.csv", _encode_csv(self.board))
@@ -73,6 +83,11 @@ class LeaderboardReport:
                 reports.write(f"{self.folder}/leaderboard.svg", plot)
             ),
         }
+
+    def _render_ranking(self) -> str:
+        """Return the table; what stands above it says of how many the first is the best."""
+        tries = describe_tries(self.board, self.trials)
+        return f"Rank 1 is the {tries}.\n\n{render_markdown(self.board.select(SHOWN))}"
 
     def _plot(self, context: dg.AssetExecutionContext, files: BacktestFiles) -> bytes:
         from assets.leaderboard_plot import render_leaderboard_plot
@@ -90,8 +105,14 @@ class LeaderboardReport:
         places = self.backtests.select("run_id", "part").unique().sort("run_id", "part").rows()
         strategies = dict(self.backtests.select("backtest_id", "strategy").iter_rows())
         growth = compute_growth(curves(), strategies)
-        caption = build_caption(self.scope, self.board)
-        return render_leaderboard_plot(self.board, self.backtests, growth, caption)
+        return render_leaderboard_plot(
+            self.board,
+            self.backtests,
+            growth,
+            build_caption(self.scope, self.board),
+            trials=self.trials,
+            universe=self.equal_weight,
+        )
 
 
 def name_folder(scope: LeaderboardScope, *, shared: bool, rolling: bool = False) -> str:

@@ -120,7 +120,7 @@ def render_heat_map(heat_map: HeatMap, caption: Sequence[str]) -> bytes:
     reach = reach or 1.0
     wide = min((_RIGHT - _LEFT) / len(heat_map.columns), _WIDEST_CELL)
     tall = min((_BOTTOM - _TOP) / len(heat_map.rows), _TALLEST_CELL)
-    drawn = "".join(
+    cells = "".join(
         _draw_cell(
             _LEFT + wide * column,
             _TOP + tall * (len(heat_map.rows) - 1 - row),
@@ -131,6 +131,9 @@ def render_heat_map(heat_map: HeatMap, caption: Sequence[str]) -> bytes:
         for row in range(len(heat_map.rows))
         for column in range(len(heat_map.columns))
     )
+    # What all cells have in common is said once: a run keeps a picture of each strategy.
+    drawn = f'<g stroke="white" stroke-width=".6">{cells}</g>'
+    drawn += _draw_numbers(heat_map, wide, tall, reach)
     drawn += _draw_axes(heat_map, wide, tall) + _draw_scale(reach)
     return draw_picture(_WIDTH, _HEIGHT, caption, drawn).encode()
 
@@ -138,18 +141,22 @@ def render_heat_map(heat_map: HeatMap, caption: Sequence[str]) -> bytes:
 def _draw_cell(
     left: float, top: float, size: tuple[float, float], value: float, reach: float
 ) -> str:
-    wide, tall = size
     known = not np.isnan(value)
-    fill = _color(value / reach) if known else "none"
-    cell = (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{tall:.1f}" '
-        f'fill="{fill}" stroke="{"white" if known else GREY}" stroke-width="0.6"/>'
-    )
-    if not known or wide < _LEAST_FOR_NUMBER[0] or tall < _LEAST_FOR_NUMBER[1]:
-        return cell
-    ink = "white" if abs(value) > _DARK * reach else INK
-    number = draw_text(left + wide / 2, top + tall / 2 + 4, f"{value:.2f}", "middle", fill=ink)
-    return cell + number
+    fill = f'"{_color(value / reach)}"' if known else f'"none" stroke="{GREY}"'
+    place = f'x="{left:.1f}" y="{top:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}"'
+    return f"<rect {place} fill={fill}/>"
+
+
+def _draw_numbers(heat_map: HeatMap, wide: float, tall: float, reach: float) -> str:
+    if wide < _LEAST_FOR_NUMBER[0] or tall < _LEAST_FOR_NUMBER[1]:
+        return ""
+    rows, drawn = len(heat_map.rows), ""
+    for row, column in np.argwhere(~np.isnan(heat_map.cells)).tolist():
+        value = float(heat_map.cells[row, column])
+        x, y = _LEFT + wide * (column + 0.5), _TOP + tall * (rows - 0.5 - row) + 4
+        ink = ' fill="white"' if abs(value) > _DARK * reach else ""
+        drawn += f'<text x="{x:.1f}" y="{y:.1f}"{ink}>{value:.2f}</text>'
+    return f'<g text-anchor="middle">{drawn}</g>'
 
 
 def _draw_axes(heat_map: HeatMap, wide: float, tall: float) -> str:

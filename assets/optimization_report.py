@@ -12,12 +12,11 @@ import polars as pl
 
 from assets.markdown import render_markdown
 from assets.optimization_plot import HeatMap, render_heat_map
+from assets.research_assets import list_failures
 from assets.research_inputs import ResearchInputs
 from assets.sweep_stage import PlannedSweep
 from research.selection import LEAST_ACTIVITY, TrainingSlice, choose, find_neighbours, score
 from resources.run_artifacts.sweep_files import SweepFiles
-
-_MOST_FAILURES = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class OptimizationReport:
             **self._describe("plateau", plateau, self._describe_neighbours(plateau)),
             "median_residual_sharpe_ratio": _number(self._points["residual_sharpe_ratio"].median()),
             **self._draw(plateau),
-            **({"failures": dg.MetadataValue.md(_list_failures(failures))} if failures else {}),
+            **list_failures(failures),
             "path": dg.MetadataValue.path(
                 self.files.path(self.sweep.strategy, self.sweep.identity)
             ),
@@ -120,13 +119,3 @@ class OptimizationReport:
 
 def _number(value: Any) -> float | None:
     return None if value is None or np.isnan(value) else float(value)
-
-
-def _list_failures(failures: list[dict[str, Any]]) -> str:
-    lines = [f"- {_name_failed(one)}: {one['message']}" for one in failures[:_MOST_FAILURES]]
-    left = len(failures) - _MOST_FAILURES
-    return "\n".join([*lines, *([f"- and {left} more"] if left > 0 else [])])
-
-
-def _name_failed(failure: dict[str, Any]) -> str:
-    return ", ".join(filter(None, (failure["symbol"], failure["strategy"])))

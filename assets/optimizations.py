@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from pydantic import Field
 
-from assets.asset_keys import (
-    OPTIMIZATIONS,
-    PRICES_KEY,
-    RESEARCH,
-    RESEARCH_GROUP,
-    optimizations_key,
+from assets.asset_keys import OPTIMIZATIONS, PRICES_KEY, optimizations_key
+from assets.research_assets import (
+    read_failures,
+    record_failures,
+    research_assets,
+    say_none,
+    select_strategies,
 )
+from assets.stage_reporting import materialize
 from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -48,12 +50,16 @@ def build_optimizations(
 ) -> dg.AssetsDefinition:
     """Return the assets of a universe, one for each of `strategies` by name."""
 
-    @dg.multi_asset(
-        name=OPTIMIZATIONS,
-        specs=[_build_spec(strategy) for strategy in strategies.values()],
-        # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        can_subset=True,
+    @research_assets(
+        OPTIMIZATIONS,
+        strategies,
+        optimizations_key,
+        upstream=lambda _: PRICES_KEY,
+        kinds={"numpy", "parquet"},
+        version=code_version,
+        description="Every point of the parameter ranges of {strategy}, or those of run config, "
+        "tried over the whole universe. Each point is a trial in the ledger; metrics by point and "
+        "symbol and the curve of each point are Parquet files.",
     )
     def optimizations(
         context: dg.AssetExecutionContext,
@@ -67,7 +73,7 @@ def build_optimizations(
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
         from assets.optimization_report import OptimizationReport
-        from assets.research_inputs import load_research_inputs, say_none
+        from assets.research_inputs import load_research_inputs
         from assets.sweep_stage import SweepStage, plan_sweep
         from research.sweep_spec import build_points
         from resources.run_artifacts.sweep_files import SweepFiles
@@ -79,50 +85,29 @@ def build_optimizations(
                 name: build_points(
                     name, config.ranges.get(name), points=config.points, seed=config.seed
                 )
-                for name in strategies
-                if optimizations_key(name) in context.selected_asset_keys
+                for name in select_strategies(context, strategies, optimizations_key)
             }
         inputs = load_research_inputs(
-            context, universe, market_data, run_settings, price_store, thresholds
+            context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
         if isinstance(inputs, str):
-            yield from say_none(
-                context, market_data.source, sorted(context.selected_asset_keys), inputs
-            )
+            yield from say_none(context, market_data.source, inputs)
             return
         planned = [
             plan_sweep(inputs, name, grid, code_version(strategies[name]))
             for name, grid in grids.items()
         ]
-        files = SweepFiles(backtest_files.root)
-        stage = SweepStage(
-            context, inputs, result_store.manager(), files, not run_settings.ignore_cache
-        )
+        files, manager = SweepFiles(backtest_files.root), result_store.manager()
+        stage = SweepStage(context, inputs, manager, files, not run_settings.ignore_cache)
         run = stage.run(planned)
         tried = sum(len(one.trials) for one in planned)
         new = sum(len(one.trials) for one in run)
         context.log.info(f"{tried} points of {len(planned)} strategies tried, {tried - new} known")
+        failures = read_failures(files.find(one.strategy, one.identity) for one in planned)
+        record_failures(context, manager, OPTIMIZATIONS, failures, inputs.attempted)
         for one in planned:
             report = OptimizationReport(inputs, one, files, drawn=config.points is not None)
-            yield dg.MaterializeResult(
-                asset_key=optimizations_key(one.strategy),
-                metadata=report.metadata(),
-                data_version=dg.DataVersion(add_source(one.identity, inputs.source)),
-            )
+            version = add_source(one.identity, inputs.source)
+            yield materialize(context, optimizations_key(one.strategy), report.metadata(), version)
 
     return optimizations
-
-
-def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        optimizations_key(strategy.name),
-        deps=[PRICES_KEY],
-        group_name=RESEARCH_GROUP,
-        kinds={"numpy", "parquet"},
-        owners=[RESEARCH],
-        tags={"strategy": strategy.name},
-        code_version=code_version(strategy),
-        description=f"Every point of the parameter ranges of {strategy.name}, or those of run "
-        "config, tried over the whole universe. Each point is a trial in the ledger; metrics by "
-        "point and symbol and the curve of each point are Parquet files.",
-    )

@@ -1,23 +1,25 @@
 """What research steps work from: the histories of the whole universe, and the universe itself."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.asset_keys import LEADERBOARD_KEY, PRICES_KEY
 from assets.partitions.upstream import is_part_of_this_run
+from assets.research_assets import record_failures
 from assets.step_failure import StepFailedError, failing_in_one_line
 from engine.failure import Failure
+from research.stages import RESEARCH
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
-from resources.dagster_event_log.versions import add_source
 from resources.market_data.resource import MarketData
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
-from resources.universe import Universe, UniverseError
+from resources.result_store.resource import ResultStore
+from resources.universe import Universe
 
 if TYPE_CHECKING:
     from engine.equal_weight import EqualWeight
@@ -55,6 +57,12 @@ class ResearchInputs:
     data_versions: dict[str, str]
     equal_weight: "EqualWeight"
     failures: Sequence[Failure]
+
+    @property
+    def attempted(self) -> Mapping[str, Any]:
+        """What is said of each failure: source and window."""
+        window = self.run_settings.window()
+        return {"source": self.source, "start_date": window.start, "end_date": window.end}
 
     def histories(self) -> "Iterator[History]":
         """Yield the histories one after the other: read again each time, and never all held.
@@ -98,11 +106,15 @@ def load_research_inputs(
     run_settings: RunSettings,
     price_store: PriceStore,
     thresholds: Thresholds,
+    result_store: ResultStore,
 ) -> ResearchInputs | str:
-    """Return the inputs of a research step; symbols that can't be tested are named in its log.
+    """Return the inputs of a research step; symbols that can't be tested are failures of the run.
 
     A symbol is left out as it is of the equal-weight universe: where it has no usable bars in the
-    window, or a jump without an explanation, which would be in the curve of every strategy.
+    window, or a jump without an explanation, which would be in the curve of every strategy. The
+    trials of backtests have the symbols that jump: there a trial is of the results that are stored,
+    with those of such symbols, which the check `jumps_are_explained` names. They are never taken
+    for one another: what data a trial is of is part of its identity.
 
     Where there is no equal-weight universe to compare with, in a run that is not of research
     alone, it returns why, for `say_none`: whether so few prices are enough is for their checks to
@@ -122,26 +134,15 @@ def load_research_inputs(
         found = _load_inputs(
             context, universe, market_data.source, run_settings, price_store, thresholds, splits
         )
+        if not isinstance(found, str):
+            manager = result_store.manager()
+            record_failures(context, manager, RESEARCH, found.failures, found.attempted)
         _LOADED.clear()
         _LOADED[run_id] = found
     alone = not any(is_part_of_this_run(context, key) for key in (PRICES_KEY, LEADERBOARD_KEY))
     if isinstance(found, str) and alone:
         raise StepFailedError(found)
     return found
-
-
-def say_none(
-    context: dg.AssetExecutionContext, source: str, keys: Iterable[dg.AssetKey], why: str
-) -> Iterator[dg.MaterializeResult]:
-    """Yield materializations of nothing, which say why; they do not fail the run or its backfill.
-
-    A short window or few symbols are no fault of a run whose other assets are as good as ever. An
-    asset that is not materialized at all is one that failed, to a backfill.
-    """
-    context.log.warning(f"no {context.op_execution_context.op.name}: {why}")
-    version = dg.DataVersion(add_source("none", source))
-    for key in keys:
-        yield dg.MaterializeResult(asset_key=key, metadata={"why": why}, data_version=version)
 
 
 # Of one run: what the next one finds may have changed.
@@ -158,16 +159,18 @@ def _load_inputs(
     splits: "Splits",
 ) -> ResearchInputs | str:
     """Return the inputs, or why there is nothing to compare with."""
+    from resources.price_store.listed_days import select_listed
     from resources.price_store.price_quality import JumpRule
     from resources.price_store.universe_benchmark import load_universe_benchmark
 
     jump_rule, window = JumpRule(thresholds.split_odds, splits), run_settings.window()
+    start = run_settings.history_start()
     benchmark = load_universe_benchmark(
         universe,
         price_store,
         source,
         window,
-        run_settings.history_start(),
+        start,
         jump_rule,
         # Also where run_settings turn it off for backtests: a residual needs a market.
         use_cached=not run_settings.ignore_cache,
@@ -175,8 +178,7 @@ def _load_inputs(
     if benchmark.equal_weight is None:
         return f"Nothing to compare strategies with: {benchmark.sentence}."
     context.log.debug(benchmark.sentence)
-    failures: list[Failure] = []
-    specs = _select_listed(universe, run_settings, failures)
+    specs, failures = select_listed(universe, universe.symbols, start, window.end)
     versions: dict[str, str] = {}
     for symbol, loaded in _load(price_store, source, jump_rule, specs):
         try:
@@ -186,8 +188,6 @@ def _load_inputs(
             versions[symbol] = loaded.data_version
         except Exception as error:  # noqa: BLE001 - one symbol must not spoil the others
             failures.append(Failure.of(symbol, error))
-    for failure in failures:
-        context.log.warning(f"{failure.symbol} is left out: {failure.message}")
     return ResearchInputs(
         source,
         universe.symbols,
@@ -199,22 +199,6 @@ def _load_inputs(
         benchmark.equal_weight,
         failures,
     )
-
-
-def _select_listed(
-    universe: Universe, settings: RunSettings, failures: list[Failure]
-) -> list[HistorySpec]:
-    """Return each symbol with the days on which it was listed; note those that never were."""
-    start, end = settings.history_start(), settings.window().end
-    listed: list[HistorySpec] = []
-    for symbol in universe.symbols:
-        try:
-            days = universe.listed(symbol, start, end)
-        except UniverseError as error:
-            failures.append(Failure.of(symbol, error))
-            continue
-        listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol), end))
-    return listed
 
 
 def _load(

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from pydantic import Field
 
-from assets.asset_keys import (
-    RESEARCH,
-    RESEARCH_GROUP,
-    ROBUSTNESS,
-    optimizations_key,
-    robustness_key,
+from assets.asset_keys import ROBUSTNESS, optimizations_key, robustness_key
+from assets.research_assets import (
+    read_failures,
+    record_failures,
+    research_assets,
+    say_none,
+    select_strategies,
 )
+from assets.stage_reporting import materialize
 from research.protocol_version import robustness_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -41,12 +43,17 @@ def build_robustness(
 ) -> dg.AssetsDefinition:
     """Return the assets of a universe, one for each of `strategies` by name."""
 
-    @dg.multi_asset(
-        name=ROBUSTNESS,
-        specs=[_build_spec(strategy) for strategy in strategies.values()],
-        # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        can_subset=True,
+    @research_assets(
+        ROBUSTNESS,
+        strategies,
+        robustness_key,
+        upstream=optimizations_key,
+        kinds={"numpy"},
+        version=robustness_version,
+        description="How far the result of {strategy} hangs on luck, costs, days and parameters, "
+        "with the parameters of the run and over the whole universe: intervals, random entries, "
+        "shuffled trades, doubled costs, shifted starts, neighbours, years and regimes. The "
+        "numbers are a JSON file.",
     )
     def robustness(
         context: dg.AssetExecutionContext,
@@ -59,58 +66,38 @@ def build_robustness(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import load_research_inputs, say_none
+        from assets.research_inputs import load_research_inputs
         from assets.robustness_report import describe_metadata
         from assets.robustness_stage import PlannedRobustness, RobustnessStage
         from research.robustness.assessment import LEAST_BARS
         from resources.run_artifacts.research_files import ResearchFiles
 
         inputs = load_research_inputs(
-            context, universe, market_data, run_settings, price_store, thresholds
+            context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
         if isinstance(inputs, str):
-            yield from say_none(
-                context, market_data.source, sorted(context.selected_asset_keys), inputs
-            )
+            yield from say_none(context, market_data.source, inputs)
             return
-        names = [one for one in strategies if robustness_key(one) in context.selected_asset_keys]
+        names = select_strategies(context, strategies, robustness_key)
         days = len(inputs.scope.dates)
         if days < LEAST_BARS:
             why = f"The window has {days} bars; allowed: windows of {LEAST_BARS} bars or more."
-            yield from say_none(context, inputs.source, map(robustness_key, names), why)
+            yield from say_none(context, inputs.source, why)
             return
-        files = ResearchFiles(backtest_files.root, ROBUSTNESS)
+        files, manager = ResearchFiles(backtest_files.root, ROBUSTNESS), result_store.manager()
         planned = [
             PlannedRobustness.of(context, inputs, strategies[name], files, config.permutations)
             for name in names
         ]
-        stage = RobustnessStage(
-            context, inputs, result_store.manager(), files, not run_settings.ignore_cache
-        )
+        stage = RobustnessStage(context, inputs, manager, files, not run_settings.ignore_cache)
         run = stage.run(planned)
         context.log.info(f"{len(run)} of {len(planned)} strategies tested, others known")
-        for name, one in zip(names, planned, strict=True):
-            path, stored = files.path(name, one.identity), files.find(name, one.identity)
-            yield dg.MaterializeResult(
-                asset_key=robustness_key(name),
-                metadata=describe_metadata(stored or {}, path),
-                data_version=dg.DataVersion(add_source(str(one.identity), inputs.source)),
-            )
+        found = [files.find(name, one.identity) for name, one in zip(names, planned, strict=True)]
+        record_failures(context, manager, ROBUSTNESS, read_failures(found), inputs.attempted)
+        for name, one, stored in zip(names, planned, found, strict=True):
+            path = files.path(name, one.identity)
+            shown = describe_metadata(stored or {}, path)
+            version = add_source(str(one.identity), inputs.source)
+            yield materialize(context, robustness_key(name), shown, version)
 
     return robustness
-
-
-def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        robustness_key(strategy.name),
-        deps=[optimizations_key(strategy.name)],
-        group_name=RESEARCH_GROUP,
-        kinds={"numpy"},
-        owners=[RESEARCH],
-        tags={"strategy": strategy.name},
-        code_version=robustness_version(strategy),
-        description=f"How far the result of {strategy.name} hangs on luck, costs, days and "
-        "parameters, with the parameters of the run and over the whole universe: intervals, random "
-        "entries, shuffled trades, doubled costs, shifted starts, neighbours, years and regimes. "
-        "The numbers are a JSON file.",
-    )

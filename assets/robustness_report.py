@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.markdown import render_markdown
+from assets.research_assets import list_failures
 
 NOTHING_TRADED = "It opened no position in the window: there is nothing to test."
 
@@ -34,7 +35,7 @@ _Row = tuple[str, float | None, float | None, float | None, str]
 def describe_metadata(stored: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return the metadata of a strategy's tests from what its file says."""
     facts = {"parameters": stored["parameters"], "symbols": stored["symbols"]}
-    place = {"path": dg.MetadataValue.path(path)}
+    place = {**list_failures(stored["failures"]), "path": dg.MetadataValue.path(path)}
     if not stored["random_entries"]["positions"]:
         return facts | {"positions": 0, "why": NOTHING_TRADED} | place
     numbers = {name: one for name, one in list_headlines(stored).items() if one is not None}

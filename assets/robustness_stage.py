@@ -113,7 +113,6 @@ class RobustnessStage:
         for one, tests in zip(planned, found, strict=True):
             facts = {
                 "parameters": one.strategy.parameters(),
-                "symbols": len(histories),
                 **describe_robustness(tests, self._permute_days(one, histories)),
             }
             self.files.write(one.strategy.name, one.identity, facts)

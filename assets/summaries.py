@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -19,6 +19,7 @@ from assets.partitions.upstream import UpstreamPartition, find_upstream, is_part
 from assets.progress import StepProgress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from assets.step_failure import failing_in_one_line
+from assets.summary_table import SHOWN, render_rows
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import SummariesProfile
@@ -93,7 +94,8 @@ class _Stage:
     produced: Counter[str] = field(default_factory=Counter)
     saved: Counter[str] = field(default_factory=Counter)
     retrieved: Counter[str] = field(default_factory=Counter)
-    identifiers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    # What is shown of each symbol, by its strategies, and from what its data version is made.
+    rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     backtests: dict[dg.AssetKey, dict[str, UpstreamPartition]] = field(default_factory=dict)
     made: dict[str, MaterializedPartition] = field(default_factory=dict)
     # What is wrong with files of backtests, a sentence each.
@@ -163,8 +165,8 @@ class _Stage:
         self.produced.update(saved.produced["symbol"])
         self.saved.update(saved.stored["symbol"])
         self.retrieved.update(saved.intact["symbol"])
-        for symbol, identifier in saved.intact.select("symbol", "id").iter_rows():
-            self.identifiers[symbol].append(identifier)
+        for row in saved.intact.select("symbol", "id", *SHOWN).iter_rows(named=True):
+            self.rows[row["symbol"]].append(row)
 
     def _report_lost(self) -> None:
         """Count the backtests as failed whose results are not in the files of their run."""
@@ -196,9 +198,11 @@ class _Stage:
 
     def _account_rows(self, symbol: str, expected: int) -> None:
         if self.retrieved[symbol] == expected:
-            rows = "\n".join(sorted(self.identifiers[symbol]))
-            version = hashlib.sha256(rows.encode()).hexdigest()[:32]
-            self.made[symbol] = MaterializedPartition(version, {"rows": expected})
+            rows = self.rows[symbol]
+            text = "\n".join(sorted(row["id"] for row in rows))
+            version = hashlib.sha256(text.encode()).hexdigest()[:32]
+            shown = dg.MetadataValue.md(render_rows(rows))
+            self.made[symbol] = MaterializedPartition(version, {"rows": expected, "table": shown})
             return
         message = (
             f"{symbol}: of {expected} results {self.produced[symbol]} were in the run's files, "

@@ -14,6 +14,8 @@ from assets.asset_keys import (
     walk_forward_key,
 )
 from assets.markdown import render_markdown
+from assets.research_assets import say_none
+from assets.stage_reporting import materialize
 from assets.step_failure import StepFailedError
 from engine.code_version import code_version
 from resources.config.run_settings import RunSettings
@@ -61,15 +63,15 @@ def build_verdicts(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import load_research_inputs, say_none
+        from assets.research_inputs import load_research_inputs
         from research.verdicts.judgement import reach_verdicts
         from research.verdicts.verdict import Verdict
 
         inputs = load_research_inputs(
-            context, universe, market_data, run_settings, price_store, thresholds
+            context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
         if isinstance(inputs, str):
-            yield from say_none(context, market_data.source, [VERDICTS_KEY], inputs)
+            yield from say_none(context, market_data.source, inputs)
             return
         manager, run_id = result_store.manager(), context.run.run_id
         versions = {name: code_version(one) for name, one in strategies.items()}
@@ -80,11 +82,11 @@ def build_verdicts(
                 "optimizations first."
             )
         reached = reach_verdicts(competing, versions)
-        manager.save_verdicts(run_id, inputs.scope.identifier, reached)
+        manager.save_verdicts(run_id, inputs.scope.identifier, reached, versions)
         counts = Counter(one.verdict for one in reached)
         counted = ", ".join(f"{counts[one]} {one}" for one in Verdict)
         context.log.info(f"{counted}; {len(competing.identifiers)} trials compete")
-        yield dg.MaterializeResult(metadata=_describe(manager.get_verdicts(run_id)))
+        yield materialize(context, VERDICTS_KEY, _describe(manager.get_verdicts(run_id)))
 
     return verdicts
 

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from pydantic import Field
 
-from assets.asset_keys import (
-    RESEARCH,
-    RESEARCH_GROUP,
-    WALK_FORWARD,
-    optimizations_key,
-    walk_forward_key,
+from assets.asset_keys import WALK_FORWARD, optimizations_key, walk_forward_key
+from assets.research_assets import (
+    read_failures,
+    record_failures,
+    research_assets,
+    say_none,
+    select_strategies,
 )
+from assets.stage_reporting import materialize
 from assets.step_failure import failing_in_one_line
 from research.protocol_version import walk_forward_version
 from resources.config.run_settings import RunSettings
@@ -57,12 +59,16 @@ def build_walk_forward(
 ) -> dg.AssetsDefinition:
     """Return the assets of a universe, one for each of `strategies` by name."""
 
-    @dg.multi_asset(
-        name=WALK_FORWARD,
-        specs=[_build_spec(strategy) for strategy in strategies.values()],
-        # Unpartitioned, yet with a policy: a ranged run asks one of every asset it takes along.
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        can_subset=True,
+    @research_assets(
+        WALK_FORWARD,
+        strategies,
+        walk_forward_key,
+        upstream=optimizations_key,
+        kinds={"numpy"},
+        version=walk_forward_version,
+        description="Parameters of {strategy} chosen on the past of each fold and traded on its "
+        "future, over the whole universe in one simulation. The curve is a trial in the ledger; "
+        "the choices are a JSON file.",
     )
     def walk_forward(
         context: dg.AssetExecutionContext,
@@ -75,7 +81,7 @@ def build_walk_forward(
         thresholds: Thresholds,
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
-        from assets.research_inputs import load_research_inputs, say_none
+        from assets.research_inputs import load_research_inputs
         from assets.sweep_lookup import find_sweep
         from assets.walk_forward_report import describe_metadata, describe_paths
         from assets.walk_forward_stage import (
@@ -92,20 +98,18 @@ def build_walk_forward(
             protocol = build_protocol(**config.model_dump(exclude={"combinatorial_folds"}))
             combinatorial = build_combinatorial_folds(config.combinatorial_folds)
         inputs = load_research_inputs(
-            context, universe, market_data, run_settings, price_store, thresholds
+            context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
         if isinstance(inputs, str):
-            yield from say_none(
-                context, market_data.source, sorted(context.selected_asset_keys), inputs
-            )
+            yield from say_none(context, market_data.source, inputs)
             return
-        names = [one for one in strategies if walk_forward_key(one) in context.selected_asset_keys]
+        names = select_strategies(context, strategies, walk_forward_key)
         try:
             protocol.folds.split(len(inputs.scope.dates))
         except InvalidFoldsError as error:
-            yield from say_none(context, inputs.source, map(walk_forward_key, names), str(error))
+            yield from say_none(context, inputs.source, str(error))
             return
-        sweeps = SweepFiles(backtest_files.root)
+        sweeps, manager = SweepFiles(backtest_files.root), result_store.manager()
         files = ResearchFiles(backtest_files.root, WALK_FORWARD)
         scope = inputs.scope.identifier
         planned = [
@@ -113,33 +117,19 @@ def build_walk_forward(
             for name in names
         ]
         stage = WalkForwardStage(
-            context, inputs, result_store.manager(), files, protocol, not run_settings.ignore_cache
+            context, inputs, manager, files, protocol, not run_settings.ignore_cache
         )
         run = stage.run(planned)
         context.log.info(f"{protocol.name}: {len(run)} new, {len(planned) - len(run)} known")
         paths = stage.measure_paths(planned, combinatorial) if combinatorial else {}
-        for name, one in zip(names, planned, strict=True):
-            path, stored = files.path(name, one.trial), files.find(name, one.trial)
-            yield dg.MaterializeResult(
-                asset_key=walk_forward_key(name),
-                metadata=describe_metadata(stored or {}, path, str(one.trial))
-                | describe_paths(paths.get(one.trial)),
-                data_version=dg.DataVersion(add_source(str(one.trial), inputs.source)),
-            )
+        found = [files.find(name, one.trial) for name, one in zip(names, planned, strict=True)]
+        failures = read_failures(found)
+        record_failures(context, manager, WALK_FORWARD, failures, inputs.attempted)
+        for name, one, stored in zip(names, planned, found, strict=True):
+            path = files.path(name, one.trial)
+            shown = describe_metadata(stored or {}, path, str(one.trial))
+            shown |= describe_paths(paths.get(one.trial))
+            version = add_source(str(one.trial), inputs.source)
+            yield materialize(context, walk_forward_key(name), shown, version)
 
     return walk_forward
-
-
-def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        walk_forward_key(strategy.name),
-        deps=[optimizations_key(strategy.name)],
-        group_name=RESEARCH_GROUP,
-        kinds={"numpy"},
-        owners=[RESEARCH],
-        tags={"strategy": strategy.name},
-        code_version=walk_forward_version(strategy),
-        description=f"Parameters of {strategy.name} chosen on the past of each fold and traded on "
-        "its future, over the whole universe in one simulation. The curve is a trial in the "
-        "ledger; the choices are a JSON file.",
-    )

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from assets.markdown import render_markdown
+from assets.research_assets import list_failures
 from strategies.base import Floats
 
 _FACTS = (
@@ -30,13 +31,12 @@ def describe_metadata(stored: Mapping[str, Any], path: str, trial: str) -> dict[
     """Return the metadata of a walk-forward from what its file says."""
     folds = stored["folds"]
     facts = {name: stored[name] for name in _FACTS}
-    failures = [f"- {one['symbol']}: {one['message']}" for one in stored["failures"]]
     return {
         **{name: value for name, value in facts.items() if value is not None},
         "folds": len(folds),
         "out_of_sample": f"{stored['out_of_sample_start']} to {stored['out_of_sample_end']}",
         "choices": dg.MetadataValue.md(render_markdown(build_table(folds))),
-        **({"failures": dg.MetadataValue.md("\n".join(failures))} if failures else {}),
+        **list_failures(stored["failures"]),
         "path": dg.MetadataValue.path(path),
         "trial": trial,
     }

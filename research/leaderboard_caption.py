@@ -38,22 +38,32 @@ def describe_coverage(board: "pl.DataFrame") -> str:
     return f"{board['covered_symbols'][0]} of {board['universe_symbols'][0]} symbols"
 
 
-def build_caption(scope: LeaderboardScope, board: "pl.DataFrame") -> list[str]:
+def describe_tries(board: "pl.DataFrame", trials: int) -> str:
+    """Return of how many the first of a leaderboard is the best: one of many is by luck."""
+    return f"best of {board.height} strategies and {trials:,} trials"
+
+
+def build_caption(
+    scope: LeaderboardScope, board: "pl.DataFrame", trials: int | None = None
+) -> list[str]:
     """Return the lines of the caption: source and window, symbols and costs, when, and changes.
 
     Parameters
     ----------
     board
         Of `scope`, with `research.ranking.LEADERBOARD_SCHEMA`; at least one row.
+    trials
+        How many were tried on its source, window and symbols; None leaves them out.
     """
     kind = "what-if: " if scope.purpose is Purpose.WHAT_IF else ""
     prices = f"{kind}{describe_source(scope.source)}, {scope.start_date} to {scope.end_date}"
     costs = f"{describe_costs(scope.settings)} per fill"
     made = f"made {board['made_at'][0]:%Y-%m-%d %H:%M} UTC"
     changes = describe_changes(scope)
+    tries = "" if trials is None else f"; {describe_tries(board, trials)}"
     return [
         prices,
-        f"{describe_coverage(board)}; {costs}; {made}",
+        f"{describe_coverage(board)}{tries}; {costs}; {made}",
         *([f"not the defaults: {changes}"] if changes else []),
     ]
 

@@ -11,6 +11,7 @@ from engine.failure import Failure
 from engine.history import History
 from engine.outcomes import BatchOutcome
 from engine.settings import Window
+from research.failures import add_failures
 from research.universe_curves import UniverseCurves, UniverseCurveSum
 from strategies.base import Floats, Ints, Strategy
 
@@ -84,20 +85,12 @@ class UniverseSweep:
         """
         for outcome in self.engine.run_batches(histories, self._all, self.window, self.universe):
             self._sum.add(outcome)
-            self._note(outcome.failures)
+            add_failures(self.failures, outcome.failures)
             yield self._split(outcome)
 
     def curves(self) -> dict[str, UniverseCurves]:
         """Return the curves of all points over the symbols that have been run, by strategy."""
         return split_curves(self._sum.curves(self.universe), self.points)
-
-    def _note(self, failures: Iterable[Failure]) -> None:
-        # Each point of a strategy may fail on a symbol for the same reason, one after the other.
-        known = {(one.symbol, one.strategy) for one in self.failures}
-        for failure in failures:
-            if (failure.symbol, failure.strategy) not in known:
-                known.add((failure.symbol, failure.strategy))
-                self.failures.append(failure)
 
     def _split(self, outcome: BatchOutcome) -> dict[str, PointMetrics]:
         symbols, symbol, point, columns = _read(outcome)

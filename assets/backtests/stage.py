@@ -25,6 +25,7 @@ from research.runner import BacktestRunner
 from research.trial_collector import TrialCollector
 from resources.config.run_settings import RunSettings
 from resources.price_store.history_loader import LoadedHistory, load_histories
+from resources.price_store.listed_days import select_listed
 from resources.price_store.price_quality import JumpRule
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
@@ -35,7 +36,7 @@ from resources.result_store.run_records import read_recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.result_archive import ResultArchive
 from resources.run_artifacts.trial_recording import TrialRecorder
-from resources.universe import Universe, UniverseError
+from resources.universe import Universe
 from strategies.base import Strategy
 
 
@@ -185,16 +186,9 @@ class BacktestStage:
 
     def _select_listed(self, symbols: Sequence[str]) -> list[HistorySpec]:
         """Return each symbol with the days on which it was listed; note those that never were."""
-        settings, universe = self.inputs.run_settings, self.inputs.universe
-        start, end = settings.history_start(), settings.window().end
-        listed: list[HistorySpec] = []
-        for symbol in symbols:
-            try:
-                days = universe.listed(symbol, start, end)
-            except UniverseError as error:
-                self.failures.append(Failure.of(symbol, error))
-                continue
-            listed.append(HistorySpec(symbol, *days, universe.calendar_of(symbol), end))
+        start, end = self.inputs.run_settings.history_start(), self._window.end
+        listed, failures = select_listed(self.inputs.universe, symbols, start, end)
+        self.failures += failures
         return listed
 
     def _find_known_scaling(self) -> Scaling | None:

@@ -2,7 +2,8 @@
 
 Two sensors, stopped until a user starts them. `new_symbol` requests the graph for symbols
 of the universe that no run has ever tried; `stale_results` requests the symbols that another code
-version of an asset materialized, with everything downstream. Each requests once: what fails then
+version of an asset materialized, with everything downstream, and the research that another code
+version made: in the run of all symbols, or in a run of its own. Each requests once: what fails then
 is left to `retry_failed`, and to people. The requests have the window and settings of the newest
 leaderboard, so that their results belong to it: after a `nightly`, a window that ends today.
 Dagster's own automation conditions launch runs without run config, in the window of the
@@ -13,7 +14,7 @@ are not those of another code version.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -93,8 +94,8 @@ def build_automation_sensors(universe: Sequence[str]) -> list[dg.SensorDefinitio
         minimum_interval_seconds=_INTERVAL,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Materializes again, once, what other code versions materialized: exactly "
-        "those assets and symbols, and what is downstream. Changed code counts once the code "
-        "location has been reloaded. Stopped until you start it.",
+        "those assets and symbols, sweeps and verdicts too, and what is downstream. Changed code "
+        "counts once the code location has been reloaded. Stopped until you start it.",
     )
     def stale_results(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _request_stale(context, universe, _get_graph(context))
@@ -153,16 +154,22 @@ def _request_stale(
     if run_id := _find_unfinished_run(context.instance):
         # It may be materializing what is stale, or still with the old code.
         return dg.SensorResult(skip_reason=f"The code has changed; waiting for run {run_id}.")
-    stale = {key: _find_stale(context.instance, key, current[key], universe) for key in changed}
+    partitioned = [key for key in changed if graph.get(key).is_partitioned]
+    stale = {key: _find_stale(context.instance, key, current[key], universe) for key in partitioned}
+    research = _find_stale_research(context.instance, current, {*changed} - {*partitioned})
     run_config, purpose = get_leaderboard_config(context.instance, graph)
-    requests = [
-        dg.RunRequest(
-            tags={**build_partition_tags(*ends), **purpose},
-            asset_selection=_select_downstream(graph, keys, whole=covers(universe, [ends])),
-            run_config=run_config,
+    requests: list[dg.RunRequest] = []
+    for keys, ends in split_into_runs(stale, universe):
+        whole = covers(universe, [ends])
+        selected = _select_downstream(graph, [*keys, *(research if whole else [])], whole=whole)
+        tags = {**build_partition_tags(*ends), **purpose}
+        requests.append(dg.RunRequest(tags=tags, asset_selection=selected, run_config=run_config))
+        research = [] if whole else research
+    if research:
+        selected = _select_research(context.instance, graph, research)
+        requests.append(
+            dg.RunRequest(tags=purpose, asset_selection=selected, run_config=run_config)
         )
-        for keys, ends in split_into_runs(stale, universe)
-    ]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else "No result is of another code version.",
@@ -178,12 +185,21 @@ def _select_downstream(
     return sorted(assets) if whole else leave_out_research(graph, assets)
 
 
+def _select_research(
+    instance: dg.DagsterInstance, graph: AssetGraph, keys: Iterable[dg.AssetKey]
+) -> list[dg.AssetKey]:
+    """Return assets of research, what is downstream, and the leaderboard that shows it."""
+    shown = instance.get_latest_materialization_event(LEADERBOARD_KEY) is not None
+    assets = set(_select_downstream(graph, keys, whole=True))
+    return sorted(assets | ({LEADERBOARD_KEY} if shown else set()))
+
+
 def _get_code_versions(graph: AssetGraph) -> dict[dg.AssetKey, str]:
     nodes = [graph.get(key) for key in sorted(graph.materializable_asset_keys)]
     return {
         node.key: node.code_version
         for node in nodes
-        if node.code_version and node.partitions_def is not None
+        if node.code_version and (node.is_partitioned or node.group_name == RESEARCH_GROUP)
     }
 
 
@@ -192,9 +208,14 @@ def _name(key: dg.AssetKey) -> str:
 
 
 def _find_unfinished_run(instance: dg.DagsterInstance) -> str | None:
-    """Return a run over partitions that has not ended, if there is one."""
+    """Return a run over partitions, or of this sensor, that has not ended, if there is one."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
-    return next((run.run_id for run in runs if select_partition_tags(run.tags)), None)
+    concerned = (
+        run.run_id
+        for run in runs
+        if select_partition_tags(run.tags) or run.job_name == STALE_RESULTS
+    )
+    return next(concerned, None)
 
 
 def _find_stale(
@@ -205,16 +226,35 @@ def _find_stale(
     Those of another source of prices are left alone: a switch of source recomputes nothing.
     """
     newest = {
-        str(record.partition_key): (event.tags or {}).get(CODE_VERSION_TAG)
+        str(record.partition_key): event
         for record in fetch_newest_by_partition(instance, key)
         if (event := record.asset_materialization)
     }
-    source = get_source(version)
-    return {
-        symbol
-        for symbol in universe
-        # Materializations that were reported by hand have no version, and are left alone.
-        if (found := newest.get(symbol))
+    return {symbol for symbol in universe if _is_stale(newest.get(symbol), version)}
+
+
+def _find_stale_research(
+    instance: dg.DagsterInstance,
+    current: Mapping[dg.AssetKey, str],
+    changed: Collection[dg.AssetKey],
+) -> list[dg.AssetKey]:
+    """Return the assets of research that another version of their code made."""
+    events = {key: instance.get_latest_materialization_event(key) for key in sorted(changed)}
+    return [
+        key
+        for key, event in events.items()
+        if event and _is_stale(event.asset_materialization, current[key])
+    ]
+
+
+def _is_stale(made: dg.AssetMaterialization | None, version: str) -> bool:
+    """Return whether something was made by another version of the code, on the same source.
+
+    What was reported by hand has no version, and is left alone.
+    """
+    found = (made.tags or {}).get(CODE_VERSION_TAG) if made else None
+    return bool(
+        found
         and drop_source(found) != drop_source(version)
-        and is_of_source(found, source)
-    }
+        and is_of_source(found, get_source(version))
+    )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assets.leaderboard_report import name_folder
+from assets.stage_reporting import name_failed
 from pipelines.cli.terminal import print_as_it_is, print_wrapped
 from research.leaderboard_caption import build_caption
 from resources.redaction import redact_address
@@ -46,7 +47,7 @@ def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run
     if scope is None:
         return ""
     console.print("\nLeaderboard", style="bold")
-    for line in build_caption(scope, ranking):
+    for line in build_caption(scope, ranking, manager.count_trials(scope)):
         print_wrapped(console, line)
     _print_ranking(console, ranking)
     shared = bool(manager.is_leaderboard_shared(run_id))
@@ -119,7 +120,7 @@ def print_failures(console: Console, failures: Sequence[Mapping[str, Any]]) -> N
     symbols = {failure["symbol"] for failure in failures}
     console.print(f"\n{len(symbols)} symbols failed:", style="yellow")
     for failure in failures[:_FAILURES_SHOWN]:
-        line = f"  {failure['stage']}: {failure['message']}"
+        line = f"  {failure['stage']}: {name_failed(failure, failure['message'])}"
         print_wrapped(console, line, indent=4, style="yellow")
     if len(failures) > _FAILURES_SHOWN:
         rest = len(failures) - _FAILURES_SHOWN

@@ -18,7 +18,9 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount
 
+from pipelines.webserver import backtest_pictures
 from pipelines.webserver.config_errors import name_variables
 from pipelines.webserver.guard import BAD_REQUEST, RequestGuard
 from resources.config.environment import InvalidEnvironmentError, parse_ui_hosts
@@ -37,6 +39,14 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
         """Return Dagster's middleware, behind the guard."""
         guard = Middleware(partial(RequestGuard, hosts=parse_ui_hosts(os.environ)))
         return [guard, *super().build_middleware()]
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Return Dagster's routes, and the pictures before the one that takes every path."""
+        pictures, routes = backtest_pictures.build_routes(), super().build_routes()
+        if self._app_path_prefix:  # all others are in one with the prefix, and a redirect
+            rest = routes[0].routes
+            return [Mount(self._app_path_prefix, routes=[*pictures, *rest]), *routes[1:]]
+        return [*pictures, *routes]
 
     async def execute_graphql_request(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.equal_weight import EqualWeight
+from engine.failure import Failure
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.fold_choices import TrialCurves
@@ -36,6 +37,10 @@ class Robustness:
         The strategy as it is: what the others are beside.
     jittered
         Empty without a sweep of the strategy.
+    symbols
+        Number of symbols with a result.
+    failures
+        What could not be tested, at the costs of the settings or at doubled ones.
     """
 
     strategy: str
@@ -48,6 +53,8 @@ class Robustness:
     jittered: Sequence[JitteredParameters]
     years: Mapping[str, Performance]
     regimes: Mapping[str, Performance]
+    symbols: int
+    failures: Sequence[Failure]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +99,19 @@ def assess_robustness(
         When no symbol has usable bars in the window.
     """
     market = universe or EqualWeight.of(histories, window)
+    failures: list[Failure] = []
     own = simulate_universe(
-        histories, strategies, settings, window, universe=market, keep_trades=True
+        histories,
+        strategies,
+        settings,
+        window,
+        universe=market,
+        keep_trades=True,
+        failures=failures,
     )
-    dear = simulate_doubled_costs(histories, strategies, settings, window, market, bars_per_year)
+    dear = simulate_doubled_costs(
+        histories, strategies, settings, window, market, bars_per_year, failures
+    )
     shifted = simulate_shifted_starts(histories, strategies, settings, window, own, bars_per_year)
     found = []
     for number, strategy in enumerate(strategies):
@@ -112,6 +128,8 @@ def assess_robustness(
             jittered=find_jittered(strategy, swept.points, swept.residuals, bars_per_year),
             years=split_years(residual, own.dates, bars_per_year),
             regimes=split_regimes(residual, own.market, bars_per_year),
+            symbols=int(own.symbols[number]),
+            failures=[bad for bad in failures if bad.strategy in (None, strategy.name)],
         )
         found.append(one)
     return found

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.equal_weight import EqualWeight
+from engine.failure import Failure
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.robustness.performance import Performance
@@ -29,9 +30,18 @@ def simulate_doubled_costs(
     window: Window,
     universe: EqualWeight,
     bars_per_year: float,
+    failures: list[Failure] | None = None,
 ) -> list[Performance]:
-    """Return the performance of each strategy, simulated again at doubled costs."""
+    """Return the performance of each strategy, simulated again at doubled costs.
+
+    What could not be tested is added to `failures`.
+    """
     dear = simulate_universe(
-        histories, strategies, double_costs(settings), window, universe=universe
+        histories,
+        strategies,
+        double_costs(settings),
+        window,
+        universe=universe,
+        failures=failures,
     )
     return [Performance.of(one, bars_per_year) for one in dear.residuals]

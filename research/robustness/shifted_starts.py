@@ -44,6 +44,8 @@ def simulate_shifted_starts(
 ) -> list[list[ShiftedStart]]:
     """Return per strategy what it did when it began some days later; shifts past the end are none.
 
+    A symbol whose bars end before such a start is not in its simulation, and is no failure.
+
     Parameters
     ----------
     own

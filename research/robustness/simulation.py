@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from engine.backtest import VectorBTEngine
 from engine.blocks import BlockOutcome
 from engine.equal_weight import EqualWeight
+from engine.failure import Failure
 from engine.history import History
 from engine.settings import BacktestSettings, Window
+from research.failures import add_failures
 from research.residuals import hedge_across_folds
 from research.robustness.random_entries import SymbolPositions
 from research.universe_curves import UniverseCurveSum
-from strategies.base import Bars, Floats, Strategy
+from strategies.base import Bars, Floats, Ints, Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,8 @@ class SimulatedUniverse:
         Days and returns of the equal-weight universe, shape (T,).
     residuals
         As verdicts judge them, see `research.residuals.hedge_across_folds`, shape (N, T).
+    symbols
+        Number of symbols with a result, shape (N,).
     positions
         Per strategy those on each symbol that it was tested on.
     growth
@@ -36,6 +40,7 @@ class SimulatedUniverse:
     dates: NDArray[np.datetime64]
     market: Floats
     residuals: Floats
+    symbols: Ints
     positions: Sequence[Sequence[SymbolPositions]] = field(default=())
     growth: Sequence[Sequence[Floats]] = field(default=())
 
@@ -48,6 +53,7 @@ def simulate_universe(
     *,
     universe: EqualWeight | None = None,
     keep_trades: bool = False,
+    failures: list[Failure] | None = None,
 ) -> SimulatedUniverse:
     """Return what strategies make of histories.
 
@@ -57,6 +63,8 @@ def simulate_universe(
         What residuals are against; None for that of the histories in the window.
     keep_trades
         Whether positions and growth are wanted.
+    failures
+        What could not be tested is added to them, each symbol and strategy once.
 
     Raises
     ------
@@ -69,12 +77,16 @@ def simulate_universe(
     growth: list[list[Floats]] = [[] for _ in strategies]
     for outcome in VectorBTEngine(settings).run_batches(histories, strategies, window, market):
         total.add(outcome)
+        if failures is not None:
+            add_failures(failures, outcome.failures)
         if keep_trades:
             for block in outcome.blocks:
                 _collect(block, settings, positions, growth)
     curves = total.curves(market)
     residuals = hedge_across_folds(curves.returns, curves.market)
-    return SimulatedUniverse(curves.dates, curves.market, residuals, positions, growth)
+    return SimulatedUniverse(
+        curves.dates, curves.market, residuals, curves.symbols, positions, growth
+    )
 
 
 def _collect(

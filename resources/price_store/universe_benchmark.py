@@ -14,8 +14,8 @@ from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.settings import Window
 from resources.price_store.equal_weight_file import load_equal_weight
+from resources.price_store.listed_days import select_listed
 from resources.price_store.price_quality import JumpRule
-from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.universe import Universe
 
@@ -85,15 +85,7 @@ def load_universe_benchmark(
     stored = [symbol for symbol in listed if symbol in available]
     if len(stored) < needed:
         return _report_missing(f"{len(stored)} of {len(listed)} symbols have prices", needed)
-    specs = [
-        HistorySpec(
-            symbol,
-            *universe.listed(symbol, history_start, window.end),
-            universe.calendar_of(symbol),
-            window.end,
-        )
-        for symbol in stored
-    ]
+    specs, _ = select_listed(universe, stored, history_start, window.end)
     try:
         equal_weight, distorted = load_equal_weight(
             store, source, specs, window, jump_rule, use_cached=use_cached

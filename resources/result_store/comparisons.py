@@ -44,8 +44,7 @@ def compare_strategies(
     newest = _select_newest(purpose).c
     statement = sa.select(
         newest.strategy,
-        # One per strategy: all are of the same source, window and settings.
-        sa.func.max(newest.verdict).label("verdict"),
+        _agree(newest.verdict).label("verdict"),
         sa.func.count().label("symbols"),
         median(newest.sharpe_ratio),
         median(newest.total_return),
@@ -110,6 +109,12 @@ def _rank(rows: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
     ]
 
 
+def _agree(column: sa.ColumnElement) -> sa.ColumnElement:
+    """Return what all rows have in a column, or NULL: two versions of code have two verdicts."""
+    low, high = sa.func.min(column), sa.func.max(column)
+    return sa.case(((sa.func.count() == sa.func.count(column)) & (low == high), high))
+
+
 def median(column: sa.ColumnElement) -> sa.ColumnElement:
     """Return the median of a column, under its name."""
     return sa.func.percentile_cont(0.5).within_group(column).label(f"median_{column.key}")
@@ -126,12 +131,12 @@ def _select_newest(purpose: Purpose) -> sa.Subquery:
 def _add_verdicts(backtests: sa.FromClause) -> sa.Select:
     """Return backtests with the newest verdict on their strategy, or NULL.
 
-    On their source, window and settings: a verdict is of a strategy over a universe, whatever the
-    symbol and the parameters of a backtest.
+    On their source, window, settings and version of the code: a verdict is of a strategy over a
+    universe, whatever the symbol and the parameters of a backtest.
     """
     verdicts, scopes = (sa.inspect(model).local_table for model in (VerdictRow, TrialScopeRow))
     shared = [scopes.c[name] for name in ("source", "start_date", "end_date", "settings")]
-    same = (verdicts.c.strategy, *shared)
+    same = (verdicts.c.strategy, verdicts.c.code_version, *shared)
     newest = (
         sa.select(*same, verdicts.c.verdict)
         .join_from(verdicts, scopes, verdicts.c.scope_id == scopes.c.id)

@@ -15,6 +15,7 @@ from research.ranking import (
     LEADERBOARD_SCHEMA,
     select_backtests,
 )
+from research.stages import RESEARCH_STAGES
 from resources.result_store.connection import translate_connection_errors
 from resources.result_store.models import FailureRow, Leaderboard, LeaderboardRow, Run
 from resources.result_store.queries import read_rows
@@ -48,7 +49,10 @@ def _read_candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame
 
 
 def read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
-    """Return the last failure of each symbol and strategy in runs of the scope's purpose."""
+    """Return the last failure of each symbol and strategy in runs of the scope's purpose.
+
+    Failures of research are left out: they say nothing of the symbol's own results.
+    """
     statement = (
         sa.select(
             FailureRow.symbol,
@@ -62,6 +66,7 @@ def read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
             FailureRow.start_date == scope.start_date,
             FailureRow.end_date == scope.end_date,
             Run.purpose == scope.purpose.value,
+            FailureRow.stage.not_in(RESEARCH_STAGES),
         )
         .group_by(FailureRow.symbol, FailureRow.strategy)
     )

@@ -225,7 +225,8 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
         """Return the best backtests by `metric`, one dict per backtest.
 
         The best of many is best by luck as well: ``verdict`` is the newest one on the strategy on
-        this source, window and settings, None where it was not judged.
+        this source, window and settings, None where it, or this version of its code, was not
+        judged.
 
         Compared are the newest results of each symbol and strategy in runs of `purpose` (None for
         pipeline, or for notebook where the store was opened with a session), on the source, window

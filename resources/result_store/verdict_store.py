@@ -1,6 +1,6 @@
 """What the result store has of verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import polars as pl
@@ -17,7 +17,11 @@ class VerdictStore:
     engine: sa.Engine
 
     def save_verdicts(
-        self, run_id: str, scope_id: UUID, reached: Sequence[StrategyVerdict]
+        self,
+        run_id: str,
+        scope_id: UUID,
+        reached: Sequence[StrategyVerdict],
+        code_versions: Mapping[str, str],
     ) -> None:
         """Save the verdicts that a run reached, in place of those that it reached before.
 
@@ -25,9 +29,11 @@ class VerdictStore:
         ----------
         scope_id
             Of the trials that were judged.
+        code_versions
+            Of the strategies, by name.
         """
         known = validation.require_text("run_id", run_id)
-        verdicts.save_verdicts(self.engine, known, scope_id, reached)
+        verdicts.save_verdicts(self.engine, known, scope_id, reached, code_versions)
 
     def get_verdicts(self, run_id: str | None = None) -> pl.DataFrame:
         """Return the verdicts of a run, or of the newest one that reached any, by strategy.
@@ -37,9 +43,25 @@ class VerdictStore:
         known = None if run_id is None else validation.require_text("run_id", run_id)
         return verdicts.read_verdicts(self.engine, known)
 
-    def find_verdicts(self, scope: LeaderboardScope) -> dict[str, str]:
+    def find_verdicts(
+        self, scope: LeaderboardScope, run_ids: Sequence[str] | None = None
+    ) -> dict[str, str]:
         """Return the newest verdict of each strategy on what a leaderboard compares.
 
-        Strategies that were not judged on its source, window, settings and universe are missing.
+        Strategies that were not judged on its source, window, settings and universe, and with the
+        version of the code that it has, are missing.
+
+        Parameters
+        ----------
+        run_ids
+            Only verdicts that these runs reached; None for those of any.
         """
-        return verdicts.find_verdicts(self.engine, scope)
+        return verdicts.find_verdicts(self.engine, scope, run_ids)
+
+    def count_trials(self, scope: LeaderboardScope) -> int:
+        """Return how many trials there are on the source, window and symbols of a leaderboard.
+
+        With any settings and parameters, by any version of the code, on all of the symbols or some:
+        of so many is the best one the best.
+        """
+        return verdicts.count_trials(self.engine, scope)

@@ -14,11 +14,12 @@ from research.natural_key import json_text
 from research.verdicts.rows import VERDICTS_SCHEMA, describe_verdict
 from research.verdicts.strategy_verdict import StrategyVerdict
 from resources.result_store.connection import translate_connection_errors
-from resources.result_store.models import TrialScopeRow, VerdictRow
+from resources.result_store.models import TrialRecord, TrialScopeRow, VerdictRow
 from resources.result_store.queries import read_rows
 from resources.result_store.retry import retry_transient
 
 _VERDICTS = sa.inspect(VerdictRow).local_table
+_TRIALS = sa.inspect(TrialRecord).local_table
 _SCOPES = sa.inspect(TrialScopeRow).local_table
 _JSON = ("best_parameters", "limits")
 
@@ -29,6 +30,7 @@ def save_verdicts(
     run_id: str,
     scope_id: UUID,
     verdicts: Sequence[StrategyVerdict],
+    code_versions: Mapping[str, str],
 ) -> None:
     """Save the verdicts that a run reached, in place of those that it reached before."""
     rows = [
@@ -36,6 +38,7 @@ def save_verdicts(
             **{name: _store(value) for name, value in describe_verdict(one).items()},
             "run_id": run_id,
             "scope_id": scope_id,
+            "code_version": code_versions[one.strategy],
         }
         for one in verdicts
     ]
@@ -69,15 +72,17 @@ def read_verdicts(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
     return pl.DataFrame(texts, schema=VERDICTS_SCHEMA)
 
 
-def find_verdicts(engine: sa.Engine, scope: LeaderboardScope) -> dict[str, str]:
+def find_verdicts(
+    engine: sa.Engine, scope: LeaderboardScope, run_ids: Sequence[str] | None
+) -> dict[str, str]:
     """Return the newest verdict of each strategy of a leaderboard, on what the leaderboard is of.
 
-    Source, window, settings and universe are the same; strategies that were not judged on them
-    are missing.
+    Source, window, settings, universe and the version of the strategy's code are the same;
+    strategies that were not judged on them are missing. Only verdicts of some runs, or of any.
     """
     symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
     statement = (
-        sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict)
+        sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict, _VERDICTS.c.code_version)
         .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
         .where(
             _SCOPES.c.source == scope.source,
@@ -87,9 +92,32 @@ def find_verdicts(engine: sa.Engine, scope: LeaderboardScope) -> dict[str, str]:
             _SCOPES.c.symbols.op("@>")(symbols),
             _SCOPES.c.symbols.op("<@")(symbols),
         )
-        .order_by(_VERDICTS.c.made_at)
+        .order_by(_VERDICTS.c.made_at, _VERDICTS.c.run_id)
     )
-    return {row["strategy"]: row["verdict"] for row in read_rows(engine, statement)}
+    if run_ids is not None:
+        statement = statement.where(_VERDICTS.c.run_id.in_(run_ids))
+    current = {name: one.code_version for name, one in scope.strategies.items()}
+    return {
+        row["strategy"]: row["verdict"]
+        for row in read_rows(engine, statement)
+        if row["code_version"] == current.get(row["strategy"], "")
+    }
+
+
+def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
+    """Return how many trials there are on the source, window and symbols of a leaderboard."""
+    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
+    statement = (
+        sa.select(sa.func.count().label("trials"))
+        .join_from(_TRIALS, _SCOPES, _TRIALS.c.scope_id == _SCOPES.c.id)
+        .where(
+            _SCOPES.c.source == scope.source,
+            _SCOPES.c.start_date == scope.start_date,
+            _SCOPES.c.end_date == scope.end_date,
+            _SCOPES.c.symbols.op("<@")(symbols),
+        )
+    )
+    return int(read_rows(engine, statement)[0]["trials"])
 
 
 def _store(value: Any) -> Any:

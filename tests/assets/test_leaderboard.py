@@ -41,12 +41,17 @@ def assert_shows_the_store(project: Project, shown: Mapping[str, Any]) -> None:
     board = project.manager.get_leaderboard(shown["run_id"])
     scope = project.manager.get_leaderboard_scope(shown["run_id"])
     assert scope is not None
-    assert shown["ranking"] == render_markdown(board.select(SHOWN))
+    heading, _, ranking = shown["ranking"].partition("\n\n")
+    tries = f"best of {board.height} strategies and {shown['trials']} trials"
+    assert heading == f"Rank 1 is the {tries}."
+    assert ranking == render_markdown(board.select(SHOWN))
     found = table(shown)
     assert found.columns == board.columns
     assert found.rows() == board.rows()
     caption = escape("; ".join(build_caption(scope, board)))
-    assert f"<desc>{caption}</desc>" in Path(shown["plot_path"]).read_text()
+    plot = Path(shown["plot_path"]).read_text()
+    assert f"<desc>{caption}</desc>" in plot
+    assert f" strategies and {shown['trials']} trials</text>" in plot
 
 
 def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
@@ -60,6 +65,7 @@ def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     assert "- `bollinger` 0 of 20 symbols have a result, 0 of them stale" in offenders
     shown = newest(project)
     assert shown["symbols"] == "5 of 20 symbols"
+    assert shown["trials"] == 2
     assert shown["prices"] == "prices of source files"
     assert shown["costs"] == "fees 0.1 %, slippage 0.1 % per fill"
     assert_shows_the_store(project, shown)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from assets.leaderboard_plot import render_leaderboard_plot, summarize
+from engine.equal_weight import EqualWeight
 
 DAYS = [date(2023, 1, 2) + timedelta(days=day) for day in range(100)]
 VALUES = [1.0 + 0.5 * np.sin(day / 9) for day in range(100)]
@@ -36,7 +37,13 @@ def points(path: str) -> np.ndarray:
 
 
 def test_the_plot_draws_growth_and_the_spread_of_ranked_ratios():
-    ranking = pl.DataFrame({"strategy": ["rsi", "macd"], "rank": [1, None]})
+    ranking = pl.DataFrame(
+        {
+            "strategy": ["rsi", "adx", "macd"],
+            "rank": [1, 2, None],
+            "verdict": ["rejected", None, "promising"],
+        }
+    )
     ratios = pl.DataFrame(
         {
             "strategy": ["rsi"] * 4,
@@ -44,17 +51,31 @@ def test_the_plot_draws_growth_and_the_spread_of_ranked_ratios():
             "ranked": [True, True, True, False],
         }
     )
-    picture = read_picture(render_leaderboard_plot(ranking, ratios, GROWTH, CAPTION))
+    # From before the curves on, with a day on which they have no bar.
+    days = np.array([DAYS[0] - timedelta(days=1), DAYS[0], *DAYS[2:]], dtype="datetime64[D]")
+    universe = EqualWeight(days, np.array([0.7, 0.8, *np.linspace(0.8, 1.2, 98)]), 107)
+    picture = read_picture(
+        render_leaderboard_plot(ranking, ratios, GROWTH, CAPTION, trials=1234, universe=universe)
+    )
     assert picture.findtext("desc") == "made up & more; 1 of 2"
     assert int(picture.attrib["width"]) <= 960, "the dialog of the Dagster UI shows so much"
     texts = ["".join(one.itertext()) for one in picture.iter("text")]
     assert texts[:2] == CAPTION
-    assert "best ranked:■ rsi; others grey" in texts
+    best = "the best 2 of 3 strategies and 1,234 trials"
+    assert f"Growth of 1, spread evenly over the symbols: {best}" in texts
+    words = [" ".join(one.split()) for one in texts]
+    assert "■ rsi (rejected) ■ adx (not judged)" in words
+    others = "■ 1 other strategy ■ equal-weight universe of 107 symbols, without costs"
+    assert others in words
 
-    (curve,) = [one for one in picture.iter("path") if "transform" in one.attrib]
+    curve, held = [one for one in picture.iter("path") if "transform" in one.attrib]
     x, y = points(curve.attrib["d"]).T
     one, half = places(picture, "1.0", "0.6", side="y")
     np.testing.assert_allclose(1.0 + (one - (y - -4.0)) / (half - one) * 0.4, VALUES, atol=2e-3)
+    level = points(held.attrib["d"])[:, 1]
+    drawn = 1.0 + (one - (level - -4.0)) / (half - one) * 0.4
+    # 1 on the first day of the curves, and half as much again on the last.
+    np.testing.assert_allclose(drawn[[0, 1, -1]], [1.0, 1.0, 1.5], atol=2e-3)
     february, april = places(picture, "Feb 2023", "Apr 2023", side="x")
     days = (x - february) / (april - february) * 59
     np.testing.assert_allclose(days, np.arange(100) - 30, atol=0.05)
@@ -74,12 +95,12 @@ def test_the_plot_draws_growth_and_the_spread_of_ranked_ratios():
     ids=["curves", "none", "one day", "no number"],
 )
 def test_the_plot_is_drawn_without_ranks_and_without_curves(growth: pl.DataFrame):
-    ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [None]})
+    ranking = pl.DataFrame({"strategy": ["rsi"], "rank": [None], "verdict": [None]})
     standing = pl.DataFrame(
         {"strategy": ["rsi", "rsi"], "sharpe_ratio": [None, 1.0], "ranked": [False, False]},
         schema={"strategy": pl.String, "sharpe_ratio": pl.Float64, "ranked": pl.Boolean},
     )
-    plot = render_leaderboard_plot(ranking, standing, growth, CAPTION)
+    plot = render_leaderboard_plot(ranking, standing, growth, CAPTION, trials=1, universe=None)
     assert read_picture(plot).findtext("desc") == "made up & more; 1 of 2"
     assert not {b"nan", b"inf"} & set(plot.split())
 

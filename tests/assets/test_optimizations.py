@@ -43,6 +43,13 @@ def _metadata(project: Project, strategy: str) -> Mapping[str, Any]:
     return {name: one.value for name, one in event.asset_materialization.metadata.items()}
 
 
+def _failures(project: Project, done: dg.ExecuteInProcessResult) -> list[tuple[Any, ...]]:
+    """Return the failures of a run: stage, symbol, strategy and message."""
+    columns = ("stage", "symbol", "strategy", "message")
+    rows = project.manager.get_failures(done.run_id)
+    return [tuple(row[name] for name in columns) for row in rows]
+
+
 def _files(project: Project) -> SweepFiles:
     return SweepFiles(project.resource("backtest_files").root)
 
@@ -62,6 +69,9 @@ def test_a_sweep_is_trials_rows_curves_and_a_picture(priced: Project):
     assert (shown["points_tried"], shown["points_skipped"]) == (5, 1)
     assert shown["symbols"] == "19 of 20"
     assert shown["failures"].startswith("- S07: S07: no bars of source 'files' are stored")
+    (lost,) = _failures(priced, done)
+    assert lost[:3] == ("research", "S07", None)
+    assert lost[3].startswith("S07: no bars of source 'files' are stored")
 
     points = _files(priced).read_points("sma_cross", shown["sweep"])
     assert [json.loads(one) for one in points["parameters"]] == [
@@ -221,8 +231,13 @@ def test_a_strategy_that_fails_on_a_symbol_is_named(
         return signals(self, bars)
 
     monkeypatch.setattr(Rsi, "signals", fail_on_one)
-    done = priced.run(None, selection=BOTH, run_config=_config(points=4))
-    assert done.success, priced.why(done)
+    for _ in range(2):  # the second uses what the first one has computed, without that symbol
+        done = priced.run(None, selection=BOTH, run_config=_config(points=4))
+        assert done.success, priced.why(done)
+        (odd,) = [one for one in _failures(priced, done) if one[0] == "optimizations"]
+        assert (odd[1:3], odd[3][:8]) == (("S03", "rsi"), "odd bars")
+        logged = [one.user_message for one in priced.instance.all_logs(done.run_id)]
+        assert logged.count(f"S03, rsi: ValueError: {odd[3]}") == 1
     assert "- S03, rsi: odd bars" in _metadata(priced, "rsi")["failures"]
     assert "S03" not in _metadata(priced, "sma_cross")["failures"]
     assert set(priced.manager.get_trials("rsi")["tested_symbols"]) == {18}
@@ -235,3 +250,12 @@ def test_a_ranged_run_of_all_symbols_ends_with_one_sweep(project: Project):
     page = project.instance.fetch_materializations(optimizations_key("rsi"), limit=9)
     assert [one.partition_key for one in page.records] == [None]
     assert isinstance(page.records[0], dg.EventLogRecord)
+
+
+def test_what_failed_before_research_is_one_failure(project: Project):
+    project.spoil("S07")
+    relaxed = {"resources": {"thresholds": {"config": {"success_rate": 0.9}}}}
+    both = _config(points=2) | relaxed
+    done = project.run(selection=["prices", *BOTH[:1]], run_config=both)
+    assert done.success, project.why(done)
+    assert [one[:2] for one in _failures(project, done)] == [("prices", "S07")]

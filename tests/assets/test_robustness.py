@@ -18,6 +18,7 @@ from research.robustness.day_permutation import DayPermutation
 from research.robustness.permuted_sweep import compare_sweep_with_permuted_days
 from research.robustness.record import describe_robustness
 from strategies.registry import get_strategy
+from strategies.rsi import Rsi
 from tests.histories import load_history
 from tests.postgres import fresh_database
 from tests.project import SYMBOLS, Project
@@ -97,7 +98,7 @@ def test_what_is_shown_are_the_numbers_of_research(tested):
         metadata = shown[one.strategy]
         stored = json.loads(Path(metadata["path"]).read_text())
         assert stored.pop("parameters") == metadata["parameters"]
-        assert stored.pop("symbols") == metadata["symbols"] == len(SYMBOLS)
+        assert one.symbols == metadata["symbols"] == len(SYMBOLS)
         assert stored == json.loads(json.dumps(describe_robustness(one, permuted)))
         assert metadata["parameters"].items() >= PARAMETERS[one.strategy].items()
         _look_at_headlines(metadata, one, permuted.p_value)
@@ -197,6 +198,32 @@ def test_known_tests_are_read_and_not_run_again(tested, monkeypatch: pytest.Monk
 
 def _of(strategy: str) -> dict[str, Any]:
     return {strategy: PARAMETERS[strategy]}
+
+
+def test_a_symbol_that_fails_in_the_tests_alone_is_a_failure(
+    tested, monkeypatch: pytest.MonkeyPatch
+):
+    project, _ = tested
+    store, window = project.resource("price_store"), project.resource("run_settings").window()
+    odd = load_history(store, "files", "S03", window.start, window.end).history.bars.close[-1]
+    signals = Rsi.signals
+
+    def fail_on_one(self: Rsi, bars: Any) -> Any:
+        if bars.close[-1] == odd:
+            raise ValueError("odd bars")
+        return signals(self, bars)
+
+    monkeypatch.setattr(Rsi, "signals", fail_on_one)
+    result = _run(project, TESTED, ignore_cache=True)
+    assert result.success, project.why(result)
+    shown = _metadata(result)
+    assert shown["rsi"]["symbols"] == 19
+    assert shown["rsi"]["failures"].startswith("- S03, rsi: odd bars")
+    assert shown["sma_cross"]["symbols"] == 20
+    assert "failures" not in shown["sma_cross"]
+    (row,) = project.manager.get_failures(result.run_id)
+    assert (row["stage"], row["symbol"], row["strategy"]) == ("robustness", "S03", "rsi")
+    assert (row["error_class"], row["message"][:8]) == ("ValueError", "odd bars")
 
 
 def test_what_cannot_be_tested_says_why(tested):

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from assets.markdown import render_markdown
 from assets.verdicts import SHOWN
+from engine.code_version import code_version
 from pipelines.cli.summary import print_leaderboard
 from research.verdicts.rows import VERDICTS_SCHEMA
-from strategies.registry import registered_strategies
+from strategies.registry import get_strategy, registered_strategies
 from tests.postgres import fresh_database
 from tests.project import END, FEW_ASSETS, Project
 from tests.resources.result_store.test_verdicts import NOTHING, reached
@@ -107,7 +108,8 @@ def test_promotion_stops_where_a_strategy_is_not_deployable(judged: Judged):
     # Newer than those of the run, on what the leaderboard is of.
     (scope,) = set(project.manager.get_verdicts(judged.run.run_id)["scope_id"])
     planted = [reached("rsi"), reached("macd", **NOTHING)]
-    project.manager.save_verdicts("planted", UUID(scope), planted)
+    versions = {one.strategy: code_version(get_strategy(one.strategy)) for one in planted}
+    project.manager.save_verdicts("planted", UUID(scope), planted, versions)
     asked = {"resources": {"thresholds": {"config": {"promotion": "deployable"}}}}
     result = project.run(selection=["backtest_summaries", "leaderboard"], run_config=asked)
     assert not result.success
@@ -127,6 +129,17 @@ def test_promotion_stops_where_a_strategy_is_not_deployable(judged: Judged):
     assert dict(map(tuple, view)) == expected
 
 
+def test_a_leaderboard_that_could_be_first_has_its_own_verdicts(judged: Judged):
+    # Older ones, planted by the test before, say otherwise; nothing but research comes before it.
+    project, selection = judged.project, ["leaderboard", *JUDGED, "verdicts"]
+    result = project.run(None, selection=selection, run_config=_walk_forward())
+    assert result.success, project.why(result)
+    assert _steps(result)[-2:] == ["leaderboard", "leaderboard_checks"]
+    found = project.manager.get_verdicts(result.run_id).filter(pl.col("strategy").is_in(NAMES))
+    assert set(found["verdict"]) == {"rejected"}
+    assert set(_table(result)["verdict"]) == {"rejected"}
+
+
 def test_a_research_step_that_fails_leaves_a_leaderboard(judged: Judged):
     project, selection = judged.project, ["backtest_summaries", "leaderboard", *JUDGED, "verdicts"]
     result = project.run(selection=selection, run_config=_walk_forward(choice="plato"))
@@ -135,7 +148,14 @@ def test_a_research_step_that_fails_leaves_a_leaderboard(judged: Judged):
     steps = _steps(result)
     assert "leaderboard" in steps
     assert "verdicts" not in steps
-    assert project.manager.get_leaderboard(result.run_id)["strategy"].n_unique() == 2
+    board = project.manager.get_leaderboard(result.run_id)
+    # Not those that an earlier run reached on the same, which are there.
+    assert board.select("strategy", "verdict").sort("strategy").rows() == [
+        ("macd", None),
+        ("rsi", None),
+    ]
+    logged = [one.user_message for one in project.instance.all_logs(result.run_id)]
+    assert "no verdicts on the leaderboard: this run has reached none before it" in logged
 
 
 def test_verdicts_without_a_sweep_say_what_to_materialize(judged: Judged):

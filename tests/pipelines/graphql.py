@@ -78,7 +78,7 @@ _PARTITION_PAGE = """
             latestMaterializationByPartition(partitions: [$partition]) {
                 runId stepKey partition tags { key value } metadataEntries { label
                     ... on FloatMetadataEntry { floatValue } ... on IntMetadataEntry { intValue }
-                    ... on TextMetadataEntry { text } } }
+                    ... on TextMetadataEntry { text } ... on MarkdownMetadataEntry { mdStr } } }
             latestRunForPartition(partition: $partition) { id status } } } }
 """
 _BACKFILL = """

@@ -4,7 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -112,11 +115,21 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         one["label"]: next(value for name, value in one.items() if name != "label")
         for one in newest["metadataEntries"]
     }
+    picture = f"/backtests/{row['id']}.svg"
     assert values == {
         **{name: row[name] for name in ("total_return", "sharpe_ratio", "max_drawdown")},
         "closed_trades": row["closed_trades"],
-        "window": f"{row['first_session']} to {row['last_session']}",
+        "equity": f"![{row['first_session']} to {row['last_session']}]({picture})",
     }
+    with urlopen(f"{webserver.url}{picture}", timeout=30) as response:  # noqa: S310 - to ourselves
+        svg = response.read().decode()
+        assert response.headers["Content-Type"] == "image/svg+xml"
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert f"rsi on {symbol} (" in svg
+    assert f"{row['closed_trades']} closed trades" in svg
+    unknown = picture.replace(str(row["id"]), str(uuid4()))
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(f"{webserver.url}{unknown}", timeout=30)  # noqa: S310 - to ourselves
     tags = {one["key"]: one["value"] for one in newest["tags"]}
     assert tags["dagster/data_version"] == f"{row['id']}@synthetic"
 

@@ -12,10 +12,11 @@ from resources.dagster_event_log.versions import add_source
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 RSI = {"backtests/rsi", "backtest_summaries", "leaderboard"}
+RESEARCH_OF_RSI = {"optimizations/rsi", "walk_forward/rsi", "robustness/rsi", "verdicts"}
 
 
 class Harness:
-    """A project and its two sensors; `version` is the code version of backtests/rsi."""
+    """A project and its two sensors; `version` is the code version of all that is of rsi."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -31,7 +32,7 @@ class Harness:
         return definitions.map_asset_specs(func=self._change)
 
     def _change(self, spec: dg.AssetSpec) -> dg.AssetSpec:
-        rsi = spec.key == dg.AssetKey(["backtests", "rsi"])
+        rsi = spec.key.path[-1] == "rsi"
         version = add_source(self.version or "", self.source)
         return spec.replace_attributes(code_version=version) if rsi else spec
 
@@ -167,6 +168,30 @@ def test_symbols_that_failed_before_are_not_stale(harness: Harness):
     harness.version = "changed"
     first, second = harness.requests(STALE_RESULTS)
     assert (first.tags, second.tags) == (_range("S00", "S06"), _range("S08", "S19"))
+
+
+def test_changed_code_requests_its_research_once_and_last(harness: Harness):
+    project = harness.project
+    swept = [*FEW_ASSETS, "optimizations/rsi", "verdicts"]
+    project.spoil("S07")
+    made = project.run(selection=swept)
+    assert made.success, project.why(made)
+    assert not harness.requests(STALE_RESULTS)
+    harness.version = "changed"
+    # A symbol has failed, so no run is of all of them: research has one of its own.
+    *ranges, last = harness.requests(STALE_RESULTS)
+    assert [_names(one) for one in ranges] == [RSI] * 2
+    assert (_names(last), last.tags) == (RESEARCH_OF_RSI | {"leaderboard"}, {})
+    run = harness.launch(last)
+    assert run.success, project.why(run)
+    harness.cursor = None
+    assert [_names(one) for one in harness.requests(STALE_RESULTS)] == [RSI] * 2, "research is new"
+    project.fix("S07")
+    assert project.run("S07").success
+    harness.version = "changed again"
+    (whole,) = harness.requests(STALE_RESULTS)
+    assert _names(whole) == RSI | RESEARCH_OF_RSI
+    assert whole.tags == _range(SYMBOLS[0], SYMBOLS[-1])
 
 
 def test_a_switch_of_source_requests_nothing(harness: Harness):

@@ -9,6 +9,7 @@ import pytest
 from research.leaderboard_scope import Coverage, RankedStrategy
 from research.purpose import Purpose
 from research.ranking import LEADERBOARD_SCHEMA, RANKING_SCHEMA, rank_strategies
+from research.stages import RESEARCH_STAGES
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.resources.result_store.leaderboards import save_leaderboard, scope, sharpes
 from tests.resources.result_store.rows import (
@@ -101,15 +102,16 @@ def test_a_failed_symbol_is_left_out_until_it_succeeds_again(
         {"start_date": date(2020, 1, 1)},
         {"end_date": date(2024, 1, 1)},
         {"purpose": Purpose.REQUEST},
+        *({"stage": one} for one in RESEARCH_STAGES),
     ],
-    ids=lambda other: next(iter(other)),
+    ids=str,
 )
 def test_a_failure_outside_of_the_scope_leaves_out_nothing(
     manager: BacktestPersistenceManager, other: dict[str, Any]
 ) -> None:
     save(manager, *sharpes("rsi", 1.0, 2.0))
     what = {name: other[name] for name in ("symbol", "strategy") if name in other}
-    attempted = {name: other[name] for name in ATTEMPTED if name in other}
+    attempted = {name: other[name] for name in (*ATTEMPTED, "stage") if name in other}
     record_run(manager, run_id="run-2", purpose=other.get("purpose", Purpose.PIPELINE))
     record_failures(manager, "run-2", failure(**{"symbol": "S0", **what}), **attempted)
     assert len(_ranked(manager)) == 2

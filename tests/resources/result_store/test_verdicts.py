@@ -53,11 +53,18 @@ NOTHING = {"walk_forward": Criterion(math.nan, 1.0, 0.025), "protocol": "", "pro
 IDLE = {"active_trials": 0, "best": None, "overfitting": None, "grid": Criterion(math.nan, 1, 0.05)}
 
 
-def judged(manager: BacktestPersistenceManager, run_id: str, *verdicts: Any, **of: Any) -> UUID:
-    """Save verdicts on a scope that the ledger knows; return its identifier."""
+def judged(
+    manager: BacktestPersistenceManager,
+    run_id: str,
+    *verdicts: Any,
+    code: str = "code-1",
+    **of: Any,
+) -> UUID:
+    """Save verdicts on a scope that the ledger knows, of a version; return its identifier."""
     judged_scope = scope(**of)
     manager.record_trials(judged_scope, [trial()], purpose=Purpose.SWEEP, run_id=run_id)
-    manager.save_verdicts(run_id, judged_scope.identifier, verdicts)
+    versions = {one.strategy: code for one in verdicts}
+    manager.save_verdicts(run_id, judged_scope.identifier, verdicts, versions)
     return judged_scope.identifier
 
 
@@ -140,6 +147,7 @@ OF_LEADERBOARD: Mapping[str, Any] = {
         {"settings": {"fees": 0.0}},
         {"symbols": ("S0", "S1", "S2")},
         {"symbols": ("S0",)},
+        {"code": "code-0"},
     ],
     ids=lambda other: f"{next(iter(other))} {len(str(other))}",
 )
@@ -151,8 +159,11 @@ def test_a_leaderboard_shows_verdicts_on_the_same(
     judged(shared_manager, f"1 {name}", reached(name, **NOTHING), **OF_LEADERBOARD)
     judged(shared_manager, f"2 {name}", reached(name), data_version="2", **OF_LEADERBOARD)
     judged(shared_manager, f"3 {name}", reached(name, **NOTHING), **{**OF_LEADERBOARD, **other})
-    found = shared_manager.find_verdicts(leaderboards.scope("rsi"))
-    assert found[name] == "deployable"
+    found = shared_manager.find_verdicts(leaderboards.scope(name))
+    assert found == {name: "deployable"}
+    of_runs = shared_manager.find_verdicts(leaderboards.scope(name), [f"1 {name}", f"3 {name}"])
+    assert of_runs == {name: "promising"}
+    assert shared_manager.find_verdicts(leaderboards.scope(name), ["other"]) == {}
 
 
 def test_rankings_say_the_verdict_of_each_strategy(manager: BacktestPersistenceManager):
@@ -162,6 +173,7 @@ def test_rankings_say_the_verdict_of_each_strategy(manager: BacktestPersistenceM
     judged(manager, "old", reached("rsi"), reached("macd"), **OF_LEADERBOARD)
     judged(manager, "new", reached("rsi", **NOTHING), **OF_LEADERBOARD)
     judged(manager, "costs", reached("rsi"), **{**OF_LEADERBOARD, "settings": {"fees": 0.0}})
+    judged(manager, "code", reached("rsi"), code="code-0", **OF_LEADERBOARD)
     best = manager.get_best_performing_strategies()
     assert [(one["strategy"], one["symbol"], one["verdict"]) for one in best] == [
         ("rsi", "S0", "promising"),
@@ -177,6 +189,13 @@ def test_rankings_say_the_verdict_of_each_strategy(manager: BacktestPersistenceM
     save(manager, other, run_id="run-2")
     single = manager.compare_strategies([identifier(rows[0]), identifier(other)])
     assert [one["verdict"] for one in single["backtests"]] == ["promising", None]
+    # A symbol whose newest result is of other code, which was judged otherwise.
+    save(manager, result(strategy="rsi", symbol="S0", code_version="code-0"), run_id="run-3")
+    (rsi,) = manager.compare_strategies(strategies="rsi")
+    assert (rsi["verdict"], rsi["symbols"]) == (None, 2)
+    best = manager.get_best_performing_strategies()
+    verdicts = {(one["strategy"], one["symbol"]): one["verdict"] for one in best}
+    assert (verdicts["rsi", "S0"], verdicts["rsi", "S1"]) == ("deployable", "promising")
 
 
 def test_a_database_refuses_a_verdict_that_there_is_not(manager: BacktestPersistenceManager):

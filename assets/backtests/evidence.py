@@ -1,0 +1,115 @@
+"""What is shown of one backtest: its equity curve, what it is compared with, and its trades."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from research.leaderboard_caption import describe_costs, describe_source
+from resources.price_store.spans import HistorySpec
+from resources.price_store.store import PriceStore
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
+from strategies.base import Floats
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_SAME = 1e-9
+"""Relative difference of what are the same prices, added up in another order."""
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestEvidence:
+    """One backtest.
+
+    Parameters
+    ----------
+    row
+        With `resources.result_store.frame_schemas.STORED_SCHEMA`.
+    days
+        Of its bars, in days since 1970, shape (T,).
+    growth
+        What a capital of 1 became, at each close, shape (T,).
+    held
+        What buying at the first close and holding made of it; None where the prices that it was
+        computed from are not stored any more.
+    trades
+        With `resources.result_store.frame_schemas.TRADES_SCHEMA`, oldest first.
+    """
+
+    row: dict[str, Any]
+    days: Floats
+    growth: Floats
+    held: Floats | None
+    trades: "pl.DataFrame"
+
+    def caption(self) -> list[str]:
+        """Return what it is of, and what it came to, in three lines."""
+        row, settings = self.row, json.loads(self.row["settings"])
+        parameters = sorted(json.loads(row["parameters"]).items())
+        told = ", ".join(f"{name} {one}" for name, one in parameters)
+        what = f"{row['strategy']} on {row['symbol']}" + (f" ({told})" if told else "")
+        days = f"{row['first_session']} to {row['last_session']}, {row['data_points']} bars"
+        costs = f"{describe_costs(settings)} per fill"
+        came_to = [
+            f"return {_percent(row['total_return'])}",
+            f"bought and held {_percent(row['benchmark_return'])}",
+            f"Sharpe ratio {_number(row['sharpe_ratio'])}",
+            f"deepest drawdown {_percent(row['max_drawdown'])}",
+            f"{row['closed_trades']} closed trades",
+        ]
+        return [what, f"{describe_source(row['source'])}, {days}; {costs}", "; ".join(came_to)]
+
+
+def load_evidence(
+    identifier: str, manager: BacktestPersistenceManager, files: BacktestFiles, prices: PriceStore
+) -> BacktestEvidence | str:
+    """Return what there is of a backtest, or in one line why there is nothing to show.
+
+    Raises
+    ------
+    InvalidArgumentError
+        When the identifier is none.
+    """
+    found = manager.get_backtests_by_ids([identifier])
+    if found.is_empty():
+        return f"There is no backtest {identifier} in the result store."
+    row = found.row(0, named=True)
+    try:
+        (part,) = files.equity_parts([(row["run_id"], row["part"])])
+    except (FileNotFoundError, DamagedBacktestsError) as error:
+        return f"The equity curve of {identifier} is not there any more: {error}"
+    curve = part.filter(part["backtest_id"] == identifier)
+    if curve.is_empty():
+        return f"The equity curve of {identifier} is not in the files of its run."
+    capital = float(json.loads(row["settings"])["initial_capital"])
+    days = curve["date"].to_physical().to_numpy().astype(np.float64)
+    growth = curve["equity"].to_numpy() / capital
+    held = _load_held(row, days, prices)
+    return BacktestEvidence(row, days, growth, held, manager.get_trades([identifier]))
+
+
+def _load_held(row: dict[str, Any], days: Floats, prices: PriceStore) -> Floats | None:
+    from resources.price_store.history_loader import load_histories
+
+    spec = HistorySpec(row["symbol"], row["first_session"], row["last_session"])
+    ((_, loaded),) = load_histories(prices, row["source"], [spec])
+    if isinstance(loaded, Exception):
+        return None
+    history = loaded.history
+    if not np.array_equal(history.dates.astype(np.int64), days):
+        return None
+    held = history.bars.close / history.bars.close[0]
+    # Revised bars are other prices: they are not what the backtest was compared with.
+    same = np.isclose(held[-1] - 1.0, row["benchmark_return"], rtol=_SAME, atol=_SAME)
+    return held if same else None
+
+
+def _percent(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:+.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
