@@ -43,7 +43,7 @@ def upgrade() -> None:
         "verdicts",
         *texts("run_id", "strategy"),
         sa.Column("scope_id", sa.Uuid(), nullable=False),
-        *texts("verdict", "reason", "hedge"),
+        *texts("code_version", "verdict", "reason", "hedge"),
         *doubles(*_DEFINED),
         *doubles(*_NULLABLE, nullable=True),
         json("best_parameters"),

@@ -5,6 +5,7 @@ and not each symbol by itself.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -111,11 +112,12 @@ class _Trials:
         of_grid = of_best = dict.fromkeys(asked, (math.nan, 1.0))
         effective = 0.0
         if self._rows:
-            groups = self._judged
-            places = {one: [at for at, it in enumerate(groups) if it == one] for one in groups}
+            places = defaultdict[tuple[str, Hedge], list[int]](list)
+            for place, group in enumerate(self._judged):
+                places[group].append(place)
             means = np.array([self._curves[some].mean(axis=0) for some in places.values()])
             of_grid = judge_against_luck(means, list(places), asked)
-            of_best = judge_against_luck(self._curves, groups, asked)
+            of_best = judge_against_luck(self._curves, self._judged, asked)
             effective = count_effective_trials(self._curves)
         found: list[StrategyVerdict] = []
         for one in strategies:

@@ -17,7 +17,7 @@ class VerdictRow(Base):
 
     A p-value or share passes up to its limit in `limits`. What can't be computed, or is infinite
     as the track record of a strategy that loses, is NULL. `code_version` is that of the strategy:
-    the verdict stands beside results of the same version only. It is NULL where it was not kept.
+    the verdict stands beside results of the same version only.
     """
 
     __tablename__ = "verdicts"
@@ -42,7 +42,7 @@ class VerdictRow(Base):
     run_id: Mapped[str] = mapped_column(primary_key=True)
     strategy: Mapped[str] = mapped_column(primary_key=True)
     scope_id: Mapped[UUID] = mapped_column(ForeignKey("trial_scopes.id"))
-    code_version: Mapped[str | None]
+    code_version: Mapped[str]
     verdict: Mapped[str]
     reason: Mapped[str]
     hedge: Mapped[str]
