@@ -82,10 +82,12 @@ def build_leaderboard(
         kinds={"postgres", "csv"},
         owners=[RESEARCH],
         code_version="4",
-        description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
-        "of the universe, on the configured source, window and settings, each with its verdict. "
-        "Results of an older version of a strategy's code are counted as stale. Leaderboards of "
-        f"other settings, or of less of the universe, are in `{OTHER_LEADERBOARDS}`.",
+        description="Strategies ranked by median Sharpe ratio (per year, over the symbols with "
+        "enough closed trades): the newest result of each symbol of the universe, on the "
+        "configured source, window and settings, each with its verdict. `trials` says of how many "
+        "tries the first is the best. Results of an older version of a strategy's code are counted "
+        "as stale. Leaderboards of other settings, or of less of the universe, are in "
+        f"`{OTHER_LEADERBOARDS}`.",
     )
     def leaderboard(
         context: dg.AssetExecutionContext,

@@ -46,21 +46,23 @@ class BacktestEvidence:
     trades: "pl.DataFrame"
 
     def caption(self) -> list[str]:
-        """Return what it is of, and what it came to, in three lines."""
+        """Return what it is of, and what it came to."""
         row, settings = self.row, json.loads(self.row["settings"])
         parameters = sorted(json.loads(row["parameters"]).items())
         told = ", ".join(f"{name} {one}" for name, one in parameters)
         what = f"{row['strategy']} on {row['symbol']}" + (f" ({told})" if told else "")
-        days = f"{row['first_session']} to {row['last_session']}, {row['data_points']} bars"
-        costs = f"{describe_costs(settings)} per fill"
-        came_to = [
-            f"return {_percent(row['total_return'])}",
-            f"bought and held {_percent(row['benchmark_return'])}",
-            f"Sharpe ratio {_number(row['sharpe_ratio'])}",
-            f"deepest drawdown {_percent(row['max_drawdown'])}",
-            f"{row['closed_trades']} closed trades",
+        days = f"{row['first_session']} to {row['last_session']}"
+        total, held, drawdown = (
+            _percent(row[name]) for name in ("total_return", "benchmark_return", "max_drawdown")
+        )
+        ratio = "undefined" if row["sharpe_ratio"] is None else f"{row['sharpe_ratio']:.2f}"
+        return [
+            what,
+            f"{describe_source(row['source'])}, {days}",
+            f"{row['data_points']} bars; {describe_costs(settings)} per fill",
+            f"return {total}, bought and held {held}; Sharpe ratio {ratio}",
+            f"deepest drawdown {drawdown}; {row['closed_trades']} closed trades",
         ]
-        return [what, f"{describe_source(row['source'])}, {days}; {costs}", "; ".join(came_to)]
 
 
 def load_evidence(
@@ -109,7 +111,3 @@ def _load_held(row: dict[str, Any], days: Floats, prices: PriceStore) -> Floats 
 
 def _percent(value: float | None) -> str:
     return "undefined" if value is None else f"{value:+.1%}"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"
