@@ -91,11 +91,13 @@ def _checks(page: "Page") -> "FloatRect":
 
 
 def _backtest(page: "Page") -> "FloatRect":
+    from playwright.sync_api import expect
+
     page.set_viewport_size({"width": 1280, "height": 1200})
     page.goto("/assets/backtests/macd?view=partitions&partition=AAPL", wait_until="networkidle")
     page.wait_for_timeout(_MOVING_MS)
-    page.reload(wait_until="networkidle")  # the first picture waits for the database
-    page.wait_for_function("document.querySelector('img[src^=\"/backtests/\"]')?.naturalWidth > 0")
+    drawn = page.locator("img[src^='/backtests/']")
+    expect(drawn).not_to_have_js_property("naturalWidth", 0)
     page.wait_for_timeout(_MOVING_MS)
     return _top(page, 1180)
 

@@ -34,7 +34,7 @@ def browsing(webserver: Webserver, scale: float = 1) -> "Iterator[Page]":
     Parameters
     ----------
     scale
-        Pixels of the screen per pixel of the page.
+        Pixels of the screen per pixel of a picture: 2 for sharp ones.
     """
     from playwright.sync_api import expect, sync_playwright
 

@@ -115,7 +115,7 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         one["label"]: next(value for name, value in one.items() if name != "label")
         for one in newest["metadataEntries"]
     }
-    picture = f"/backtests/{row['id']}.svg"
+    picture = f"/backtests/{run_id}/{row['part']}/{row['id']}.svg"
     assert values == {
         **{name: row[name] for name in ("total_return", "sharpe_ratio", "max_drawdown")},
         "closed_trades": row["closed_trades"],

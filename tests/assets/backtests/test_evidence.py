@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -21,9 +22,9 @@ def ran(project: Project) -> Ran:
     return run_backtests(project)
 
 
-def _load(project: Project, identifier: str) -> BacktestEvidence | str:
+def _load(project: Project, row: dict[str, Any]) -> BacktestEvidence | str:
     files, prices = project.resource("backtest_files"), project.resource("price_store")
-    return load_evidence(identifier, project.manager, files, prices)
+    return load_evidence(row["run_id"], row["part"], row["id"], files, prices)
 
 
 def _row(ran: Ran, strategy: str = "macd") -> dict[str, Any]:
@@ -32,7 +33,7 @@ def _row(ran: Ran, strategy: str = "macd") -> dict[str, Any]:
 
 def test_the_picture_of_a_backtest_shows_what_is_stored(ran: Ran):
     project, row = ran.project, _row(ran)
-    shown = _load(project, row["id"])
+    shown = _load(project, row)
     assert isinstance(shown, BacktestEvidence)
     curve = ran.curves.filter(backtest_id=row["id"])
     assert shown.growth == pytest.approx(curve["equity"].to_numpy() / 10_000.0)
@@ -66,7 +67,7 @@ def test_the_picture_of_a_backtest_shows_what_is_stored(ran: Ran):
 
 def test_the_newest_trades_are_in_the_picture(ran: Ran):
     row = _row(ran)
-    shown = _load(ran.project, row["id"])
+    shown = _load(ran.project, row)
     assert isinstance(shown, BacktestEvidence)
     svg = render_backtest(shown).decode()
     trades = ran.project.manager.get_trades([row["id"]]).to_dicts()
@@ -89,8 +90,9 @@ def test_the_newest_trades_are_in_the_picture(ran: Ran):
 
 def test_what_can_not_be_shown_of_a_backtest_is_said(ran: Ran):
     project, row = ran.project, _row(ran)
-    unknown = str(uuid.uuid4())
-    assert _load(project, unknown) == f"There is no backtest {unknown} in the result store."
+    unknown, run_id = str(uuid.uuid4()), row["run_id"]
+    computed_none = f"Run {run_id} computed no backtest {unknown}."
+    assert _load(project, row | {"id": unknown}) == computed_none
     # Other bars than those it was computed from.
     feed = project.feed(SYMBOLS[1])
     lines = feed.read_text().splitlines()
@@ -99,15 +101,17 @@ def test_what_can_not_be_shown_of_a_backtest_is_said(ran: Ran):
     feed.write_text("\n".join(lines))
     again = project.run(SYMBOLS[1], selection=["prices"], run_config=_everything_again())
     assert again.success, project.why(again)
-    revised = _load(project, row["id"])
+    revised = _load(project, row)
     assert isinstance(revised, BacktestEvidence)
     assert revised.held is None
     assert "its prices were revised since" in render_backtest(revised).decode()
-    for file in (project.folder / "home/backtests").rglob("equity-*.parquet"):
-        file.unlink()
-    lost = _load(project, row["id"])
-    assert isinstance(lost, str)
-    assert lost.startswith(f"The equity curve of {row['id']} is not there any more: ")
+    (file,) = (project.folder / f"home/backtests/{run_id}").glob("equity-*.parquet")
+    file.write_bytes(file.read_bytes()[:-1])
+    damaged = _load(project, row)
+    assert isinstance(damaged, str)
+    assert " is not what was written: its results are not used" in damaged
+    rmtree(file.parent)
+    assert _load(project, row) == f"The files of run {run_id} are not there any more."
 
 
 def _everything_again() -> dict[str, Any]:
