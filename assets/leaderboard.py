@@ -82,10 +82,12 @@ def build_leaderboard(
         kinds={"postgres", "csv"},
         owners=[RESEARCH],
         code_version="4",
-        description="Strategies ranked by median Sharpe ratio: the newest result of each symbol "
-        "of the universe, on the configured source, window and settings, each with its verdict. "
-        "Results of an older version of a strategy's code are counted as stale. Leaderboards of "
-        f"other settings, or of less of the universe, are in `{OTHER_LEADERBOARDS}`.",
+        description="Strategies ranked by median Sharpe ratio (per year, over the symbols with "
+        "enough closed trades): the newest result of each symbol of the universe, on the "
+        "configured source, window and settings, each with its verdict. `trials` says of how many "
+        "tries the first is the best. Results of an older version of a strategy's code are counted "
+        "as stale. Leaderboards of other settings, or of less of the universe, are in "
+        f"`{OTHER_LEADERBOARDS}`.",
     )
     def leaderboard(
         context: dg.AssetExecutionContext,
@@ -111,8 +113,8 @@ def build_leaderboard(
             )
         run_id, window = context.run.run_id, run_settings.window()
         listed = universe.listed_within(window.start, window.end)
-        failures = manager.get_leaderboard_failures(scope)
-        coverage = measure_coverage(backtests, failures, scope, listed)
+        failed = manager.get_leaderboard_failures(scope)
+        coverage = measure_coverage(backtests, failed, scope, listed)
         verdicts = _find_verdicts(context, manager, scope)
         ranking = rank_strategies(backtests, scope, verdicts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
@@ -124,8 +126,7 @@ def build_leaderboard(
         folder = name_folder(scope, shared=shared, rolling=PURPOSE_TAG in context.run.tags)
         board = manager.get_leaderboard(run_id)
         trials = manager.count_trials(scope)
-        with failing_in_one_line():
-            held = _load_universe(universe, market_data, price_store, run_settings, thresholds)
+        held = _load_universe(universe, market_data, price_store, run_settings, thresholds)
         report = LeaderboardReport(scope, board, backtests, folder, trials, held)
         metadata = report.publish(context, backtest_files, reports)
         if shared:
@@ -171,13 +172,15 @@ def _load_universe(
     from resources.price_store.price_quality import JumpRule
     from resources.price_store.universe_benchmark import load_universe_benchmark
 
+    with failing_in_one_line():
+        jump_rule = JumpRule(thresholds.split_odds, market_data.load_splits())
     benchmark = load_universe_benchmark(
         universe,
         price_store,
         market_data.source,
         run_settings.window(),
         run_settings.history_start(),
-        JumpRule(thresholds.split_odds, market_data.load_splits()),
+        jump_rule,
     )
     return benchmark.equal_weight
 

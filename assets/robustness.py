@@ -52,8 +52,8 @@ def build_robustness(
         version=robustness_version,
         description="How far the result of {strategy} hangs on luck, costs, days and parameters, "
         "with the parameters of the run and over the whole universe: intervals, random entries, "
-        "shuffled trades, doubled costs, shifted starts, neighbours, years and regimes. The "
-        "numbers are a JSON file.",
+        "shuffled trades, doubled costs, shifted starts, neighbours, years and regimes. Ratios "
+        "and returns are per year, less the market's part; the numbers are a JSON file.",
     )
     def robustness(
         context: dg.AssetExecutionContext,

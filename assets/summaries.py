@@ -53,7 +53,9 @@ def build_summaries(
         owners=[DATA_ENGINEERING],
         code_version="1",
         description="A symbol's results in PostgreSQL, one row per strategy with its trades, read "
-        "back and compared with what was produced.",
+        "back and compared with what was produced. `table` has them: return over the window after "
+        "costs, Sharpe ratio per year, deepest drawdown, closed trades, and what buying and "
+        "holding the symbol returned.",
     )
     def backtest_summaries(
         context: dg.AssetExecutionContext,

@@ -68,7 +68,8 @@ def build_walk_forward(
         version=walk_forward_version,
         description="Parameters of {strategy} chosen on the past of each fold and traded on its "
         "future, over the whole universe in one simulation. The curve is a trial in the ledger; "
-        "the choices are a JSON file.",
+        "the choices are a JSON file. Residual Sharpe ratios are per year: in sample of what was "
+        "chosen from, out of sample of what came after.",
     )
     def walk_forward(
         context: dg.AssetExecutionContext,

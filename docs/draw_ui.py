@@ -36,13 +36,14 @@ def main() -> None:
         run_id = launch_run(webserver, build_partition_tags(UNIVERSE[0], UNIVERSE[-1]))
         if ended(webserver, run_id) != "SUCCESS":
             raise SystemExit(webserver.log_tail())
-        with browsing(webserver) as page:
-            page.set_viewport_size(_WINDOW)
-            for capture in (_partitions, _checks, _leaderboard, _launchpad, _graph):
-                path = Path(__file__).with_name(f"ui-{capture.__name__.strip('_')}.png")
-                height = capture(page)
-                page.screenshot(path=path, clip=_top(page, height))
-                sys.stdout.write(f"Saved: {path.name}\n")
+        captures = (_partitions, _checks, _backtest, _leaderboard, _launchpad, _graph)
+        for scale, some in ((1, captures), (2, (_dialog,))):
+            with browsing(webserver, scale) as page:
+                page.set_viewport_size(_WINDOW)
+                for capture in some:
+                    path = Path(__file__).with_name(f"ui-{capture.__name__.strip('_')}.png")
+                    page.screenshot(path=path, clip=capture(page))
+                    sys.stdout.write(f"Saved: {path.name}\n")
 
 
 def _lay_out(folder: Path) -> dict[str, str]:
@@ -62,7 +63,7 @@ def _lay_out(folder: Path) -> dict[str, str]:
     }
 
 
-def _graph(page: "Page") -> int:
+def _graph(page: "Page") -> "FloatRect":
     # High enough for all strategies: the graph fits the width.
     page.set_viewport_size({"width": 2000, "height": 2000})
     page.goto("/asset-groups", wait_until="networkidle")
@@ -73,36 +74,58 @@ def _graph(page: "Page") -> int:
     page.wait_for_timeout(_MOVING_MS)
     page.goto(page.url, wait_until="networkidle")
     page.wait_for_timeout(_MOVING_MS)
-    return 2000
+    return _top(page, 2000)
 
 
-def _partitions(page: "Page") -> int:
+def _partitions(page: "Page") -> "FloatRect":
     page.goto("/assets/prices?view=partitions&partition=AAPL", wait_until="networkidle")
     page.get_by_text("Failed (3)").wait_for()
-    return 800
+    return _top(page, 800)
 
 
-def _checks(page: "Page") -> int:
+def _checks(page: "Page") -> "FloatRect":
     page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
     page.get_by_text("107 of 110 symbols succeeded").wait_for()
     # Without the plots below, which show only one run.
-    return 690
+    return _top(page, 690)
 
 
-def _leaderboard(page: "Page") -> int:
+def _backtest(page: "Page") -> "FloatRect":
+    from playwright.sync_api import expect
+
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    page.goto("/assets/backtests/macd?view=partitions&partition=AAPL", wait_until="networkidle")
+    page.wait_for_timeout(_MOVING_MS)
+    drawn = page.locator("img[src^='/backtests/']")
+    expect(drawn).not_to_have_js_property("naturalWidth", 0)
+    page.wait_for_timeout(_MOVING_MS)
+    return _top(page, 1180)
+
+
+def _dialog(page: "Page") -> "FloatRect":
+    _leaderboard(page)
+    box = page.get_by_role("dialog").bounding_box()
+    if box is None:
+        raise SystemExit("the dialog of the leaderboard is not shown")
+    # Without its title and its buttons.
+    return {"x": box["x"], "y": box["y"] + 56, "width": box["width"], "height": box["height"] - 132}
+
+
+def _leaderboard(page: "Page") -> "FloatRect":
+    page.set_viewport_size(_WINDOW)
     page.goto("/assets/leaderboard?view=overview", wait_until="networkidle")
-    page.get_by_text("[Show Markdown]").click()
+    page.get_by_text("[Show Markdown]").last.click()
     page.get_by_role("dialog").get_by_role("img", name="leaderboard").wait_for()
     page.wait_for_timeout(_MOVING_MS)
-    return 900
+    return _top(page, 900)
 
 
-def _launchpad(page: "Page") -> int:
+def _launchpad(page: "Page") -> "FloatRect":
     page.goto("/locations/gauntlet/jobs/backtest_request/playground")
     # The example that it is prefilled with.
     page.locator(".CodeMirror").first.get_by_text("analyst").wait_for()
     page.get_by_text("Errors Only").wait_for()
-    return 900
+    return _top(page, 900)
 
 
 def _top(page: "Page", height: int) -> "FloatRect":

@@ -60,10 +60,10 @@ def build_caption(
     costs = f"{describe_costs(scope.settings)} per fill"
     made = f"made {board['made_at'][0]:%Y-%m-%d %H:%M} UTC"
     changes = describe_changes(scope)
-    tries = "" if trials is None else f"; {describe_tries(board, trials)}"
     return [
         prices,
-        f"{describe_coverage(board)}{tries}; {costs}; {made}",
+        f"{describe_coverage(board)}; {costs}; {made}",
+        *([] if trials is None else [f"rank 1 is the {describe_tries(board, trials)}"]),
         *([f"not the defaults: {changes}"] if changes else []),
     ]
 

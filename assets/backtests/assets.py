@@ -1,5 +1,6 @@
 """Backtests: one asset per strategy, one partition per symbol, all strategies in one step."""
 
+import inspect
 from collections.abc import Mapping
 
 import dagster as dg
@@ -21,6 +22,12 @@ from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.universe import Universe
 from strategies.base import Strategy
+
+_NUMBERS = (
+    "Of a symbol: total_return over the window, after costs; sharpe_ratio, per year; max_drawdown, "
+    "the deepest loss since a high; closed_trades. They are as luck would have them: `verdicts` "
+    "says whether the strategy can be believed. `equity` is drawn by the webserver of `make ui`."
+)
 
 
 def build_backtests(
@@ -94,5 +101,5 @@ def _build_spec(strategy: type[Strategy]) -> dg.AssetSpec:
         owners=[RESEARCH],
         tags={"strategy": strategy.name},
         code_version=code_version(strategy),
-        description=strategy.__doc__,
+        description=f"{inspect.cleandoc(strategy.__doc__ or '')}\n\n{_NUMBERS}",
     )

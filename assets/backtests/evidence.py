@@ -9,9 +9,9 @@ import numpy as np
 from research.leaderboard_caption import describe_costs, describe_source
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
-from resources.result_store.manager import BacktestPersistenceManager
-from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
+from resources.run_artifacts.backtest_files import BacktestFiles
 from strategies.base import Floats
+from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,7 @@ class BacktestEvidence:
     Parameters
     ----------
     row
-        With `resources.result_store.frame_schemas.STORED_SCHEMA`.
+        With `resources.result_store.frame_schemas.RESULTS_SCHEMA`.
     days
         Of its bars, in days since 1970, shape (T,).
     growth
@@ -46,49 +46,54 @@ class BacktestEvidence:
     trades: "pl.DataFrame"
 
     def caption(self) -> list[str]:
-        """Return what it is of, and what it came to, in three lines."""
+        """Return what it is of, and what it came to."""
         row, settings = self.row, json.loads(self.row["settings"])
         parameters = sorted(json.loads(row["parameters"]).items())
         told = ", ".join(f"{name} {one}" for name, one in parameters)
         what = f"{row['strategy']} on {row['symbol']}" + (f" ({told})" if told else "")
-        days = f"{row['first_session']} to {row['last_session']}, {row['data_points']} bars"
-        costs = f"{describe_costs(settings)} per fill"
-        came_to = [
-            f"return {_percent(row['total_return'])}",
-            f"bought and held {_percent(row['benchmark_return'])}",
-            f"Sharpe ratio {_number(row['sharpe_ratio'])}",
-            f"deepest drawdown {_percent(row['max_drawdown'])}",
-            f"{row['closed_trades']} closed trades",
+        days = f"{row['first_session']} to {row['last_session']}"
+        total, held, drawdown = (
+            _percent(row[name]) for name in ("total_return", "benchmark_return", "max_drawdown")
+        )
+        ratio = "undefined" if row["sharpe_ratio"] is None else f"{row['sharpe_ratio']:.2f}"
+        return [
+            what,
+            f"{describe_source(row['source'])}, {days}",
+            f"{row['data_points']} bars; {describe_costs(settings)} per fill",
+            f"return {total}, bought and held {held}; Sharpe ratio {ratio}",
+            f"deepest drawdown {drawdown}; {row['closed_trades']} closed trades",
         ]
-        return [what, f"{describe_source(row['source'])}, {days}; {costs}", "; ".join(came_to)]
 
 
 def load_evidence(
-    identifier: str, manager: BacktestPersistenceManager, files: BacktestFiles, prices: PriceStore
+    run_id: str, part: int, identifier: str, files: BacktestFiles, prices: PriceStore
 ) -> BacktestEvidence | str:
     """Return what there is of a backtest, or in one line why there is nothing to show.
 
-    Raises
-    ------
-    InvalidArgumentError
-        When the identifier is none.
+    From files alone: who shows it needs no database.
+
+    Parameters
+    ----------
+    run_id, part
+        Where its curve is: of the run that computed it.
     """
-    found = manager.get_backtests_by_ids([identifier])
-    if found.is_empty():
-        return f"There is no backtest {identifier} in the result store."
-    row = found.row(0, named=True)
     try:
-        (part,) = files.equity_parts([(row["run_id"], row["part"])])
-    except (FileNotFoundError, DamagedBacktestsError) as error:
-        return f"The equity curve of {identifier} is not there any more: {error}"
-    curve = part.filter(part["backtest_id"] == identifier)
-    if curve.is_empty():
-        return f"The equity curve of {identifier} is not in the files of its run."
+        tables = files.read_part(run_id, part)
+        (curves,) = files.equity_parts([(run_id, part)])
+    except FileNotFoundError:
+        return f"The files of run {run_id} are not there any more."
+    except GauntletError as error:
+        return str(error)
+    found = tables.results.filter(tables.results["id"] == identifier)
+    curve = curves.filter(curves["backtest_id"] == identifier)
+    if found.is_empty() or curve.is_empty():
+        return f"Run {run_id} computed no backtest {identifier}."
+    row = found.row(0, named=True)
     capital = float(json.loads(row["settings"])["initial_capital"])
     days = curve["date"].to_physical().to_numpy().astype(np.float64)
     growth = curve["equity"].to_numpy() / capital
-    held = _load_held(row, days, prices)
-    return BacktestEvidence(row, days, growth, held, manager.get_trades([identifier]))
+    trades = tables.trades.filter(tables.trades["backtest_id"] == identifier).sort("trade_no")
+    return BacktestEvidence(row, days, growth, _load_held(row, days, prices), trades)
 
 
 def _load_held(row: dict[str, Any], days: Floats, prices: PriceStore) -> Floats | None:
@@ -109,7 +114,3 @@ def _load_held(row: dict[str, Any], days: Floats, prices: PriceStore) -> Floats 
 
 def _percent(value: float | None) -> str:
     return "undefined" if value is None else f"{value:+.1%}"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"

@@ -21,7 +21,7 @@ PICTURES = "/backtests"
 """Where the webserver of the UI has them."""
 
 _HEADLINES = ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
-_READ = ["strategy", "symbol", "id", "first_session", "last_session", *_HEADLINES]
+_READ = ["strategy", "symbol", "id", "run_id", "part", "first_session", "last_session", *_HEADLINES]
 
 
 def describe_partitions(
@@ -35,7 +35,8 @@ def describe_partitions(
     """
     for row in rows[_READ].iter_rows(named=True):
         window = f"{row['first_session']} to {row['last_session']}"
-        picture = dg.MetadataValue.md(f"![{window}]({PICTURES}/{row['id']}.svg)")
+        place = f"{PICTURES}/{row['run_id']}/{row['part']}/{row['id']}.svg"
+        picture = dg.MetadataValue.md(f"![{window}]({place})")
         metadata = {name: row[name] for name in _HEADLINES} | {"equity": picture}
         made = MaterializedPartition(row["id"], metadata)
         yield backtests_key(row["strategy"]), row["symbol"], made

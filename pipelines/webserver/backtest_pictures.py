@@ -1,6 +1,10 @@
-"""Pictures of single backtests beside the Dagster UI, drawn when somebody looks."""
+"""Pictures of single backtests beside the Dagster UI, drawn when somebody looks.
+
+They need the files of backtests and prices, and no database: who may look at them only has none.
+"""
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +16,6 @@ from starlette.routing import Route
 from assets.backtests.partitions import PICTURES
 from pipelines.resources import build_resources
 from resources.config.environment import EnvironmentSettings
-from strategies.errors import GauntletError
 
 _HEADERS = {
     # An SVG may have scripts: these could do nothing, opened by themselves as well.
@@ -21,38 +24,29 @@ _HEADERS = {
     # An identifier names one result for good, yet the picture may be drawn otherwise tomorrow.
     "Cache-Control": "private, max-age=60",
 }
-_NOT_FOUND, _FAILED = 404, 503
+_NOT_FOUND = 404
 
 
 def build_routes() -> list[Route]:
-    """Return the route of pictures, by the backtest's identifier."""
-    return [Route(f"{PICTURES}/{{identifier}}.svg", show_picture)]
+    """Return the route of pictures: by run, part of its files, and the backtest's identifier."""
+    path = "/{run_id:uuid}/{part:int}/{identifier:uuid}.svg"
+    return [Route(PICTURES + path, show_picture)]
 
 
 async def show_picture(request: Request) -> Response:
     """Respond with the picture of a backtest; in one line, and 404, where there is none."""
-    return await to_thread.run_sync(_respond, request.path_params["identifier"])
+    return await to_thread.run_sync(_draw, request.path_params)
 
 
-def _respond(identifier: str) -> Response:
-    from resources.result_store.errors import InvalidArgumentError, ResultStoreError
-
-    try:
-        return _draw(identifier)
-    except InvalidArgumentError as error:
-        return PlainTextResponse(f"{error}\n", _NOT_FOUND)
-    except (ResultStoreError, GauntletError) as error:
-        return PlainTextResponse(f"{error}\n", _FAILED)
-
-
-def _draw(identifier: str) -> Response:
+def _draw(asked: Mapping[str, Any]) -> Response:
     from assets.backtests.evidence import load_evidence
     from assets.backtests.plot import render_backtest
 
     resources = _open_resources()
     shown = load_evidence(
-        identifier,
-        resources["result_store"].manager(),
+        str(asked["run_id"]),
+        asked["part"],
+        str(asked["identifier"]),
         resources["backtest_files"],
         resources["price_store"],
     )

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from assets.asset_keys import SUMMARIES_KEY
 from tests.project import SYMBOLS, Project
 
 FIVE = (SYMBOLS[0], SYMBOLS[4])
@@ -85,6 +86,20 @@ def test_a_row_has_what_reproducing_it_needs_and_its_trades(project: Project):
         whole = project.manager.get_backtest_by_id(row["id"])
         assert whole is not None
         assert len(whole["trades"]) == row["total_trades"]
+    event = project.instance.get_latest_materialization_event(SUMMARIES_KEY)
+    assert event is not None
+    assert event.asset_materialization is not None
+    table = str(event.asset_materialization.metadata["table"].value)
+    assert table.splitlines() == [
+        "|strategy|return|Sharpe|drawdown|trades|",
+        "|---|--:|--:|--:|--:|",
+        *(
+            f"|{row['strategy']}|{row['total_return']:.1%}|{row['sharpe_ratio']:.2f}"
+            f"|{row['max_drawdown']:.1%}|{row['closed_trades']}|"
+            for row in sorted(rows, key=lambda row: row["strategy"])
+        ),
+        f"|bought and held|{rows[0]['benchmark_return']:.1%}||||",
+    ]
 
 
 def test_summaries_alone_store_the_newest_backtests(project: Project):

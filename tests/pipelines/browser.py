@@ -28,8 +28,14 @@ _FLAGS = (
 
 
 @contextmanager
-def browsing(webserver: Webserver) -> "Iterator[Page]":
-    """Lend a page of a browser, with the webserver as base of relative URLs."""
+def browsing(webserver: Webserver, scale: float = 1) -> "Iterator[Page]":
+    """Lend a page of a browser, with the webserver as base of relative URLs.
+
+    Parameters
+    ----------
+    scale
+        Pixels of the screen per pixel of a picture: 2 for sharp ones.
+    """
     from playwright.sync_api import expect, sync_playwright
 
     # What its Skip button sends: Dagster's invitation to its community is shown once per instance,
@@ -38,7 +44,10 @@ def browsing(webserver: Webserver) -> "Iterator[Page]":
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
         page = browser.new_page(
-            base_url=webserver.url, viewport={"width": 1600, "height": 900}, locale="en-US"
+            base_url=webserver.url,
+            viewport={"width": 1600, "height": 900},
+            locale="en-US",
+            device_scale_factor=scale,
         )
         page.set_default_timeout(DRAWN_WITHIN * 1000)
         expect.set_options(timeout=DRAWN_WITHIN * 1000)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -115,23 +116,27 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         one["label"]: next(value for name, value in one.items() if name != "label")
         for one in newest["metadataEntries"]
     }
-    picture = f"/backtests/{row['id']}.svg"
+    picture = f"/backtests/{run_id}/{row['part']}/{row['id']}.svg"
     assert values == {
         **{name: row[name] for name in ("total_return", "sharpe_ratio", "max_drawdown")},
         "closed_trades": row["closed_trades"],
         "equity": f"![{row['first_session']} to {row['last_session']}]({picture})",
     }
-    with urlopen(f"{webserver.url}{picture}", timeout=30) as response:  # noqa: S310 - to ourselves
+    _require_picture(f"{webserver.url}{picture}", symbol, row)
+    tags = {one["key"]: one["value"] for one in newest["tags"]}
+    assert tags["dagster/data_version"] == f"{row['id']}@synthetic"
+
+
+def _require_picture(url: str, symbol: str, row: dict[str, Any]) -> None:
+    """Require that the webserver draws a backtest, and says where there is none."""
+    with urlopen(url, timeout=30) as response:  # noqa: S310 - to ourselves
         svg = response.read().decode()
         assert response.headers["Content-Type"] == "image/svg+xml"
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert f"rsi on {symbol} (" in svg
     assert f"{row['closed_trades']} closed trades" in svg
-    unknown = picture.replace(str(row["id"]), str(uuid4()))
     with pytest.raises(HTTPError, match="404"):
-        urlopen(f"{webserver.url}{unknown}", timeout=30)  # noqa: S310 - to ourselves
-    tags = {one["key"]: one["value"] for one in newest["tags"]}
-    assert tags["dagster/data_version"] == f"{row['id']}@synthetic"
+        urlopen(url.replace(str(row["id"]), str(uuid4())), timeout=30)  # noqa: S310
 
 
 def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from assets.backtests.evidence import BacktestEvidence, load_evidence
 from assets.backtests.plot import render_backtest
 from tests.assets.backtests.ran import Ran, run_backtests
-from tests.assets.test_leaderboard_plot import places, points, read_picture
+from tests.assets.test_leaderboard_plot import points, read_picture
 from tests.histories import load_history
 from tests.project import SYMBOLS, Project
 
@@ -21,9 +22,9 @@ def ran(project: Project) -> Ran:
     return run_backtests(project)
 
 
-def _load(project: Project, identifier: str) -> BacktestEvidence | str:
+def _load(project: Project, row: dict[str, Any]) -> BacktestEvidence | str:
     files, prices = project.resource("backtest_files"), project.resource("price_store")
-    return load_evidence(identifier, project.manager, files, prices)
+    return load_evidence(row["run_id"], row["part"], row["id"], files, prices)
 
 
 def _row(ran: Ran, strategy: str = "macd") -> dict[str, Any]:
@@ -32,7 +33,7 @@ def _row(ran: Ran, strategy: str = "macd") -> dict[str, Any]:
 
 def test_the_picture_of_a_backtest_shows_what_is_stored(ran: Ran):
     project, row = ran.project, _row(ran)
-    shown = _load(project, row["id"])
+    shown = _load(project, row)
     assert isinstance(shown, BacktestEvidence)
     curve = ran.curves.filter(backtest_id=row["id"])
     assert shown.growth == pytest.approx(curve["equity"].to_numpy() / 10_000.0)
@@ -43,32 +44,30 @@ def test_the_picture_of_a_backtest_shows_what_is_stored(ran: Ran):
     assert shown.held == pytest.approx(history.bars.close / history.bars.close[0])
 
     picture = read_picture(render_backtest(shown))
-    assert int(picture.attrib["width"]) <= 960, "the dialog of the Dagster UI shows so much"
+    assert int(picture.attrib["width"]) <= 584, "the Dagster UI shows so much of a partition"
     texts = ["".join(one.itertext()) for one in picture.iter("text")]
     told = ", ".join(f"{name} {one}" for name, one in json.loads(row["parameters"]).items())
-    bars = f"{days[0]} to {days[1]}, {row['data_points']} bars"
-    came_to = (
-        f"return {row['total_return']:+.1%}; bought and held {row['benchmark_return']:+.1%}; "
-        f"Sharpe ratio {row['sharpe_ratio']:.2f}; deepest drawdown {row['max_drawdown']:+.1%}; "
-        f"{row['closed_trades']} closed trades"
-    )
-    assert texts[:3] == [
+    came_to = f"return {row['total_return']:+.1%}, bought and held {row['benchmark_return']:+.1%}"
+    assert texts[:5] == [
         f"macd on {SYMBOLS[1]} ({told})",
-        f"prices of source files, {bars}; fees 0.1 %, slippage 0.1 % per fill",
-        came_to,
+        f"prices of source files, {days[0]} to {days[1]}",
+        f"{row['data_points']} bars; fees 0.1 %, slippage 0.1 % per fill",
+        f"{came_to}; Sharpe ratio {row['sharpe_ratio']:.2f}",
+        f"deepest drawdown {row['max_drawdown']:+.1%}; {row['closed_trades']} closed trades",
     ]
     held, growth = (one for one in picture.iter("path") if "transform" in one.attrib)
-    one, other = places(picture, "1.00", "1.05", side="y")
+    ticks = [one for one in picture.iter("text") if one.get("x") == "38.0"]
+    low, high = ((float(one.text or ""), float(one.attrib["y"]) - 4.0) for one in ticks[:2])
     for path, values in ((growth, shown.growth), (held, shown.held)):
         y = points(path.attrib["d"])[:, 1]
-        drawn = 1.0 + (one - (y + 4.0)) / (one - other) * 0.05
+        drawn = low[0] + (low[1] - y) / (low[1] - high[1]) * (high[0] - low[0])
         assert (drawn[0], drawn[-1]) == pytest.approx((values[0], values[-1]), abs=2e-3)
         assert (drawn.min(), drawn.max()) == pytest.approx((values.min(), values.max()), abs=2e-3)
 
 
 def test_the_newest_trades_are_in_the_picture(ran: Ran):
     row = _row(ran)
-    shown = _load(ran.project, row["id"])
+    shown = _load(ran.project, row)
     assert isinstance(shown, BacktestEvidence)
     svg = render_backtest(shown).decode()
     trades = ran.project.manager.get_trades([row["id"]]).to_dicts()
@@ -78,22 +77,22 @@ def test_the_newest_trades_are_in_the_picture(ran: Ran):
     last = trades[-1]
     at = texts.index(str(last["trade_no"]), texts.index("why it ended"))
     exit_date = "open" if last["status"] == "open" else str(last["exit_date"])
-    assert texts[at : at + 10] == [
+    assert texts[at : at + 9] == [
         str(last["trade_no"]), last["direction"], str(last["entry_date"]),
         f"{last['entry_price']:,.2f}", exit_date, f"{last['exit_price']:,.2f}",
-        f"{last['size']:,.2f}", f"{last['pnl']:+,.2f}", f"{last['trade_return']:+.2%}",
-        last["exit_reason"],
+        f"{last['pnl']:+,.0f}", f"{last['trade_return']:+.2%}", last["exit_reason"],
     ]  # fmt: skip
     gained = sum(one["pnl"] > 0 for one in trades)
-    bars = [one for one in read_picture(svg.encode()).iter("rect") if one.get("y") == "352"]
+    bars = [one for one in read_picture(svg.encode()).iter("rect") if one.get("height") == "10"]
     assert [one.get("fill") for one in bars].count("#0b6e99") == gained
     assert len(bars) == len(trades)
 
 
 def test_what_can_not_be_shown_of_a_backtest_is_said(ran: Ran):
     project, row = ran.project, _row(ran)
-    unknown = str(uuid.uuid4())
-    assert _load(project, unknown) == f"There is no backtest {unknown} in the result store."
+    unknown, run_id = str(uuid.uuid4()), row["run_id"]
+    computed_none = f"Run {run_id} computed no backtest {unknown}."
+    assert _load(project, row | {"id": unknown}) == computed_none
     # Other bars than those it was computed from.
     feed = project.feed(SYMBOLS[1])
     lines = feed.read_text().splitlines()
@@ -102,15 +101,17 @@ def test_what_can_not_be_shown_of_a_backtest_is_said(ran: Ran):
     feed.write_text("\n".join(lines))
     again = project.run(SYMBOLS[1], selection=["prices"], run_config=_everything_again())
     assert again.success, project.why(again)
-    revised = _load(project, row["id"])
+    revised = _load(project, row)
     assert isinstance(revised, BacktestEvidence)
     assert revised.held is None
     assert "its prices were revised since" in render_backtest(revised).decode()
-    for file in (project.folder / "home/backtests").rglob("equity-*.parquet"):
-        file.unlink()
-    lost = _load(project, row["id"])
-    assert isinstance(lost, str)
-    assert lost.startswith(f"The equity curve of {row['id']} is not there any more: ")
+    (file,) = (project.folder / f"home/backtests/{run_id}").glob("equity-*.parquet")
+    file.write_bytes(file.read_bytes()[:-1])
+    damaged = _load(project, row)
+    assert isinstance(damaged, str)
+    assert " is not what was written: its results are not used" in damaged
+    rmtree(file.parent)
+    assert _load(project, row) == f"The files of run {run_id} are not there any more."
 
 
 def _everything_again() -> dict[str, Any]:

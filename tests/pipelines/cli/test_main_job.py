@@ -76,11 +76,13 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     assert len(list((folder / ".data/prices/synthetic").glob("*.parquet"))) == 7
     assert (folder / ".data/dagster/history").exists()
     engine = create_engine_for(parse_url(database))
-    ranking = BacktestPersistenceManager(engine).get_leaderboard()
+    manager = BacktestPersistenceManager(engine)
+    ranking, trials = manager.get_leaderboard(), manager.get_trials().height
+    assert trials > strategies, "those of the sweeps too"
     assert ranking["symbols"].to_list() == [7] * strategies
     engine.dispose()
     at = lines.index("Leaderboard")
-    assert [line.split() for line in lines[at + 4 : at + 4 + strategies]] == [
+    assert [line.split() for line in lines[at + 5 : at + 5 + strategies]] == [
         [_cell(row[name], form) for name, form in PRINTED.items()] for row in ranking.to_dicts()
     ]
     assert lines[at + 1] == "synthetic prices (made up, of no market), 2023-01-01 to 2023-12-31"
@@ -88,6 +90,7 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     assert lines[at + 2] == (
         f"7 of 7 symbols; fees 0.1 %, slippage 0.1 % per fill; made {made:%Y-%m-%d %H:%M} UTC"
     )
+    assert lines[at + 3] == f"rank 1 is the best of {strategies} strategies and {trials} trials"
     assert pl.read_csv(report / "leaderboard.csv", try_parse_dates=True).rows() == ranking.rows()
     _require_run_events(log_of(folder))
     _require_part_is_kept_apart(folder, database)
