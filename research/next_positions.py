@@ -22,21 +22,9 @@ from engine.failure import Failure
 from engine.history import History
 from engine.positions import SIGNAL
 from engine.settings import BacktestSettings, Window
+from research.next_actions import ACTIONS
 from research.one_bar_ahead import BarAhead, simulate_ahead
 from strategies.base import Floats, Strategy
-
-ACTIONS = {
-    (0, 1): "buy",
-    (1, 0): "sell",
-    (0, -1): "sell short",
-    (-1, 0): "cover",
-    (1, -1): "sell and sell short",
-    (-1, 1): "cover and buy",
-    (1, 1): "hold",
-    (-1, -1): "hold",
-    (0, 0): "stay out",
-}
-"""What is done by the side that is held and the one that comes next: 1 long, -1 short, 0 none."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,7 @@ class NextPosition:
     next_side
         The side once the next bar has filled what is ordered.
     action
-        One of `ACTIONS`.
+        One of `research.next_actions.ACTIONS`.
     fills_at
         ``open`` or ``close`` of the next bar; "" where nothing is ordered.
     waits

@@ -8,9 +8,9 @@ import numpy as np
 from research.forward.expectation import Expectation
 from strategies.base import Bools, Floats
 
-ALARM_EVERY_YEARS = 2.0
+ALARM_EVERY_YEARS = 2.5
 """The mean time between false alarms for what goes on as in its backtest, if its mean were known
-exactly. As it is known from some years only, there are more: 0.4 to 0.8 per year."""
+exactly. As it is known from one to three years only, there are 0.3 to 0.75 per year."""
 
 LEAST_EDGE = 1.0
 """The least loss of Sharpe ratio per year that is watched for: less can't be told from luck within

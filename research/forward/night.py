@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.costs import CostModel, RoundTrips
 from engine.equal_weight import EqualWeight, count_days
 from engine.failure import Failure
-from engine.history import LONGEST_CLOSURE, History
+from engine.history import LONGEST_CLOSURE, History, infer_bars_per_year
 from engine.settings import BacktestSettings, Window
 from research.audit.integrity import explain_uncountable
 from research.forward.expectation import Expectation
@@ -221,6 +221,7 @@ class _NightRun:
             Expectation.of(curves.returns[row], curves.market),
             float(self.holding[row] / tested),
             float(self.joining[row] / tested),
+            self.spec.settings.bars_per_year or infer_bars_per_year(curves.dates),
         )
 
 

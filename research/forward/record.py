@@ -1,6 +1,6 @@
 """A forward record: a strategy frozen with its parameters, its code and its bars."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -63,12 +63,15 @@ class Freeze:
     joining_cost
         What it costs to take all of these over at that close, as a share of the capital. The
         record does not pay it: its positions were entered, and paid for, before.
+    bars_per_year
+        Of the curve.
     """
 
     session: date
     expectation: Expectation | None
     exposure: float
     joining_cost: float
+    bars_per_year: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,3 +119,29 @@ class ForwardDays:
     exposure: Floats
     accounts: Floats
     sides: NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardAddition:
+    """What a night adds to the record of a strategy.
+
+    Parameters
+    ----------
+    since
+        The last day that was recorded; what another run has recorded meanwhile is not added again.
+    freeze
+        Where the record begins now, else None.
+    known
+        The bars that all of it rests on.
+    revised, late, absent
+        Symbols, as in `research.forward.night.Night`.
+    """
+
+    frozen: FrozenStrategy
+    since: date
+    freeze: Freeze | None
+    days: ForwardDays
+    known: KnownBars
+    revised: Sequence[str] = ()
+    late: Sequence[str] = ()
+    absent: Sequence[str] = ()

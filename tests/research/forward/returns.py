@@ -5,7 +5,7 @@ import numpy as np
 from strategies.base import Floats
 
 YEAR = 252
-CASES = ("normal", "fat tails", "clusters", "autocorrelated")
+CASES: tuple[str, ...] = ("normal", "fat tails", "clusters", "autocorrelated")
 
 
 def draw(case: str, shape: tuple[int, int], rng: np.random.Generator) -> Floats:

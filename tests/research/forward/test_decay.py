@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from research.forward.decay import find_threshold, watch_decay
+from research.forward.decay import ALARM_EVERY_YEARS, find_threshold, watch_decay
 from research.forward.expectation import Expectation
 from strategies.base import Floats
 from tests.research.forward.returns import CASES, YEAR, draw
@@ -23,7 +23,7 @@ def _watch(before: Floats, after: Floats, market: Floats) -> np.ndarray:
 
 def _alarms(case: str, before: float, after: float, years: int, history: int) -> np.ndarray:
     """Return the alarms of 250 strategies by day, with these Sharpe ratios per year."""
-    rng = np.random.default_rng([7, list(CASES).index(case), history, int(10 * before)])
+    rng = np.random.default_rng([7, CASES.index(case), history, int(10 * before)])
     count, bars = 250, years * YEAR
     curves = draw(case, (count, history + bars), rng)
     market = draw(case, (1, history + bars), rng)[0] + 0.03
@@ -57,7 +57,7 @@ def test_an_edge_that_dies_is_noticed(sharpe: float, at_most: int):
 def test_the_statistic_by_hand():
     expectation = Expectation(756, 0.0, 0.01, 0.5, 0.001, 0.01)
     edge = 0.1
-    threshold = find_threshold(edge, 2 * YEAR)
+    threshold = find_threshold(edge, ALARM_EVERY_YEARS * YEAR)
     residuals = np.array([0.001, -0.009, 0.051, -0.2, 0.001])
     found = watch_decay(expectation, residuals, YEAR)
     steps = [-0.05, 0.95, -5.05, 20.05, -0.05]
@@ -81,4 +81,4 @@ def test_normal_steps_alarm_as_often_as_the_threshold_says():
         known = Expectation(10**9, 0.0, 1.0, 0.0, edge, 1.0)
         drawn = edge + rng.standard_normal(500 * YEAR)
         alarms = watch_decay(known, drawn, YEAR).alarms.sum()
-        assert 500 / alarms == pytest.approx(2.0, rel=0.2)
+        assert 500 / alarms == pytest.approx(ALARM_EVERY_YEARS, rel=0.2)

@@ -113,7 +113,7 @@ def test_nights_equal_the_backtest_of_all_days(settings: BacktestSettings):
             value = np.concatenate([[capital], result.equity])
             earned = (value[bars + 1] - value[bars]) / value[bars]
             assert accounts[at, place].tobytes() == earned.tobytes(), (strategy, symbol)
-            assert sides[at, place].tolist() == [_side(result.trades, bar) for bar in bars]
+            assert sides[at, place].tolist() == [_side(result.trades, bar) for bar in bars.tolist()]
 
 
 def _side(trades: Any, bar: int) -> int:
@@ -195,7 +195,7 @@ def test_a_revision_is_said_and_recorded_days_stay():
         changed[bar] *= 1.001
         revised = [replace(histories[0], bars=replace(bars, **{name: changed})), *histories[1:]]
         assert Nights(BacktestSettings(), nights.known).run(revised, FROZEN + 2).revised == ["A"]
-    later = getattr(bars, "close").copy()
+    later = bars.close.copy()
     later[FROZEN + 2] *= 1.001  # not known yet
     fresh = [replace(histories[0], bars=replace(bars, close=later)), *histories[1:]]
     night = Nights(BacktestSettings(), nights.known).run(fresh, FROZEN + 2)
