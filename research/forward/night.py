@@ -45,6 +45,9 @@ class Night:
     absent
         Symbols without a bar of their last session, which had one in the week before. They are
         taken as ended, for nobody knows yet: a later backtest counts those that come back.
+    missing
+        Share of the symbols with recorded bars up to the last known day, or a week before it, that
+        have none of their last session; 0 where nothing was known.
     next_positions
         By symbol and strategy.
     failures
@@ -58,6 +61,7 @@ class Night:
     revised: Sequence[str]
     late: Sequence[str]
     absent: Sequence[str]
+    missing: float
     next_positions: Sequence[NextPosition]
     failures: Sequence[Failure]
 
@@ -121,6 +125,7 @@ class _NightRun:
         days = count_days(spec.window) - int((self.first_day - spec.window.days[0]).astype(int))
         self.accounts = np.full((count, days, symbols), np.nan)
         self.sides = np.zeros((count, days, symbols), dtype=np.int8)
+        self.current = np.zeros(symbols, dtype=np.bool_)
         self.joining = np.zeros(count)
         self.holding, self.tested = np.zeros(count, np.int64), np.zeros(count, np.int64)
 
@@ -146,6 +151,7 @@ class _NightRun:
             self.bars.revised,
             self.bars.late,
             self.absent,
+            self._measure_missing(),
             self.next_positions,
             self.failures,
         )
@@ -156,7 +162,8 @@ class _NightRun:
         ahead = simulate_ahead(cut, spec.strategies, spec.settings)
         self.failures += ahead.failures
         dates = cut.dates[cut.first :]
-        if cut.ends_before(spec.window) and dates[-1] >= spec.window.days[1] - _WEEK:
+        self.current[place] = not cut.ends_before(spec.window)
+        if not self.current[place] and dates[-1] >= spec.window.days[1] - _WEEK:
             self.absent.append(history.symbol)
         late, fresh = self.bars.find_late(place, dates)
         self.bars.add(place, cut)
@@ -178,6 +185,12 @@ class _NightRun:
         kept = {id(ahead.strategies[row]) for row in rows}
         positions = zip(ahead.strategies, describe_next_positions(ahead, spec.window), strict=True)
         self.next_positions += [one for strategy, one in positions if id(strategy) in kept]
+
+    def _measure_missing(self) -> float:
+        if self.since is None:
+            return 0.0
+        expected = self.since.through >= np.datetime64(self.since.session) - _WEEK
+        return float(1.0 - self.current[expected].mean()) if expected.any() else 0.0
 
     def _select_countable(self, ahead: BarAhead) -> Ints:
         """Return the rows whose money can be counted; note the others as failures."""
