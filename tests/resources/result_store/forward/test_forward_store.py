@@ -4,10 +4,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,6 @@ from sqlalchemy.exc import IntegrityError
 
 from research.errors import InvalidResultError
 from research.forward.standing import assess
-from resources.result_store.connection import create_engine_for
 from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.forward.schemas import (
     ACCOUNTS_SCHEMA,
@@ -185,24 +187,31 @@ def test_what_is_no_return_is_refused_as_a_whole(
         manager.get_forward(record="none")
 
 
-def test_runs_at_once_record_each_day_once(manager: BacktestPersistenceManager):
-    names = ("bollinger", "macd", "rsi")
-    _append(manager, *map(begins, names))
+class Waiting(list[Any]):
+    """Positions that are handed over once another run waits for this one."""
 
-    def record(number: int) -> int:
-        bound = create_engine_for(manager.engine.url)
-        order = np.random.default_rng(number).permutation(len(names))
-        try:
-            given = [night(count=2, strategy=names[place]) for place in order]
-            return _append(BacktestPersistenceManager(bound), *given, run=f"run-{number}")
-        finally:
-            bound.dispose()
+    def __init__(self, manager: BacktestPersistenceManager) -> None:
+        super().__init__([position()])
+        self.written, self._manager = Event(), manager
 
-    with ThreadPoolExecutor(8) as pool:
-        added = list(pool.map(record, range(8)))
-    assert sorted(added) == [0] * 7 + [6]
-    assert count(manager, ForwardDayRow) == 6
-    assert manager.get_forward()["run_id"].n_unique() == 1
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+        self.written.set()  # days and all, but not committed
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        with self._manager.engine.connect() as connection:
+            while not connection.exec_driver_sql(waits).scalar():
+                sleep(0.01)
+
+
+def test_of_runs_at_once_the_first_records_the_day(manager: BacktestPersistenceManager):
+    _append(manager, begins())
+    positions = Waiting(manager)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(manager.append_forward, "first", "files", [night()], positions)
+        assert positions.written.wait(60)
+        assert _append(manager, night(), run="second") == 0
+        assert first.result() == 1
+    assert manager.get_forward()["run_id"].to_list() == ["first"]
 
 
 _WRITER = """
@@ -257,7 +266,5 @@ def test_nothing_changes_or_deletes_what_was_recorded(
     column = "id" if table.endswith(("bars", "records")) else column
     expected = r"is append-only: (UPDATE|DELETE|TRUNCATE) is refused, for what was recorded before"
     with pytest.raises(IntegrityError, match=expected), shared.engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"{change.format(table, column, column)}{' CASCADE' * change.startswith('TRUNCATE')}"
-        )
+        connection.exec_driver_sql(change.format(table, column, column))
     assert _counts(shared) == [2, 1, 1, 1]
