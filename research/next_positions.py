@@ -129,7 +129,7 @@ def describe_next_positions(ahead: BarAhead, window: Window) -> Iterator[NextPos
 def _find_sides(trades: Any, next_bar: int) -> tuple[int, int, Any]:
     """Return the side that is held, the one that comes next, and the trade that holds it.
 
-    A stop on the placeholder is no news: its prices are made up.
+    A stop on the placeholder says nothing: its prices are made up.
     """
     held = next_side = 0
     position = None

@@ -44,7 +44,7 @@ class Night:
         As in `KnownBarsUpdate`.
     absent
         Symbols without a bar of their last session, which had one in the week before. They are
-        taken as ended, for nobody knows yet: a later backtest counts those that come back.
+        taken as ended until they come back; a later backtest knows that they do.
     missing
         Share of the symbols with recorded bars up to the last known day, or a week before it, that
         have none of their last session; 0 where nothing was known.

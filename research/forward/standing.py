@@ -72,7 +72,6 @@ def assess(
 def count_live(sessions: NDArray[np.datetime64], frozen_on: np.datetime64) -> int:
     """Return how many days came after the day on which a record was frozen, by the clock.
 
-    Days before it were in the past already: nobody knew them who chose the parameters, unless they
-    looked.
+    Days before it were in the past already: whoever chose the parameters may have looked at them.
     """
     return int((sessions > frozen_on).sum())
