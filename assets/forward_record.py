@@ -94,10 +94,11 @@ def build_forward_record(
 
 
 def _log(context: dg.AssetExecutionContext, stage: "ForwardStage", records: "pl.DataFrame") -> None:
-    context.log.info(
-        f"{len(stage.begun)} records begin, {stage.new_days} days of records are new; of "
-        f"{stage.recorded} earlier ones {stage.equal} equal the backtests of this run"
-    )
+    parts = [f"{len(stage.begun)} records begin"] if stage.begun else []
+    parts.append(f"{stage.new_days} days recorded")
+    if stage.recorded:
+        parts.append(f"{stage.equal} of {stage.recorded} earlier ones equal this run's backtests")
+    context.log.info(", ".join(parts))
     if stage.waiting:
         context.log.warning(f"no days are recorded: {stage.waiting}")
     for failure in stage.failures:
