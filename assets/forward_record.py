@@ -13,6 +13,7 @@ from assets.asset_keys import (
     SUMMARIES_KEY,
 )
 from assets.markdown import render_markdown
+from assets.step_failure import failing_in_one_line
 from research.purpose import Purpose
 from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
@@ -75,7 +76,9 @@ def build_forward_record(
         if isinstance(inputs, str):
             yield from say_none(context, market_data.source, [FORWARD_RECORD_KEY], inputs)
             return
-        if find_purpose(context.run.tags, market_data, run_settings) is not Purpose.PIPELINE:
+        with failing_in_one_line():
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+        if purpose is not Purpose.PIPELINE:
             why = "a what-if is not recorded: its settings are not the configured ones."
             yield from say_none(context, market_data.source, [FORWARD_RECORD_KEY], why)
             return
