@@ -12,6 +12,7 @@ OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
 VERDICTS = "verdicts"
 CALIBRATION = "calibration"
+FORWARD_RECORD = "forward_record"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""
@@ -20,6 +21,7 @@ PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
 VERDICTS_KEY = dg.AssetKey(VERDICTS)
+FORWARD_RECORD_KEY = dg.AssetKey(FORWARD_RECORD)
 CALIBRATION_KEY = dg.AssetKey(CALIBRATION)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
 OTHER_LEADERBOARDS_KEY = dg.AssetKey(OTHER_LEADERBOARDS)

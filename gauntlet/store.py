@@ -194,6 +194,46 @@ class Gauntlet:
         )
         return self._convert(found)
 
+    def next_positions(
+        self,
+        strategy: str | None = None,
+        symbol: str | None = None,
+        *,
+        run_id: str | None = None,
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return what each strategy holds of each symbol, and what it does on the next bar.
+
+        As the newest run has left it, or another one; `bar` is the last one that it rests on, and
+        `stale` says whether the symbol has missed a session since.
+        """
+        return self._convert(self.store.get_next_positions(strategy, symbol, run_id))
+
+    def forward_records(self, strategy: str | None = None) -> "pl.DataFrame | pd.DataFrame":
+        """Return each strategy as it was frozen, and where its forward record stands.
+
+        Inside the 95 % cone of its backtest or not, and how often decay was found. `current` is
+        the record that goes on; the others are of earlier code, parameters or settings.
+        """
+        return self._convert(self.store.get_forward_records(strategy))
+
+    def forward(
+        self, strategy: str | None = None, record: UUID | str | None = None
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return the days of each strategy since it was frozen, of its record that goes on.
+
+        Parameters
+        ----------
+        record
+            Another record, by its identifier; None for those that go on.
+        """
+        return self._convert(self.store.get_forward(strategy, record))
+
+    def forward_accounts(
+        self, strategy: str | None = None, record: UUID | str | None = None
+    ) -> "pl.DataFrame | pd.DataFrame":
+        """Return the same days symbol by symbol: what each account earned, and what it holds."""
+        return self._convert(self.store.get_forward_accounts(strategy, record))
+
     def save(
         self,
         result: Mapping[str, Any],

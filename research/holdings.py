@@ -35,20 +35,34 @@ class Holdings:
     side: Ints
 
     @classmethod
-    def of(cls, trades: Trades, account: Ints, places: Ints | slice = slice(None)) -> "Holdings":
-        """Return those of trades, or of those at some places, given the account of each.
+    def of(cls, trades: Trades, first: Ints, rows: Ints) -> "Holdings":
+        """Return those of some backtests of a simulation, the first of `rows` as account 0.
 
         Parameters
         ----------
-        trades
-            Of dtype `engine.simulation.TRADE`.
+        trades, first
+            As in `engine.simulation.Simulation`.
         """
+        counts = first[rows + 1] - first[rows]
+        # The trades of one row after the other, each from the row's first to its last.
+        places = np.arange(counts.sum()) + np.repeat(first[rows + 1] - counts.cumsum(), counts)
         return cls(
-            account,
+            np.repeat(np.arange(len(rows)), counts),
             trades["entry_idx"][places],
             trades["exit_idx"][places],
             trades["status"][places] == 0,
             np.where(trades["direction"][places] == 0, np.int32(1), np.int32(-1)),
+        )
+
+    def before(self, bar: int) -> "Holdings":
+        """Return the holdings as they are before a bar: what ends there is open, what begins not."""
+        there = self.entry_bar < bar
+        return Holdings(
+            self.account[there],
+            self.entry_bar[there],
+            np.minimum(self.exit_bar, bar - 1)[there],
+            (self.is_open | (self.exit_bar >= bar))[there],
+            self.side[there],
         )
 
     @classmethod

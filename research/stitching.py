@@ -16,7 +16,7 @@ from engine.outcomes import BatchOutcome
 from engine.settings import Window
 from research.composite import Composite
 from research.holdings import Holdings
-from research.universe_curves import UniverseCurves, UniverseCurveSum, split_holdings
+from research.universe_curves import UniverseCurves, UniverseCurveSum
 from strategies.base import Floats, Ints, Strategy
 
 Plan = Sequence[Strategy]
@@ -104,8 +104,9 @@ def _split(outcome: BatchOutcome) -> Iterator[_Part]:
     """Yield what a batch has of each symbol; large blocks hold some of the plans only."""
     for one in outcome.blocks:
         for number, history in enumerate(one.block.histories):
-            rows, holdings = split_holdings(one, number)
+            rows = np.flatnonzero(one.symbol_of == number)
             plans = one.block.first_strategy + one.strategy_of[rows]
+            holdings = Holdings.of(one.trades, one.first, rows)
             yield _Part(history, plans, one.measurement.returns[rows], holdings)
 
 

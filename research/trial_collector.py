@@ -87,9 +87,9 @@ class TrialCollector:
                 results = [one.result for one in some]
                 numbers = np.array([self._number[one.strategy] for one in results])
                 equity = np.array([one.equity for one in results])
-                account = np.repeat(np.arange(len(results)), [len(one.trades) for one in results])
+                first = np.cumsum([0, *(len(one.trades) for one in results)])
                 trades = np.concatenate([one.trades for one in results])
-                holdings = Holdings.of(trades, account)
+                holdings = Holdings.of(trades, first, np.arange(len(results)))
                 self.add_curves(batch.histories[symbol], numbers, equity, holdings)
 
     def restart(self) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blocks import BlockOutcome
 from engine.equal_weight import EqualWeight, count_days, find_held_days
 from engine.history import TradedHistory
 from engine.outcomes import BatchOutcome
@@ -84,8 +83,9 @@ class UniverseCurveSum:
         ]
         for _, block, number in sorted(places):
             one = outcome.blocks[block]
-            rows, holdings = split_holdings(one, number)
+            rows = np.flatnonzero(one.symbol_of == number)
             strategies = one.block.first_strategy + one.strategy_of[rows]
+            holdings = Holdings.of(one.trades, one.first, rows)
             history = one.block.histories[number]
             self.add_accounts(history, strategies, one.measurement.returns[rows], holdings)
 
@@ -148,17 +148,6 @@ class UniverseCurveSum:
             symbols=self._symbols,
             market=universe.returns_on(dates),
         )
-
-
-def split_holdings(outcome: BlockOutcome, number: int) -> tuple[Ints, Holdings]:
-    """Return the rows of a block that are of one of its symbols, and the holdings of these."""
-    rows = np.flatnonzero(outcome.symbol_of == number)
-    stop = outcome.first[rows + 1]
-    counts = stop - outcome.first[rows]
-    # The trades of one row after the other, each from the row's first to its last.
-    places = np.arange(counts.sum()) + np.repeat(stop - counts.cumsum(), counts)
-    account = np.repeat(np.arange(len(rows)), counts)
-    return rows, Holdings.of(outcome.trades, account, places)
 
 
 def close_lost(returns: Floats) -> Floats:

@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui")]
 
 BACKTESTS = {f"backtests/{name}" for name in registered_strategies()}
 RESEARCH = {
+    "forward_record",
     "verdicts",
     *(
         f"{kind}/{name}"
@@ -96,6 +97,7 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         "backtests": len(BACKTESTS),
         "backtest_summaries": 1,
         "leaderboard": 1,
+        "forward_record": 1,
         "verdicts": 1,
         **dict.fromkeys(("optimizations", "walk_forward", "robustness"), len(BACKTESTS)),
     }

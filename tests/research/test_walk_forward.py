@@ -160,7 +160,7 @@ def test_folds_by_hand_have_the_same_bits(whole: WalkForward):
         result = ENGINE.run_batch([history], plan, WINDOW)[0]
         equity = np.array([10_000.0, *result.equity])
         returns = (np.diff(equity) / equity[:-1])[np.newaxis]
-        holdings = Holdings.of(result.trades, np.zeros(len(result.trades), dtype=np.int64))
+        holdings = Holdings.of(result.trades, np.array([0, len(result.trades)]), np.array([0]))
         total.add_accounts(block.block.histories[0], np.array([0]), returns, holdings)
     curves = total.curves(UNIVERSE)
     assert curves.returns[0].tobytes() == whole.returns.tobytes()

@@ -16,6 +16,7 @@ FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 """Not neighbours: no run over a range is of both, and of no other."""
 BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
 RESEARCH = [
+    "forward_record",
     "verdicts",
     *(
         f"{kind}/{name}"
