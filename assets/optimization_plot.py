@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assets.svg import GREY, INK, draw_picture, draw_text
+from reports.figures.svg import GREY, INK, draw_picture, draw_text
 
 Floats = NDArray[np.float64]
 

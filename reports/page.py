@@ -1,0 +1,48 @@
+"""A page of a report, and how pages link to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SCHEME = "page:"
+"""Before the path of a page in a link. The site knows from where the link is followed: it makes it
+relative in a folder, a fragment in the single file, and takes it out where the page is missing."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page, without what all pages have: navigation, heading and legend.
+
+    Parameters
+    ----------
+    path
+        In the report's folder: ``leaderboard.html`` or ``symbols/AAPL/rsi.html``. Made of names
+        that `reports.names.name_file` gave.
+    title
+        Of the window, of the navigation, and the main heading.
+    body
+        HTML. Everything that is not ours in it is escaped: it is what `reports.html.render` or
+        `reports.tables.Table.render` returned. Links to other pages and files are
+        ``page:<path>``, identifiers begin with `slug`.
+    files
+        What is beside the page, by path in the report's folder: its tables as CSV.
+    """
+
+    path: str
+    title: str
+    body: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        """What identifies the page in the single file."""
+        return slugify(self.path)
+
+
+def slugify(path: str) -> str:
+    """Return the identifier of the page at a path."""
+    return path.removesuffix(".html").replace("/", "--")
+
+
+def link_to(path: str) -> str:
+    """Return the address of a page or file of the same report, for an attribute ``href``."""
+    return f"{SCHEME}{path}"

@@ -1,0 +1,42 @@
+"""The report of a run, from what is stored of it to the files."""
+
+from collections.abc import Iterator
+
+from reports.folder import ReportFolder
+from reports.inputs.heading import build_heading
+from reports.inputs.leaderboard import load_leaderboard
+from reports.inputs.run_data import RunData, Stores, load_run_data
+from reports.page import Page
+from reports.pages.leaderboard import build_leaderboard
+from reports.site import WrittenSite, write_site
+
+
+def write_report(stores: Stores, root: str, run_id: str) -> WrittenSite:
+    """Write the report of a run into its folder among the reports.
+
+    Parameters
+    ----------
+    root
+        Folder or fsspec URL of all reports.
+
+    Raises
+    ------
+    ReportError
+        When the run has no leaderboard.
+    """
+    data = load_run_data(stores, run_id)
+    folder = ReportFolder(root, run_id)
+    return write_site(folder, build_heading(data), build_overview(data), build_details(data))
+
+
+def build_overview(data: RunData) -> list[Page]:
+    """Return the pages of the navigation, in its order; a new one is one line here."""
+    return [
+        build_leaderboard(load_leaderboard(data)),
+    ]
+
+
+def build_details(data: RunData) -> Iterator[Page]:
+    """Yield the pages that the others lead to: of strategies, of symbols."""
+    del data
+    yield from ()
