@@ -60,6 +60,7 @@ def build_robustness(
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
         from assets.research_inputs import load_research_inputs, say_none
+        from assets.research_record import record_files
         from assets.robustness_report import describe_metadata
         from assets.robustness_stage import PlannedRobustness, RobustnessStage
         from research.robustness.assessment import LEAST_BARS
@@ -89,6 +90,8 @@ def build_robustness(
         )
         run = stage.run(planned)
         context.log.info(f"{len(run)} of {len(planned)} strategies tested, others known")
+        identities = {one.strategy.name: one.identity for one in planned}
+        record_files(context, inputs, market_data, result_store, identities)
         for name, one in zip(names, planned, strict=True):
             path, stored = files.path(name, one.identity), files.find(name, one.identity)
             yield dg.MaterializeResult(

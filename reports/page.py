@@ -18,7 +18,7 @@ class Page:
         In the report's folder: ``leaderboard.html`` or ``symbols/AAPL/rsi.html``. Made of names
         that `reports.names.name_file` gave.
     title
-        Of the window, of the navigation, and the main heading.
+        Of the window, in the navigation, and the main heading.
     body
         HTML. Everything that is not ours in it is escaped: it is what `reports.html.render` or
         `reports.tables.Table.render` returned. Links to other pages and files are
@@ -34,7 +34,7 @@ class Page:
 
     @property
     def slug(self) -> str:
-        """What identifies the page in the single file."""
+        """What identifies this page in the single file."""
         return slugify(self.path)
 
 

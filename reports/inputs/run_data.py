@@ -14,6 +14,10 @@ from research.trial_panel import TrialPanel
 from resources.price_store.store import PriceStore
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.research_files import ResearchFiles
+
+ROBUSTNESS, WALK_FORWARD = "robustness", "walk_forward"
+"""The kinds of research files, as `resources.run_artifacts.research_files` has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,40 @@ class RunData:
             return None
         scope_id = UUID(self.verdicts["scope_id"][0])
         return self.stores.results.load_trial_panel(scope_id, protocol=None)
+
+    @cached_property
+    def robustness(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tests of robustness by strategy, as their files have them.
+
+        Those of the run, or else of the newest run that made them on the same universe, window and
+        settings; strategies without them are missing.
+        """
+        if self.trials is None:
+            return {}
+        own = [self.run["profile"].get(ROBUSTNESS)]
+        others = [one["profile"] for one in self.stores.results.get_stage_history(ROBUSTNESS)]
+        scope = str(self.trials.scope.identifier)
+        known = next((one for one in own + others if one and one.get("scope") == scope), None)
+        files = ResearchFiles(self.stores.files.root, ROBUSTNESS)
+        return _read_files(files, known["files"] if known else {})
+
+    @cached_property
+    def walk_forward(self) -> Mapping[str, Mapping[str, Any]]:
+        """The walk-forward that was judged, by strategy, as its file has it."""
+        if self.trials is None:
+            return {}
+        judged = dict(self.verdicts.select("strategy", "walk_forward_protocol").iter_rows())
+        trials = self.trials
+        rows = zip(trials.strategies, trials.protocols, trials.identifiers, strict=True)
+        found = {name: str(trial) for name, protocol, trial in rows if judged.get(name) == protocol}
+        return _read_files(ResearchFiles(self.stores.files.root, WALK_FORWARD), found)
+
+
+def _read_files(
+    files: ResearchFiles, identities: Mapping[str, str]
+) -> dict[str, Mapping[str, Any]]:
+    found = {name: files.find(name, UUID(one)) for name, one in identities.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def load_run_data(stores: Stores, run_id: str) -> RunData:
