@@ -15,7 +15,8 @@ from engine.history import History, TradedHistory
 from engine.outcomes import BatchOutcome
 from engine.settings import Window
 from research.composite import Composite
-from research.universe_curves import UniverseCurves, UniverseCurveSum
+from research.holdings import Holdings
+from research.universe_curves import UniverseCurves, UniverseCurveSum, split_holdings
 from strategies.base import Floats, Ints, Strategy
 
 Plan = Sequence[Strategy]
@@ -59,7 +60,7 @@ def stitch(
     ordered = [part for symbol in groups.symbols for part in parts[symbol]]
     total = UniverseCurveSum([plan[-1] for plan in plans], window)
     for part in ordered:
-        total.add_returns(part.history, part.plans, part.returns)
+        total.add_accounts(part.history, part.plans, part.returns, part.holdings)
     activity = _measure_activity(ordered, len(plans), starts[0])
     return replace(total.curves(universe), activity=activity), groups.failures
 
@@ -96,15 +97,16 @@ class _Part:
     history: TradedHistory
     plans: Ints
     returns: Floats
+    holdings: Holdings
 
 
 def _split(outcome: BatchOutcome) -> Iterator[_Part]:
     """Yield what a batch has of each symbol; large blocks hold some of the plans only."""
     for one in outcome.blocks:
         for number, history in enumerate(one.block.histories):
-            rows = np.flatnonzero(one.symbol_of == number)
+            rows, holdings = split_holdings(one, number)
             plans = one.block.first_strategy + one.strategy_of[rows]
-            yield _Part(history, plans, one.measurement.returns[rows])
+            yield _Part(history, plans, one.measurement.returns[rows], holdings)
 
 
 def _measure_activity(parts: Iterable[_Part], plans: int, start: np.datetime64) -> Floats:

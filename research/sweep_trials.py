@@ -26,6 +26,7 @@ def build_trials(curves: UniverseCurves, code_version: str) -> list[Trial]:
             activity=float(curves.activity[row]),
             beta=float(betas[row]),
             residual=residuals[row].astype(np.float32),
+            exposure=curves.exposure[row].astype(np.float16),
         )
         for row, point in enumerate(curves.strategies)
     ]

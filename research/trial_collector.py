@@ -11,6 +11,7 @@ import numpy as np
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import Window
+from research.holdings import Holdings
 from research.residuals import compute_residuals
 from research.run_spec import IdentifiedResult, RunSpec
 from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope, combine_data_versions, trial_id
@@ -86,13 +87,18 @@ class TrialCollector:
                 results = [one.result for one in some]
                 numbers = np.array([self._number[one.strategy] for one in results])
                 equity = np.array([one.equity for one in results])
-                self.add_curves(batch.histories[symbol], numbers, equity)
+                account = np.repeat(np.arange(len(results)), [len(one.trades) for one in results])
+                trades = np.concatenate([one.trades for one in results])
+                holdings = Holdings.of(trades, account)
+                self.add_curves(batch.histories[symbol], numbers, equity, holdings)
 
     def restart(self) -> None:
         """Forget the curves: all are added again, in the order of the files."""
         self._total = UniverseCurveSum(self._spec.strategies, self._spec.window)
 
-    def add_curves(self, history: History, numbers: Ints, equity: Floats) -> None:
+    def add_curves(
+        self, history: History, numbers: Ints, equity: Floats, holdings: Holdings
+    ) -> None:
         """Add the equity of some strategies on one symbol.
 
         Parameters
@@ -101,10 +107,12 @@ class TrialCollector:
             Of the strategies in the run, each once, shape (n,).
         equity
             At each close of the window, shape (n, bars).
+        holdings
+            Of these accounts.
         """
         capital = self._spec.settings.initial_capital
         returns = compute_returns(equity, capital)
-        self._total.add_returns(history.cut_to(self._spec.window), numbers, returns)
+        self._total.add_accounts(history.cut_to(self._spec.window), numbers, returns, holdings)
 
     def is_of(self, symbol: str, data_version: str) -> bool:
         """Return whether a symbol's results are made of the bars of this version."""
@@ -138,6 +146,7 @@ class TrialCollector:
                 activity=float(curves.activity[number]),
                 beta=float(betas[number]),
                 residual=residuals[number].astype(np.float32),
+                exposure=curves.exposure[number].astype(np.float16),
             )
             for number, strategy in enumerate(self._spec.strategies)
             if number in self._tried

@@ -24,7 +24,7 @@ class TrialPanel:
         Of each trial, N each; the scopes that they were recorded in.
     tested_symbols, activity, betas
         As in `research.trials.Trial`, shape (N,).
-    residuals
+    residuals, exposures
         As they are stored, shape (N, T).
     """
 
@@ -39,3 +39,4 @@ class TrialPanel:
     activity: Floats
     betas: Floats
     residuals: NDArray[np.float32]
+    exposures: NDArray[np.float16]

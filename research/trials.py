@@ -91,6 +91,8 @@ class Trial:
         Slope of its returns on those of the equal-weight universe.
     residual
         Returns less beta times those of the universe, float32, shape (T,).
+    exposure
+        As in `research.universe_curves.UniverseCurves`, float16, shape (T,).
     """
 
     strategy: str
@@ -101,6 +103,7 @@ class Trial:
     activity: float
     beta: float
     residual: NDArray[np.float32]
+    exposure: NDArray[np.float16]
 
     def identify(self, scope: TrialScope) -> UUID:
         """Return the identifier of the trial in a scope; the same trial run again has the same."""

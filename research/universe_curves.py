@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.blocks import BlockOutcome
 from engine.equal_weight import EqualWeight, count_days, find_held_days
 from engine.history import TradedHistory
 from engine.outcomes import BatchOutcome
 from engine.settings import Window
+from research.holdings import Holdings
 from strategies.base import Floats, Ints, Strategy
 
 
@@ -29,6 +31,9 @@ class UniverseCurves:
         portfolio of all accounts, rebalanced daily to equal weights. A symbol is held as in
         `engine.equal_weight.EqualWeight`; one without a bar on a day counts with 0. The first day
         is against the capital. An account that has lost its capital, or more, stays at 0.
+    exposure
+        Share of the same portfolio that is in the market at the close before each day, shorts
+        counted below 0, shape (N, T): what it has of that day's move is known before the day.
     activity
         Share of bars with a return other than 0, mean over symbols, shape (N,).
     symbols
@@ -40,6 +45,7 @@ class UniverseCurves:
     strategies: Sequence[Strategy]
     dates: NDArray[np.datetime64]
     returns: Floats
+    exposure: Floats
     activity: Floats
     symbols: Ints
     market: Floats
@@ -48,7 +54,7 @@ class UniverseCurves:
 class UniverseCurveSum:
     """Adds up the returns of strategies, symbol by symbol, as batches are computed.
 
-    Needs two numbers per strategy and calendar day, however many symbols there are. Symbols are
+    Needs three numbers per strategy and calendar day, however many symbols there are. Symbols are
     added in the order of the batches: the same order gives the same bits, whatever the batches.
 
     Parameters
@@ -64,6 +70,7 @@ class UniverseCurveSum:
         self._strategies, self._window = strategies, window
         self._total = np.zeros((count, days))
         self._change = np.zeros((count, days + 1), dtype=np.int32)
+        self._entered = np.zeros((count, days + 1), dtype=np.int32)
         self._seen = np.zeros(days, dtype=np.bool_)
         self._active = np.zeros(count)
         self._symbols = np.zeros(count, dtype=np.int64)
@@ -77,12 +84,14 @@ class UniverseCurveSum:
         ]
         for _, block, number in sorted(places):
             one = outcome.blocks[block]
-            rows = np.flatnonzero(one.symbol_of == number)
+            rows, holdings = split_holdings(one, number)
             strategies = one.block.first_strategy + one.strategy_of[rows]
             history = one.block.histories[number]
-            self.add_returns(history, strategies, one.measurement.returns[rows])
+            self.add_accounts(history, strategies, one.measurement.returns[rows], holdings)
 
-    def add_returns(self, history: TradedHistory, strategies: Ints, returns: Floats) -> None:
+    def add_accounts(
+        self, history: TradedHistory, strategies: Ints, returns: Floats, holdings: Holdings
+    ) -> None:
         """Add the accounts of some strategies on one symbol.
 
         Parameters
@@ -91,6 +100,8 @@ class UniverseCurveSum:
             Their places among those of the sum, each once, shape (n,).
         returns
             Bar by bar, shape (n, bars in the window).
+        holdings
+            Of these accounts, bars counted from the window's first.
         """
         day, held_from, held_until = find_held_days(history, self._window)
         returns = close_lost(returns)
@@ -105,6 +116,10 @@ class UniverseCurveSum:
         self._change[strategies, held_until] -= 1
         self._active[strategies] += (returns != 0.0).mean(axis=1)
         self._symbols[strategies] += 1
+        rows = strategies[holdings.account]
+        left = np.where(holdings.is_open, held_until, day[holdings.exit_bar] + 1)
+        np.add.at(self._entered, (rows, day[holdings.entry_bar] + 1), holdings.side)
+        np.add.at(self._entered, (rows, left), -holdings.side)
 
     def curves(self, universe: EqualWeight) -> UniverseCurves:
         """Return the curves of what was added; a strategy without any result has zeros.
@@ -117,17 +132,28 @@ class UniverseCurveSum:
         seen[(within - start).astype(np.int64)] = True
         place = np.flatnonzero(seen)
         dates = start + place.astype("timedelta64[D]")
-        held = self._change.cumsum(axis=1).take(place, axis=1)
+        held = np.maximum(self._change.cumsum(axis=1).take(place, axis=1), 1)
         return UniverseCurves(
             strategies=self._strategies,
             dates=dates,
             # `take` keeps each curve's days side by side: whatever sums them up later goes through
             # them in the same order, however many curves there are.
-            returns=self._total.take(place, axis=1) / np.maximum(held, 1),
+            returns=self._total.take(place, axis=1) / held,
+            exposure=self._entered.cumsum(axis=1).take(place, axis=1) / held,
             activity=self._active / np.maximum(self._symbols, 1),
             symbols=self._symbols,
             market=universe.returns_on(dates),
         )
+
+
+def split_holdings(outcome: BlockOutcome, number: int) -> tuple[Ints, Holdings]:
+    """Return the rows of a block that are of one of its symbols, and the holdings of these."""
+    rows = np.flatnonzero(outcome.symbol_of == number)
+    stop = outcome.first[rows + 1]
+    counts = stop - outcome.first[rows]
+    # The trades of one row after the other, each from the row's first to its last.
+    places = np.arange(counts.sum()) + np.repeat(stop - counts.cumsum(), counts)
+    return rows, Holdings.of(outcome.trades[places], np.repeat(np.arange(len(rows)), counts))
 
 
 def close_lost(returns: Floats) -> Floats:

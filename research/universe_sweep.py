@@ -48,7 +48,7 @@ class UniverseSweep:
     """All points of some strategies, tried on every symbol of a universe.
 
     A symbol is loaded once, and an indicator that several points need is computed once per symbol.
-    Memory is needed for a few symbols, and for two numbers per point and day of the window.
+    Memory is needed for a few symbols, and for three numbers per point and day of the window.
 
     Parameters
     ----------
@@ -121,6 +121,7 @@ def split_curves(
             some,
             curves.dates,
             curves.returns[rows],
+            curves.exposure[rows],
             curves.activity[rows],
             curves.symbols[rows],
             curves.market,

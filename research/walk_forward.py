@@ -35,6 +35,8 @@ class WalkForward:
         ``datetime64[D]``, shape (T,).
     returns
         Of the one simulation, shape (T,); zeros before the first fold.
+    exposure
+        As in `research.universe_curves.UniverseCurves`, shape (T,).
     market
         Returns of the equal-weight universe, shape (T,).
     activity
@@ -47,6 +49,7 @@ class WalkForward:
     choices: Sequence[FoldChoice]
     dates: NDArray[np.datetime64]
     returns: Floats
+    exposure: Floats
     market: Floats
     activity: float
     symbols: int
@@ -101,6 +104,7 @@ class WalkForward:
             activity=self.activity,
             beta=self.beta,
             residual=self.residual.astype(np.float32),
+            exposure=self.exposure.astype(np.float16),
         )
 
 
@@ -134,15 +138,17 @@ def walk_forward(
     starts = dates[[one.fold.test.start for one in chosen[0]]]
     plans = [[one.point for one in choices] for choices in chosen]
     curves, failures = stitch(plans, starts, histories, window, engine, universe)
-    returns = np.zeros((len(sweeps), len(dates)))
+    returns, exposure = np.zeros((2, len(sweeps), len(dates)))
     _, here, there = np.intersect1d(dates, curves.dates, return_indices=True)
     returns[:, here] = curves.returns[:, there]
+    exposure[:, here] = curves.exposure[:, there]
     results = [
         WalkForward(
             protocol,
             choices,
             dates,
             returns[number],
+            exposure[number],
             market,
             float(curves.activity[number]),
             int(curves.symbols[number]),

@@ -49,7 +49,8 @@ def upgrade() -> None:
     for table in _TABLES:
         op.execute(_TRIGGER.format(table=table))
     # Curves do not compress: trying costs more time than writing them does.
-    op.execute("ALTER TABLE trial_records ALTER COLUMN residual SET STORAGE EXTERNAL")
+    for curve in ("residual", "exposure"):
+        op.execute(f"ALTER TABLE trial_records ALTER COLUMN {curve} SET STORAGE EXTERNAL")
     op.execute(f"CREATE VIEW trials AS {_TRIALS}")
 
 
@@ -90,7 +91,7 @@ def _create_records() -> None:
         *integers("tested_symbols"),
         *doubles("activity", "beta", "residual_return"),
         *doubles("residual_sharpe_ratio", nullable=True),
-        *_blobs("residual"),
+        *_blobs("residual", "exposure"),
         *texts("purpose", "run_id"),
         *texts("run_user", nullable=True),
         *timestamps("recorded_at"),
@@ -98,6 +99,7 @@ def _create_records() -> None:
         check("trial_records_parameters", "jsonb_typeof(parameters) = 'object'"),
         check("trial_records_tested_symbols", "tested_symbols >= 0"),
         check("trial_records_activity", "activity >= 0 AND activity <= 1"),
+        check("trial_records_curves", "octet_length(residual) = 2 * octet_length(exposure)"),
         check("trial_records_finite", finite(*judged)),
         sa.PrimaryKeyConstraint("id", name="pk_trial_records"),
         sa.ForeignKeyConstraint(

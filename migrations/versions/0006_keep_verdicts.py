@@ -43,7 +43,7 @@ def upgrade() -> None:
         "verdicts",
         *texts("run_id", "strategy"),
         sa.Column("scope_id", sa.Uuid(), nullable=False),
-        *texts("verdict", "reason"),
+        *texts("verdict", "reason", "hedge"),
         *doubles(*_DEFINED),
         *doubles(*_NULLABLE, nullable=True),
         json("best_parameters"),
@@ -53,6 +53,7 @@ def upgrade() -> None:
         json("limits"),
         *timestamps("made_at"),
         check("verdicts_verdict", f"verdict IN ({_VERDICTS})"),
+        check("verdicts_hedge", "hedge IN ('share', 'positions')"),
         check("verdicts_finite", finite(*_DEFINED, *_NULLABLE, "effective_trials")),
         sa.PrimaryKeyConstraint("run_id", "strategy", name="pk_verdicts"),
         sa.ForeignKeyConstraint(

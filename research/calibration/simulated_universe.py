@@ -104,4 +104,5 @@ def _build_panel(
         activity=np.array([one.activity for one in trials]),
         betas=np.array([one.beta for one in trials]),
         residuals=np.array([one.residual for one in trials]),
+        exposures=np.array([one.exposure for one in trials]),
     )

@@ -3,8 +3,9 @@
 The limits were chosen on simulated universes and confirmed on others: `docs/calibration.md`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from research.statistics.sharpe_inference import compute_psr
 from research.statistics.stationary_bootstrap import draw_counts
 from research.statistics.superior_predictive_ability import compare_with_luck
 from strategies.base import Floats
+
+Group = TypeVar("Group", bound=Hashable)
 
 LEAST_ACTIVITY = 0.10
 """Share of bars with a return, below which a trial is counted and not tested: the Sharpe ratio of a
@@ -61,8 +64,8 @@ class Criterion:
 
 
 def judge_against_luck(
-    curves: NDArray[np.floating], groups: Sequence[str], asked: Iterable[str]
-) -> dict[str, tuple[float, float]]:
+    curves: NDArray[np.floating], groups: Sequence[Group], asked: Iterable[Group]
+) -> dict[Group, tuple[float, float]]:
     """Return the best Sharpe ratio per bar of each group, and its p-value among all curves.
 
     The test of superior predictive ability on curves of the same deviation, so that its
@@ -84,10 +87,10 @@ def judge_against_luck(
     counts = draw_counts(curves.shape[1], DRAWS, BLOCK, SEED)
     test = compare_with_luck(scaled, counts, BLOCK)
     p_values = test.adjusted_p_values()
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[Group, tuple[float, float]] = {}
     for group in asked:
-        rows = np.flatnonzero(np.asarray(groups) == group)
-        best = rows[sharpes[rows].argmax()] if len(rows) else None
+        rows = [row for row, one in enumerate(groups) if one == group]
+        best = rows[int(sharpes[rows].argmax())] if rows else None
         found[group] = (
             (np.nan, 1.0) if best is None else (float(sharpes[best]), float(p_values[best]))
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from research.residuals import hedge_across_folds
+from research.residuals import hedge_across_folds, hedge_positions
 from research.statistics.effective_trials import count_effective_trials
 from research.statistics.moments import compute_moments
 from research.statistics.sharpe_inference import (
@@ -31,12 +31,13 @@ from research.verdicts.criteria import (
     judge_selection,
     judge_walk_forward,
 )
+from research.verdicts.hedge import Hedge
 from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
-from strategies.base import Bools
+from strategies.base import Floats, Ints
 
 # Of a curve's deviation: one that deviates less from its hedge has done as the market, and the rest
-# is the rounding of float32.
-_ROUNDING = 1e-6
+# is the rounding of exposures, 11 bits of a share.
+_ROUNDING = 1e-3
 
 
 def reach_verdicts(
@@ -77,63 +78,83 @@ class _Trials:
         scope = panel.scope
         self._panel, self._groups = panel, groups
         self._year = scope.bars_per_year
-        # The float32 of the ledger, whether this run has computed a trial or found it.
+        # As the ledger has them, whether this run has computed a trial or found it.
         self._stored = panel.residuals.astype(np.float64)
-        returns = self._stored + panel.betas[:, np.newaxis] * scope.market
-        curves = hedge_across_folds(returns, scope.market)
+        self._exposures = panel.exposures.astype(np.float64)
+        # Of a walk-forward by the mean of its folds' betas: each had its own, close to it.
+        self._returns = self._stored + panel.betas[:, np.newaxis] * scope.market
         points = np.array([one == BACKTEST_PROTOCOL for one in panel.protocols], dtype=np.bool_)
-        moving = curves.std(axis=1) > _ROUNDING * returns.std(axis=1)
-        active = points & (panel.activity >= LEAST_ACTIVITY) & moving
-        self._rows: list[int] = np.flatnonzero(active).tolist()
-        self._curves = curves[active]
         self._points: list[int] = np.flatnonzero(points).tolist()
         self._walk_forwards: list[int] = np.flatnonzero(~points).tolist()
+        active = np.flatnonzero(points & (panel.activity >= LEAST_ACTIVITY))
+        self._rows: list[int] = []
+        curves: list[Floats] = []
+        self._judged: list[tuple[str, Hedge]] = []
+        for hedge in Hedge:
+            hedged = self._hedge(hedge, active, slice(None))
+            moving = hedged.std(axis=1) > _ROUNDING * self._returns[active].std(axis=1)
+            curves.append(hedged[moving])
+            self._rows += active[moving].tolist()
+            self._judged += [(groups[row], hedge) for row in active[moving].tolist()]
+        self._curves = np.concatenate(curves)
+
+    def _hedge(self, hedge: Hedge, rows: Ints, days: slice) -> Floats:
+        """Return some trials on some days, hedged."""
+        returns, market = self._returns[rows, days], self._panel.scope.market[days]
+        if hedge is Hedge.SHARE:
+            return hedge_across_folds(returns, market)
+        return hedge_positions(returns, self._exposures[rows, days], market)
 
     def judge(self, strategies: Sequence[str]) -> list[StrategyVerdict]:
         """Return the verdicts."""
-        groups = np.array([self._groups[row] for row in self._rows])
-        of_grid = of_best = dict.fromkeys(strategies, (math.nan, 1.0))
+        asked = [(one, hedge) for one in strategies for hedge in Hedge]
+        of_grid = of_best = dict.fromkeys(asked, (math.nan, 1.0))
         effective = 0.0
         if self._rows:
-            names = list(dict.fromkeys(groups.tolist()))
-            means = np.array([self._curves[groups == one].mean(axis=0) for one in names])
-            of_grid = judge_against_luck(means, names, strategies)
-            of_best = judge_against_luck(self._curves, groups.tolist(), strategies)
+            groups = self._judged
+            places = {one: [at for at, it in enumerate(groups) if it == one] for one in groups}
+            means = np.array([self._curves[some].mean(axis=0) for some in places.values()])
+            of_grid = judge_against_luck(means, list(places), asked)
+            of_best = judge_against_luck(self._curves, groups, asked)
             effective = count_effective_trials(self._curves)
-        return [
-            self._judge_one(one, groups == one, of_grid[one], of_best[one], effective)
-            for one in strategies
-        ]
+        found: list[StrategyVerdict] = []
+        for one in strategies:
+            hedge = min(Hedge, key=lambda hedge, one=one: of_grid[one, hedge][1])
+            judged = of_grid[one, hedge], of_best[one, hedge]
+            found.append(self._judge_one(one, hedge, *judged, effective))
+        return found
 
     def _judge_one(
         self,
         strategy: str,
-        own: Bools,
+        hedge: Hedge,
         of_grid: tuple[float, float],
         of_best: tuple[float, float],
         effective: float,
     ) -> StrategyVerdict:
+        own = [at for at, group in enumerate(self._judged) if group == (strategy, hedge)]
         split = judge_selection(self._curves[own])
         # A single point was not chosen among others: it loses or it does not.
         loss = split.loss if split else float(not of_best[0] > 0.0)
-        walked, protocol, protocols = self._judge_walk_forward(strategy)
+        walked, protocol, protocols = self._judge_walk_forward(strategy, hedge)
         return StrategyVerdict(
             strategy=strategy,
+            hedge=hedge,
             grid=Criterion(self._annualize(of_grid[0]), of_grid[1], GRID_LEVEL),
             best_point=Criterion(self._annualize(of_best[0]), of_best[1], BEST_POINT_LEVEL),
             selection=Criterion(loss, loss, LOSS_LIMIT),
             walk_forward=walked,
             trials=sum(self._groups[row] == strategy for row in self._points),
-            active_trials=int(own.sum()),
-            competing_trials=len(self._rows),
+            active_trials=len(own),
+            competing_trials=len(set(self._rows)),
             effective_trials=effective,
             protocol=protocol,
             protocols=protocols,
             overfitting=split.overfitting if split else None,
-            best=self._describe_best(np.flatnonzero(own).tolist(), effective),
+            best=self._describe_best(own, effective),
         )
 
-    def _judge_walk_forward(self, strategy: str) -> tuple[Criterion, str, int]:
+    def _judge_walk_forward(self, strategy: str, hedge: Hedge) -> tuple[Criterion, str, int]:
         """Return the criterion of the best walk-forward, its protocol, and how many there are.
 
         The p-value is times the number: the best of three has one below 5 % in 14 % of cases.
@@ -141,10 +162,12 @@ class _Trials:
         found = [(math.nan, 1.0, "")]
         rows = [row for row in self._walk_forwards if self._groups[row] == strategy]
         for row in rows:
-            curve = self._stored[row]
             # Zeros stand for the bars before the first test.
-            tested = curve[np.argmax(curve != 0.0) :]
-            found.append((*judge_walk_forward(tested, len(rows)), self._panel.protocols[row]))
+            tested = slice(int(np.argmax(self._stored[row] != 0.0)), None)
+            curve = self._stored[row, tested]
+            if hedge is Hedge.POSITIONS:
+                (curve,) = self._hedge(hedge, np.array([row]), tested)
+            found.append((*judge_walk_forward(curve, len(rows)), self._panel.protocols[row]))
         sharpe, p_value, protocol = min(found[1:] or found, key=lambda one: one[1])
         return Criterion(self._annualize(sharpe), p_value, WALK_FORWARD_LEVEL), protocol, len(rows)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from research.verdicts.criteria import LEAST_ACTIVITY, Criterion
+from research.verdicts.hedge import Hedge
 from research.verdicts.verdict import Verdict
 
 
@@ -36,6 +37,9 @@ class StrategyVerdict:
 
     Parameters
     ----------
+    hedge
+        Under which it is judged: that under which the mean of its points is the less likely luck.
+        All tests are adjusted for both.
     grid, best_point, selection, walk_forward
         The criteria, in their order.
     trials, active_trials
@@ -51,6 +55,7 @@ class StrategyVerdict:
     """
 
     strategy: str
+    hedge: Hedge
     grid: Criterion
     best_point: Criterion
     selection: Criterion

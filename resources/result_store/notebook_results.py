@@ -1,9 +1,10 @@
 """What `VectorBTEngine.run_backtest` returns, as rows of the result store and as a trial."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.code_version import gauntlet_version
 from engine.metrics import METRICS
@@ -96,8 +97,22 @@ def build_trial(result: Mapping[str, Any]) -> tuple[TrialScope, Trial]:
         activity=float((returns != 0.0).mean()),
         beta=0.0,
         residual=returns[0].astype(np.float32),
+        exposure=_measure_exposure(dates, result["trades"]),
     )
     return scope, trial
+
+
+def _measure_exposure(
+    dates: NDArray[np.datetime64], trades: Iterable[Mapping[str, Any]]
+) -> NDArray[np.float16]:
+    """Return the side that is held at the close before each day."""
+    change = np.zeros(len(dates) + 1)
+    for trade in trades:
+        side = 1.0 if trade["direction"] == "long" else -1.0
+        entered, left = (np.datetime64(trade[one], "D") for one in ("entry_date", "exit_date"))
+        change[dates.searchsorted(entered) + 1] += side
+        change[-1 if trade["status"] == "open" else dates.searchsorted(left) + 1] -= side
+    return change[:-1].cumsum().astype(np.float16)
 
 
 def _build_trade(trade: Mapping[str, Any]) -> dict[str, Any]:

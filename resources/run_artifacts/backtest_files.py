@@ -144,6 +144,10 @@ class BacktestFiles(dg.ConfigurableResource):
         for run_id, part in places:
             yield self._read("equity", run_id, part, self._read_manifest(run_id, part))
 
+    def read_trades(self, run_id: str, part: int) -> "pl.DataFrame":
+        """Return the trades of a part; raises as `verify`."""
+        return self._read("trades", run_id, part, self._read_manifest(run_id, part))
+
     def runs(self, before: datetime) -> list[str]:
         """Return the runs whose files were all written before a time, sorted.
 

@@ -43,9 +43,16 @@ POINTS_SCHEMA = pl.Schema(
 """Of a sweep's points: parameters as JSON, and what became of each over the universe, per year."""
 
 CURVES_SCHEMA = pl.Schema(
-    {"date": pl.Date(), "point": pl.Int32(), "return": pl.Float64(), "market": pl.Float64()}
+    {
+        "date": pl.Date(),
+        "point": pl.Int32(),
+        "return": pl.Float64(),
+        "exposure": pl.Float32(),
+        "market": pl.Float64(),
+    }
 )
-"""Of a sweep's curves, by point and then day: daily returns, those of the universe beside them."""
+"""Of a sweep's curves, by point and then day: daily returns, the share that was in the market at
+the close before, and the returns of the universe."""
 
 _ROWS_PER_PART = 200_000
 """A file of 1,000 points on 200 symbols: some 10 MB, and 25 MB while it is written."""
@@ -217,6 +224,7 @@ def build_curves(curves: "UniverseCurves") -> pl.DataFrame:
             "date": np.tile(curves.dates, points),
             "point": np.repeat(np.arange(points, dtype=np.int32), days),
             "return": curves.returns.ravel(),
+            "exposure": curves.exposure.ravel(),
             "market": np.tile(curves.market, points),
         },
         schema=CURVES_SCHEMA,

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from research.holdings import Holdings
 from research.purpose import Purpose
 from research.runner import Loaded
 from research.trial_collector import Place, TrialCollector
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
-from strategies.base import Floats
 from strategies.errors import GauntletError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class ChangedInputsError(GauntletError):
@@ -57,27 +62,51 @@ class TrialRecorder:
         """Add all curves from the files, a part at a time."""
         collector.restart()
         for place, results in collector.places.items():
-            equity = self._read_equity(place, results)
-            numbers: dict[str, list[int]] = {}
-            curves: dict[str, list[Floats]] = {}
+            equity, trades = self._read_results(place, results)
+            of_symbol: dict[str, dict[str, int]] = {}
             for identifier, (symbol, number) in results.items():
-                numbers.setdefault(symbol, []).append(number)
-                curves.setdefault(symbol, []).append(equity[identifier])
-            for symbol, loaded in self.load(list(numbers)):
+                of_symbol.setdefault(symbol, {})[identifier] = number
+            for symbol, loaded in self.load(list(of_symbol)):
                 if isinstance(loaded, Exception) or not collector.is_of(
                     symbol, loaded.data_version
                 ):
                     raise ChangedInputsError(
                         f"The prices of {symbol} have changed while they were used: run it again."
                     )
-                rows = np.array(numbers[symbol])
-                collector.add_curves(loaded.history, rows, np.array(curves[symbol]))
+                numbers = of_symbol[symbol]
+                curves = [equity[one]["equity"].to_numpy() for one in numbers]
+                dates = equity[next(iter(numbers))]["date"].to_numpy()
+                holdings = _find_holdings(dates, [trades.get(one) for one in numbers])
+                collector.add_curves(
+                    loaded.history, np.array(list(numbers.values())), np.array(curves), holdings
+                )
 
-    def _read_equity(self, place: Place, identifiers: Collection[str]) -> dict[str, Floats]:
+    def _read_results(
+        self, place: Place, identifiers: Collection[str]
+    ) -> "Iterator[dict[str, pl.DataFrame]]":
+        """Yield curves and then trades of the results of a part that have some."""
         try:
-            (table,) = self.files.equity_parts([place])
+            tables = [*self.files.equity_parts([place]), self.files.read_trades(*place)]
         except (FileNotFoundError, DamagedBacktestsError) as error:
             raise ChangedInputsError(f"{error} It was there a moment ago: run it again.") from error
-        wanted = table.filter(table["backtest_id"].is_in(list(identifiers)))
-        parts = wanted.partition_by("backtest_id", maintain_order=True, include_key=True)
-        return {one["backtest_id"][0]: one["equity"].to_numpy() for one in parts}
+        for table in tables:
+            wanted = table.filter(table["backtest_id"].is_in(list(identifiers)))
+            parts = wanted.partition_by("backtest_id", maintain_order=True, include_key=True)
+            yield {one["backtest_id"][0]: one for one in parts}
+
+
+def _find_holdings(
+    dates: NDArray[np.datetime64], trades: "Sequence[pl.DataFrame | None]"
+) -> Holdings:
+    """Return the holdings of results on the same bars, given the trades of each."""
+    rows = [(row, one) for row, one in enumerate(trades) if one is not None]
+    account = np.repeat([row for row, _ in rows], [one.height for _, one in rows]).astype(np.int64)
+
+    def join(column: str) -> "np.ndarray":
+        parts = [one[column].to_numpy() for _, one in rows]
+        return np.concatenate(parts) if parts else np.empty(0, dtype="datetime64[D]")
+
+    entered, left = join("entry_date"), join("exit_date")
+    return Holdings.on_days(
+        dates, account, entered, left, join("status") == "open", join("direction") == "long"
+    )

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from research.residuals import compute_betas, compute_residuals, hedge_across_folds
+from research.residuals import (
+    compute_betas,
+    compute_residuals,
+    hedge_across_folds,
+    hedge_positions,
+)
 
 RANDOM = np.random.default_rng(5)
 MARKET = RANDOM.normal(0.0005, 0.01, 400)
@@ -65,6 +70,18 @@ def test_a_flat_market_is_no_hedge(market: float):
 @pytest.mark.parametrize("bars", [1, 2])
 def test_windows_of_a_bar_or_two_have_no_hedge(bars: int):
     assert np.array_equal(hedge_across_folds(CURVES[:, :bars], MARKET[:bars]), CURVES[:, :bars])
+
+
+def test_a_hedge_of_positions_leaves_what_single_symbols_earn():
+    exposed = np.array([0.5, 1.0])[:, np.newaxis] * RANDOM.integers(0, 2, (2, 400))
+    # Twice the universe's moves where invested, and something of its own.
+    own = RANDOM.normal(0.0, 0.001, (2, 400))
+    hedged = hedge_positions(exposed * MARKET + 0.2 * MARKET + own, exposed, MARKET)
+    assert hedged == pytest.approx(hedge_across_folds(own, MARKET), abs=1e-12)
+    # Being invested at the right time is no longer in it: all that is left is its own.
+    timed = np.where(MARKET > 0.0, 1.0, 0.0)[np.newaxis]
+    assert hedge_positions(timed * MARKET, timed, MARKET) == pytest.approx(0.0, abs=1e-15)
+    assert hedge_across_folds(timed * MARKET, MARKET).mean() > 0.003
 
 
 @pytest.mark.parametrize("drift", [0.0, 0.3 / 252])

@@ -55,7 +55,8 @@ def test_days_and_spelling_do_not_change_a_scope():
 
 
 def test_each_part_of_a_trial_is_part_of_its_identity():
-    trial = Trial("sma_cross", POINT, "code", "backtest", 2, 0.5, 1.0, np.zeros(1, np.float32))
+    curves = np.zeros(1, np.float32), np.zeros(1, np.float16)
+    trial = Trial("sma_cross", POINT, "code", "backtest", 2, 0.5, 1.0, *curves)
     found = trial.identify(SCOPE)
     assert found == trial_id(SCOPE, "sma_cross", {"slow_period": 20.0, "fast_period": 5}, "code")
     assert found == replace(trial, tested_symbols=1, activity=0.1, beta=0.0).identify(SCOPE)

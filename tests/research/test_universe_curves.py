@@ -10,7 +10,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.history import History
-from engine.settings import BacktestSettings, Window
+from engine.settings import BacktestSettings, Direction, Window
 from research.universe_curves import UniverseCurves, compute_universe_curves
 from strategies.base import Strategy
 from strategies.bollinger import Bollinger
@@ -51,6 +51,7 @@ def test_a_curve_is_the_mean_of_the_held_accounts():
     # A: +10 %, +10 %. B: -20 %, 0 %. Who buys a bar later has only the last day of each.
     assert curves.returns[0].tolist() == pytest.approx([0, 0, -0.05, 0.05])
     assert curves.returns[1].tolist() == pytest.approx([0, 0, 0, 0.05])
+    assert curves.exposure.tolist() == [[0, 0, 1, 1], [0, 0, 0, 1]]
     assert curves.activity.tolist() == [(2 / 4 + 1 / 4) / 2, (1 / 4 + 0) / 2]
     assert curves.symbols.tolist() == [2, 2]
     assert curves.market.tolist() == pytest.approx([0, 0, -0.05, 0.05])
@@ -65,6 +66,10 @@ def test_a_symbol_counts_from_its_second_bar_to_its_last():
     # B is held on two days only, and A alone before and after.
     expected[2], expected[12], expected[21] = 0.1, 0.2 / 2, 0.1
     assert curves.returns[0] == pytest.approx(expected)
+    # A buys on its second day, and B on its second bar, which fills at the open of that day.
+    exposed = np.ones(22)
+    exposed[:2], exposed[11] = 0.0, 0.5
+    assert curves.exposure[0].tolist() == exposed.tolist()
 
 
 def test_a_late_symbols_first_cost_counts_on_its_second_bar():
@@ -104,6 +109,7 @@ def test_an_account_that_has_lost_its_capital_stays_at_zero():
     settings = replace(FREE, direction="short")
     curves = _curves([doubled], [Planned([], [0])], Window(day(0), day(4)), settings)
     assert curves.returns[0].tolist() == [0.0, 0.0, pytest.approx(-1.5), 0.0, 0.0]
+    assert curves.exposure[0].tolist() == [0.0, 0.0, -1.0, -1.0, -1.0]
     assert np.isfinite(curves.returns).all()
 
 
@@ -114,10 +120,11 @@ WINDOW = Window(day(30), day(299))
 POINTS = [SmaCross(5, 20), Rsi(), Bollinger(10, 3.0), SmaCross(10, 50), Bollinger()]
 
 
-def _loop(strategy: Strategy, settings: BacktestSettings) -> Iterator[float]:
-    """Yield the mean return of each day, account by account and day by day."""
+def _loop(strategy: Strategy, settings: BacktestSettings) -> Iterator[tuple[float, float]]:
+    """Yield mean return and exposure of each day, account by account and day by day."""
     week = timedelta(days=7)
     accounts: dict[str, dict[date, float]] = {}
+    positions: dict[str, list[tuple[date, date, int]]] = {}
     held: dict[str, tuple[date, date]] = {}
     for history in RAGGED:
         result = VectorBTEngine(settings).run_batch([history], strategy, WINDOW).results[0]
@@ -133,16 +140,31 @@ def _loop(strategy: Strategy, settings: BacktestSettings) -> Iterator[float]:
             traded[-1] if ended else WINDOW.end,
         )
         accounts[history.symbol] = account
+        positions[history.symbol] = [
+            (one["entry_date"], date.max if one["status"] == "open" else one["exit_date"],
+             1 if one["direction"] == "long" else -1)
+            for one in result.as_dict()["trades"]
+        ]  # fmt: skip
     for when in sorted({one for account in accounts.values() for one in account}):
         on = [name for name, (first, last) in held.items() if first <= when <= last]
-        yield sum(accounts[name].get(when, 0.0) for name in on) / max(len(on), 1)
+        sides = [
+            side
+            for name in on
+            for entered, left, side in positions[name]
+            if entered < when <= left  # held at the close before
+        ]
+        count = max(len(on), 1)
+        yield sum(accounts[name].get(when, 0.0) for name in on) / count, sum(sides) / count
 
 
-def test_ragged_symbols_agree_with_a_slow_loop():
-    settings = BacktestSettings()
+@pytest.mark.parametrize("direction", ["long", "both"])
+def test_ragged_symbols_agree_with_a_slow_loop(direction: Direction):
+    settings = BacktestSettings(direction=direction)
     curves = _curves(RAGGED, POINTS, WINDOW, settings)
     for number, strategy in enumerate(POINTS):
-        np.testing.assert_allclose(curves.returns[number], [*_loop(strategy, settings)], atol=1e-12)
+        returns, exposure = np.array([*_loop(strategy, settings)]).T
+        np.testing.assert_allclose(curves.returns[number], returns, atol=1e-12)
+        np.testing.assert_allclose(curves.exposure[number], exposure, atol=1e-12)
     assert curves.activity[2] == 0.0, "a point that can never trade"
 
 
@@ -151,6 +173,7 @@ def test_curves_have_the_same_bits_whatever_the_batches():
     for budget in (1, 200_000, 1_000_000):
         parts = _curves(RAGGED, POINTS, WINDOW, memory_budget=budget)
         assert np.array_equal(parts.returns, whole.returns)
+        assert np.array_equal(parts.exposure, whole.exposure)
         assert np.array_equal(parts.activity, whole.activity)
     for number, strategy in enumerate(POINTS):
         alone = _curves(RAGGED, [strategy], WINDOW)

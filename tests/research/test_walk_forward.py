@@ -15,6 +15,7 @@ from engine.settings import Window
 from research.fold_choices import DEFAULT, KEPT, FoldChoice, TrialCurves, choose_points
 from research.fold_choices import WalkForwardProtocol as Protocol
 from research.folds import Fold, WalkForwardFolds
+from research.holdings import Holdings
 from research.universe_curves import UniverseCurveSum, compute_universe_curves
 from research.walk_forward import WalkForward, describe_grid, walk_forward
 from strategies.base import Bars, Floats, Ints
@@ -156,11 +157,15 @@ def test_folds_by_hand_have_the_same_bits(whole: WalkForward):
         plan, carried = _plan_by_hand(history, whole)
         kept += carried
         (block,) = ENGINE.run_batch([history], plan, WINDOW).blocks
-        equity = np.array([10_000.0, *ENGINE.run_batch([history], plan, WINDOW)[0].equity])
-        returns = np.diff(equity) / equity[:-1]
-        total.add_returns(block.block.histories[0], np.array([0]), returns[np.newaxis])
+        result = ENGINE.run_batch([history], plan, WINDOW)[0]
+        equity = np.array([10_000.0, *result.equity])
+        returns = (np.diff(equity) / equity[:-1])[np.newaxis]
+        holdings = Holdings.of(result.trades, np.zeros(len(result.trades), dtype=np.int64))
+        total.add_accounts(block.block.histories[0], np.array([0]), returns, holdings)
     curves = total.curves(UNIVERSE)
     assert curves.returns[0].tobytes() == whole.returns.tobytes()
+    assert curves.exposure[0].tobytes() == whole.exposure.tobytes()
+    assert 0.1 < whole.exposure[150:].mean() < 0.9
     assert whole.returns[:150].tolist() == [0.0] * 150
     assert whole.changes > 0
     assert kept > 0, "no position is carried over a border"
@@ -208,6 +213,9 @@ def test_a_fold_without_candidates_keeps_the_choice_or_default():
     assert _chosen(returns, rolling)[0] == (10, DEFAULT), "one good day is no record"
 
 
+EXPOSED = np.array([0.0, 0.0, 0.0, 0.5, 1.0, 0.25, 0.5])
+
+
 def test_a_walk_forward_is_summed_up_in_numbers():
     dates = np.datetime64("2021-01-01") + np.arange(7)
     market = np.array([0.01, 0.02, 0.03, 0.01, 0.02, -0.01, 0.04])
@@ -215,7 +223,7 @@ def test_a_walk_forward_is_summed_up_in_numbers():
     folds = WalkForwardFolds(train=2, test=2)
     parts = zip(folds.split(7), (GRID[0], GRID[1], GRID[1]), (1.0, 0.5, -1.0), strict=True)
     choices = [FoldChoice(fold, point, "plateau", 0.1, beta) for fold, point, beta in parts]
-    found = WalkForward(Protocol(folds), choices, dates, returns, market, 0.4, 3)
+    found = WalkForward(Protocol(folds), choices, dates, returns, EXPOSED, market, 0.4, 3)
     expected = [0, 0, 0.0, 0.0, 0.01, 0.005, 0.07]
     assert found.residual.tolist() == pytest.approx(expected)
     assert found.beta == pytest.approx((2 * 1.0 + 2 * 0.5 - 1.0) / 5)
@@ -229,5 +237,6 @@ def test_a_walk_forward_is_summed_up_in_numbers():
     assert (trial.tested_symbols, trial.activity, trial.beta) == (3, 0.4, found.beta)
     assert trial.residual.dtype == np.float32
     assert trial.residual.tolist() == pytest.approx(expected)
+    assert trial.exposure.tolist() == EXPOSED.tolist()
     assert trial.parameters == describe_grid(GRID[::-1]) != describe_grid(GRID[:2])
     assert trial.parameters["points"] == 3

@@ -24,7 +24,14 @@ def test_a_walk_forward_is_described_by_its_values():
         FoldChoice(folds.split(5)[1], SmaCross(5, 50), KEPT, np.nan, 0.0),
     ]
     found = WalkForward(
-        WalkForwardProtocol(folds), choices, dates, returns, np.zeros(5), activity=0.5, symbols=7
+        WalkForwardProtocol(folds),
+        choices,
+        dates,
+        returns,
+        exposure=np.zeros(5),
+        market=np.zeros(5),
+        activity=0.5,
+        symbols=7,
     )
     described = json.loads(json.dumps(describe_walk_forward(found, 100.0), allow_nan=False))
     first, second = described.pop("folds")

@@ -43,9 +43,10 @@ class TrialScopeRow(Base):
 class TrialRecord(Base):
     """One trial, see `research.trials.Trial`; its `id` is derived from scope and trial.
 
-    `residual` is float32, little-endian, one per day of the scope. `residual_return` and
-    `residual_sharpe_ratio` are its mean and Sharpe ratio per year, the latter NULL without
-    variance. Purpose, run ("" for none) and user are those that recorded it first.
+    `residual` is float32 and `exposure` float16, little-endian, one per day of the scope.
+    `residual_return` and `residual_sharpe_ratio` are mean and Sharpe ratio of the former per year,
+    the latter NULL without variance. Purpose, run ("" for none) and user are those that recorded
+    it first.
     """
 
     __tablename__ = "trial_records"
@@ -54,6 +55,7 @@ class TrialRecord(Base):
         CheckConstraint("jsonb_typeof(parameters) = 'object'", name="parameters"),
         CheckConstraint("tested_symbols >= 0", name="tested_symbols"),
         CheckConstraint("activity >= 0 AND activity <= 1", name="activity"),
+        CheckConstraint("octet_length(residual) = 2 * octet_length(exposure)", name="curves"),
         CheckConstraint(
             finite(["beta", "residual_return", "residual_sharpe_ratio"]), name="finite"
         ),
@@ -75,6 +77,7 @@ class TrialRecord(Base):
     residual_return: Mapped[float]
     residual_sharpe_ratio: Mapped[float | None]
     residual: Mapped[bytes]
+    exposure: Mapped[bytes]
     purpose: Mapped[str]
     run_id: Mapped[str]
     run_user: Mapped[str | None]

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from research.verdicts.hedge import Hedge
 from research.verdicts.verdict import Verdict
 from resources.result_store.models.base import Base, finite, one_of
 
@@ -21,6 +22,7 @@ class VerdictRow(Base):
     __tablename__ = "verdicts"
     __table_args__ = (
         CheckConstraint(one_of("verdict", Verdict), name="verdict"),
+        CheckConstraint(one_of("hedge", Hedge), name="hedge"),
         CheckConstraint(
             finite(
                 [
@@ -41,6 +43,7 @@ class VerdictRow(Base):
     scope_id: Mapped[UUID] = mapped_column(ForeignKey("trial_scopes.id"))
     verdict: Mapped[str]
     reason: Mapped[str]
+    hedge: Mapped[str]
     grid_sharpe_ratio: Mapped[float | None]
     grid_p_value: Mapped[float]
     best_parameters: Mapped[dict[str, Any]]

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from research.trial_panel import TrialPanel
@@ -14,7 +13,13 @@ from research.trials import TrialScope
 from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.models import TrialRecord, TrialScopeRow
 from resources.result_store.queries import read_rows
-from resources.result_store.trials.rows import read_dates, read_residual, read_scope
+from resources.result_store.trials.rows import (
+    read_dates,
+    read_exposure,
+    read_residual,
+    read_scope,
+)
+from strategies.base import Ints
 
 LEAST_OVERLAP = 0.9
 """Of a scope's calendar days, those that a trial's window covers, to compete in it."""
@@ -32,7 +37,7 @@ _COLUMNS = (
         "tested_symbols",
         "activity",
     ),
-    *("beta", "residual"),
+    *("beta", "residual", "exposure"),
 )
 _SELECTED = [_RECORDS.c[name] for name in _COLUMNS]
 # Never by the time: a ledger that was copied gives the same panel.
@@ -60,7 +65,7 @@ def load_panel(engine: sa.Engine, scope_id: UUID, protocol: str | None) -> Trial
     if protocol is not None:
         statement = statement.where(_RECORDS.c.protocol == protocol)
     rows = read_rows(engine, statement)
-    return _build_panel(scope, rows, [read_residual(row["residual"]) for row in rows])
+    return _build_panel(scope, rows)
 
 
 def load_competing(engine: sa.Engine, scope: TrialScope) -> TrialPanel:
@@ -70,8 +75,7 @@ def load_competing(engine: sa.Engine, scope: TrialScope) -> TrialPanel:
     where it has one, else the newest. Raw curves do not compete with residual ones.
     """
     rows = read_rows(engine, _select_competing(scope))
-    curves = [_align(read_residual(one["residual"]), one["dates"], scope) for one in rows]
-    return _build_panel(scope, rows, curves)
+    return _build_panel(scope, rows)
 
 
 def _select_competing(scope: TrialScope) -> sa.Select:
@@ -109,23 +113,14 @@ def _select_competing(scope: TrialScope) -> sa.Select:
     return sa.select(newest).order_by(*(newest.c[name] for name in order))
 
 
-def _align(curve: NDArray[np.float32], stored: bytes, scope: TrialScope) -> NDArray[np.float32]:
-    """Return a curve on the days of a scope, 0 on those that it does not have."""
-    dates = read_dates(stored)
-    if np.array_equal(dates, scope.dates):
-        return curve
-    aligned = np.zeros(len(scope.dates), dtype=np.float32)
-    _, here, there = np.intersect1d(scope.dates, dates, assume_unique=True, return_indices=True)
-    aligned[here] = curve[there]
-    return aligned
-
-
-def _build_panel(
-    scope: TrialScope,
-    rows: Sequence[Mapping[str, Any]],
-    curves: Sequence[NDArray[np.float32]],
-) -> TrialPanel:
-    residuals = np.array(curves, dtype=np.float32).reshape(len(rows), len(scope.dates))
+def _build_panel(scope: TrialScope, rows: Sequence[Mapping[str, Any]]) -> TrialPanel:
+    """Return trials on the days of a scope, 0 on those that a trial of another does not have."""
+    residuals = np.zeros((len(rows), len(scope.dates)), dtype=np.float32)
+    exposures = np.zeros(residuals.shape, dtype=np.float16)
+    for number, row in enumerate(rows):
+        here, there = _align(row.get("dates"), scope)
+        residuals[number, here] = read_residual(row["residual"])[there]
+        exposures[number, here] = read_exposure(row["exposure"])[there]
     return TrialPanel(
         scope=scope,
         identifiers=[row["id"] for row in rows],
@@ -138,4 +133,14 @@ def _build_panel(
         activity=np.array([row["activity"] for row in rows], dtype=np.float64),
         betas=np.array([row["beta"] for row in rows], dtype=np.float64),
         residuals=residuals,
+        exposures=exposures,
     )
+
+
+def _align(stored: bytes | None, scope: TrialScope) -> tuple[slice | Ints, slice | Ints]:
+    """Return the places of shared days among those of a scope and of stored ones, None its own."""
+    dates = scope.dates if stored is None else read_dates(stored)
+    if np.array_equal(dates, scope.dates):
+        return slice(None), slice(None)
+    _, here, there = np.intersect1d(scope.dates, dates, assume_unique=True, return_indices=True)
+    return here, there

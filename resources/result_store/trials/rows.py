@@ -12,7 +12,8 @@ from research.trials import Trial, TrialScope
 from resources.result_store import validation
 
 _DAY = np.dtype("datetime64[D]")
-_DATES, _MARKET, _RESIDUAL = np.dtype("<i4"), np.dtype("<f8"), np.dtype("<f4")
+_DATES, _MARKET = np.dtype("<i4"), np.dtype("<f8")
+_RESIDUAL, _EXPOSURE = np.dtype("<f4"), np.dtype("<f2")
 
 # As in engine.metrics.reductions: a deviation below it is rounding, and a ratio to it no number.
 _ROUNDING = 1e-15
@@ -88,12 +89,18 @@ def read_residual(stored: bytes) -> NDArray[np.float32]:
     return np.frombuffer(stored, _RESIDUAL)
 
 
+def read_exposure(stored: bytes) -> NDArray[np.float16]:
+    """Return the exposure of a trial."""
+    return np.frombuffer(stored, _EXPOSURE)
+
+
 def _build_row(trial: Trial, scope: TrialScope) -> dict[str, Any]:
     name = trial.strategy
     for number in ("activity", "beta"):
         if not math.isfinite(getattr(trial, number)):
             raise InvalidResultError(f"{number} of a trial of {name} is no finite number.")
-    curve = _encode(f"residual of a trial of {name}", trial.residual, _RESIDUAL, len(scope.dates))
+    days = len(scope.dates)
+    curve = _encode(f"residual of a trial of {name}", trial.residual, _RESIDUAL, days)
     mean, sharpe = _annualize(read_residual(curve).astype(np.float64), scope.bars_per_year)
     return {
         "strategy": validation.require_text("strategy", name),
@@ -106,6 +113,7 @@ def _build_row(trial: Trial, scope: TrialScope) -> dict[str, Any]:
         "residual_return": mean,
         "residual_sharpe_ratio": sharpe,
         "residual": curve,
+        "exposure": _encode(f"exposure of a trial of {name}", trial.exposure, _EXPOSURE, days),
     }
 
 

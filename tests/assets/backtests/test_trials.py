@@ -78,6 +78,8 @@ def test_trials_of_cached_results_have_the_same_bits(ran: Ran):
     after = _panel(ran.project)
     assert after.identifiers == before.identifiers
     assert after.residuals.tobytes() == before.residuals.tobytes()
+    assert after.exposures.tobytes() == before.exposures.tobytes()
+    assert 0.1 < before.exposures.mean() < 0.9
 
 
 def test_a_run_of_partly_cached_results_is_a_trial_of_all(ran: Ran):

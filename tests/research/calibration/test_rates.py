@@ -12,6 +12,7 @@ from research.calibration.page import render_page
 from research.calibration.rates import CaseRates
 from research.calibration.simulated_universe import SimulatedVerdicts, list_points
 from research.verdicts.criteria import Criterion
+from research.verdicts.hedge import Hedge
 from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
 
 NULL, EDGE = list_cases()[0], next(one for one in list_cases() if one.has_edge)
@@ -24,7 +25,7 @@ def _verdict(strategy: str, *passed: bool, dsr: float = 0.5) -> StrategyVerdict:
     grid, best, selection, walked = (PASSED if one else FAILED for one in passed)
     point = BestPoint({}, 1.0, 0.97, dsr, 2.0, 1.0)
     shown = (10, 10, 90, 29.0, "anchored", 1, 0.6, point)
-    return StrategyVerdict(strategy, grid, best, selection, walked, *shown)
+    return StrategyVerdict(strategy, Hedge.SHARE, grid, best, selection, walked, *shown)
 
 
 PROMISING = _verdict("rsi", True, True, True, False)

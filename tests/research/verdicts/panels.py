@@ -26,6 +26,7 @@ class Tried:
     beta: float = 0.4
     code_version: str = "code-1"
     scope_id: UUID | None = None
+    exposure: np.ndarray | float = 0.0
 
 
 def scope() -> TrialScope:
@@ -60,6 +61,9 @@ def panel(trials: Sequence[Tried]) -> TrialPanel:
         activity=np.array([one.activity for one in trials]),
         betas=np.array([one.beta for one in trials]),
         residuals=np.array([one.residual for one in trials], dtype=np.float32),
+        exposures=np.array(
+            [np.broadcast_to(one.exposure, len(one.residual)) for one in trials], dtype=np.float16
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from research.statistics.sharpe_inference import (
 from research.statistics.stationary_bootstrap import draw_counts
 from research.trial_panel import TrialPanel
 from research.verdicts.criteria import BLOCK, DRAWS, SEED
+from research.verdicts.hedge import Hedge
 from research.verdicts.judgement import reach_verdicts
 from research.verdicts.strategy_verdict import StrategyVerdict
 from research.verdicts.verdict import Verdict
@@ -136,6 +137,28 @@ def test_what_does_as_the_market_is_not_tested():
     assert (found.trials, found.active_trials) == (2, 0)
 
 
+def test_an_edge_shows_under_the_hedge_that_takes_out_the_rest():
+    market, rng = scope().market, np.random.default_rng(8)
+    exposed = rng.integers(0, 2, (6, BARS)) * 1.0
+    timing = [(one - 0.5) * market for one in exposed]
+    # A good choice of symbols, behind five times as much noise of when it was invested.
+    chosen = [
+        Tried("chooses", noise(seed, 2.5) / 5 + one, exposure=invested, beta=0.5)
+        for seed, (one, invested) in enumerate(zip(timing, exposed, strict=True))
+    ]
+    # Invested on the better half of days, in the universe itself: nothing of its own.
+    when = [np.where(rng.random(BARS) < 0.6, market > 0.0, market <= 0.0) * 1.0 for _ in range(6)]
+    timed = [Tried("times", (one - 0.5) * market, exposure=one, beta=0.5) for one in when]
+    out = Tried("chooses", chosen[0].residual, WALK_FORWARD, exposure=exposed[0], beta=0.5)
+    found = judge(*chosen, out, *timed, *LOSERS)
+    chooses, times = found["chooses"], found["times"]
+    assert (chooses.verdict, chooses.hedge) == (Verdict.DEPLOYABLE, Hedge.POSITIONS)
+    assert (times.verdict, times.hedge) == (Verdict.PROMISING, Hedge.SHARE)
+    assert times.active_trials == chooses.active_trials == 6
+    # 6 curves of each and 12 losers, under two hedges, but what times has nothing under one.
+    assert times.competing_trials == 24
+
+
 def test_a_single_point_was_not_chosen_among_others():
     found = judge(*grid("strong", 2.5, points=1), walked("strong", 2.0))["strong"]
     assert (found.verdict, found.overfitting) == (Verdict.DEPLOYABLE, None)
@@ -203,14 +226,14 @@ def test_shown_numbers_are_those_of_the_best_curve():
     effective = count_effective_trials(curves)
     best = found.best
     assert best is not None
-    assert found.effective_trials == effective
+    assert found.effective_trials == pytest.approx(effective)
     assert best.parameters == {"period": row}
     assert best.sharpe_ratio == pytest.approx(sharpe * 252**0.5)
     assert best.psr == compute_psr(sharpe, 0.0, BARS, *shape)
-    assert best.dsr == compute_dsr(sharpe, BARS, *shape, trials=effective)
+    assert best.dsr == pytest.approx(compute_dsr(sharpe, BARS, *shape, trials=effective))
     assert best.dsr < best.psr
     assert best.min_track_record_years == compute_min_track_record(sharpe, 0.0, *shape) / 252
-    assert best.min_backtest_years == compute_min_backtest_length(effective)
+    assert best.min_backtest_years == pytest.approx(compute_min_backtest_length(effective))
     split = cross_validate(curves[:6])
     assert (found.overfitting, found.selection.value) == (split.overfitting, split.loss)
     assert found.grid.statistic == pytest.approx(

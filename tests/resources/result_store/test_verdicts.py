@@ -15,6 +15,7 @@ from research.purpose import Purpose
 from research.trial_panel import TrialPanel
 from research.trials import Trial
 from research.verdicts.criteria import Criterion
+from research.verdicts.hedge import Hedge
 from research.verdicts.judgement import reach_verdicts
 from research.verdicts.rows import VERDICTS_SCHEMA
 from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
@@ -31,6 +32,7 @@ def reached(strategy: str = "rsi", **changes: Any) -> StrategyVerdict:
     """Return a deployable strategy, with given changes."""
     given: dict[str, Any] = {
         "strategy": strategy,
+        "hedge": Hedge.POSITIONS,
         "grid": Criterion(1.25, 0.01, 0.05),
         "best_point": Criterion(1.75, 0.02, 0.10),
         "selection": Criterion(0.125, 0.125, 0.20),
@@ -77,6 +79,7 @@ def test_verdicts_come_back_as_they_were_reached(manager: BacktestPersistenceMan
         "strategy": "rsi",
         "verdict": "deployable",
         "reason": "",
+        "hedge": "positions",
         "grid_sharpe_ratio": 1.25,
         "grid_p_value": 0.01,
         "best_sharpe_ratio": 1.75,
@@ -196,7 +199,8 @@ def test_ledger_and_memory_give_the_same_verdicts(manager: BacktestPersistenceMa
     assert [one.verdict for one in found] == ["rejected", "deployable"]
     # One more try by another version of the code competes, and is not the strategy's own.
     curve = noise(5, 9.0).astype(np.float32)
-    older = Trial("strong", {"period": 999}, "code-0", "backtest", 2, 0.5, 0.4, curve)
+    of_none = np.zeros(len(curve), dtype=np.float16)
+    older = Trial("strong", {"period": 999}, "code-0", "backtest", 2, 0.5, 0.4, curve, of_none)
     manager.record_trials(in_memory.scope, [older], purpose=Purpose.SWEEP, run_id="run-0")
     _, again = reach_verdicts(manager.load_competing_trials(in_memory.scope), versions)
     assert (again.trials, again.competing_trials) == (6, 13)
@@ -213,4 +217,5 @@ def _trial(of: TrialPanel, row: int) -> Trial:
         activity=float(of.activity[row]),
         beta=float(of.betas[row]),
         residual=of.residuals[row],
+        exposure=of.exposures[row],
     )

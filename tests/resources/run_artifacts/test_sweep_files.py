@@ -29,6 +29,7 @@ CURVES = UniverseCurves(
     [Rsi(7), Rsi(14)],
     FIRST_DAY + np.arange(3),
     np.array([[0.0, 0.1, 0.2], [0.0, -0.1, 0.05]]),
+    np.array([[0.0, 0.5, 1.0], [0.0, 0.5, 0.0]]),
     np.array([0.5, 0.25]),
     np.array([2, 2]),
     np.array([0.0, 0.01, 0.02]),

@@ -40,6 +40,7 @@ def trial(number: int = 0, **changes: Any) -> Trial:
         "activity": 0.5,
         "beta": 0.25,
         "residual": curve(number),
+        "exposure": np.full(10, 0.5, dtype=np.float16),
     }
     return Trial(**{**given, **changes})
 

@@ -178,8 +178,9 @@ def test_curves_on_other_days_than_their_scope_are_refused(
     shared_ledger: BacktestPersistenceManager,
 ):
     fewer = scope(dates=scope().dates[1:], market=scope().market[1:])
+    short = trial(7, residual=curve(7, 9), exposure=np.zeros(9, dtype=np.float16))
     with pytest.raises(InvalidResultError, match="with another market or on other days"):
-        _record(shared_ledger, trial(7, residual=curve(7, 9)), scope=fewer)
+        _record(shared_ledger, short, scope=fewer)
     assert count(shared_ledger, TrialRecord) == 3
 
 

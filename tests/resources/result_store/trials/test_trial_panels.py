@@ -33,7 +33,8 @@ def _record(manager: BacktestPersistenceManager, of: TrialScope, *trials: Any) -
 
 def _values(number: int, days: int) -> dict[str, Any]:
     """Return a curve that has the number of its trial and the day."""
-    return {"residual": np.float32(number) + np.arange(days, dtype=np.float32) / 64}
+    residual = np.float32(number) + np.arange(days, dtype=np.float32) / 64
+    return {"residual": residual, "exposure": (residual / 8).astype(np.float16)}
 
 
 def test_curves_are_aligned_on_the_days_of_the_scope(manager: BacktestPersistenceManager):
@@ -60,6 +61,7 @@ def test_curves_are_aligned_on_the_days_of_the_scope(manager: BacktestPersistenc
     )
     assert panel.residuals.dtype == np.float32
     assert panel.residuals.tobytes() == expected.tobytes()
+    assert panel.exposures.tobytes() == (expected / 8).astype(np.float16).tobytes()
     # A day that the other calendar does not have is 0, and a day of the other's alone is left out.
     weekdays = scope(data_version="weekdays")
     _record(manager, weekdays, trial(6))
