@@ -45,6 +45,7 @@ def draw_lines(
     show: Callable[[float], str] | None = None,
     logarithmic: bool = False,
     level: float | None = None,
+    band: tuple[Curve, Curve] | None = None,
     height: int = 320,
 ) -> Markup:
     """Return curves over the same days, each with its name beside its last value.
@@ -59,12 +60,14 @@ def draw_lines(
         Whether equal ratios are equally far apart; values must be positive then.
     level
         A value with a line of its own: 0, or 1 for what was invested.
+    band
+        Two curves with finite values on the same days; the area between them is shaded.
     """
     known = [one for one in curves if np.isfinite(one.values).any()]
     if not known:
         return draw_figure(title, f"{description} There is no data.", (_WIDTH, 40), "")
     bottom = height - _BELOW
-    every = np.concatenate([one.values[np.isfinite(one.values)] for one in known])
+    every = np.concatenate([one.values[np.isfinite(one.values)] for one in (*known, *(band or ()))])
     transform = np.log if logarithmic else np.asarray
     extremes = np.append(every, every[:0] if level is None else level)
     y = make_scale(transform(extremes), bottom, _TOP)
@@ -74,6 +77,8 @@ def draw_lines(
     if level is not None:
         at = y.at(float(transform(level)))
         content += f'<path d="M{_LEFT} {at:.1f}H{_RIGHT}" stroke="var(--soft)" fill="none"/>'
+    if band is not None:
+        content += _draw_band(band, x, y, transform)
     ends = []
     for number, one in enumerate(known):
         color = one.color or COLORS[number % len(COLORS)]
@@ -82,6 +87,17 @@ def draw_lines(
         content += draw_curve(x.place(_count_days(one.days[finite])), places, color, 1.6)
         ends.append((float(places[-1]), one.name, color))
     return draw_figure(title, description, (_WIDTH, height), content + _draw_names(ends, bottom))
+
+
+def _draw_band(
+    band: tuple[Curve, Curve], x: Scale, y: Scale, transform: Callable[[Floats], Floats]
+) -> str:
+    low, high = (
+        np.column_stack([x.place(_count_days(one.days)), y.place(transform(one.values))])
+        for one in band
+    )
+    points = " ".join(f"{right:.0f} {down:.1f}" for right, down in [*low, *high[::-1]])
+    return f'<path class="band" d="M{points}z"/>'
 
 
 def _make_days(curves: Sequence[Curve]) -> Scale:

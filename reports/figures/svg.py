@@ -54,18 +54,18 @@ class Scale:
 
     def ticks(self, about: int) -> list[tuple[str, float]]:
         """Return round values as they are written, and their places."""
-        step = self._step(about)
+        step = self.step(about)
         digits = max(0, -int(Decimal(f"{step:.3g}").as_tuple().exponent))
         return [(_name_number(value, digits), place) for value, place in self.values(about)]
 
     def values(self, about: int) -> list[tuple[float, float]]:
         """Return round values and their places."""
-        step = self._step(about)
+        step = self.step(about)
         numbers = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
         return [(one * step, self.at(one * step)) for one in numbers]
 
-    def _step(self, about: int) -> float:
-        """Return the distance of round values."""
+    def step(self, about: int) -> float:
+        """Return the distance of round values, of which there are about so many."""
         return _round((self.high - self.low) / about)
 
     def months(self, most: int) -> list[tuple[str, float]]:
