@@ -13,6 +13,7 @@ VERDICTS = "verdicts"
 CALIBRATION = "calibration"
 WALK_FORWARD = "walk_forward"
 ROBUSTNESS = "robustness"
+TEAR_SHEETS = "tear_sheets"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""
@@ -23,6 +24,7 @@ REQUESTS_KEY = dg.AssetKey(REQUESTS)
 VERDICTS_KEY = dg.AssetKey(VERDICTS)
 CALIBRATION_KEY = dg.AssetKey(CALIBRATION)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
+TEAR_SHEETS_KEY = dg.AssetKey(TEAR_SHEETS)
 OTHER_LEADERBOARDS_KEY = dg.AssetKey(OTHER_LEADERBOARDS)
 
 DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"

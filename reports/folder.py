@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from reports.page import INDEX
 from resources.files.file_systems import file_system, is_local
 from resources.files.private import create_private
 
@@ -34,6 +35,11 @@ class ReportFolder:
     def path_of(self, path: str) -> str:
         """Return where a file of the report is."""
         return f"{self.place}/{path}"
+
+    def exists(self) -> bool:
+        """Return whether there is a report."""
+        fs, root = file_system(self.root)
+        return fs.isfile(f"{root.rstrip('/')}/{self.name}/{INDEX}")
 
     @contextmanager
     def replacing(self) -> Iterator[Callable[[str, bytes], None]]:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+INDEX = "index.html"
+"""The page of a report that is opened first."""
+
 SCHEME = "page:"
 """Before the path of a page in a link. The site knows from where the link is followed: it makes it
 relative in a folder, a fragment in the single file, and takes it out where the page is missing."""
@@ -39,7 +42,7 @@ class Page:
 
 
 def slugify(path: str) -> str:
-    """Return the identifier of the page at a path."""
+    """Return what identifies a page, by its path."""
     return path.removesuffix(".html").replace("/", "--")
 
 

@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 
 from reports.folder import ReportFolder
+from reports.inputs.data_quality import load_data_quality
+from reports.inputs.failures import load_failures
 from reports.inputs.heading import build_heading
 from reports.inputs.leaderboard import load_leaderboard
 from reports.inputs.run_data import RunData, Stores, load_run_data
+from reports.inputs.runs import load_runs
 from reports.page import Page
+from reports.pages.data_quality import build_data_quality
+from reports.pages.failures import build_failures
 from reports.pages.leaderboard import build_leaderboard
+from reports.pages.runs import build_runs
 from reports.site import WrittenSite, write_site
 
 
@@ -33,6 +39,9 @@ def build_overview(data: RunData) -> list[Page]:
     """Return the pages of the navigation, in its order; a new one is one line here."""
     return [
         build_leaderboard(load_leaderboard(data)),
+        build_failures(load_failures(data)),
+        build_data_quality(load_data_quality(data)),
+        build_runs(load_runs(data)),
     ]
 
 

@@ -12,9 +12,9 @@ from reports.errors import ReportError
 from reports.folder import ReportFolder
 from reports.html import read_template, render
 from reports.inputs.heading import Heading
-from reports.page import SCHEME, Page
+from reports.page import INDEX, SCHEME, Page
 
-INDEX, SINGLE_FILE = "index.html", "single-file.html"
+SINGLE_FILE = "single-file.html"
 STYLE, SCRIPT = "report.css", "report.js"
 
 _LINK = re.compile(f' href="{SCHEME}([^"]*)"')

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
-    *"strategies engine research resources reports assets pipelines".split(),
-    *"migrations benchmarks docs deploy tests".split(),
+    *["strategies", "engine", "research", "resources", "reports", "assets", "pipelines"],
+    *["migrations", "benchmarks", "docs", "deploy", "tests"],
 )
 PAGES = "README.md CONTRIBUTING.md CHANGELOG.md Makefile dagster.yaml pyproject.toml"
 SUFFIXES = {".py", ".md", ".yaml"}

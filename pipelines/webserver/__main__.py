@@ -18,10 +18,16 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount
 
 from pipelines.webserver.config_errors import name_variables
 from pipelines.webserver.guard import BAD_REQUEST, RequestGuard
-from resources.config.environment import InvalidEnvironmentError, parse_ui_hosts
+from pipelines.webserver.report_files import ReportFiles
+from resources.config.environment import (
+    EnvironmentSettings,
+    InvalidEnvironmentError,
+    parse_ui_hosts,
+)
 
 _REFUSED = 2
 
@@ -37,6 +43,15 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
         """Return Dagster's middleware, behind the guard."""
         guard = Middleware(partial(RequestGuard, hosts=parse_ui_hosts(os.environ)))
         return [guard, *super().build_middleware()]
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Return Dagster's routes, and the reports before the one that takes every path."""
+        home = EnvironmentSettings.from_environment(os.environ).home
+        reports = Mount("/reports", ReportFiles(home / "reports"))
+        routes = super().build_routes()
+        if self._app_path_prefix:  # all others are in one with the prefix, and a redirect
+            return [Mount(self._app_path_prefix, routes=[reports, *routes[0].routes]), *routes[1:]]
+        return [reports, *routes]
 
     async def execute_graphql_request(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,

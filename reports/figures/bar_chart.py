@@ -1,55 +1,51 @@
-"""Pairs of bars beside each other: what was expected, and what came of it."""
+"""Bars side by side, one per run: how a number developed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.figures.frame import draw_figure, draw_grid
-from reports.figures.svg import draw_text, make_scale
-from strategies.base import Floats
+from reports.figures.svg import Scale, draw_text
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 940, 240, 64, 780, 10, 210
-_SHARE, _FEW = 0.38, 12
+_WIDTH, _LEFT, _RIGHT, _TOP, _BELOW = 940, 84, 930, 10, 24
+_FILLED = 0.7
+_WIDEST = 60.0
 
 
-def draw_pairs(
+def draw_bars(
     title: str,
     description: str,
-    names: Sequence[str],
-    series: tuple[tuple[str, Floats], tuple[str, Floats]],
+    bars: Sequence[tuple[str, float]],
+    show: Callable[[float], str],
+    height: int = 180,
 ) -> Markup:
-    """Return two bars per name; undefined values have none.
+    """Return one bar per name and value from left to right; values are 0 or more.
 
-    Parameters
-    ----------
-    series
-        Names and values of both, shape (N,).
+    The first and the last are named; the others say name and value where the pointer rests on them.
     """
-    every = np.concatenate([values for _, values in series])
-    known = every[np.isfinite(every)]
-    if not len(known):
+    if not bars:
         return draw_figure(title, f"{description} There is no data.", (_WIDTH, 40), "")
-    y = make_scale(np.append(known, 0.0), _BOTTOM, _TOP)
-    zero, wide = y.at(0.0), (_RIGHT - _LEFT) / len(names)
-    content = draw_grid(_LEFT, _RIGHT, y.ticks(6))
-    for number, (name, values) in enumerate(series):
-        color = f"var(--c{number + 1})"
-        for place, value in enumerate(values.tolist()):
-            if np.isfinite(value):
-                left = _LEFT + wide * (place + 0.1) + number * wide * _SHARE
-                top = min(y.at(value), zero)
-                content += (
-                    f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide * _SHARE:.1f}" '
-                    f'height="{abs(y.at(value) - zero):.1f}" fill="{color}"/>'
-                )
-        at = _TOP + 18 + 18 * number
-        content += f'<rect x="{_RIGHT + 6}" y="{at - 10}" width="12" height="12" fill="{color}"/>'
-        content += draw_text(_RIGHT + 24, at, name)
-    content += f'<path d="M{_LEFT} {zero:.1f}H{_RIGHT}" stroke="var(--ink)" fill="none"/>'
-    step = -(-len(names) // _FEW)
-    content += "".join(
-        draw_text(_LEFT + wide * (place + 0.5), _BOTTOM + 18, name, "middle")
-        for place, name in list(enumerate(names))[::step]
+    bottom = height - _BELOW
+    most = max(float(np.max([value for _, value in bars])), 1e-9)
+    y = Scale(0.0, 1.05 * most, bottom, _TOP)
+    ticks = [(show(value), at) for value, at in y.values(4)]
+    content = draw_grid(_LEFT, _RIGHT, ticks)
+    step = min((_RIGHT - _LEFT) / len(bars), _WIDEST)
+    for number, (name, value) in enumerate(bars):
+        said = f"{name}: {show(value)}"
+        x = _LEFT + step * (number + (1 - _FILLED) / 2)
+        content += _draw_bar(x, step * _FILLED, (y.at(value), bottom), said)
+    named = dict.fromkeys([0, len(bars) - 1])
+    for number, anchor in zip(named, ("start", "middle"), strict=False):
+        x = _LEFT + step * (number if anchor == "start" else number + 0.5)
+        content += draw_text(x, bottom + 16, bars[number][0], anchor)
+    return draw_figure(title, description, (_WIDTH, height), content)
+
+
+def _draw_bar(x: float, width: float, ends: tuple[float, float], said: str) -> str:
+    top, bottom = ends
+    return (
+        f'<rect x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}" '
+        f'fill="var(--c1)"><title>{escape(said)}</title></rect>'
     )
-    return draw_figure(title, description, (_WIDTH, _HEIGHT), content)

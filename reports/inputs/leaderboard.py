@@ -1,5 +1,6 @@
 """What the page of the leaderboard shows."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,6 @@ import numpy as np
 from reports.inputs.heading import Heading, build_heading
 from reports.inputs.run_data import RunData
 from research.robustness.performance import Performance
-
-THIN_SHARE = 0.5
-"""Of its symbols, those that a strategy must be ranked on: below, its row is a thin sample."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,24 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class SharpeInterval:
+    """The Sharpe ratio per year of a residual curve, and what luck alone would make of it.
+
+    Parameters
+    ----------
+    value, low, high
+        NaN where it is not defined, as of a strategy that never traded.
+    level
+        Of the interval: 0.95.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
 class LeaderboardInputs:
     """What the page shows.
 
@@ -45,7 +61,7 @@ class LeaderboardInputs:
     verdicts
         By strategy, the columns of `research.verdicts.rows.VERDICTS_SCHEMA`.
     intervals
-        By strategy, of its residual Sharpe ratio per year: low, high, and their level.
+        By strategy, of its residual Sharpe ratio per year.
     benchmarks
         What strategies are compared with.
     """
@@ -53,7 +69,7 @@ class LeaderboardInputs:
     heading: Heading
     rows: Sequence[Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, Any]]
-    intervals: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    intervals: Mapping[str, SharpeInterval] = field(default_factory=dict)
     benchmarks: Sequence[Benchmark] = ()
 
 
@@ -63,8 +79,19 @@ def load_leaderboard(data: RunData) -> LeaderboardInputs:
         heading=build_heading(data),
         rows=data.board.to_dicts(),
         verdicts={row["strategy"]: row for row in data.verdicts.to_dicts()},
+        intervals=_find_intervals(data),
         benchmarks=[_hold_symbols(data), *_hold_universe(data)],
     )
+
+
+def _find_intervals(data: RunData) -> dict[str, SharpeInterval]:
+    found = {}
+    for name, tests in data.robustness.items():
+        ends = tests["intervals"]["annual_sharpe"]
+        numbers = [tests["own"]["annual_sharpe"], *ends]
+        value, low, high = (math.nan if one is None else one for one in numbers)
+        found[name] = SharpeInterval(value, low, high, tests["intervals"]["level"])
+    return found
 
 
 def _hold_symbols(data: RunData) -> Benchmark:
@@ -98,5 +125,5 @@ def _hold_universe(data: RunData) -> list[Benchmark]:
 
 
 def is_thin(row: Mapping[str, Any]) -> bool:
-    """Return whether a row of the leaderboard is of too few symbols to rank it."""
+    """Return whether a row is of fewer than half of the symbols, and so has no rank."""
     return row["rank"] is None

@@ -57,7 +57,11 @@ def test_the_materializable_assets_are_those_of_the_graph():
         for kind in ("backtests", "optimizations", "walk_forward", "robustness")
         for name in registered_strategies()
     }
-    assert keys == {"prices", "backtest_summaries", "leaderboard", "verdicts"} | of_strategies
+    assert (
+        keys
+        == {"prices", "backtest_summaries", "leaderboard", "verdicts", "tear_sheets"}
+        | of_strategies
+    )
 
 
 def test_every_asset_has_group_description_kinds_and_owner():
