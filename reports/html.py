@@ -23,6 +23,11 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(_environment().get_template(template).render(values))  # noqa: S704
 
 
+def link(text: str, path: str) -> Markup:
+    """Return a paragraph that leads to a page or file of the same report."""
+    return Markup('<p><a href="{}">{}</a></p>').format(link_to(path), text)
+
+
 def read_template(name: str) -> str:
     """Return the text of a file among the templates: the style sheet, the script."""
     return files("reports.templates").joinpath(name).read_text()

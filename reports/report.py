@@ -7,13 +7,19 @@ from reports.inputs.data_quality import load_data_quality
 from reports.inputs.failures import load_failures
 from reports.inputs.heading import build_heading
 from reports.inputs.leaderboard import load_leaderboard
+from reports.inputs.pairs import load_symbols
 from reports.inputs.run_data import RunData, Stores, load_run_data
 from reports.inputs.runs import load_runs
+from reports.inputs.strategy import load_strategy
+from reports.inputs.universe_curve import load_universe_curves
 from reports.page import Page
 from reports.pages.data_quality import build_data_quality
 from reports.pages.failures import build_failures
 from reports.pages.leaderboard import build_leaderboard
+from reports.pages.pair import build_pair
 from reports.pages.runs import build_runs
+from reports.pages.strategy import build_strategy
+from reports.pages.symbol import build_symbol, build_symbols
 from reports.site import WrittenSite, write_site
 
 
@@ -39,6 +45,7 @@ def build_overview(data: RunData) -> list[Page]:
     """Return the pages of the navigation, in its order; a new one is one line here."""
     return [
         build_leaderboard(load_leaderboard(data)),
+        build_symbols(data.backtests),
         build_failures(load_failures(data)),
         build_data_quality(load_data_quality(data)),
         build_runs(load_runs(data)),
@@ -47,5 +54,11 @@ def build_overview(data: RunData) -> list[Page]:
 
 def build_details(data: RunData) -> Iterator[Page]:
     """Yield the pages that the others lead to: of strategies, of symbols."""
-    del data
-    yield from ()
+    curves = load_universe_curves(data)
+    for name in data.strategies:
+        yield build_strategy(load_strategy(data, name, curves.get(name), data.trades))
+    verdicts = dict(data.board.select("strategy", "verdict").drop_nulls().iter_rows())
+    for symbol in load_symbols(data):
+        yield build_symbol(symbol, verdicts)
+        for pair in symbol.pairs:
+            yield build_pair(symbol, pair)

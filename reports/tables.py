@@ -26,12 +26,16 @@ class Column:
         A sentence below the table's heading; "" for none.
     numeric
         Whether values are numbers: aligned to the right, sorted from the highest.
+    exact
+        Whether cells carry numbers to the last digit; else to six, in long tables of many pages,
+        whose CSV has the rest.
     """
 
     heading: str
     show: Callable[[Any], str] = show_text
     meaning: str = ""
     numeric: bool = False
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,11 +126,16 @@ def _render_cell(column: Column, cell: Cell, *, first: bool) -> str:
         text = f'<a href="{escape(cell.href)}">{text}</a>'
     if cell.note:
         text = f"{text} <small>{escape(cell.note)}</small>"
-    kinds = " ".join(filter(None, ["number" if column.numeric else "", cell.kind]))
-    attributes = f' class="{kinds}"' if kinds else ""
+    attributes = f' class="{cell.kind}"' if cell.kind else ""
     if column.numeric:
-        attributes += f' data-v="{escape(_plain(cell.value))}"'
+        value = _plain(cell.value) if column.exact else _shorten(cell.value)
+        attributes += f' data-v="{escape(value)}"'
     return f'<th scope="row"{attributes}>{text}</th>' if first else f"<td{attributes}>{text}</td>"
+
+
+def _shorten(value: Any) -> str:
+    """Return a number to six digits; "" for none."""
+    return "" if is_undefined(value) else f"{value:.6g}"
 
 
 def _plain(value: Any) -> str:

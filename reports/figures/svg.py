@@ -113,6 +113,20 @@ def draw_curve(x: Floats, y: Floats, color: str, width: float) -> str:
     )
 
 
+def draw_coarse_curve(x: Floats, y: Floats, color: str, column: float) -> str:
+    """Return a line of few bytes: whole pixels, and the extremes of columns of so many.
+
+    Parameters
+    ----------
+    x, y
+        Places in pixels, x ascending.
+    """
+    points = np.rint(np.column_stack([x, y])[_find_extremes(np.floor(x / column), y)]).astype(int)
+    steps = " ".join(f"{right} {down}" for right, down in np.diff(points, axis=0).tolist())
+    start = f"M{points[0, 0]} {points[0, 1]}"
+    return f'<path d="{start}l{steps}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+
+
 def draw_picture(width: int, height: int, caption: Sequence[str], content: str) -> str:
     """Return a whole SVG with lines of text above its content, which are its description, too."""
     lines = "".join(

@@ -69,6 +69,11 @@ class RunData:
         return self.board["strategy"].to_list()
 
     @cached_property
+    def trades(self) -> pl.DataFrame:
+        """The trades of `backtests`, with `resources.result_store.frame_schemas.TRADES_SCHEMA`."""
+        return self.stores.results.get_trades(self.backtests["id"].to_list())
+
+    @cached_property
     def trials(self) -> TrialPanel | None:
         """What was tried on the same universe, window and settings, with curves and the market.
 

@@ -1,5 +1,6 @@
 """The curve of a strategy over the universe, as the ledger of trials has it."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.inputs.run_data import RunData
+from research.robustness.performance import Performance
 from research.statistics.calendar_returns import YearReturns, compute_calendar_returns
 from research.statistics.drawdown_periods import (
     DrawdownPeriod,
@@ -22,6 +24,38 @@ ROLLING_BARS = 126
 """Of rolling numbers: half a year."""
 
 _WORST = 5
+
+
+@dataclass(frozen=True)
+class CurveSummary:
+    """What a curve came to; returns and drawdown are fractions, NaN where undefined.
+
+    Parameters
+    ----------
+    total_return, annualized_return, volatility, sharpe_ratio
+        Compound returns; the deviation and the Sharpe ratio are per year.
+    max_drawdown
+        The deepest, negative.
+    """
+
+    total_return: float
+    annualized_return: float
+    volatility: float
+    sharpe_ratio: float
+    max_drawdown: float
+
+    @classmethod
+    def of(cls, returns: Floats, bars_per_year: float) -> "CurveSummary":
+        """Return that of a curve, shape (T,)."""
+        growth = float(np.prod(1.0 + returns))
+        yearly = growth ** (bars_per_year / len(returns)) if growth > 0.0 else 0.0
+        return cls(
+            growth - 1.0,
+            yearly - 1.0,
+            float(returns.std(ddof=1)) * math.sqrt(bars_per_year),
+            Performance.of(returns, bars_per_year).annual_sharpe,
+            float(compute_drawdowns(returns).min()),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +89,12 @@ class UniverseCurve:
     @cached_property
     def level(self) -> Floats:
         """What one unit is worth at each close."""
-        return np.cumprod(1.0 + self.returns)
+        return (1.0 + self.returns).cumprod()
 
     @cached_property
     def market_level(self) -> Floats:
         """What one unit in the equal-weight universe is worth."""
-        return np.cumprod(1.0 + self.market)
+        return (1.0 + self.market).cumprod()
 
     @cached_property
     def drawdowns(self) -> Floats:

@@ -42,7 +42,7 @@ def compute_drawdowns(returns: Floats) -> Floats:
     returns
         Per bar, shape (T,); what was invested is the first peak.
     """
-    level = np.cumprod(1.0 + returns)
+    level = (1.0 + returns).cumprod()
     return level / np.maximum(np.maximum.accumulate(level), 1.0) - 1.0
 
 

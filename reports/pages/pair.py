@@ -1,0 +1,106 @@
+"""The page of one strategy on one symbol: fills, equity, trades, and how to repeat it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from reports.figures.trade_chart import Fills, TradedCurves, draw_trades
+from reports.html import render
+from reports.inputs.pairs import PairInputs, SymbolInputs
+from reports.numbers import show_change, show_count, show_money, show_percent, show_ratio
+from reports.page import Page
+from reports.pages.recipe import write_command, write_python
+from reports.paths import csv_path, pair_path, strategy_path, symbol_path
+from reports.tables import Column, Table
+
+_NUMBERS = (
+    ("total_return", Column("Return", show_change, numeric=True)),
+    ("benchmark_return", Column("Holding it", show_change, numeric=True)),
+    ("annualized_return", Column("Per year", show_change, numeric=True)),
+    ("sharpe_ratio", Column("Sharpe", show_ratio, numeric=True)),
+    ("max_drawdown", Column("Worst drawdown", show_percent, numeric=True)),
+    ("closed_trades", Column("Closed trades", show_count, numeric=True)),
+    ("win_rate", Column("Won", show_percent, numeric=True)),
+    ("profit_factor", Column("Profit factor", show_ratio, numeric=True)),
+    ("exposure", Column("In the market", show_percent, numeric=True)),
+    ("turnover", Column("Turnover", show_ratio, numeric=True)),
+    ("total_fees", Column("Fees", show_money, numeric=True)),
+    ("total_slippage", Column("Slippage", show_money, numeric=True)),
+)
+_TRADES = (
+    ("entry_date", Column("Entry")),
+    ("direction", Column("Side")),
+    ("entry_price", Column("Price in", show_money, numeric=True, exact=False)),
+    ("exit_date", Column("Exit")),
+    ("exit_price", Column("Price out", show_money, numeric=True, exact=False)),
+    ("trade_return", Column("Return", show_change, numeric=True, exact=False)),
+    ("pnl", Column("Profit", show_money, numeric=True, exact=False)),
+    ("exit_reason", Column("Why", lambda value: value.replace("_", " "))),
+)
+
+
+def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
+    """Return the page of a strategy on a symbol, with its trades as CSV."""
+    row, trades = pair.row, pair.trades
+    strategy, name = row["strategy"], symbol.symbol
+    path = pair_path(name, strategy)
+    trades_csv = csv_path(path, "trades")
+    listed = trades.select(column for column, _ in _TRADES).rows()
+    body = render(
+        "pair.html",
+        strategy=strategy,
+        symbol=name,
+        up=(symbol_path(name), strategy_path(strategy)),
+        revised=symbol.revised,
+        numbers=Table(
+            "Result", [column for _, column in _NUMBERS], [[row[one] for one, _ in _NUMBERS]]
+        ).render(),
+        chart=_draw(symbol, pair),
+        trades=Table("Trades", [column for _, column in _TRADES], listed).render()
+        if listed
+        else "",
+        csv=trades_csv,
+        command=write_command(row),
+        python=write_python(row),
+    )
+    content = trades.drop("backtest_id").write_csv().encode()
+    return Page(path, f"{strategy} on {name}", body, {trades_csv: content})
+
+
+def _draw(symbol: SymbolInputs, pair: PairInputs) -> str:
+    if not len(pair.equity):
+        return ""
+    row, trades = pair.row, pair.trades
+    close = symbol.close if np.array_equal(symbol.days, pair.days) else None
+    peak = np.maximum(np.maximum.accumulate(pair.equity), _capital(row))
+    curves = TradedCurves(pair.days, close, pair.equity, pair.equity / peak - 1.0)
+    told = (
+        f"{row['total_trades']} trades; equity ended at {show_money(row['final_value'])}, the "
+        f"deepest drawdown was {show_percent(row['max_drawdown'])}."
+    )
+    title = f"{symbol.symbol} with the fills of {row['strategy']}, equity and drawdown"
+    return draw_trades(title, told, curves, *_find_fills(trades))
+
+
+def _capital(row: Mapping[str, Any]) -> float:
+    return float(json.loads(row["settings"])["initial_capital"])
+
+
+def _find_fills(trades: pl.DataFrame) -> tuple[Fills, Fills]:
+    """Return what was bought and what was sold; an open trade has no exit."""
+    long = (trades["direction"] == "long").to_numpy()
+    closed = (trades["status"] == "closed").to_numpy()
+    days = [trades[one].to_numpy().astype("datetime64[D]") for one in ("entry_date", "exit_date")]
+    prices = [trades[one].to_numpy() for one in ("entry_price", "exit_price")]
+
+    def collect(entries: Any, exits: Any) -> Fills:
+        some = entries, exits & closed
+        return Fills(
+            np.concatenate([one[which] for one, which in zip(days, some, strict=True)]),
+            np.concatenate([one[which] for one, which in zip(prices, some, strict=True)]),
+        )
+
+    return collect(long, ~long), collect(~long, long)
