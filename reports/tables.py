@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from reports.numbers import is_undefined, show_text
 
@@ -76,13 +76,13 @@ class Table:
     rows: Sequence[Sequence[Any]]
     footer: Sequence[Sequence[Any]] = field(default=())
 
-    def render(self) -> str:
-        """Return the HTML."""
+    def render(self) -> Markup:
+        """Return the HTML; end tags that HTML does not need are left out."""
         label = escape(self.caption)
         heads = "".join(_render_head(column) for column in self.columns)
         body = "".join(self._render_row(row) for row in self.rows)
         foot = "".join(self._render_row(row) for row in self.footer)
-        return (
+        return Markup(  # noqa: S704 - every value is escaped
             f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
             f'<table class="sortable"><caption>{label}</caption><thead><tr>{heads}</tr></thead>'
             f"<tbody>{body}</tbody>{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>"
@@ -101,7 +101,7 @@ class Table:
     def _render_row(self, row: Sequence[Any]) -> str:
         pairs = zip(self.columns, map(_as_cell, row), strict=True)
         cells = (_render_cell(column, cell, first=not n) for n, (column, cell) in enumerate(pairs))
-        return f"<tr>{''.join(cells)}</tr>"
+        return f"<tr>{''.join(cells)}"
 
     def _render_meanings(self) -> str:
         said = [(one.heading, one.meaning) for one in self.columns if one.meaning]
@@ -130,7 +130,7 @@ def _render_cell(column: Column, cell: Cell, *, first: bool) -> str:
     if column.numeric:
         value = _plain(cell.value) if column.exact else _shorten(cell.value)
         attributes += f' data-v="{escape(value)}"'
-    return f'<th scope="row"{attributes}>{text}</th>' if first else f"<td{attributes}>{text}</td>"
+    return f'<th scope="row"{attributes}>{text}' if first else f"<td{attributes}>{text}"
 
 
 def _shorten(value: Any) -> str:

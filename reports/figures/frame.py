@@ -43,13 +43,14 @@ def draw_grid(
     first
         Where the names end, in pixels from the left; 0 for 6 before `left`.
     """
-    lines = ""
+    lines, names = "", ""
     for name, y in ticks:
-        lines += f'<path class="rule" d="M{left:.1f} {y:.1f}H{right:.1f}"/>'
-        lines += draw_text(first or left - 6, y + 4, name, "end")
-    return lines
+        lines += f"M{left:.0f} {y:.0f}H{right:.0f}"
+        names += draw_text(first or left - 6, round(y) + 4, name)
+    return f'<path class="rule" d="{lines}"/><g text-anchor="end">{names}</g>'
 
 
 def draw_days(bottom: float, ticks: Iterable[tuple[str, float]]) -> str:
     """Return the names of months or years below a chart."""
-    return "".join(draw_text(x, bottom + 16, name, "middle") for name, x in ticks)
+    names = "".join(draw_text(round(x), bottom + 16, name) for name, x in ticks)
+    return f'<g text-anchor="middle">{names}</g>'

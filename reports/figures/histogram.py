@@ -54,4 +54,4 @@ def find_edges(values: Floats) -> Floats:
     if low == high:
         return np.array([-1.0, 0.0, 1.0])
     step = Scale(low, high, 0.0, 1.0).step(_ABOUT)
-    return np.arange(math.floor(low / step), math.ceil(high / step) + 1) * step
+    return np.arange(math.floor(low / step), math.ceil(high / step) + 1, dtype=np.float64) * step

@@ -97,7 +97,10 @@ def make_scale(values: Floats, first: float, last: float) -> Scale:
 def draw_text(x: float, y: float, text: str, anchor: str = "start", **style: str) -> str:
     """Return a line of text; `anchor` says what is at `x`: its start, middle or end."""
     styled = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in style.items())
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{styled}>{escape(text)}</text>'
+    anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return (
+        f'<text x="{_round_place(x)}" y="{_round_place(y)}"{anchored}{styled}>{escape(text)}</text>'
+    )
 
 
 def draw_curve(x: Floats, y: Floats, color: str, width: float) -> str:
@@ -122,9 +125,17 @@ def draw_coarse_curve(x: Floats, y: Floats, color: str, column: float) -> str:
         Places in pixels, x ascending.
     """
     points = np.rint(np.column_stack([x, y])[_find_extremes(np.floor(x / column), y)]).astype(int)
-    steps = " ".join(f"{right} {down}" for right, down in np.diff(points, axis=0).tolist())
+    moves = np.diff(points, axis=0)
+    # A level stretch is one move.
+    level = moves[:, 1] == 0
+    ends = np.append(~(level[1:] & level[:-1]), True) if len(moves) else level
+    places = np.append(0, np.flatnonzero(ends) + 1)
+    steps = "".join(
+        f" {right}{down}" if down < 0 else f" {right} {down}"
+        for right, down in np.diff(points[places], axis=0).tolist()
+    )
     start = f"M{points[0, 0]} {points[0, 1]}"
-    return f'<path d="{start}l{steps}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+    return f'<path d="{start}l{steps[1:]}" fill="none" stroke="{color}" stroke-width="1.5"/>'
 
 
 def draw_picture(width: int, height: int, caption: Sequence[str], content: str) -> str:
@@ -139,6 +150,11 @@ def draw_picture(width: int, height: int, caption: Sequence[str], content: str) 
         f"<desc>{escape('; '.join(caption))}</desc>"
         f'<rect width="100%" height="100%" fill="white"/>{lines}{content}</svg>'
     )
+
+
+def _round_place(place: float) -> str:
+    """Return pixels to a tenth, without a zero behind the point."""
+    return f"{place:.1f}".removesuffix(".0")
 
 
 def _find_extremes(columns: Floats, y: Floats) -> NDArray[np.int64]:

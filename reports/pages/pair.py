@@ -1,11 +1,12 @@
 """The page of one strategy on one symbol: fills, equity, trades, and how to repeat it."""
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from reports.figures.trade_chart import Fills, TradedCurves, draw_trades
 from reports.html import render
@@ -15,6 +16,7 @@ from reports.page import Page
 from reports.pages.recipe import write_command, write_python
 from reports.paths import csv_path, pair_path, strategy_path, symbol_path
 from reports.tables import Column, Table
+from resources.result_store.frame_schemas import TRADES_SCHEMA
 
 _NUMBERS = (
     ("total_return", Column("Return", show_change, numeric=True)),
@@ -41,6 +43,8 @@ _TRADES = (
     ("exit_reason", Column("Why", lambda value: value.replace("_", " "))),
 )
 
+_CSV = [name for name in TRADES_SCHEMA if name != "backtest_id"]
+
 
 def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
     """Return the page of a strategy on a symbol, with its trades as CSV."""
@@ -48,7 +52,7 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
     strategy, name = row["strategy"], symbol.symbol
     path = pair_path(name, strategy)
     trades_csv = csv_path(path, "trades")
-    listed = trades.select(column for column, _ in _TRADES).rows()
+    listed = [[one[column] for column, _ in _TRADES] for one in trades]
     body = render(
         "pair.html",
         strategy=strategy,
@@ -66,8 +70,7 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
         command=write_command(row),
         python=write_python(row),
     )
-    content = trades.drop("backtest_id").write_csv().encode()
-    return Page(path, f"{strategy} on {name}", body, {trades_csv: content})
+    return Page(path, f"{strategy} on {name}", body, {trades_csv: _write_trades(trades)})
 
 
 def _draw(symbol: SymbolInputs, pair: PairInputs) -> str:
@@ -89,18 +92,27 @@ def _capital(row: Mapping[str, Any]) -> float:
     return float(json.loads(row["settings"])["initial_capital"])
 
 
-def _find_fills(trades: pl.DataFrame) -> tuple[Fills, Fills]:
+def _write_trades(trades: Sequence[Mapping[str, Any]]) -> bytes:
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(_CSV)
+    writer.writerows([one[name] for name in _CSV] for one in trades)
+    return content.getvalue().encode()
+
+
+def _find_fills(trades: Sequence[Mapping[str, Any]]) -> tuple[Fills, Fills]:
     """Return what was bought and what was sold; an open trade has no exit."""
-    long = (trades["direction"] == "long").to_numpy()
-    closed = (trades["status"] == "closed").to_numpy()
-    days = [trades[one].to_numpy().astype("datetime64[D]") for one in ("entry_date", "exit_date")]
-    prices = [trades[one].to_numpy() for one in ("entry_price", "exit_price")]
-
-    def collect(entries: Any, exits: Any) -> Fills:
-        some = entries, exits & closed
-        return Fills(
-            np.concatenate([one[which] for one, which in zip(days, some, strict=True)]),
-            np.concatenate([one[which] for one, which in zip(prices, some, strict=True)]),
+    fills: tuple[list[Any], list[Any]] = ([], [])
+    for one in trades:
+        short = one["direction"] != "long"
+        fills[short].append((one["entry_date"], one["entry_price"]))
+        if one["status"] == "closed":
+            fills[not short].append((one["exit_date"], one["exit_price"]))
+    bought, sold = (
+        Fills(
+            np.array([day for day, _ in some], dtype="datetime64[D]"),
+            np.array([price for _, price in some], dtype=np.float64),
         )
-
-    return collect(long, ~long), collect(~long, long)
+        for some in fills
+    )
+    return bought, sold
