@@ -23,6 +23,12 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(_environment().get_template(template).render(values))  # noqa: S704
 
 
+def escape_text(text: str) -> Markup:
+    """Return text for between tags; quotes stay, which it may have many of."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(escaped)  # noqa: S704
+
+
 def link(text: str, path: str) -> Markup:
     """Return a paragraph that leads to a page or file of the same report."""
     return Markup('<p><a href="{}">{}</a></p>').format(link_to(path), text)

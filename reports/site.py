@@ -156,6 +156,8 @@ class _Site:
             pages=self._overview,
             head=head,
             content=content,
+            # Of the run, once in each page of the navigation: there are thousands of others.
+            short=path not in {one.path for one in self._overview} and bool(path),
             legend=render("legend.html"),
         )
 

@@ -26,16 +26,12 @@ class Column:
         A sentence below the table's heading; "" for none.
     numeric
         Whether values are numbers: aligned to the right, sorted from the highest.
-    exact
-        Whether cells carry numbers to the last digit; else to six, in long tables of many pages,
-        whose CSV has the rest.
     """
 
     heading: str
     show: Callable[[Any], str] = show_text
     meaning: str = ""
     numeric: bool = False
-    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,12 +65,16 @@ class Table:
     ----------
     footer
         Rows that stay at the end however the others are sorted: what they are compared with.
+    compact
+        For long tables of plain values on many pages: all cells are aligned to the right and have
+        nothing but their text, by which they are sorted. Their CSV has the stored values.
     """
 
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
     footer: Sequence[Sequence[Any]] = field(default=())
+    compact: bool = False
 
     def render(self) -> Markup:
         """Return the HTML; end tags that HTML does not need are left out."""
@@ -82,9 +82,10 @@ class Table:
         heads = "".join(_render_head(column) for column in self.columns)
         body = "".join(self._render_row(row) for row in self.rows)
         foot = "".join(self._render_row(row) for row in self.footer)
+        kind = "sortable compact" if self.compact else "sortable"
         return Markup(  # noqa: S704 - every value is escaped
             f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
-            f'<table class="sortable"><caption>{label}</caption><thead><tr>{heads}</tr></thead>'
+            f'<table class="{kind}"><caption>{label}</caption><thead><tr>{heads}</tr></thead>'
             f"<tbody>{body}</tbody>{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>"
             f"{self._render_meanings()}"
         )
@@ -99,6 +100,9 @@ class Table:
         return content.getvalue().encode()
 
     def _render_row(self, row: Sequence[Any]) -> str:
+        if self.compact:
+            texts = [escape(one.show(value)) for one, value in zip(self.columns, row, strict=True)]
+            return f'<tr><th scope="row">{"<td>".join(texts)}'
         pairs = zip(self.columns, map(_as_cell, row), strict=True)
         cells = (_render_cell(column, cell, first=not n) for n, (column, cell) in enumerate(pairs))
         return f"<tr>{''.join(cells)}"
@@ -128,14 +132,8 @@ def _render_cell(column: Column, cell: Cell, *, first: bool) -> str:
         text = f"{text} <small>{escape(cell.note)}</small>"
     attributes = f' class="{cell.kind}"' if cell.kind else ""
     if column.numeric:
-        value = _plain(cell.value) if column.exact else _shorten(cell.value)
-        attributes += f' data-v="{escape(value)}"'
+        attributes += f' data-v="{escape(_plain(cell.value))}"'
     return f'<th scope="row"{attributes}>{text}' if first else f"<td{attributes}>{text}"
-
-
-def _shorten(value: Any) -> str:
-    """Return a number to six digits; "" for none."""
-    return "" if is_undefined(value) else f"{value:.6g}"
 
 
 def _plain(value: Any) -> str:

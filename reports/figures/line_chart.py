@@ -47,7 +47,7 @@ def draw_lines(
     level: float | None = None,
     band: tuple[Curve, Curve] | None = None,
     height: int = 320,
-    column: float = 0.0,
+    pieces: int = 0,
 ) -> Markup:
     """Return curves over the same days, each with its name beside its last value.
 
@@ -63,8 +63,8 @@ def draw_lines(
         A value with a line of its own: 0, or 1 for what was invested.
     band
         Two curves with finite values on the same days; the area between them is shaded.
-    column
-        Pixels of whose values only the extremes are kept, to save bytes; 0 for every point.
+    pieces
+        Of how many only the extremes are kept, to save bytes; 0 for every point.
     """
     known = [one for one in curves if np.isfinite(one.values).any()]
     if not known:
@@ -89,8 +89,8 @@ def draw_lines(
         places = y.place(transform(one.values[finite]))
         at = x.place(_count_days(one.days[finite]))
         content += (
-            draw_coarse_curve(at, places, color, column)
-            if column
+            draw_coarse_curve(at, places, color, pieces)
+            if pieces
             else draw_curve(at, places, color, 1.6)
         )
         ends.append((float(places[-1]), one.name, color))

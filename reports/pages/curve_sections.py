@@ -20,6 +20,7 @@ from research.crises import find_crises
 BENCHMARK = "equal-weight universe"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REACH = 0.9
+_PIECES = 360
 _SUMMARY = (
     Column("Portfolio"),
     Column("Return", show_change, "Over the whole window.", numeric=True),
@@ -68,8 +69,8 @@ def write_curve(curve: UniverseCurve) -> bytes:
     """Return the curve as CSV, day by day."""
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(["date", "return", "universe_return", "level", "universe_level", "exposure"])
-    columns = (curve.returns, curve.market, curve.level, curve.market_level, curve.exposure)
+    writer.writerow(["date", "return", "universe_return", "exposure"])
+    columns = (curve.returns, curve.market, curve.exposure)
     days = curve.dates.astype("datetime64[D]").astype(str).tolist()
     writer.writerows(zip(days, *(one.tolist() for one in columns), strict=True))
     return content.getvalue().encode()
@@ -115,6 +116,7 @@ def _show_drawdowns(name: str, curve: UniverseCurve) -> Markup:
         ],
         show=show_percent,
         height=220,
+        pieces=_PIECES,
     )
     rows = [[one.start, one.trough, one.end, one.depth, one.bars] for one in curve.worst]
     return join(chart, Table("Worst drawdowns", _DRAWDOWNS, rows).render())
@@ -149,7 +151,7 @@ def _show_rolling(name: str, curve: UniverseCurve) -> Markup:
         if len(known):
             told = f"From {known.min():.2f} to {known.max():.2f}, {known[-1]:.2f} at the end."
         curves = [Curve(name, curve.dates, values)]
-        parts.append(draw_lines(said, told, curves, level=level, height=200))
+        parts.append(draw_lines(said, told, curves, level=level, height=200, pieces=_PIECES))
     return join(*parts)
 
 
@@ -180,5 +182,6 @@ def _show_exposure(name: str, curve: UniverseCurve) -> Markup:
         show=show_percent,
         level=0.0,
         height=200,
+        pieces=_PIECES,
     )
     return join(chart)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from reports.figures.trade_chart import Fills, TradedCurves, draw_trades
-from reports.html import render
+from reports.html import escape_text, render
 from reports.inputs.pairs import PairInputs, SymbolInputs
 from reports.numbers import show_change, show_count, show_money, show_percent, show_ratio
 from reports.page import Page
-from reports.pages.recipe import write_command, write_python
+from reports.pages.recipe import write_command
 from reports.paths import csv_path, pair_path, strategy_path, symbol_path
 from reports.tables import Column, Table
 from resources.result_store.frame_schemas import TRADES_SCHEMA
@@ -34,16 +34,16 @@ _NUMBERS = (
 )
 _TRADES = (
     ("entry_date", Column("Entry")),
-    ("direction", Column("Side")),
-    ("entry_price", Column("Price in", show_money, numeric=True, exact=False)),
+    ("entry_price", Column("Price in", show_money, numeric=True)),
     ("exit_date", Column("Exit")),
-    ("exit_price", Column("Price out", show_money, numeric=True, exact=False)),
-    ("trade_return", Column("Return", show_change, numeric=True, exact=False)),
-    ("pnl", Column("Profit", show_money, numeric=True, exact=False)),
+    ("exit_price", Column("Price out", show_money, numeric=True)),
+    ("trade_return", Column("Return", show_change, numeric=True)),
+    ("pnl", Column("Profit", show_money, numeric=True)),
     ("exit_reason", Column("Why", lambda value: value.replace("_", " "))),
+    ("direction", Column("Side")),
 )
 
-_CSV = [name for name in TRADES_SCHEMA if name != "backtest_id"]
+_CSV = [name for name in TRADES_SCHEMA if name not in {"backtest_id", "trade_no", "status"}]
 
 
 def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
@@ -52,7 +52,9 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
     strategy, name = row["strategy"], symbol.symbol
     path = pair_path(name, strategy)
     trades_csv = csv_path(path, "trades")
-    listed = [[one[column] for column, _ in _TRADES] for one in trades]
+    long_only = all(one["direction"] == "long" for one in trades)
+    columns = _TRADES[: -1 if long_only else None]
+    listed = [[one[name] for name, _ in columns] for one in trades]
     body = render(
         "pair.html",
         strategy=strategy,
@@ -63,12 +65,12 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
             "Result", [column for _, column in _NUMBERS], [[row[one] for one, _ in _NUMBERS]]
         ).render(),
         chart=_draw(symbol, pair),
-        trades=Table("Trades", [column for _, column in _TRADES], listed).render()
+        trades=Table("Trades", [column for _, column in columns], listed, compact=True).render()
         if listed
         else "",
         csv=trades_csv,
-        command=write_command(row),
-        python=write_python(row),
+        command=escape_text(write_command(row)),
+        identifier=row["id"],
     )
     return Page(path, f"{strategy} on {name}", body, {trades_csv: _write_trades(trades)})
 
@@ -96,8 +98,13 @@ def _write_trades(trades: Sequence[Mapping[str, Any]]) -> bytes:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(_CSV)
-    writer.writerows([one[name] for name in _CSV] for one in trades)
+    writer.writerows([_shorten(one[name]) for name in _CSV] for one in trades)
     return content.getvalue().encode()
+
+
+def _shorten(value: Any) -> Any:
+    """Return ten digits of a number: prices have no more, and there are many files."""
+    return f"{value:.10g}" if isinstance(value, float) else value
 
 
 def _find_fills(trades: Sequence[Mapping[str, Any]]) -> tuple[Fills, Fills]:

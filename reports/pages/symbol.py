@@ -113,7 +113,7 @@ def _draw(symbol: SymbolInputs) -> Markup | str:
         curves,
         logarithmic=True,
         level=1.0,
-        column=8.0,
+        pieces=60,
     )
 
 

@@ -11,11 +11,12 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const up = head.getAttribute("aria-sort") === "descending" ||
         (!head.hasAttribute("aria-sort") && !head.classList.contains("number"));
       const sign = up ? 1 : -1;
+      const numeric = head.classList.contains("number");
       const value = (row) => {
         const cell = row.cells[column];
-        return cell.dataset.v ?? cell.textContent;
+        const text = cell.textContent === "-" ? "" : cell.textContent;
+        return cell.dataset.v ?? (numeric ? text.replace(/[,%+]/g, "") : text);
       };
-      const numeric = head.classList.contains("number");
       const compare = (a, b) => {
         const [x, y] = [value(a), value(b)];
         if (x === "" || y === "") return (x === "") - (y === "");
