@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from reports.numbers import is_undefined, show_text
 
@@ -72,13 +72,13 @@ class Table:
     rows: Sequence[Sequence[Any]]
     footer: Sequence[Sequence[Any]] = field(default=())
 
-    def render(self) -> str:
+    def render(self) -> Markup:
         """Return the HTML."""
         label = escape(self.caption)
         heads = "".join(_render_head(column) for column in self.columns)
         body = "".join(self._render_row(row) for row in self.rows)
         foot = "".join(self._render_row(row) for row in self.footer)
-        return (
+        return Markup(  # noqa: S704 - all that is put in is escaped
             f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
             f'<table class="sortable"><caption>{label}</caption><thead><tr>{heads}</tr></thead>'
             f"<tbody>{body}</tbody>{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>"
