@@ -97,11 +97,13 @@ class _Site:
     def __init__(self, overview: Sequence[Page]) -> None:
         self._overview = overview
         self._wanted: dict[str, str] = {}
+        self._names: set[str] = set()
         self.sizes: dict[str, int] = {}
 
     def account(self, path: str, size: int) -> None:
-        if path in self.sizes:
+        if path.casefold() in self._names:  # on some file systems they are one
             raise ReportError(f"Two pages or files of a report are {path}; names must differ.")
+        self._names.add(path.casefold())
         self.sizes[path] = size
 
     def complete(self, page: Page, heading: Heading, path: str = "") -> str:

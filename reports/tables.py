@@ -67,7 +67,8 @@ class Table:
         Rows that stay at the end however the others are sorted: what they are compared with.
     compact
         For long tables of plain values on many pages: all cells are aligned to the right and have
-        nothing but their text, by which they are sorted. Their CSV has the stored values.
+        nothing but their text, by which they are sorted, nor end tags, which HTML does not need.
+        Their CSV has the stored values.
     """
 
     caption: str
@@ -77,7 +78,7 @@ class Table:
     compact: bool = False
 
     def render(self) -> Markup:
-        """Return the HTML; end tags that HTML does not need are left out."""
+        """Return the HTML."""
         label = escape(self.caption)
         heads = "".join(_render_head(column) for column in self.columns)
         body = "".join(self._render_row(row) for row in self.rows)
@@ -105,7 +106,7 @@ class Table:
             return f'<tr><th scope="row">{"<td>".join(texts)}'
         pairs = zip(self.columns, map(_as_cell, row), strict=True)
         cells = (_render_cell(column, cell, first=not n) for n, (column, cell) in enumerate(pairs))
-        return f"<tr>{''.join(cells)}"
+        return f"<tr>{''.join(cells)}</tr>"
 
     def _render_meanings(self) -> str:
         said = [(one.heading, one.meaning) for one in self.columns if one.meaning]
@@ -133,7 +134,7 @@ def _render_cell(column: Column, cell: Cell, *, first: bool) -> str:
     attributes = f' class="{cell.kind}"' if cell.kind else ""
     if column.numeric:
         attributes += f' data-v="{escape(_plain(cell.value))}"'
-    return f'<th scope="row"{attributes}>{text}' if first else f"<td{attributes}>{text}"
+    return f'<th scope="row"{attributes}>{text}</th>' if first else f"<td{attributes}>{text}</td>"
 
 
 def _plain(value: Any) -> str:

@@ -25,9 +25,11 @@ def draw_figure(title: str, description: str, size: tuple[int, int], content: st
     """
     width, height = size
     return Markup(  # noqa: S704 - what comes from outside is escaped
-        f'<figure tabindex="0"><figcaption>{escape(title)}</figcaption>'
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f'<div class="scroll" role="region" aria-label="Chart: {escape(title)}" tabindex="0">'
         f'<svg role="img" viewBox="0 0 {width} {height}">'
-        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{content}</svg></figure>"
+        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{content}</svg>"
+        "</div></figure>"
     )
 
 

@@ -20,8 +20,6 @@ class RunCosts:
 
     Parameters
     ----------
-    seconds
-        From the beginning of its first stage to the end of its last.
     stages
         What each stage recorded, by its name; those that the run had not are missing.
     failures
@@ -33,9 +31,13 @@ class RunCosts:
     source: str
     window: str
     started_at: datetime
-    seconds: float
     stages: Mapping[str, StageProfile]
     failures: int
+
+    @property
+    def wall_seconds(self) -> float:
+        """Of all stages."""
+        return sum(one.wall_seconds for one in self.stages.values())
 
     @property
     def cpu_seconds(self) -> float:
@@ -89,7 +91,6 @@ def _describe(data: RunData, run: Mapping[str, Any]) -> RunCosts:
         source=run["source"],
         window=f"{run['start_date']} to {run['end_date']}",
         started_at=run["started_at"],
-        seconds=(run["updated_at"] - run["started_at"]).total_seconds(),
         stages={name: one for name, one in stored.items() if one is not None},
         failures=len({one["symbol"] for one in failures}),
     )
