@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from reports.folder import ReportFolder
+from reports.inputs.correlation import load_correlation
 from reports.inputs.data_quality import load_data_quality
 from reports.inputs.failures import load_failures
 from reports.inputs.heading import build_heading
@@ -13,6 +14,7 @@ from reports.inputs.runs import load_runs
 from reports.inputs.strategy import load_strategy
 from reports.inputs.universe_curve import load_universe_curves
 from reports.page import Page
+from reports.pages.correlation import build_correlation
 from reports.pages.data_quality import build_data_quality
 from reports.pages.failures import build_failures
 from reports.pages.leaderboard import build_leaderboard
@@ -43,9 +45,11 @@ def write_report(stores: Stores, root: str, run_id: str) -> WrittenSite:
 
 def build_overview(data: RunData) -> list[Page]:
     """Return the pages of the navigation, in its order; a new one is one line here."""
+    curves = load_universe_curves(data)
     return [
         build_leaderboard(load_leaderboard(data)),
         build_symbols(data.backtests),
+        build_correlation(load_correlation(curves)),
         build_failures(load_failures(data)),
         build_data_quality(load_data_quality(data)),
         build_runs(load_runs(data)),

@@ -11,8 +11,9 @@ from reports.figures.interval_chart import Interval, draw_intervals
 from reports.html import render
 from reports.inputs.leaderboard import Benchmark, LeaderboardInputs, SharpeInterval, is_thin
 from reports.numbers import show_change, show_count, show_percent, show_ratio
-from reports.page import Page
+from reports.page import Page, link_to
 from reports.pages.criteria import build_criteria
+from reports.paths import strategy_path
 from reports.tables import Cell, Column, Table
 
 PATH, CSV = "leaderboard.html", "leaderboard.csv"
@@ -80,7 +81,8 @@ def _draw(inputs: LeaderboardInputs) -> Markup:
 
 def _build_row(row: Mapping[str, Any], interval: SharpeInterval | None) -> list[Any]:
     verdict = row["verdict"] or "not judged"
-    name = Cell(row["strategy"], note="thin: too few symbols traded" if is_thin(row) else "")
+    path = link_to(strategy_path(row["strategy"]))
+    name = Cell(row["strategy"], path, note="thin: too few symbols traded" if is_thin(row) else "")
     return [
         name,
         row["rank"],

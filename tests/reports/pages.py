@@ -27,7 +27,7 @@ class Site:
 
     def page(self, path: str) -> "PageFile":
         """Return a page of it."""
-        return PageFile(BeautifulSoup((self.folder / path).read_text(), "html.parser"))
+        return PageFile(BeautifulSoup((self.folder / path).read_text(), "lxml"))
 
     @cached_property
     def files(self) -> dict[str, bytes]:

@@ -116,9 +116,12 @@ def test_each_criterion_stands_beside_its_limit(reported: Reported):
 def test_every_page_says_what_it_is_of(reported: Reported):
     run = reported.run.run_id
     pages = [name for name in reported.site.files if name.endswith(".html")]
-    assert len(pages) == 6
-    facts = [reported.site.page(name).facts for name in pages]
+    overview = [name for name in pages if "/" not in name]
+    facts = [reported.site.page(name).facts for name in overview]
     assert all(one == facts[0] for one in facts)
+    assert len(overview) == len(reported.site.page("index.html").root.select("nav a")) + 2
+    others = [reported.site.page(name).root for name in pages if "/" in name]
+    assert all(one.select("footer")[0].text.strip() == f"Run {run}" for one in others)
     made_at = reported.project.manager.get_leaderboard(run)["made_at"][0]
     assert facts[0] | {"Data version": "", "Code version": ""} == {
         "Run": run,
@@ -248,7 +251,9 @@ def test_the_asset_links_to_its_report(reported: Reported):
     assert shown["report"] == f"/reports/{run}/index.html"
     assert shown["path"] == str(reported.root / run / "index.html")
     assert shown["single_file"] == str(reported.root / run / "single-file.html")
-    assert shown["pages"] == 4
+    pages = [one for one in reported.site.files if one.endswith(".html")]
+    # The first page is also the index, and the overview is also in one file.
+    assert shown["pages"] == len(pages) - 2
     size = sum(map(len, reported.site.files.values()))
     assert shown["megabytes"] == round(size / 1e6, 3)
 
