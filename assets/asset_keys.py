@@ -14,6 +14,7 @@ CALIBRATION = "calibration"
 WALK_FORWARD = "walk_forward"
 ROBUSTNESS = "robustness"
 TEAR_SHEETS = "tear_sheets"
+FORWARD_RECORD = "forward_record"
 
 RESEARCH_GROUP = "research"
 """The group of what is concluded from results over the whole universe, and made of it only."""
@@ -22,6 +23,7 @@ PRICES_KEY = dg.AssetKey(PRICES)
 SUMMARIES_KEY = dg.AssetKey(SUMMARIES)
 REQUESTS_KEY = dg.AssetKey(REQUESTS)
 VERDICTS_KEY = dg.AssetKey(VERDICTS)
+FORWARD_RECORD_KEY = dg.AssetKey(FORWARD_RECORD)
 CALIBRATION_KEY = dg.AssetKey(CALIBRATION)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
 TEAR_SHEETS_KEY = dg.AssetKey(TEAR_SHEETS)

@@ -15,6 +15,7 @@ import dagster as dg
 from assets.backtests.assets import build_backtests
 from assets.calibration import build_calibration_job, build_calibration_spec
 from assets.checks.catalogue import build_checks
+from assets.forward_record import build_forward_record
 from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
 from assets.optimizations import build_optimizations
 from assets.prices import build_prices, get_provider_pool
@@ -70,6 +71,7 @@ def build_defs(
         build_robustness(universe, strategies),
         build_verdicts(universe, strategies),
         build_tear_sheets(),
+        build_forward_record(universe, strategies),
         build_other_leaderboards_spec(),
         build_request_spec(),
         build_calibration_spec(),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
+from engine.simulation import Trades
 from strategies.base import Bars, Bools, Signals, Strategy
 
 MOST_GROWTH = 1e15
@@ -43,22 +44,25 @@ def find_look_ahead(strategy: Strategy, history: History) -> int | None:
 
 
 def find_uncountable(result: BacktestResult) -> str:
-    """Return why the money of a result can't be counted; "" where it can.
+    """Return why the money of a result can't be counted; "" where it can."""
+    return explain_uncountable(result.symbol, result.trades, result.settings.initial_capital)
+
+
+def explain_uncountable(symbol: str, trades: Trades, capital: float) -> str:
+    """Return why the money of some trades can't be counted; "" where it can.
 
     A fill, fee or profit that is not a number, or one by which `MOST_GROWTH` is exceeded, comes of
     prices with absurd moves: each may be in range, and what is won by them in a row is not.
     """
-    trades = result.trades
     if not len(trades):
         return ""
     amounts = [trades[name] for name in ("entry_fees", "exit_fees", "pnl")]
     paid = [trades["size"] * trades[name] for name in ("entry_price", "exit_price")]
     largest = float(np.abs(np.concatenate([*amounts, *paid])).max())
-    capital = result.settings.initial_capital
     if largest <= MOST_GROWTH * capital:
         return ""
     return (
-        f"{result.symbol}: its money can't be counted: an amount of {largest:.3g} was traded with "
+        f"{symbol}: its money can't be counted: an amount of {largest:.3g} was traded with "
         f"a capital of {capital:g}; allowed: {MOST_GROWTH:g} times as much. Are its prices real?"
     )
 

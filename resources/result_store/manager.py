@@ -23,6 +23,7 @@ from resources.result_store import (
     writes,
 )
 from resources.result_store.errors import InvalidArgumentError
+from resources.result_store.forward_store import ForwardStore
 from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeout
 from resources.result_store.run_store import RunStore
 from resources.result_store.sessions import engine_of
@@ -30,8 +31,8 @@ from resources.result_store.trial_store import TrialStore
 from resources.result_store.verdict_store import VerdictStore
 
 
-class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore):
-    """Backtests, trades, runs, failures, trials and verdicts, in the PostgreSQL behind `engine`.
+class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore, ForwardStore):
+    """Backtests, trades, runs, failures, trials, verdicts and forward records, in PostgreSQL.
 
     Every method is one or two short transactions of its own, so one manager may serve many
     threads. Transient errors (a server that restarts, two writers that deadlock) are retried for

@@ -2,6 +2,12 @@
 
 from resources.result_store.models.backtests import Backtest, Trade
 from resources.result_store.models.base import Base
+from resources.result_store.models.forward import (
+    ForwardBarsRow,
+    ForwardDayRow,
+    ForwardRecordRow,
+    NextPositionRow,
+)
 from resources.result_store.models.leaderboards import Leaderboard, LeaderboardRow
 from resources.result_store.models.runs import FailureRow, Run, RunBacktest, UniverseMember
 from resources.result_store.models.trials import TrialRecord, TrialScopeRow
@@ -11,8 +17,12 @@ __all__ = [
     "Backtest",
     "Base",
     "FailureRow",
+    "ForwardBarsRow",
+    "ForwardDayRow",
+    "ForwardRecordRow",
     "Leaderboard",
     "LeaderboardRow",
+    "NextPositionRow",
     "Run",
     "RunBacktest",
     "Trade",

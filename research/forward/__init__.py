@@ -1,0 +1,1 @@
+"""The forward record: what strategies earn once nothing about them can be chosen any more."""

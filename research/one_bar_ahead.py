@@ -1,0 +1,103 @@
+"""Backtests of a symbol with one bar more than there is: what is held, and what fills next.
+
+The bar that comes is a placeholder with volume, at the last close. No strategy sees it: its signals
+end with the bars that there are. So whatever the engine fills at its open has been decided.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.failure import Failure
+from engine.history import TradedHistory
+from engine.orders import build_orders
+from engine.settings import BacktestSettings
+from engine.simulation import Simulation, simulate
+from strategies.base import Bars, Bools, Floats, Signals, Strategy
+
+
+@dataclass(frozen=True, eq=False)
+class BarAhead:
+    """Backtests of some strategies on one symbol, simulated one bar ahead.
+
+    Parameters
+    ----------
+    history
+        The bars that there are.
+    strategies
+        Those that did not fail, one per row of the simulation.
+    simulation
+        Of T + 1 bars; the last one is the placeholder.
+    failures
+        Of the other strategies, or of the symbol.
+    """
+
+    history: TradedHistory
+    strategies: Sequence[Strategy]
+    simulation: Simulation
+    failures: Sequence[Failure]
+
+    @property
+    def equity(self) -> Floats:
+        """Cash and position at each close, as the engine gives them, to the bit; shape (n, T)."""
+        return self.simulation.equity[:, :-1]
+
+    def sides(self) -> NDArray[np.int8]:
+        """Return the side held at each close, 1, -1 or 0 for none, shape (n, T)."""
+        trades = self.simulation.trades
+        count, bars = self.simulation.equity.shape
+        change = np.zeros((count, bars + 1), dtype=np.int8)
+        side = np.where(trades["direction"] == 0, 1, -1).astype(np.int8)
+        # Of an open position, the exit is where the bars end.
+        left = np.where(trades["status"] == 1, trades["exit_idx"], bars)
+        row = self.simulation.backtest
+        np.add.at(change, (row, trades["entry_idx"]), side)
+        np.add.at(change, (row, left), -side)
+        return change.cumsum(axis=1, dtype=np.int8)[:, : bars - 1]
+
+
+def simulate_ahead(
+    history: TradedHistory, strategies: Sequence[Strategy], settings: BacktestSettings
+) -> BarAhead:
+    """Return the backtests of a symbol with one bar more than there is."""
+    unseeing = [_Unseeing(one, history.bars) for one in strategies]
+    orders, backtests, failures = build_orders([_add_bar(history)], unseeing, settings)
+    tested = [strategies[number] for _, number in backtests]
+    return BarAhead(history, tested, simulate(orders), failures)
+
+
+@dataclass(frozen=True, eq=False)
+class _Unseeing(Strategy):
+    """A strategy that gives no signal on the last bar, for it is shown the known ones only."""
+
+    strategy: Strategy
+    known: Bars
+
+    def __post_init__(self) -> None:
+        """Take the name of the strategy; there are no parameters to validate."""
+        object.__setattr__(self, "name", self.strategy.name)
+
+    @property
+    def lookback_bars(self) -> int:
+        """That of the strategy."""
+        return self.strategy.lookback_bars
+
+    def signals(self, bars: Bars) -> Signals:  # noqa: ARG002 - the last of them is made up
+        """Return the signals on the known bars, and none on the last one."""
+        given = self.strategy.signals(self.known)
+        return Signals(_add_none(given.entries), _add_none(given.exits))
+
+
+def _add_none(signals: Bools) -> Bools:
+    return np.append(signals, np.zeros(1, dtype=np.asarray(signals).dtype))
+
+
+def _add_bar(history: TradedHistory) -> TradedHistory:
+    bars, close = history.bars, history.bars.close[-1]
+    longer = {name: np.append(getattr(bars, name), close) for name in ("open", "close")}
+    for name in ("high", "low"):  # they may be missing
+        longer[name] = np.append(getattr(bars, name), np.nan if not history.has_range else close)
+    added = Bars(**longer, volume=np.append(bars.volume, 1.0))
+    return replace(history, dates=np.append(history.dates, history.dates[-1] + 1), bars=added)

@@ -1,0 +1,1 @@
+"""The forward record in the store: rows are only added."""
