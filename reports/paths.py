@@ -20,6 +20,11 @@ def pair_path(symbol: str, strategy: str) -> str:
     return f"symbols/{name_file(symbol)}/{name_file(strategy)}.html"
 
 
+def positions_path(strategy: str) -> str:
+    """Return the path of the page of what a strategy holds."""
+    return f"positions/{name_file(strategy)}.html"
+
+
 def csv_path(path: str, kind: str) -> str:
     """Return the path of a CSV file beside a page: ``strategies/rsi.curve.csv``."""
     return f"{path.removesuffix('.html')}.{kind}.csv"

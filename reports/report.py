@@ -9,6 +9,7 @@ from reports.inputs.failures import load_failures
 from reports.inputs.heading import build_heading
 from reports.inputs.leaderboard import load_leaderboard
 from reports.inputs.pairs import load_symbols
+from reports.inputs.positions import load_positions
 from reports.inputs.run_data import RunData, Stores, load_run_data
 from reports.inputs.runs import load_runs
 from reports.inputs.strategy import load_strategy
@@ -19,6 +20,7 @@ from reports.pages.data_quality import build_data_quality
 from reports.pages.failures import build_failures
 from reports.pages.leaderboard import build_leaderboard
 from reports.pages.pair import build_pair
+from reports.pages.positions import build_held, build_positions
 from reports.pages.runs import build_runs
 from reports.pages.strategy import build_strategy
 from reports.pages.symbol import build_symbol, build_symbols
@@ -50,6 +52,7 @@ def build_overview(data: RunData) -> list[Page]:
         build_leaderboard(load_leaderboard(data)),
         build_symbols(data.backtests),
         build_correlation(load_correlation(curves)),
+        build_positions(load_positions(data)),
         build_failures(load_failures(data)),
         build_data_quality(load_data_quality(data)),
         build_runs(load_runs(data)),
@@ -61,6 +64,7 @@ def build_details(data: RunData) -> Iterator[Page]:
     curves = load_universe_curves(data)
     for name in data.strategies:
         yield build_strategy(load_strategy(data, name, curves.get(name), data.trades))
+    yield from build_held(load_positions(data))
     verdicts = dict(data.board.select("strategy", "verdict").drop_nulls().iter_rows())
     for symbol in load_symbols(data):
         yield build_symbol(symbol, verdicts)

@@ -49,4 +49,4 @@ def _draw_axis(x: Scale, bottom: float) -> str:
         + draw_text(at, bottom + 16, name, "middle")
         for name, at in x.ticks(5)
     )
-    return ticks + draw_text(_RIGHT + 8, bottom + 16, "distance")
+    return ticks + draw_text(_RIGHT + 20, bottom + 16, "distance")

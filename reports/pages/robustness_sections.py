@@ -16,10 +16,14 @@ _PERFORMANCE = (
     Column("Return", show_change, "Beyond the market, per year.", numeric=True),
 )
 _INTERVALS = (
-    Column("Beyond the market, per year"), Column("Value", show_ratio, numeric=True),
-    Column("Low", show_ratio, numeric=True), Column("High", show_ratio, numeric=True),
-    Column("Level", show_percent, numeric=True),
-)  # fmt: skip
+    Column("Level", show_percent, "Share of such intervals that hold the truth.", numeric=True),
+    Column("Sharpe", show_ratio, "Of the returns beyond the market, per year.", numeric=True),
+    Column("Sharpe, low", show_ratio, numeric=True),
+    Column("Sharpe, high", show_ratio, numeric=True),
+    Column("Return", show_change, "Beyond the market, per year.", numeric=True),
+    Column("Return, low", show_change, numeric=True),
+    Column("Return, high", show_change, numeric=True),
+)
 _ENTRIES = (
     Column("Positions", show_count, numeric=True),
     Column("p-value", show_p_value,
@@ -60,13 +64,12 @@ def _show_costs(stored: Mapping[str, Any]) -> Markup:
 
 def _show_tests(stored: Mapping[str, Any]) -> Markup:
     own, intervals = stored["own"], stored["intervals"]
-    ends = [
-        [label, own[name], *intervals[name], intervals["level"]]
-        for label, name in (("Sharpe ratio", "annual_sharpe"), ("Return", "annual_return"))
-    ]
+    ends = [intervals["level"]]
+    for name in ("annual_sharpe", "annual_return"):
+        ends += [own[name], *intervals[name]]
     entries, shuffle = stored["random_entries"], stored["trade_shuffle"]
     tables = (
-        Table("Intervals", _INTERVALS, ends),
+        Table("Intervals", _INTERVALS, [ends]),
         Table("Other first days and neighbouring parameters", _PERFORMANCE, [*_list(stored)]),
         Table("Random entries", _ENTRIES, [_pick(entries, "positions", "p_value", "log_return",
                                                  "expected", "places")]),

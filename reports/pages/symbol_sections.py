@@ -77,7 +77,7 @@ def _show_distribution(backtests: pl.DataFrame) -> Markup:
         "Symbols by their total return",
         f"{lost} of {len(returns)} symbols lost; the median is {show_change(median)}.",
         returns,
-        show=lambda value: f"{value:+.0%}",
+        show=lambda value: f"{value:+.0%}" if value else "0%",
     )
     columns = dict(_SYMBOLS)
     rows = [
