@@ -27,7 +27,7 @@ class Site:
 
     def page(self, path: str) -> "PageFile":
         """Return a page of it."""
-        return PageFile(BeautifulSoup((self.folder / path).read_text(), "lxml"))
+        return PageFile.of((self.folder / path).read_text())
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -41,6 +41,11 @@ class PageFile:
     """A page."""
 
     root: BeautifulSoup
+
+    @classmethod
+    def of(cls, html: str) -> "PageFile":
+        """Return a page from its HTML, or a part of it."""
+        return cls(BeautifulSoup(html, "lxml"))
 
     @property
     def text(self) -> str:
