@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui")]
 BACKTESTS = {f"backtests/{name}" for name in registered_strategies()}
 RESEARCH = {
     "verdicts",
+    "tear_sheets",
     *(
         f"{kind}/{name}"
         for kind in ("optimizations", "walk_forward", "robustness")
