@@ -288,7 +288,7 @@ def test_a_list_of_symbols_takes_few_runs_and_one_leaderboard(folder: Path, data
     assert first[2:4] == ["-", "3"], "no verdict on less than the universe; ranked symbols"
     settings = "START=2023-01-01 GAUNTLET_LIMIT_WALL_SECONDS=60"
     # Reports are of the whole universe, unless somebody asks for one.
-    assert lines[-4:-2] == [
+    assert lines[-3:-1] == [
         f"See it: make ui {settings} PORT=3007, with the same DATABASE_URL, then",
         "http://127.0.0.1:3007/assets/leaderboard",
     ]
