@@ -53,7 +53,7 @@ def build_tear_sheets() -> dg.AssetsDefinition:
         run_id = _find_run(manager, context.run.run_id)
         with failing_in_one_line():
             site = write_report(Stores(manager, backtest_files, price_store), reports.root, run_id)
-        context.log.info(f"{site.pages} pages, {site.size / 1e6:.1f} MB: {site.path}")
+        context.log.debug(f"{site.pages} pages, {site.size / 1e6:.1f} MB: {site.path}")
         return dg.MaterializeResult(
             metadata={
                 "report": dg.MetadataValue.url(f"/reports/{run_id}/index.html"),

@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from reports.page import INDEX
+from reports.page import INDEX, STYLE
 from resources.files.file_systems import file_system, is_local
 from resources.files.private import create_private
 
@@ -35,6 +36,12 @@ class ReportFolder:
     def path_of(self, path: str) -> str:
         """Return where a file of the report is."""
         return f"{self.place}/{path}"
+
+    def delete(self) -> None:
+        """Remove the folder."""
+        fs, root = file_system(self.root)
+        with suppress(FileNotFoundError):
+            fs.rm(f"{root.rstrip('/')}/{self.name}", recursive=True)
 
     def exists(self) -> bool:
         """Return whether there is a report."""
@@ -76,3 +83,22 @@ class ReportFolder:
         finally:
             shutil.rmtree(new, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+def find_old_reports(root: str, before: datetime) -> list[ReportFolder]:
+    """Return the reports that were written before a time, but for the newest of all.
+
+    So are the hidden folders of those that were never finished.
+    """
+    fs, folder = file_system(root)
+    fs.invalidate_cache(folder)
+    written: dict[str, datetime] = {}
+    with suppress(FileNotFoundError):
+        for path in fs.ls(folder.rstrip("/"), detail=False):
+            with suppress(FileNotFoundError):
+                name = str(path).rstrip("/").rpartition("/")[2]
+                written[name] = fs.modified(f"{path}/{INDEX if name[0] != '.' else STYLE}")
+    shown = [name for name in written if not name.startswith(".")]
+    newest = max(shown, key=written.__getitem__, default=None)
+    old = (name for name, at in written.items() if at < before and name != newest)
+    return [ReportFolder(root, name) for name in sorted(old)]

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 INDEX = "index.html"
 """The page of a report that is opened first."""
 
+STYLE = "report.css"
+"""The style sheet of its pages, which is written first."""
+
 SCHEME = "page:"
 """Before the path of a page in a link. The site knows from where the link is followed: it makes it
 relative in a folder, a fragment in the single file, and takes it out where the page is missing."""

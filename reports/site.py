@@ -12,10 +12,10 @@ from reports.errors import ReportError
 from reports.folder import ReportFolder
 from reports.html import read_template, render
 from reports.inputs.heading import Heading
-from reports.page import INDEX, SCHEME, Page
+from reports.page import INDEX, SCHEME, STYLE, Page
 
 SINGLE_FILE = "single-file.html"
-STYLE, SCRIPT = "report.css", "report.js"
+SCRIPT = "report.js"
 
 _LINK = re.compile(f' href="{SCHEME}([^"]*)"')
 

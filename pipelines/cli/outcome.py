@@ -68,8 +68,8 @@ def print_report(console: Console, reports: Reports, run_ids: Sequence[str]) -> 
     folders = [ReportFolder(reports.root, run_id) for run_id in reversed(run_ids)]
     written = next((one for one in folders if one.exists()), None)
     command = describe_command(f"make report RUN={run_ids[-1][:8]}", os.environ)
-    shown = written.path_of(INDEX) if written else f"{command} writes it"
-    print_as_it_is(console, f"\nReport: {shown.replace(f'{Path.cwd()}/', '')}")
+    shown = written.path_of(INDEX) if written else f"none yet: {command}"
+    print_as_it_is(console, f"Report: {shown.replace(f'{Path.cwd()}/', '')}")
 
 
 def _print_unread(

@@ -49,7 +49,7 @@ class PageFile:
 
     @property
     def text(self) -> str:
-        """All words of the page in its main part, with single spaces."""
+        """All words in its main part, with single spaces."""
         (main,) = self.root.select("main")
         return " ".join(main.get_text(" ").split())
 

@@ -17,6 +17,7 @@ FIRST, SECOND = SYMBOLS[1], SYMBOLS[4]
 BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
 RESEARCH = [
     "verdicts",
+    "tear_sheets",
     *(
         f"{kind}/{name}"
         for kind in ("optimizations", "walk_forward", "robustness")
