@@ -61,9 +61,9 @@ def draw_trades(
     if curves.close is not None:
         content += _draw_price(x, curves.close, days, bought, sold)
     places = x.place(days)
-    content += _draw_panel(_EQUITY, "Equity", places, curves.equity, "var(--c1)", 64)
+    content += _draw_panel(_EQUITY, "Equity", places, curves.equity, "var(--c1)", 52)
     content += _draw_panel(
-        _DRAWDOWN, "Drawdown, %", places, 100.0 * curves.drawdown, "var(--c2)", 40
+        _DRAWDOWN, "Drawdown, %", places, 100.0 * curves.drawdown, "var(--c2)", 32
     )
     return draw_figure(title, description, (_WIDTH, _HEIGHT), content)
 
@@ -72,7 +72,7 @@ def _draw_price(x: Scale, close: Floats, days: Floats, bought: Fills, sold: Fill
     bottom, top = _PRICE[1], _PRICE[0]
     y = make_scale(np.concatenate([close, bought.prices, sold.prices]), bottom, top)
     content = draw_grid(_LEFT, _RIGHT, y.ticks(5))
-    content += draw_coarse_curve(x.place(days), y.place(close), "var(--soft)", 100)
+    content += draw_coarse_curve(x.place(days), y.place(close), "var(--soft)", 84)
     for fills, shape, color in ((bought, _UP, "var(--c1)"), (sold, _DOWN, "var(--c2)")):
         if len(fills.days):
             points = np.column_stack([x.place(_count(fills.days)), y.place(fills.prices)])
