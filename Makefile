@@ -10,7 +10,7 @@ COMMA := ,
 
 # A misspelled variable would be ignored, and the run be another one than was meant. Only those on
 # the command line are looked at; the others belong to the environment.
-VARIABLES := PYTHON PORT EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS MINUTES SEED
+VARIABLES := PYTHON PORT RUN EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS MINUTES SEED
 THEIRS := GAUNTLET_% DATABASE_URL DAGSTER_% UV_% PIP_% PYTHON% PG% MAKE% SHELL
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(firstword $(filter-out $(VARIABLES) $(THEIRS),$(GIVEN)))
@@ -32,7 +32,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 # Dagster's commands print a warning about their successors on every use.
 export PYTHONWARNINGS ?= ignore:Function `
 
-.PHONY: help setup run retry ui test chaos bench calibrate check format lock sbom clean ready ready-dev
+.PHONY: help setup run retry report ui test chaos bench calibrate check format lock sbom clean ready ready-dev
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ run: ready  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= 
 
 retry: ready  ## run what failed or is missing, as `make run` does (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE=)
 	@$(BIN)/python -m pipelines.cli.retry --port '$(PORT)'
+
+report: ready  ## print where the report of a run is, write it if there is none, open it (RUN= ARGS=--rebuild)
+	@$(BIN)/python -m pipelines.cli.report $(if $(RUN),--run "$$RUN") $(ARGS)
 
 ui: ready  ## start the Dagster UI and daemon on http://127.0.0.1:3000 (PORT=)
 	@$(BIN)/python -m pipelines.cli.ui '$(PORT)'

@@ -12,6 +12,7 @@ OTHER_LEADERBOARDS = "other_leaderboards"
 REQUESTS = "backtest_requests"
 VERDICTS = "verdicts"
 CALIBRATION = "calibration"
+TEAR_SHEETS = "tear_sheets"
 FORWARD_RECORD = "forward_record"
 
 RESEARCH_GROUP = "research"
@@ -24,6 +25,7 @@ VERDICTS_KEY = dg.AssetKey(VERDICTS)
 FORWARD_RECORD_KEY = dg.AssetKey(FORWARD_RECORD)
 CALIBRATION_KEY = dg.AssetKey(CALIBRATION)
 LEADERBOARD_KEY = dg.AssetKey(LEADERBOARD)
+TEAR_SHEETS_KEY = dg.AssetKey(TEAR_SHEETS)
 OTHER_LEADERBOARDS_KEY = dg.AssetKey(OTHER_LEADERBOARDS)
 
 DATA_ENGINEERING, RESEARCH = "team:data-engineering", "team:research"

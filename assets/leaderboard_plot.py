@@ -7,8 +7,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assets.svg import GREY, INK, RULE, Scale, draw_curve, draw_picture, draw_text, make_scale
 from engine.equal_weight import EqualWeight
+from reports.figures.svg import (
+    GREY,
+    INK,
+    RULE,
+    Scale,
+    draw_curve,
+    draw_picture,
+    draw_text,
+    make_scale,
+)
 
 Floats = NDArray[np.float64]
 

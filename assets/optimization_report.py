@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from assets.markdown import render_markdown
-from assets.optimization_plot import HeatMap, render_heat_map
+from assets.optimization_plot import render_heat_map
 from assets.research_assets import list_failures
 from assets.research_inputs import ResearchInputs
 from assets.sweep_stage import PlannedSweep
+from research.heat_map import HeatMap
 from research.selection import LEAST_ACTIVITY, TrainingSlice, choose, find_neighbours, score
 from resources.run_artifacts.sweep_files import SweepFiles
 

@@ -67,6 +67,7 @@ def build_robustness(
     ) -> Iterator[dg.MaterializeResult]:
         # Here, not above: it brings the whole engine along.
         from assets.research_inputs import load_research_inputs
+        from assets.research_record import record_files
         from assets.robustness_report import describe_metadata
         from assets.robustness_stage import PlannedRobustness, RobustnessStage
         from research.robustness.assessment import LEAST_BARS
@@ -92,6 +93,8 @@ def build_robustness(
         stage = RobustnessStage(context, inputs, manager, files, not run_settings.ignore_cache)
         run = stage.run(planned)
         context.log.info(f"{len(run)} of {len(planned)} strategies tested, others known")
+        identities = {one.strategy.name: one.identity for one in planned}
+        record_files(context, inputs, market_data, result_store, identities)
         found = [files.find(name, one.identity) for name, one in zip(names, planned, strict=True)]
         record_failures(context, manager, ROBUSTNESS, read_failures(found), inputs.attempted)
         for name, one, stored in zip(names, planned, found, strict=True):

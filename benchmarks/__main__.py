@@ -23,6 +23,7 @@ BENCHMARKS = {
     "save": "store",
     "load": "store",
     "curves": "store",
+    "tear_sheets": "store",
     "bookkeeping": "orchestration",
     "disk": "orchestration",
     "main_job": "orchestration",

@@ -158,6 +158,29 @@ class Gauntlet:
         curves = pl.concat(parts) if parts else pl.DataFrame(schema=_EQUITY)
         return self._convert(_label(curves, rows, ["strategy", "symbol", "date"]))
 
+    def repeat(self, backtest_id: UUID | str) -> dict[str, Any]:
+        """Return a stored result computed again by the code of today, from the same bars.
+
+        As `VectorBTEngine.run_backtest` returns it; ``["metrics"]`` has the numbers, of which those
+        against the equal-weight universe are None.
+
+        Raises
+        ------
+        StoreNotFoundError
+            When there is no such result.
+        NoStoredBarsError, CorruptBarsError
+            When its bars are not stored any more.
+        """
+        # Here, not above: it brings the whole engine along.
+        from gauntlet.repeat import repeat_backtest
+        from resources.price_store.store import PriceStore
+
+        stored = self.store.get_backtest_by_id(backtest_id, with_trades=False)
+        if stored is None:
+            raise StoreNotFoundError(f"There is no result {backtest_id} in this store.")
+        given = os.environ.get("GAUNTLET_PRICE_STORE", "").strip()
+        return repeat_backtest(stored, PriceStore(root=given or str(self.home / "prices")))
+
     def failures(self, run_id: str) -> "pl.DataFrame | pd.DataFrame":
         """Return what failed in a run, one row per stage, symbol and strategy."""
         found = self.store.get_failures(run_id)

@@ -22,6 +22,7 @@ from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.robustness import build_robustness
 from assets.summaries import build_summaries
+from assets.tear_sheets import build_tear_sheets
 from assets.verdicts import build_verdicts
 from assets.walk_forward import build_walk_forward
 from pipelines.automation.alerts import build_alert_sensors
@@ -69,6 +70,7 @@ def build_defs(
         build_walk_forward(universe, strategies),
         build_robustness(universe, strategies),
         build_verdicts(universe, strategies),
+        build_tear_sheets(),
         build_forward_record(universe, strategies),
         build_other_leaderboards_spec(),
         build_request_spec(),

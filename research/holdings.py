@@ -55,7 +55,7 @@ class Holdings:
         )
 
     def before(self, bar: int) -> "Holdings":
-        """Return the holdings as they are before a bar: what ends there is open, what begins not."""
+        """Return the holdings as they are before a bar: open if they end there, none if they begin."""
         there = self.entry_bar < bar
         return Holdings(
             self.account[there],

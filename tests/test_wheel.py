@@ -6,7 +6,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ["strategies", "engine", "resources", "assets", "pipelines", "gauntlet", "migrations"]
+PACKAGES = [
+    *("strategies", "engine", "resources", "reports"),
+    *("assets", "pipelines", "gauntlet", "migrations"),
+]
 
 
 def test_the_packages_import_from_an_installed_wheel(tmp_path: Path):
@@ -27,9 +30,11 @@ def test_the_packages_import_from_an_installed_wheel(tmp_path: Path):
         "import resources.dagster_event_log.sqlite\n"
         "import resources.result_store.schema\n"
         "from importlib.resources import files\n"
-        "print(files('migrations').joinpath('versions/0001_create_the_result_store.py').is_file())"
+        "print(files('migrations').joinpath('versions/0001_create_the_result_store.py').is_file())\n"
+        "from reports.html import read_template, render\n"
+        "print(bool(read_template('report.css') and render('legend.html')))"
     )
     shown = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert shown == [str(installed / name / "__init__.py") for name in PACKAGES] + ["True"]
+    assert shown == [str(installed / name / "__init__.py") for name in PACKAGES] + ["True", "True"]

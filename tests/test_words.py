@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
-    "strategies engine research resources assets pipelines migrations benchmarks docs deploy tests"
+    *["strategies", "engine", "research", "resources", "reports", "assets", "pipelines"],
+    *["migrations", "benchmarks", "docs", "deploy", "tests"],
 )
 PAGES = "README.md CONTRIBUTING.md CHANGELOG.md Makefile dagster.yaml pyproject.toml"
 SUFFIXES = {".py", ".md", ".yaml"}
@@ -49,7 +50,7 @@ ALLOWED = {
 
 def _files() -> Iterator[Path]:
     yield from (ROOT / name for name in PAGES.split())
-    for folder in FOLDERS.split():
+    for folder in FOLDERS:
         found = (path for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES)
         yield from (path for path in found if path != Path(__file__).resolve())
 

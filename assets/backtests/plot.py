@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from assets.backtests.evidence import BacktestEvidence
-from assets.svg import GREY, INK, RULE, Scale, draw_curve, draw_picture, draw_text, make_scale
+from reports.figures.svg import (
+    GREY,
+    INK,
+    RULE,
+    Scale,
+    draw_curve,
+    draw_picture,
+    draw_text,
+    make_scale,
+)
 from strategies.base import Floats
 
 GAIN, LOSS = "#0b6e99", "#d1495b"

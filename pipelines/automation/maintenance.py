@@ -5,7 +5,8 @@ However old, a run stays in Dagster's history while it made the newest materiali
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
 Files of sweeps, walk-forwards and tests of robustness go with their age, but for the newest of each
-strategy: whoever wants one again computes it again. The ledger of trials is kept for good.
+strategy: whoever wants one again computes it again. So do reports but for the newest: `make report`
+writes any of them again. The ledger of trials is kept for good.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
@@ -20,6 +21,7 @@ from pydantic import Field
 from assets.asset_keys import ROBUSTNESS, WALK_FORWARD
 from assets.partitions.upstream import fetch_newest_by_partition
 from resources.config.environment import DEFAULT_KEEP_DAYS
+from resources.files.reports import Reports
 from resources.price_store.errors import CorruptBarsError
 from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
@@ -70,8 +72,11 @@ def remove_old_runs(
     config: OldRuns,
     backtest_files: BacktestFiles,
     result_store: ResultStore,
+    reports: Reports,
 ) -> None:
-    """Remove old runs from Dagster's history, and the backtest files that no row names."""
+    """Remove old runs from Dagster's history, files that no row names, and old reports."""
+    from reports.folder import find_old_reports
+
     before = datetime.now(UTC) - timedelta(days=config.keep_days)
     # Runs first, then the store: a run that is saved in between is too young to be removed.
     old = find_ended_runs(context.instance, before)
@@ -81,7 +86,10 @@ def remove_old_runs(
     going = [run_id for run_id in old if run_id not in referenced]
     files = [run_id for run_id in [*going, *left] if run_id not in named]
     research = find_old_research(backtest_files, before)
+    sites = find_old_reports(reports.root, before)
     if not config.dry_run:
+        for site in sites:
+            site.delete()
         remove_runs(context.instance, backtest_files, going, files)
         remove_research(research)
         give_back_space(context.instance)
@@ -89,8 +97,8 @@ def remove_old_runs(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
         "because they made the newest materialization of a partition, or tried to. "
-        f"The files of {len(files)} runs and of {len(research)} results of research "
-        f"{_were(config.dry_run)} removed."
+        f"The files of {len(files)} runs and of {len(research)} results of research, "
+        f"and {len(sites)} reports {_were(config.dry_run)} removed."
     )
 
 
@@ -121,7 +129,7 @@ def build_maintenance_job() -> dg.JobDefinition:
         description="Removes old runs from Dagster's history, with their events and logs, except "
         "those that made the newest materialization of a partition or tried to; backtest files "
         "that no row of the result store names; files of old sweeps, "
-        "walk-forwards and tests of robustness; and, if keep_days is set for "
+        "walk-forwards and tests of robustness; old reports; and, if keep_days is set for "
         "it, superseded prices. All rows are kept.",
     )
     def maintenance() -> None:

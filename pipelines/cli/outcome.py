@@ -11,7 +11,10 @@ from rich.console import Console
 from pipelines.cli.materialize import Materialized
 from pipelines.cli.summary import print_checks, print_failures, print_leaderboard, print_places
 from pipelines.cli.terminal import print_as_it_is, print_error
-from pipelines.cli.ui_command import describe_ui
+from pipelines.cli.ui_command import describe_command, describe_ui
+from reports.folder import ReportFolder
+from reports.page import INDEX
+from resources.files.reports import Reports
 from resources.result_store.errors import ResultStoreError
 
 
@@ -46,6 +49,7 @@ def print_outcome(
             unread = error
         else:
             _print_places(console, resources, log, folder, port)
+            print_report(console, resources["reports"], done.run_ids)
     if unread is not None:
         _print_unread(console, errors, unread, done, port)
 
@@ -57,6 +61,15 @@ def _print_places(
         print_places(console, resources, log, folder)
         console.print()
         print_as_it_is(console, describe_ui(os.environ, port))
+
+
+def print_report(console: Console, reports: Reports, run_ids: Sequence[str]) -> None:
+    """Print where the report of these runs is, or how to have one, as the last line."""
+    folders = [ReportFolder(reports.root, run_id) for run_id in reversed(run_ids)]
+    written = next((one for one in folders if one.exists()), None)
+    command = describe_command(f"make report RUN={run_ids[-1][:8]}", os.environ)
+    shown = written.path_of(INDEX) if written else f"none yet: {command}"
+    print_as_it_is(console, f"Report: {shown.replace(f'{Path.cwd()}/', '')}")
 
 
 def _print_unread(

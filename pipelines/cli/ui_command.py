@@ -33,9 +33,14 @@ def describe_ui(environ: Mapping[str, str], port: int = DEFAULT_PORT) -> str:
 
     A password in a URL is not shown.
     """
-    command = " ".join(["make ui", *_list_settings(environ, port)])
+    command = describe_command("make ui", environ, port)
+    return f"See it: {command}, then\nhttp://127.0.0.1:{port}/assets/leaderboard"
+
+
+def describe_command(command: str, environ: Mapping[str, str], port: int = DEFAULT_PORT) -> str:
+    """Return a command with the settings of this one; a password in a URL is not shown."""
     database = ", with the same DATABASE_URL" if environ.get("DATABASE_URL", "").strip() else ""
-    return f"See it: {command}{database}, then\nhttp://127.0.0.1:{port}/assets/leaderboard"
+    return " ".join([command, *_list_settings(environ, port)]) + database
 
 
 def _list_settings(environ: Mapping[str, str], port: int) -> Iterator[str]:

@@ -25,7 +25,7 @@ from resources.files.private import protect_home
 from strategies.errors import GauntletError
 from strategies.registry import registered_strategies
 
-_PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines")
+_PACKAGES = ("strategies", "engine", "research", "resources", "reports", "assets", "pipelines")
 # What they and Dagster import inside functions, and nearly every run needs.
 _LIBRARIES = (
     *("pandas", "pyarrow.pandas_compat", "polars._utils.parquet", "talib", "exchange_calendars"),

@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
-_PROJECT = ("strategies", "engine", "research", "resources", "assets", "pipelines")
+_PROJECT = ("strategies", "engine", "research", "resources", "reports", "assets", "pipelines")
 
 # What Dagster, SQLAlchemy and this project import when they first use it, and both storages.
 _USED_LATER = (

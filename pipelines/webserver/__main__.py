@@ -23,7 +23,12 @@ from starlette.routing import BaseRoute, Mount
 from pipelines.webserver import backtest_pictures
 from pipelines.webserver.config_errors import name_variables
 from pipelines.webserver.guard import BAD_REQUEST, RequestGuard
-from resources.config.environment import InvalidEnvironmentError, parse_ui_hosts
+from pipelines.webserver.report_files import ReportFiles
+from resources.config.environment import (
+    EnvironmentSettings,
+    InvalidEnvironmentError,
+    parse_ui_hosts,
+)
 
 _REFUSED = 2
 
@@ -41,12 +46,14 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
         return [guard, *super().build_middleware()]
 
     def build_routes(self) -> list[BaseRoute]:
-        """Return Dagster's routes, and the pictures before the one that takes every path."""
-        pictures, routes = backtest_pictures.build_routes(), super().build_routes()
+        """Return Dagster's routes, and ours before the one that takes every path."""
+        home = EnvironmentSettings.from_environment(os.environ).home
+        reports = Mount("/reports", ReportFiles(home / "reports"))
+        ours, routes = [reports, *backtest_pictures.build_routes()], super().build_routes()
         if self._app_path_prefix:  # all others are in one with the prefix, and a redirect
             rest = routes[0].routes
-            return [Mount(self._app_path_prefix, routes=[*pictures, *rest]), *routes[1:]]
-        return [*pictures, *routes]
+            return [Mount(self._app_path_prefix, routes=[*ours, *rest]), *routes[1:]]
+        return [*ours, *routes]
 
     async def execute_graphql_request(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,

@@ -15,7 +15,18 @@ EDITION_KEY = "gauntlet/edition"
 """Where the metadata of the code location says its edition."""
 
 _ROOT = Path(__file__).parents[2]
-_PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines", "migrations")
+_PACKAGES = (
+    "strategies",
+    "engine",
+    "research",
+    "resources",
+    "reports",
+    "assets",
+    "pipelines",
+    "migrations",
+)
+# Code, and the templates of reports.
+_READ = (".py", ".html", ".css", ".js")
 _DIGITS = 12
 
 
@@ -58,7 +69,7 @@ class Edition:
         for package in _PACKAGES:
             for folder, folders, names in os.walk(self._root / package):
                 folders.sort()
-                yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
+                yield from (Path(folder, name) for name in sorted(names) if name.endswith(_READ))
         yield from (path for path in self._files if path.is_file())
 
 

@@ -112,6 +112,13 @@ def read_leaderboard(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
     return pl.DataFrame(read_rows(engine, statement), schema=LEADERBOARD_SCHEMA)
 
 
+def read_runs(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
+    """Return the runs that made a leaderboard, newest first."""
+    columns = (Leaderboard.run_id, Leaderboard.purpose, Leaderboard.shared, Leaderboard.made_at)
+    newest = Leaderboard.made_at.desc(), Leaderboard.run_id.desc()
+    return read_rows(engine, sa.select(*columns).order_by(*newest).limit(limit))
+
+
 def read_shared(engine: sa.Engine, run_id: str) -> bool | None:
     """Return whether the leaderboard of a run was shared when it was made; None if it made none."""
     found = read_rows(engine, sa.select(Leaderboard.shared).where(Leaderboard.run_id == run_id))

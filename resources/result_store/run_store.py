@@ -129,6 +129,14 @@ class RunStore:
         known = None if run_id is None else validation.require_text("run_id", run_id)
         return leaderboards.read_leaderboard(self.engine, known)
 
+    def get_leaderboard_runs(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the runs that made a leaderboard, newest first: run_id, purpose, shared, made_at.
+
+        `shared` is whether it was made the shared leaderboard.
+        """
+        known = validation.require_int("limit", limit, 1)
+        return leaderboards.read_runs(self.engine, known)
+
     def is_leaderboard_shared(self, run_id: str) -> bool | None:
         """Return whether the leaderboard of a run was made the shared one; None if it made none."""
         return leaderboards.read_shared(self.engine, validation.require_run_id(run_id))

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from assets.optimization_plot import HeatMap, render_heat_map
+from assets.optimization_plot import render_heat_map
+from research.heat_map import HeatMap
 
 POINTS = [{"a": a, "b": b, "c": c} for a in (1, 2, 3) for b in (10, 20) for c in (0.5, 0.7)]
 VALUES = np.array([one["a"] + one["b"] + 0.1 * one["c"] for one in POINTS])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.pipelines.webserver import Webserver
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 """The browser's program; None if there is none."""
@@ -28,6 +28,20 @@ _FLAGS = (
 
 
 @contextmanager
+def launched() -> "Iterator[Browser]":
+    """Lend a browser."""
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        expect.set_options(timeout=DRAWN_WITHIN * 1000)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
 def browsing(webserver: Webserver, scale: float = 1) -> "Iterator[Page]":
     """Lend a page of a browser, with the webserver as base of relative URLs.
 
@@ -36,13 +50,10 @@ def browsing(webserver: Webserver, scale: float = 1) -> "Iterator[Page]":
     scale
         Pixels of the screen per pixel of a picture: 2 for sharp ones.
     """
-    from playwright.sync_api import expect, sync_playwright
-
     # What its Skip button sends: Dagster's invitation to its community is shown once per instance,
     # at an unpredictable moment, and would cover other buttons.
     webserver.query("mutation { setNuxSeen }")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+    with launched() as browser:
         page = browser.new_page(
             base_url=webserver.url,
             viewport={"width": 1600, "height": 900},
@@ -50,8 +61,4 @@ def browsing(webserver: Webserver, scale: float = 1) -> "Iterator[Page]":
             device_scale_factor=scale,
         )
         page.set_default_timeout(DRAWN_WITHIN * 1000)
-        expect.set_options(timeout=DRAWN_WITHIN * 1000)
-        try:
-            yield page
-        finally:
-            browser.close()
+        yield page

@@ -22,7 +22,16 @@ from tests.pipelines.webserver import SYMBOLS, Webserver, running_webserver
 pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui")]
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines", "migrations")
+PACKAGES = (
+    "strategies",
+    "engine",
+    "research",
+    "resources",
+    "reports",
+    "assets",
+    "pipelines",
+    "migrations",
+)
 BURST = 8
 
 # What starts threads when it is imported is imported by the run itself, with what imports that.

@@ -57,8 +57,8 @@ def test_the_materializable_assets_are_those_of_the_graph():
         for kind in ("backtests", "optimizations", "walk_forward", "robustness")
         for name in registered_strategies()
     }
-    of_all = {"backtest_summaries", "forward_record", "leaderboard", "prices", "verdicts"}
-    assert keys == of_all | of_strategies
+    of_all = {"backtest_summaries", "forward_record", "leaderboard", "prices", "tear_sheets"}
+    assert keys == of_all | {"verdicts"} | of_strategies
 
 
 def test_every_asset_has_group_description_kinds_and_owner():

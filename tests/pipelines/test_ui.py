@@ -1,6 +1,7 @@
 """Actions of users in the Dagster UI, sent to a real webserver as the UI sends them."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -40,6 +41,7 @@ BACKTESTS = {f"backtests/{name}" for name in registered_strategies()}
 RESEARCH = {
     "forward_record",
     "verdicts",
+    "tear_sheets",
     *(
         f"{kind}/{name}"
         for kind in ("optimizations", "walk_forward", "robustness")
@@ -99,6 +101,7 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         "leaderboard": 1,
         "forward_record": 1,
         "verdicts": 1,
+        "tear_sheets": 1,
         **dict.fromkeys(("optimizations", "walk_forward", "robustness"), len(BACKTESTS)),
     }
     assert {one["status"] for one in page["stepStats"]} == {"SUCCESS"}
@@ -241,6 +244,18 @@ def test_scripts_links_and_sockets_of_the_ui_are_answered(webserver: Webserver):
         ("GET", "/", {"Sec-Fetch-Site": "none"}, None, 200),
     ):
         assert send(webserver, method, path, headers, body)[0] == status, (method, path, headers)
+
+
+def test_the_newest_report_is_beside_the_ui(webserver: Webserver):
+    folder = webserver.folder / ".data" / "reports" / "some-run"
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("a report")
+    assert send(webserver, "GET", "/reports/", {}, None)[0] == 307
+    assert send(webserver, "GET", "/reports/some-run/index.html", {}, None) == (200, "a report")
+    assert send(webserver, "GET", "/reports/../universe.csv", {}, None)[0] == 404
+    status, said = send(webserver, "GET", "/reports/", REBOUND, None)
+    assert (status, said.partition(":")[0]) == (403, "Refused")
+    shutil.rmtree(folder)
 
 
 def test_run_config_that_names_a_place_is_not_launched(webserver: Webserver):

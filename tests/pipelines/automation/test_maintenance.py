@@ -165,7 +165,22 @@ def test_old_files_of_research_go_but_for_the_newest(project: Project, in_a_year
     assert [one.find("rsi", new) for one in kinds] == [{"number": 1}] * 2
     assert [sweep.find("rsi", str(one)) for one in (old, new)] == [None, {}]
     logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
-    assert any("of 3 results of research were removed" in message for message in logged)
+    assert any("of 3 results of research, and 0 reports were" in message for message in logged)
+
+
+def test_old_reports_are_removed_but_the_newest(project: Project):
+    root = Path(project.resource("reports").root)
+    files = ["first/index.html", "second/index.html", ".half.new/report.css"]
+    other = root / "sample_2000-03-01_2013-03-01_0" / "leaderboard.csv"
+    for number, path in enumerate([*(root / one for one in files), other]):
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        at = (datetime.now(UTC) - timedelta(hours=40 - number)).timestamp()
+        os.utime(path, (at, at))
+    _maintain(project, dry_run=True, keep_days=1)
+    assert len(list(root.iterdir())) == 4
+    _maintain(project, keep_days=1)
+    assert {path.name for path in root.iterdir()} == {"second", other.parent.name}
 
 
 def test_superseded_prices_are_removed_only_with_keep_days(project: Project, in_a_year: None):

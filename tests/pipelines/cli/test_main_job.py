@@ -67,10 +67,15 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     assert checks == ["strategies_hold_up"]
     assert len(lines) < 50
     # Only what is to be copied may be longer: an address, a command.
-    assert max(len(line) for line in lines if not line.startswith(("results", "See it"))) <= 80
+    copied = ("results", "See it", "Report")
+    assert max(len(line) for line in lines if not line.startswith(copied)) <= 80
     for place in (".data/prices", ".data/backtests", ".data/reports", ".data/logs/main-job-"):
         assert f" {place}" in done.stdout
-    (report,) = (folder / ".data/reports").iterdir()
+    found = {path.name: path for path in (folder / ".data/reports").iterdir()}
+    pages = found.pop(lines[-1].split("/")[2])
+    assert lines[-1] == f"Report: .data/reports/{pages.name}/index.html"
+    assert (pages / "index.html").is_file()
+    (report,) = found.values()
     assert f" .data/reports/{report.name}\n" in done.stdout
     assert {path.name for path in report.iterdir()} == {"leaderboard.csv", "leaderboard.svg"}
     assert len(list((folder / ".data/prices/synthetic").glob("*.parquet"))) == 7
@@ -285,10 +290,13 @@ def test_a_list_of_symbols_takes_few_runs_and_one_leaderboard(folder: Path, data
     first = next(line.split() for line in board if line.startswith("1 "))
     assert first[2:4] == ["-", "3"], "no verdict on less than the universe; ranked symbols"
     settings = "START=2023-01-01 GAUNTLET_LIMIT_WALL_SECONDS=60"
-    assert lines[-2:] == [
+    # Reports are of the whole universe, unless somebody asks for one.
+    assert lines[-3:-1] == [
         f"See it: make ui {settings} PORT=3007, with the same DATABASE_URL, then",
         "http://127.0.0.1:3007/assets/leaderboard",
     ]
+    assert lines[-1].startswith("Report: none yet: make report RUN=")
+    assert lines[-1].endswith(f" {settings}, with the same DATABASE_URL")
     with history(folder) as instance:
         made = [(run.asset_selection or set(), run.tags) for run in instance.get_runs()]
     assert sorted(len(assets) for assets, _ in made) == [1, 11, 11]

@@ -18,6 +18,7 @@ BACKTESTS = [f"backtests/{name}" for name in registered_strategies()]
 RESEARCH = [
     "forward_record",
     "verdicts",
+    "tear_sheets",
     *(
         f"{kind}/{name}"
         for kind in ("optimizations", "walk_forward", "robustness")

@@ -20,7 +20,16 @@ from tests.pipelines.webserver import Webserver, running_webserver
 from tests.redis import Redis
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("strategies", "engine", "research", "resources", "assets", "pipelines", "migrations")
+PACKAGES = (
+    "strategies",
+    "engine",
+    "research",
+    "resources",
+    "reports",
+    "assets",
+    "pipelines",
+    "migrations",
+)
 PROCESSES = 2
 RUNS_PER_PROCESS = 8
 OPTIONS = ("--processes", str(PROCESSES), "--runs-per-process", str(RUNS_PER_PROCESS))

@@ -54,10 +54,19 @@ class Scale:
 
     def ticks(self, about: int) -> list[tuple[str, float]]:
         """Return round values as they are written, and their places."""
-        step = _round((self.high - self.low) / about)
+        step = self.step(about)
         digits = max(0, -int(Decimal(f"{step:.3g}").as_tuple().exponent))
+        return [(_name_number(value, digits), place) for value, place in self.values(about)]
+
+    def values(self, about: int) -> list[tuple[float, float]]:
+        """Return round values and their places."""
+        step = self.step(about)
         numbers = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
-        return [(_name_number(one * step, digits), self.at(one * step)) for one in numbers]
+        return [(one * step, self.at(one * step)) for one in numbers]
+
+    def step(self, about: int) -> float:
+        """Return the distance of round values, of which there are about so many."""
+        return _round((self.high - self.low) / about)
 
     def months(self, most: int) -> list[tuple[str, float]]:
         """Return names and places of first days of months; values are days since 1970.
@@ -88,7 +97,10 @@ def make_scale(values: Floats, first: float, last: float) -> Scale:
 def draw_text(x: float, y: float, text: str, anchor: str = "start", **style: str) -> str:
     """Return a line of text; `anchor` says what is at `x`: its start, middle or end."""
     styled = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in style.items())
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{styled}>{escape(text)}</text>'
+    anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return (
+        f'<text x="{_round_place(x)}" y="{_round_place(y)}"{anchored}{styled}>{escape(text)}</text>'
+    )
 
 
 def draw_curve(x: Floats, y: Floats, color: str, width: float) -> str:
@@ -104,6 +116,39 @@ def draw_curve(x: Floats, y: Floats, color: str, width: float) -> str:
     )
 
 
+def draw_coarse_curve(x: Floats, y: Floats, color: str, pieces: int) -> str:
+    """Return a line of few bytes: whole pixels, and of so many pieces the extremes of each.
+
+    Parameters
+    ----------
+    x, y
+        Places in pixels, x ascending.
+    """
+    places = _thin(y, pieces)
+    points = np.rint(np.column_stack([x[places], y[places]])).astype(np.int64)
+    moves = np.diff(points, axis=0)
+    # A level stretch is one move.
+    level = moves[:, 1] == 0
+    ends = np.append(~(level[1:] & level[:-1]), True) if len(moves) else level
+    kept = points[np.append(0, np.flatnonzero(ends) + 1)]
+    steps = "".join(
+        f" {right}{down}" if down < 0 else f" {right} {down}"
+        for right, down in np.diff(kept, axis=0).tolist()
+    )
+    start = f"M{points[0, 0]} {points[0, 1]}"
+    return f'<path d="{start}l{steps[1:]}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+
+
+def _thin(y: Floats, pieces: int) -> NDArray[np.int64]:
+    """Return first, last, and of so many pieces the lowest and the highest place, in order."""
+    size = -(-len(y) // pieces)
+    padded = np.pad(y, (0, -len(y) % size), mode="edge").reshape(-1, size)
+    starts = np.arange(len(padded)) * size
+    both = np.sort(np.column_stack([padded.argmin(axis=1), padded.argmax(axis=1)]), axis=1)
+    places = np.minimum((both + starts[:, np.newaxis]).ravel(), len(y) - 1)
+    return np.concatenate([[0], places, [len(y) - 1]])
+
+
 def draw_picture(width: int, height: int, caption: Sequence[str], content: str) -> str:
     """Return a whole SVG with lines of text above its content, which are its description, too."""
     lines = "".join(
@@ -116,6 +161,11 @@ def draw_picture(width: int, height: int, caption: Sequence[str], content: str) 
         f"<desc>{escape('; '.join(caption))}</desc>"
         f'<rect width="100%" height="100%" fill="white"/>{lines}{content}</svg>'
     )
+
+
+def _round_place(place: float) -> str:
+    """Return pixels to a tenth, without a zero behind the point."""
+    return f"{place:.1f}".removesuffix(".0")
 
 
 def _find_extremes(columns: Floats, y: Floats) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from assets.svg import Scale, draw_curve, make_scale
+from reports.figures.svg import Scale, draw_curve, make_scale
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""The criteria of a verdict, as people read them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CriterionResult:
+    """What one criterion found of a strategy.
+
+    Parameters
+    ----------
+    name, question
+        What it tests, in a few words and in a sentence.
+    statistic
+        A Sharpe ratio per year; None where the value says it all, or nothing was to be judged.
+    value
+        A p-value or a share: the lower, the better.
+    limit
+        The highest value that passes.
+    """
+
+    name: str
+    question: str
+    statistic: float | None
+    value: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the criterion lets the strategy through."""
+        return self.value <= self.limit
+
+
+_CRITERIA = (
+    (
+        "All parameter sets", "grid_sharpe_ratio", "grid_p_value",
+        ("Sharpe ratio of the mean over its parameter sets; p-value: could luck explain it, given "
+        "all strategies that were tried?"),
+    ),
+    (
+        "Best parameter set", "best_sharpe_ratio", "best_p_value",
+        ("Sharpe ratio of its best parameter set; p-value: could luck explain it, given all "
+        "parameter sets that were tried?"),
+    ),
+    (
+        "Choice of parameters", "", "loss_share",
+        ("Share of divisions of the window in which the set that was best in one half loses in the "
+        "other."),
+    ),
+    (
+        "Walk-forward", "walk_forward_sharpe_ratio", "walk_forward_p_value",
+        ("Sharpe ratio out of sample, parameters chosen on the past alone; p-value: could luck "
+        "explain it?"),
+    ),
+)  # fmt: skip
+
+
+def list_criteria(verdict: Mapping[str, Any]) -> list[CriterionResult]:
+    """Return the criteria in their order.
+
+    Parameters
+    ----------
+    verdict
+        By the columns of `research.verdicts.rows.VERDICTS_SCHEMA`.
+    """
+    limits = json.loads(verdict["limits"])
+    return [
+        CriterionResult(
+            name, question, verdict[statistic] if statistic else None, verdict[value], limits[value]
+        )
+        for name, statistic, value, question in _CRITERIA
+    ]

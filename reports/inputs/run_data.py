@@ -1,0 +1,163 @@
+"""What is stored of a run, read once: the inputs of every page are taken from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from reports.errors import ReportError
+from research.leaderboard_scope import LeaderboardScope
+from research.trial_panel import TrialPanel
+from resources.price_store.store import PriceStore
+from resources.result_store.manager import BacktestPersistenceManager
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.research_files import ResearchFiles
+
+ROBUSTNESS, WALK_FORWARD = "robustness", "walk_forward"
+"""The kinds of research files, as `resources.run_artifacts.research_files` has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stores:
+    """Where everything that a report shows is stored."""
+
+    results: BacktestPersistenceManager
+    files: BacktestFiles
+    prices: PriceStore
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """What a report is of.
+
+    Parameters
+    ----------
+    stores
+        For what only single pages need: trades, curves, prices.
+    run
+        What was recorded of the run: `resources.result_store.models.Run` by its columns.
+    scope, board
+        What its leaderboard compares, and the leaderboard with
+        `research.ranking.LEADERBOARD_SCHEMA`.
+    backtests
+        The results that it counts, by strategy and symbol: every metric, with
+        `resources.result_store.frame_schemas.STORED_SCHEMA`, and ``ranked`` and ``stale`` as
+        `research.ranking.select_backtests` has them.
+    verdicts
+        Those on the same prices, window and settings, with
+        `research.verdicts.rows.VERDICTS_SCHEMA`; empty where nothing was judged.
+    """
+
+    stores: Stores
+    run: Mapping[str, Any]
+    scope: LeaderboardScope
+    board: pl.DataFrame
+    backtests: pl.DataFrame
+    verdicts: pl.DataFrame
+
+    @property
+    def run_id(self) -> str:
+        """The run, as Dagster names it."""
+        return self.run["run_id"]
+
+    @property
+    def strategies(self) -> list[str]:
+        """The strategies in the order of the leaderboard."""
+        return self.board["strategy"].to_list()
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """The trades of `backtests`, with `resources.result_store.frame_schemas.TRADES_SCHEMA`."""
+        return self.stores.results.get_trades(self.backtests["id"].to_list())
+
+    @cached_property
+    def trials(self) -> TrialPanel | None:
+        """What was tried on the same universe, window and settings, with curves and the market.
+
+        All protocols; None where nothing was judged.
+        """
+        if self.verdicts.is_empty():
+            return None
+        scope_id = UUID(self.verdicts["scope_id"][0])
+        return self.stores.results.load_trial_panel(scope_id, protocol=None)
+
+    @cached_property
+    def robustness(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tests of robustness by strategy, as their files have them.
+
+        Those of the run, or else of the newest run that made them on the same universe, window and
+        settings; strategies without them are missing.
+        """
+        if self.trials is None:
+            return {}
+        own = [self.run["profile"].get(ROBUSTNESS)]
+        others = [one["profile"] for one in self.stores.results.get_stage_history(ROBUSTNESS)]
+        scope = str(self.trials.scope.identifier)
+        known = next((one for one in own + others if one and one.get("scope") == scope), None)
+        files = ResearchFiles(self.stores.files.root, ROBUSTNESS)
+        return _read_files(files, known["files"] if known else {})
+
+    @cached_property
+    def walk_forward(self) -> Mapping[str, Mapping[str, Any]]:
+        """The walk-forward that was judged, by strategy, as its file has it."""
+        if self.trials is None:
+            return {}
+        judged = dict(self.verdicts.select("strategy", "walk_forward_protocol").iter_rows())
+        trials = self.trials
+        rows = zip(trials.strategies, trials.protocols, trials.identifiers, strict=True)
+        found = {name: str(trial) for name, protocol, trial in rows if judged.get(name) == protocol}
+        return _read_files(ResearchFiles(self.stores.files.root, WALK_FORWARD), found)
+
+
+def _read_files(
+    files: ResearchFiles, identities: Mapping[str, str]
+) -> dict[str, Mapping[str, Any]]:
+    found = {name: files.find(name, UUID(one)) for name, one in identities.items()}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def load_run_data(stores: Stores, run_id: str) -> RunData:
+    """Return what is stored of a run.
+
+    Raises
+    ------
+    ReportError
+        When the run has no leaderboard.
+    """
+    manager = stores.results
+    run, scope = manager.get_run(run_id), manager.get_leaderboard_scope(run_id)
+    if run is None or scope is None:
+        raise ReportError(f"Run {run_id} has no leaderboard: there is nothing to report.")
+    ranked = manager.get_ranked_backtests(scope)
+    stored = manager.get_backtests_by_ids(ranked["backtest_id"].to_list())
+    marks = ranked.select(pl.col("backtest_id").alias("id"), "ranked", "stale")
+    backtests = stored.join(marks, on="id").sort("strategy", "symbol")
+    return RunData(
+        stores=stores,
+        run=run,
+        scope=scope,
+        board=manager.get_leaderboard(run_id),
+        backtests=backtests,
+        verdicts=_find_verdicts(manager, run_id, scope),
+    )
+
+
+def _find_verdicts(
+    manager: BacktestPersistenceManager, run_id: str, scope: LeaderboardScope
+) -> pl.DataFrame:
+    """Return the verdicts of the run, or else the newest ones if they are on what it compares."""
+    own = manager.get_verdicts(run_id)
+    if not own.is_empty():
+        return own
+    newest = manager.get_verdicts()
+    shown = dict(newest.select("strategy", "verdict").iter_rows())
+    alike = (
+        (pl.col("source") == scope.source)
+        & (pl.col("start_date") == scope.start_date)
+        & (pl.col("end_date") == scope.end_date)
+    )
+    known = manager.find_verdicts(scope) == shown and bool(shown)
+    return newest.filter(alike) if known else newest.clear()

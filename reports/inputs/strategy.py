@@ -1,0 +1,116 @@
+"""What the page of a strategy shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from reports.inputs.criteria import CriterionResult, list_criteria
+from reports.inputs.parameter_map import ParameterMap, load_parameter_map
+from reports.inputs.run_data import RunData
+from reports.inputs.universe_curve import UniverseCurve
+from research.robustness.growth_cone import GrowthCone, compute_growth_cone
+from research.robustness.intervals import DRAWS
+
+_LEAST_BARS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class StrategyInputs:
+    """What the page shows.
+
+    Parameters
+    ----------
+    row
+        Of the leaderboard, by the columns of `research.ranking.LEADERBOARD_SCHEMA`.
+    parameters
+        Those of the run.
+    verdict, criteria
+        By the columns of `research.verdicts.rows.VERDICTS_SCHEMA`; None and nothing where it was
+        not judged.
+    curve
+        None where the ledger has none with these parameters.
+    cone
+        None without tests of robustness, which say how long blocks are.
+    parameter_map
+        None without a sweep.
+    walk_forward, robustness
+        As their files have them; None without.
+    backtests
+        Its results, by symbol, as in `RunData.backtests`.
+    exits
+        By reason: exit_reason, trades, pnl, mean_return.
+    """
+
+    strategy: str
+    row: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    verdict: Mapping[str, Any] | None
+    criteria: Sequence[CriterionResult]
+    curve: UniverseCurve | None
+    cone: GrowthCone | None
+    parameter_map: ParameterMap | None
+    walk_forward: Mapping[str, Any] | None
+    robustness: Mapping[str, Any] | None
+    backtests: pl.DataFrame
+    exits: pl.DataFrame
+
+
+def load_strategy(
+    data: RunData, strategy: str, curve: UniverseCurve | None, trades: pl.DataFrame
+) -> StrategyInputs:
+    """Return the inputs of a strategy's page.
+
+    Parameters
+    ----------
+    curve
+        Of the strategy, see `reports.inputs.universe_curve.load_universe_curves`.
+    trades
+        Of all results of the run, with `resources.result_store.frame_schemas.TRADES_SCHEMA`.
+    """
+    (row,) = data.board.filter(strategy=strategy).to_dicts()
+    verdict = next(iter(data.verdicts.filter(strategy=strategy).to_dicts()), None)
+    backtests = data.backtests.filter(strategy=strategy).sort("symbol")
+    robustness = data.robustness.get(strategy)
+    return StrategyInputs(
+        strategy=strategy,
+        row=row,
+        parameters=data.scope.strategies[strategy].parameters,
+        verdict=verdict,
+        criteria=list_criteria(verdict) if verdict else [],
+        curve=curve,
+        cone=_build_cone(curve, robustness),
+        parameter_map=load_parameter_map(data, strategy),
+        walk_forward=data.walk_forward.get(strategy),
+        robustness=robustness,
+        backtests=backtests,
+        exits=count_exits(trades.join(backtests, left_on="backtest_id", right_on="id", how="semi")),
+    )
+
+
+def count_exits(trades: pl.DataFrame) -> pl.DataFrame:
+    """Return how trades ended, the most frequent reason first."""
+    return (
+        trades.group_by("exit_reason")
+        .agg(
+            pl.len().alias("trades"),
+            pl.col("pnl").sum(),
+            pl.col("trade_return").mean().alias("mean_return"),
+        )
+        .sort(["trades", "exit_reason"], descending=[True, False])
+    )
+
+
+def _build_cone(
+    curve: UniverseCurve | None, robustness: Mapping[str, Any] | None
+) -> GrowthCone | None:
+    """Return the cone of the draws that the intervals of robustness are from."""
+    if curve is None or robustness is None or len(curve.returns) < _LEAST_BARS:
+        return None
+    intervals = robustness["intervals"]
+    if intervals["block"] is None:
+        return None
+    return compute_growth_cone(
+        curve.returns, intervals["block"], draws=DRAWS, level=intervals["level"]
+    )

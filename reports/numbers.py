@@ -1,0 +1,71 @@
+"""Numbers as people read them. NaN, infinities and None are a dash: undefined."""
+
+import math
+from datetime import date, datetime
+from typing import Any
+
+UNDEFINED = "-"
+
+
+def is_undefined(value: Any) -> bool:
+    """Return whether there is no value: None, NaN or an infinity."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def show_percent(value: float | None) -> str:
+    """Return a fraction in percent, one digit: ``12.3%``."""
+    return UNDEFINED if is_undefined(value) else _unsign(f"{value:.1%}")
+
+
+def show_change(value: float | None) -> str:
+    """Return a gain or loss, a fraction, in percent and with its sign: ``+12.3%``."""
+    return UNDEFINED if is_undefined(value) else _unsign(f"{value:+.1%}")
+
+
+def show_ratio(value: float | None) -> str:
+    """Return a ratio, such as Sharpe's, with two digits."""
+    return UNDEFINED if is_undefined(value) else _unsign(f"{value:.2f}")
+
+
+def show_p_value(value: float | None) -> str:
+    """Return a probability with three digits, none of them shown as 0."""
+    least = 0.001
+    if value is None or is_undefined(value):
+        return UNDEFINED
+    return f"< {least}" if value < least else f"{value:.3f}"
+
+
+def show_count(value: float | None) -> str:
+    """Return a number of things, thousands apart: ``3,382``."""
+    return UNDEFINED if is_undefined(value) else f"{value:,.0f}"
+
+
+def show_money(value: float | None) -> str:
+    """Return an amount or a price with two digits, thousands apart; small prices with four."""
+    if value is None or is_undefined(value):
+        return UNDEFINED
+    return _unsign(f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}")
+
+
+def show_seconds(value: float | None) -> str:
+    """Return a time: ``0.42 s``, ``12.3 s`` or ``3 min 20 s``."""
+    if value is None or is_undefined(value):
+        return UNDEFINED
+    minute, ten = 60, 10
+    if value >= minute:
+        return f"{int(value // minute)} min {value % minute:.0f} s"
+    return f"{value:.1f} s" if value >= ten else f"{value:.2f} s"
+
+
+def show_text(value: Any) -> str:
+    """Return text and days as they are, a time to the minute in UTC."""
+    if is_undefined(value):
+        return UNDEFINED
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _unsign(text: str) -> str:
+    """Return a number without the sign of a rounded zero."""
+    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")

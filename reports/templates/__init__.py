@@ -1,0 +1,1 @@
+"""The templates of pages, their style sheet, and the script that sorts tables."""

@@ -1,0 +1,30 @@
+"use strict";
+// Makes the headings of tables buttons that sort; without it, tables are as they were written.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0];
+  table.querySelectorAll("thead th").forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const up = head.getAttribute("aria-sort") === "descending" ||
+        (!head.hasAttribute("aria-sort") && !head.classList.contains("number"));
+      const sign = up ? 1 : -1;
+      const numeric = head.classList.contains("number");
+      const value = (row) => {
+        const cell = row.cells[column];
+        const text = cell.textContent === "-" ? "" : cell.textContent;
+        return cell.dataset.v ?? (numeric ? text.replace(/[,%+]/g, "") : text);
+      };
+      const compare = (a, b) => {
+        const [x, y] = [value(a), value(b)];
+        if (x === "" || y === "") return (x === "") - (y === "");
+        return sign * (numeric ? x - y : x.localeCompare(y));
+      };
+      table.querySelectorAll("thead th").forEach((one) => one.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      body.append(...[...body.rows].sort(compare));
+    });
+  });
+}

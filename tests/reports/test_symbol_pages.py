@@ -1,0 +1,177 @@
+"""The pages of symbols: results, fills, trades and recipes, against store and files."""
+
+import csv
+import io
+import json
+import re
+import shlex
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gauntlet
+from gauntlet.store import Gauntlet
+from reports import numbers
+from reports.inputs.pairs import load_symbols
+from tests.project import SYMBOLS, Project
+from tests.reports.conftest import FAILED, NAMES, Reported
+from tests.reports.pages import PageFile
+
+SYMBOL = SYMBOLS[0]
+PATH = f"symbols/{SYMBOL}/macd"
+RESULT = {
+    "Return": ("total_return", numbers.show_change),
+    "Holding it": ("benchmark_return", numbers.show_change),
+    "Sharpe": ("sharpe_ratio", numbers.show_ratio),
+    "Worst drawdown": ("max_drawdown", numbers.show_percent),
+    "Closed trades": ("closed_trades", numbers.show_count),
+    "In the market": ("exposure", numbers.show_percent),
+    "Turnover": ("turnover", numbers.show_ratio),
+    "Fees": ("total_fees", numbers.show_money),
+}
+
+
+@pytest.fixture(scope="module")
+def page(reported: Reported) -> PageFile:
+    """Lend the page of a strategy on a symbol."""
+    return reported.site.page(f"{PATH}.html")
+
+
+@pytest.fixture(scope="module")
+def stored(reported: Reported) -> dict[str, Any]:
+    """Lend its result."""
+    (row,) = reported.data.backtests.filter(symbol=SYMBOL, strategy="macd").to_dicts()
+    return row
+
+
+def test_every_result_has_a_page(reported: Reported):
+    found = {name for name in reported.site.files if name.count("/") == 2 and "html" in name}
+    kept = [one for one in SYMBOLS if one != FAILED]
+    assert found == {f"symbols/{symbol}/{name}.html" for symbol in kept for name in NAMES}
+
+
+def test_a_result_is_shown_as_it_is_stored(page: PageFile, stored: dict[str, Any]):
+    (row,) = page.rows("Result")
+    for heading, (name, show) in RESULT.items():
+        assert row[heading].text == show(stored[name])
+        assert row[heading].value == ("" if stored[name] is None else repr(stored[name]))
+
+
+def test_trades_are_those_of_the_store(reported: Reported, page: PageFile, stored: dict[str, Any]):
+    trades = reported.project.manager.get_trades([stored["id"]]).to_dicts()
+    assert len(trades) > 3
+    for trade, row in zip(trades, page.rows("Trades"), strict=True):
+        assert {name: one.text for name, one in row.items()} == {
+            "Entry": str(trade["entry_date"]),
+            "Price in": numbers.show_money(trade["entry_price"]),
+            "Exit": str(trade["exit_date"]),
+            "Price out": numbers.show_money(trade["exit_price"]),
+            "Return": numbers.show_change(trade["trade_return"]),
+            "Profit": numbers.show_money(trade["pnl"]),
+            "Why": trade["exit_reason"],
+        }
+    text = reported.site.files[f"{PATH}.trades.csv"].decode()
+    for trade, row in zip(trades, csv.DictReader(io.StringIO(text)), strict=True):
+        for name, value in row.items():
+            if isinstance(trade[name], float):
+                assert float(value) == pytest.approx(trade[name], rel=1e-9)
+            else:
+                assert value == str(trade[name])
+
+
+def test_each_fill_is_in_the_chart(reported: Reported, page: PageFile, stored: dict[str, Any]):
+    trades = reported.project.manager.get_trades([stored["id"]])
+    closed = trades.filter(status="closed").height
+    drawn = [str(one["d"]) for one in page.root.select("svg path[fill^=var]")]
+    # The legend has one of each.
+    assert sum(one.count("8h8z") for one in drawn) == trades.height + closed + 2
+    assert sum(one.count("l-4 8h8z") for one in drawn) == trades.height + 1
+    (described,) = page.root.select("svg desc")
+    assert described.text == (
+        f"{trades.height} trades; equity ended at {numbers.show_money(stored['final_value'])}, "
+        f"the deepest drawdown was {numbers.show_percent(stored['max_drawdown'])}."
+    )
+
+
+def test_curves_are_those_of_files_and_stored_prices(reported: Reported):
+    found = {one.symbol: one for one in load_symbols(reported.data)}
+    assert set(found) == set(SYMBOLS) - {FAILED}
+    rows = reported.data.backtests
+    (curves,) = reported.stores.files.equity_parts(rows.select("run_id", "part").unique().rows())
+    for symbol in found.values():
+        assert not symbol.revised
+        assert [one.row["strategy"] for one in symbol.pairs] == reported.data.strategies
+        for one in symbol.pairs:
+            expected = curves.filter(backtest_id=one.row["id"])
+            np.testing.assert_array_equal(one.equity, expected["equity"].to_numpy())
+            np.testing.assert_array_equal(one.days, expected["date"].to_numpy())
+        bars = reported.stores.prices.read("files", symbol.symbol)
+        bars = bars.filter(bars["date"].is_in(symbol.days.tolist()))
+        np.testing.assert_array_equal(symbol.close, (bars["close"] * bars["adjustment"]).to_numpy())
+        np.testing.assert_array_equal(symbol.days, symbol.pairs[0].days)
+
+
+def test_a_result_is_computed_again_in_python(
+    reported: Reported, page: PageFile, stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    project = reported.project
+    store = Gauntlet(project.folder / "home", project.result_store, "polars")
+    monkeypatch.setattr(gauntlet, "open", lambda: store)
+    code = page.root.select("pre")[1].text.splitlines()
+    assert code[0] == "import gauntlet"
+    metrics = eval(code[1], {"gauntlet": gauntlet})  # noqa: S307 - what the page says
+    for name, value in metrics.items():
+        expected = None if name.startswith("universe_") else stored[name]
+        assert value == expected, name
+
+
+def test_a_result_is_requested_again_by_a_command(
+    reported: Reported, page: PageFile, stored: dict[str, Any]
+):
+    first, second = page.root.select("pre")[0].text.split("\n")
+    asked = json.loads(shlex.split(first)[1])
+    assert second.startswith("GAUNTLET_SOURCE=files dagster job execute")
+    assert _request(reported.project, asked) == [stored["id"]]
+
+
+def _request(project: Project, asked: dict[str, Any]) -> list[str]:
+    """Return the results that the job of requests has for a config."""
+    job = project.definitions().get_job_def("backtest_request")
+    result = job.execute_in_process(run_config=asked, instance=project.instance)
+    assert result.success
+    return project.manager.get_backtests_by_run(result.run_id)["id"].to_list()
+
+
+def test_a_symbol_has_all_strategies_beside_each_other(reported: Reported):
+    page = reported.site.page(f"symbols/{SYMBOL}.html")
+    rows = page.table(f"Strategies on {SYMBOL}")
+    stored = reported.data.backtests.filter(symbol=SYMBOL).to_dicts()
+    assert list(rows) == [*reported.data.strategies, "buy and hold"]
+    for one in stored:
+        row = rows[one["strategy"]]
+        for heading, name in (("Return", "total_return"), ("Sharpe", "sharpe_ratio"),
+                              ("Trades", "closed_trades"), ("Won", "win_rate")):  # fmt: skip
+            assert row[heading].value == ("" if one[name] is None else repr(one[name]))
+    assert rows["buy and hold"]["Return"].value == repr(stored[0]["benchmark_return"])
+    links = [str(one["href"]) for one in page.root.select("table a")]
+    assert links == [f"../symbols/{SYMBOL}/{name}.html" for name in reported.data.strategies]
+
+
+def test_the_list_of_symbols_leads_to_each(reported: Reported):
+    page = reported.site.page("symbols.html")
+    backtests = reported.data.backtests
+    rows = page.table("Symbols")
+    assert set(rows) == set(SYMBOLS) - {FAILED}
+    for symbol, row in rows.items():
+        some = backtests.filter(symbol=symbol)
+        best = some.sort("total_return", descending=True).row(0, named=True)
+        assert float(row["Median return"].value or "nan") == some["total_return"].median()
+        assert (row["Highest return"].value, row["By"].text) == (
+            repr(best["total_return"]),
+            best["strategy"],
+        )
+        beaten = some.filter(some["total_return"] > some["benchmark_return"]).height
+        assert row["Beat holding"].value == str(beaten)
+    for one in page.root.select("table a"):
+        assert re.fullmatch(r"symbols/\w+\.html", str(one["href"]))
