@@ -55,7 +55,7 @@ class Holdings:
         )
 
     def before(self, bar: int) -> "Holdings":
-        """Return the holdings as they are before a bar: open if they end there, none if they begin."""
+        """Return the holdings before a bar: what ends on it is open."""
         there = self.entry_bar < bar
         return Holdings(
             self.account[there],

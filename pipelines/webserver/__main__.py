@@ -24,11 +24,7 @@ from pipelines.webserver import backtest_pictures
 from pipelines.webserver.config_errors import name_variables
 from pipelines.webserver.guard import BAD_REQUEST, RequestGuard
 from pipelines.webserver.report_files import ReportFiles
-from resources.config.environment import (
-    EnvironmentSettings,
-    InvalidEnvironmentError,
-    parse_ui_hosts,
-)
+from resources.config.environment import InvalidEnvironmentError, parse_home, parse_ui_hosts
 
 _REFUSED = 2
 
@@ -47,8 +43,7 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
 
     def build_routes(self) -> list[BaseRoute]:
         """Return Dagster's routes, and ours before the one that takes every path."""
-        home = EnvironmentSettings.from_environment(os.environ).home
-        reports = Mount("/reports", ReportFiles(home / "reports"))
+        reports = Mount("/reports", ReportFiles(parse_home(os.environ) / "reports"))
         ours, routes = [reports, *backtest_pictures.build_routes()], super().build_routes()
         if self._app_path_prefix:  # all others are in one with the prefix, and a redirect
             rest = routes[0].routes
