@@ -95,8 +95,9 @@ class _Trials:
             hedged = self._hedge(hedge, active, slice(None))
             moving = hedged.std(axis=1) > _ROUNDING * self._returns[active].std(axis=1)
             curves.append(hedged[moving])
-            self._rows += active[moving].tolist()
-            self._judged += [(groups[row], hedge) for row in active[moving].tolist()]
+            rows: list[int] = active[moving].tolist()
+            self._rows += rows
+            self._judged += [(groups[row], hedge) for row in rows]
         self._curves = np.concatenate(curves)
 
     def _hedge(self, hedge: Hedge, rows: Ints, days: slice) -> Floats:

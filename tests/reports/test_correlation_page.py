@@ -12,10 +12,9 @@ def test_correlations_are_those_of_the_curves(reported: Reported):
     page = reported.site.page("correlation.html")
     curves = load_universe_curves(reported.data)
     assert set(curves) == set(NAMES)
-    returns = np.corrcoef([curves[name].returns for name in NAMES])[0, 1]
-    residuals = np.corrcoef(
-        [curves[name].returns - curves[name].beta * curves[name].market for name in NAMES]
-    )[0, 1]
+    returns = np.asarray(np.corrcoef([curves[name].returns for name in NAMES]))[0, 1]
+    beyond = [curves[name].returns - curves[name].beta * curves[name].market for name in NAMES]
+    residuals = np.asarray(np.corrcoef(beyond))[0, 1]
     for caption, expected in (
         ("Correlation of returns", returns),
         ("Correlation of returns beyond the market", residuals),

@@ -73,7 +73,9 @@ def test_windows_of_a_bar_or_two_have_no_hedge(bars: int):
 
 
 def test_a_hedge_of_positions_leaves_what_single_symbols_earn():
-    exposed = np.array([0.5, 1.0])[:, np.newaxis] * RANDOM.integers(0, 2, (2, 400))
+    exposed = np.array([0.5, 1.0])[:, np.newaxis] * RANDOM.integers(0, 2, (2, 400)).astype(
+        np.float64
+    )
     # Twice the universe's moves where invested, and something of its own.
     own = RANDOM.normal(0.0, 0.001, (2, 400))
     hedged = hedge_positions(exposed * MARKET + 0.2 * MARKET + own, exposed, MARKET)
