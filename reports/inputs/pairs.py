@@ -92,7 +92,7 @@ def _group_trades(
 ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Return the trades of some results by backtest."""
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    wanted = trades.join(rows, left_on="backtest_id", right_on="id", how="semi")
+    wanted = trades.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
     for one in wanted.iter_rows(named=True):
         found[one["backtest_id"]].append(one)
     return found
@@ -106,7 +106,7 @@ def _load_curves(
     for place in rows.select("run_id", "part").unique().sort("run_id", "part").rows():
         with suppress(FileNotFoundError, DamagedBacktestsError):
             (curves,) = data.stores.files.equity_parts([place])
-            wanted = curves.join(rows, left_on="backtest_id", right_on="id", how="semi")
+            wanted = curves.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
             identifiers = wanted["backtest_id"].rle().struct.unnest()
             days = wanted["date"].to_numpy().astype("datetime64[D]")
             equity, first = wanted["equity"].to_numpy(), 0
