@@ -1,5 +1,6 @@
 """What the pages of symbols show: each strategy on each symbol, with trades, equity and prices."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,12 @@ class PairInputs:
     trades: Sequence[Mapping[str, Any]]
     days: NDArray[np.datetime64]
     equity: Floats
+
+    @property
+    def drawdown(self) -> Floats:
+        """How far the equity is below its highest so far, the capital included, from -1 to 0."""
+        capital = float(json.loads(self.row["settings"])["initial_capital"])
+        return self.equity / np.maximum(np.maximum.accumulate(self.equity), capital) - 1.0
 
 
 @dataclass(frozen=True, eq=False)
