@@ -54,7 +54,9 @@ def _report(
     from reports.inputs.run_data import Stores
     from reports.page import INDEX
     from reports.report import write_report
+    from resources.session_table import TABLES
 
+    TABLES.folder = settings.home / "calendars"
     resources = build_resources(settings)
     manager, root = resources["result_store"].manager(), resources["reports"].root
     found = find_run(manager.get_leaderboard_runs(_MOST), run)

@@ -23,11 +23,7 @@ from starlette.routing import BaseRoute, Mount
 from pipelines.webserver.config_errors import name_variables
 from pipelines.webserver.guard import BAD_REQUEST, RequestGuard
 from pipelines.webserver.report_files import ReportFiles
-from resources.config.environment import (
-    EnvironmentSettings,
-    InvalidEnvironmentError,
-    parse_ui_hosts,
-)
+from resources.config.environment import InvalidEnvironmentError, parse_home, parse_ui_hosts
 
 _REFUSED = 2
 
@@ -46,8 +42,7 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
 
     def build_routes(self) -> list[BaseRoute]:
         """Return Dagster's routes, and the reports before the one that takes every path."""
-        home = EnvironmentSettings.from_environment(os.environ).home
-        reports = Mount("/reports", ReportFiles(home / "reports"))
+        reports = Mount("/reports", ReportFiles(parse_home(os.environ) / "reports"))
         routes = super().build_routes()
         if self._app_path_prefix:  # all others are in one with the prefix, and a redirect
             return [Mount(self._app_path_prefix, routes=[reports, *routes[0].routes]), *routes[1:]]

@@ -122,7 +122,7 @@ class EnvironmentSettings:
         _refuse_misspelled(given)
         source = _parse_source(given.get("GAUNTLET_SOURCE", "synthetic"))
         start, end = _parse_window(given, source)
-        home = Path(given.get("GAUNTLET_HOME", ".data")).expanduser().absolute()
+        home = parse_home(environ)
         return cls(
             source=source,
             prices=_parse_prices(given, source),
@@ -167,6 +167,12 @@ def _refuse_misspelled(given: Mapping[str, str]) -> None:
             raise InvalidEnvironmentError(
                 f"{name} is not a setting. Did you mean '{short[meant[0]]}'?"
             )
+
+
+def parse_home(environ: Mapping[str, str]) -> Path:
+    """Return the absolute folder in which data lives, whatever else is set."""
+    given = environ.get("GAUNTLET_HOME", "").strip() or ".data"
+    return Path(given).expanduser().absolute()
 
 
 def parse_ui_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
