@@ -68,4 +68,4 @@ def show_text(value: Any) -> str:
 
 def _unsign(text: str) -> str:
     """Return a number without the sign of a rounded zero."""
-    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
+    return text if text.strip("+-0.,%") else text.lstrip("+-")

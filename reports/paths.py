@@ -11,17 +11,17 @@ def strategy_path(strategy: str) -> str:
 
 
 def symbol_path(symbol: str) -> str:
-    """Return the path of a symbol: what all strategies did on it."""
+    """Return where all strategies on a symbol are."""
     return f"symbols/{name_file(symbol)}.html"
 
 
 def pair_path(symbol: str, strategy: str) -> str:
-    """Return the path of one strategy on one symbol."""
+    """Return where one strategy on one symbol is."""
     return f"symbols/{name_file(symbol)}/{name_file(strategy)}.html"
 
 
 def positions_path(strategy: str) -> str:
-    """Return the path of what a strategy holds."""
+    """Return where it says what a strategy holds."""
     return f"positions/{name_file(strategy)}.html"
 
 

@@ -1,6 +1,7 @@
 """Tables of a report: sortable, with the stored value of each cell beside the rounded one."""
 
 import csv
+import html
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -102,8 +103,10 @@ class Table:
 
     def _render_row(self, row: Sequence[Any]) -> str:
         if self.compact:
-            texts = [escape(one.show(value)) for one, value in zip(self.columns, row, strict=True)]
-            return f'<tr><th scope="row">{"<td>".join(texts)}'
+            texts = [one.show(value) for one, value in zip(self.columns, row, strict=True)]
+            # Escaped together: these are most of the cells of a report.
+            joined = html.escape("\n".join(texts), quote=False).replace("\n", "<td>")
+            return f'<tr><th scope="row">{joined}'
         pairs = zip(self.columns, map(_as_cell, row), strict=True)
         cells = (_render_cell(column, cell, first=not n) for n, (column, cell) in enumerate(pairs))
         return f"<tr>{''.join(cells)}</tr>"

@@ -142,7 +142,7 @@ def draw_coarse_curve(x: Floats, y: Floats, color: str, pieces: int) -> str:
 def _thin(y: Floats, pieces: int) -> NDArray[np.int64]:
     """Return first, last, and of so many pieces the lowest and the highest place, in order."""
     size = -(-len(y) // pieces)
-    padded = np.pad(y, (0, -len(y) % size), mode="edge").reshape(-1, size)
+    padded = np.append(y, np.full(-len(y) % size, y[-1])).reshape(-1, size)
     starts = np.arange(len(padded)) * size
     both = np.sort(np.column_stack([padded.argmin(axis=1), padded.argmax(axis=1)]), axis=1)
     places = np.minimum((both + starts[:, np.newaxis]).ravel(), len(y) - 1)

@@ -1,5 +1,6 @@
 """What the pages of symbols show: each strategy on each symbol, with trades, equity and prices."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,12 @@ class PairInputs:
     trades: Sequence[Mapping[str, Any]]
     days: NDArray[np.datetime64]
     equity: Floats
+
+    @property
+    def drawdown(self) -> Floats:
+        """How far the equity is below its highest so far, the capital included, from -1 to 0."""
+        capital = float(json.loads(self.row["settings"])["initial_capital"])
+        return self.equity / np.maximum(np.maximum.accumulate(self.equity), capital) - 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +99,7 @@ def _group_trades(
 ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Return the trades of some results by backtest."""
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    wanted = trades.join(rows, left_on="backtest_id", right_on="id", how="semi")
+    wanted = trades.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
     for one in wanted.iter_rows(named=True):
         found[one["backtest_id"]].append(one)
     return found
@@ -106,7 +113,7 @@ def _load_curves(
     for place in rows.select("run_id", "part").unique().sort("run_id", "part").rows():
         with suppress(FileNotFoundError, DamagedBacktestsError):
             (curves,) = data.stores.files.equity_parts([place])
-            wanted = curves.join(rows, left_on="backtest_id", right_on="id", how="semi")
+            wanted = curves.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
             identifiers = wanted["backtest_id"].rle().struct.unnest()
             days = wanted["date"].to_numpy().astype("datetime64[D]")
             equity, first = wanted["equity"].to_numpy(), 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,12 @@ from research.robustness.growth_cone import GrowthCone, compute_growth_cone
 from research.robustness.intervals import DRAWS
 
 _LEAST_BARS = 30
+_EXITS = {
+    "exit_reason": pl.String(),
+    "trades": pl.Int64(),
+    "pnl": pl.Float64(),
+    "mean_return": pl.Float64(),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +98,18 @@ def load_strategy(
 
 def count_exits(trades: pl.DataFrame) -> pl.DataFrame:
     """Return how trades ended, the most frequent reason first."""
-    return (
-        trades.group_by("exit_reason")
-        .agg(
-            pl.len().alias("trades"),
-            pl.col("pnl").sum(),
-            pl.col("trade_return").mean().alias("mean_return"),
-        )
-        .sort(["trades", "exit_reason"], descending=[True, False])
-    )
+    rows = [
+        {
+            "exit_reason": reason,
+            "trades": some.height,
+            # Exact sums: those of several threads differ in the last digit from run to run.
+            "pnl": fsum(some["pnl"]),
+            "mean_return": fsum(some["trade_return"]) / some.height,
+        }
+        for (reason,), some in trades.group_by("exit_reason")
+    ]
+    found = pl.DataFrame(rows, schema=_EXITS)
+    return found.sort(["trades", "exit_reason"], descending=[True, False])
 
 
 def _build_cone(

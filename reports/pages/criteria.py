@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.numbers import is_undefined, show_count, show_p_value, show_percent, show_ratio
+from reports.numbers import is_undefined, show_count, show_p_value, show_percent
 from reports.tables import Cell, Column, Table
 
 CRITERIA = {
@@ -35,7 +35,6 @@ def build_criteria(verdicts: Sequence[Mapping[str, Any]]) -> Table:
         ),
         Column("Deflated Sharpe", show_p_value, "Probability that the best parameters have a "
                "Sharpe ratio above that of the best of as many worthless ones.", numeric=True),
-        Column("Walk-forward Sharpe", show_ratio, "Out of sample, per year.", numeric=True),
         Column("Trials", show_count, "Parameter sets of this strategy.", numeric=True),
         Column("Why"),
     ]  # fmt: skip
@@ -50,7 +49,6 @@ def _build_row(row: Mapping[str, Any]) -> list[Any]:
         Cell(row["verdict"], kind=f"verdict {row['verdict']}"),
         *(_judge(name, row[name], limits.get(name)) for name in CRITERIA),
         row["dsr"],
-        row["walk_forward_sharpe_ratio"],
         row["trials"],
         Cell(row["reason"] or "passes all criteria", kind="text"),
     ]

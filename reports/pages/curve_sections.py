@@ -48,7 +48,7 @@ _CRISES = (
 
 
 def list_curve_sections(name: str, curve: UniverseCurve, csv_file: str) -> list[Section]:
-    """Return what is to be seen of a strategy's curve, in the order of its page.
+    """Return what is to be seen of a strategy's curve, from top to bottom.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def describe_parameters(parameters: Mapping[str, Any]) -> str:
 
 
 def list_evidence_sections(inputs: StrategyInputs) -> list[Section]:
-    """Return parameters, walk-forward and the cone, in the order of its page."""
+    """Return parameters, walk-forward and the cone, from top to bottom."""
     sections = [
         Section("parameters", "Parameters", _show_parameters(inputs)),
         Section("walk-forward", "Walk-forward", _show_walk_forward(inputs.walk_forward)),

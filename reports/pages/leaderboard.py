@@ -59,7 +59,7 @@ def _summarize(inputs: LeaderboardInputs) -> str:
     counts = Counter(row["verdict"] or "not judged" for row in inputs.rows)
     said = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     tried = next((row["competing_trials"] for row in inputs.verdicts.values()), None)
-    judged = f" Judged against {tried:,} trials on this universe." if tried else ""
+    judged = f" Judged against the {tried:,} active trials on this universe." if tried else ""
     return f"Of {len(inputs.rows)} strategies: {said}.{judged}"
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,18 +79,13 @@ def _draw(symbol: SymbolInputs, pair: PairInputs) -> str:
         return ""
     row, trades = pair.row, pair.trades
     close = symbol.close if np.array_equal(symbol.days, pair.days) else None
-    peak = np.maximum(np.maximum.accumulate(pair.equity), _capital(row))
-    curves = TradedCurves(pair.days, close, pair.equity, pair.equity / peak - 1.0)
+    curves = TradedCurves(pair.days, close, pair.equity, pair.drawdown)
     told = (
         f"{row['total_trades']} trades; equity ended at {show_money(row['final_value'])}, the "
         f"deepest drawdown was {show_percent(row['max_drawdown'])}."
     )
     title = f"{symbol.symbol} with the fills of {row['strategy']}, equity and drawdown"
     return draw_trades(title, told, curves, *_find_fills(trades))
-
-
-def _capital(row: Mapping[str, Any]) -> float:
-    return float(json.loads(row["settings"])["initial_capital"])
 
 
 def _write_trades(trades: Sequence[Mapping[str, Any]]) -> bytes:

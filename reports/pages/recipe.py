@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from shlex import quote
 from typing import Any
 
@@ -44,5 +45,10 @@ def write_command(row: Mapping[str, Any]) -> str:
 
 def _list_changed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that are not the defaults."""
-    defaults = BacktestSettings().as_dict() | {"warmup_days": 365, "price_basis": "adjusted"}
+    defaults = _list_defaults()
     return {name: value for name, value in settings.items() if value != defaults.get(name)}
+
+
+@cache
+def _list_defaults() -> Mapping[str, Any]:
+    return BacktestSettings().as_dict() | {"warmup_days": 365}

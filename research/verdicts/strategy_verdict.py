@@ -83,12 +83,12 @@ class StrategyVerdict:
             return "nothing of it was tried"
         if self.best is None:
             return f"none of {self.trials} points is invested on {LEAST_ACTIVITY:.0%} of bars"
-        profit = f"walk-forward shows no profit: p = {self.walk_forward.value:.2f}"
+        walked = f"luck explains its walk-forward: p = {self.walk_forward.value:.2f}"
         loss = f"its best point loses out of sample in {self.selection.value:.0%} of splits"
         reasons = (
             (self.grid, f"luck explains the mean of its points: p = {self.grid.value:.2f}"),
             (self.best_point, f"luck explains its best point: p = {self.best_point.value:.2f}"),
             (self.selection, loss),
-            (self.walk_forward, profit if self.protocols else "there is no walk-forward"),
+            (self.walk_forward, walked if self.protocols else "there is no walk-forward"),
         )
         return next((why for criterion, why in reasons if not criterion.passed), "")

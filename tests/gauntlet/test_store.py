@@ -240,3 +240,13 @@ def test_without_a_server_the_command_says_so(tmp_path: Path):
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"Refused: There are no results in {tmp_path}: run `make run`")
+
+
+def test_a_stored_result_is_computed_again_from_its_bars(stored: Stored):
+    store = stored.open()
+    row = store.results("S00", "macd").row(0, named=True)  # pyright: ignore[reportCallIssue]
+    again = store.repeat(row["id"])
+    assert again["metrics"]["total_return"] == row["total_return"]
+    assert len(again["trades"]) == row["total_trades"]
+    with pytest.raises(gauntlet.StoreNotFoundError, match="There is no result"):
+        store.repeat("00000000-0000-0000-0000-000000000000")

@@ -12,9 +12,10 @@ def test_correlations_are_those_of_the_curves(reported: Reported):
     page = reported.site.page("correlation.html")
     curves = load_universe_curves(reported.data)
     assert set(curves) == set(NAMES)
-    returns = np.asarray(np.corrcoef([curves[name].returns for name in NAMES]))[0, 1]
-    beyond = [curves[name].returns - curves[name].beta * curves[name].market for name in NAMES]
-    residuals = np.asarray(np.corrcoef(beyond))[0, 1]
+    first, second = (curves[name] for name in NAMES)
+    returns = float(np.asarray(np.corrcoef([first.returns, second.returns]))[0, 1])
+    beyond = np.array([one.returns - one.beta * one.market for one in (first, second)])
+    residuals = float(np.asarray(np.corrcoef(beyond))[0, 1])
     for caption, expected in (
         ("Correlation of returns", returns),
         ("Correlation of returns beyond the market", residuals),

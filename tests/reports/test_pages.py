@@ -96,7 +96,6 @@ def test_each_criterion_stands_beside_its_limit(reported: Reported):
     }
     others = {
         "Deflated Sharpe": ("dsr", numbers.show_p_value),
-        "Walk-forward Sharpe": ("walk_forward_sharpe_ratio", numbers.show_ratio),
         "Trials": ("trials", numbers.show_count),
     }
     for row in stored:
@@ -109,7 +108,9 @@ def test_each_criterion_stands_beside_its_limit(reported: Reported):
             assert_shows(cells[heading], row[column], show)
         assert cells["Why"].text == row["reason"]
     tried = stored[0]["competing_trials"]
-    said = f"Of 2 strategies: 2 rejected. Judged against {tried} trials on this universe."
+    said = (
+        f"Of 2 strategies: 2 rejected. Judged against the {tried} active trials on this universe."
+    )
     assert said in reported.site.page("leaderboard.html").text
 
 

@@ -1,5 +1,7 @@
 """The pages of positions of tomorrow, against the store."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports import numbers
@@ -34,8 +36,10 @@ def inputs(reported: Reported) -> PositionsInputs:
         _position("macd", FREE, 0, 0, "stay out"),
         _position("bollinger", FREE, 0, 1, "buy"),  # of no result of the run
     ]
-    reported.project.manager.append_forward(reported.run.run_id, "files", [], planted)
-    return load_positions(reported.data)
+    # Of another run: the report of this one stays as it is.
+    reported.project.manager.append_forward("planted", "files", [], planted)
+    run = {**reported.data.run, "run_id": "planted"}
+    return load_positions(replace(reported.data, run=run))
 
 
 def test_orders_and_holdings_are_shown_as_stored(inputs: PositionsInputs):

@@ -20,7 +20,11 @@ from tests.reports.conftest import Reported
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PAGES = ("index", "failures", "data-quality", "runs", "single-file")
+PAGES = (
+    *("index", "failures", "data-quality", "runs", "single-file"),
+    *("symbols", "correlation", "positions"),
+    *("strategies/rsi", "symbols/S00", "symbols/S00/macd"),
+)
 SEVERE = {"serious", "critical"}
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")

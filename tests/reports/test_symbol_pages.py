@@ -106,6 +106,7 @@ def test_curves_are_those_of_files_and_stored_prices(reported: Reported):
             expected = curves.filter(backtest_id=one.row["id"])
             np.testing.assert_array_equal(one.equity, expected["equity"].to_numpy())
             np.testing.assert_array_equal(one.days, expected["date"].to_numpy())
+            assert one.drawdown.min() == pytest.approx(one.row["max_drawdown"], rel=1e-12)
         bars = reported.stores.prices.read("files", symbol.symbol)
         bars = bars.filter(bars["date"].is_in(symbol.days.tolist()))
         np.testing.assert_array_equal(symbol.close, (bars["close"] * bars["adjustment"]).to_numpy())

@@ -97,9 +97,9 @@ def test_a_best_point_that_loses_out_of_sample_is_rejected():
     ("walk_forwards", "why"),
     [
         ([], "there is no walk-forward"),
-        ([walked("strong", 0.2)], "walk-forward shows no profit: p = 0.39"),
-        ([walked("strong", -1.0)], "walk-forward shows no profit: p = 0.92"),
-        ([Tried("strong", np.zeros(BARS), "flat")], "walk-forward shows no profit: p = 1.00"),
+        ([walked("strong", 0.2)], "luck explains its walk-forward: p = 0.39"),
+        ([walked("strong", -1.0)], "luck explains its walk-forward: p = 0.92"),
+        ([Tried("strong", np.zeros(BARS), "flat")], "luck explains its walk-forward: p = 1.00"),
     ],
 )
 def test_without_profit_out_of_sample_it_is_only_promising(walk_forwards: list[Tried], why: str):

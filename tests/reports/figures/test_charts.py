@@ -1,0 +1,70 @@
+"""Charts of few bytes keep what matters: extremes, counts, and the order of a tree."""
+
+import re
+
+import numpy as np
+
+from reports.figures.dendrogram import draw_dendrogram
+from reports.figures.histogram import draw_histogram, find_edges
+from reports.figures.pair_chart import draw_pairs
+from reports.figures.svg import draw_coarse_curve
+from reports.heat import shade
+from research.statistics.clustering import Cluster
+
+
+def _points(path: str) -> np.ndarray:
+    drawn = path.partition('d="M')[2].partition('"')[0]
+    numbers = np.array([int(one) for one in re.findall(r"-?\d+", drawn)])
+    return numbers.reshape(-1, 2).cumsum(axis=0)
+
+
+def test_a_coarse_curve_keeps_its_ends_and_extremes():
+    y = np.random.default_rng(2).normal(100.0, 30.0, 1003)
+    x = np.linspace(10.0, 900.0, 1003)
+    points = _points(draw_coarse_curve(x, y, "red", 40))
+    assert 41 <= len(points) <= 82
+    assert points[[0, -1]].tolist() == np.rint([[x[0], y[0]], [x[-1], y[-1]]]).tolist()
+    assert (points[:, 1].min(), points[:, 1].max()) == (np.rint(y.min()), np.rint(y.max()))
+    assert (np.diff(points[:, 0]) >= 0).all()
+
+
+def test_a_level_stretch_is_one_move():
+    y = np.array([5.0] * 60 + [9.0] * 60)
+    points = _points(draw_coarse_curve(np.arange(120.0), y, "red", 30))
+    assert points.tolist() == [[0, 5], [56, 5], [60, 9], [119, 9]]
+
+
+def test_one_point_is_drawn():
+    assert _points(draw_coarse_curve(np.zeros(1), np.ones(1), "red", 5)).tolist()[0] == [0, 1]
+
+
+def test_bars_of_a_histogram_have_their_counts():
+    values = np.array([-0.31, -0.02, 0.0, 0.04, 0.05, 0.11, np.nan])
+    edges = find_edges(values[:-1])
+    assert 0.0 in edges
+    drawn = str(draw_histogram("Title", "Words.", values, show=lambda one: f"{one:.2f}"))
+    counts = [int(one) for one in re.findall(r'middle">(\d+)</text>', drawn)]
+    assert counts == [count for count in np.histogram(values[:-1], edges)[0].tolist() if count]
+    assert "There is no data" in draw_histogram("T", "W.", np.full(3, np.nan), show=str)
+
+
+def test_leaves_of_a_tree_are_in_its_order():
+    pair = Cluster((2, 0), 0.25, (Cluster((2,)), Cluster((0,))))
+    tree = Cluster((2, 0, 1), 0.5, (pair, Cluster((1,))))
+    drawn = str(draw_dendrogram("Title", "Words.", ["a", "b", "c"], tree))
+    assert re.findall(r">([abc])</text>", drawn) == ["c", "a", "b"]
+    # 0.5 is at the left end of the axis, 0.25 halfway.
+    assert "H390.0" in drawn
+    assert "H40.0" in drawn
+
+
+def test_undefined_values_have_no_bar():
+    series = (("one", np.array([1.0, np.nan])), ("other", np.array([-0.5, 2.0])))
+    drawn = str(draw_pairs("Title", "Words.", ["a", "b"], series))
+    assert drawn.count("<rect") == 3 + 2  # and the two of the legend
+
+
+def test_shades_grow_with_the_distance_from_zero():
+    kinds = [shade(value, 1.0).kind for value in (-2.0, -0.5, 0.05, 0.3, 1.0)]
+    assert kinds == ["heat down5", "heat down2", "heat", "heat up2", "heat up5"]
+    assert [shade(value, 1.0).kind for value in (None, float("nan"))] == ["heat", "heat"]
