@@ -89,10 +89,10 @@ def test_each_criterion_stands_beside_its_limit(reported: Reported):
         name: cells["Verdict"].text for name, cells in table.items()
     }
     judged = {
-        "Mean of all parameters: p": ("grid_p_value", numbers.show_p_value, "0.05"),
-        "Best parameters: p": ("best_p_value", numbers.show_p_value, "0.1"),
+        "Mean of all parameters: p": ("grid_p_value", numbers.show_p_value, "0.03"),
+        "Best parameters: p": ("best_p_value", numbers.show_p_value, "0.06"),
         "Choice loses out of sample": ("loss_share", numbers.show_percent, "20%"),
-        "Walk-forward: p": ("walk_forward_p_value", numbers.show_p_value, "0.025"),
+        "Walk-forward: p": ("walk_forward_p_value", numbers.show_p_value, "0.0125"),
     }
     others = {
         "Deflated Sharpe": ("dsr", numbers.show_p_value),
