@@ -19,7 +19,7 @@ def test_one_universe_of_each_market_gives_a_page(tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     text = page.read_text()
     cases = list_cases()
-    assert len(cases) == 18
+    assert len(cases) == 20
     for case in cases:
         rows = [one for one in text.splitlines() if one.startswith(f"| {case.name} | ")]
         assert len(rows) == 4, "two tables, two correlations"
