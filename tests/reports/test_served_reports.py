@@ -177,6 +177,26 @@ def test_tables_are_sorted_by_click_and_by_key(reported: Reported, browser: "Bro
     page.close()
 
 
+@needs_browser
+def test_what_is_not_in_the_page_is_added_by_the_script(reported: Reported, browser: "Browser"):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((reported.root / reported.run.run_id / "symbols/S00/macd.html").as_uri())
+    trades = page.get_by_role("region", name="Trades", exact=True)
+    assert trades.get_attribute("tabindex") == "0"
+    assert page.get_by_role("region", name="S00 with the fills of macd").count() == 1
+    for heading, descending in (("Profit", True), ("Entry", False)):
+        head = trades.get_by_role("columnheader", name=heading)
+        head.get_by_role("button").click()
+        place = head.evaluate("cell => cell.cellIndex")
+        cells = trades.locator(f"tbody tr > :nth-child({place + 1})").all_inner_texts()
+        # Numbers by their values and from the highest, days from the first.
+        known = [float(one.replace(",", "")) if descending else one for one in cells]
+        assert known == sorted(known, reverse=descending)
+        assert len(known) > 3
+    assert trades.get_by_role("rowheader").count() == len(known)
+    page.close()
+
+
 def names(page: "Page") -> list[str]:
     """Return the strategies of the leaderboard in the order that is shown."""
     table = page.locator("table", has_text="Strategies, best first")
