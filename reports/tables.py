@@ -62,8 +62,8 @@ class Cell:
 class Table:
     """A table of plain values or `Cell`; the first cell of a row is its heading.
 
-    End tags and ``scope`` are left out, as HTML allows, and what only the keyboard and screen readers
-    need is added by the script: cells are most of a report.
+    End tags and ``scope`` are left out, as HTML allows, and the script adds what only the keyboard
+    and screen readers need: cells are most of a report.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ size of the folder, and that of the single file. Twelve are the nine strategies 
 three variants of them with parameters, files and results of their own. Growth is the exponent of
 time in the number of symbols by least squares on logarithms: 1 is proportional.
 
-Limits: 15 s, so that a report does not keep a nightly run waiting; 15 MB, so that reports of a month
+Limits: 15 s, so that a report does not keep a nightly run waiting; 15 MB, so that a month's reports
 are less than half a gigabyte; 3 MB for the single file, which most mail servers take; an exponent
 of 1.2, as what does not grow with symbols makes it smaller than 1 and noise makes it greater.
 """
