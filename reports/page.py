@@ -31,12 +31,16 @@ class Page:
         ``page:<path>``, identifiers begin with `slug`.
     files
         What is beside the page, by path in the report's folder: its tables as CSV.
+    short
+        Whether it is one of thousands, which are read by themselves: it leads to the first page,
+        and says nothing twice.
     """
 
     path: str
     title: str
     body: str
     files: Mapping[str, bytes] = field(default_factory=dict)
+    short: bool = False
 
     @property
     def slug(self) -> str:

@@ -113,8 +113,12 @@ class _Site:
             f'<link rel="stylesheet" href="{up}{STYLE}">\n'
             f'<script src="{up}{SCRIPT}" defer></script>'
         )
-        content = render("article.html", page=page, body=Markup(page.body))  # noqa: S704
-        html = self._frame(page.title, page.path, heading, head, content)
+        body = Markup(page.body)  # noqa: S704
+        if page.short:
+            html = render("detail.html", title=page.title, heading=heading, head=head, content=body)
+        else:
+            article = render("article.html", page=page, body=body)
+            html = self._frame(page.title, page.path, heading, head, article)
 
         def resolve(target: str) -> str:
             self._wanted.setdefault(target.partition("#")[0], page.path)
@@ -158,7 +162,7 @@ class _Site:
             pages=self._overview,
             head=head,
             content=content,
-            # Of the run, once in each page of the navigation: there are thousands of others.
+            # Of the run, once in each page of the navigation.
             short=path not in {one.path for one in self._overview} and bool(path),
             legend=render("legend.html"),
         )

@@ -62,14 +62,17 @@ class Cell:
 class Table:
     """A table of plain values or `Cell`; the first cell of a row is its heading.
 
+    End tags and ``scope`` are left out, as HTML allows, and the script adds what only the keyboard
+    and screen readers need: cells are most of a report.
+
     Parameters
     ----------
     footer
         Rows that stay at the end however the others are sorted: what they are compared with.
     compact
-        For long tables of plain values on many pages: all cells are aligned to the right and have
-        nothing but their text, by which they are sorted, nor end tags, which HTML does not need.
-        Their CSV has the stored values.
+        For tables of many pages, or of many rows: all but the first column are aligned to the
+        right, and cells have nothing but what is seen, by which they are sorted. The stored values
+        are in the CSV beside the page.
     """
 
     caption: str
@@ -80,15 +83,13 @@ class Table:
 
     def render(self) -> Markup:
         """Return the HTML."""
-        label = escape(self.caption)
-        heads = "".join(_render_head(column) for column in self.columns)
-        body = "".join(self._render_row(row) for row in self.rows)
-        foot = "".join(self._render_row(row) for row in self.footer)
-        kind = "sortable compact" if self.compact else "sortable"
+        heads = "".join(map(self._render_head, self.columns))
+        body = "".join(map(self._render_row, self.rows))
+        foot = "".join(map(self._render_row, self.footer))
+        kind = ' class="compact"' if self.compact else ""
         return Markup(  # noqa: S704 - every value is escaped
-            f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
-            f'<table class="{kind}"><caption>{label}</caption><thead><tr>{heads}</tr></thead>'
-            f"<tbody>{body}</tbody>{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>"
+            f'<div class="scroll"><table{kind}><caption>{escape(self.caption)}</caption>'
+            f"<thead><tr>{heads}<tbody>{body}{f'<tfoot>{foot}' if foot else ''}</table></div>"
             f"{self._render_meanings()}"
         )
 
@@ -101,15 +102,30 @@ class Table:
             writer.writerow(_plain(_as_cell(one).value) for one in row)
         return content.getvalue().encode()
 
+    def _render_head(self, column: Column) -> str:
+        kind = ' class="number"' if column.numeric and not self.compact else ""
+        return f"<th{kind}>{escape(column.heading)}"
+
     def _render_row(self, row: Sequence[Any]) -> str:
-        if self.compact:
+        if self.compact and not any(isinstance(one, Cell) for one in row):
             texts = [one.show(value) for one, value in zip(self.columns, row, strict=True)]
             # Escaped together: these are most of the cells of a report.
             joined = html.escape("\n".join(texts), quote=False).replace("\n", "<td>")
-            return f'<tr><th scope="row">{joined}'
+            return f"<tr><th>{joined}"
         pairs = zip(self.columns, map(_as_cell, row), strict=True)
-        cells = (_render_cell(column, cell, first=not n) for n, (column, cell) in enumerate(pairs))
-        return f"<tr>{''.join(cells)}</tr>"
+        cells = (self._render_cell(*pair, "td" if n else "th") for n, pair in enumerate(pairs))
+        return f"<tr>{''.join(cells)}"
+
+    def _render_cell(self, column: Column, cell: Cell, tag: str) -> str:
+        text = str(escape(column.show(cell.value)))
+        if cell.href:
+            text = f'<a href="{escape(cell.href)}">{text}</a>'
+        if cell.note:
+            text = f"{text} <small>{escape(cell.note)}</small>"
+        attributes = f' class="{cell.kind}"' if cell.kind else ""
+        if column.numeric and not self.compact:
+            attributes += f' data-v="{escape(_plain(cell.value))}"'
+        return f"<{tag}{attributes}>{text}"
 
     def _render_meanings(self) -> str:
         said = [(one.heading, one.meaning) for one in self.columns if one.meaning]
@@ -121,23 +137,6 @@ class Table:
 
 def _as_cell(value: Any) -> Cell:
     return value if isinstance(value, Cell) else Cell(value)
-
-
-def _render_head(column: Column) -> str:
-    kind = ' class="number"' if column.numeric else ""
-    return f'<th scope="col"{kind}>{escape(column.heading)}</th>'
-
-
-def _render_cell(column: Column, cell: Cell, *, first: bool) -> str:
-    text = str(escape(column.show(cell.value)))
-    if cell.href:
-        text = f'<a href="{escape(cell.href)}">{text}</a>'
-    if cell.note:
-        text = f"{text} <small>{escape(cell.note)}</small>"
-    attributes = f' class="{cell.kind}"' if cell.kind else ""
-    if column.numeric:
-        attributes += f' data-v="{escape(_plain(cell.value))}"'
-    return f'<th scope="row"{attributes}>{text}</th>' if first else f"<td{attributes}>{text}</td>"
 
 
 def _plain(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What every chart has: a title and a description that are read aloud, and axes with values."""
+"""What every chart has: a title, and a description that is read aloud, and axes with values."""
 
 from collections.abc import Iterable
 
@@ -25,11 +25,9 @@ def draw_figure(title: str, description: str, size: tuple[int, int], content: st
     """
     width, height = size
     return Markup(  # noqa: S704 - what comes from outside is escaped
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<div class="scroll" role="region" aria-label="Chart: {escape(title)}" tabindex="0">'
-        f'<svg role="img" viewBox="0 0 {width} {height}">'
-        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{content}</svg>"
-        "</div></figure>"
+        f'<figure><figcaption>{escape(title)}</figcaption><div class="scroll">'
+        f'<svg role="img" viewBox="0 0 {width} {height}"><title>{escape(description)}</title>'
+        f"{content}</svg></div></figure>"
     )
 
 

@@ -19,6 +19,8 @@ INK, GREY, RULE = "#2b2f33", "#b9c0c7", "#e6e8ea"
 
 _NICE = (1, 2, 2.5, 5, 10)
 _LONG_NUMBER = 1e6
+_UNSEEN, _PASSES = 0.7, 2
+"""Pixels that a point of a coarse curve may be off, and how often its points are thinned."""
 _YEAR = 12
 
 
@@ -131,12 +133,29 @@ def draw_coarse_curve(x: Floats, y: Floats, color: str, pieces: int) -> str:
     level = moves[:, 1] == 0
     ends = np.append(~(level[1:] & level[:-1]), True) if len(moves) else level
     kept = points[np.append(0, np.flatnonzero(ends) + 1)]
+    for _ in range(_PASSES):
+        kept = _straighten(kept)
     steps = "".join(
         f" {right}{down}" if down < 0 else f" {right} {down}"
         for right, down in np.diff(kept, axis=0).tolist()
     )
     start = f"M{points[0, 0]} {points[0, 1]}"
-    return f'<path d="{start}l{steps[1:]}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+    return f'<path class="line" d="{start}l{steps[1:]}" stroke="{color}"/>'
+
+
+def _straighten(points: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a line without points of a rise or a fall whose absence nobody can see.
+
+    Where neighbours could go, every second one does.
+    """
+    before, after = np.diff(points, axis=0)[:-1], np.diff(points, axis=0)[1:]
+    across = before + after
+    area = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])
+    straight = (area <= _UNSEEN * np.hypot(*across.T)) & (before[:, 1] * after[:, 1] >= 0)
+    run = np.arange(len(straight))
+    first = np.maximum.accumulate(np.where(straight, -1, run)) + 1
+    kept = np.append(~(straight & ((run - first) % 2 == 0)), True)
+    return points[np.append(0, np.flatnonzero(kept) + 1)] if len(points) > 1 else points
 
 
 def _thin(y: Floats, pieces: int) -> NDArray[np.int64]:

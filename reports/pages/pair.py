@@ -61,7 +61,10 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
         up=(symbol_path(name), strategy_path(strategy)),
         revised=symbol.revised,
         numbers=Table(
-            "Result", [column for _, column in _NUMBERS], [[row[one] for one, _ in _NUMBERS]]
+            "Result",
+            [column for _, column in _NUMBERS],
+            [[row[one] for one, _ in _NUMBERS]],
+            compact=True,
         ).render(),
         chart=_draw(symbol, pair),
         trades=Table("Trades", [column for _, column in columns], listed, compact=True).render()
@@ -71,7 +74,8 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
         command=escape_text(write_command(row)),
         identifier=row["id"],
     )
-    return Page(path, f"{strategy} on {name}", body, {trades_csv: _write_trades(trades)})
+    files = {trades_csv: _write_trades(trades)}
+    return Page(path, f"{strategy} on {name}", body, files, short=True)
 
 
 def _draw(symbol: SymbolInputs, pair: PairInputs) -> str:

@@ -75,10 +75,10 @@ def _build_row(run: RunCosts) -> list[Any]:
     )
     return [
         run.run_id[:8],
-        run.started_at,
+        Cell(run.started_at, kind="times"),
         run.purpose,
         run.source,
-        run.window,
+        Cell(run.window, kind="times"),
         run.symbols,
         Cell(run.failures, kind="bad" if run.failures else ""),
         run.wall_seconds,

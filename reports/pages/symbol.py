@@ -52,7 +52,7 @@ def build_symbol(symbol: SymbolInputs, verdicts: Mapping[str, str]) -> Page:
     held = symbol.pairs[0].row["benchmark_return"]
     footer = [["buy and hold", None, held, *[None] * (len(_NUMBERS) - 1)]]
     columns = [Column("Strategy"), Column("Verdict"), *(column for _, column in _NUMBERS)]
-    table = Table(f"Strategies on {symbol.symbol}", columns, rows, footer)
+    table = Table(f"Strategies on {symbol.symbol}", columns, rows, footer, compact=True)
     csv = csv_path(path, "strategies")
     body = render(
         "symbol.html",
@@ -61,7 +61,7 @@ def build_symbol(symbol: SymbolInputs, verdicts: Mapping[str, str]) -> Page:
         csv=csv,
         chart=_draw(symbol),
     )
-    return Page(path, symbol.symbol, body, {csv: table.to_csv()})
+    return Page(path, symbol.symbol, body, {csv: table.to_csv()}, short=True)
 
 
 def build_symbols(backtests: pl.DataFrame) -> Page:

@@ -66,7 +66,7 @@ def tabulate_symbols(strategy: str, backtests: pl.DataFrame) -> Table:
         [Cell(symbol, link_to(pair_path(symbol, strategy))), *numbers]
         for symbol, *numbers in backtests.select(name for name, _ in _SYMBOLS).iter_rows()
     ]
-    return Table("Results by symbol", [column for _, column in _SYMBOLS], rows)
+    return Table("Results by symbol", [column for _, column in _SYMBOLS], rows, compact=True)
 
 
 def _show_distribution(backtests: pl.DataFrame) -> Markup:

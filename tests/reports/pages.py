@@ -1,5 +1,7 @@
 """The pages of a report as a reader has them: tables read from the HTML."""
 
+import csv
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,8 @@ from bs4 import BeautifulSoup, Tag
 class Shown:
     """A cell: its text, the small print after it, and the stored value beside it.
 
-    `value` is None in columns that have no numbers, and "" where it is undefined.
+    `value` is "" where it is undefined, and None in columns that have no numbers and in tables that
+    have the stored values only in their CSV.
     """
 
     text: str
@@ -28,6 +31,11 @@ class Site:
     def page(self, path: str) -> "PageFile":
         """Return a page of it."""
         return PageFile.of((self.folder / path).read_text())
+
+    def csv(self, path: str, first: str) -> dict[str, dict[str, str]]:
+        """Return the rows of a CSV file as text, by that column."""
+        rows = csv.DictReader(io.StringIO(self.files[path].decode()))
+        return {row[first]: row for row in rows}
 
     @cached_property
     def files(self) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ def test_correlations_are_those_of_the_curves(reported: Reported):
             assert float(table[one][one].value or "nan") == 1.0
             np.testing.assert_allclose(float(table[one][other].value or "nan"), expected)
             assert table[one][other].text == f"{expected:.2f}"
-    (row,) = (row for row in page.root.select("svg desc"))
+    (row,) = page.root.select("svg > title")
     assert all(name in row.text for name in NAMES)
 
 

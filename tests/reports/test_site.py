@@ -1,6 +1,7 @@
 """The files of a report: whole or not at all, with links that lead somewhere."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def test_links_lead_to_pages_from_wherever_they_are(tmp_path: Path):
         for target in site.page(path).root.select("link[rel=stylesheet], script[src]"):
             where = str(target.get("href") or target.get("src"))
             assert (site.folder / path).parent.joinpath(where).is_file()
+
+
+def test_a_short_page_leads_to_the_first_one(tmp_path: Path):
+    site = write(tmp_path, replace(DETAIL, short=True))
+    assert links(site, DETAIL.path) == {
+        "Gauntlet": "../../index.html",
+        "up": "../../start.html",
+        "CSV": "../../a.csv",
+    }
+    page = site.page(DETAIL.path).root
+    assert [one.text for one in page.select("h1, header span, footer")] == [
+        "made up", "A under rsi", "Run 0123456789",
+    ]  # fmt: skip
 
 
 def test_the_single_file_has_the_overview_and_says_what_it_lacks(tmp_path: Path):

@@ -207,14 +207,21 @@ def test_symbols_and_exits_are_those_of_the_store(reported: Reported, page: Page
     backtests = reported.data.backtests.filter(strategy=NAME)
     shown = page.table("Results by symbol")
     assert list(shown) == backtests["symbol"].sort().to_list()
-    columns = {"Return": "total_return", "Sharpe": "sharpe_ratio", "Turnover": "turnover",
-               "Worst drawdown": "max_drawdown", "In the market": "exposure"}  # fmt: skip
+    columns = {
+        "Return": ("total_return", numbers.show_change),
+        "Sharpe": ("sharpe_ratio", numbers.show_ratio),
+        "Turnover": ("turnover", numbers.show_ratio),
+        "Worst drawdown": ("max_drawdown", numbers.show_percent),
+        "In the market": ("exposure", numbers.show_percent),
+    }
+    exact = reported.site.csv(f"strategies/{NAME}.symbols.csv", "Symbol")
     for row in backtests.iter_rows(named=True):
-        for heading, name in columns.items():
-            value = row[name]
-            assert shown[row["symbol"]][heading].value == ("" if value is None else repr(value))
+        for heading, (name, show) in columns.items():
+            assert shown[row["symbol"]][heading].text == show(row[name])
+            written = exact[row["symbol"]][heading]
+            assert written == ("" if row[name] is None else repr(row[name]))
     median = page.table("Quantiles over symbols")["median"]
-    for heading, name in columns.items():
+    for heading, (name, _) in columns.items():
         assert float(median[heading].value or "nan") == pytest.approx(backtests[name].median())
     trades = reported.project.manager.get_trades(backtests["id"])
     exits: dict[str, Any] = {row["Reason"].text: row for row in page.rows("How trades ended")}
@@ -228,5 +235,5 @@ def test_every_chart_says_in_words_what_it_shows(page: PageFile):
     charts = page.root.select("figure svg")
     assert len(charts) == 8
     for one in charts:
-        (described,) = one.select("desc")
+        (described,) = one.select(":scope > title")
         assert any(letter.isdigit() for letter in described.text)

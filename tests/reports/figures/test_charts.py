@@ -34,6 +34,18 @@ def test_a_level_stretch_is_one_move():
     assert points.tolist() == [[0, 5], [56, 5], [60, 9], [119, 9]]
 
 
+def test_a_rise_has_only_the_points_that_are_seen():
+    x = np.linspace(0.0, 800.0, 1601)
+    y = 200.0 - x / 4.0 + 20.0 * np.sin(x / 100.0)
+    points = _points(draw_coarse_curve(x, y, "red", 80))
+    assert len(points) < 50
+    off = np.abs(np.interp(x, *points.T) - y)
+    assert off.max() < 2.0, "pixels"
+    straight = _points(draw_coarse_curve(x, x / 2.0, "red", 80))
+    assert len(straight) < 50
+    assert (straight[:, 0] == straight[:, 1] * 2).all()
+
+
 def test_one_point_is_drawn():
     assert _points(draw_coarse_curve(np.zeros(1), np.ones(1), "red", 5)).tolist()[0] == [0, 1]
 
