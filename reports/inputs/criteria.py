@@ -36,17 +36,17 @@ class CriterionResult:
 
 _CRITERIA = (
     (
-        "All parameter sets", "grid_sharpe_ratio", "grid_p_value",
+        "Grid", "grid_sharpe_ratio", "grid_p_value",
         ("Sharpe ratio of the mean over its parameter sets; p-value: could luck explain it, given "
         "all strategies that were tried?"),
     ),
     (
-        "Best parameter set", "best_sharpe_ratio", "best_p_value",
+        "Best point", "best_sharpe_ratio", "best_p_value",
         ("Sharpe ratio of its best parameter set; p-value: could luck explain it, given all "
         "parameter sets that were tried?"),
     ),
     (
-        "Choice of parameters", "", "loss_share",
+        "Selection", "", "loss_share",
         ("Share of divisions of the window in which the set that was best in one half loses in the "
         "other."),
     ),

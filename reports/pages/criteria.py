@@ -8,9 +8,9 @@ from reports.numbers import is_undefined, show_count, show_p_value, show_percent
 from reports.tables import Cell, Column, Table
 
 CRITERIA = {
-    "grid_p_value": "Mean of all parameters: p",
-    "best_p_value": "Best parameters: p",
-    "loss_share": "Choice loses out of sample",
+    "grid_p_value": "Grid: p",
+    "best_p_value": "Best point: p",
+    "loss_share": "Selection loses",
     "walk_forward_p_value": "Walk-forward: p",
 }
 """The four criteria in their order, by the column that each is judged by; the lower, the better."""

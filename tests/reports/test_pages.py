@@ -89,9 +89,9 @@ def test_each_criterion_stands_beside_its_limit(reported: Reported):
         name: cells["Verdict"].text for name, cells in table.items()
     }
     judged = {
-        "Mean of all parameters: p": ("grid_p_value", numbers.show_p_value, "0.03"),
-        "Best parameters: p": ("best_p_value", numbers.show_p_value, "0.06"),
-        "Choice loses out of sample": ("loss_share", numbers.show_percent, "20%"),
+        "Grid: p": ("grid_p_value", numbers.show_p_value, "0.03"),
+        "Best point: p": ("best_p_value", numbers.show_p_value, "0.06"),
+        "Selection loses": ("loss_share", numbers.show_percent, "20%"),
         "Walk-forward: p": ("walk_forward_p_value", numbers.show_p_value, "0.0125"),
     }
     others = {
