@@ -103,9 +103,9 @@ def _draw_power(axes: "Axes") -> None:
             label = f"{kind}, correlation {correlation}"
             axes.plot(*zip(*points, strict=True), line, color=color, label=label)
     axes.axhline(5.0, color=_GREY, linestyle="--", label="false at most")
-    axes.set_xlabel("true Sharpe ratio against one share of the universe, three years")
+    axes.set_xlabel("true Sharpe ratio against one share")
     axes.set_ylabel("universes with a promising strategy, %")
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 105)
     axes.set_title("how often a planted edge is found", loc="left", fontsize=9)
     axes.legend(frameon=False, fontsize=8)
 
