@@ -1,7 +1,7 @@
 """A run of the whole graph with variants of strategies, and its report, in a fresh process.
 
-``python -m benchmarks.store.tear_sheets_worker FOLDER SYMBOLS ROUNDS`` leaves FOLDER/report.json: the
-processor's seconds of a report, the number of strategies, and what was written.
+``python -m benchmarks.store.tear_sheets_worker FOLDER SYMBOLS ROUNDS`` leaves FOLDER/report.json:
+the processor's seconds of a report, the number of strategies, and what was written.
 
 A variant is a class of its own in a file of its own, which the registry finds like all others:
 another default of one parameter, so that it trades at other times.

@@ -145,7 +145,7 @@ def test_pages_fit_and_have_no_faults(
         cut = page.eval_on_selector_all(
             ".scroll", "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
         )
-        assert width < 1280 or not cut, name  # a phone scrolls wide tables within the page
+        assert width < 1280 or not cut, name  # a phone scrolls wide tables by themselves
         found = Axe().run(page, options={"preload": False}).response["violations"]
         severe = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SEVERE]
         assert not severe, name
@@ -182,7 +182,7 @@ def test_tables_are_sorted_by_click_and_by_key(reported: Reported, browser: "Bro
 
 
 @needs_browser
-def test_what_is_not_in_the_page_is_added_by_the_script(reported: Reported, browser: "Browser"):
+def test_what_pages_leave_out_is_added_by_the_script(reported: Reported, browser: "Browser"):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto((reported.root / reported.run.run_id / "symbols/S00/macd.html").as_uri())
     trades = page.get_by_role("region", name="Trades", exact=True)
