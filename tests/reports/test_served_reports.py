@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from pipelines.webserver.report_files import ReportFiles
+from strategies.registry import STRATEGY_TEMPLATES
 from tests.pipelines.browser import CHROMIUM, launched
 from tests.reports.conftest import Reported
 
@@ -151,6 +152,18 @@ def test_pages_fit_and_have_no_faults(
         assert not severe, name
     page.close()
     assert not said
+
+
+@needs_browser
+def test_verdicts_fit_with_the_longest_name(reported: Reported, browser: "Browser"):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((reported.root / reported.run.run_id / "leaderboard.html").as_uri())
+    verdicts = page.get_by_role("region", name="Verdicts: each criterion, and its limit")
+    verdicts.locator("tbody th").first.evaluate(
+        "(cell, name) => { cell.textContent = name; }", max(STRATEGY_TEMPLATES, key=len)
+    )
+    assert verdicts.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    page.close()
 
 
 def is_ours(url: str, port: int) -> bool:
