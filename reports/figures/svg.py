@@ -144,7 +144,7 @@ def draw_coarse_curve(x: Floats, y: Floats, color: str, pieces: int) -> str:
 
 
 def _straighten(points: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a line without points of a rise or a fall whose absence nobody can see.
+    """Return a line without points of a rise or a fall whose absence is not seen.
 
     Where neighbours could go, every second one does.
     """

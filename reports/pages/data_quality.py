@@ -93,7 +93,7 @@ def _build_row(one: SymbolQuality) -> list[Any]:
         Cell(one.behind, kind="bad" if one.behind else ""),
         one.revisions,
         one.revised_bars,
-        one.revised_at,
-        one.fetched_at,
+        Cell(one.revised_at, kind="times"),
+        Cell(one.fetched_at, kind="times"),
         Cell("; ".join(found) or "none", kind="text bad" if found else ""),
     ]

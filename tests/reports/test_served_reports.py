@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from pipelines.webserver.report_files import ReportFiles
+from strategies.registry import STRATEGY_TEMPLATES
 from tests.pipelines.browser import CHROMIUM, launched
 from tests.reports.conftest import Reported
 
@@ -145,12 +146,24 @@ def test_pages_fit_and_have_no_faults(
         cut = page.eval_on_selector_all(
             ".scroll", "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
         )
-        assert width < 1280 or not cut, name  # a phone scrolls wide tables within the page
+        assert width < 1280 or not cut, name  # a phone scrolls wide tables by themselves
         found = Axe().run(page, options={"preload": False}).response["violations"]
         severe = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SEVERE]
         assert not severe, name
     page.close()
     assert not said
+
+
+@needs_browser
+def test_verdicts_fit_with_the_longest_name(reported: Reported, browser: "Browser"):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((reported.root / reported.run.run_id / "leaderboard.html").as_uri())
+    verdicts = page.get_by_role("region", name="Verdicts: each criterion, and its limit")
+    verdicts.locator("tbody th").first.evaluate(
+        "(cell, name) => { cell.textContent = name; }", max(STRATEGY_TEMPLATES, key=len)
+    )
+    assert verdicts.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    page.close()
 
 
 def is_ours(url: str, port: int) -> bool:
@@ -182,7 +195,7 @@ def test_tables_are_sorted_by_click_and_by_key(reported: Reported, browser: "Bro
 
 
 @needs_browser
-def test_what_is_not_in_the_page_is_added_by_the_script(reported: Reported, browser: "Browser"):
+def test_what_pages_leave_out_is_added_by_the_script(reported: Reported, browser: "Browser"):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto((reported.root / reported.run.run_id / "symbols/S00/macd.html").as_uri())
     trades = page.get_by_role("region", name="Trades", exact=True)
