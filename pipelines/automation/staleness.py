@@ -188,10 +188,9 @@ def _select_downstream(
 def _select_research(
     instance: dg.DagsterInstance, graph: AssetGraph, keys: Iterable[dg.AssetKey]
 ) -> list[dg.AssetKey]:
-    """Return assets of research, what is downstream, and the leaderboard that shows it."""
+    """Return assets of research and the leaderboard that shows it, with what is downstream."""
     shown = instance.get_latest_materialization_event(LEADERBOARD_KEY) is not None
-    assets = set(_select_downstream(graph, keys, whole=True))
-    return sorted(assets | ({LEADERBOARD_KEY} if shown else set()))
+    return _select_downstream(graph, [*keys, *([LEADERBOARD_KEY] if shown else [])], whole=True)
 
 
 def _get_code_versions(graph: AssetGraph) -> dict[dg.AssetKey, str]:

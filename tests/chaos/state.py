@@ -102,7 +102,8 @@ def read_state(folder: Path, rows: Mapping[str, Any] | None = None) -> State:
         {path.stem: _digest(pl.read_parquet(path)) for path in data.glob("prices/*/*.parquet")},
         {
             path.parent.name: _digest(pl.read_csv(path).drop("made_at"))
-            for path in data.glob("reports/*/*.csv")
+            # Those of leaderboards; beside them are the pages of each run.
+            for path in data.glob("reports/*_*/leaderboard.csv")
         },
         tuple(str(path) for path in data.rglob("*.tmp")),
     )

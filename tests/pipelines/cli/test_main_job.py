@@ -75,6 +75,7 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     pages = found.pop(lines[-1].split("/")[2])
     assert lines[-1] == f"Report: .data/reports/{pages.name}/index.html"
     assert (pages / "index.html").is_file()
+    assert found.pop("next_positions.csv").is_file()
     (report,) = found.values()
     assert f" .data/reports/{report.name}\n" in done.stdout
     assert {path.name for path in report.iterdir()} == {"leaderboard.csv", "leaderboard.svg"}
