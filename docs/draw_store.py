@@ -33,7 +33,7 @@ def diagram() -> str:
 
 def _joins() -> Iterator[str]:
     for table in Base.metadata.sorted_tables:
-        for key in table.foreign_keys:
+        for key in sorted(table.foreign_keys, key=lambda one: one.parent.name):
             yield f'    {key.column.table.name} ||--o{{ {table.name} : "{key.parent.name}"'
     for left, many, right, on in _JOINS:
         yield f'    {left} {many} {right} : "{on}"'
