@@ -9,9 +9,9 @@ import numpy as np
 from assets.research_inputs import ResearchInputs
 from engine.code_version import code_version, refuse_changed_code
 from engine.failure import Failure
+from research.forward.next_positions import NextPosition
 from research.forward.night import Night, NightSpec, run_night
 from research.forward.record import ForwardAddition, ForwardState, FrozenStrategy
-from research.next_positions import NextPosition
 from resources.price_store.universe_benchmark import LEAST_SHARE
 from resources.result_store.manager import BacktestPersistenceManager
 from strategies.base import Strategy

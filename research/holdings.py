@@ -51,8 +51,16 @@ class Holdings:
             trades["entry_idx"][places],
             trades["exit_idx"][places],
             trades["status"][places] == 0,
-            np.where(trades["direction"][places] == 0, np.int32(1), np.int32(-1)),
+            np.where(trades["direction"][places] == 0, np.int8(1), np.int8(-1)),
         )
+
+    def sides(self, accounts: int, bars: int) -> NDArray[np.int8]:
+        """Return the side of each account at each close, 1, -1 or 0, shape (accounts, bars)."""
+        change = np.zeros((accounts, bars + 1), dtype=np.int8)
+        np.add.at(change, (self.account, self.entry_bar), self.side)
+        left = np.where(self.is_open, bars, self.exit_bar)
+        np.subtract.at(change, (self.account, left), self.side)
+        return change.cumsum(axis=1, dtype=np.int8)[:, :bars]
 
     def before(self, bar: int) -> "Holdings":
         """Return the holdings before a bar: what ends on it is open."""
@@ -77,4 +85,4 @@ class Holdings:
     ) -> "Holdings":
         """Return those whose fills are known by their days, each a bar of `dates`."""
         entry, exit_ = dates.searchsorted(entered), dates.searchsorted(left)
-        return cls(account, entry, exit_, is_open, np.where(is_long, np.int32(1), np.int32(-1)))
+        return cls(account, entry, exit_, is_open, np.where(is_long, np.int8(1), np.int8(-1)))

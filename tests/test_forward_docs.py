@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from research.forward.expectation import LEAST_BARS
-from research.next_actions import ACTIONS
+from research.forward.next_actions import ACTIONS
 from resources.price_store.universe_benchmark import LEAST_SHARE
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.forward.schemas import POSITIONS_SCHEMA, RECORDS_SCHEMA

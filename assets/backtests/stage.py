@@ -148,7 +148,7 @@ class BacktestStage:
         files = inputs.backtest_files
         recorder = TrialRecorder(store, files, load, self.purpose, run_id, self.user)
         if new := recorder.record(trials):
-            self.context.log.info(f"{new} new trials in the ledger")
+            self.context.log.debug(f"{new} new trials in the ledger")
 
     def _sort(self, symbols: Sequence[str]) -> list[str]:
         """Return symbols in the universe's order: asked for in another, they are the same trial."""

@@ -20,6 +20,8 @@ class CriterionResult:
         A p-value or a share: the lower, the better.
     limit
         The highest value that passes.
+    is_share
+        Whether the value is a share, not a p-value.
     """
 
     name: str
@@ -27,6 +29,7 @@ class CriterionResult:
     statistic: float | None
     value: float
     limit: float
+    is_share: bool
 
     @property
     def passed(self) -> bool:
@@ -34,7 +37,7 @@ class CriterionResult:
         return self.value <= self.limit
 
 
-_CRITERIA = (
+CRITERIA = (
     (
         "Grid", "grid_sharpe_ratio", "grid_p_value",
         ("Sharpe ratio of the mean over its parameter sets; p-value: could luck explain it, given "
@@ -56,6 +59,11 @@ _CRITERIA = (
         "explain it?"),
     ),
 )  # fmt: skip
+"""Name, columns of statistic and value among those of a verdict, and question of each, in their
+order."""
+
+SHARE = "loss_share"
+"""The value that is a share; the others are p-values."""
 
 
 def list_criteria(verdict: Mapping[str, Any]) -> list[CriterionResult]:
@@ -69,7 +77,12 @@ def list_criteria(verdict: Mapping[str, Any]) -> list[CriterionResult]:
     limits = json.loads(verdict["limits"])
     return [
         CriterionResult(
-            name, question, verdict[statistic] if statistic else None, verdict[value], limits[value]
+            name=name,
+            question=question,
+            statistic=verdict[statistic] if statistic else None,
+            value=verdict[value],
+            limit=limits[value],
+            is_share=value == SHARE,
         )
-        for name, statistic, value, question in _CRITERIA
+        for name, statistic, value, question in CRITERIA
     ]

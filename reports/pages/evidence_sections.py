@@ -30,8 +30,8 @@ _CRITERIA = (
 _TRIED = (
     Column("Trials", show_count, "Parameter sets of this strategy that were tried.", numeric=True),
     Column("Tested", show_count, "Those that are active enough to be tested.", numeric=True),
-    Column("Competing", show_count, "All trials on this universe, against which luck is judged.",
-           numeric=True),
+    Column("Competing", show_count, "All active trials on this universe, against which luck is "
+           "judged.", numeric=True),
     Column("Independent", show_ratio, "How many independent trials they are worth.", numeric=True),
     Column("Probabilistic Sharpe", show_p_value,
            "Probability that the best set's Sharpe ratio is above 0.", numeric=True),

@@ -16,10 +16,9 @@ from engine.settings import BacktestSettings, Window
 from research.audit.integrity import explain_uncountable
 from research.forward.expectation import Expectation
 from research.forward.known_bars import KnownBars, KnownBarsUpdate
+from research.forward.next_positions import NextPosition, describe_next_positions
+from research.forward.one_bar_ahead import BarAhead, simulate_ahead
 from research.forward.record import ForwardDays, Freeze
-from research.holdings import Holdings
-from research.next_positions import NextPosition, describe_next_positions
-from research.one_bar_ahead import BarAhead, simulate_ahead
 from research.trial_collector import compute_returns
 from research.universe_curves import UniverseCurves, UniverseCurveSum, close_lost
 from strategies.base import Ints, Strategy
@@ -177,10 +176,10 @@ class _NightRun:
             # Recorded days had none of this: it is in the first day that has its bar.
             returns = returns.copy()
             returns[:, fresh] = np.prod(1.0 + returns[:, late : fresh + 1], axis=1) - 1.0
-        holdings = Holdings.of(ahead.simulation.trades, ahead.simulation.first, rows)
-        self.total.add_accounts(cut, numbers, returns, holdings.before(len(dates)))
+        holdings = ahead.holdings(rows)
+        self.total.add_accounts(cut, numbers, returns, holdings)
         day = (dates[fresh:] - self.first_day).astype(np.int64)
-        sides = ahead.sides()[rows]
+        sides = holdings.sides(len(rows), len(dates))
         self.accounts[numbers[:, np.newaxis], day, place] = returns[:, fresh:]
         self.sides[numbers[:, np.newaxis], day, place] = sides[:, fresh:]
         self._count(numbers, sides[:, -1])

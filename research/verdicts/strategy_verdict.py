@@ -45,7 +45,8 @@ class StrategyVerdict:
     trials, active_trials
         Points that were tried, and those of them that are tested.
     competing_trials, effective_trials
-        All active trials on the universe, and how many independent ones they are worth.
+        All active trials on the universe, and how many independent ones their curves under both
+        hedges are worth.
     protocol, protocols
         Which walk-forward was judged, "" for none, and how many were tried.
     overfitting

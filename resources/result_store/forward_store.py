@@ -13,7 +13,7 @@ from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.forward import frames, queries, writes
 
 if TYPE_CHECKING:
-    from research.next_positions import NextPosition
+    from research.forward.next_positions import NextPosition
 
 
 class ForwardStore:

@@ -1,6 +1,6 @@
 """What `VectorBTEngine.run_backtest` returns, as rows of the result store and as a trial."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from engine.code_version import gauntlet_version
 from engine.metrics import METRICS
 from research.errors import InvalidResultError
+from research.holdings import Holdings
 from research.natural_key import seeds_of
 from research.trial_collector import compute_returns
 from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope, combine_data_versions
@@ -103,16 +104,22 @@ def build_trial(result: Mapping[str, Any]) -> tuple[TrialScope, Trial]:
 
 
 def _measure_exposure(
-    dates: NDArray[np.datetime64], trades: Iterable[Mapping[str, Any]]
+    dates: NDArray[np.datetime64], trades: Sequence[Mapping[str, Any]]
 ) -> NDArray[np.float16]:
     """Return the side that is held at the close before each day."""
-    change = np.zeros(len(dates) + 1)
-    for trade in trades:
-        side = 1.0 if trade["direction"] == "long" else -1.0
-        entered, left = (np.datetime64(trade[one], "D") for one in ("entry_date", "exit_date"))
-        change[dates.searchsorted(entered) + 1] += side
-        change[-1 if trade["status"] == "open" else dates.searchsorted(left) + 1] -= side
-    return change[:-1].cumsum().astype(np.float16)
+    entered, left = (
+        np.array([one[name] for one in trades], dtype="datetime64[D]")
+        for name in ("entry_date", "exit_date")
+    )
+    held = Holdings.on_days(
+        dates,
+        np.zeros(len(trades), dtype=np.int64),
+        entered,
+        left,
+        np.array([one["status"] == "open" for one in trades], dtype=np.bool_),
+        np.array([one["direction"] == "long" for one in trades], dtype=np.bool_),
+    )
+    return np.append(0, held.sides(1, len(dates))[0, :-1]).astype(np.float16)
 
 
 def _build_trade(trade: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.settings import Window
-from research.next_positions import find_next_positions
+from research.forward.next_positions import find_next_positions
 from research.universe_curves import compute_universe_curves
 from resources.config.run_purpose import PURPOSE_TAG
 from resources.price_store.history_loader import load_histories

@@ -72,11 +72,9 @@ def test_a_run_of_one_symbol_materializes_only_that_symbol(webserver: Webserver)
     leaderboard = assets(webserver)["leaderboard"]
     assert leaderboard["assetMaterializations"] == [{"runId": run_id}]
     _require_pages(webserver, run_id, "AAPL", set(before))
-    # A check of the leaderboard warns: it is of one symbol. Strategies are judged, and rejected,
-    # where other tests have fetched enough symbols.
-    passed = sorted(verdicts(webserver, run_id))
-    assert len(passed) == number_of_checks(webserver)
-    assert passed.count(False) in (1, 2)
+    failed = count_warnings(webserver, run_id)
+    checks = number_of_checks(webserver)
+    assert sorted(verdicts(webserver, run_id)) == [False] * failed + [True] * (checks - failed)
 
 
 def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: set[str]) -> None:
@@ -155,12 +153,21 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     assert added(before, materialized(webserver)) == dict.fromkeys(before, selected)
     # One run per contiguous range: MSFT to GOOGL, TSLA, and then the unpartitioned assets.
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
-    passed = [verdicts(webserver, run["id"]) for run in backfill["runs"]]
-    checks = number_of_checks(webserver) - 2
-    # Strategies are judged, and rejected, where other tests have fetched enough symbols.
-    assert sorted(passed) in (
-        [[False, one], [True] * checks, [True] * checks] for one in (False, True)
-    )
+    passed = {run["id"]: sorted(verdicts(webserver, run["id"])) for run in backfill["runs"]}
+    *ranges, (last, of_leaderboard) = sorted(passed.items(), key=lambda one: -len(one[1]))
+    assert [one for _, one in ranges] == [[True] * (number_of_checks(webserver) - 2)] * 2
+    failed = count_warnings(webserver, last)
+    assert of_leaderboard == [False] * failed + [True] * (2 - failed)
+
+
+def count_warnings(webserver: Webserver, run_id: str) -> int:
+    """Return how many checks of a leaderboard of a few symbols warn.
+
+    One, for it is of a few. Its strategies are judged too, and some rejected, where the tests
+    before have fetched enough symbols: they are in another order each time.
+    """
+    manager = ResultStore(home=str(webserver.folder / ".data")).manager()
+    return 1 + ("rejected" in manager.get_verdicts(run_id)["verdict"])
 
 
 def test_requests_of_several_users_are_separate(webserver: Webserver):

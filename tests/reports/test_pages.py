@@ -91,7 +91,7 @@ def test_each_criterion_stands_beside_its_limit(reported: Reported):
     judged = {
         "Grid: p": ("grid_p_value", numbers.show_p_value, "0.03"),
         "Best point: p": ("best_p_value", numbers.show_p_value, "0.06"),
-        "Selection loses": ("loss_share", numbers.show_percent, "20%"),
+        "Selection: loses": ("loss_share", numbers.show_percent, "20%"),
         "Walk-forward: p": ("walk_forward_p_value", numbers.show_p_value, "0.0125"),
     }
     others = {

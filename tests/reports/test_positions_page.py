@@ -7,7 +7,7 @@ import pytest
 from reports import numbers
 from reports.inputs.positions import PositionsInputs, load_positions
 from reports.pages.positions import build_held, build_positions
-from research.next_positions import NextPosition
+from research.forward.next_positions import NextPosition
 from tests.project import END, SYMBOLS
 from tests.reports.conftest import NAMES, Reported
 from tests.reports.pages import PageFile

@@ -22,7 +22,7 @@ from resources.result_store.models import (
 from resources.result_store.retry import retry_transient
 
 if TYPE_CHECKING:
-    from research.next_positions import NextPosition
+    from research.forward.next_positions import NextPosition
 
 _OF_RUN = ("run_id", "source")
 _GIVEN = [

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CheckConstraint, Date, ForeignKey, Index, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from research.next_actions import ACTIONS
+from research.forward.next_actions import ACTIONS
 from resources.result_store.models.base import Base, finite, one_of
 
 _TEXTS = ARRAY(Text)
@@ -114,7 +114,7 @@ class ForwardDayRow(Base):
 
 
 class NextPositionRow(Base):
-    """A position of tomorrow as a run has left it, see `research.next_positions.NextPosition`."""
+    """A position of tomorrow as a run left it: `research.forward.next_positions.NextPosition`."""
 
     __tablename__ = "next_positions"
     __table_args__ = (

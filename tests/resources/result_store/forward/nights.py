@@ -8,8 +8,8 @@ import numpy as np
 
 from research.forward.expectation import Expectation
 from research.forward.known_bars import KnownBars
+from research.forward.next_positions import NextPosition
 from research.forward.record import ForwardAddition, ForwardDays, Freeze, FrozenStrategy
-from research.next_positions import NextPosition
 
 FROZEN_ON = date(2024, 1, 5)
 SYMBOLS = ("A", "B", "C")

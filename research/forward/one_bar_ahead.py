@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.failure import Failure
 from engine.history import TradedHistory
 from engine.orders import build_orders
 from engine.settings import BacktestSettings
 from engine.simulation import Simulation, simulate
-from strategies.base import Bars, Bools, Floats, Signals, Strategy
+from research.holdings import Holdings
+from strategies.base import Bars, Bools, Floats, Ints, Signals, Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +44,11 @@ class BarAhead:
         """Cash and position at each close, as the engine gives them, to the bit; shape (n, T)."""
         return self.simulation.equity[:, :-1]
 
-    def sides(self) -> NDArray[np.int8]:
-        """Return the side held at each close, 1, -1 or 0 for none, shape (n, T)."""
-        trades = self.simulation.trades
-        count, bars = self.simulation.equity.shape
-        change = np.zeros((count, bars + 1), dtype=np.int8)
-        side = np.where(trades["direction"] == 0, 1, -1).astype(np.int8)
-        # Of an open position, the exit is where the bars end.
-        left = np.where(trades["status"] == 1, trades["exit_idx"], bars)
-        row = self.simulation.backtest
-        np.add.at(change, (row, trades["entry_idx"]), side)
-        np.add.at(change, (row, left), -side)
-        return change.cumsum(axis=1, dtype=np.int8)[:, : bars - 1]
+    def holdings(self, rows: Ints) -> Holdings:
+        """Return what some rows hold of the bars that there are, the first of them as account 0."""
+        simulation = self.simulation
+        found = Holdings.of(simulation.trades, simulation.first, rows)
+        return found.before(simulation.equity.shape[1] - 1)
 
 
 def simulate_ahead(

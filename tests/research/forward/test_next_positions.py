@@ -11,8 +11,8 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
-from research.next_actions import ACTIONS
-from research.next_positions import NextPosition, find_next_positions
+from research.forward.next_actions import ACTIONS
+from research.forward.next_positions import NextPosition, find_next_positions
 from strategies.base import Bars, Strategy
 from strategies.registry import registered_strategies
 from tests.bars import history, random_bars

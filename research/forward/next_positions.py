@@ -22,8 +22,8 @@ from engine.failure import Failure
 from engine.history import History
 from engine.positions import SIGNAL
 from engine.settings import BacktestSettings, Window
-from research.next_actions import ACTIONS
-from research.one_bar_ahead import BarAhead, simulate_ahead
+from research.forward.next_actions import ACTIONS
+from research.forward.one_bar_ahead import BarAhead, simulate_ahead
 from strategies.base import Floats, Strategy
 
 
@@ -45,7 +45,7 @@ class NextPosition:
     next_side
         The side once the next bar has filled what is ordered.
     action
-        One of `research.next_actions.ACTIONS`.
+        One of `research.forward.next_actions.ACTIONS`.
     fills_at
         ``open`` or ``close`` of the next bar; "" where nothing is ordered.
     waits
