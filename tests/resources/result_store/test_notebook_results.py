@@ -145,6 +145,17 @@ def test_a_saved_result_is_a_trial_with_its_raw_curve(session: Session):
     assert panel.residuals[0].tobytes() == returns.tobytes()
     assert panel.scope.dates.tolist() == [day.date() for day in result["equity_curve"].index]
     assert trial["activity"] == (returns != 0).mean()
+    # Long, or out, at the close before each day.
+    days = panel.scope.dates.tolist()
+    held = [
+        any(
+            one["entry_date"] < day and (one["status"] == "open" or day <= one["exit_date"])
+            for one in result["trades"]
+        )
+        for day in days
+    ]
+    assert panel.exposures[0].tolist() == held
+    assert 0 < sum(held) < len(days)
     broken = {**_backtest("BROKEN"), "metrics": dict.fromkeys(METRICS, float("nan"))}
     with pytest.raises(InvalidResultError):
         store.save_backtest_result(broken)
