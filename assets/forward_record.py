@@ -14,6 +14,7 @@ from assets.asset_keys import (
 )
 from assets.markdown import render_markdown
 from assets.research_assets import say_none
+from assets.stage_reporting import materialize
 from assets.step_failure import failing_in_one_line
 from research.purpose import Purpose
 from resources.config.run_purpose import find_purpose
@@ -92,7 +93,8 @@ def build_forward_record(
         positions = manager.get_next_positions(run_id=run_id)
         path = reports.write(NEXT_POSITIONS, positions.write_csv().encode())
         _log(context, stage, going_on)
-        yield dg.MaterializeResult(metadata=_describe(stage, going_on, positions, path))
+        shown = _describe(stage, going_on, positions, path)
+        yield materialize(context, FORWARD_RECORD_KEY, shown)
 
     return forward_record
 

@@ -34,8 +34,9 @@ def build_tear_sheets() -> dg.AssetsDefinition:
         owners=[RESEARCH],
         code_version="1",
         description="The report of a run: a folder of pages that need no network, to be opened "
-        "with a browser. Leaderboard with verdicts, failures, data quality and the last runs, each "
-        "number as it is stored. The same store gives the same bytes.",
+        "with a browser. Leaderboard with verdicts, strategies, symbols with their trades, "
+        "correlations, positions of tomorrow, failures, data quality and the last runs, each "
+        "number as it is stored. The same store gives the same bytes; docs/report.md says more.",
     )
     def tear_sheets(
         context: dg.AssetExecutionContext,

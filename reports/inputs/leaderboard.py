@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from reports.inputs.heading import Heading, build_heading
 from reports.inputs.run_data import RunData
-from research.robustness.performance import Performance
+from reports.inputs.universe_curve import CurveSummary
 
 
 @dataclass(frozen=True)
@@ -107,19 +105,15 @@ def _hold_universe(data: RunData) -> list[Benchmark]:
     if data.trials is None:
         return []
     scope = data.trials.scope
-    own = Performance.of(scope.market, scope.bars_per_year)
-    level = np.cumprod(1.0 + scope.market)
-    drawdown = float((level / np.maximum.accumulate(np.maximum(level, 1.0)) - 1.0).min())
-    total = float(level[-1]) - 1.0
-    yearly = (1.0 + total) ** (scope.bars_per_year / len(level)) - 1.0
+    held = CurveSummary.of(scope.market, scope.bars_per_year)
     return [
         Benchmark(
             "equal-weight universe",
             len(scope.symbols),
-            total_return=total,
-            annualized_return=yearly,
-            sharpe_ratio=own.annual_sharpe,
-            max_drawdown=drawdown,
+            total_return=held.total_return,
+            annualized_return=held.annualized_return,
+            sharpe_ratio=held.sharpe_ratio,
+            max_drawdown=held.max_drawdown,
         )
     ]
 
