@@ -1,9 +1,10 @@
 """The folder of a report: replaced whole, so that nobody sees half of one."""
 
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,8 @@ from uuid import uuid4
 from reports.page import INDEX, STYLE
 from resources.files.file_systems import file_system, is_local
 from resources.files.private import create_private
+
+_EARLIER = 5
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,25 @@ class ReportFolder:
         fs, root = file_system(self.root)
         return fs.isfile(f"{root.rstrip('/')}/{self.name}/{INDEX}")
 
+    def list_earlier(self) -> list[Path]:
+        """Return the folders of reports on this machine, this one first and then the newest ones.
+
+        Of a few, which have what a new report has in common with those before; none in a bucket.
+        """
+        fs, root = file_system(self.root)
+        if not is_local(fs):
+            return []
+        written: dict[Path, float] = {}
+        for path in Path(root).glob(f"[!.]*/{INDEX}"):
+            with suppress(FileNotFoundError):
+                written[path.parent] = path.stat().st_mtime
+        own = Path(root) / self.name
+        newest = sorted(written, key=lambda one: (one != own, -written[one], one))
+        return newest[:_EARLIER]
+
     @contextmanager
-    def replacing(self) -> Iterator[Callable[[str, bytes], None]]:
-        """Lend a function that writes a file; afterwards they are what the folder has.
+    def replacing(self) -> "Iterator[LocalFolder | BucketFolder]":
+        """Lend a new folder to write files into; afterwards they are what the folder has.
 
         On an error the folder is as it was. A folder on this machine is replaced by renaming; in a
         bucket, which can't rename, files are written one by one in the order given.
@@ -59,30 +78,88 @@ class ReportFolder:
         if is_local(fs):
             yield from self._replace_local(Path(root))
             return
-        pending: list[tuple[str, bytes]] = []
-        yield lambda path, data: pending.append((path, data))
-        for path, data in pending:
+        bucket = BucketFolder()
+        yield bucket
+        for path, data in bucket.pending:
             fs.pipe_file(f"{root.rstrip('/')}/{self.name}/{path}", data)
 
-    def _replace_local(self, root: Path) -> Iterator[Callable[[str, bytes], None]]:
+    def _replace_local(self, root: Path) -> "Iterator[LocalFolder]":
         create_private(root)
         target, token = root / self.name, uuid4().hex
         new, old = (root / f".{self.name}.{token}.{kind}" for kind in ("new", "old"))
         create_private(new)
-
-        def write(path: str, data: bytes) -> None:
-            place = new / path
-            create_private(place.parent)
-            place.write_bytes(data)
-
         try:
-            yield write
+            yield LocalFolder(new)
             if target.exists():
                 target.rename(old)
             new.rename(target)
         finally:
             shutil.rmtree(new, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+@dataclass
+class BucketFolder:
+    """Files that wait to be written into a bucket."""
+
+    pending: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file."""
+        self.pending.append((path, data))
+
+
+class LocalFolder:
+    """A new folder on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = {folder}
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file."""
+        # Only a new one: what is there already may be a link to another report's.
+        with open(self._place(path), "xb", buffering=0) as file:  # noqa: PTH123 - of thousands
+            file.write(data)
+
+    def take(self, source: Path, path: str) -> bytes | None:
+        """Link to a file of another report, and return its content; None if it is gone.
+
+        Where there are no links, or not to files of somebody else, it is copied. The content is
+        read from the new name: what the caller finds right stays so.
+        """
+        place = self._place(path)
+        try:
+            os.link(source / path, place)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return self._copy(source, path)
+        return _read(place)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there."""
+        self._place(path).unlink(missing_ok=True)
+
+    def _copy(self, source: Path, path: str) -> bytes | None:
+        try:
+            data = _read(source / path)
+        except OSError:
+            return None
+        self.write(path, data)
+        return data
+
+    def _place(self, path: str) -> Path:
+        place = self._folder / path
+        if place.parent not in self._made:
+            create_private(place.parent)
+            self._made.add(place.parent)
+        return place
+
+
+def _read(path: Path) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - of thousands
+        return file.read()
 
 
 def find_old_reports(root: str, before: datetime) -> list[ReportFolder]:

@@ -1,6 +1,6 @@
 """A page of a report, and how pages link to each other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 INDEX = "index.html"
@@ -34,6 +34,9 @@ class Page:
     short
         Whether it is one of thousands, which are read by themselves: it leads to the first page,
         and says nothing twice.
+    complete
+        Whether it shows all that it should; where a file could not be read, the next report draws
+        it again.
     """
 
     path: str
@@ -41,11 +44,37 @@ class Page:
     body: str
     files: Mapping[str, bytes] = field(default_factory=dict)
     short: bool = False
+    complete: bool = True
 
     @property
     def slug(self) -> str:
         """What identifies this page in the single file."""
         return slugify(self.path)
+
+
+@dataclass(frozen=True)
+class Details:
+    """Pages outside the navigation that are drawn together, if at all.
+
+    They show nothing of the run, which pages of the navigation say: what a report before has drawn
+    of the same content is taken from there.
+
+    Parameters
+    ----------
+    shown
+        By path what identifies all content of a page, made by `reports.digests.digest`; "" for one
+        that is always drawn.
+    draw
+        From some of the paths to their pages.
+    """
+
+    shown: Mapping[str, str]
+    draw: Callable[[Collection[str]], Iterable[Page]]
+
+    @classmethod
+    def of(cls, page: Page) -> "Details":
+        """Return a page that is drawn already."""
+        return cls({page.path: ""}, lambda _: [page])
 
 
 def slugify(path: str) -> str:

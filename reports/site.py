@@ -8,11 +8,13 @@ from hashlib import sha256
 
 from markupsafe import Markup, escape
 
+from reports.digests import digest, drawing_version
+from reports.drawn_pages import MANIFEST, DrawnPage, DrawnPages, digest_files, write_manifest
 from reports.errors import ReportError
-from reports.folder import ReportFolder
+from reports.folder import BucketFolder, LocalFolder, ReportFolder
 from reports.html import read_template, render
 from reports.inputs.heading import Heading
-from reports.page import INDEX, SCHEME, STYLE, Page
+from reports.page import INDEX, SCHEME, STYLE, Details, Page
 
 SINGLE_FILE = "single-file.html"
 SCRIPT = "report.js"
@@ -40,7 +42,10 @@ class WrittenSite:
 
 
 def write_site(
-    folder: ReportFolder, heading: Heading, overview: Sequence[Page], details: Iterable[Page] = ()
+    folder: ReportFolder,
+    heading: Heading,
+    overview: Sequence[Page],
+    details: Iterable[Details] = (),
 ) -> WrittenSite:
     """Write a report in place of the one that was there: all of it, or nothing on an error.
 
@@ -53,37 +58,53 @@ def write_site(
         single file.
     details
         All others, written one after the other, so that memory does not grow with their number.
+        What reports before have drawn of the same content is linked from there.
 
     Raises
     ------
     ReportError
         When a page leads to one that does not exist, or two have the same path.
     """
-    site = _Site(overview)
-    with folder.replacing() as write:
-
-        def put(path: str, content: str | bytes) -> None:
-            data = content.encode() if isinstance(content, str) else content
-            site.account(path, len(data))
-            write(path, data)
-
-        put(STYLE, read_template(STYLE))
-        put(SCRIPT, read_template(SCRIPT))
-        details_written = 0
+    site = _Site(overview, heading)
+    drawn = DrawnPages(folder.list_earlier())
+    with folder.replacing() as new:
+        site.put(new, STYLE, read_template(STYLE).encode())
+        site.put(new, SCRIPT, read_template(SCRIPT).encode())
         for page in overview:
-            put(page.path, site.complete(page, heading))
-        for page in details:
-            put(page.path, site.complete(page, heading))
-            _put_files(page, put)
-            details_written += 1
+            site.put(new, page.path, site.complete(page).encode())
+        for group in details:
+            _put_group(site, new, drawn, group)
         for page in overview:
-            _put_files(page, put)
-        put(SINGLE_FILE, site.join(heading, details_written))
-        put(INDEX, site.complete(overview[0], heading, INDEX))
+            for path, content in page.files.items():
+                site.put(new, path, content)
+        site.put(new, SINGLE_FILE, site.join(len(site.details)).encode())
+        site.put(new, INDEX, site.complete(overview[0], INDEX).encode())
+        site.put(new, MANIFEST, write_manifest(site.drawn))
         site.require_targets()
     return WrittenSite(
-        folder.path_of(INDEX), len(overview) + details_written, sum(site.sizes.values())
+        folder.path_of(INDEX), len(overview) + len(site.details), sum(site.sizes.values())
     )
+
+
+def _put_group(
+    site: "_Site", new: LocalFolder | BucketFolder, drawn: DrawnPages, group: Details
+) -> None:
+    """Put pages into a new report, and draw those that no report before has drawn."""
+    shown = {path: site.address(path, shows) for path, shows in group.shown.items()}
+    missing = []
+    for path, shows in shown.items():
+        if (found := drawn.take(new, path, shows)) is None:
+            missing.append(path)
+        else:
+            site.adopt(path, *found)
+    for page in group.draw(missing) if missing else ():
+        files = {page.path: site.complete(page).encode(), **page.files}
+        for path, content in files.items():
+            site.put(new, path, content)
+        site.details.append(page.path)
+        if page.complete and shown[page.path]:
+            contents = digest_files([*files.values()])
+            site.drawn[page.path] = DrawnPage(shown[page.path], contents, [*files])
 
 
 def hash_script() -> str:
@@ -94,19 +115,44 @@ def hash_script() -> str:
 class _Site:
     """The pages that were written, and where their links lead."""
 
-    def __init__(self, overview: Sequence[Page]) -> None:
-        self._overview = overview
+    def __init__(self, overview: Sequence[Page], heading: Heading) -> None:
+        self._overview, self._heading = overview, heading
+        # Around the content of a page that is none of the navigation.
+        self._frame_digest = digest(
+            drawing_version(), heading.line, [(one.path, one.title) for one in overview]
+        )
         self._wanted: dict[str, str] = {}
         self._names: set[str] = set()
         self.sizes: dict[str, int] = {}
+        self.details: list[str] = []
+        self.drawn: dict[str, DrawnPage] = {}
 
-    def account(self, path: str, size: int) -> None:
+    def address(self, path: str, shows: str) -> str:
+        """Return what identifies all that a page is made of; "" for one that is always drawn."""
+        return digest(self._frame_digest, path, shows) if shows else ""
+
+    def put(self, new: LocalFolder | BucketFolder, path: str, content: bytes) -> None:
+        """Write a file."""
+        self._account(path, len(content))
+        new.write(path, content)
+
+    def adopt(self, path: str, page: DrawnPage, contents: Sequence[bytes]) -> None:
+        """Take note of a page that is there already, and of where its links lead."""
+        for one, content in zip(page.paths, contents, strict=True):
+            self._account(one, len(content))
+        self.details.append(path)
+        self.drawn[path] = page
+        up = b"../" * path.count("/")
+        for target in set(re.findall(b' href="%b([^"#.][^"#]*)' % up, contents[0])):
+            self._wanted.setdefault(target.decode(), path)
+
+    def _account(self, path: str, size: int) -> None:
         if path.casefold() in self._names:  # on some file systems they are one
             raise ReportError(f"Two pages or files of a report are {path}; names must differ.")
         self._names.add(path.casefold())
         self.sizes[path] = size
 
-    def complete(self, page: Page, heading: Heading, path: str = "") -> str:
+    def complete(self, page: Page, path: str = "") -> str:
         """Return a page with its navigation, its links relative to `path`, where it is put."""
         up = "../" * (path or page.path).count("/")
         head = Markup(  # noqa: S704 - two constants and dots
@@ -115,10 +161,11 @@ class _Site:
         )
         body = Markup(page.body)  # noqa: S704
         if page.short:
-            html = render("detail.html", title=page.title, heading=heading, head=head, content=body)
+            line = self._heading.line
+            html = render("detail.html", title=page.title, line=line, head=head, content=body)
         else:
             article = render("article.html", page=page, body=body)
-            html = self._frame(page.title, page.path, heading, head, article)
+            html = self._frame(page.title, page.path, head, article)
 
         def resolve(target: str) -> str:
             self._wanted.setdefault(target.partition("#")[0], page.path)
@@ -126,7 +173,7 @@ class _Site:
 
         return _resolve_links(html, resolve)
 
-    def join(self, heading: Heading, left_out: int) -> str:
+    def join(self, left_out: int) -> str:
         """Return the single file; what leads out of it is text."""
         head = Markup(  # noqa: S704 - files of ours
             f"<style>{read_template(STYLE)}</style>\n"
@@ -145,20 +192,20 @@ class _Site:
                 return ""
             return f' href="{"#" + escape(fragment) if fragment else inside[path]}"'
 
-        title = f"Report of {heading.facts['Run'][:8]}"
-        return _resolve_links(self._frame(title, "", heading, head, content), resolve)
+        title = f"Report of {self._heading.facts['Run'][:8]}"
+        return _resolve_links(self._frame(title, "", head, content), resolve)
 
     def require_targets(self) -> None:
         for target, path in self._wanted.items():
             if target not in self.sizes:
                 raise ReportError(f"The page {path} leads to {target}, which is not there.")
 
-    def _frame(self, title: str, path: str, heading: Heading, head: Markup, content: Markup) -> str:
+    def _frame(self, title: str, path: str, head: Markup, content: Markup) -> str:
         return render(
             "page.html",
             title=title,
             path=path,
-            heading=heading,
+            heading=self._heading,
             pages=self._overview,
             head=head,
             content=content,
@@ -166,11 +213,6 @@ class _Site:
             short=path not in {one.path for one in self._overview} and bool(path),
             legend=render("legend.html"),
         )
-
-
-def _put_files(page: Page, put: Callable[[str, bytes], None]) -> None:
-    for path, content in page.files.items():
-        put(path, content)
 
 
 def _resolve_links(html: str, resolve: Callable[[str], str]) -> str:

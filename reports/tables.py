@@ -12,6 +12,9 @@ from markupsafe import Markup, escape
 
 from reports.numbers import is_undefined, show_text
 
+_CELL_END, _ROW_END = "\x1f", "\x1e"
+"""The separators of ASCII, which no text has."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -84,8 +87,7 @@ class Table:
     def render(self) -> Markup:
         """Return the HTML."""
         heads = "".join(map(self._render_head, self.columns))
-        body = "".join(map(self._render_row, self.rows))
-        foot = "".join(map(self._render_row, self.footer))
+        body, foot = self._render_rows(self.rows), self._render_rows(self.footer)
         kind = ' class="compact"' if self.compact else ""
         return Markup(  # noqa: S704 - every value is escaped
             f'<div class="scroll"><table{kind}><caption>{escape(self.caption)}</caption>'
@@ -106,12 +108,19 @@ class Table:
         kind = ' class="number"' if column.numeric and not self.compact else ""
         return f"<th{kind}>{escape(column.heading)}"
 
+    def _render_rows(self, rows: Sequence[Sequence[Any]]) -> str:
+        columns = [*zip(*rows, strict=True)]
+        if not rows or not self.compact or any(Cell in set(map(type, one)) for one in columns):
+            return "".join(map(self._render_row, rows))
+        # Column by column, and escaped together: these are most of the cells of a report.
+        texts = [
+            [*map(one.show, values)] for one, values in zip(self.columns, columns, strict=True)
+        ]
+        joined = _ROW_END.join(map(_CELL_END.join, zip(*texts, strict=True)))
+        escaped = html.escape(joined, quote=False)
+        return f"<tr><th>{escaped}".replace(_CELL_END, "<td>").replace(_ROW_END, "<tr><th>")
+
     def _render_row(self, row: Sequence[Any]) -> str:
-        if self.compact and not any(isinstance(one, Cell) for one in row):
-            texts = [one.show(value) for one, value in zip(self.columns, row, strict=True)]
-            # Escaped together: these are most of the cells of a report.
-            joined = html.escape("\n".join(texts), quote=False).replace("\n", "<td>")
-            return f"<tr><th>{joined}"
         pairs = zip(self.columns, map(_as_cell, row), strict=True)
         cells = (self._render_cell(*pair, "td" if n else "th") for n, pair in enumerate(pairs))
         return f"<tr>{''.join(cells)}"

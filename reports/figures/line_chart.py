@@ -7,8 +7,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from reports.figures.coarse_curve import PlacedCurve, draw_coarse_curves
 from reports.figures.frame import draw_days, draw_figure, draw_grid
-from reports.figures.svg import Scale, draw_coarse_curve, draw_curve, draw_text, make_scale
+from reports.figures.svg import Scale, draw_curve, draw_text, make_scale
 from strategies.base import Floats
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BELOW = 940, 64, 780, 10, 24
@@ -82,19 +83,20 @@ def draw_lines(
         content += f'<path d="M{_LEFT} {at:.1f}H{_RIGHT}" stroke="var(--soft)" fill="none"/>'
     if band is not None:
         content += _draw_band(band, x, y, transform)
-    ends = []
+    placed = []
     for number, one in enumerate(known):
         color = one.color or COLORS[number % len(COLORS)]
         finite = np.isfinite(one.values)
-        places = y.place(transform(one.values[finite]))
         at = x.place(_count_days(one.days[finite]))
-        content += (
-            draw_coarse_curve(at, places, color, pieces)
-            if pieces
-            else draw_curve(at, places, color, 1.6)
-        )
-        ends.append((float(places[-1]), one.name, color))
-    return draw_figure(title, description, (_WIDTH, height), content + _draw_names(ends, bottom))
+        placed.append(PlacedCurve(at, y.place(transform(one.values[finite])), color, pieces))
+    drawn = (
+        draw_coarse_curves(placed)
+        if pieces
+        else [draw_curve(one.x, one.y, one.color, 1.6) for one in placed]
+    )
+    content += "".join(drawn)
+    named = [(float(at.y[-1]), one.name, at.color) for one, at in zip(known, placed, strict=True)]
+    return draw_figure(title, description, (_WIDTH, height), content + _draw_names(named, bottom))
 
 
 def _draw_band(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -19,8 +20,6 @@ INK, GREY, RULE = "#2b2f33", "#b9c0c7", "#e6e8ea"
 
 _NICE = (1, 2, 2.5, 5, 10)
 _LONG_NUMBER = 1e6
-_UNSEEN, _PASSES = 0.7, 2
-"""Pixels that a point of a coarse curve may be off, and how often its points are thinned."""
 _YEAR = 12
 
 
@@ -75,18 +74,8 @@ class Scale:
 
         Where there are fewer than two, the first and the last day are named.
         """
-        first = date.fromordinal(_EPOCH + math.ceil(self.low))
-        last = date.fromordinal(_EPOCH + math.floor(self.high))
-        starts = next(
-            starts
-            for step in (1, 2, 3, 6, *(_YEAR * years for years in (1, 2, 5, 10, 50, 1000)))
-            if len(starts := _list_months(first, last, step)) <= most
-        )
-        january = any(day.month == 1 for day in starts)
-        named = [(_name_month(day, january=january), day) for day in starts]
-        if len(named) < 2:  # noqa: PLR2004 - one day is no scale
-            named = [(day.isoformat(), day) for day in sorted({first, last})]
-        return [(name, self.at(day.toordinal() - _EPOCH)) for name, day in named]
+        named = _name_days(math.ceil(self.low), math.floor(self.high), most)
+        return [(name, self.at(day)) for name, day in named]
 
 
 def make_scale(values: Floats, first: float, last: float) -> Scale:
@@ -116,56 +105,6 @@ def draw_curve(x: Floats, y: Floats, color: str, width: float) -> str:
         f'<path transform="scale(.1)" d="M{points[0, 0]} {points[0, 1]}l{steps}" fill="none" '
         f'stroke="{color}" stroke-width="{10 * width:g}" stroke-linejoin="round"/>'
     )
-
-
-def draw_coarse_curve(x: Floats, y: Floats, color: str, pieces: int) -> str:
-    """Return a line of few bytes: whole pixels, and of so many pieces the extremes of each.
-
-    Parameters
-    ----------
-    x, y
-        Places in pixels, x ascending.
-    """
-    places = _thin(y, pieces)
-    points = np.rint(np.column_stack([x[places], y[places]])).astype(np.int64)
-    moves = np.diff(points, axis=0)
-    # A level stretch is one move.
-    level = moves[:, 1] == 0
-    ends = np.append(~(level[1:] & level[:-1]), True) if len(moves) else level
-    kept = points[np.append(0, np.flatnonzero(ends) + 1)]
-    for _ in range(_PASSES):
-        kept = _straighten(kept)
-    steps = "".join(
-        f" {right}{down}" if down < 0 else f" {right} {down}"
-        for right, down in np.diff(kept, axis=0).tolist()
-    )
-    start = f"M{points[0, 0]} {points[0, 1]}"
-    return f'<path class="line" d="{start}l{steps[1:]}" stroke="{color}"/>'
-
-
-def _straighten(points: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a line without points of a rise or a fall whose absence is not seen.
-
-    Where neighbours could go, every second one does.
-    """
-    before, after = np.diff(points, axis=0)[:-1], np.diff(points, axis=0)[1:]
-    across = before + after
-    area = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])
-    straight = (area <= _UNSEEN * np.hypot(*across.T)) & (before[:, 1] * after[:, 1] >= 0)
-    run = np.arange(len(straight))
-    first = np.maximum.accumulate(np.where(straight, -1, run)) + 1
-    kept = np.append(~(straight & ((run - first) % 2 == 0)), True)
-    return points[np.append(0, np.flatnonzero(kept) + 1)] if len(points) > 1 else points
-
-
-def _thin(y: Floats, pieces: int) -> NDArray[np.int64]:
-    """Return first, last, and of so many pieces the lowest and the highest place, in order."""
-    size = -(-len(y) // pieces)
-    padded = np.append(y, np.full(-len(y) % size, y[-1])).reshape(-1, size)
-    starts = np.arange(len(padded)) * size
-    both = np.sort(np.column_stack([padded.argmin(axis=1), padded.argmax(axis=1)]), axis=1)
-    places = np.minimum((both + starts[:, np.newaxis]).ravel(), len(y) - 1)
-    return np.concatenate([[0], places, [len(y) - 1]])
 
 
 def draw_picture(width: int, height: int, caption: Sequence[str], content: str) -> str:
@@ -202,6 +141,22 @@ def _round(step: float) -> float:
 
 def _name_number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if abs(value) < _LONG_NUMBER else f"{value:.3g}"
+
+
+@lru_cache  # the charts of a report are of the same few windows
+def _name_days(low: int, high: int, most: int) -> Sequence[tuple[str, int]]:
+    """Return at most so many names of days since 1970, by which others are found."""
+    first, last = date.fromordinal(_EPOCH + low), date.fromordinal(_EPOCH + high)
+    starts = next(
+        starts
+        for step in (1, 2, 3, 6, *(_YEAR * years for years in (1, 2, 5, 10, 50, 1000)))
+        if len(starts := _list_months(first, last, step)) <= most
+    )
+    january = any(day.month == 1 for day in starts)
+    named = [(_name_month(day, january=january), day) for day in starts]
+    if len(named) < 2:  # noqa: PLR2004 - one day is no scale
+        named = [(day.isoformat(), day) for day in sorted({first, last})]
+    return [(name, day.toordinal() - _EPOCH) for name, day in named]
 
 
 def _list_months(first: date, last: date, step: int) -> list[date]:

@@ -1,24 +1,27 @@
 """What the pages of symbols show: each strategy on each symbol, with trades, equity and prices."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache, cached_property
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from reports.inputs.run_data import RunData
+from reports.inputs.run_data import OF_A_RUN, RunData
 from resources.market_data.bars import data_version
 from resources.run_artifacts.backtest_files import DamagedBacktestsError
 from strategies.base import Floats
 from strategies.errors import GauntletError
+
+Days = NDArray[np.datetime64]
+_NO_DAYS: Days = np.empty(0, dtype="datetime64[D]")
+_NO_VALUES: Floats = np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,43 +33,126 @@ class PairInputs:
     row
         Its result: every metric, by the columns of `RunData.backtests`.
     trades
-        By the columns of `resources.result_store.frame_schemas.TRADES_SCHEMA`, in their order.
+        With `resources.result_store.frame_schemas.TRADES_SCHEMA`, in their order.
     days, equity
         ``datetime64[D]`` and money at each close, shape (T,); empty where the files of the run that
-        computed it are gone.
+        computed it are gone or damaged.
     """
 
     row: Mapping[str, Any]
-    trades: Sequence[Mapping[str, Any]]
-    days: NDArray[np.datetime64]
+    trades: pl.DataFrame
+    days: Days
     equity: Floats
 
     @property
     def drawdown(self) -> Floats:
         """How far the equity is below its highest so far, the capital included, from -1 to 0."""
-        capital = float(json.loads(self.row["settings"])["initial_capital"])
+        capital = _read_capital(self.row["settings"])
         return self.equity / np.maximum(np.maximum.accumulate(self.equity), capital) - 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class SymbolInputs:
-    """All strategies on one symbol.
+class StoredCloses:
+    """Adjusted closes in the window, as they are stored now.
 
     Parameters
     ----------
-    pairs
-        In the order of the leaderboard.
     days, close
-        ``datetime64[D]`` and adjusted closes in the window, as they are stored now; empty without.
-    revised
-        Whether they are others than those of the results.
+        ``datetime64[D]`` and prices, shape (T,); empty without any.
+    version
+        Of the bars from the first day of the warm-up on; "" without any.
+    """
+
+    days: Days
+    close: Floats
+    version: str
+
+
+_NO_CLOSES = StoredCloses(_NO_DAYS, _NO_VALUES, "")
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolInputs:
+    """All strategies on one symbol; trades and curves are read when they are first asked for.
+
+    Parameters
+    ----------
+    rows
+        Its results in the order of the leaderboard, by the columns of `RunData.backtests`.
+    shown
+        What identifies all that is shown of each result: its numbers, trades and curves.
+    prices
+        Stored closes.
     """
 
     symbol: str
-    pairs: list[PairInputs]
-    days: NDArray[np.datetime64]
-    close: Floats
-    revised: bool
+    rows: Sequence[Mapping[str, Any]]
+    shown: Sequence[str]
+    prices: StoredCloses
+    part: "PartInputs"
+
+    @property
+    def days(self) -> Days:
+        """Of the stored closes."""
+        return self.prices.days
+
+    @property
+    def close(self) -> Floats:
+        """The stored closes."""
+        return self.prices.close
+
+    @property
+    def revised(self) -> bool:
+        """Whether the stored prices are others than those of the results."""
+        return any(one["data_version"] != self.prices.version for one in self.rows)
+
+    @cached_property
+    def pairs(self) -> list[PairInputs]:
+        """The results with their trades and curves, in the same order."""
+        curves, data = self.part.curves, self.part.data
+        return [
+            PairInputs(
+                row, data.trades_of(row["id"]), *curves.get(row["id"], (_NO_DAYS, _NO_VALUES))
+            )
+            for row in self.rows
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all curves are there that the runs which computed them have said there are."""
+        return all(
+            len(one.equity) or not self.part.find_digest(one.row["run_id"], one.row["part"])
+            for one in self.pairs
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PartInputs:
+    """The results of the same files.
+
+    Parameters
+    ----------
+    rows
+        Those of `RunData.backtests`.
+    """
+
+    data: RunData
+    rows: pl.DataFrame
+
+    @cached_property
+    def curves(self) -> Mapping[str, tuple[Days, Floats]]:
+        """Days and equity by backtest; those whose files are gone or damaged are missing."""
+        found: dict[str, tuple[Days, Floats]] = {}
+        for place in self.rows.select("run_id", "part").unique().sort("run_id", "part").rows():
+            with suppress(FileNotFoundError, DamagedBacktestsError):
+                (curves,) = self.data.stores.files.equity_parts([place])
+                found |= _split_curves(curves, self.rows)
+        return found
+
+    @cached_property
+    def find_digest(self) -> Any:
+        """Return a function from run and part to what identifies its curves; "" for none."""
+        return cache(self.data.stores.files.find_equity_digest)
 
 
 def load_symbols(data: RunData) -> Iterator[SymbolInputs]:
@@ -77,57 +163,36 @@ def load_symbols(data: RunData) -> Iterator[SymbolInputs]:
         pl.col("strategy").replace_strict(order, default=len(order)).alias("order"),
     ).sort("first", "symbol", "order")
     for _, of_part in rows.group_by("first", maintain_order=True):
-        trades = _group_trades(data.trades, of_part)
-        curves = _load_curves(data, of_part)
-        closes = _load_closes(data, of_part)
-        for symbol, some in groupby(of_part.to_dicts(), key=itemgetter("symbol")):
-            pairs = [
-                PairInputs(row, trades[row["id"]], *curves.get(row["id"], (_NO_DAYS, _NO_VALUES)))
-                for row in some
-            ]
-            days, close, version = closes.get(symbol, (_NO_DAYS, _NO_VALUES, ""))
-            revised = any(one.row["data_version"] != version for one in pairs)
-            yield SymbolInputs(symbol, pairs, days, close, revised)
+        part, closes = PartInputs(data, of_part), _load_closes(data, of_part)
+        texts = of_part.drop(*OF_A_RUN, "first", "order").write_ndjson().splitlines()
+        numbered = zip(of_part.to_dicts(), texts, strict=True)
+        for symbol, some in groupby(numbered, key=lambda one: one[0]["symbol"]):
+            found, shown = zip(*some, strict=True)
+            curves = [part.find_digest(one["run_id"], one["part"]) for one in found]
+            yield SymbolInputs(
+                symbol,
+                found,
+                [f"{text} {curve}" for text, curve in zip(shown, curves, strict=True)],
+                closes.get(symbol, _NO_CLOSES),
+                part,
+            )
 
 
-_NO_DAYS: NDArray[np.datetime64] = np.empty(0, dtype="datetime64[D]")
-_NO_VALUES: Floats = np.empty(0)
-
-
-def _group_trades(
-    trades: pl.DataFrame, rows: pl.DataFrame
-) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """Return the trades of some results by backtest."""
-    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    wanted = trades.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
-    for one in wanted.iter_rows(named=True):
-        found[one["backtest_id"]].append(one)
+def _split_curves(curves: pl.DataFrame, rows: pl.DataFrame) -> dict[str, tuple[Days, Floats]]:
+    """Return the curves of some results by backtest."""
+    wanted = curves.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
+    identifiers = wanted["backtest_id"].rle().struct.unnest()
+    days = wanted["date"].to_numpy().astype("datetime64[D]")
+    equity, first, found = wanted["equity"].to_numpy(), 0, {}
+    for length, identifier in identifiers.iter_rows():
+        stop = first + length
+        found[identifier] = days[first:stop], equity[first:stop]
+        first = stop
     return found
 
 
-def _load_curves(
-    data: RunData, rows: pl.DataFrame
-) -> dict[str, tuple[NDArray[np.datetime64], Floats]]:
-    """Return days and equity by backtest; files that are gone or damaged have none."""
-    found: dict[str, tuple[NDArray[np.datetime64], Floats]] = {}
-    for place in rows.select("run_id", "part").unique().sort("run_id", "part").rows():
-        with suppress(FileNotFoundError, DamagedBacktestsError):
-            (curves,) = data.stores.files.equity_parts([place])
-            wanted = curves.filter(pl.col("backtest_id").is_in(rows["id"].implode()))
-            identifiers = wanted["backtest_id"].rle().struct.unnest()
-            days = wanted["date"].to_numpy().astype("datetime64[D]")
-            equity, first = wanted["equity"].to_numpy(), 0
-            for length, identifier in identifiers.iter_rows():
-                stop = first + length
-                found[identifier] = days[first:stop], equity[first:stop]
-                first = stop
-    return found
-
-
-def _load_closes(
-    data: RunData, rows: pl.DataFrame
-) -> dict[str, tuple[NDArray[np.datetime64], Floats, str]]:
-    """Return days, adjusted closes and data version by symbol; without stored prices none."""
+def _load_closes(data: RunData, rows: pl.DataFrame) -> dict[str, StoredCloses]:
+    """Return the closes by symbol; without stored prices none."""
     warm_up = timedelta(days=int(data.scope.settings.get("warmup_days", 0)))
     start = data.scope.start_date - warm_up
     symbols = rows["symbol"].unique(maintain_order=True).to_list()
@@ -141,5 +206,11 @@ def _load_closes(
             version = one.label.data_version if bars is one.bars else data_version(bars)
             traded = bars.filter(pl.col("date") >= data.scope.start_date)
             days = traded["date"].to_numpy().astype("datetime64[D]")
-            found[symbol] = days, (traded["close"] * traded["adjustment"]).to_numpy(), version
+            close = (traded["close"] * traded["adjustment"]).to_numpy()
+            found[symbol] = StoredCloses(days, close, version)
     return found
+
+
+@cache
+def _read_capital(settings: str) -> float:
+    return float(json.loads(settings)["initial_capital"])

@@ -16,6 +16,9 @@ from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.research_files import ResearchFiles
 
+OF_A_RUN = ("run_id", "part", "ranked", "stale")
+"""Columns of results: which run computed one, and how it counts in another; not what it is."""
+
 ROBUSTNESS, WALK_FORWARD = "robustness", "walk_forward"
 """The kinds of research files, as `resources.run_artifacts.research_files` has them."""
 
@@ -72,6 +75,18 @@ class RunData:
     def trades(self) -> pl.DataFrame:
         """The trades of `backtests`, with `resources.result_store.frame_schemas.TRADES_SCHEMA`."""
         return self.stores.results.get_trades(self.backtests["id"].to_list())
+
+    @cached_property
+    def _trade_places(self) -> Mapping[str, tuple[int, int]]:
+        """Where the trades of each backtest begin in `trades`, and how many they are."""
+        lengths = self.trades["backtest_id"].rle().struct.unnest()
+        starts = lengths["len"].cum_sum() - lengths["len"]
+        places = zip(starts.to_list(), lengths["len"].to_list(), strict=True)
+        return dict(zip(lengths["value"].to_list(), places, strict=True))
+
+    def trades_of(self, backtest_id: str) -> pl.DataFrame:
+        """Return the trades of one result, in their order."""
+        return self.trades.slice(*self._trade_places.get(backtest_id, (0, 0)))
 
     @cached_property
     def trials(self) -> TrialPanel | None:

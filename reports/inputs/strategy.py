@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import fsum
 from typing import Any
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from reports.inputs.criteria import CriterionResult, list_criteria
 from reports.inputs.parameter_map import ParameterMap, load_parameter_map
-from reports.inputs.run_data import RunData
+from reports.inputs.run_data import OF_A_RUN, RunData
 from reports.inputs.universe_curve import UniverseCurve
 from research.robustness.growth_cone import GrowthCone, compute_growth_cone
 from research.robustness.intervals import DRAWS
@@ -29,70 +30,75 @@ class StrategyInputs:
 
     Parameters
     ----------
-    row
-        Of the leaderboard, by the columns of `research.ranking.LEADERBOARD_SCHEMA`.
+    rank, symbols
+        Of the leaderboard: None for too few symbols.
     parameters
         Those of the run.
     verdict, criteria
-        By the columns of `research.verdicts.rows.VERDICTS_SCHEMA`; None and nothing where it was
-        not judged.
+        By the columns of `research.verdicts.rows.VERDICTS_SCHEMA` without run and time; None and
+        nothing where it was not judged.
     curve
         None where the ledger has none with these parameters.
-    cone
-        None without tests of robustness, which say how long blocks are.
     parameter_map
         None without a sweep.
     walk_forward, robustness
         As their files have them; None without.
     backtests
-        Its results, by symbol, as in `RunData.backtests`.
-    exits
-        By reason: exit_reason, trades, pnl, mean_return.
+        Its results, by symbol, as in `RunData.backtests`, but for what is of a run.
     """
 
     strategy: str
-    row: Mapping[str, Any]
+    rank: int | None
+    symbols: int
     parameters: Mapping[str, Any]
     verdict: Mapping[str, Any] | None
     criteria: Sequence[CriterionResult]
     curve: UniverseCurve | None
-    cone: GrowthCone | None
     parameter_map: ParameterMap | None
     walk_forward: Mapping[str, Any] | None
     robustness: Mapping[str, Any] | None
     backtests: pl.DataFrame
-    exits: pl.DataFrame
+    _data: RunData
+
+    @cached_property
+    def cone(self) -> GrowthCone | None:
+        """The cone of the draws that the intervals of robustness are from.
+
+        None without tests of robustness, which say how long blocks are.
+        """
+        return _build_cone(self.curve, self.robustness)
+
+    @cached_property
+    def exits(self) -> pl.DataFrame:
+        """How its trades ended: exit_reason, trades, pnl, mean_return."""
+        of_it = self.backtests.select(pl.col("id").alias("backtest_id"))
+        return count_exits(self._data.trades.join(of_it, on="backtest_id", how="semi"))
 
 
-def load_strategy(
-    data: RunData, strategy: str, curve: UniverseCurve | None, trades: pl.DataFrame
-) -> StrategyInputs:
+def load_strategy(data: RunData, strategy: str, curve: UniverseCurve | None) -> StrategyInputs:
     """Return the inputs of a strategy's page.
 
     Parameters
     ----------
     curve
         Of the strategy, see `reports.inputs.universe_curve.load_universe_curves`.
-    trades
-        Of all results of the run, with `resources.result_store.frame_schemas.TRADES_SCHEMA`.
     """
     (row,) = data.board.filter(strategy=strategy).to_dicts()
-    verdict = next(iter(data.verdicts.filter(strategy=strategy).to_dicts()), None)
-    backtests = data.backtests.filter(strategy=strategy).sort("symbol")
-    robustness = data.robustness.get(strategy)
+    judged = data.verdicts.filter(strategy=strategy).drop("run_id", "made_at")
+    verdict = next(iter(judged.to_dicts()), None)
     return StrategyInputs(
         strategy=strategy,
-        row=row,
+        rank=row["rank"],
+        symbols=row["symbols"],
         parameters=data.scope.strategies[strategy].parameters,
         verdict=verdict,
         criteria=list_criteria(verdict) if verdict else [],
         curve=curve,
-        cone=_build_cone(curve, robustness),
         parameter_map=load_parameter_map(data, strategy),
         walk_forward=data.walk_forward.get(strategy),
-        robustness=robustness,
-        backtests=backtests,
-        exits=count_exits(trades.join(backtests, left_on="backtest_id", right_on="id", how="semi")),
+        robustness=data.robustness.get(strategy),
+        backtests=data.backtests.filter(strategy=strategy).drop(OF_A_RUN).sort("symbol"),
+        _data=data,
     )
 
 
@@ -115,7 +121,6 @@ def count_exits(trades: pl.DataFrame) -> pl.DataFrame:
 def _build_cone(
     curve: UniverseCurve | None, robustness: Mapping[str, Any] | None
 ) -> GrowthCone | None:
-    """Return the cone of the draws that the intervals of robustness are from."""
     if curve is None or robustness is None or len(curve.returns) < _LEAST_BARS:
         return None
     intervals = robustness["intervals"]

@@ -2,12 +2,15 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
+from markupsafe import Markup
 
-from reports.figures.trade_chart import Fills, TradedCurves, draw_trades
+from reports.figures.trade_chart import Fills, TradeChart, draw_trades
 from reports.html import escape_text, render
 from reports.inputs.pairs import PairInputs, SymbolInputs
 from reports.numbers import show_change, show_count, show_money, show_percent, show_ratio
@@ -45,15 +48,21 @@ _TRADES = (
 _CSV = [name for name in TRADES_SCHEMA if name not in {"backtest_id", "trade_no", "status"}]
 
 
-def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
-    """Return the page of a strategy on a symbol, with its trades as CSV."""
+def build_pairs(symbol: SymbolInputs, wanted: Collection[str]) -> Iterator[Page]:
+    """Yield pages of strategies on a symbol, those of some paths, with their trades as CSV."""
+    paths = {
+        one.row["strategy"]: pair_path(symbol.symbol, one.row["strategy"]) for one in symbol.pairs
+    }
+    pairs = [one for one in symbol.pairs if paths[one.row["strategy"]] in wanted]
+    for pair, chart in zip(pairs, _draw_all(symbol, pairs), strict=True):
+        yield _build(symbol, pair, chart)
+
+
+def _build(symbol: SymbolInputs, pair: PairInputs, chart: str) -> Page:
     row, trades = pair.row, pair.trades
     strategy, name = row["strategy"], symbol.symbol
     path = pair_path(name, strategy)
     trades_csv = csv_path(path, "trades")
-    long_only = all(one["direction"] == "long" for one in trades)
-    columns = _TRADES[: -1 if long_only else None]
-    listed = [[one[name] for name, _ in columns] for one in trades]
     body = render(
         "pair.html",
         strategy=strategy,
@@ -66,58 +75,82 @@ def build_pair(symbol: SymbolInputs, pair: PairInputs) -> Page:
             [[row[one] for one, _ in _NUMBERS]],
             compact=True,
         ).render(),
-        chart=_draw(symbol, pair),
-        trades=Table("Trades", [column for _, column in columns], listed, compact=True).render()
-        if listed
-        else "",
+        chart=chart,
+        trades=_tabulate(trades) if len(trades) else "",
         csv=trades_csv,
         command=escape_text(write_command(row)),
         identifier=row["id"],
     )
     files = {trades_csv: _write_trades(trades)}
-    return Page(path, f"{strategy} on {name}", body, files, short=True)
+    title = f"{strategy} on {name}"
+    return Page(path, title, body, files, short=True, complete=symbol.complete)
 
 
-def _draw(symbol: SymbolInputs, pair: PairInputs) -> str:
-    if not len(pair.equity):
-        return ""
-    row, trades = pair.row, pair.trades
-    close = symbol.close if np.array_equal(symbol.days, pair.days) else None
-    curves = TradedCurves(pair.days, close, pair.equity, pair.drawdown)
+def _tabulate(trades: pl.DataFrame) -> Markup:
+    """Return the trades as a table; that all are long is not said in each row."""
+    long_only = (trades["direction"] == "long").all()
+    columns = _TRADES[: -1 if long_only else None]
+    rows = trades.select(name for name, _ in columns).rows()
+    return Table("Trades", [column for _, column in columns], rows, compact=True).render()
+
+
+def _draw_all(symbol: SymbolInputs, pairs: Sequence[PairInputs]) -> list[str]:
+    """Return the chart of each pair; "" where there is no curve. Those of the same days at once."""
+    alike: dict[bytes, list[int]] = defaultdict(list)
+    for number, one in enumerate(pairs):
+        if len(one.days):
+            alike[one.days.tobytes()].append(number)
+    drawn: dict[int, str] = {}
+    for numbers in alike.values():
+        days = pairs[numbers[0]].days
+        close = symbol.close if np.array_equal(symbol.days, days) else None
+        charts = draw_trades(days, close, [_prepare(symbol.symbol, pairs[one]) for one in numbers])
+        drawn |= zip(numbers, charts, strict=True)
+    return [drawn.get(number, "") for number in range(len(pairs))]
+
+
+def _prepare(symbol: str, pair: PairInputs) -> TradeChart:
+    row = pair.row
     told = (
         f"{row['total_trades']} trades; equity ended at {show_money(row['final_value'])}, the "
         f"deepest drawdown was {show_percent(row['max_drawdown'])}."
     )
-    title = f"{symbol.symbol} with the fills of {row['strategy']}, equity and drawdown"
-    return draw_trades(title, told, curves, *_find_fills(trades))
+    title = f"{symbol} with the fills of {row['strategy']}, equity and drawdown"
+    return TradeChart(title, told, pair.equity, pair.drawdown, *_find_fills(pair.trades))
 
 
-def _write_trades(trades: Sequence[Mapping[str, Any]]) -> bytes:
+def _write_trades(trades: pl.DataFrame) -> bytes:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(_CSV)
-    writer.writerows([_shorten(one[name]) for name in _CSV] for one in trades)
+    writer.writerows(zip(*(_shorten(trades[name]) for name in _CSV), strict=True))
     return content.getvalue().encode()
 
 
-def _shorten(value: Any) -> Any:
-    """Return ten digits of a number: prices have no more, and there are many files."""
-    return f"{value:.10g}" if isinstance(value, float) else value
+def _shorten(column: pl.Series) -> list[Any]:
+    """Return values with ten digits of a number: prices have no more, and there are many files."""
+    values = column.to_list()
+    if not column.dtype.is_float():
+        return values
+    return [value if value is None else f"{value:.10g}" for value in values]
 
 
-def _find_fills(trades: Sequence[Mapping[str, Any]]) -> tuple[Fills, Fills]:
+def _find_fills(trades: pl.DataFrame) -> tuple[Fills, Fills]:
     """Return what was bought and what was sold; an open trade has no exit."""
-    fills: tuple[list[Any], list[Any]] = ([], [])
-    for one in trades:
-        short = one["direction"] != "long"
-        fills[short].append((one["entry_date"], one["entry_price"]))
-        if one["status"] == "closed":
-            fills[not short].append((one["exit_date"], one["exit_price"]))
+    long = (trades["direction"] == "long").to_numpy()
+    closed = (trades["status"] == "closed").to_numpy()
+    entry, leave = (
+        (
+            trades[f"{end}_date"].to_numpy().astype("datetime64[D]"),
+            trades[f"{end}_price"].to_numpy().astype(np.float64),
+        )
+        for end in ("entry", "exit")
+    )
     bought, sold = (
         Fills(
-            np.array([day for day, _ in some], dtype="datetime64[D]"),
-            np.array([price for _, price in some], dtype=np.float64),
+            np.concatenate([entry[0][of_side], leave[0][~of_side & closed]]),
+            np.concatenate([entry[1][of_side], leave[1][~of_side & closed]]),
         )
-        for some in fills
+        for of_side in (long, ~long)
     )
     return bought, sold

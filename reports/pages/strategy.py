@@ -38,6 +38,6 @@ def build_strategy(inputs: StrategyInputs) -> Page:
 
 
 def _describe(inputs: StrategyInputs) -> str:
-    row, parameters = inputs.row, describe_parameters(inputs.parameters)
-    rank = f"rank {row['rank']}" if row["rank"] is not None else "too few symbols for a rank"
-    return f"{parameters or 'No parameters'}; {row['symbols']} symbols, {rank}."
+    parameters = describe_parameters(inputs.parameters) or "No parameters"
+    rank = "too few symbols for a rank" if inputs.rank is None else f"rank {inputs.rank}"
+    return f"{parameters}; {inputs.symbols} symbols, {rank}."

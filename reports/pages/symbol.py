@@ -48,8 +48,8 @@ def build_symbol(symbol: SymbolInputs, verdicts: Mapping[str, str]) -> Page:
         By strategy; those that were not judged may be missing.
     """
     path = symbol_path(symbol.symbol)
-    rows = [_build_row(symbol.symbol, one.row, verdicts) for one in symbol.pairs]
-    held = symbol.pairs[0].row["benchmark_return"]
+    rows = [_build_row(symbol.symbol, one, verdicts) for one in symbol.rows]
+    held = symbol.rows[0]["benchmark_return"]
     footer = [["buy and hold", None, held, *[None] * (len(_NUMBERS) - 1)]]
     columns = [Column("Strategy"), Column("Verdict"), *(column for _, column in _NUMBERS)]
     table = Table(f"Strategies on {symbol.symbol}", columns, rows, footer, compact=True)
@@ -61,7 +61,8 @@ def build_symbol(symbol: SymbolInputs, verdicts: Mapping[str, str]) -> Page:
         csv=csv,
         chart=_draw(symbol),
     )
-    return Page(path, symbol.symbol, body, {csv: table.to_csv()}, short=True)
+    files = {csv: table.to_csv()}
+    return Page(path, symbol.symbol, body, files, short=True, complete=symbol.complete)
 
 
 def build_symbols(backtests: pl.DataFrame) -> Page:

@@ -144,6 +144,16 @@ class BacktestFiles(dg.ConfigurableResource):
         for run_id, part in places:
             yield self._read("equity", run_id, part, self._read_manifest(run_id, part))
 
+    def find_equity_digest(self, run_id: str, part: int) -> str:
+        """Return what identifies the curves of a part: the SHA-256 of their file; "" for none.
+
+        None are there of a part without curves, or that is gone or damaged. The file itself is not
+        looked at.
+        """
+        with suppress(FileNotFoundError, DamagedBacktestsError):
+            return self._read_manifest(run_id, part).files["equity"] or ""
+        return ""
+
     def read_trades(self, run_id: str, part: int) -> "pl.DataFrame":
         """Return the trades of a part; raises as `verify`."""
         return self._read("trades", run_id, part, self._read_manifest(run_id, part))

@@ -122,7 +122,11 @@ def test_every_page_says_what_it_is_of(reported: Reported):
     assert all(one == facts[0] for one in facts)
     assert len(overview) == len(reported.site.page("index.html").root.select("nav a")) + 2
     others = [reported.site.page(name).root for name in pages if "/" in name]
-    assert all(one.select("footer")[0].text.strip() == f"Run {run}" for one in others)
+    # They are of what they show, and lead to the page that says whose.
+    lines = {one.select("header span")[0].text for one in others}
+    assert lines == {f"prices of source files, {START} to {END}"}
+    first = "header a[href$='../index.html'], header a[href$='../leaderboard.html']"
+    assert all(one.select(first) for one in others)
     made_at = reported.project.manager.get_leaderboard(run)["made_at"][0]
     assert facts[0] | {"Data version": "", "Code version": ""} == {
         "Run": run,

@@ -11,7 +11,7 @@ from reports.folder import ReportFolder
 from reports.html import render
 from reports.inputs.heading import Heading
 from reports.names import name_file
-from reports.page import Page, link_to
+from reports.page import Details, Page, link_to
 from reports.site import write_site
 from reports.tables import Cell, Column, Table
 from tests.reports.pages import Site
@@ -28,7 +28,8 @@ DETAIL = Page(
 
 
 def write(root: Path, *details: Page) -> Site:
-    write_site(ReportFolder(str(root), "run"), HEADING, [START, SECOND], iter(details))
+    groups = map(Details.of, details)
+    write_site(ReportFolder(str(root), "run"), HEADING, [START, SECOND], groups)
     return Site(root / "run")
 
 
@@ -42,7 +43,7 @@ def test_links_lead_to_pages_from_wherever_they_are(tmp_path: Path):
     site = write(tmp_path, DETAIL)
     assert set(site.files) == {
         *("start.html", "second.html", "index.html", "single-file.html", "a.csv"),
-        *("report.css", "report.js", "symbols/A/rsi.html"),
+        *("report.css", "report.js", "pages.json", "symbols/A/rsi.html"),
     }
     assert links(site, "index.html")["A"] == "symbols/A/rsi.html"
     deep = links(site, "symbols/A/rsi.html")
@@ -66,7 +67,7 @@ def test_a_short_page_leads_to_the_first_one(tmp_path: Path):
     }
     page = site.page(DETAIL.path).root
     assert [one.text for one in page.select("h1, header span, footer")] == [
-        "made up", "A under rsi", "Run 0123456789",
+        "made up", "A under rsi",
     ]  # fmt: skip
 
 
@@ -84,8 +85,8 @@ def test_the_single_file_has_the_overview_and_says_what_it_lacks(tmp_path: Path)
 def test_an_error_leaves_the_report_that_was_there(tmp_path: Path):
     before = write(tmp_path, DETAIL).files
 
-    def broken() -> Iterator[Page]:
-        yield DETAIL
+    def broken() -> Iterator[Details]:
+        yield Details.of(DETAIL)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 
+from reports.figures.coarse_curve import PlacedCurve, draw_coarse_curves
 from reports.figures.dendrogram import draw_dendrogram
 from reports.figures.histogram import draw_histogram, find_edges
 from reports.figures.pair_chart import draw_pairs
-from reports.figures.svg import draw_coarse_curve
 from reports.heat import shade
 from research.statistics.clustering import Cluster
+from strategies.base import Floats
 
 
 def _points(path: str) -> np.ndarray:
@@ -18,10 +19,15 @@ def _points(path: str) -> np.ndarray:
     return numbers.reshape(-1, 2).cumsum(axis=0)
 
 
+def _draw(x: Floats, y: Floats, pieces: int) -> np.ndarray:
+    (line,) = draw_coarse_curves([PlacedCurve(x, y, "red", pieces)])
+    return _points(line)
+
+
 def test_a_coarse_curve_keeps_its_ends_and_extremes():
     y = np.random.default_rng(2).normal(100.0, 30.0, 1003)
     x = np.linspace(10.0, 900.0, 1003)
-    points = _points(draw_coarse_curve(x, y, "red", 40))
+    points = _draw(x, y, 40)
     assert 41 <= len(points) <= 82
     assert points[[0, -1]].tolist() == np.rint([[x[0], y[0]], [x[-1], y[-1]]]).tolist()
     assert (points[:, 1].min(), points[:, 1].max()) == (np.rint(y.min()), np.rint(y.max()))
@@ -30,24 +36,41 @@ def test_a_coarse_curve_keeps_its_ends_and_extremes():
 
 def test_a_level_stretch_is_one_move():
     y = np.array([5.0] * 60 + [9.0] * 60)
-    points = _points(draw_coarse_curve(np.arange(120.0), y, "red", 30))
+    points = _draw(np.arange(120.0), y, 30)
     assert points.tolist() == [[0, 5], [56, 5], [60, 9], [119, 9]]
 
 
 def test_a_rise_has_only_the_points_that_are_seen():
     x = np.linspace(0.0, 800.0, 1601)
     y = 200.0 - x / 4.0 + 20.0 * np.sin(x / 100.0)
-    points = _points(draw_coarse_curve(x, y, "red", 80))
+    points = _draw(x, y, 80)
     assert len(points) < 50
     off = np.abs(np.interp(x, *points.T) - y)
     assert off.max() < 2.0, "pixels"
-    straight = _points(draw_coarse_curve(x, x / 2.0, "red", 80))
+    straight = _draw(x, x / 2.0, 80)
     assert len(straight) < 50
     assert (straight[:, 0] == straight[:, 1] * 2).all()
 
 
+def test_a_curve_is_the_same_line_among_others():
+    random, level = np.random.default_rng(3), np.full(500, 7.0)
+    curves = [
+        PlacedCurve(np.linspace(0.0, 800.0, len(y)), y, f"var(--c{number})", pieces)
+        for number, (y, pieces) in enumerate(
+            [
+                (random.normal(100.0, 30.0, 500), 40),
+                (level, 40),
+                (random.normal(100.0, 5.0, 500), 90),
+                (np.ones(1), 40),
+                (random.normal(0.0, 50.0, 499).cumsum(), 40),
+            ]
+        )
+    ]
+    assert draw_coarse_curves(curves) == [draw_coarse_curves([one])[0] for one in curves]
+
+
 def test_one_point_is_drawn():
-    assert _points(draw_coarse_curve(np.zeros(1), np.ones(1), "red", 5)).tolist()[0] == [0, 1]
+    assert _draw(np.zeros(1), np.ones(1), 5).tolist()[0] == [0, 1]
 
 
 def test_bars_of_a_histogram_have_their_counts():
