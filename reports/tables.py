@@ -6,14 +6,15 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from reports.numbers import is_undefined, show_text
 
-_CELL_END, _ROW_END = "\x1f", "\x1e"
-"""The separators of ASCII, which no text has."""
+_CELL_END = "\x1f"
+"""The separator of ASCII, which no text has."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,14 @@ class Table:
 
     def render(self) -> Markup:
         """Return the HTML."""
-        heads = "".join(map(self._render_head, self.columns))
+        columns = tuple(self.columns)
+        heads = _render_heads(columns, self.compact)
         body, foot = self._render_rows(self.rows), self._render_rows(self.footer)
         kind = ' class="compact"' if self.compact else ""
         return Markup(  # noqa: S704 - every value is escaped
             f'<div class="scroll"><table{kind}><caption>{escape(self.caption)}</caption>'
             f"<thead><tr>{heads}<tbody>{body}{f'<tfoot>{foot}' if foot else ''}</table></div>"
-            f"{self._render_meanings()}"
+            f"{_render_meanings(columns)}"
         )
 
     def to_csv(self) -> bytes:
@@ -104,26 +106,24 @@ class Table:
             writer.writerow(_plain(_as_cell(one).value) for one in row)
         return content.getvalue().encode()
 
-    def _render_head(self, column: Column) -> str:
-        kind = ' class="number"' if column.numeric and not self.compact else ""
-        return f"<th{kind}>{escape(column.heading)}"
-
     def _render_rows(self, rows: Sequence[Sequence[Any]]) -> str:
-        columns = [*zip(*rows, strict=True)]
-        if not rows or not self.compact or any(Cell in set(map(type, one)) for one in columns):
-            return "".join(map(self._render_row, rows))
-        # Column by column, and escaped together: these are most of the cells of a report.
-        texts = [
-            [*map(one.show, values)] for one, values in zip(self.columns, columns, strict=True)
+        """Return rows, whose cells are made column by column: they are most of a report."""
+        values = zip(*rows, strict=True)
+        cells = [
+            self._render_column(column, some, "td" if number else "th")
+            for number, (column, some) in enumerate(zip(self.columns, values, strict=bool(rows)))
         ]
-        joined = _ROW_END.join(map(_CELL_END.join, zip(*texts, strict=True)))
-        escaped = html.escape(joined, quote=False)
-        return f"<tr><th>{escaped}".replace(_CELL_END, "<td>").replace(_ROW_END, "<tr><th>")
+        return "".join(f"<tr>{''.join(row)}" for row in zip(*cells, strict=True))
 
-    def _render_row(self, row: Sequence[Any]) -> str:
-        pairs = zip(self.columns, map(_as_cell, row), strict=True)
-        cells = (self._render_cell(*pair, "td" if n else "th") for n, pair in enumerate(pairs))
-        return f"<tr>{''.join(cells)}"
+    def _render_column(self, column: Column, values: Sequence[Any], tag: str) -> list[str]:
+        if Cell in set(map(type, values)):
+            return [self._render_cell(column, _as_cell(value), tag) for value in values]
+        joined = html.escape(_CELL_END.join(map(column.show, values)), quote=False)
+        texts = joined.split(_CELL_END)
+        if column.numeric and not self.compact:
+            stored = map(_plain, values)
+            return [f'<{tag} data-v="{a}">{b}' for a, b in zip(stored, texts, strict=True)]
+        return [f"<{tag}>{text}" for text in texts]
 
     def _render_cell(self, column: Column, cell: Cell, tag: str) -> str:
         text = str(escape(column.show(cell.value)))
@@ -136,12 +136,23 @@ class Table:
             attributes += f' data-v="{escape(_plain(cell.value))}"'
         return f"<{tag}{attributes}>{text}"
 
-    def _render_meanings(self) -> str:
-        said = [(one.heading, one.meaning) for one in self.columns if one.meaning]
-        if not said:
-            return ""
-        listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in said)
-        return f"<details><summary>What the columns mean</summary><dl>{listed}</dl></details>"
+
+@cache
+def _render_heads(columns: Sequence[Column], compact: bool) -> str:
+    """Return the headings; thousands of tables have the same ones."""
+    kinds = (' class="number"' if one.numeric and not compact else "" for one in columns)
+    return "".join(
+        f"<th{kind}>{escape(one.heading)}" for kind, one in zip(kinds, columns, strict=True)
+    )
+
+
+@cache
+def _render_meanings(columns: Sequence[Column]) -> str:
+    said = [(one.heading, one.meaning) for one in columns if one.meaning]
+    if not said:
+        return ""
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in said)
+    return f"<details><summary>What the columns mean</summary><dl>{listed}</dl></details>"
 
 
 def _as_cell(value: Any) -> Cell:

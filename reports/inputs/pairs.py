@@ -33,14 +33,15 @@ class PairInputs:
     row
         Its result: every metric, by the columns of `RunData.backtests`.
     trades
-        With `resources.result_store.frame_schemas.TRADES_SCHEMA`, in their order.
+        By the columns of `resources.result_store.frame_schemas.TRADES_SCHEMA`, in their order;
+        shape (N,) each, NaN and NaT where there is no value.
     days, equity
         ``datetime64[D]`` and money at each close, shape (T,); empty where the files of the run that
         computed it are gone or damaged.
     """
 
     row: Mapping[str, Any]
-    trades: pl.DataFrame
+    trades: Mapping[str, NDArray[Any]]
     days: Days
     equity: Floats
 
@@ -109,12 +110,10 @@ class SymbolInputs:
     @cached_property
     def pairs(self) -> list[PairInputs]:
         """The results with their trades and curves, in the same order."""
-        curves, data = self.part.curves, self.part.data
+        curves, trades = self.part.curves, _split_trades(self.part.data, self.rows)
         return [
-            PairInputs(
-                row, data.trades_of(row["id"]), *curves.get(row["id"], (_NO_DAYS, _NO_VALUES))
-            )
-            for row in self.rows
+            PairInputs(row, some, *curves.get(row["id"], (_NO_DAYS, _NO_VALUES)))
+            for row, some in zip(self.rows, trades, strict=True)
         ]
 
     @property
@@ -176,6 +175,19 @@ def load_symbols(data: RunData) -> Iterator[SymbolInputs]:
                 closes.get(symbol, _NO_CLOSES),
                 part,
             )
+
+
+def _split_trades(
+    data: RunData, rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, NDArray[Any]]]:
+    """Return the trades of each result, from columns of all of them."""
+    some = [data.trades_of(row["id"]) for row in rows]
+    columns = {one.name: one.to_numpy() for one in pl.concat(some)}
+    stops = np.cumsum([one.height for one in some]).tolist()
+    return [
+        {name: values[first:stop] for name, values in columns.items()}
+        for first, stop in zip([0, *stops], stops, strict=False)
+    ]
 
 
 def _split_curves(curves: pl.DataFrame, rows: pl.DataFrame) -> dict[str, tuple[Days, Floats]]:

@@ -3,12 +3,13 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
-import polars as pl
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from reports.figures.trade_chart import Fills, TradeChart, draw_trades
 from reports.html import escape_text, render
@@ -76,7 +77,7 @@ def _build(symbol: SymbolInputs, pair: PairInputs, chart: str) -> Page:
             compact=True,
         ).render(),
         chart=chart,
-        trades=_tabulate(trades) if len(trades) else "",
+        trades=_tabulate(trades) if len(trades["trade_no"]) else "",
         csv=trades_csv,
         command=escape_text(write_command(row)),
         identifier=row["id"],
@@ -86,11 +87,11 @@ def _build(symbol: SymbolInputs, pair: PairInputs, chart: str) -> Page:
     return Page(path, title, body, files, short=True, complete=symbol.complete)
 
 
-def _tabulate(trades: pl.DataFrame) -> Markup:
+def _tabulate(trades: Mapping[str, NDArray[Any]]) -> Markup:
     """Return the trades as a table; that all are long is not said in each row."""
     long_only = (trades["direction"] == "long").all()
     columns = _TRADES[: -1 if long_only else None]
-    rows = trades.select(name for name, _ in columns).rows()
+    rows = [*zip(*(trades[name].tolist() for name, _ in columns), strict=True)]
     return Table("Trades", [column for _, column in columns], rows, compact=True).render()
 
 
@@ -119,7 +120,7 @@ def _prepare(symbol: str, pair: PairInputs) -> TradeChart:
     return TradeChart(title, told, pair.equity, pair.drawdown, *_find_fills(pair.trades))
 
 
-def _write_trades(trades: pl.DataFrame) -> bytes:
+def _write_trades(trades: Mapping[str, NDArray[Any]]) -> bytes:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(_CSV)
@@ -127,30 +128,26 @@ def _write_trades(trades: pl.DataFrame) -> bytes:
     return content.getvalue().encode()
 
 
-def _shorten(column: pl.Series) -> list[Any]:
+def _shorten(column: NDArray[Any]) -> list[Any]:
     """Return values with ten digits of a number: prices have no more, and there are many files."""
-    values = column.to_list()
-    if not column.dtype.is_float():
+    values = column.tolist()
+    if column.dtype.kind != "f":
         return values
-    return [value if value is None else f"{value:.10g}" for value in values]
+    return ["" if isnan(value) else f"{value:.10g}" for value in values]
 
 
-def _find_fills(trades: pl.DataFrame) -> tuple[Fills, Fills]:
+def _find_fills(trades: Mapping[str, NDArray[Any]]) -> tuple[Fills, Fills]:
     """Return what was bought and what was sold; an open trade has no exit."""
-    long = (trades["direction"] == "long").to_numpy()
-    closed = (trades["status"] == "closed").to_numpy()
-    entry, leave = (
-        (
-            trades[f"{end}_date"].to_numpy().astype("datetime64[D]"),
-            trades[f"{end}_price"].to_numpy().astype(np.float64),
-        )
-        for end in ("entry", "exit")
-    )
+    long, closed = trades["direction"] == "long", trades["status"] == "closed"
     bought, sold = (
         Fills(
-            np.concatenate([entry[0][of_side], leave[0][~of_side & closed]]),
-            np.concatenate([entry[1][of_side], leave[1][~of_side & closed]]),
+            *(
+                np.concatenate(
+                    [trades[f"entry_{what}"][entered], trades[f"exit_{what}"][~entered & closed]]
+                )
+                for what in ("date", "price")
+            )
         )
-        for of_side in (long, ~long)
+        for entered in (long, ~long)
     )
     return bought, sold
