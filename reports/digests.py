@@ -1,5 +1,6 @@
 """What identifies content: equal digests mean equal pages, so that none is drawn twice."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, singledispatch
@@ -87,9 +88,12 @@ def _list_frame(content: pl.DataFrame) -> Iterator[bytes]:
 
 @_list_parts.register
 def _list_values(content: list | tuple) -> Iterator[bytes]:
-    yield f"{len(content)} of {type(content).__name__}".encode()
-    for value in content:
-        yield from _list_parts(value)
+    try:
+        yield json.dumps(content).encode()
+    except TypeError:  # more than what JSON has
+        yield f"{len(content)} of {type(content).__name__}".encode()
+        for value in content:
+            yield from _list_parts(value)
 
 
 @_list_parts.register

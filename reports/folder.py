@@ -113,8 +113,8 @@ class LocalFolder:
     """A new folder on this machine."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._made = {folder}
+        self._folder = str(folder)
+        self._made = {""}
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file."""
@@ -128,36 +128,37 @@ class LocalFolder:
         Where there are no links, or not to files of somebody else, it is copied. The content is
         read from the new name: what the caller finds right stays so.
         """
-        place = self._place(path)
+        place, old = self._place(path), f"{source}/{path}"
         try:
-            os.link(source / path, place)
+            os.link(old, place, follow_symlinks=False)
         except FileNotFoundError:
             return None
         except OSError:
-            return self._copy(source, path)
+            return self._copy(old, path)
         return _read(place)
 
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
-        self._place(path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.remove(self._place(path))
 
-    def _copy(self, source: Path, path: str) -> bytes | None:
+    def _copy(self, old: str, path: str) -> bytes | None:
         try:
-            data = _read(source / path)
+            data = _read(old)
         except OSError:
             return None
         self.write(path, data)
         return data
 
-    def _place(self, path: str) -> Path:
-        place = self._folder / path
-        if place.parent not in self._made:
-            create_private(place.parent)
-            self._made.add(place.parent)
-        return place
+    def _place(self, path: str) -> str:
+        parent = path.rpartition("/")[0]
+        if parent not in self._made:
+            create_private(Path(self._folder, parent))
+            self._made.add(parent)
+        return f"{self._folder}/{path}"
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - of thousands
         return file.read()
 
