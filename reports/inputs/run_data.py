@@ -50,8 +50,8 @@ class RunData:
         `resources.result_store.frame_schemas.STORED_SCHEMA`, and ``ranked`` and ``stale`` as
         `research.ranking.select_backtests` has them.
     verdicts
-        Those on the same prices, window and settings, with
-        `research.verdicts.rows.VERDICTS_SCHEMA`; empty where nothing was judged.
+        Those that the run reached, or that its leaderboard shows, with
+        `research.verdicts.rows.VERDICTS_SCHEMA`; empty without any.
     """
 
     stores: Stores
@@ -96,20 +96,21 @@ class RunData:
         """
         if self.verdicts.is_empty():
             return None
-        scope_id = UUID(self.verdicts["scope_id"][0])
+        scope_id = UUID(self.verdicts.sort("made_at", "run_id")["scope_id"][-1])
         return self.stores.results.load_trial_panel(scope_id, protocol=None)
 
     @cached_property
     def robustness(self) -> Mapping[str, Mapping[str, Any]]:
         """The tests of robustness by strategy, as their files have them.
 
-        Those of the run, or else of the newest run that made them on the same universe, window and
-        settings; strategies without them are missing.
+        Those of the run, or else of the newest run before it that made them on the same universe,
+        window and settings; strategies without them are missing.
         """
         if self.trials is None:
             return {}
-        own = [self.run["profile"].get(ROBUSTNESS)]
-        others = [one["profile"] for one in self.stores.results.get_stage_history(ROBUSTNESS)]
+        own, until = [self.run["profile"].get(ROBUSTNESS)], self.run["started_at"]
+        history = self.stores.results.get_stage_history(ROBUSTNESS)
+        others = [one["profile"] for one in history if one["started_at"] <= until]
         scope = str(self.trials.scope.identifier)
         known = next((one for one in own + others if one and one.get("scope") == scope), None)
         files = ResearchFiles(self.stores.files.root, ROBUSTNESS)
@@ -150,29 +151,27 @@ def load_run_data(stores: Stores, run_id: str) -> RunData:
     stored = manager.get_backtests_by_ids(ranked["backtest_id"].to_list())
     marks = ranked.select(pl.col("backtest_id").alias("id"), "ranked", "stale")
     backtests = stored.join(marks, on="id").sort("strategy", "symbol")
+    board = manager.get_leaderboard(run_id)
     return RunData(
         stores=stores,
         run=run,
         scope=scope,
-        board=manager.get_leaderboard(run_id),
+        board=board,
         backtests=backtests,
-        verdicts=_find_verdicts(manager, run_id, scope),
+        verdicts=_find_verdicts(manager, scope, board, run_id),
     )
 
 
 def _find_verdicts(
-    manager: BacktestPersistenceManager, run_id: str, scope: LeaderboardScope
+    manager: BacktestPersistenceManager, scope: LeaderboardScope, board: pl.DataFrame, run_id: str
 ) -> pl.DataFrame:
-    """Return the verdicts of the run, or else the newest ones if they are on what it compares."""
+    """Return the verdicts that the run reached, or else those that its leaderboard shows.
+
+    What later runs judge is theirs, on the same prices and settings too: a report that is written
+    again is the same.
+    """
     own = manager.get_verdicts(run_id)
     if not own.is_empty():
         return own
-    newest = manager.get_verdicts()
-    shown = dict(newest.select("strategy", "verdict").iter_rows())
-    alike = (
-        (pl.col("source") == scope.source)
-        & (pl.col("start_date") == scope.start_date)
-        & (pl.col("end_date") == scope.end_date)
-    )
-    known = manager.find_verdicts(scope) == shown and bool(shown)
-    return newest.filter(alike) if known else newest.clear()
+    used = manager.get_used_verdicts(scope, board["made_at"][0])
+    return used.join(board, on=["strategy", "verdict"], how="semi", maintain_order="left")

@@ -1,6 +1,7 @@
 """What the result store has of verdicts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import polars as pl
@@ -57,6 +58,13 @@ class VerdictStore:
             Only verdicts that these runs reached; None for those of any.
         """
         return verdicts.find_verdicts(self.engine, scope, run_ids)
+
+    def get_used_verdicts(self, scope: LeaderboardScope, made_at: datetime) -> pl.DataFrame:
+        """Return the verdicts that a leaderboard made at a time could show, by strategy.
+
+        Those of `find_verdicts`, as they were then, with `research.verdicts.rows.VERDICTS_SCHEMA`.
+        """
+        return verdicts.read_used_verdicts(self.engine, scope, made_at)
 
     def count_trials(self, scope: LeaderboardScope) -> int:
         """Return how many trials there are on the source, window and symbols of a leaderboard.

@@ -1,7 +1,8 @@
 """Verdicts in the store: those that a run reached, and which of them a leaderboard shows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,10 @@ _VERDICTS = sa.inspect(VerdictRow).local_table
 _TRIALS = sa.inspect(TrialRecord).local_table
 _SCOPES = sa.inspect(TrialScopeRow).local_table
 _JSON = ("best_parameters", "limits")
+_COLUMNS = [
+    *(_VERDICTS.c[name] for name in VERDICTS_SCHEMA if name in _VERDICTS.c),
+    *(_SCOPES.c[name] for name in VERDICTS_SCHEMA if name not in _VERDICTS.c),
+]
 
 
 @retry_transient
@@ -56,20 +61,24 @@ def read_verdicts(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
         .limit(1)
         .scalar_subquery()
     )
-    columns = [
-        *(_VERDICTS.c[name] for name in VERDICTS_SCHEMA if name in _VERDICTS.c),
-        *(_SCOPES.c[name] for name in VERDICTS_SCHEMA if name not in _VERDICTS.c),
-    ]
-    statement = (
-        sa.select(*columns)
+    found = read_rows(
+        engine,
+        sa.select(*_COLUMNS)
         .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
         .where(_VERDICTS.c.run_id == (run_id or newest))
-        .order_by(_VERDICTS.c.strategy)
+        .order_by(_VERDICTS.c.strategy),
     )
-    found = read_rows(engine, statement)
-    rows = [row | {name: json_text(row[name]) for name in _JSON} for row in found]
-    texts = [row | {"scope_id": str(row["scope_id"])} for row in rows]
-    return pl.DataFrame(texts, schema=VERDICTS_SCHEMA)
+    return _build_frame(found)
+
+
+def read_used_verdicts(
+    engine: sa.Engine, scope: LeaderboardScope, before: datetime
+) -> pl.DataFrame:
+    """Return the rows of `find_verdicts` as they were at a time, by strategy."""
+    statement = _select_newest(scope, *_COLUMNS, _VERDICTS.c.code_version)
+    rows = read_rows(engine, statement.where(_VERDICTS.c.made_at <= before))
+    newest = {row["strategy"]: row for row in _keep_current(rows, scope)}
+    return _build_frame([newest[name] for name in sorted(newest)])
 
 
 def find_verdicts(
@@ -80,28 +89,13 @@ def find_verdicts(
     Source, window, settings, universe and the version of the strategy's code are the same;
     strategies that were not judged on them are missing. Only verdicts of some runs, or of any.
     """
-    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
-    statement = (
-        sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict, _VERDICTS.c.code_version)
-        .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
-        .where(
-            _SCOPES.c.source == scope.source,
-            _SCOPES.c.start_date == scope.start_date,
-            _SCOPES.c.end_date == scope.end_date,
-            _SCOPES.c.settings == dict(scope.settings),
-            _SCOPES.c.symbols.op("@>")(symbols),
-            _SCOPES.c.symbols.op("<@")(symbols),
-        )
-        .order_by(_VERDICTS.c.made_at, _VERDICTS.c.run_id)
+    statement = _select_newest(
+        scope, _VERDICTS.c.strategy, _VERDICTS.c.verdict, _VERDICTS.c.code_version
     )
     if run_ids is not None:
         statement = statement.where(_VERDICTS.c.run_id.in_(run_ids))
-    current = {name: one.code_version for name, one in scope.strategies.items()}
-    return {
-        row["strategy"]: row["verdict"]
-        for row in read_rows(engine, statement)
-        if row["code_version"] == current.get(row["strategy"], "")
-    }
+    rows = read_rows(engine, statement)
+    return {row["strategy"]: row["verdict"] for row in _keep_current(rows, scope)}
 
 
 def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
@@ -118,6 +112,42 @@ def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
         )
     )
     return int(read_rows(engine, statement)[0]["trials"])
+
+
+def _select_newest(scope: LeaderboardScope, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
+    """Return the statement of verdicts on what a leaderboard is of, the newest last."""
+    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
+    return (
+        sa.select(*columns)
+        .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
+        .where(
+            _SCOPES.c.source == scope.source,
+            _SCOPES.c.start_date == scope.start_date,
+            _SCOPES.c.end_date == scope.end_date,
+            _SCOPES.c.settings == dict(scope.settings),
+            _SCOPES.c.symbols.op("@>")(symbols),
+            _SCOPES.c.symbols.op("<@")(symbols),
+        )
+        .order_by(_VERDICTS.c.made_at, _VERDICTS.c.run_id)
+    )
+
+
+def _keep_current(
+    rows: Iterable[Mapping[str, Any]], scope: LeaderboardScope
+) -> list[Mapping[str, Any]]:
+    """Return the rows of the version of the code that each strategy of a leaderboard has."""
+    current = {name: one.code_version for name, one in scope.strategies.items()}
+    return [row for row in rows if row["code_version"] == current.get(row["strategy"], "")]
+
+
+def _build_frame(found: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    texts = [
+        {name: row[name] for name in VERDICTS_SCHEMA}
+        | {name: json_text(row[name]) for name in _JSON}
+        | {"scope_id": str(row["scope_id"])}
+        for row in found
+    ]
+    return pl.DataFrame(texts, schema=VERDICTS_SCHEMA)
 
 
 def _store(value: Any) -> Any:
