@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.asset_keys import (
+    FORWARD_RECORD,
     FORWARD_RECORD_KEY,
     PRICES_KEY,
     RESEARCH,
@@ -16,6 +17,8 @@ from assets.markdown import render_markdown
 from assets.research_assets import say_none
 from assets.stage_reporting import materialize
 from assets.step_failure import failing_in_one_line
+from research.audit.stage_meter import StageMeter
+from research.audit.stage_profile import ForwardProfile
 from research.purpose import Purpose
 from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
@@ -24,6 +27,7 @@ from resources.files.reports import Reports
 from resources.market_data.resource import MarketData
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
+from resources.result_store.run_records import RunRecords
 from resources.universe import Universe
 from strategies.base import Strategy
 
@@ -85,6 +89,7 @@ def build_forward_record(
             yield from say_none(context, market_data.source, why)
             return
         manager, run_id = result_store.manager(), context.run.run_id
+        meter = StageMeter()
         chosen = [run_settings.strategy_of(one) for one in strategies.values()]
         stage = ForwardStage(run_id, inputs, manager, chosen)
         stage.run()
@@ -93,6 +98,10 @@ def build_forward_record(
         positions = manager.get_next_positions(run_id=run_id)
         path = reports.write(NEXT_POSITIONS, positions.write_csv().encode())
         _log(context, stage, going_on)
+        records_of_run = RunRecords(
+            result_store, market_data.source, run_settings.window(), universe, purpose
+        )
+        records_of_run.record(context.run, FORWARD_RECORD, _build_profile(going_on, meter), ())
         shown = _describe(stage, going_on, positions, path)
         yield materialize(context, FORWARD_RECORD_KEY, shown)
 
@@ -114,6 +123,23 @@ def _log(context: dg.AssetExecutionContext, stage: "ForwardStage", records: "pl.
     for row in records.iter_rows(named=True):
         if stage.new_days and row["alarms"] and row["last_alarm"] == row["last_session"]:
             context.log.warning(f"the edge of {row['strategy']} decays: {row['alarms']} alarms")
+
+
+def _build_profile(records: "pl.DataFrame", meter: StageMeter) -> ForwardProfile:
+    """Return what the check of the record judges."""
+    symbols = int(records["symbols"].max() or 0)  # pyright: ignore[reportArgumentType]
+    rows = records.to_dicts()
+    return ForwardProfile(
+        **meter.read(),
+        requested=symbols,
+        succeeded=symbols,
+        decay={row["strategy"]: row["decay"] or 0.0 for row in rows},
+        alarm_age={
+            row["strategy"]: (row["last_session"] - row["last_alarm"]).days
+            for row in rows
+            if row["last_alarm"]
+        },
+    )
 
 
 def _describe(

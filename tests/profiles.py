@@ -3,7 +3,12 @@
 from typing import Any
 
 from research.audit.findings import IntegrityFindings
-from research.audit.stage_profile import BacktestsProfile, PriceQuality, PricesProfile
+from research.audit.stage_profile import (
+    BacktestsProfile,
+    ForwardProfile,
+    PriceQuality,
+    PricesProfile,
+)
 
 _COSTS = {
     "wall_seconds": 0.25,
@@ -23,6 +28,13 @@ def prices_profile(**fields: Any) -> PricesProfile:
     quality = PriceQuality(symbols=2, offenders={})
     defaults = {**_COSTS, **counts, "requested": 3, "succeeded": 2, "quality": quality}
     return PricesProfile.model_validate({**defaults, **fields})
+
+
+def forward_profile(**fields: Any) -> ForwardProfile:
+    """Return a profile of the forward record: two strategies, none of which decays."""
+    counts = {"requested": 3, "succeeded": 3, "alarm_age": {}}
+    defaults = {**_COSTS, **counts, "decay": {"rsi": 0.1, "macd": 0.0}}
+    return ForwardProfile.model_validate({**defaults, **fields})
 
 
 def backtests_profile(**fields: Any) -> BacktestsProfile:

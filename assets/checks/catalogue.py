@@ -7,6 +7,8 @@ import dagster as dg
 
 from assets.asset_keys import (
     BACKTESTS,
+    FORWARD_RECORD,
+    FORWARD_RECORD_KEY,
     LEADERBOARD,
     LEADERBOARD_KEY,
     PRICES,
@@ -20,6 +22,7 @@ from assets.asset_keys import (
 from assets.checks import (
     cached_results,
     concurrent_requests,
+    forward,
     integrity,
     quality,
     ranking,
@@ -29,6 +32,7 @@ from assets.checks import (
 from assets.checks.threshold_checks import ThresholdCheck, build_threshold_checks
 from research.audit.stage_profile import (
     BacktestsProfile,
+    ForwardProfile,
     LeaderboardProfile,
     PricesProfile,
     RequestProfile,
@@ -38,7 +42,7 @@ from research.audit.stage_profile import (
 
 _MODULES = (
     *(rates, quality, resource_usage, integrity, cached_results, ranking),
-    concurrent_requests,
+    *(forward, concurrent_requests),
 )
 
 PROFILES: Mapping[str, type[StageProfile]] = {
@@ -46,6 +50,7 @@ PROFILES: Mapping[str, type[StageProfile]] = {
     BACKTESTS: BacktestsProfile,
     SUMMARIES: SummariesProfile,
     LEADERBOARD: LeaderboardProfile,
+    FORWARD_RECORD: ForwardProfile,
     REQUESTS: RequestProfile,
 }
 """The record that the checks of each stage judge."""
@@ -64,6 +69,7 @@ def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         BACKTESTS: [backtests_key(name) for name in strategies],
         SUMMARIES: [SUMMARIES_KEY],
         LEADERBOARD: [LEADERBOARD_KEY],
+        FORWARD_RECORD: [FORWARD_RECORD_KEY],
         REQUESTS: [REQUESTS_KEY],
     }
     return [

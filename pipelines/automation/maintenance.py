@@ -1,4 +1,4 @@
-"""Removes old runs, their files and superseded prices; never a row of the result store.
+"""Removes old runs, their files and superseded prices; never a result of the result store.
 
 It is on from the beginning, because every run adds to Dagster's history: 58 kB per symbol.
 However old, a run stays in Dagster's history while it made the newest materialization of any
@@ -6,7 +6,8 @@ partition or is the newest attempt at one: without it, a partition that failed w
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
 Files of sweeps, walk-forwards and tests of robustness go with their age, but for the newest of each
 strategy: whoever wants one again computes it again. So do reports but for the newest: `make report`
-writes any of them again. The ledger of trials is kept for good.
+writes any of them again. The ledger of trials and the days of the forward record are kept for good;
+positions of tomorrow, which the next night supersedes, for some nights.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
@@ -51,6 +52,11 @@ class OldRuns(dg.Config):
         ge=1,
         description="Runs that were created within so many days are kept; 1 or more.",
     )
+    keep_positions: int = Field(
+        default=30,
+        ge=1,
+        description="Positions of tomorrow of so many nights are kept, the newest ones.",
+    )
     dry_run: bool = Field(default=False, description="Only log what would be removed.")
 
 
@@ -82,23 +88,27 @@ def remove_old_runs(
     old = find_ended_runs(context.instance, before)
     left = find_abandoned_runs(context.instance, backtest_files, before)
     referenced = find_referenced_runs(context.instance)
-    named = result_store.manager().get_run_ids()
+    manager = result_store.manager()
+    named = manager.get_run_ids()
     going = [run_id for run_id in old if run_id not in referenced]
     files = [run_id for run_id in [*going, *left] if run_id not in named]
     research = find_old_research(backtest_files, before)
     sites = find_old_reports(reports.root, before)
+    nights = manager.get_position_runs()[config.keep_positions :]
     if not config.dry_run:
         for site in sites:
             site.delete()
         remove_runs(context.instance, backtest_files, going, files)
         remove_research(research)
+        manager.remove_next_positions(nights)
         give_back_space(context.instance)
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
         "because they made the newest materialization of a partition, or tried to. "
         f"The files of {len(files)} runs and of {len(research)} results of research, "
-        f"and {len(sites)} reports {_were(config.dry_run)} removed."
+        f"{len(sites)} reports, and the positions of {len(nights)} nights "
+        f"{_were(config.dry_run)} removed."
     )
 
 
@@ -129,8 +139,9 @@ def build_maintenance_job() -> dg.JobDefinition:
         description="Removes old runs from Dagster's history, with their events and logs, except "
         "those that made the newest materialization of a partition or tried to; backtest files "
         "that no row of the result store names; files of old sweeps, "
-        "walk-forwards and tests of robustness; old reports; and, if keep_days is set for "
-        "it, superseded prices. All rows are kept.",
+        "walk-forwards and tests of robustness; old reports; positions of tomorrow but for "
+        "those of the last nights; and, if keep_days is set for it, superseded prices. All other "
+        "rows are kept.",
     )
     def maintenance() -> None:
         remove_old_runs()

@@ -161,6 +161,21 @@ class LeaderboardProfile(StageProfile):
     verdicts: Mapping[str, str] = {}
 
 
+class ForwardProfile(StageProfile):
+    """Of the forward record; requested and succeeded are the symbols that are recorded.
+
+    Parameters
+    ----------
+    decay
+        By strategy, of its record that goes on: share of the threshold at which decay alarms.
+    alarm_age
+        Of those that have alarmed, days from the last alarm to the last day recorded.
+    """
+
+    decay: Mapping[str, float]
+    alarm_age: Mapping[str, int]
+
+
 class ConcurrentRequests(Record):
     """Requests that overlap with each other in time, directly or by others.
 

@@ -116,6 +116,11 @@ class Thresholds(dg.ConfigurableResource):
         300.0, "Seconds of these requests from which a check warns."
     )
 
+    forward_decay: float = _positive(
+        1.0, "Decay of a forward record, as a share of what raises an alarm, must stay below this."
+    )
+    forward_decay_warning: float = _positive(0.8, "Decay from which a check warns.")
+
     promotion: str = Field(
         default="none",
         description="The verdict that every strategy of the leaderboard needs, promising or "

@@ -86,6 +86,21 @@ class ForwardStore:
             _require(symbol, "symbol"),
         )
 
+    def get_position_runs(self) -> list[str]:
+        """Return the runs that have left positions of tomorrow which are there, newest first."""
+        return queries.read_position_runs(self.engine)
+
+    def remove_next_positions(self, run_ids: Sequence[str]) -> int:
+        """Remove the positions that some runs have left; return how many there were.
+
+        Raises
+        ------
+        InvalidResultError
+            When the newest are among them, which stay.
+        """
+        known = [validation.require_text("run_id", one) for one in run_ids]
+        return writes.remove_positions(self.engine, known)
+
 
 def _require(value: str | None, name: str) -> str | None:
     return None if value is None else validation.require_text(name, value)

@@ -52,7 +52,9 @@ def _run(
     result = project.run(selection=["prices", "forward_record"], run_config=config, tags=tags)
     assert result.success, project.why(result)
     (made,) = result.asset_materializations_for_node("forward_record")
-    return {name: one.value for name, one in made.metadata.items()}
+    check = project.checks(result)["forward_record", "edges_do_not_decay"]
+    shown = {name: one.value for name, one in made.metadata.items()}
+    return {**shown, "check": (check.passed, check.description)}
 
 
 def _load(project: Project, end: date) -> list[Any]:
@@ -98,6 +100,11 @@ def test_nights_equal_the_later_backtest_to_the_bit(recorded: Recorded):
     assert {one["revised"] + one["late"] + one["absent"] for one in shown} == {"none" * 3}
     assert shown[-1]["equal_to_backtest"] == f"{5 * count} of {5 * count} recorded days, to the bit"
     assert shown[-1]["record"].count("\n") == count + 1
+    highest = project.manager.get_forward_records()["decay"].max()
+    assert shown[-1]["check"] == (
+        highest < 0.8,
+        f"0 of {count} records have alarmed in 30 days; highest decay {highest:.2f}, limit 1.00.",
+    )
     _assert_equal_to_backtest(project, "2022-12-20", date(2022, 12, 28))
     records = project.manager.get_forward_records()
     assert set(records.filter(pl.col("strategy") != "rsi")["session"]) == {date(2022, 12, 19)}
@@ -123,6 +130,8 @@ def test_positions_of_tomorrow_are_those_of_the_run(recorded: Recorded):
 def test_a_what_if_is_not_recorded(recorded: Recorded):
     before = recorded.project.manager.get_forward_records()
     shown = _run(recorded.project, "2022-12-30", tags={})
+    # The check is of the last night that was recorded.
+    assert shown.pop("check")[0]
     assert shown == {"why": "a what-if is not recorded: its settings are not the configured ones."}
     assert recorded.project.manager.get_forward_records().equals(before)
 

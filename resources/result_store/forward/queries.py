@@ -9,7 +9,12 @@ import sqlalchemy as sa
 
 from research.forward.record import ForwardState
 from resources.result_store.forward import rows
-from resources.result_store.models import ForwardBarsRow, ForwardDayRow, ForwardRecordRow
+from resources.result_store.models import (
+    ForwardBarsRow,
+    ForwardDayRow,
+    ForwardRecordRow,
+    NextPositionRow,
+)
 from resources.result_store.queries import read_rows
 
 _SCALARS = (
@@ -19,6 +24,17 @@ _SCALARS = (
     *(ForwardDayRow.run_id, ForwardDayRow.recorded_at),
 )
 _ARRAYS = (ForwardDayRow.accounts, ForwardDayRow.sides)
+
+
+def read_position_runs(engine: sa.Engine) -> list[str]:
+    """Return the runs that have left positions of tomorrow, newest first."""
+    made_at = sa.func.max(NextPositionRow.made_at)
+    statement = (
+        sa.select(NextPositionRow.run_id)
+        .group_by(NextPositionRow.run_id)
+        .order_by(made_at.desc(), NextPositionRow.run_id.desc())
+    )
+    return [row["run_id"] for row in read_rows(engine, statement)]
 
 
 def load_states(engine: sa.Engine, identifiers: Sequence[UUID]) -> dict[UUID, ForwardState]:

@@ -59,6 +59,17 @@ def append(
         return added
 
 
+@retry_transient
+def remove_positions(engine: sa.Engine, run_ids: Sequence[str]) -> int:
+    """Remove the positions of tomorrow of some runs; return how many there were.
+
+    The database refuses to remove the newest ones.
+    """
+    of_runs = NextPositionRow.run_id == sa.any_(sa.literal(list(run_ids), sa.ARRAY(sa.Text)))
+    with translate_refusals(), translate_connection_errors(engine), engine.begin() as connection:
+        return connection.execute(sa.delete(NextPositionRow).where(of_runs)).rowcount
+
+
 def _find_reached(connection: sa.Connection, identifiers: Sequence[UUID]) -> dict[UUID, date]:
     """Return the last day of each record that there is."""
     wanted = sa.any_(sa.literal(identifiers, sa.ARRAY(sa.Uuid)))

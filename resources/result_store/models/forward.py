@@ -1,6 +1,7 @@
 """The forward record: what was frozen, what came after it, and the positions of tomorrow.
 
-Append-only: triggers of the database refuse to change or delete what is in these tables.
+Append-only: triggers of the database refuse to change or delete what is in these tables; of the
+positions only the newest ones can't be deleted.
 """
 
 from datetime import date, datetime

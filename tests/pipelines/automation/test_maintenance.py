@@ -19,6 +19,7 @@ from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from resources.run_artifacts.research_files import ResearchFiles
 from resources.run_artifacts.sweep_files import SweepFiles
 from tests.project import FEW_ASSETS, SYMBOLS, Project
+from tests.resources.result_store.forward.nights import position
 
 ROOT = Path(__file__).parents[3]
 YEAR = timedelta(days=365)
@@ -165,7 +166,19 @@ def test_old_files_of_research_go_but_for_the_newest(project: Project, in_a_year
     assert [one.find("rsi", new) for one in kinds] == [{"number": 1}] * 2
     assert [sweep.find("rsi", str(one)) for one in (old, new)] == [None, {}]
     logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
-    assert any("of 3 results of research, and 0 reports were" in message for message in logged)
+    said = "of 3 results of research, 0 reports, and the positions of 0 nights were removed"
+    assert any(said in message for message in logged)
+
+
+def test_old_positions_are_removed_but_those_of_the_last_nights(project: Project):
+    for run in ("run-1", "run-2", "run-3"):
+        project.manager.append_forward(run, "files", [], [position()])
+    _maintain(project, keep_positions=2, dry_run=True)
+    assert project.manager.get_position_runs() == ["run-3", "run-2", "run-1"]
+    _maintain(project, keep_positions=2)
+    assert project.manager.get_position_runs() == ["run-3", "run-2"]
+    _maintain(project)
+    assert project.manager.get_position_runs() == ["run-3", "run-2"]
 
 
 def test_old_reports_are_removed_but_the_newest(project: Project):

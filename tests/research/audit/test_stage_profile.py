@@ -12,7 +12,7 @@ from research.audit.stage_profile import (
     StageProfile,
 )
 from research.natural_key import json_text
-from tests.profiles import backtests_profile, prices_profile
+from tests.profiles import backtests_profile, forward_profile, prices_profile
 
 SCALING = Scaling(
     years=(1, 2, 3, 5),
@@ -47,6 +47,7 @@ PROFILES = [
         integrity={"look_ahead": {}, "dropped_signals": FINDINGS, "imbalance": {}},
         scaling=SCALING,
     ),
+    forward_profile(alarm_age={"rsi": 3}),
     REQUEST,
 ]
 

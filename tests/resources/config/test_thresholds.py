@@ -22,6 +22,7 @@ LIMITS = {
     "concurrent_requests_success_rate": (0.8, 1.0),
     "concurrent_requests_symbol_success_rate": (0.8, 1.0),
     "concurrent_requests_seconds": (600.0, 300.0),
+    "forward_decay": (1.0, 0.8),
 }
 OTHERS = {
     "missing_sessions": 0.02,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from threading import Event
 from time import sleep
@@ -249,14 +250,14 @@ def shared(shared_manager: BacktestPersistenceManager) -> BacktestPersistenceMan
     return shared_manager
 
 
-@pytest.mark.parametrize("table", [one.__tablename__ for one in TABLES])
+RECORDS = [one.__tablename__ for one in TABLES[:3]]
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("table", "change"),
     [
-        "UPDATE {} SET {} = {}",
-        "DELETE FROM {}",
-        "DELETE FROM {} WHERE false",
-        "TRUNCATE {} CASCADE",
+        *product(RECORDS, ["DELETE FROM {}", "DELETE FROM {} WHERE false"]),
+        *product([*RECORDS, "next_positions"], ["UPDATE {} SET {} = {}", "TRUNCATE {} CASCADE"]),
     ],
 )
 def test_nothing_changes_or_deletes_what_was_recorded(
@@ -268,3 +269,17 @@ def test_nothing_changes_or_deletes_what_was_recorded(
     with pytest.raises(IntegrityError, match=expected), shared.engine.begin() as connection:
         connection.exec_driver_sql(change.format(table, column, column))
     assert _counts(shared) == [2, 1, 1, 1]
+
+
+def test_old_positions_go_and_the_newest_stay(manager: BacktestPersistenceManager):
+    _append(manager, begins(), night(count=2))
+    for run in ("run-1", "run-2", "run-3"):
+        manager.append_forward(run, "files", [], [position(), position(symbol="B")])
+    assert manager.get_position_runs() == ["run-3", "run-2", "run-1"]
+    assert manager.remove_next_positions(["run-1", "run-2", "unknown"]) == 4
+    assert manager.get_position_runs() == ["run-3"]
+    for runs in (["run-3"], ["run-1", "run-3"]):
+        with pytest.raises(InvalidResultError, match="newest positions of tomorrow, of run run-3"):
+            manager.remove_next_positions(runs)
+    assert manager.get_next_positions()["symbol"].to_list() == ["A", "B"]
+    assert manager.get_forward().height == 2
