@@ -50,7 +50,7 @@ def runs(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs
         )
 
 
-def test_a_report_shows_the_verdicts_that_its_run_reached_or_used(runs: Runs):
+def test_a_report_shows_the_verdicts_of_its_run(runs: Runs):
     (of_judged, of_after, of_before) = (
         load_run_data(runs.stores, one).verdicts for one in (runs.judged, runs.after, runs.before)
     )

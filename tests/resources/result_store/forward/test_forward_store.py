@@ -272,7 +272,8 @@ def test_nothing_changes_or_deletes_what_was_recorded(
 
 
 def test_old_positions_go_and_the_newest_stay(manager: BacktestPersistenceManager):
-    _append(manager, begins(), night(count=2))
+    _append(manager, begins())
+    _append(manager, night(count=2))
     for run in ("run-1", "run-2", "run-3"):
         manager.append_forward(run, "files", [], [position(), position(symbol="B")])
     assert manager.get_position_runs() == ["run-3", "run-2", "run-1"]
