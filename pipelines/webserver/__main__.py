@@ -47,7 +47,9 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
         ours, routes = [reports, *backtest_pictures.build_routes()], super().build_routes()
         if self._app_path_prefix:  # all others are in one with the prefix, and a redirect
             rest = routes[0].routes
-            return [Mount(self._app_path_prefix, routes=[*ours, *rest]), *routes[1:]]
+            # Also without it: a run writes addresses of reports and pictures into metadata, and
+            # does not know the prefix.
+            return [Mount(self._app_path_prefix, routes=[*ours, *rest]), *ours, *routes[1:]]
         return [*ours, *routes]
 
     async def execute_graphql_request(  # pyright: ignore[reportIncompatibleMethodOverride]

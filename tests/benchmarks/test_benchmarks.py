@@ -43,7 +43,7 @@ TRIVIAL = {
     "sweep": ["times_batch=0", "times_read=1e9"],
     "save": ["times_executemany=0", "growth_mb=1e9"],
     "load": ["growth_mb=1e9"],
-    "tear_sheets": ["seconds=1e9", "single_file_mb=1e9", "exponent=1e9"],
+    "tear_sheets": ["seconds=1e9", "known_seconds=1e9", "single_file_mb=1e9", "exponent=1e9"],
     "curves": ["times_polars=1e9", "growth_mb=1e9"],
     "disk": ["kb_per_symbol=1e9", "wal_mb=1e9"],
     "main_job": ["times_stock_empty=1e9"],

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from pipelines.webserver.__main__ import GuardedWebserver
 from pipelines.webserver.report_files import ReportFiles
 from strategies.registry import STRATEGY_TEMPLATES
 from tests.pipelines.browser import CHROMIUM, launched
@@ -41,6 +42,19 @@ class Server(uvicorn.Server):
         return self.servers[0].sockets[0].getsockname()[1]
 
 
+@contextmanager
+def served(app: Starlette) -> Iterator[int]:
+    """Lend the port of a server of an app."""
+    server = Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def port(reported: Reported) -> Iterator[int]:
     """Lend the port of a server of the reports; beside their folder is a secret."""
@@ -48,13 +62,8 @@ def port(reported: Reported) -> Iterator[int]:
     (reported.root / "link").symlink_to(reported.root.parent)
     (reported.root / ".hidden.new").mkdir()
     (reported.root / ".hidden.new" / "index.html").write_text("half a report")
-    app = Starlette(routes=[Mount("/reports", ReportFiles(reported.root))])
-    server = Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield server.port
-    server.should_exit = True
-    thread.join()
+    with served(Starlette(routes=[Mount("/reports", ReportFiles(reported.root))])) as number:
+        yield number
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
@@ -106,16 +115,22 @@ def test_reports_are_only_read(reported: Reported, port: int, method: str):
 
 def test_without_any_report_one_line_says_how_to_have_one(tmp_path: Path):
     app = Starlette(routes=[Mount("/reports", ReportFiles(tmp_path / "none"))])
-    server = Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        response, content = ask(server.port, "/reports/")
-    finally:
-        server.should_exit = True
-        thread.join()
+    with served(app) as port:
+        response, content = ask(port, "/reports/")
     assert response.status == 404
     assert content.startswith(b"There is no such report: `make run` writes one")
+
+
+def test_reports_are_served_with_a_prefix_and_without(
+    reported: Reported, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GAUNTLET_HOME", str(reported.root.parent))
+    routes = GuardedWebserver(None, app_path_prefix="/gauntlet").build_routes()
+    path = f"/reports/{reported.run.run_id}/runs.csv"
+    with served(Starlette(routes=routes)) as port:
+        for prefix in ("/gauntlet", ""):
+            response, content = ask(port, f"{prefix}{path}")
+            assert (response.status, content) == (200, reported.site.files["runs.csv"])
 
 
 @pytest.fixture(scope="module")
