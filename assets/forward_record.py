@@ -1,6 +1,6 @@
 """The forward record: what strategies would hold and earn once they are frozen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -76,20 +76,21 @@ def build_forward_record(
         from assets.forward_stage import ForwardStage
         from assets.research_inputs import load_research_inputs
 
+        meter = StageMeter()
+        with failing_in_one_line():
+            purpose = find_purpose(context.run.tags, market_data, run_settings)
+        window = run_settings.window()
+        run_records = RunRecords(result_store, market_data.source, window, universe, purpose)
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
+        if not isinstance(inputs, str) and purpose is not Purpose.PIPELINE:
+            inputs = "a what-if is not recorded: its settings are not the configured ones."
         if isinstance(inputs, str):
+            run_records.record(context.run, FORWARD_RECORD, _build_profile([], meter), ())
             yield from say_none(context, market_data.source, inputs)
             return
-        with failing_in_one_line():
-            purpose = find_purpose(context.run.tags, market_data, run_settings)
-        if purpose is not Purpose.PIPELINE:
-            why = "a what-if is not recorded: its settings are not the configured ones."
-            yield from say_none(context, market_data.source, why)
-            return
         manager, run_id = result_store.manager(), context.run.run_id
-        meter = StageMeter()
         chosen = [run_settings.strategy_of(one) for one in strategies.values()]
         stage = ForwardStage(run_id, inputs, manager, chosen)
         stage.run()
@@ -98,10 +99,8 @@ def build_forward_record(
         positions = manager.get_next_positions(run_id=run_id)
         path = reports.write(NEXT_POSITIONS, positions.write_csv().encode())
         _log(context, stage, going_on)
-        records_of_run = RunRecords(
-            result_store, market_data.source, run_settings.window(), universe, purpose
-        )
-        records_of_run.record(context.run, FORWARD_RECORD, _build_profile(going_on, meter), ())
+        profile = _build_profile(going_on.to_dicts(), meter)
+        run_records.record(context.run, FORWARD_RECORD, profile, ())
         shown = _describe(stage, going_on, positions, path)
         yield materialize(context, FORWARD_RECORD_KEY, shown)
 
@@ -125,18 +124,17 @@ def _log(context: dg.AssetExecutionContext, stage: "ForwardStage", records: "pl.
             context.log.warning(f"the edge of {row['strategy']} decays: {row['alarms']} alarms")
 
 
-def _build_profile(records: "pl.DataFrame", meter: StageMeter) -> ForwardProfile:
-    """Return what the check of the record judges."""
-    symbols = int(records["symbols"].max() or 0)  # pyright: ignore[reportArgumentType]
-    rows = records.to_dicts()
+def _build_profile(records: Sequence[Mapping[str, Any]], meter: StageMeter) -> ForwardProfile:
+    """Return what the check of the record judges: the records that go on, or none."""
+    symbols = max((row["symbols"] for row in records), default=0)
     return ForwardProfile(
         **meter.read(),
         requested=symbols,
         succeeded=symbols,
-        decay={row["strategy"]: row["decay"] or 0.0 for row in rows},
+        decay={row["strategy"]: row["decay"] or 0.0 for row in records},
         alarm_age={
             row["strategy"]: (row["last_session"] - row["last_alarm"]).days
-            for row in rows
+            for row in records
             if row["last_alarm"]
         },
     )

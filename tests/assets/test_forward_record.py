@@ -130,8 +130,10 @@ def test_positions_of_tomorrow_are_those_of_the_run(recorded: Recorded):
 def test_a_what_if_is_not_recorded(recorded: Recorded):
     before = recorded.project.manager.get_forward_records()
     shown = _run(recorded.project, "2022-12-30", tags={})
-    # The check is of the last night that was recorded.
-    assert shown.pop("check")[0]
+    assert shown.pop("check") == (
+        True,
+        "0 of 0 records have alarmed in 30 days; highest decay 0.00, limit 1.00.",
+    )
     assert shown == {"why": "a what-if is not recorded: its settings are not the configured ones."}
     assert recorded.project.manager.get_forward_records().equals(before)
 
