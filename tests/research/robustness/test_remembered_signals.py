@@ -63,10 +63,10 @@ def test_other_bars_have_signals_of_their_own():
 
 def test_failures_are_those_of_the_strategy():
     strategy = _Broken()
+    both = strategy, RememberedSignals(strategy)
     for _ in range(2):
         own, found = (
-            VectorBTEngine().run_batch(HISTORIES, [one], WINDOWS[0]).failures
-            for one in (strategy, RememberedSignals(strategy))
+            VectorBTEngine().run_batch(HISTORIES, [one], WINDOWS[0]).failures for one in both
         )
         assert found == own
         assert len(own) == 3
