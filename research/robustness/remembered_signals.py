@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from strategies.base import Bars, Ints, Signals, Strategy
+from strategies.base import Bars, Bools, Signals, Strategy
+
+Bits = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +24,7 @@ class RememberedSignals(Strategy):
     """
 
     strategy: Strategy
-    _known: dict[tuple[int, int], tuple[Ints, Ints]] = field(default_factory=dict)
+    _known: dict[tuple[int, int], tuple[Bits, Bits]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Take the name of the strategy; there are no parameters to validate."""
@@ -49,5 +52,5 @@ class RememberedSignals(Strategy):
         return given
 
 
-def _unpack(bits: Any, bars: int) -> Any:
+def _unpack(bits: Bits, bars: int) -> Bools:
     return np.unpackbits(bits, count=bars).view(np.bool_)
