@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +161,8 @@ class _PricesStage:
             self.context.log.warning(change)
         self.notes[symbol] = fetched.notes
         # Read back: what is inspected is what backtests will read.
-        kept = self.price_store.load(self.source.name, symbol, *listed)
+        file = stored.file or self.price_store.read_file(self.source.name, symbol)
+        kept = file.select(*listed)
         asked = max(listed[0], self.window.start), listed[1]
         days = kept["date"].to_numpy().astype("datetime64[D]")
         calendar = find_calendar(self.universe.calendar_of(symbol), days)
@@ -169,7 +170,7 @@ class _PricesStage:
             symbol, kept, asked, self.thresholds, calendar, self.fetcher.splits
         ).items():
             self.offenders[rule][symbol] = text
-        return stored
+        return replace(stored, file=None)
 
 
 def _describe_days_to_come(window: Window, stored: Mapping[str, WriteResult]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from engine.equal_weight import EqualWeight
     from engine.history import History
     from research.trials import TrialScope
-    from resources.price_store.history_loader import LoadedHistory
-    from resources.price_store.price_quality import JumpRule
     from resources.splits import Splits
 
 
@@ -52,7 +50,6 @@ class ResearchInputs:
     symbols: Sequence[str]
     run_settings: RunSettings
     price_store: PriceStore
-    jump_rule: "JumpRule"
     specs: Sequence[HistorySpec]
     data_versions: dict[str, str]
     equal_weight: "EqualWeight"
@@ -72,8 +69,9 @@ class ResearchInputs:
         StepFailedError
             When the bars of a symbol have changed since they were looked at.
         """
-        load = partial(_load, self.price_store, self.source, self.jump_rule)
-        for symbol, loaded in load(self.specs):
+        from resources.price_store.history_loader import load_histories
+
+        for symbol, loaded in load_histories(self.price_store, self.source, self.specs):
             if isinstance(loaded, Exception) or loaded.data_version != self.data_versions[symbol]:
                 raise StepFailedError(
                     f"The prices of {symbol} have changed while they were used: run it again."
@@ -159,6 +157,7 @@ def _load_inputs(
     splits: "Splits",
 ) -> ResearchInputs | str:
     """Return the inputs, or why there is nothing to compare with."""
+    from resources.price_store.history_loader import load_histories
     from resources.price_store.listed_days import select_listed
     from resources.price_store.price_quality import JumpRule
     from resources.price_store.universe_benchmark import load_universe_benchmark
@@ -180,7 +179,7 @@ def _load_inputs(
     context.log.debug(benchmark.sentence)
     specs, failures = select_listed(universe, universe.symbols, start, window.end)
     versions: dict[str, str] = {}
-    for symbol, loaded in _load(price_store, source, jump_rule, specs):
+    for symbol, loaded in load_histories(price_store, source, specs, jump_rule.find):
         try:
             if isinstance(loaded, Exception):
                 raise loaded
@@ -193,17 +192,8 @@ def _load_inputs(
         universe.symbols,
         run_settings,
         price_store,
-        jump_rule,
         [one for one in specs if one.symbol in versions],
         versions,
         benchmark.equal_weight,
         failures,
     )
-
-
-def _load(
-    store: PriceStore, source: str, jump_rule: "JumpRule", specs: Sequence[HistorySpec]
-) -> "Iterator[tuple[str, LoadedHistory | Exception]]":
-    from resources.price_store.history_loader import load_histories
-
-    return load_histories(store, source, specs, jump_rule.find)

@@ -17,6 +17,9 @@ from resources.run_artifacts.sweep_files import SweepFiles
 from strategies.base import Strategy
 from strategies.registry import get_strategy
 
+# Usually the newest is the one, and each has its pictures with it.
+_SWEEPS_AT_ONCE = 4
+
 
 @dataclass(frozen=True)
 class FoundSweep:
@@ -42,7 +45,8 @@ def find_sweep(
     """
     key = optimizations_key(strategy)
     allowed = trace_lineage(context) if is_part_of_this_run(context, key) else None
-    for record in fetch_materializations(context.instance, dg.AssetRecordsFilter(asset_key=key)):
+    every = dg.AssetRecordsFilter(asset_key=key)
+    for record in fetch_materializations(context.instance, every, page_size=_SWEEPS_AT_ONCE):
         made = record.asset_materialization
         if made is None or (allowed is not None and record.run_id not in allowed):
             continue

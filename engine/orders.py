@@ -82,16 +82,19 @@ def build_orders(
         except UnusableBarsError as error:
             failures.append(Failure.of(history.symbol, error))
             continue
+        given: list[Signals] = []
+        first_row = len(backtests)
         with indicator_cache(indicators):
             for number, strategy in enumerate(strategies):
                 try:
-                    signals = _compute_signals(strategy, history)
+                    given.append(_compute_signals(strategy, history))
                 except Exception as error:  # noqa: BLE001 - the others continue
                     failures.append(_describe_failure(history.symbol, strategy, error))
-                    continue
-                row = len(backtests)
-                _place(signals, history.first, settings, entries[row], exits[row])
-                backtests.append((symbol, number))
+                else:
+                    backtests.append((symbol, number))
+        rows = slice(first_row, len(backtests))
+        _place([one.entries for one in given], history.first, settings, entries[rows])
+        _place([one.exits for one in given], history.first, settings, exits[rows])
     entries, exits = entries[: len(backtests)], exits[: len(backtests)]
     both = entries & exits
     entries ^= both
@@ -130,14 +133,13 @@ def require_range(history: TradedHistory, settings: BacktestSettings) -> None:
 
 
 def _compute_signals(strategy: Strategy, history: TradedHistory) -> Signals:
-    signals = strategy.signals(history.bars)
+    signals, shape = strategy.signals(history.bars), history.bars.close.shape
     for name in ("entries", "exits"):
         given = np.asarray(getattr(signals, name, None))
-        if given.dtype != np.bool_ or given.shape != history.bars.close.shape:
+        if given.dtype.char != "?" or given.shape != shape:
             raise InvalidSignalsError(
                 f"{strategy.name} returned {name} of {given.dtype} {given.shape} for "
-                f"{history.symbol}; needed: Signals with bool {history.bars.close.shape}, one "
-                "per bar."
+                f"{history.symbol}; needed: Signals with bool {shape}, one per bar."
             )
     return signals
 
@@ -151,14 +153,14 @@ def _describe_failure(symbol: str, strategy: Strategy, error: Exception) -> Fail
     return replace(failure, message=f"{failure.message} ({Path(at.filename).name}:{at.lineno})")
 
 
-def _place(
-    signals: Signals, first: int, settings: BacktestSettings, entries: Bools, exits: Bools
-) -> None:
-    """Write one backtest's signals into its rows, on the bars that fill them."""
+def _place(given: Sequence[Bools], first: int, settings: BacktestSettings, rows: Bools) -> None:
+    """Write a symbol's signals of one kind into its rows, on the bars that fill them."""
+    if not given:
+        return
     if settings.execution == "same_close":
-        entries[:], exits[:] = signals.entries[first:], signals.exits[first:]
+        rows[:] = np.stack(given)[:, first:]
     else:
-        entries[1:], exits[1:] = signals.entries[first:-1], signals.exits[first:-1]
+        rows[:, 1:] = np.stack(given)[:, first:-1]
 
 
 def _wait_for_volume(

@@ -51,7 +51,7 @@ def build_defs(
     UniverseError
         When the universe cannot be read.
     """
-    TABLES.folder = settings.home / "calendars"
+    TABLES.keep_for(settings.home)
     universe = settings.load_universe()
     symbols = build_symbol_partitions(universe.symbols)
     strategies = registered_strategies()

@@ -65,9 +65,9 @@ class Composite(Strategy):
         """Return the points' signals fold by fold, and what each holds where it takes over."""
         entries = np.zeros(len(bars), dtype=np.bool_)
         exits = np.zeros(len(bars), dtype=np.bool_)
-        before = None
+        before, known = None, dict[Strategy, Signals]()
         for point, start, stop in self._find_stretches(len(bars)):
-            given = point.signals(bars)
+            given = known[point] = known.get(point) or point.signals(bars)
             entries[start:stop] = given.entries[start:stop]
             exits[start:stop] = given.exits[start:stop]
             if point != before:

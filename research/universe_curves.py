@@ -111,19 +111,19 @@ class UniverseCurveSum:
             returns[:, 1] += returns[:, 0] * (1.0 + returns[:, 1])
             returns[:, 0] = 0.0
         self._seen[day] = True
-        self._total[np.ix_(strategies, day)] += returns
+        # By places in the whole, in one dimension: NumPy is several times as fast there.
+        places = self._total.shape[1] * strategies[:, np.newaxis] + day
+        self._total.ravel()[places] += returns
         self._change[strategies, held_from] += 1
         self._change[strategies, held_until] -= 1
         self._active[strategies] += (returns != 0.0).mean(axis=1)
         self._symbols[strategies] += 1
-        # By places in the whole, in one dimension: NumPy is several times as fast there.
-        first, entered = (
-            self._entered.shape[1] * strategies[holdings.account],
-            self._entered.ravel(),
-        )
+        first = self._entered.shape[1] * strategies[holdings.account]
+        # Of the same dtype, for which NumPy's `at` is ten times as fast.
+        entered, side = self._entered.ravel(), holdings.side.astype(np.int32)
         left = np.where(holdings.is_open, held_until, day[holdings.exit_bar] + 1)
-        np.add.at(entered, first + day[holdings.entry_bar] + 1, holdings.side)
-        np.subtract.at(entered, first + left, holdings.side)
+        np.add.at(entered, first + day[holdings.entry_bar] + 1, side)
+        np.subtract.at(entered, first + left, side)
 
     def curves(self, universe: EqualWeight) -> UniverseCurves:
         """Return the curves of what was added; a strategy without any result has zeros.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,10 +49,19 @@ class SessionTable:
 
 
 class SessionTables:
-    """The tables that are kept, in a folder; in none until there is one."""
+    """The tables that are kept, in the first of some folders that can be written to."""
 
-    def __init__(self) -> None:
-        self.folder: Path | None = None
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders
+
+    def keep_for(self, home: Path) -> None:
+        """Keep tables with the virtual environment of this process, else in a folder of data.
+
+        They are of the libraries that are installed there, so that new data need not wait for them.
+        """
+        own = Path(sys.prefix) / "share" / "gauntlet" / "calendars"
+        installed = (own,) if sys.prefix != sys.base_prefix else ()
+        self.folders = (*installed, home / "calendars")
 
     def get(self, name: str, rules: str, build: Callable[[], SessionTable]) -> SessionTable:
         """Return the table of a calendar: the kept one, or what `build` returns, which is kept.
@@ -66,18 +76,19 @@ class SessionTables:
         rules
             What else a table depends on; with other rules it is another one.
         """
-        if self.folder is None:
-            return build()
         made_by = " ".join([name, rules, *(f"{one} {version(one)}" for one in _MADE_BY)])
-        path = self.folder / f"{sha256(made_by.encode()).hexdigest()[:32]}.table"
-        kept = _read(path)
-        if kept is None:
-            kept = build()
+        file = f"{sha256(made_by.encode()).hexdigest()[:32]}.table"
+        for folder in self.folders:
+            if (kept := _read(folder / file)) is not None:
+                return kept
+        built = build()
+        for folder in self.folders:
             with suppress(OSError):
-                create_private(self.folder)
-                fs, place = file_system(str(path))
-                write_whole(fs, place, _encode(kept))
-        return kept
+                create_private(folder)
+                fs, place = file_system(str(folder / file))
+                write_whole(fs, place, _encode(built))
+                break
+        return built
 
 
 TABLES = SessionTables()

@@ -7,6 +7,7 @@ from itertools import islice
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from resources.dagster_event_log.run_materializations import read_materializations
 from resources.dagster_event_log.versions import is_of_source
 
 _PAGE = 1000
@@ -56,20 +57,28 @@ def find_upstream(
     source of prices than `source` is not available, nor replaced by an older one.
     """
     found: dict[str, UpstreamPartition] = {}
-    since, allowed = None, None
-    if is_part_of_this_run(context, key):
-        allowed = trace_lineage(context)
-        oldest = context.instance.get_run_record_by_id(allowed[-1])
-        since = oldest.create_timestamp.timestamp() if oldest else None
-    wanted = dg.AssetRecordsFilter(
-        asset_key=key, asset_partitions=partitions, after_timestamp=since
-    )
-    for record in fetch_materializations(context.instance, wanted):
-        if record.partition_key and (allowed is None or record.run_id in allowed):
-            found.setdefault(record.partition_key, _to_upstream(record))
+    for partition, made in _list_upstream(context, key, partitions):
+        found.setdefault(partition, made)
         if len(found) == len(partitions):
             break
     return {key: made for key, made in found.items() if is_of_source(made.data_version, source)}
+
+
+def _list_upstream(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, partitions: Sequence[str]
+) -> Iterator[tuple[str, UpstreamPartition]]:
+    """Yield the materializations that may count, newest first."""
+    if is_part_of_this_run(context, key):
+        wanted = set(partitions)
+        made = read_materializations(context.instance, key, trace_lineage(context))
+        for partition, run_id, storage_id, data_version in made:
+            if partition in wanted:
+                yield partition, UpstreamPartition(run_id, storage_id, data_version)
+        return
+    asked = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
+    for record in fetch_materializations(context.instance, asked):
+        if record.partition_key:
+            yield record.partition_key, _to_upstream(record)
 
 
 def _to_upstream(record: dg.EventLogRecord) -> UpstreamPartition:
@@ -92,11 +101,11 @@ def fetch_newest_by_partition(
 
 
 def fetch_materializations(
-    instance: dg.DagsterInstance, wanted: dg.AssetRecordsFilter
+    instance: dg.DagsterInstance, wanted: dg.AssetRecordsFilter, page_size: int = _PAGE
 ) -> Iterator[dg.EventLogRecord]:
     """Yield all materializations that match, newest first, page by page."""
     cursor, more = None, True
     while more:
-        page = instance.fetch_materializations(wanted, limit=_PAGE, cursor=cursor)
+        page = instance.fetch_materializations(wanted, limit=page_size, cursor=cursor)
         yield from page.records
         cursor, more = page.cursor, page.has_more

@@ -56,7 +56,7 @@ def _report(
     from reports.report import write_report
     from resources.session_table import TABLES
 
-    TABLES.folder = settings.home / "calendars"
+    TABLES.keep_for(settings.home)
     resources = build_resources(settings)
     manager, root = resources["result_store"].manager(), resources["reports"].root
     found = find_run(manager.get_leaderboard_runs(_MOST), run)

@@ -17,6 +17,7 @@ from research.robustness.intervals import SHORTEST_BLOCK, Intervals, compute_int
 from research.robustness.jittered_parameters import JitteredParameters, find_jittered
 from research.robustness.performance import Performance
 from research.robustness.random_entries import RandomEntries, compare_with_random_entries
+from research.robustness.remembered_signals import RememberedSignals
 from research.robustness.segments import split_regimes, split_years
 from research.robustness.shifted_starts import ShiftedStart, simulate_shifted_starts
 from research.robustness.simulation import simulate_universe
@@ -100,9 +101,11 @@ def assess_robustness(
     """
     market = universe or EqualWeight.of(histories, window)
     failures: list[Failure] = []
+    # The same bars and signals, simulated several times.
+    remembered = [RememberedSignals(one) for one in strategies]
     own = simulate_universe(
         histories,
-        strategies,
+        remembered,
         settings,
         window,
         universe=market,
@@ -110,9 +113,9 @@ def assess_robustness(
         failures=failures,
     )
     dear = simulate_doubled_costs(
-        histories, strategies, settings, window, market, bars_per_year, failures
+        histories, remembered, settings, window, market, bars_per_year, failures
     )
-    shifted = simulate_shifted_starts(histories, strategies, settings, window, own, bars_per_year)
+    shifted = simulate_shifted_starts(histories, remembered, settings, window, own, bars_per_year)
     found = []
     for number, strategy in enumerate(strategies):
         residual = own.residuals[number]

@@ -98,7 +98,7 @@ def validate_bars(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
             raise BadBarsError(f"{symbol}: column '{name}' is {found}, and must be {dtype}.")
     if frame.is_empty():
         raise BadBarsError(f"{symbol}: there is no data, not one bar.")
-    bars = frame.select(*SCHEMA)
+    bars = frame if frame.columns == _NAMES else frame.select(*SCHEMA)
     broken = _find_broken_rows(bars)
     rows = np.array([mask.argmax() if mask.any() else bars.height for mask in broken.values()])
     if rows.min() < bars.height:

@@ -33,6 +33,8 @@ def merge(
     between them), `fetched` supersedes `stored`.
     """
     first, last = requested or get_span(fetched)
+    if first <= stored["date"][0] and stored["date"][-1] <= last and stored.equals(fetched):
+        return stored, "unchanged", None  # without a copy
     before = stored.filter(pl.col("date") < first)
     after = stored.filter(pl.col("date") > last)
     shared = stored.slice(before.height, stored.height - before.height - after.height)

@@ -120,6 +120,8 @@ def _find_gaps(bars: "pl.DataFrame", allowed: float, calendar: "TradingCalendar"
         return unknown
     dates = bars["date"].to_numpy().astype("datetime64[D]")
     expected = calendar.sessions(first, last)
+    if np.array_equal(expected, dates):
+        return ""
     missing, other = np.setdiff1d(expected, dates), np.setdiff1d(dates, expected)
     found = []
     if len(missing) > allowed * len(expected):

@@ -85,7 +85,8 @@ class PriceStore(ConfigurableResource):
             quarantined = quarantine(fs, path, content or b"")
         elif stored is not None and plan.difference is not None:
             revision = keep_revision(fs, path, stored, label.data_version, plan.difference)
-        if label is not plan.label or not is_sealed(content or b""):
+        is_stored = label is plan.label and is_sealed(content or b"")
+        if not is_stored:
             write_whole(fs, path, encode(plan.bars, label))
         return WriteResult(
             path=to_url(fs, path),
@@ -97,6 +98,7 @@ class PriceStore(ConfigurableResource):
             fetched_at=label.fetched_at,
             revision=revision,
             quarantined=quarantined,
+            file=stored if is_stored and isinstance(stored, StoredFile) else None,
         )
 
     def read(self, source: str, symbol: str) -> pl.DataFrame:

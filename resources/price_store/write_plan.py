@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class WriteResult:
     """What a symbol's file holds after a write, and what the write did to it.
 
     `revision` describes the superseded bars, if any; `quarantined` is where a file that could not
-    be read was moved.
+    be read was moved; `file` is the file where nothing was written.
     """
 
     path: str
@@ -50,6 +50,7 @@ class WriteResult:
     fetched_at: datetime
     revision: Revision | None = None
     quarantined: str | None = None
+    file: StoredFile | None = field(default=None, repr=False, compare=False)
 
 
 def plan_write(

@@ -7,7 +7,7 @@ old files are removed.
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -166,25 +166,13 @@ class SweepWriter:
     fs: "AbstractFileSystem"
     folder: str
     digests: dict[str, str] = field(default_factory=dict)
-    _waiting: list[pl.DataFrame] = field(default_factory=list)
+    _waiting: "list[PointMetrics]" = field(default_factory=list)
     _rows: int = 0
 
     def add(self, metrics: "PointMetrics") -> None:
         """Add what the points made of a few symbols."""
-        symbols = pl.Series("symbol", metrics.symbols, pl.String())
-        self._waiting.append(
-            pl.DataFrame(
-                {
-                    "point": pl.Series(metrics.point, dtype=pl.Int32()),
-                    "symbol": symbols.gather(pl.Series(metrics.symbol, dtype=pl.UInt32())),
-                    **{
-                        name: pl.Series(values, dtype=pl.Float32(), nan_to_null=True)
-                        for name, values in metrics.columns.items()
-                    },
-                }
-            )
-        )
-        self._rows += self._waiting[-1].height
+        self._waiting.append(metrics)
+        self._rows += len(metrics.point)
         if self._rows >= _ROWS_PER_PART:
             self._flush()
 
@@ -207,9 +195,8 @@ class SweepWriter:
 
     def _flush(self) -> None:
         number = sum(name.startswith(_METRICS) for name in self.digests)
-        table = pl.concat(self._waiting, rechunk=True)
+        self._put(f"{_METRICS}-{number:05}.parquet", _encode(_build_metrics(self._waiting)))
         self._waiting, self._rows = [], 0
-        self._put(f"{_METRICS}-{number:05}.parquet", _encode(table))
 
     def _put(self, name: str, content: bytes) -> None:
         write_whole(self.fs, f"{self.folder}/{name}", content)
@@ -228,6 +215,27 @@ def build_curves(curves: "UniverseCurves") -> pl.DataFrame:
             "market": np.tile(curves.market, points),
         },
         schema=CURVES_SCHEMA,
+    )
+
+
+def _build_metrics(parts: "Sequence[PointMetrics]") -> pl.DataFrame:
+    """Return point, symbol and metrics of some symbols after the other, one row per backtest."""
+    symbols = pl.Series([name for one in parts for name in one.symbols], dtype=pl.String())
+    before = np.cumsum([0, *(len(one.symbols) for one in parts)]).tolist()
+    rows = [first + one.symbol for first, one in zip(before, parts, strict=False)]
+    return pl.DataFrame(
+        {
+            "point": pl.Series(np.concatenate([one.point for one in parts]), dtype=pl.Int32()),
+            "symbol": symbols.gather(np.concatenate(rows)),
+            **{
+                name: pl.Series(
+                    np.concatenate([one.columns[name] for one in parts]),
+                    dtype=pl.Float32(),
+                    nan_to_null=True,
+                )
+                for name in parts[0].columns
+            },
+        }
     )
 
 

@@ -26,7 +26,7 @@ from datetime import date
 from pathlib import Path
 from resources.session_table import TABLES
 from resources.trading_calendar import get_calendar
-TABLES.folder = Path(sys.argv[1])
+TABLES.folders = (Path(sys.argv[1]),)
 calendar = get_calendar("XNYS")
 print(calendar.opens_on_weekends, calendar.bars_per_year, calendar.timezone)
 print(calendar.close_of(date(2026, 11, 27)), *map(str, calendar.closing_times()))
@@ -39,9 +39,7 @@ def _never() -> SessionTable:
 
 
 def _get(folder: Path, build: Callable[[], SessionTable], rules: str = "r") -> SessionTable:
-    tables = SessionTables()
-    tables.folder = folder
-    return tables.get("XLON", rules, build)
+    return SessionTables(folder).get("XLON", rules, build)
 
 
 def _assert_as_built(table: SessionTable) -> None:
@@ -78,6 +76,29 @@ def test_where_nothing_can_be_kept_tables_are_built(tmp_path: Path):
     taken.touch()
     assert _get(taken, lambda: BUILT) is BUILT
     assert SessionTables().get("XLON", "r", lambda: BUILT) is BUILT
+
+
+def test_a_table_is_kept_where_it_can_be(tmp_path: Path):
+    taken, folder = tmp_path / "a file", tmp_path / "calendars"
+    taken.touch()
+    assert SessionTables(taken, folder).get("XLON", "r", lambda: BUILT) is BUILT
+    _assert_as_built(SessionTables(taken, folder).get("XLON", "r", _never))
+
+
+def test_new_data_find_the_table_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    tables = SessionTables()
+    tables.keep_for(tmp_path / "data")
+    assert tables.get("XLON", "r", lambda: BUILT) is BUILT
+    tables.keep_for(tmp_path / "new data")
+    _assert_as_built(tables.get("XLON", "r", _never))
+    assert not (tmp_path / "data").exists()
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)  # no virtual environment
+    tables.keep_for(tmp_path / "data")
+    assert tables.get("XLON", "r", lambda: BUILT) is BUILT
+    assert len(list((tmp_path / "data" / "calendars").iterdir())) == 1
 
 
 def test_a_second_process_does_not_load_the_library(tmp_path: Path):

@@ -65,6 +65,18 @@ def test_a_write_returns_its_outcome(store: PriceStore):
     assert store.read("files", "AAPL").equals(BARS[210:])
 
 
+def test_a_write_returns_the_file_where_it_wrote_nothing(store: PriceStore):
+    assert store.write("files", "AAPL", BARS).file is None
+    for frame in (BARS, BARS[10:20]):
+        file = store.write("files", "AAPL", frame).file
+        assert file is not None
+        assert file.bars.equals(store.read("files", "AAPL"))
+    assert store.write("files", "AAPL", BARS[5:]).file is not None
+    assert (
+        store.write("files", "AAPL", BARS[:100], (BARS["date"][0], BARS["date"][-1])).file is None
+    )
+
+
 def test_a_narrower_window_keeps_bars_and_version(store: PriceStore):
     whole = store.write("files", "AAPL", BARS)
     narrow = store.write("files", "AAPL", BARS[10:20])
