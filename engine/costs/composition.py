@@ -49,7 +49,8 @@ class ComposedCosts(CostModel):
     @classmethod
     def of(cls, parts: Sequence[CostPart]) -> Self:
         """Return the composition of some parts, each of another model."""
-        return cls(**{one.model: one for one in parts})
+        named: dict[str, Any] = {one.model: one for one in parts}
+        return cls(**named)
 
     @property
     def parts(self) -> tuple[CostPart, ...]:
@@ -80,7 +81,7 @@ class ComposedCosts(CostModel):
                 charged = charged + part.charge(size, price)
         return charged
 
-    def size_position(self, capital: Floats | float, price: Floats) -> Floats:
+    def size_position(self, capital: Floats, price: Floats) -> Floats:
         """Return the shares whose value and fees are the capital.
 
         Fees grow with the size in stretches, each of which is a straight line: one where the rate
