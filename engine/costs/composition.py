@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from engine.costs.fees import Percentage, PerOrder, PerShare
@@ -170,6 +171,12 @@ def parse_costs(given: Any) -> tuple[CostPart, ...]:
 def compose_costs(given: Any) -> ComposedCosts:
     """Return the composition that settings describe; see `parse_costs`."""
     return ComposedCosts.of(parse_costs(given))
+
+
+def find_first_rate(given: Sequence[Any]) -> date | None:
+    """Return the first day of the dated rates of cash among parts; None without dated rates."""
+    dated = (one.rates for one in given if isinstance(one, CashInterest) and one.rates)
+    return next((rates[0][0] for rates in dated), None)
 
 
 def uses_spread_column(given: Sequence[Any]) -> bool:

@@ -79,7 +79,7 @@ class _Market:
         worse = self.get("slippage", "fraction", 0.0)
         if "half_spread" in self.costs:
             points = self.get("half_spread", "basis_points")
-            spread = self.spread[bar] if points is None else points / 10_000  # pyright: ignore
+            spread = self.spread[bar] if points is None else points / 10_000
             worse += spread * self.get("half_spread", "multiple", 1.0)
         if "square_root_impact" in self.costs and self.is_traded(bar):
             volatility = self.find_volatility(bar) or 0.0
@@ -226,7 +226,9 @@ def _write_trade(account: Account, bar: int, reason: str) -> None:
     )  # fmt: skip
 
 
-def _watch_levels(account: Account, market: _Market, bar: int) -> None:
+def _watch_levels(  # noqa: C901 - the rules in their order
+    account: Account, market: _Market, bar: int
+) -> None:
     if not account["shares"] or account["leaving"]:
         return
     settings, side, paid = market.settings, account["side"], account["entry_price"]

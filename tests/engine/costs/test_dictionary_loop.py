@@ -1,4 +1,4 @@
-"""On random bars, signals and costs the engine trades like a dictionary that is walked bar by bar."""
+"""On random bars, signals and costs the engine trades like a dictionary that is walked by bars."""
 
 from dataclasses import replace
 from typing import Any
@@ -46,7 +46,7 @@ PARTS = {
     ),
     "borrow": st.fixed_dictionaries({"rate": st.sampled_from([0.0, 0.03, 2.0])}),
     "cash_interest": st.sampled_from(
-        [{"rate": 0.04}, {"rate": -0.01}, {"rates": {"2021-01-10": 0.5, "2021-01-20": 0.02}}]
+        [{"rate": 0.04}, {"rate": -0.01}, {"rates": {"2021-01-01": 0.5, "2021-01-20": 0.02}}]
     ),
     "lots": st.fixed_dictionaries({}, optional={"size": st.sampled_from([0.001, 1, 7])}),
 }
