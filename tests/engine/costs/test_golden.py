@@ -135,7 +135,7 @@ def test_impact_is_volatility_times_root_of_the_volume_share():
     bars = _moving([1e4] * 9)
     costs = [{"model": "square_root_impact", "coefficient": 2.0, "volume_share": 0.25}]
     (trade,) = _run(bars, costs, [5], [7]).trades
-    # Returns before bar 6: 2, -1.960784, 2, -1.960784 and 2 %, of which the deviation is 2.169411 %.
+    # Returns before bar 6: 2, -1.960784, 2, -1.960784 and 2 %; their deviation is 2.169411 %.
     volatility = np.std([0.02, 100 / 102 - 1, 0.02, 100 / 102 - 1, 0.02], ddof=1)
     assert volatility == pytest.approx(0.02169411, rel=1e-6)
     # All cash at the most impact that the cap allows: 2 * 2.169411 % * sqrt(0.25) = 2.169411 %.

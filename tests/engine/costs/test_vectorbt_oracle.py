@@ -32,7 +32,8 @@ def _portfolio(bars: Any, entries: np.ndarray, exits: np.ndarray, case: dict[str
         later.reverse()
     return vbt.Portfolio.from_signals(
         pd.Series(bars.close, index),
-        *(pd.Series(one, index) for one in later),
+        pd.Series(later[0], index),
+        pd.Series(later[1], index),
         price=pd.Series(bars.open, index),
         direction=SIDES[case["direction"]],
         fees=case["fees"],
