@@ -76,7 +76,7 @@ def test_a_fee_per_share_is_at_most_the_maximum():
     assert trade["exit_fees"] == pytest.approx(108.9108911)
 
 
-def test_the_maximum_of_a_small_order_counts_more_than_the_minimum():
+def test_the_maximum_of_a_small_order_comes_before_the_minimum():
     costs = [{"model": "per_share", "rate": 0.005, "minimum": 500.0, "maximum": 0.01}]
     bars = build_bars(RISING, RISING)
     result = run(bars, [0], [2], BacktestSettings(initial_capital=101.0, costs=costs))
