@@ -245,14 +245,6 @@ def test_growth_at_an_unchanged_price_is_what_costs_take():
     assert grown.tolist() == pytest.approx([-0.01, -0.005])
 
 
-def test_rates_that_begin_after_the_window_are_refused():
-    rates = {"model": "cash_interest", "rates": {"2021-01-05": 0.01}}
-    engine = VectorBTEngine(BacktestSettings(costs=[rates]))
-    bars = history(build_bars([1.0, 2.0], [1.0, 2.0]))
-    with pytest.raises(InvalidSettingsError, match="begin on 2021-01-05, after the window's start"):
-        engine.run_batch([bars], Planned([], []), Window(date(2021, 1, 4), date(2021, 1, 5)))
-
-
 def test_a_symbol_without_the_column_fails_alone():
     costs = [{"model": "half_spread", "column": "half_spread"}]
     bars = build_bars([1.0, 2.0], [1.0, 2.0])
