@@ -125,8 +125,8 @@ def test_slippage_and_spread_add_up():
 
 
 def _moving(volume: list[float]) -> Bars:
-    """Return closes of 100, 102, 100, 102 ... up to bar 5, and opens of 100 after it."""
-    closes = [100.0, 102.0, 100.0, 102.0, 100.0, 102.0, 100.0, 100.0, 100.0]
+    """Return closes of 100, 102, 100, 102 ... up to bar 5, and a fall on the bar of the fill."""
+    closes = [100.0, 102.0, 100.0, 102.0, 100.0, 102.0, 90.0, 100.0, 100.0]
     bars = build_bars([100.0] * 9, closes)
     return replace(bars, volume=np.array(volume))
 

@@ -82,6 +82,19 @@ def test_later_bars_never_change_an_earlier_fill(
     _assert_same_past(seed, start, change, settings)
 
 
+@pytest.mark.parametrize("name", CASES)
+@given(seed=st.integers(0, 1000), bar=st.integers(10, BARS - 1))
+@examples(15)
+def test_prices_after_an_open_never_change_its_fill(name: str, seed: int, bar: int):
+    bars, spread = random_bars(BARS, seed), np.full(BARS, 0.001)
+    other = changed_from(bars, bar, "spike")
+    other.open[bar], other.volume[bar] = bars.open[bar], bars.volume[bar]
+    settings = BacktestSettings(costs=CASES[name], direction="both")
+    whole, changed = (_run(given_, settings, spread) for given_ in (bars, other))
+    entered = [one.trades[one.trades["entry_idx"] <= bar][OF_ENTRY] for one in (whole, changed)]
+    np.testing.assert_array_equal(*entered)
+
+
 @pytest.mark.parametrize("name", ["square_root_impact", "all"])
 @given(seed=st.integers(0, 1000))
 @examples(15)
