@@ -37,7 +37,7 @@ def test_costs_of_run_config_are_stored_shown_and_balance(project: Project):
     checks = project.checks(result)
     for name in ("rsi", "macd"):
         assert checks[f"backtests/{name}", "accounts_balance"].passed
-        assert checks[f"backtests/{name}", "no_dropped_signals"].passed
+        assert checks[f"backtests/{name}", "signals_are_filled"].passed
     shown = newest(project, OTHER_LEADERBOARDS_KEY)
     assert shown["costs"] == WORDS
     (row, *_) = table(shown).to_dicts()
@@ -73,6 +73,9 @@ def test_the_leaderboard_has_each_strategy_at_twice_the_costs(project: Project):
         assert row["residual_sharpe_ratio"] == stored["own"]["annual_sharpe"]
         assert row["doubled_costs_sharpe_ratio"] == stored["doubled_costs"]["annual_sharpe"]
         assert row["doubled_costs_sharpe_ratio"] < row["residual_sharpe_ratio"]
+    # Made again alone, it has them still.
+    assert project.run(None, selection=["leaderboard"]).success
+    assert table(newest(project, LEADERBOARD_KEY)).drop("made_at").equals(board.drop("made_at"))
     console = Console(record=True, width=120)
     print_leaderboard(console, project.manager, result.run_id)
     said = console.export_text()
