@@ -1,44 +1,50 @@
 """What positions cost and earn: sizes, trades and equity curves of a block.
 
-One cost path for every run, that of `engine.costs`; all cash goes into one position. The numbers
-are those of vectorbt's `Portfolio.from_signals` with ``size=inf``, which the tests hold to 1e-9.
+One cost path for every run, that of `engine.costs`; all cash goes into one position. Costs in
+proportion to the value are settled for all positions at once, others bar by bar
+(`engine.bar_loop`). The numbers are those of vectorbt's `Portfolio.from_signals` with
+``size=inf``, which the tests hold to 1e-9 wherever it can express the costs.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.costs import CostModel, RoundTrips, Settlement
+from engine.bar_loop import run_bar_loop
+from engine.costs import PercentageCosts, RoundTrips, Settlement
 from engine.orders import Orders
 from engine.positions import OPEN, Positions, find_positions
 from engine.stops import find_positions_with_stops
-from strategies.base import Floats, Ints
+from engine.trade_records import TRADE, Trades
+from strategies.base import Bools, Floats, Ints
 
-TRADE = np.dtype(
-    [
-        ("entry_idx", np.int32),
-        ("exit_idx", np.int32),
-        ("direction", np.int8),
-        ("status", np.int8),
-        ("exit_reason", np.int8),
-        ("entry_price", np.float64),
-        ("entry_fees", np.float64),
-        ("exit_price", np.float64),
-        ("exit_fees", np.float64),
-        ("size", np.float64),
-        ("pnl", np.float64),
-        ("return", np.float64),
-    ],
-    align=True,
-)
-"""A trade. Fields and codes are those of vectorbt's ``trade_dt`` (direction 0 long, 1 short;
-status 0 open, 1 closed); bars count from the window's first; prices are those of the fills,
-slippage included, but an open trade's exit is the last close; `exit_reason` indexes
-`engine.positions.EXIT_REASONS`."""
 
-Trades = NDArray[Any]
+@dataclass(frozen=True)
+class Ledger:
+    """What trades do not tell of N backtests whose costs need a loop over bars.
+
+    Parameters
+    ----------
+    slippage
+        What it cost each trade, shape (M,).
+    interest, borrow_fees
+        Sums of each backtest, shape (N,).
+    unfilled_orders
+        As in `engine.block_accounts.BlockAccounts.unfilled`, shape (N,).
+    shares_before_last, leaving_before_last
+        What each backtest held at the close before the last bar, negative when short, and whether
+        it was being left by then, shape (N,).
+    risk_free
+        Return of cash on each symbol's bars, shape (H, T); None where cash earns nothing.
+    """
+
+    slippage: Floats
+    interest: Floats
+    borrow_fees: Floats
+    unfilled_orders: Ints
+    shares_before_last: Floats
+    leaving_before_last: Bools
+    risk_free: Floats | None
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,15 @@ class Simulation:
         Index of each backtest's first trade, and the number of all, shape (N + 1,).
     equity
         Cash and position at each close, shape (N, T).
+    ledger
+        None with percentages, where trades tell everything.
     """
 
     orders: Orders
     trades: Trades
     first: Ints
     equity: Floats
+    ledger: Ledger | None = None
 
     @property
     def backtest(self) -> Ints:
@@ -74,17 +83,36 @@ def simulate(orders: Orders) -> Simulation:
     A short that loses more than the capital ends its backtest: without cash nothing is opened.
     """
     settings, count = orders.settings, len(orders.entries)
+    costs = settings.cost_model
+    if not isinstance(costs, PercentageCosts):
+        return _simulate_bar_by_bar(orders)
     positions = find_positions_with_stops(orders) if settings.has_stops else find_positions(orders)
-    trips = _build_round_trips(positions, settings.costs)
+    trips = _build_round_trips(positions, costs)
     first = np.searchsorted(positions.backtest, np.arange(count + 1))
-    capital = settings.costs.compound(trips, first, settings.initial_capital)
+    capital = costs.compound(trips, first, settings.initial_capital)
     funded = capital > 0
     if not funded.all():
         positions, trips, capital = positions.only(funded), trips.only(funded), capital[funded]
         first = np.searchsorted(positions.backtest, np.arange(count + 1))
-    trades = _build_trades(positions, trips, settings.costs.settle(trips, capital))
+    trades = _build_trades(positions, trips, costs.settle(trips, capital))
     equity = compute_equity(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
     return Simulation(orders, trades, first, equity)
+
+
+def _simulate_bar_by_bar(orders: Orders) -> Simulation:
+    accounts, equity = run_bar_loop(orders)
+    backtest, trades, slippage = accounts.book.read()
+    first = np.searchsorted(backtest, np.arange(len(orders.entries) + 1))
+    ledger = Ledger(
+        slippage,
+        accounts.interest,
+        accounts.borrow_fees,
+        accounts.unfilled,
+        accounts.shares_before_last,
+        accounts.leaving_before_last,
+        accounts.find_risk_free(),
+    )
+    return Simulation(orders, trades, first, equity, ledger)
 
 
 def compute_equity(trades: Trades, first: Ints, close: Floats, initial_capital: float) -> Floats:
@@ -127,11 +155,11 @@ def compute_equity(trades: Trades, first: Ints, close: Floats, initial_capital: 
     return equity
 
 
-def _build_round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
+def _build_round_trips(positions: Positions, costs: PercentageCosts) -> RoundTrips:
     """Return positions at the prices of their fills; an open one is marked at the last close."""
     side, closed = positions.side, positions.reason != OPEN
-    entry = costs.price_fill(positions.entry_price, side)
-    exit_ = costs.price_fill(positions.exit_price, -side)
+    entry = costs.worsen(positions.entry_price, side)
+    exit_ = costs.worsen(positions.exit_price, -side)
     return RoundTrips(side, entry, np.where(closed, exit_, positions.exit_price), closed)
 
 

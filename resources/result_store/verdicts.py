@@ -98,6 +98,12 @@ def find_verdicts(
     return {row["strategy"]: row["verdict"] for row in _keep_current(rows, scope)}
 
 
+def find_trial_scopes(engine: sa.Engine, scope: LeaderboardScope) -> list[str]:
+    """Return the trials' scopes with a leaderboard's source, window, settings and symbols."""
+    found = read_rows(engine, sa.select(_SCOPES.c.id).where(*_match(scope)))
+    return [str(row["id"]) for row in found]
+
+
 def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
     """Return how many trials there are on the source, window and symbols of a leaderboard."""
     symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
@@ -116,18 +122,10 @@ def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
 
 def _select_newest(scope: LeaderboardScope, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
     """Return the statement of verdicts on what a leaderboard is of, the newest last."""
-    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
     return (
         sa.select(*columns)
         .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
-        .where(
-            _SCOPES.c.source == scope.source,
-            _SCOPES.c.start_date == scope.start_date,
-            _SCOPES.c.end_date == scope.end_date,
-            _SCOPES.c.settings == dict(scope.settings),
-            _SCOPES.c.symbols.op("@>")(symbols),
-            _SCOPES.c.symbols.op("<@")(symbols),
-        )
+        .where(*_match(scope))
         .order_by(_VERDICTS.c.made_at, _VERDICTS.c.run_id)
     )
 
@@ -148,6 +146,18 @@ def _build_frame(found: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
         for row in found
     ]
     return pl.DataFrame(texts, schema=VERDICTS_SCHEMA)
+
+
+def _match(scope: LeaderboardScope) -> list[sa.ColumnElement[bool]]:
+    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
+    return [
+        _SCOPES.c.source == scope.source,
+        _SCOPES.c.start_date == scope.start_date,
+        _SCOPES.c.end_date == scope.end_date,
+        _SCOPES.c.settings == dict(scope.settings),
+        _SCOPES.c.symbols.op("@>")(symbols),
+        _SCOPES.c.symbols.op("<@")(symbols),
+    ]
 
 
 def _store(value: Any) -> Any:
