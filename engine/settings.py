@@ -90,8 +90,8 @@ class BacktestSettings:
                 self._require(name, above=0.0, below=below)
 
     @property
-    def costs(self) -> CostModel:
-        """What fills cost."""
+    def cost_model(self) -> CostModel:
+        """What fills cost, and what cash and shorts do meanwhile."""
         return PercentageCosts(self.fees, self.slippage)
 
     @property

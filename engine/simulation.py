@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.costs import CostModel, RoundTrips, Settlement
+from engine.costs import PercentageCosts, RoundTrips, Settlement
 from engine.orders import Orders
 from engine.positions import OPEN, Positions, find_positions
 from engine.stops import find_positions_with_stops
@@ -75,14 +75,16 @@ def simulate(orders: Orders) -> Simulation:
     """
     settings, count = orders.settings, len(orders.entries)
     positions = find_positions_with_stops(orders) if settings.has_stops else find_positions(orders)
-    trips = _build_round_trips(positions, settings.costs)
+    costs = settings.cost_model
+    assert isinstance(costs, PercentageCosts)  # noqa: S101
+    trips = _build_round_trips(positions, costs)
     first = np.searchsorted(positions.backtest, np.arange(count + 1))
-    capital = settings.costs.compound(trips, first, settings.initial_capital)
+    capital = costs.compound(trips, first, settings.initial_capital)
     funded = capital > 0
     if not funded.all():
         positions, trips, capital = positions.only(funded), trips.only(funded), capital[funded]
         first = np.searchsorted(positions.backtest, np.arange(count + 1))
-    trades = _build_trades(positions, trips, settings.costs.settle(trips, capital))
+    trades = _build_trades(positions, trips, costs.settle(trips, capital))
     equity = compute_equity(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
     return Simulation(orders, trades, first, equity)
 
@@ -127,11 +129,11 @@ def compute_equity(trades: Trades, first: Ints, close: Floats, initial_capital: 
     return equity
 
 
-def _build_round_trips(positions: Positions, costs: CostModel) -> RoundTrips:
+def _build_round_trips(positions: Positions, costs: PercentageCosts) -> RoundTrips:
     """Return positions at the prices of their fills; an open one is marked at the last close."""
     side, closed = positions.side, positions.reason != OPEN
-    entry = costs.price_fill(positions.entry_price, side)
-    exit_ = costs.price_fill(positions.exit_price, -side)
+    entry = costs.worsen(positions.entry_price, side)
+    exit_ = costs.worsen(positions.exit_price, -side)
     return RoundTrips(side, entry, np.where(closed, exit_, positions.exit_price), closed)
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.costs import FillMarket
 from engine.orders import Orders
 from engine.positions import (
     OPEN,
@@ -117,7 +118,7 @@ class _Monitor:
         # sides a stop is reached from above and a target from below.
         self.side = possible.side
         market = orders.fill_price[symbol, possible.bar]
-        paid = settings.costs.price_fill(market, self.side)
+        paid = settings.cost_model.bound_price(FillMarket.of_price(market), self.side)
         self.fixed = self.side * paid * (1.0 - self.side * _replace_none(settings.stop_loss))
         self.target = self.side * paid * (1.0 + self.side * _replace_none(settings.take_profit))
         self.best = self.side * paid

@@ -174,7 +174,8 @@ def total_slippage(inputs: MetricInputs) -> Floats:
     trades = inputs.trades
     side = np.where(trades["direction"] == 0, 1, -1)
     trips = RoundTrips(side, trades["entry_price"], trades["exit_price"], inputs.closed)
-    return inputs.sum_per_backtest(inputs.settings.costs.sum_slippage(trips, trades["size"]))
+    costs = inputs.settings.cost_model
+    return inputs.sum_per_backtest(costs.sum_slippage(trips, trades["size"]))
 
 
 def _sum_over_closed(inputs: MetricInputs, field: str) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.costs import CostModel, RoundTrips
+from engine.costs import CostModel, estimate_growth
 from engine.equal_weight import EqualWeight, count_days
 from engine.failure import Failure
 from engine.history import LONGEST_CLOSURE, History, infer_bars_per_year
@@ -182,7 +182,7 @@ class _NightRun:
         sides = holdings.sides(len(rows), len(dates))
         self.accounts[numbers[:, np.newaxis], day, place] = returns[:, fresh:]
         self.sides[numbers[:, np.newaxis], day, place] = sides[:, fresh:]
-        self._count(numbers, sides[:, -1])
+        self._count(numbers, sides[:, -1], float(cut.bars.close[-1]))
         kept = {id(ahead.strategies[row]) for row in rows}
         positions = zip(ahead.strategies, describe_next_positions(ahead, spec.window), strict=True)
         self.next_positions += [one for strategy, one in positions if id(strategy) in kept]
@@ -207,12 +207,13 @@ class _NightRun:
                 kept.append(row)
         return np.array(kept, dtype=np.int64)
 
-    def _count(self, numbers: Ints, sides: NDArray[Any]) -> None:
-        costs = self.spec.settings.costs
+    def _count(self, numbers: Ints, sides: NDArray[Any], price: float) -> None:
+        costs, capital = self.spec.settings.cost_model, self.spec.settings.initial_capital
         self.tested[numbers] += 1
         self.holding[numbers] += sides != 0
         for side in (1, -1):
-            self.joining[numbers] += (sides == side) * measure_entry_cost(costs, side)
+            cost = measure_entry_cost(costs, side, price, capital)
+            self.joining[numbers] += (sides == side) * cost
 
     def _build_days(self, curves: UniverseCurves, row: int, fresh: Ints) -> ForwardDays:
         sessions = curves.dates[fresh]
@@ -239,9 +240,7 @@ class _NightRun:
         )
 
 
-def measure_entry_cost(costs: CostModel, side: int) -> float:
+def measure_entry_cost(costs: CostModel, side: int, price: float, capital: float) -> float:
     """Return what entering a position costs, as a share of the capital that is put into it."""
-    sides, price = np.array([side]), np.ones(1)
-    entry = costs.price_fill(price, sides)
-    trip = RoundTrips(sides, entry, price, np.zeros(1, dtype=np.bool_))
-    return -float(costs.settle(trip, np.ones(1)).pnl[0])
+    sides, still_open = np.array([side]), np.zeros(1, dtype=np.bool_)
+    return -float(estimate_growth(costs, sides, still_open, np.array([price]), capital)[0])

@@ -121,7 +121,9 @@ def assess_robustness(
             strategy=strategy.name,
             own=Performance.of(residual, bars_per_year),
             intervals=compute_intervals(residual, bars_per_year, seed=seed),
-            random_entries=compare_with_random_entries(own.positions[number], settings.costs),
+            random_entries=compare_with_random_entries(
+                own.positions[number], settings.cost_model, settings.initial_capital
+            ),
             trade_shuffle=shuffle_trades(own.growth[number], seed=seed),
             doubled_costs=dear[number],
             shifted_starts=shifted[number],

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.costs import CostModel, RoundTrips
+from engine.costs import CostModel, estimate_growth
 from strategies.base import Floats, Ints
 
 REMEMBERED = 6
 """Places that are up to this part of the window earlier are left out: half a year of three."""
+
+
+_MOST_LOST = -0.99
+"""Of a position: fees per order can exceed what a small account trades for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,7 @@ class RandomEntries:
 
 
 def compare_with_random_entries(
-    symbols: Iterable[SymbolPositions], costs: CostModel
+    symbols: Iterable[SymbolPositions], costs: CostModel, capital: float
 ) -> RandomEntries:
     """Return where the strategy stands among the places that its positions could be at.
 
@@ -89,7 +93,7 @@ def compare_with_random_entries(
         np.add.at(held, one.exit, -one.side)
         spectrum = np.fft.rfft(move) * np.conj(np.fft.rfft(held.cumsum()[:-1]))
         spectra[bars] = spectra.get(bars, 0.0) + spectrum
-        paid += _sum_costs(one, bars, costs)
+        paid += _sum_costs(one, bars, costs, capital)
         count += 1
         number += len(one.side)
     if not number:
@@ -105,16 +109,8 @@ def compare_with_random_entries(
     return RandomEntries(float(total[0]), expected, float(reached.mean()), number, len(total))
 
 
-def _sum_costs(one: SymbolPositions, bars: int, costs: CostModel) -> float:
+def _sum_costs(one: SymbolPositions, bars: int, costs: CostModel, capital: float) -> float:
     """Return the sum of log growth that round trips at an unchanged price have."""
-    price = np.ones(len(one.side))
-    trips = RoundTrips(
-        one.side,
-        costs.price_fill(price, one.side),
-        costs.price_fill(price, -one.side),
-        one.exit < bars,
-    )
-    trips = RoundTrips(
-        trips.side, trips.entry, np.where(trips.closed, trips.exit, price), trips.closed
-    )
-    return float(np.log1p(costs.settle(trips, price).pnl).sum())
+    price = one.price[one.entry]
+    growth = estimate_growth(costs, one.side, one.exit < bars, price, capital)
+    return float(np.log1p(np.maximum(growth, _MOST_LOST)).sum())

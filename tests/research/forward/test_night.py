@@ -158,7 +158,7 @@ def test_what_was_predicted_is_what_the_next_night_holds():
 
 def test_joining_costs_what_entering_costs():
     settings = BacktestSettings(fees=0.002, slippage=0.001)
-    long, short = (measure_entry_cost(settings.costs, side) for side in (1, -1))
+    long, short = (measure_entry_cost(settings.cost_model, side, 50.0, 1_000.0) for side in (1, -1))
     assert long == pytest.approx(1.0 - 1.0 / (1.001 * 1.002), rel=1e-12)
     assert short == pytest.approx((0.002 * 0.999 + 0.001) / (0.999 * 1.002), rel=1e-12)
     night = Nights(settings).run(_market(), FROZEN)

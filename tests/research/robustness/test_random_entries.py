@@ -33,7 +33,7 @@ def test_every_place_but_earlier_ones_has_the_same_costs():
     prices = np.exp(rng.normal(0, 0.05, (2, 41)).cumsum(axis=1))
     first = _symbol(prices[0], [2, 20], [9, 31])
     second = _symbol(prices[1], [5], [12], [-1])
-    result = compare_with_random_entries([first, second], COSTS)
+    result = compare_with_random_entries([first, second], COSTS, 10_000.0)
     # A short's size is what its capital would buy at the price that it sold for.
     size = 1 / (0.999 * 1.002)
     sold = np.log1p(size * (0.999 - 1.001 - 0.002 * (0.999 + 1.001)))
@@ -48,7 +48,7 @@ def test_every_place_but_earlier_ones_has_the_same_costs():
 
 def test_log_return_is_that_of_the_account():
     symbol = _symbol([100.0, 110.0, 121.0, 100.0, 105.0, 120.0], [0, 3], [2, 5])
-    result = compare_with_random_entries([symbol], COSTS)
+    result = compare_with_random_entries([symbol], COSTS, 10_000.0)
     # The second position is open: it is worth the last close, and its sale costs nothing yet.
     bought = np.log(1 / (1.001 * 1.002))
     assert result.log_return == pytest.approx(np.log(1.21) + ROUND_TRIP + np.log(1.2) + bought)
@@ -59,14 +59,14 @@ def test_symbols_with_fewer_bars_move_by_their_share():
     rng = np.random.default_rng(2)
     long, short = (np.exp(rng.normal(0, 0.05, bars + 1).cumsum()) for bars in (40, 20))
     both = [_symbol(long, [4], [11]), _symbol(short, [3], [6])]
-    result = compare_with_random_entries(both, PercentageCosts(0.0, 0.0))
+    result = compare_with_random_entries(both, PercentageCosts(0.0, 0.0), 10_000.0)
     places = [(_at_place(both[0], k) + _at_place(both[1], round(k / 2))) / 2 for k in range(34)]
     assert result.expected == pytest.approx(np.mean(places[1:]))
 
 
 def test_nothing_traded_has_no_p_value():
     for symbols in ([], [_symbol([1.0, 2.0, 3.0], np.empty(0, int), np.empty(0, int), [])]):
-        result = compare_with_random_entries(symbols, COSTS)
+        result = compare_with_random_entries(symbols, COSTS, 10_000.0)
         assert np.isnan(result.p_value)
         assert (result.positions, result.log_return) == (0, 0.0)
 
@@ -80,7 +80,10 @@ def test_noise_is_found_better_than_chance_in_5_percent():
         universe = simulate_universe(
             histories, strategies, settings, find_window(), keep_trades=True
         )
-        tests = [compare_with_random_entries(one, settings.costs) for one in universe.positions]
+        tests = [
+            compare_with_random_entries(one, settings.cost_model, settings.initial_capital)
+            for one in universe.positions
+        ]
         found.append([one.p_value <= 0.05 for one in tests])
     followed, reverted = np.sum(found, axis=0)
     assert 2 <= followed <= 20

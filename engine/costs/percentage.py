@@ -1,13 +1,18 @@
-"""What trading costs: the one place that knows, for fills, sizes, compounding and metrics alike.
+"""Costs in proportion to the value: the default, and the one model that needs no loop over bars.
 
-To add a cost model, add a subclass of `CostModel` here, a frozen dataclass. Prices and sizes are
-arrays of one element per position; sides are 1 for long and -1 for short.
+Positions of a whole block are settled at once, because what each makes of one unit of capital does
+not depend on the capital. Arrays have one element per position; sides are 1 for long and -1 for
+short.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from typing import Self
 
+from engine.costs.model import CostModel, FillMarket
+from engine.costs.words import say_percent
 from strategies.base import Bools, Floats, Ints
+
+_HIGHEST = 0.99
 
 
 @dataclass(frozen=True)
@@ -44,60 +49,6 @@ class Settlement:
     pnl: Floats
 
 
-class CostModel(ABC):
-    """How the market's prices become those of fills, and what each fill is charged."""
-
-    @abstractmethod
-    def price_fill(self, market: Floats, side: Ints) -> Floats:
-        """Return the price at which an order fills; `side` is 1 for a buy, -1 for a sale."""
-
-    @abstractmethod
-    def charge_fees(self, size: Floats, price: Floats) -> Floats:
-        """Return the fees of a fill, in the currency of the prices."""
-
-    @abstractmethod
-    def size_position(self, capital: Floats, entry: Floats) -> Floats:
-        """Return the shares that all of the capital pays for, with the fees of buying them."""
-
-    @abstractmethod
-    def sum_slippage(self, trips: RoundTrips, size: Floats) -> Floats:
-        """Return size * |price of the fill - price of the market|, entry and exit together."""
-
-    def settle(self, trips: RoundTrips, capital: Floats) -> Settlement:
-        """Return what each round trip gives when all of the capital, shape (M,), is put into it."""
-        import numpy as np
-
-        size = self.size_position(capital, trips.entry)
-        entry_fees = self.charge_fees(size, trips.entry)
-        exit_fees = np.where(trips.closed, self.charge_fees(size, trips.exit), 0.0)
-        gain = trips.side * (trips.exit - trips.entry) * size
-        return Settlement(size, entry_fees, exit_fees, gain - entry_fees - exit_fees)
-
-    def compound(self, trips: RoundTrips, first: Ints, initial_capital: float) -> Floats:
-        """Return the capital before each round trip, shape (M,); 0 once all of it is lost.
-
-        What a round trip earns may depend on its capital, so this settles the first one of every
-        backtest, then the second ones: as many steps as the longest backtest has round trips.
-
-        Parameters
-        ----------
-        first
-            Index of each backtest's first round trip, and the number of all, shape (N + 1,).
-        """
-        import numpy as np
-
-        capital = np.empty(len(trips.side))
-        number = np.diff(first)
-        now = np.full(len(number), initial_capital)
-        for step in range(number.max(initial=0)):
-            backtest = np.flatnonzero(number > step)
-            this = first[backtest] + step
-            capital[this] = now[backtest]
-            earned = self.settle(trips.only(this), capital[this]).pnl
-            now[backtest] = np.maximum(now[backtest] + earned, 0.0)
-        return capital
-
-
 @dataclass(frozen=True)
 class PercentageCosts(CostModel):
     """Fees and slippage as fractions of the price: fees = size * price * `fees`.
@@ -116,7 +67,15 @@ class PercentageCosts(CostModel):
     fees: float = 0.001
     slippage: float = 0.001
 
-    def price_fill(self, market: Floats, side: Ints) -> Floats:
+    def price_fill(self, market: FillMarket, side: Ints, size: Floats) -> Floats:  # noqa: ARG002
+        """Return the market's price * (1 + side * slippage)."""
+        return self.worsen(market.price, side)
+
+    def bound_price(self, market: FillMarket, side: Ints) -> Floats:
+        """Return the price of the fill: it depends on no size."""
+        return self.worsen(market.price, side)
+
+    def worsen(self, market: Floats, side: Ints) -> Floats:
         """Return market * (1 + side * slippage)."""
         return market * (1.0 + side * self.slippage)
 
@@ -124,9 +83,27 @@ class PercentageCosts(CostModel):
         """Return size * price * fees."""
         return size * price * self.fees
 
-    def size_position(self, capital: Floats, entry: Floats) -> Floats:
-        """Return capital / (entry * (1 + fees))."""
-        return capital / (entry * (1.0 + self.fees))
+    def size_position(self, capital: Floats | float, price: Floats) -> Floats:
+        """Return capital / (price * (1 + fees))."""
+        return capital / (price * (1.0 + self.fees))
+
+    def scaled(self, factor: float) -> Self:
+        """Return the model with fees and slippage multiplied, and below 1."""
+        return type(self)(min(factor * self.fees, _HIGHEST), min(factor * self.slippage, _HIGHEST))
+
+    def describe(self) -> str:
+        """Return fees and slippage in percent."""
+        return f"fees {say_percent(self.fees)}, slippage {say_percent(self.slippage)} per fill"
+
+    def settle(self, trips: RoundTrips, capital: Floats) -> Settlement:
+        """Return what each round trip gives when all of the capital, shape (M,), is put into it."""
+        import numpy as np
+
+        size = self.size_position(capital, trips.entry)
+        entry_fees = self.charge_fees(size, trips.entry)
+        exit_fees = np.where(trips.closed, self.charge_fees(size, trips.exit), 0.0)
+        gain = trips.side * (trips.exit - trips.entry) * size
+        return Settlement(size, entry_fees, exit_fees, gain - entry_fees - exit_fees)
 
     def sum_slippage(self, trips: RoundTrips, size: Floats) -> Floats:
         """Return size * (market at the entry + market at the exit) * slippage."""
@@ -142,7 +119,12 @@ class PercentageCosts(CostModel):
         """Return the product of what the round trips before make of one unit of capital.
 
         Costs are proportional to the capital, so no step waits for the one before it: a product
-        along each backtest, in the order of time, whatever stands beside it.
+        along each backtest, in the order of time, whatever stands beside it. 0 once all is lost.
+
+        Parameters
+        ----------
+        first
+            Index of each backtest's first round trip, and the number of all, shape (N + 1,).
         """
         import numpy as np
 
