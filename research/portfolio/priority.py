@@ -1,0 +1,67 @@
+"""Which entries come first where there is not enough cash, or no place."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.account.market import AccountMarket
+from engine.account.rules import Ranker, Targets, rank_by_place
+from strategies.base import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class MomentumRank:
+    """The highest return over `lookback` bars first, of shorts the lowest; unknown ones last."""
+
+    market: AccountMarket = field(repr=False)
+    targets: Targets = field(repr=False)
+    lookback: int
+
+    def __call__(self, bar: int, symbols: Ints) -> Floats:
+        """Return the ranks, see `engine.account.rules.Ranker`."""
+        if bar < self.lookback:
+            return np.full(len(symbols), np.nan)
+        close = self.market.close
+        before, now = close[bar - self.lookback, symbols], close[bar, symbols]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            momentum = np.where(before > 0, now / before, np.nan)
+        return -np.sign(self.targets[bar, symbols]) * momentum
+
+
+@dataclass(frozen=True, eq=False)
+class StrengthRank:
+    """The strongest target first: of several strategies, what more of them want."""
+
+    targets: Targets = field(repr=False)
+    otherwise: Ranker
+
+    def __call__(self, bar: int, symbols: Ints) -> Floats:
+        """Return the ranks: by strength, equal ones as `otherwise` has it."""
+        strength = np.abs(self.targets[bar, symbols])
+        order = np.lexsort((self.otherwise(bar, symbols), -strength))
+        ranks = np.empty(len(symbols))
+        ranks[order] = np.arange(len(symbols))
+        return ranks
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnRank:
+    """An order that was drawn by lot, one of many."""
+
+    order: Floats = field(repr=False)
+
+    def __call__(self, bar: int, symbols: Ints) -> Floats:  # noqa: ARG002
+        """Return the places of symbols in it."""
+        return self.order[symbols]
+
+
+def build_rank(priority: str, market: AccountMarket, targets: Targets, lookback: int) -> Ranker:
+    """Return the ranks of a priority of `research.portfolio.definition.PRIORITIES`.
+
+    ``strength``: by how many of the strategies, by their weights, want a symbol, and equal ones by
+    momentum.
+    """
+    if priority == "universe":
+        return rank_by_place
+    momentum = MomentumRank(market, targets, lookback)
+    return StrengthRank(targets, momentum) if priority == "strength" else momentum
