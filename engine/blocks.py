@@ -59,6 +59,8 @@ class BlockOutcome:
         By symbol and strategy.
     indicators
         How many indicators were computed, and how many were cached.
+    equity
+        At each close, shape (N, T), where trades do not tell it; else None.
     """
 
     block: Block
@@ -69,6 +71,7 @@ class BlockOutcome:
     measurement: Measurement
     failures: list[Failure]
     indicators: CacheStats
+    equity: Floats | None = None
 
 
 def run_block(block: Block) -> BlockOutcome:
@@ -87,4 +90,5 @@ def run_block(block: Block) -> BlockOutcome:
         Measurement(MetricInputs(simulation, block.universe_returns)),
         failures,
         indicators,
+        None if simulation.ledger is None else simulation.equity,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.errors import UnusableBarsError
 from engine.settings import Window
-from strategies.base import Bars
+from strategies.base import Bars, Floats
 
 BARS_PER_YEAR = 252.0
 """Sessions per year of the New York Stock Exchange, rounded; of histories that say nothing else."""
@@ -55,6 +55,8 @@ class History:
     last_session
         The last session that its bars could be of, if a calendar is available: a symbol whose bars
         stop earlier ended early. Without it, bars may stop up to seven days before a window does.
+    half_spread
+        Half of ask - bid as a fraction of the price, one per bar; None where it is not known.
     """
 
     symbol: str
@@ -62,6 +64,7 @@ class History:
     bars: Bars = field(repr=False)
     bars_per_year: float = field(default=BARS_PER_YEAR, kw_only=True)
     last_session: date | None = field(default=None, kw_only=True)
+    half_spread: Floats | None = field(default=None, kw_only=True, repr=False)
 
     def cut_to(self, window: Window) -> "TradedHistory":
         """Return the history without the bars after the window; see `TradedHistory.check`.
@@ -92,6 +95,7 @@ class History:
             first,
             bars_per_year=self.bars_per_year,
             last_session=self.last_session,
+            half_spread=None if self.half_spread is None else self.half_spread[:stop],
         )
 
     def content_version(self) -> str:
@@ -99,6 +103,8 @@ class History:
         digest = sha256(self.dates.tobytes())
         for field_ in fields(Bars):
             digest.update(getattr(self.bars, field_.name).tobytes())
+        if self.half_spread is not None:
+            digest.update(self.half_spread.tobytes())
         return digest.hexdigest()[:32]
 
     def _check_arrays(self) -> None:
@@ -113,6 +119,11 @@ class History:
                     f"{self.symbol} has {len(self.dates)} dates, but {field_.name} of shape "
                     f"{values.shape}."
                 )
+        if self.half_spread is not None and np.shape(self.half_spread) != self.dates.shape:
+            raise UnusableBarsError(
+                f"{self.symbol} has {len(self.dates)} dates, but half_spread of shape "
+                f"{np.shape(self.half_spread)}."
+            )
 
 
 @dataclass(frozen=True)
@@ -169,6 +180,11 @@ class TradedHistory(History):
             )
         if not np.isfinite(self.bars.volume).all():
             raise UnusableBarsError(f"{self.symbol} has a volume that is not a number.")
+        spread = self.half_spread
+        if spread is not None and not ((spread >= 0.0) & (spread < 1.0)).all():
+            raise UnusableBarsError(
+                f"{self.symbol} has a half_spread that is no fraction; allowed: from 0, below 1."
+            )
 
     def _check_range(self, name: str, lowest: float, highest: float) -> None:
         """Refuse prices that are numbers, but with which money can't be counted."""

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.costs import PercentageCosts, uses_spread_column
 from engine.errors import InvalidSignalsError, UnusableBarsError
 from engine.failure import Failure
+from engine.fill_bars import FillBars
 from engine.history import TradedHistory
 from engine.settings import BacktestSettings
 from strategies.base import Bools, Floats, Signals, Strategy
@@ -38,6 +40,8 @@ class Orders:
         With ``next_open`` a signal fills at its bar's open, otherwise at its close.
     bars_per_year
         For annualization, of each symbol, shape (H,).
+    bars
+        What costs other than percentages depend on; None with these.
     """
 
     symbol_of: NDArray[np.int64]
@@ -50,6 +54,7 @@ class Orders:
     waited: Bools
     settings: BacktestSettings
     bars_per_year: Floats
+    bars: FillBars | None = None
 
     @property
     def fill_price(self) -> Floats:
@@ -79,6 +84,7 @@ def build_orders(
         try:
             history.check()
             require_range(history, settings)
+            require_spread(history, settings)
         except UnusableBarsError as error:
             failures.append(Failure.of(history.symbol, error))
             continue
@@ -110,8 +116,29 @@ def build_orders(
         waited=waited,
         settings=settings,
         bars_per_year=year,
+        bars=FillBars.of(histories) if needs_bar_loop(settings) else None,
     )
     return orders, backtests, failures
+
+
+def needs_bar_loop(settings: BacktestSettings) -> bool:
+    """Return whether costs depend on more than the value of each fill."""
+    return not isinstance(settings.cost_model, PercentageCosts)
+
+
+def require_spread(history: TradedHistory, settings: BacktestSettings) -> None:
+    """Refuse bars without half-spreads where costs take them of the data.
+
+    Raises
+    ------
+    UnusableBarsError
+        When there are none.
+    """
+    if uses_spread_column(settings.costs or ()) and history.half_spread is None:
+        raise UnusableBarsError(
+            f"{history.symbol} has no half_spread, which costs take of the data; needed: "
+            "History(..., half_spread=...), or basis_points in costs."
+        )
 
 
 def require_range(history: TradedHistory, settings: BacktestSettings) -> None:

@@ -41,6 +41,8 @@ class BacktestResult:
         Of dtype `engine.simulation.TRADE`; indices count from the window's first bar.
     measurement, row
         The metrics of this backtest's block, and its row there.
+    kept_equity
+        Cash and position at each close, where trades do not tell it; else None.
     """
 
     symbol: str
@@ -56,6 +58,7 @@ class BacktestResult:
     trades: Trades = field(repr=False)
     measurement: Measurement = field(repr=False)
     row: int = field(repr=False)
+    kept_equity: Floats | None = field(default=None, repr=False)
 
     @property
     def metrics(self) -> dict[str, float | int | None]:
@@ -75,8 +78,11 @@ class BacktestResult:
     def equity(self) -> Floats:
         """Cash and position at each close, shape (n,).
 
-        Computed from the trades on first use: ten years of it are 20 KB, the trades 3 KB.
+        Computed from the trades on first use: ten years of it are 20 KB, the trades 3 KB. With
+        costs that need a loop over bars it is kept instead.
         """
+        if self.kept_equity is not None:
+            return self.kept_equity
         first = np.array([0, len(self.trades)])
         capital = self.settings.initial_capital
         return compute_equity(self.trades, first, self.close[np.newaxis], capital)[0]
@@ -159,6 +165,7 @@ def build_result(outcome: BlockOutcome, row: int) -> BacktestResult:
         trades=trades,
         measurement=outcome.measurement.settle(),
         row=row,
+        kept_equity=None if outcome.equity is None else outcome.equity[row].copy(),
     )
 
 

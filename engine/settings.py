@@ -1,13 +1,14 @@
 """The settings of a backtest: capital, costs, execution, stops; and its window."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from engine.costs import CostModel, PercentageCosts
+from engine.costs import ComposedCosts, CostModel, CostPart, PercentageCosts, parse_costs
 from engine.days import parse_day
 from engine.errors import InvalidSettingsError
 
@@ -31,7 +32,7 @@ class BacktestSettings:
     initial_capital
         Cash before the first fill, in the currency of the prices.
     fees, slippage
-        As in `engine.costs.PercentageCosts`.
+        As in `engine.costs.PercentageCosts`; not used with `costs`.
     execution
         ``next_open``: a signal at the close of bar t is filled at the open of bar t+1.
         ``same_close``: at the close of bar t itself, which could not have been traded; results
@@ -53,6 +54,10 @@ class BacktestSettings:
         Nothing is filled on a bar without volume: orders wait for the next bar with volume, and
         the last of them counts. Bars before a symbol's first volume are not concerned, so neither
         is a symbol that never has any.
+    costs
+        A composition of cost models in place of `fees` and `slippage`, as in
+        ``[{"model": "per_share", "rate": 0.005, "minimum": 1}, {"model": "lots"}]``: see
+        `engine.costs.composition.MODELS`. None for `fees` and `slippage`.
 
     Raises
     ------
@@ -70,6 +75,7 @@ class BacktestSettings:
     trailing_stop: float | None = None
     take_profit: float | None = None
     require_volume: bool = True
+    costs: Sequence[Mapping[str, Any] | CostPart] | None = None
 
     def __post_init__(self) -> None:
         self._require("initial_capital", above=0.0, below=math.inf)
@@ -83,6 +89,8 @@ class BacktestSettings:
             raise InvalidSettingsError(
                 f"require_volume is {self.require_volume!r}; allowed: True, False."
             )
+        if self.costs is not None:
+            self._compose_costs()
         # A short cannot gain more than its whole value: such a target would never be reached.
         highest = math.inf if self.direction == "long" else 1.0
         for name, below in (("stop_loss", 1.0), ("trailing_stop", 1.0), ("take_profit", highest)):
@@ -92,7 +100,9 @@ class BacktestSettings:
     @property
     def cost_model(self) -> CostModel:
         """What fills cost, and what cash and shorts do meanwhile."""
-        return PercentageCosts(self.fees, self.slippage)
+        if self.costs is None:
+            return PercentageCosts(self.fees, self.slippage)
+        return ComposedCosts.of(parse_costs(self.costs))
 
     @property
     def has_stops(self) -> bool:
@@ -102,8 +112,33 @@ class BacktestSettings:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings by name, as they are stored."""
-        return asdict(self)
+        """Return the settings by name, as they are stored: without costs that do not count.
+
+        Either `fees` and `slippage`, or `costs` in their place.
+        """
+        settings = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.costs is None:
+            del settings["costs"]
+            return settings
+        del settings["fees"], settings["slippage"]
+        return settings | {"costs": [one.as_dict() for one in parse_costs(self.costs)]}
+
+    def scale_costs(self, factor: float) -> Self:
+        """Return the settings with everything that trading costs multiplied."""
+        if self.costs is not None:
+            return replace(self, costs=[one.scaled(factor) for one in parse_costs(self.costs)])
+        dear = PercentageCosts(self.fees, self.slippage).scaled(factor)
+        return replace(self, fees=dear.fees, slippage=dear.slippage)
+
+    def _compose_costs(self) -> None:
+        object.__setattr__(self, "costs", parse_costs(self.costs))
+        for name in ("fees", "slippage"):
+            if getattr(self, name) != getattr(PercentageCosts, name):
+                raise InvalidSettingsError(
+                    f"{name} is {getattr(self, name)} beside costs; allowed: one of them. In costs "
+                    'a percentage is {"model": "percentage", "rate": 0.001}, and slippage '
+                    '{"model": "slippage", "fraction": 0.001}.'
+                )
 
     def _require_one_of(self, name: str, allowed: tuple[str, ...]) -> None:
         value = getattr(self, name)

@@ -1,44 +1,44 @@
 """What positions cost and earn: sizes, trades and equity curves of a block.
 
-One cost path for every run, that of `engine.costs`; all cash goes into one position. The numbers
-are those of vectorbt's `Portfolio.from_signals` with ``size=inf``, which the tests hold to 1e-9.
+One cost path for every run, that of `engine.costs`; all cash goes into one position. Costs in
+proportion to the value are settled for all positions at once, others bar by bar
+(`engine.bar_loop`). The numbers are those of vectorbt's `Portfolio.from_signals` with
+``size=inf``, which the tests hold to 1e-9 wherever it can express the costs.
 """
 
 from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.bar_loop import run_bar_loop
 from engine.costs import PercentageCosts, RoundTrips, Settlement
 from engine.orders import Orders
 from engine.positions import OPEN, Positions, find_positions
 from engine.stops import find_positions_with_stops
+from engine.trade_records import TRADE, Trades
 from strategies.base import Floats, Ints
 
-TRADE = np.dtype(
-    [
-        ("entry_idx", np.int32),
-        ("exit_idx", np.int32),
-        ("direction", np.int8),
-        ("status", np.int8),
-        ("exit_reason", np.int8),
-        ("entry_price", np.float64),
-        ("entry_fees", np.float64),
-        ("exit_price", np.float64),
-        ("exit_fees", np.float64),
-        ("size", np.float64),
-        ("pnl", np.float64),
-        ("return", np.float64),
-    ],
-    align=True,
-)
-"""A trade. Fields and codes are those of vectorbt's ``trade_dt`` (direction 0 long, 1 short;
-status 0 open, 1 closed); bars count from the window's first; prices are those of the fills,
-slippage included, but an open trade's exit is the last close; `exit_reason` indexes
-`engine.positions.EXIT_REASONS`."""
 
-Trades = NDArray[Any]
+@dataclass(frozen=True)
+class Ledger:
+    """What trades do not tell of N backtests whose costs need a loop over bars.
+
+    Parameters
+    ----------
+    slippage
+        What it cost each trade, shape (M,).
+    interest, borrow_fees
+        Sums of each backtest, shape (N,).
+    unfilled_orders
+        As in `engine.block_accounts.BlockAccounts.unfilled`, shape (N,).
+    risk_free
+        Return of cash on each symbol's bars, shape (H, T); None where cash earns nothing.
+    """
+
+    slippage: Floats
+    interest: Floats
+    borrow_fees: Floats
+    unfilled_orders: Ints
+    risk_free: Floats | None
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,15 @@ class Simulation:
         Index of each backtest's first trade, and the number of all, shape (N + 1,).
     equity
         Cash and position at each close, shape (N, T).
+    ledger
+        None with percentages, where trades tell everything.
     """
 
     orders: Orders
     trades: Trades
     first: Ints
     equity: Floats
+    ledger: Ledger | None = None
 
     @property
     def backtest(self) -> Ints:
@@ -74,9 +77,10 @@ def simulate(orders: Orders) -> Simulation:
     A short that loses more than the capital ends its backtest: without cash nothing is opened.
     """
     settings, count = orders.settings, len(orders.entries)
-    positions = find_positions_with_stops(orders) if settings.has_stops else find_positions(orders)
     costs = settings.cost_model
-    assert isinstance(costs, PercentageCosts)  # noqa: S101
+    if not isinstance(costs, PercentageCosts):
+        return _simulate_bar_by_bar(orders)
+    positions = find_positions_with_stops(orders) if settings.has_stops else find_positions(orders)
     trips = _build_round_trips(positions, costs)
     first = np.searchsorted(positions.backtest, np.arange(count + 1))
     capital = costs.compound(trips, first, settings.initial_capital)
@@ -87,6 +91,20 @@ def simulate(orders: Orders) -> Simulation:
     trades = _build_trades(positions, trips, costs.settle(trips, capital))
     equity = compute_equity(trades, first, orders.close[orders.symbol_of], settings.initial_capital)
     return Simulation(orders, trades, first, equity)
+
+
+def _simulate_bar_by_bar(orders: Orders) -> Simulation:
+    accounts, equity = run_bar_loop(orders)
+    backtest, trades, slippage = accounts.book.read()
+    first = np.searchsorted(backtest, np.arange(len(orders.entries) + 1))
+    ledger = Ledger(
+        slippage,
+        accounts.interest,
+        accounts.borrow_fees,
+        accounts.unfilled,
+        accounts.find_risk_free(),
+    )
+    return Simulation(orders, trades, first, equity, ledger)
 
 
 def compute_equity(trades: Trades, first: Ints, close: Floats, initial_capital: float) -> Floats:

@@ -5,16 +5,31 @@ how it is written in settings and said in words.
 Not here: when something fills (engine.positions), and accounts (engine.simulation).
 """
 
+from engine.costs.composition import (
+    MODELS,
+    ComposedCosts,
+    compose_costs,
+    parse_costs,
+    uses_spread_column,
+)
 from engine.costs.estimate import estimate_growth
-from engine.costs.model import CostModel, FillMarket, accrue
+from engine.costs.model import DAYS_PER_YEAR, CostModel, FillMarket, accrue
+from engine.costs.part import CostPart
 from engine.costs.percentage import PercentageCosts, RoundTrips, Settlement
 
 __all__ = [
+    "DAYS_PER_YEAR",
+    "MODELS",
+    "ComposedCosts",
     "CostModel",
+    "CostPart",
     "FillMarket",
     "PercentageCosts",
     "RoundTrips",
     "Settlement",
     "accrue",
+    "compose_costs",
     "estimate_growth",
+    "parse_costs",
+    "uses_spread_column",
 ]

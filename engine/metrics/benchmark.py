@@ -1,7 +1,8 @@
 """Metrics against a benchmark: the symbol bought and held, or the equal-weight universe.
 
 The symbol is bought at the window's first close and held to its last, without costs. The universe
-is that of `engine.equal_weight`. The risk-free rate is 0.
+is that of `engine.equal_weight`. The risk-free rate is what cash earns: 0
+unless costs say otherwise.
 """
 
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def excess_return(inputs: MetricInputs) -> Floats:
 
 @metric("fraction", _FLAT, needs="benchmark", of_returns=True)
 def alpha(inputs: MetricInputs) -> Floats:
-    """Return (1 + mean(return - beta * benchmark's return)) ** bars per year - 1.
+    """Return (1 + mean(return - beta * benchmark's return)) ** bars per year - 1, both beyond cash.
 
     Source: Jensen (1968), "The Performance of Mutual Funds"; vectorbt returns.alpha.
     """

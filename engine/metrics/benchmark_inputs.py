@@ -25,6 +25,8 @@ class Benchmark:
         Over each symbol's whole window, shape (H,).
     symbol_of, compared, compared_mean, bars_per_year
         The symbol of each backtest, its returns, their mean, and its bars per year.
+    risk_free
+        As in `MetricInputs`.
     """
 
     returns: Floats
@@ -33,6 +35,7 @@ class Benchmark:
     compared: Floats
     compared_mean: Floats
     bars_per_year: Floats
+    risk_free: Floats | None = None
 
     @cached_property
     def mean(self) -> Floats:
@@ -51,6 +54,9 @@ class Benchmark:
     def alpha(self) -> Floats:
         """Annualized mean of returns beyond beta times the benchmark's, shape (N,)."""
         beyond = self.compared_mean - self.beta * self.mean[self.symbol_of]
+        if self.risk_free is not None:
+            # Both sides are beyond what cash earns: (own - cash) - beta * (benchmark - cash).
+            beyond -= (1.0 - self.beta) * self.risk_free.mean(axis=1)[self.symbol_of]
         return (1.0 + beyond) ** self.bars_per_year - 1.0
 
     @cached_property

@@ -64,6 +64,8 @@ LOWER_IS_BETTER = frozenset(
         "max_drawdown_duration",
         "total_fees",
         "total_slippage",
+        "total_borrow_fees",
+        "unfilled_orders",
         "turnover",
     }
 )

@@ -1,7 +1,7 @@
 """Metrics of the equity curve: return, risk, drawdown and their ratios.
 
 Returns are those of `MetricInputs.returns`, bar by bar; the risk-free rate and the required return
-are 0. "vectorbt" names the accessor with the same value, given the symbol's bars per year.
+are what cash earns: 0 unless costs say otherwise. "vectorbt" names the accessor with the same value, given the symbol's bars per year.
 """
 
 import numpy as np
@@ -52,21 +52,22 @@ def downside_volatility(inputs: MetricInputs) -> Floats:
 
 @metric("ratio", _NO_VARIANCE, of_returns=True)
 def sharpe_ratio(inputs: MetricInputs) -> Floats:
-    """Return mean / sample deviation of returns * sqrt(bars per year).
+    """Return mean / sample deviation of returns beyond cash's * sqrt(bars per year).
 
     Source: Sharpe (1994), "The Sharpe Ratio"; vectorbt returns.sharpe_ratio.
     """
-    return inputs.mean / inputs.deviation * np.sqrt(inputs.bars_per_year)
+    return inputs.excess_mean / inputs.excess_deviation * np.sqrt(inputs.bars_per_year)
 
 
 @metric("ratio", _NO_LOSS, of_returns=True)
 def sortino_ratio(inputs: MetricInputs) -> Floats:
-    """Return annualized mean return / downside volatility.
+    """Return annualized mean return beyond cash's / downside volatility below it.
 
     Source: Sortino and Price (1994); vectorbt returns.sortino_ratio.
     """
     defined = np.nan if inputs.bars == 1 else 1.0
-    return defined * inputs.mean * inputs.bars_per_year / downside_volatility(inputs)
+    shortfall = inputs.shortfall_deviation * np.sqrt(inputs.bars_per_year)
+    return defined * inputs.excess_mean * inputs.bars_per_year / shortfall
 
 
 @metric("ratio", _NO_DRAWDOWN, of_returns=True)

@@ -72,6 +72,39 @@ class MetricInputs:
         returns[:, 0] = (self.equity[:, 0] - capital) / capital
         return returns
 
+    @property
+    def risk_free(self) -> Floats | None:
+        """What cash earns on each bar of each symbol, shape (H, T); None where it earns nothing."""
+        ledger = self.simulation.ledger
+        return None if ledger is None else ledger.risk_free
+
+    @cached_property
+    def excess(self) -> Floats:
+        """Returns beyond what cash earns, shape (N, T)."""
+        if self.risk_free is None:
+            return self.returns
+        return self.returns - self.risk_free[self.symbol_of]
+
+    @cached_property
+    def excess_mean(self) -> Floats:
+        """Mean return per bar beyond what cash earns, shape (N,)."""
+        return self.mean if self.risk_free is None else self.excess.mean(axis=1)
+
+    @cached_property
+    def excess_deviation(self) -> Floats:
+        """Sample deviation of the returns beyond what cash earns, shape (N,)."""
+        if self.risk_free is None:
+            return self.deviation
+        return sample_deviation(self.excess, self.excess_mean)
+
+    @cached_property
+    def shortfall_deviation(self) -> Floats:
+        """Root of the mean of squared returns below what cash earns, over all bars, shape (N,)."""
+        if self.risk_free is None:
+            return self.downside_deviation
+        below = np.minimum(self.excess, 0.0)
+        return drop_noise(np.sqrt(sum_products(below, below) / self.bars))
+
     @cached_property
     def mean(self) -> Floats:
         """Mean return per bar, shape (N,)."""
@@ -79,7 +112,7 @@ class MetricInputs:
 
     @cached_property
     def deviation(self) -> Floats:
-        """MetricInputs deviation of the returns (divided by T - 1), shape (N,)."""
+        """Sample deviation of the returns (divided by T - 1), shape (N,)."""
         return sample_deviation(self.returns, self.mean)
 
     @cached_property
@@ -135,7 +168,9 @@ class MetricInputs:
 
     def _compare_with(self, returns: Floats, total_return: Floats) -> Benchmark:
         year = self.bars_per_year
-        return Benchmark(returns, total_return, self.symbol_of, self.returns, self.mean, year)
+        return Benchmark(
+            returns, total_return, self.symbol_of, self.returns, self.mean, year, self.risk_free
+        )
 
     @property
     def trades(self) -> Trades:

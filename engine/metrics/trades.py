@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.costs import RoundTrips
+from engine.costs import PercentageCosts, RoundTrips
 from engine.metrics.catalogue import metric
 from engine.metrics.inputs import MetricInputs
 from engine.positions import EXIT_REASONS
@@ -171,11 +171,39 @@ def total_fees(inputs: MetricInputs) -> Floats:
 @metric("money")
 def total_slippage(inputs: MetricInputs) -> Floats:
     """Return the sum of size * |price of the fill - price of the market| over all fills."""
-    trades = inputs.trades
+    trades, ledger = inputs.trades, inputs.simulation.ledger
+    if ledger is not None:
+        return inputs.sum_per_backtest(ledger.slippage)
     side = np.where(trades["direction"] == 0, 1, -1)
     trips = RoundTrips(side, trades["entry_price"], trades["exit_price"], inputs.closed)
-    costs = inputs.settings.cost_model
+    costs = PercentageCosts(inputs.settings.fees, inputs.settings.slippage)
     return inputs.sum_per_backtest(costs.sum_slippage(trips, trades["size"]))
+
+
+@metric("money")
+def total_interest(inputs: MetricInputs) -> Floats:
+    """Return the interest on cash; 0 where cash earns nothing."""
+    ledger = inputs.simulation.ledger
+    return np.zeros(inputs.count) if ledger is None else ledger.interest
+
+
+@metric("money")
+def total_borrow_fees(inputs: MetricInputs) -> Floats:
+    """Return the fees for borrowed shares; 0 where shorts are free."""
+    ledger = inputs.simulation.ledger
+    return np.zeros(inputs.count) if ledger is None else ledger.borrow_fees
+
+
+@metric("count")
+def unfilled_orders(inputs: MetricInputs) -> NDArray[Any]:
+    """Return the number of orders that were not filled on their bar, or not in full.
+
+    Beyond the cap on volume, smaller than a lot, not paid for by the cash, or an entry while the
+    position before it was still being left; the rest of an exit counts on each bar that leaves some
+    of it.
+    """
+    ledger = inputs.simulation.ledger
+    return np.zeros(inputs.count, dtype=np.int64) if ledger is None else ledger.unfilled_orders
 
 
 def _sum_over_closed(inputs: MetricInputs, field: str) -> Floats:
