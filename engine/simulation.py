@@ -7,6 +7,7 @@ proportion to the value are settled for all positions at once, others bar by bar
 """
 
 from dataclasses import dataclass
+
 import numpy as np
 
 from engine.bar_loop import run_bar_loop

@@ -9,9 +9,6 @@ from engine.account.market import AccountMarket
 from engine.costs import CostModel, FillMarket, PercentageCosts
 from strategies.base import Floats
 
-VOLATILITY_BARS = 20
-"""Returns of which the volatility is that impact depends on: about a month."""
-
 
 @dataclass(frozen=True)
 class Quote:
@@ -138,19 +135,12 @@ class _ModelBroker(Broker):
         return self._costs.round_size(np.array([size])).item()
 
     def _quote(self, prices: Floats, bar: int, symbol: int) -> Quote:
-        price = prices[bar, symbol : symbol + 1]
-        volume = self._market.volume[bar, symbol : symbol + 1]
-        spread = np.full(1, np.nan)
-        volatility = np.array([measure_volatility(self._market.close[:bar, symbol])])
-        return Quote(price.item(), FillMarket(price, volume, volatility, spread))
-
-
-def measure_volatility(close: Floats) -> float:
-    """Return the sample deviation of the last 20 returns from close to close; NaN for fewer."""
-    close = close[-VOLATILITY_BARS - 1 :]
-    if len(close) <= VOLATILITY_BARS or not close[0]:
-        return float("nan")
-    return float(np.std(close[1:] / close[:-1] - 1.0, ddof=1))
+        market, at = self._market, (bar, slice(symbol, symbol + 1))
+        unknown = np.full(1, np.nan)
+        volatility = unknown if market.volatility is None else market.volatility[at]
+        spread = unknown if market.half_spread is None else market.half_spread[at]
+        price = prices[at]
+        return Quote(price.item(), FillMarket(price, market.volume[at], volatility, spread))
 
 
 def _market_of(quote: Quote) -> FillMarket:

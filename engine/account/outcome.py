@@ -83,9 +83,19 @@ class AccountOutcome:
     counts: OrderCounts
 
     @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """The days of the window, shape (D,)."""
+        return self.market.dates[self.market.first :]
+
+    @property
+    def curve(self) -> Floats:
+        """Equity at each close of the window, shape (D,)."""
+        return self.equity[self.market.first :]
+
+    @property
     def returns(self) -> Floats:
-        """Return of each bar on the close before, the first on the capital, shape (T,)."""
-        return self.equity / np.append(self.capital, self.equity[:-1]) - 1.0
+        """Return of each bar of the window on the close before, the first on the capital, (D,)."""
+        return self.curve / np.append(self.capital, self.curve[:-1]) - 1.0
 
     def held(self) -> "HeldPositions":
         """Return what is held at each close."""

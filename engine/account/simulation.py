@@ -89,13 +89,14 @@ class _Account:
         self.days = np.append(np.diff(market.dates).astype(np.float64), 0.0)
         self.only_long = not (targets < 0).any()
         self.cash_is_the_limit = is_cash_the_limit(rules.limits)
-        self.known = 0
+        self.known = market.first
+        self.cash_at[: self.known] = self.equity[: self.known] = self.cash
 
     def run(self) -> None:
         """Trade all bars."""
         first, ending = self.schedule.first, self.schedule.ending
         symbols, rebalance = self.schedule.symbol.tolist(), self.rules.rebalance.tolist()
-        for bar in range(1, len(self.equity)):
+        for bar in range(self.market.first + 1, len(self.equity)):
             changes = symbols[first[bar] : first[bar + 1]]
             if rebalance[bar - 1]:
                 self._rebalance(bar, changes)
