@@ -22,9 +22,12 @@ class Weigher(Protocol):
     joint
         Whether the weight of one depends on what else is held. Then the whole account is weighed
         at once, otherwise each position by itself.
+    unit
+        The weight of a target of 1 where it is the same always, else None.
     """
 
     joint: bool
+    unit: float | None
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return signed weights, fractions of the equity at the close of `bar`; shape (n,).
@@ -119,9 +122,14 @@ class EqualSlots:
     slots: int
     joint: bool = False
 
+    @property
+    def unit(self) -> float:
+        """The weight of each."""
+        return 1.0 / self.slots
+
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:  # noqa: ARG002
-        """Return targets / slots."""
-        return targets / self.slots
+        """Return targets * unit."""
+        return targets * self.unit
 
 
 def rank_by_place(bar: int, symbols: Ints) -> Floats:  # noqa: ARG001

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.account.market import AccountMarket
 from engine.account.rules import Targets
-from strategies.base import Bools, Ints
+from strategies.base import Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,18 +15,19 @@ class Schedule:
 
     Parameters
     ----------
-    symbol, waited
-        Of each change, by bar: its symbol, and whether a day without trade was waited for, shape
-        (E,).
+    symbol
+        Of each change, by bar, shape (E,).
     first
         Index of each bar's first change, and the number of all, shape (T + 1,).
+    waiting
+        The symbols that have waited for a day with trade, by bar.
     ending
         The symbols that end on a bar, by bar.
     """
 
     symbol: Ints
-    waited: Bools
     first: list[int]
+    waiting: dict[int, set[int]]
     ending: dict[int, Ints]
 
     @classmethod
@@ -46,14 +47,15 @@ class Schedule:
         kept = fill < bars
         bar, symbol, fill = bar[kept], symbol[kept], fill[kept]
         # One change per bar and symbol: what the others wanted is part of the last one's target.
-        place, at = np.unique(fill * count + symbol, return_index=True)
-        waited = np.zeros(len(place), dtype=np.bool_)
-        np.logical_or.at(waited, np.searchsorted(place, fill * count + symbol), fill > bar + 1)
+        _, at = np.unique(fill * count + symbol, return_index=True)
+        waiting: dict[int, set[int]] = {}
+        for late in np.flatnonzero(fill > bar + 1).tolist():
+            waiting.setdefault(int(fill[late]), set()).add(int(symbol[late]))
         fill, symbol = fill[at], symbol[at]
         first = np.searchsorted(fill, np.arange(bars + 1)).tolist()
         ends = market.ends
         ending = {int(one): np.flatnonzero(ends == one) for one in np.unique(ends[ends < bars])}
-        return cls(symbol, waited, first, ending)
+        return cls(symbol, first, waiting, ending)
 
 
 def _find_changes(targets: Targets) -> tuple[Ints, Ints]:

@@ -42,7 +42,8 @@ def simulate_account(
     return account.collect()
 
 
-_NO_SIZES = np.empty(0)
+_MANY = 16
+"""Symbols from which arrays are faster than scalars."""
 
 
 @dataclass
@@ -154,10 +155,7 @@ class _Account:
         return [one for one in rest if open_.item(bar, one) == open_.item(bar, one)]
 
     def _note_waits(self, bar: int, symbols: list[int]) -> None:
-        first, schedule = self.schedule.first, self.schedule
-        rows = slice(first[bar], first[bar + 1])
-        if schedule.waited[rows].any():
-            waited = set(schedule.symbol[rows][schedule.waited[rows]].tolist())
+        if waited := self.schedule.waiting.get(bar):
             self.counters.waited += len(waited.intersection(symbols))
 
     def _rebalance(self, bar: int, changes: list[int]) -> None:
@@ -208,7 +206,8 @@ class _Account:
         places = self.rules.slots - len(self.held) + len(plan.leave)
         enter = plan.enter if places > 0 else []
         self.counters.missed += len(plan.enter) - len(enter)
-        symbols, sizes = [*plan.resize, *enter], _NO_SIZES
+        symbols: list[int] = [*plan.resize, *enter]
+        sizes: list[float] = []
         if symbols:
             self._mark_until(bar)
             sizes = self._size(bar - 1, symbols, weights)
@@ -222,20 +221,31 @@ class _Account:
         if self.taken is not None:
             self.taken.update({one: self.targets.item(bar - 1, one) for one in symbols})
 
-    def _size(self, decided: int, symbols: list[int], weights: Floats | None) -> Floats:
+    def _size(self, decided: int, symbols: list[int], weights: Floats | None) -> list[float]:
         """Return the shares wanted of symbols, without sign."""
+        equity, most = max(self.equity.item(decided), 0.0), self.rules.limits.weight
+        close, unit = self.market.close, self.rules.weigher.unit
+        if weights is None and unit is not None and len(symbols) < _MANY:
+            targets, rounded = self.targets, self.broker.round
+            return [
+                rounded(
+                    min(abs(targets.item(decided, one)) * unit, most)
+                    * equity
+                    / close.item(decided, one)
+                )
+                for one in symbols
+            ]
         if weights is None:
             weights = self._weigh(decided, symbols)
-        weight = np.minimum(np.abs(weights), self.rules.limits.weight)
-        value = weight * max(self.equity.item(decided), 0.0)
-        return self.costs.round_size(value / self.market.close[decided, symbols])
+        weight = np.minimum(np.abs(weights), most)
+        return self.costs.round_size(weight * equity / close[decided, symbols]).tolist()
 
     def _resize(
-        self, bar: int, symbols: list[int], sizes: Floats, used: dict[int, float]
+        self, bar: int, symbols: list[int], sizes: list[float], used: dict[int, float]
     ) -> list[tuple[int, float]]:
         """Reduce positions that are too large; return those that are too small, and by how much."""
         more = []
-        for one, size in zip(symbols, sizes.tolist(), strict=True):
+        for one, size in zip(symbols, sizes, strict=True):
             change = size - abs(self.held[one])
             if not self._is_worth_it(bar, one, change):
                 continue
@@ -269,20 +279,20 @@ class _Account:
         bar: int,
         more: list[tuple[int, float]],
         enter: list[int],
-        sizes: Floats,
+        sizes: list[float],
         used: dict[int, float],
     ) -> None:
         """Fill what makes positions larger, then entries, as long as there is room."""
         book = self._open_book(bar)
         for place in self._sort(bar, [one for one, _ in more]):
             self._buy(bar, *more[place], book, used, RESIZE)
-        places, size, missed = self.rules.slots - len(self.held), sizes.tolist(), 0
+        places, missed = self.rules.slots - len(self.held), 0
         for place in self._sort(bar, enter):
             one = enter[place]
             if (
                 places > 0
                 and one not in self.held
-                and self._buy(bar, one, size[place], book, used, ENTRY)
+                and self._buy(bar, one, sizes[place], book, used, ENTRY)
             ):
                 places -= 1
             else:

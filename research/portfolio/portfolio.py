@@ -1,6 +1,5 @@
-"""One portfolio over its window: the account, what it is compared with, and what luck made of it."""
+"""One portfolio over its window: its account, what it is compared with, and the luck in it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -165,8 +164,3 @@ def _find_benchmark(universe: PortfolioUniverse, symbol: str | None) -> Floats |
     known = close[:-1] > 0
     returns[1:][known] = close[1:][known] / close[:-1][known] - 1.0
     return returns
-
-
-def name_sectors(sectors: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the sectors that are known, by symbol."""
-    return {symbol: sector for symbol, sector in sectors.items() if sector}

@@ -21,11 +21,11 @@ class MomentumRank:
         """Return the ranks, see `engine.account.rules.Ranker`."""
         if bar < self.lookback:
             return np.full(len(symbols), np.nan)
-        close = self.market.close
-        before, now = close[bar - self.lookback, symbols], close[bar, symbols]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            momentum = np.where(before > 0, now / before, np.nan)
-        return -np.sign(self.targets[bar, symbols]) * momentum
+        before = self.market.close[bar - self.lookback].take(symbols)
+        before[before == 0] = np.nan
+        sides = np.sign(self.targets[bar].take(symbols))
+        # Of shorts the lowest return comes first.
+        return self.market.close[bar].take(symbols) / before * -sides
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,6 +57,7 @@ class EqualWeights:
 
     gross: float
     joint: bool = True
+    unit: float | None = None
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:  # noqa: ARG002
         """Return targets in proportion."""
@@ -70,6 +71,7 @@ class InverseVolatility:
     past: PastReturns
     gross: float
     joint: bool = True
+    unit: float | None = None
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return targets / volatility in proportion; 0 where it is unknown."""
@@ -85,6 +87,7 @@ class PositionVolatility:
     past: PastReturns
     volatility: float
     joint: bool = False
+    unit: float | None = None
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return targets * volatility wanted / volatility of the symbol; 0 where it is unknown."""
@@ -102,6 +105,7 @@ class PortfolioVolatility:
     volatility: float
     gross: float
     joint: bool = True
+    unit: float | None = None
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return the weights of inverse volatility * wanted / sqrt(w' covariance w)."""
