@@ -18,9 +18,11 @@ from assets.asset_keys import (
     OTHER_LEADERBOARDS,
     OTHER_LEADERBOARDS_KEY,
     RESEARCH,
+    ROBUSTNESS,
     SUMMARIES_KEY,
     VERDICTS_KEY,
 )
+from assets.doubled_costs import find_doubled_costs
 from assets.leaderboard_report import LeaderboardReport, name_folder
 from assets.partitions.partition_reporting import yield_unreported
 from assets.partitions.upstream import is_part_of_this_run, trace_lineage
@@ -41,6 +43,7 @@ from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.research_files import ResearchFiles
 from resources.universe import Universe
 from strategies.base import Strategy
 
@@ -81,7 +84,7 @@ def build_leaderboard(
         group_name="results",
         kinds={"postgres", "csv"},
         owners=[RESEARCH],
-        code_version="4",
+        code_version="5",
         description="Strategies ranked by median Sharpe ratio (per year, over the symbols with "
         "enough closed trades): the newest result of each symbol of the universe, on the "
         "configured source, window and settings, each with its verdict. `trials` says of how many "
@@ -116,7 +119,9 @@ def build_leaderboard(
         failed = manager.get_leaderboard_failures(scope)
         coverage = measure_coverage(backtests, failed, scope, listed)
         verdicts = _find_verdicts(context, manager, scope)
-        ranking = rank_strategies(backtests, scope, verdicts)
+        tested = ResearchFiles(backtest_files.root, ROBUSTNESS)
+        dear = find_doubled_costs(manager, tested, trace_lineage(context))
+        ranking = rank_strategies(backtests, scope, verdicts, dear)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
         profile = _build_profile(backtests, list(strategies), listed, verdicts, meter)
         run_records = RunRecords(result_store, market_data.source, window, universe, purpose)

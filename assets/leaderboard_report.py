@@ -10,10 +10,10 @@ import dagster as dg
 
 from assets.markdown import render_markdown
 from assets.progress import with_progress
+from engine.costs import describe_costs
 from research.leaderboard_caption import (
     build_caption,
     describe_changes,
-    describe_costs,
     describe_coverage,
     describe_source,
     describe_tries,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHOWN = (
     "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio",
     "median_total_return", "worst_max_drawdown", "total_trades", "share_beating_benchmark",
+    "residual_sharpe_ratio", "doubled_costs_sharpe_ratio",
 )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ class LeaderboardReport:
         return {
             "prices": describe_source(scope.source),
             "window": f"{scope.start_date} to {scope.end_date}",
-            "costs": f"{describe_costs(scope.settings)} per fill",
+            "costs": describe_costs(scope.settings),
             **({"not_the_defaults": changes} if changes else {}),
             "symbols": describe_coverage(self.board),
             "made_at": dg.MetadataValue.timestamp(self.board["made_at"][0]),

@@ -41,9 +41,9 @@ class _BarLoop:
         self.levels = LevelOrders(orders.settings) if orders.settings.has_stops else None
         self.at_open = orders.settings.execution == "next_open"
         self.says_entry, self.says_exit = SIDES[orders.settings.direction]
-        self.signalled = (orders.entries | orders.exits).any(axis=0).tolist()
+        self.signalled = np.logical_or.reduce(orders.entries | orders.exits, axis=0).tolist()
         # Where nothing can be filled for lack of volume, all prices but the close are missing.
-        self.tradable = ~np.isnan(orders.open)
+        self.tradable: Bools = ~np.isnan(orders.open)
         self.equity = np.empty(orders.entries.shape)
 
     def run_bar(self, bar: int) -> None:

@@ -41,8 +41,7 @@ class TradeBook:
 
     def write(self, backtest: Ints, slippage: Floats, **fields: Any) -> None:
         """Add trades of some backtests, with what slippage cost them."""
-        # Zeros, also for the padding between fields: equal trades are equal bytes.
-        trades = np.zeros(len(backtest), dtype=TRADE)
+        trades = np.empty(len(backtest), dtype=TRADE)
         for name, values in fields.items():
             trades[name] = values
         trades["return"] = trades["pnl"] / (trades["size"] * trades["entry_price"])
@@ -52,8 +51,10 @@ class TradeBook:
         """Return the row of each trade, the trades, and slippage, by backtest and time."""
         if not self._parts:
             return np.empty(0, np.int64), np.zeros(0, dtype=TRADE), np.empty(0)
-        backtest, trades, slippage = (
-            np.concatenate(some) for some in zip(*self._parts, strict=True)
-        )
+        backtest, trades, slippage = map(np.concatenate, zip(*self._parts, strict=True))
         order = np.argsort(backtest, kind="stable")
-        return backtest[order], trades[order], slippage[order]
+        # Zeros, also for the padding between fields: equal trades are equal bytes.
+        sorted_ = np.zeros(len(trades), dtype=TRADE)
+        for name in TRADE.names or ():
+            sorted_[name] = trades[name][order]
+        return backtest[order], sorted_, slippage[order]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.costs import describe_costs
 from engine.settings import BacktestSettings
 from research.leaderboard_scope import LeaderboardScope
 from research.purpose import Purpose
@@ -11,9 +12,8 @@ from strategies.registry import registered_strategies
 if TYPE_CHECKING:
     import polars as pl
 
-_COSTS = ("fees", "slippage")
-# Said by the source and by what the results are, not by what a run was told.
-_NOT_SHOWN = frozenset({*_COSTS, "price_basis", "warmup_days"})
+# Said by the costs, the source and by what the results are, not by what a run was told.
+_NOT_SHOWN = frozenset({"fees", "slippage", "costs", "price_basis", "warmup_days"})
 
 
 def describe_source(source: str) -> str:
@@ -21,11 +21,6 @@ def describe_source(source: str) -> str:
     if source == "synthetic":
         return "synthetic prices (made up, of no market)"
     return f"prices of source {source}"
-
-
-def describe_costs(settings: Mapping[str, Any]) -> str:
-    """Return the costs per fill in percent."""
-    return ", ".join(f"{name} {_percent(settings[name])}" for name in _COSTS if name in settings)
 
 
 def describe_changes(scope: LeaderboardScope) -> str:
@@ -57,7 +52,7 @@ def build_caption(
     """
     kind = "what-if: " if scope.purpose is Purpose.WHAT_IF else ""
     prices = f"{kind}{describe_source(scope.source)}, {scope.start_date} to {scope.end_date}"
-    costs = f"{describe_costs(scope.settings)} per fill"
+    costs = describe_costs(scope.settings)
     made = f"made {board['made_at'][0]:%Y-%m-%d %H:%M} UTC"
     changes = describe_changes(scope)
     return [
@@ -66,10 +61,6 @@ def build_caption(
         *([] if trials is None else [f"rank 1 is the {describe_tries(board, trials)}"]),
         *([f"not the defaults: {changes}"] if changes else []),
     ]
-
-
-def _percent(fraction: float) -> str:
-    return f"{fraction * 100:.4g} %"
 
 
 def _list_changed_settings(settings: Mapping[str, Any]) -> Iterator[str]:

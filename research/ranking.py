@@ -62,12 +62,18 @@ RANKING_SCHEMA = pl.Schema(
         "mean_win_rate": pl.Float64(),
         "total_trades": pl.Int64(),
         "share_beating_benchmark": pl.Float64(),
+        "residual_sharpe_ratio": pl.Float64(),
+        "doubled_costs_sharpe_ratio": pl.Float64(),
         "start_date": pl.Date(),
         "end_date": pl.Date(),
         "source": pl.String(),
     }
 )
-"""Strategies, best first; those without a rank come last. No verdict: it was not judged."""
+"""Strategies, best first; those without a rank come last. No verdict: it was not judged.
+
+The Sharpe ratios of the residual curve, beyond the market, are at the costs of the run and at twice
+as much; null where robustness was not tested.
+"""
 
 LEADERBOARD_SCHEMA = pl.Schema(
     {
@@ -77,11 +83,13 @@ LEADERBOARD_SCHEMA = pl.Schema(
         "universe_symbols": pl.Int64(),
         "fees": pl.Float64(),
         "slippage": pl.Float64(),
+        "costs": pl.String(),
         "made_at": pl.Datetime("us", "UTC"),
     }
 )
 """A ranking as it is stored, with what it compares and when it was made in each row.
 
+`costs` is the composition as JSON; without one it is null, and otherwise `fees` and `slippage` are.
 `covered_symbols` have a result that counts, `universe_symbols` were listed in the window.
 """
 
@@ -166,6 +174,7 @@ def rank_strategies(
     backtests: pl.DataFrame,
     scope: LeaderboardScope,
     verdicts: Mapping[str, str] | None = None,
+    doubled_costs: Mapping[str, tuple[float | None, float | None]] | None = None,
 ) -> pl.DataFrame:
     """Return the leaderboard of the results of `select_backtests`: `RANKING_SCHEMA`.
 
@@ -176,7 +185,8 @@ def rank_strategies(
     that suited it.
 
     Beside the rank stands a strategy's verdict, by name in `verdicts`: of many strategies one is
-    best by luck as well.
+    best by luck as well. So do the Sharpe ratios beyond the market of `doubled_costs`, by name: as
+    the costs are, and at twice the costs.
     """
     beating = pl.col("total_return") > pl.col("benchmark_return")
     representative = 2 * pl.col("ranked_symbols") >= backtests["symbol"].n_unique()
@@ -207,7 +217,15 @@ def rank_strategies(
     verdict = pl.col("strategy").replace_strict(
         dict(verdicts or {}), default=None, return_dtype=pl.String
     )
-    board = measured.with_columns(rank, verdict=verdict, **of_scope).sort(
+    ratios = {
+        name: pl.col("strategy").replace_strict(
+            {strategy: both[place] for strategy, both in (doubled_costs or {}).items()},
+            default=None,
+            return_dtype=pl.Float64,
+        )
+        for place, name in enumerate(("residual_sharpe_ratio", "doubled_costs_sharpe_ratio"))
+    }
+    board = measured.with_columns(rank, verdict=verdict, **ratios, **of_scope).sort(
         "rank", "strategy", nulls_last=True
     )
     return board.select(RANKING_SCHEMA.names()).cast(RANKING_SCHEMA)

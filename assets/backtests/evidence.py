@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from research.leaderboard_caption import describe_costs, describe_source
+from engine.costs import describe_costs
+from research.leaderboard_caption import describe_source
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.run_artifacts.backtest_files import BacktestFiles
@@ -59,7 +60,7 @@ class BacktestEvidence:
         return [
             what,
             f"{describe_source(row['source'])}, {days}",
-            f"{row['data_points']} bars; {describe_costs(settings)} per fill",
+            f"{row['data_points']} bars; {describe_costs(settings)}",
             f"return {total}, bought and held {held}; Sharpe ratio {ratio}",
             f"deepest drawdown {drawdown}; {row['closed_trades']} closed trades",
         ]

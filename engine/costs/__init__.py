@@ -9,9 +9,11 @@ from engine.costs.composition import (
     MODELS,
     ComposedCosts,
     compose_costs,
+    find_first_rate,
     parse_costs,
     uses_spread_column,
 )
+from engine.costs.description import describe_costs
 from engine.costs.estimate import estimate_growth
 from engine.costs.model import DAYS_PER_YEAR, CostModel, FillMarket, accrue
 from engine.costs.part import CostPart
@@ -29,7 +31,9 @@ __all__ = [
     "Settlement",
     "accrue",
     "compose_costs",
+    "describe_costs",
     "estimate_growth",
+    "find_first_rate",
     "parse_costs",
     "uses_spread_column",
 ]

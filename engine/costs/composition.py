@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from engine.costs.fees import Percentage, PerOrder, PerShare
@@ -49,7 +50,8 @@ class ComposedCosts(CostModel):
     @classmethod
     def of(cls, parts: Sequence[CostPart]) -> Self:
         """Return the composition of some parts, each of another model."""
-        return cls(**{one.model: one for one in parts})
+        named: dict[str, Any] = {one.model: one for one in parts}
+        return cls(**named)
 
     @property
     def parts(self) -> tuple[CostPart, ...]:
@@ -80,7 +82,7 @@ class ComposedCosts(CostModel):
                 charged = charged + part.charge(size, price)
         return charged
 
-    def size_position(self, capital: Floats | float, price: Floats) -> Floats:
+    def size_position(self, capital: Floats, price: Floats) -> Floats:
         """Return the shares whose value and fees are the capital.
 
         Fees grow with the size in stretches, each of which is a straight line: one where the rate
@@ -169,6 +171,12 @@ def parse_costs(given: Any) -> tuple[CostPart, ...]:
 def compose_costs(given: Any) -> ComposedCosts:
     """Return the composition that settings describe; see `parse_costs`."""
     return ComposedCosts.of(parse_costs(given))
+
+
+def find_first_rate(given: Sequence[Any]) -> date | None:
+    """Return the first day of the dated rates of cash among parts; None without dated rates."""
+    dated = (one.rates for one in given if isinstance(one, CashInterest) and one.rates)
+    return next((rates[0][0] for rates in dated), None)
 
 
 def uses_spread_column(given: Sequence[Any]) -> bool:

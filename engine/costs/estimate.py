@@ -23,7 +23,8 @@ def estimate_growth(
     import numpy as np
 
     market = FillMarket.of_price(price)
-    size = costs.round_size(costs.size_position(capital, costs.bound_price(market, side)))
+    invested = np.full(np.shape(price), capital)
+    size = costs.round_size(costs.size_position(invested, costs.bound_price(market, side)))
     entry, exit_ = costs.price_fill(market, side, size), costs.price_fill(market, -side, size)
     exit_ = np.where(closed, exit_, price)
     exit_fees = np.where(closed, costs.charge_fees(size, exit_), 0.0)

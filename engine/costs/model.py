@@ -72,7 +72,7 @@ class CostModel(ABC):
         """Return the fees of a fill; 0 for a size of 0."""
 
     @abstractmethod
-    def size_position(self, capital: Floats | float, price: Floats) -> Floats:
+    def size_position(self, capital: Floats, price: Floats) -> Floats:
         """Return the most shares whose value and fees the capital pays for, before any rounding.
 
         0 where it does not even pay for the fees.

@@ -83,7 +83,7 @@ class PercentageCosts(CostModel):
         """Return size * price * fees."""
         return size * price * self.fees
 
-    def size_position(self, capital: Floats | float, price: Floats) -> Floats:
+    def size_position(self, capital: Floats, price: Floats) -> Floats:
         """Return capital / (price * (1 + fees))."""
         return capital / (price * (1.0 + self.fees))
 

@@ -1,7 +1,8 @@
 """Metrics of the equity curve: return, risk, drawdown and their ratios.
 
 Returns are those of `MetricInputs.returns`, bar by bar; the risk-free rate and the required return
-are what cash earns: 0 unless costs say otherwise. "vectorbt" names the accessor with the same value, given the symbol's bars per year.
+are what cash earns: 0 unless costs say otherwise. "vectorbt" names the accessor with the same
+value, given the symbol's bars per year.
 """
 
 import numpy as np

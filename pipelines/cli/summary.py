@@ -35,7 +35,11 @@ _COLUMNS = {
     "worst_max_drawdown": ("worst", "{:.0%}"),
     "total_trades": ("trades", "{:d}"),
     "share_beating_benchmark": ("beats", "{:.0%}"),
+    "residual_sharpe_ratio": ("beyond", "{:.2f}"),
+    "doubled_costs_sharpe_ratio": ("doubled", "{:.2f}"),
 }
+
+_OF_ROBUSTNESS = ("residual_sharpe_ratio", "doubled_costs_sharpe_ratio")
 
 
 def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run_id: str) -> str:
@@ -62,6 +66,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
 
     Where the terminal is too narrow for it, columns go on in a second table below.
     """
+    tested = not ranking["doubled_costs_sharpe_ratio"].is_null().all()
     columns = [
         _Column(
             heading,
@@ -69,6 +74,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
             justify="left" if name in {"strategy", "verdict"} else "right",
         )
         for name, (heading, form) in _COLUMNS.items()
+        if tested or name not in _OF_ROBUSTNESS
     ]
     for number, part in enumerate(_split_columns(columns, console.width)):
         if number:
@@ -86,6 +92,9 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
         "and holding. No rank: fewer than half of the symbols are ranked.",
         style="dim",
     )
+    if tested:
+        line = "beyond: Sharpe ratio beyond the market; doubled: the same at twice the costs."
+        print_wrapped(console, line, style="dim")
     if stale := ranking["stale_symbols"].sum():
         line = f"{stale} results are stale: an older version of their strategy's code made them."
         print_wrapped(console, line, style="yellow")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.code_version import gauntlet_version
+from engine.costs import describe_costs
 from reports.inputs.run_data import RunData
 from reports.numbers import show_text
 from research.leaderboard_caption import (
     build_caption,
-    describe_costs,
     describe_coverage,
     describe_source,
 )
@@ -48,7 +48,7 @@ def build_heading(data: RunData) -> Heading:
         "Prices": describe_source(scope.source),
         "Window": window,
         "Symbols": describe_coverage(board),
-        "Costs per fill": describe_costs(scope.settings),
+        "Costs": describe_costs(scope.settings),
         "Data version": combine_data_versions(versions)[:_VERSION_DIGITS],
         "Code version": combine_data_versions(codes.items())[:_VERSION_DIGITS],
         "Gauntlet": gauntlet_version(),

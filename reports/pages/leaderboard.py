@@ -32,6 +32,8 @@ _COLUMNS = (
     Column("Sharpe beyond market", show_ratio,
            "Of the returns beyond beta times the equal-weight universe, per year, all symbols "
            "together; with its 95% interval.", numeric=True),
+    Column("At twice the costs", show_ratio,
+           "Sharpe ratio beyond the market, simulated again at twice the costs.", numeric=True),
     Column("Ranked", show_count, "Symbols with enough closed trades.", numeric=True),
     Column("Symbols", show_count, numeric=True),
 )  # fmt: skip
@@ -94,6 +96,7 @@ def _build_row(row: Mapping[str, Any], interval: SharpeInterval | None) -> list[
         row["total_trades"],
         row["share_beating_benchmark"],
         _show_interval(interval),
+        row["doubled_costs_sharpe_ratio"],
         row["ranked_symbols"],
         row["symbols"],
     ]
@@ -109,5 +112,5 @@ def _show_interval(interval: SharpeInterval | None) -> Cell:
 def _build_benchmark(one: Benchmark) -> list[Any]:
     return [
         one.name, None, None, one.sharpe_ratio, one.total_return, one.annualized_return,
-        one.max_drawdown, None, None, None, None, one.symbols,
+        one.max_drawdown, None, None, None, None, None, one.symbols,
     ]  # fmt: skip

@@ -33,7 +33,7 @@ def write_command(row: Mapping[str, Any]) -> str:
         "parameters": json.loads(row["parameters"]),
         "start": row["start_date"].isoformat(),
         "end": row["end_date"].isoformat(),
-        **{name: settings[name] for name in _AT_TOP},
+        **{name: settings[name] for name in _AT_TOP if name in settings},
         **({"settings": changed} if changed else {}),
     }
     return (

@@ -57,7 +57,7 @@ def list_robustness_sections(stored: Mapping[str, Any] | None) -> list[Section]:
 def _show_costs(stored: Mapping[str, Any]) -> Markup:
     rows = [
         _build_row("as in this run", stored["own"]),
-        _build_row("fees and slippage doubled", stored["doubled_costs"]),
+        _build_row("everything that trading costs doubled", stored["doubled_costs"]),
     ]
     return join(Table("Simulated again at twice the costs", _PERFORMANCE, rows).render())
 

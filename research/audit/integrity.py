@@ -17,6 +17,7 @@ MOST_GROWTH = 1e15
 """Of money, beyond which its profits and the capital can't be added: float64 has 15 digits. The
 best of days of bitcoin, since 2010, are some 1e7."""
 
+_OF_HOLDING = ("total_interest", "total_borrow_fees")
 _CUTS = 8
 _LEAST_BARS = 10
 
@@ -68,17 +69,19 @@ def explain_uncountable(symbol: str, trades: Trades, capital: float) -> str:
 
 
 def measure_imbalance(result: BacktestResult) -> float:
-    """Return final value - (capital + profit of closed and open trades), as a fraction of capital.
+    """Return final value - what capital, trades and cash came to, as a fraction of capital.
 
-    0.0 within the rounding error of the sum. NaN where the final value is undefined.
+    That is the capital, the profit of closed and open trades, and interest less borrow fees. 0.0
+    within the rounding error of the sum. NaN where the final value is undefined.
     """
     capital = result.settings.initial_capital
     final = result.metrics["final_value"]
     if final is None:
         return float("nan")
     profits = float(result.trades["pnl"].sum())
-    off = final - (capital + profits)
-    added = capital + float(np.abs(result.trades["pnl"]).sum())
+    interest, fees = (result.metrics[name] or 0.0 for name in _OF_HOLDING)
+    off = final - (capital + profits + interest - fees)
+    added = capital + float(np.abs(result.trades["pnl"]).sum()) + abs(interest) + fees
     return 0.0 if abs(off) < _ROUNDING * added else off / capital
 
 
@@ -89,6 +92,7 @@ def count_dropped_signals(result: BacktestResult, history: History) -> int:
     both before and after the fill of an exit signal. By contract, signals that cancel out are not
     filled, nor those of the last bar if the fill would be on the next. A result that lost all its
     capital cannot fill anything: 0. Where a bar has no volume, orders wait for the next that has.
+    Orders that costs leave unfilled are counted (`unfilled_orders`), and not dropped.
 
     Parameters
     ----------
@@ -108,7 +112,7 @@ def count_dropped_signals(result: BacktestResult, history: History) -> int:
     for side, (opening, closing) in _select_sides(result.settings, entries, exits).items():
         held, through = _find_held(result, side)
         dropped += int((opening & ~held).sum() + (closing & through).sum())
-    return dropped
+    return max(dropped - int(result.metrics["unfilled_orders"] or 0), 0)
 
 
 def _find_traded(result: BacktestResult, history: History) -> Bools:

@@ -17,6 +17,9 @@ from engine.simulation import Simulation, simulate
 from research.holdings import Holdings
 from strategies.base import Bars, Bools, Floats, Ints, Signals, Strategy
 
+_AMPLE_VOLUME = 1e18
+"""Of the placeholder: how much of an order its bar will fill is not known, so all of it does."""
+
 
 @dataclass(frozen=True, eq=False)
 class BarAhead:
@@ -92,5 +95,11 @@ def _add_bar(history: TradedHistory) -> TradedHistory:
     longer = {name: np.append(getattr(bars, name), close) for name in ("open", "close")}
     for name in ("high", "low"):  # they may be missing
         longer[name] = np.append(getattr(bars, name), np.nan if not history.has_range else close)
-    added = Bars(**longer, volume=np.append(bars.volume, 1.0))
-    return replace(history, dates=np.append(history.dates, history.dates[-1] + 1), bars=added)
+    added = Bars(**longer, volume=np.append(bars.volume, _AMPLE_VOLUME))
+    spread = history.half_spread
+    return replace(
+        history,
+        dates=np.append(history.dates, history.dates[-1] + 1),
+        bars=added,
+        half_spread=None if spread is None else np.append(spread, spread[-1]),
+    )

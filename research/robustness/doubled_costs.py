@@ -1,7 +1,6 @@
-"""What remains of strategies when trading costs twice as much."""
+"""What remains of strategies when trading costs twice as much, whatever the costs are made of."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.equal_weight import EqualWeight
 from engine.failure import Failure
@@ -10,17 +9,6 @@ from engine.settings import BacktestSettings, Window
 from research.robustness.performance import Performance
 from research.robustness.simulation import simulate_universe
 from strategies.base import Strategy
-
-_HIGHEST = 0.99
-
-
-def double_costs(settings: BacktestSettings) -> BacktestSettings:
-    """Return settings with twice the fees and the slippage, below 1."""
-    return replace(
-        settings,
-        fees=min(2.0 * settings.fees, _HIGHEST),
-        slippage=min(2.0 * settings.slippage, _HIGHEST),
-    )
 
 
 def simulate_doubled_costs(
@@ -39,7 +27,7 @@ def simulate_doubled_costs(
     dear = simulate_universe(
         histories,
         strategies,
-        double_costs(settings),
+        settings.scale_costs(2.0),
         window,
         universe=universe,
         failures=failures,

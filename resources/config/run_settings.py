@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from engine.costs import PercentageCosts
+from engine.costs import PercentageCosts, uses_spread_column
 from engine.errors import InvalidSettingsError
 from engine.settings import PRICE_BASIS, BacktestSettings, Window
+from engine.validation import require_rates
 from resources.universe import parse_day
 from strategies.base import Strategy
 from strategies.registry import get_strategy
@@ -36,6 +37,12 @@ class RunSettings(dg.ConfigurableResource):
     )
     slippage: float = Field(
         default=PercentageCosts.slippage, description="Fraction against you, each fill."
+    )
+    costs: list[dict[str, Any]] | None = Field(
+        default=None,
+        description="Costs as a broker charges them, in place of fees and slippage: a list of "
+        "models, as in [{model: per_share, rate: 0.005, minimum: 1}, {model: half_spread, "
+        "basis_points: 2}]. docs/costs.md has them all; null for fees and slippage.",
     )
     execution: str = Field(
         default="next_open",
@@ -160,9 +167,20 @@ class RunSettings(dg.ConfigurableResource):
         """
         self.history_start()
         self.batches([])
+        self._check_costs()
         self.new_engine()
         for name in self.parameters:
             self.strategy_of(get_strategy(name))
+
+    def _check_costs(self) -> None:
+        """Refuse costs that the stored bars, or the window, have no numbers for."""
+        settings = self.backtest_settings()
+        if uses_spread_column(settings.costs or ()):
+            raise InvalidSettingsError(
+                "costs: half_spread takes a column of the data, and stored bars have none; "
+                "allowed: basis_points. Histories of a notebook may have half_spread."
+            )
+        require_rates(settings, self.window())
 
     def stored_settings(self) -> dict[str, Any]:
         """Return the settings as they are stored with a result, and compared."""

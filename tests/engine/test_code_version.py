@@ -67,9 +67,20 @@ def _modules(package: str, *names: str) -> list[str]:
 
 COMPUTE = [
     *_modules(
-        "engine", "batches", "blocks", "costs", "equal_weight", "history", "orders", "outcomes"
+        "engine",
+        "bar_loop",
+        "batches",
+        "block_accounts",
+        "blocks",
+        "equal_weight",
+        "fill_bars",
+        "history",
+        "orders",
+        "outcomes",
     ),
     *_modules("engine", "positions", "results", "settings", "simulation", "stops", "__init__"),
+    *_modules("engine", "level_orders", "trade_records"),
+    *_modules("engine/costs", "__init__", "composition", "fees", "model", "percentage", "prices"),
     *_modules("engine/metrics", "__init__", "benchmark", "equity", "inputs", "trades"),
     *_modules("strategies", "base", "indicator_cache", "indicators", "__init__"),
 ]

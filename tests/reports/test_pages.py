@@ -130,7 +130,7 @@ def test_every_page_says_what_it_is_of(reported: Reported):
         "Prices": "prices of source files",
         "Window": f"{START} to {END}",
         "Symbols": "19 of 20 symbols",
-        "Costs per fill": "fees 0.1 %, slippage 0.1 %",
+        "Costs": "fees 0.1 %, slippage 0.1 % per fill",
         "Data version": "",
         "Code version": "",
         "Gauntlet": "0.1.0",

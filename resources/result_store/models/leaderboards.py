@@ -40,7 +40,8 @@ class Leaderboard(Base):
 class LeaderboardRow(Base):
     """A strategy of a leaderboard, as `research.ranking.rank_strategies` gives it.
 
-    `verdict` is NULL for one that was not judged on what the leaderboard is of.
+    `verdict` is NULL for one that was not judged on what the leaderboard is of, and the Sharpe
+    ratios beyond the market are for one whose robustness its run has not tested.
     """
 
     __tablename__ = "leaderboard_rows"
@@ -63,3 +64,5 @@ class LeaderboardRow(Base):
     mean_win_rate: Mapped[float | None]
     total_trades: Mapped[int]
     share_beating_benchmark: Mapped[float | None]
+    residual_sharpe_ratio: Mapped[float | None]
+    doubled_costs_sharpe_ratio: Mapped[float | None]

@@ -1,11 +1,12 @@
 """Costs are computed in one place: another model changes fills, sizes, trades and metrics."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from engine.costs import CostModel, PercentageCosts, RoundTrips
+from engine.costs import CostModel, FillMarket, PercentageCosts, RoundTrips
 from engine.settings import BacktestSettings
 from strategies.base import Floats, Ints
 from tests.bars import build_bars
@@ -21,8 +22,10 @@ def _trips(seed: int, count: int = 40) -> RoundTrips:
 
 
 def test_a_percentage_is_charged_on_each_side():
-    market, side = np.array([100.0, 100.0]), np.array([1, -1])
-    assert COSTS.price_fill(market, side).tolist() == [102.0, 98.0]
+    market, side = FillMarket.of_price(np.array([100.0, 100.0])), np.array([1, -1])
+    size = np.array([1.0, 7.0])
+    assert COSTS.price_fill(market, side, size).tolist() == [102.0, 98.0]
+    assert COSTS.bound_price(market, side).tolist() == [102.0, 98.0]
     size = COSTS.size_position(np.array([1030.2]), np.array([102.0]))
     assert size.tolist() == pytest.approx([10.0])
     assert COSTS.charge_fees(size, np.array([102.0])).tolist() == pytest.approx([10.2])
@@ -39,34 +42,52 @@ def test_slippage_is_market_price_to_fill_price():
     assert paid.tolist() == pytest.approx([2 * 10 + 2.2 * 10] * 2 + [20.0])
 
 
+def _settle_one_after_the_other(trips: RoundTrips, first: list[int], capital: float) -> np.ndarray:
+    """Return the capital before each round trip, from what the one before it earned."""
+    before = np.empty(len(trips.side))
+    for begin, end in pairwise(first):
+        now = capital
+        for one in range(begin, end):
+            before[one] = now
+            earned = COSTS.settle(trips.only(np.array([one])), np.array([now])).pnl[0]
+            now = max(now + earned, 0.0)
+    return before
+
+
 @pytest.mark.parametrize("first", [[0, 40], [0, 0, 13, 13, 38, 40], [0, 1, 2, 40]])
-def test_percentage_compounding_equals_the_generic_one(first: list[int]):
-    trips, first_ = _trips(sum(first)), np.array(first)
-    capital = COSTS.compound(trips, first_, 777.0)
-    np.testing.assert_allclose(CostModel.compound(COSTS, trips, first_, 777.0), capital, 1e-12)
+def test_compounding_is_settling_one_after_the_other(first: list[int]):
+    trips = _trips(sum(first))
+    capital = COSTS.compound(trips, np.array(first), 777.0)
+    np.testing.assert_allclose(_settle_one_after_the_other(trips, first, 777.0), capital, 1e-12)
 
 
 @dataclass(frozen=True)
 class _PerOrder(CostModel):
     """A fee of 9 per fill and a price worse by 1, which no percentage can express."""
 
-    def price_fill(self, market: Floats, side: Ints) -> Floats:
-        return market + side
+    def price_fill(self, market: FillMarket, side: Ints, size: Floats) -> Floats:
+        return market.price + side
+
+    def bound_price(self, market: FillMarket, side: Ints) -> Floats:
+        return market.price + side
 
     def charge_fees(self, size: Floats, price: Floats) -> Floats:
         return np.full_like(size, 9.0)
 
-    def size_position(self, capital: Floats, entry: Floats) -> Floats:
-        return (capital - 9.0) / entry
+    def size_position(self, capital: Floats, price: Floats) -> Floats:
+        return (capital - 9.0) / price
 
-    def sum_slippage(self, trips: RoundTrips, size: Floats) -> Floats:
-        return size * (1.0 + trips.closed)
+    def scaled(self, factor: float) -> CostModel:
+        return self
+
+    def describe(self) -> str:
+        return "9 per order"
 
 
 @dataclass(frozen=True)
 class _Settings(BacktestSettings):
     @property
-    def costs(self) -> CostModel:
+    def cost_model(self) -> CostModel:
         return _PerOrder()
 
 
@@ -88,5 +109,5 @@ def test_a_cost_model_that_is_not_proportional_works():
 
 def test_the_defaults_are_declared_once():
     costs = PercentageCosts()
-    assert BacktestSettings().costs == costs == PercentageCosts(0.001, 0.001)
+    assert BacktestSettings().cost_model == costs == PercentageCosts(0.001, 0.001)
     assert (BacktestSettings().fees, BacktestSettings().slippage) == (costs.fees, costs.slippage)
