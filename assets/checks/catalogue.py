@@ -9,6 +9,7 @@ from assets.asset_keys import (
     BACKTESTS,
     LEADERBOARD,
     LEADERBOARD_KEY,
+    PORTFOLIOS,
     PRICES,
     PRICES_KEY,
     REQUESTS,
@@ -16,11 +17,13 @@ from assets.asset_keys import (
     SUMMARIES,
     SUMMARIES_KEY,
     backtests_key,
+    portfolios_key,
 )
 from assets.checks import (
     cached_results,
     concurrent_requests,
     integrity,
+    portfolios,
     quality,
     ranking,
     rates,
@@ -30,6 +33,7 @@ from assets.checks.threshold_checks import ThresholdCheck, build_threshold_check
 from research.audit.stage_profile import (
     BacktestsProfile,
     LeaderboardProfile,
+    PortfoliosProfile,
     PricesProfile,
     RequestProfile,
     StageProfile,
@@ -38,7 +42,7 @@ from research.audit.stage_profile import (
 
 _MODULES = (
     *(rates, quality, resource_usage, integrity, cached_results, ranking),
-    concurrent_requests,
+    *(portfolios, concurrent_requests),
 )
 
 PROFILES: Mapping[str, type[StageProfile]] = {
@@ -46,6 +50,7 @@ PROFILES: Mapping[str, type[StageProfile]] = {
     BACKTESTS: BacktestsProfile,
     SUMMARIES: SummariesProfile,
     LEADERBOARD: LeaderboardProfile,
+    PORTFOLIOS: PortfoliosProfile,
     REQUESTS: RequestProfile,
 }
 """The record that the checks of each stage judge."""
@@ -57,16 +62,20 @@ THRESHOLD_CHECKS: Mapping[str, Sequence[ThresholdCheck[Any]]] = {
 """The checks of each stage, in the order of `_MODULES`; those of backtests are of each strategy."""
 
 
-def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+def build_checks(
+    strategies: Sequence[str], portfolios: Sequence[str] = ()
+) -> list[dg.AssetChecksDefinition]:
     """Return the checks of all stages."""
     keys = {
         PRICES: [PRICES_KEY],
         BACKTESTS: [backtests_key(name) for name in strategies],
         SUMMARIES: [SUMMARIES_KEY],
         LEADERBOARD: [LEADERBOARD_KEY],
+        PORTFOLIOS: [portfolios_key(name) for name in portfolios],
         REQUESTS: [REQUESTS_KEY],
     }
     return [
         build_threshold_checks(stage, PROFILES[stage], keys[stage], checks)
         for stage, checks in THRESHOLD_CHECKS.items()
+        if keys[stage]
     ]

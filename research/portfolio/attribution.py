@@ -49,12 +49,6 @@ def attribute_profit(portfolio: Portfolio) -> pl.DataFrame:
     return frame.sort(["pnl", "symbol", "side"], descending=[True, False, False])
 
 
-def sum_attribution(frame: pl.DataFrame, by: str) -> pl.DataFrame:
-    """Return the profit of each sector or side, by its name, the highest first."""
-    sums = frame.group_by(by).agg(pl.col("fills", "pnl", "fees", "slippage").sum())
-    return sums.sort(["pnl", by], descending=[True, False])
-
-
 def find_sides(outcome: AccountOutcome) -> Bools:
     """Return whether each fill belongs to a long position, shape (M,).
 

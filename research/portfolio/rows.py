@@ -62,3 +62,9 @@ def flatten_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         "fills": facts["fills"],
         "definition": facts["definition"],
     }
+
+
+def sum_attribution(frame: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Return the profit of each sector or side, by its name, the highest first."""
+    sums = frame.group_by(by).agg(pl.col("fills", "pnl", "fees", "slippage").sum())
+    return sums.sort(["pnl", by], descending=[True, False])
