@@ -12,8 +12,14 @@ from typing import Any
 
 import yaml
 
+from engine.errors import MissingPackageError
 from research.errors import InvalidPortfolioError
-from research.portfolio.definition import PortfolioDefinition, parse_definition
+from research.portfolio.definition import (
+    OPTIMIZED,
+    PortfolioDefinition,
+    parse_definition,
+    require_optimizers,
+)
 from resources.files.regular_file import RefusedFileError, read_regular
 from strategies.errors import GauntletError
 
@@ -88,7 +94,12 @@ def load_portfolio(path: Path, symbols: Sequence[str]) -> PortfolioDefinition:
         )
     content = _read(path)
     try:
-        return parse_definition(path.stem, content.values, symbols)
+        definition = parse_definition(path.stem, content.values, symbols)
+        if definition.sizing in OPTIMIZED:
+            require_optimizers(definition.sizing)
+        return definition
+    except MissingPackageError as error:
+        raise PortfolioFileError(f"{_locate(path, content, 'sizing')}: {error}") from error
     except InvalidPortfolioError as error:
         raise PortfolioFileError(f"{_locate(path, content, error.key)}: {error}") from error
 

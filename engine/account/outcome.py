@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -205,8 +206,9 @@ class HeldPositions:
 def _sum_by_symbol(symbol: NDArray[np.integer], size: Floats) -> Floats:
     """Return what is held of each symbol after each fill, of fills by symbol; closed is 0."""
     total = np.empty(len(size))
-    starts = np.flatnonzero(np.append(True, symbol[1:] != symbol[:-1])) if len(symbol) else []
-    for start, stop in zip(starts, [*starts[1:], len(symbol)], strict=True):
+    edges = np.flatnonzero(symbol[1:] != symbol[:-1]) + 1
+    places = [0, *edges.tolist(), len(symbol)] if len(symbol) else []
+    for start, stop in pairwise(places):
         held = np.cumsum(size[start:stop])
         # What is left of shares bought and sold in parts is the rounding of their sum.
         held[np.abs(held) < _ROUNDING * np.abs(size[start:stop]).max()] = 0.0

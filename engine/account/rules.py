@@ -1,6 +1,5 @@
 """What an account is given besides its market: its sizes, its priorities and its limits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from strategies.base import Bools, Floats, Ints
 
-Targets = NDArray[np.int8] | Floats
+Targets = NDArray[np.int8] | NDArray[np.float64]
 """The side that is wanted of each symbol at each close, from -1 to 1, shape (T, S); fractions are
 of the weight that the symbol would have."""
 
@@ -26,8 +25,15 @@ class Weigher(Protocol):
         The weight of a target of 1 where it is the same always, else None.
     """
 
-    joint: bool
-    unit: float | None
+    @property
+    def joint(self) -> bool:
+        """See the attribute."""
+        ...
+
+    @property
+    def unit(self) -> float | None:
+        """See the attribute."""
+        ...
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return signed weights, fractions of the equity at the close of `bar`; shape (n,).
@@ -135,8 +141,3 @@ class EqualSlots:
 def rank_by_place(bar: int, symbols: Ints) -> Floats:  # noqa: ARG001
     """Rank symbols by their place in the universe."""
     return symbols.astype(np.float64)
-
-
-def list_names(symbols: Sequence[str], places: Ints) -> list[str]:
-    """Return the names of symbols by their places."""
-    return [symbols[one] for one in places.tolist()]

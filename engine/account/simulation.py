@@ -125,6 +125,8 @@ class _Account:
             self._rebalance(bar, changes)
             return
         plan = self._plan(bar, changes, opens=self.rules.on_signal)
+        if self.rules.weigher.joint:
+            plan.resize.clear()  # the weight of one is not known without the others'
         if plan.leave or plan.resize or plan.enter:
             self._note_waits(bar, [*plan.leave, *plan.enter])
             self._trade(bar, plan, None)
@@ -133,7 +135,8 @@ class _Account:
         """Return what changes of targets ask for."""
         targets, held, decided = self.targets, self.held, bar - 1
         plan = _Plan([], [], [])
-        for one in [*changes, *self._list_unfilled(bar, changes)]:
+        plan.leave.extend(self._list_unfilled(bar, changes))
+        for one in changes:
             target, shares = targets.item(decided, one), held.get(one)
             if shares is None:
                 if target and opens:
@@ -324,14 +327,14 @@ class _Account:
         """Fill an order that makes a position larger, or a short; return whether it was filled."""
         broker, least = self.broker, self.rules.minimum_fill if reason == ENTRY else 0.0
         quote = broker.quote(bar, symbol)
-        if book is None and least * wanted * quote.price > self.cash:
-            return False  # without asking for costs: most entries of a full account end here
         side = 1 if self.targets.item(bar - 1, symbol) > 0 else -1
         size = wanted
         limit = broker.limit(quote) - used.get(symbol, 0.0)
         if limit < size:
             self.counters.capped += 1
             size = broker.round(max(limit, 0.0))
+        if book is None and least * size * quote.price > self.cash:
+            return False  # without asking for costs: most entries of a full account end here
         # A short's share is worth the market's price, and brings less by its slippage.
         unit = broker.bound(quote, side)
         if side < 0:
@@ -396,12 +399,7 @@ class _Account:
         """Add the interest, and take the fees, of the days from the close of a bar to the next."""
         assert self.rates is not None  # noqa: S101
         short = -np.minimum(self.shares, 0.0) @ self.market.close[bar]
-        interest, fees = accrue(
-            np.float64(self.cash),
-            short,
-            self.rates[bar],
-            self.costs.borrow_rate,
-            self.days[bar],
-        )
-        self.accrued[bar + 1] = interest - fees
+        cash, rate, days = (np.array([one]) for one in (self.cash, self.rates[bar], self.days[bar]))
+        interest, fees = accrue(cash, short[None], rate, self.costs.borrow_rate, days)
+        self.accrued[bar + 1] = (interest - fees).item()
         self.cash += float(self.accrued[bar + 1])

@@ -72,7 +72,7 @@ def find_sides(outcome: AccountOutcome) -> Bools:
 
 
 def _sum(group: Ints, value: Floats, symbols: int) -> Floats:
-    return np.bincount(group, value, minlength=2 * symbols)
+    return np.bincount(group, value, minlength=2 * symbols).astype(np.float64)
 
 
 def _value_what_is_held(outcome: AccountOutcome) -> Floats:

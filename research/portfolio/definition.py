@@ -6,9 +6,11 @@ Light to import: the assets of portfolios are made from definitions.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from numbers import Real
 from typing import Any, get_args
 
+from engine.errors import MissingPackageError
 from engine.settings import Direction
 from research.errors import InvalidPortfolioError
 from research.natural_key import canonical_json
@@ -30,6 +32,9 @@ DIRECTIONS = get_args(Direction)
 
 ALL = "all"
 """All registered strategies, with equal weights."""
+
+SLOTS = 20
+"""Where a definition has no other number, and there are so many symbols."""
 
 _LEAST_BARS, _MOST_BARS = 20, 756
 
@@ -76,7 +81,7 @@ class PortfolioDefinition:
         One of `SIZINGS`.
     slots
         Of ``equal_slots``: each position has 1 / slots of the equity, and there are at most so
-        many.
+        many. 20 if a file says nothing, or as many as there are symbols if they are fewer.
     position_volatility, portfolio_volatility
         Of ``volatility_target``, one of the two: per year, what each position, or the whole
         account, is to have.
@@ -106,7 +111,7 @@ class PortfolioDefinition:
     strategies: Mapping[str, float]
     symbols: Sequence[str] = ()
     sizing: str = "equal_slots"
-    slots: int = 20
+    slots: int = SLOTS
     position_volatility: float | None = None
     portfolio_volatility: float | None = None
     lookback: int = 63
@@ -165,13 +170,13 @@ def parse_definition(
     allowed = [one.name for one in fields(PortfolioDefinition) if one.name != "name"]
     _refuse_unknown("", given, allowed)
     limits = _parse_limits(given.get("limits") or {})
-    of = _Values(given)
+    of, traded = _Values(given), _parse_symbols(given.get("symbols"), symbols)
     definition = PortfolioDefinition(
         name=name,
         strategies=_parse_strategies(given.get("strategies")),
-        symbols=_parse_symbols(given.get("symbols"), symbols),
+        symbols=traded,
         sizing=of.word("sizing", "equal_slots", SIZINGS),
-        slots=of.count("slots", 20),
+        slots=of.count("slots", min(SLOTS, len(traded or symbols) or SLOTS)),
         position_volatility=of.optional("position_volatility", above=0.0, upto=10.0),
         portfolio_volatility=of.optional("portfolio_volatility", above=0.0, upto=10.0),
         lookback=of.count("lookback", 63, _LEAST_BARS, _MOST_BARS),
@@ -187,6 +192,18 @@ def parse_definition(
     )
     _check_together(definition, given)
     return definition
+
+
+def require_optimizers(sizing: str) -> None:
+    """Refuse a sizing whose packages are not installed.
+
+    Raises
+    ------
+    MissingPackageError
+        With what installs them.
+    """
+    if find_spec("skfolio") is None:
+        raise MissingPackageError.of(f"sizing: {sizing}", "optimizers")
 
 
 @dataclass(frozen=True)
@@ -232,14 +249,16 @@ class _Values:
         from_: float = -math.inf,
     ) -> float:
         value = self.given.get(key, default)
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if not (is_number and above < value <= upto and value >= from_ and math.isfinite(value)):
+        number = math.nan
+        if isinstance(value, Real) and not isinstance(value, bool):
+            number = float(value)
+        if not (above < number <= upto and number >= from_ and math.isfinite(number)):
             low = f"from {from_:g}" if math.isinf(above) else f"above {above:g}"
             high = "" if math.isinf(upto) else f" to {upto:g}"
             raise InvalidPortfolioError(
                 f"{self.where}{key} is {value!r}; allowed: numbers {low}{high}.", self.where + key
             )
-        return float(value)
+        return number
 
 
 def _refuse_unknown(where: str, given: Mapping[str, Any], allowed: Sequence[str]) -> None:

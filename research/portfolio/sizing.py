@@ -6,7 +6,11 @@ import numpy as np
 
 from engine.account.market import AccountMarket
 from engine.account.rules import EqualSlots, Weigher
-from research.portfolio.definition import OPTIMIZED, PortfolioDefinition
+from research.portfolio.definition import (
+    OPTIMIZED,
+    PortfolioDefinition,
+    require_optimizers,
+)
 from strategies.base import Floats, Ints
 
 LEAST_RETURNS = 20
@@ -134,7 +138,8 @@ def build_weigher(
     if sizing in OPTIMIZED:
         from research.portfolio.optimizers import OptimizedWeights
 
-        return OptimizedWeights.of(sizing, past, gross)
+        require_optimizers(sizing)
+        return OptimizedWeights(sizing, past, gross, definition.limits.max_weight)
     if definition.position_volatility is not None:
         return PositionVolatility(past, definition.position_volatility)
     if definition.portfolio_volatility is not None:

@@ -59,12 +59,9 @@ class PortfolioUniverse:
         """Return what a definition's strategies want, 0 before the window, shape (T, S)."""
         sides = self.sides[definition.direction or self.settings.direction]
         window = combine_sides(sides, definition.strategies)
-        if len(columns) < window.shape[1]:
-            window = window[:, columns]
-        if not self.market.first:
-            return window
-        before = np.zeros((self.market.first, window.shape[1]), dtype=window.dtype)
-        return np.concatenate([before, window])
+        targets: Targets = np.zeros((len(self.market.dates), len(columns)), dtype=window.dtype)
+        targets[self.market.first :] = window[:, columns]
+        return targets
 
     def find_costs(self, definition: PortfolioDefinition) -> CostModel:
         """Return the costs of a definition, those of the run where it has none."""
