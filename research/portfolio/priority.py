@@ -44,17 +44,6 @@ class StrengthRank:
         return ranks
 
 
-@dataclass(frozen=True, eq=False)
-class DrawnRank:
-    """An order that was drawn by lot, one of many."""
-
-    order: Floats = field(repr=False)
-
-    def __call__(self, bar: int, symbols: Ints) -> Floats:  # noqa: ARG002
-        """Return the places of symbols in it."""
-        return self.order[symbols]
-
-
 def build_rank(priority: str, market: AccountMarket, targets: Targets, lookback: int) -> Ranker:
     """Return the ranks of a priority of `research.portfolio.definition.PRIORITIES`.
 

@@ -1,14 +1,13 @@
 """What other orders of the entries would have made of an account that could not take them all."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from engine.account.market import AccountMarket
+from engine.account.priorities import simulate_orders
 from engine.account.rules import AccountRules, Targets
-from engine.account.simulation import simulate_account
 from engine.costs import CostModel
-from research.portfolio.priority import DrawnRank
 from strategies.base import Floats
 
 SEED = 20
@@ -52,12 +51,10 @@ def measure_priority_luck(
     other, the spread is luck.
     """
     random = np.random.default_rng(SEED)
-    curves = []
-    for _ in range(orders):
-        order = random.permutation(len(market.symbols)).astype(np.float64)
-        drawn = replace(rules, rank=DrawnRank(order))
-        curves.append(simulate_account(market, targets, drawn, costs).curve)
-    return _describe(np.array(curves), rules.capital, bars_per_year)
+    symbols = np.arange(len(market.symbols), dtype=np.float64)
+    places = random.permuted(np.tile(symbols, (orders, 1)), axis=1)
+    curves = simulate_orders(market, targets, rules, costs, places).T
+    return _describe(curves, rules.capital, bars_per_year)
 
 
 def _describe(curves: Floats, capital: float, bars_per_year: float) -> PriorityLuck:

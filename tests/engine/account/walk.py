@@ -72,7 +72,7 @@ class Walk:
         )
         self.cash += interest.item() - fees.item()
 
-    def trade(self, bar: int) -> None:
+    def trade(self, bar: int) -> None:  # noqa: C901, PLR0912 - one bar by the letter
         rules, decided = self.rules, bar - 1
         trades = {s for s in range(len(self.market.symbols)) if self.opens(bar, s)}
         changed, self.waiting = self.waiting & trades, self.waiting - trades
@@ -117,9 +117,11 @@ class Walk:
         for s in self.rank(decided, list(more)):
             self.increase(bar, s, more[s], wants[s], used.get(s, 0.0), enters=False)
         for s in self.rank(decided, enter):
-            if s in self.held or len(self.held) >= rules.slots:
-                self.done.missed += 1
-            elif not self.increase(bar, s, sizes[s], wants[s], used.get(s, 0.0), enters=True):
+            if (
+                s in self.held
+                or len(self.held) >= rules.slots
+                or not self.increase(bar, s, sizes[s], wants[s], used.get(s, 0.0), enters=True)
+            ):
                 self.done.missed += 1
         if sizes:
             self.taken.update({s: wants[s] for s in [*resize, *enter]})
