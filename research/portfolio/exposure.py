@@ -38,10 +38,11 @@ def find_breaches(outcome: AccountOutcome, rules: AccountRules) -> list[Breach]:
         bar = int((positions > rules.slots).argmax())
         found["max_positions"] = Breach("max_positions", str(day[bar]), most, rules.slots)
     for bars, before, after in _replay(outcome):
-        mark = np.stack([outcome.market.mark(bar) for bar in bars.tolist()])
+        open_ = outcome.market.open[bars]
+        mark = np.where(np.isfinite(open_), open_, outcome.market.close[bars - 1])
         cash = outcome.cash[bars - 1] + outcome.accrued[bars]
         equity = cash + (before * mark).sum(axis=1)
-        for name, actual, allowed in _list_limits(rules, before, after, mark):
+        for name, actual, allowed in _list_limits(rules, before, after, mark, equity):
             wrong = actual > (allowed + _TOLERANCE) * equity
             if wrong.any() and name not in found:
                 at = int(wrong.argmax())
@@ -53,34 +54,37 @@ def find_breaches(outcome: AccountOutcome, rules: AccountRules) -> list[Breach]:
 def _replay(outcome: AccountOutcome) -> Iterator[tuple[Ints, Floats, Floats]]:
     """Yield bars with fills at their opens, and the shares before and after, so many at a time."""
     fills = outcome.fills
-    opens = np.unique(fills["bar"][fills["reason"] != DELISTED]).astype(np.int64)
-    shares, first = np.zeros(len(outcome.market.symbols)), 0
+    at_close = fills["reason"] == DELISTED
+    opens = np.unique(fills["bar"][~at_close]).astype(np.int64)
+    # What is closed at a close is gone at the next open with fills.
+    row = np.searchsorted(opens, fills["bar"] + at_close)
+    shares = np.zeros(len(outcome.market.symbols))
     for start in range(0, len(opens), _BARS_AT_ONCE):
         bars = opens[start : start + _BARS_AT_ONCE]
-        before, after = (np.empty((len(bars), len(shares))) for _ in range(2))
-        for row, bar in enumerate(bars.tolist()):
-            stop = int(np.searchsorted(fills["bar"], bar))
-            _add(shares, fills[first:stop])
-            before[row] = shares
-            first = int(np.searchsorted(fills["bar"], bar + 1))
-            of_bar = fills[stop:first]
-            at_close = of_bar["reason"] == DELISTED
-            _add(shares, of_bar[~at_close])
-            after[row] = shares
-            _add(shares, of_bar[at_close])
-        yield bars, before, after
+        here = (row >= start) & (row < start + len(bars))
+        traded, gone = (
+            _spread(fills[here & chosen], row[here & chosen] - start, len(bars), len(shares))
+            for chosen in (~at_close, at_close)
+        )
+        after = shares + np.cumsum(traded + gone, axis=0)
+        yield bars, after - traded, after
+        shares = after[-1]
 
 
-def _add(shares: Floats, fills: NDArray[Any]) -> None:
-    np.add.at(shares, fills["symbol"], fills["size"])
+def _spread(fills: NDArray[Any], row: Ints, rows: int, symbols: int) -> Floats:
+    """Return the shares that fills add up to, by row and symbol."""
+    place = row * symbols + fills["symbol"]
+    return np.bincount(place, fills["size"], minlength=rows * symbols).reshape(rows, symbols)
 
 
 def _list_limits(
-    rules: AccountRules, before: Floats, after: Floats, mark: Floats
+    rules: AccountRules, before: Floats, after: Floats, mark: Floats, equity: Floats
 ) -> Iterator[tuple[str, Floats, float]]:
     """Yield what each limit is on, in money on each bar, 0 where nothing was increased."""
     limits = rules.limits
-    increased = np.abs(after) > np.abs(before) * (1.0 + _TOLERANCE)
+    # More than what the rounding of sums leaves.
+    grown = (np.abs(after) - np.abs(before)) * mark
+    increased = grown > _TOLERANCE * equity[:, None]
     value = after * mark
     size = np.abs(value)
     bought, sold = ((increased & (side * after > 0)).any(axis=1) for side in (1, -1))
@@ -93,5 +97,5 @@ def _list_limits(
         for sector in np.unique(limits.sectors):
             members = limits.sectors == sector
             total = size[:, members].sum(axis=1)
-            grown = increased[:, members].any(axis=1)
-            yield "max_sector_weight", np.where(grown, total, 0.0), limits.sector_weight
+            more = increased[:, members].any(axis=1)
+            yield "max_sector_weight", np.where(more, total, 0.0), limits.sector_weight
