@@ -60,9 +60,9 @@ def load_portfolios(
     PortfolioFileError
         With the first file that is refused.
     """
-    default, others = parse_definition(DEFAULT, {}, symbols), {}
+    default, others = parse_definition(DEFAULT, {}, symbols, strategies), {}
     for path in _list_files(folder):
-        definition = load_portfolio(path, symbols)
+        definition = load_portfolio(path, strategies, symbols)
         if path.stem == DEFAULT:
             _refuse_strategies(path, definition)
             default = definition
@@ -79,7 +79,9 @@ def load_portfolios(
     return {name: default.for_strategy(name) for name in strategies} | others
 
 
-def load_portfolio(path: Path, symbols: Sequence[str]) -> PortfolioDefinition:
+def load_portfolio(
+    path: Path, strategies: Sequence[str], symbols: Sequence[str]
+) -> PortfolioDefinition:
     """Return the definition in a file.
 
     Raises
@@ -94,7 +96,7 @@ def load_portfolio(path: Path, symbols: Sequence[str]) -> PortfolioDefinition:
         )
     content = _read(path)
     try:
-        definition = parse_definition(path.stem, content.values, symbols)
+        definition = parse_definition(path.stem, content.values, symbols, strategies)
         if definition.sizing in OPTIMIZED:
             require_optimizers(definition.sizing)
         return definition

@@ -4,7 +4,7 @@ Light to import: the assets of portfolios are made from definitions.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from numbers import Real
@@ -149,7 +149,10 @@ class PortfolioDefinition:
 
 
 def parse_definition(
-    name: str, given: Mapping[str, Any], symbols: Sequence[str]
+    name: str,
+    given: Mapping[str, Any],
+    symbols: Sequence[str],
+    strategies: Iterable[str] | None = None,
 ) -> PortfolioDefinition:
     """Return a definition from what a file of it says.
 
@@ -160,6 +163,8 @@ def parse_definition(
         Without ``strategies`` it is of none, for `PortfolioDefinition.for_strategy`.
     symbols
         Of the universe.
+    strategies
+        Names of those that there are; None for the registered ones.
 
     Raises
     ------
@@ -170,10 +175,11 @@ def parse_definition(
     allowed = [one.name for one in fields(PortfolioDefinition) if one.name != "name"]
     _refuse_unknown("", given, allowed)
     limits = _parse_limits(given.get("limits") or {})
+    known = registered_strategies() if strategies is None else strategies
     of, traded = _Values(given), _parse_symbols(given.get("symbols"), symbols)
     definition = PortfolioDefinition(
         name=name,
-        strategies=_parse_strategies(given.get("strategies")),
+        strategies=_parse_strategies(given.get("strategies"), list(known)),
         symbols=traded,
         sizing=of.word("sizing", "equal_slots", SIZINGS),
         slots=of.count("slots", min(SLOTS, len(traded or symbols) or SLOTS)),
@@ -301,13 +307,12 @@ def _parse_limits(given: Any) -> PortfolioLimits:
     return limits
 
 
-def _parse_strategies(given: Any) -> dict[str, float]:
+def _parse_strategies(given: Any, known: Sequence[str]) -> dict[str, float]:
     """Return the shares of the strategies, together 1; none where none is given."""
-    known = registered_strategies()
     if given is None:
         return {}
     if given == ALL:
-        given = list(known)
+        given = known
     if isinstance(given, str):
         given = [given]
     if isinstance(given, Sequence):
