@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from research.leaderboard_scope import LeaderboardScope
 from research.natural_key import json_text
@@ -37,7 +37,7 @@ def read_portfolios(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
     statement = sa.select(_PORTFOLIOS)
     if run_id is None:
         order = (_PORTFOLIOS.c.name, _PORTFOLIOS.c.made_at.desc(), _PORTFOLIOS.c.run_id.desc())
-        statement = statement.distinct(_PORTFOLIOS.c.name).order_by(*order)
+        statement = statement.ext(distinct_on(_PORTFOLIOS.c.name)).order_by(*order)
     else:
         statement = statement.where(_PORTFOLIOS.c.run_id == run_id).order_by(_PORTFOLIOS.c.name)
     rows = [_flatten(row) for row in read_rows(engine, statement)]
