@@ -50,6 +50,7 @@ _TITLES = {
     "backtests": "Checks of each `backtests/<strategy>`",
     "backtest_summaries": "Checks of `backtest_summaries`",
     "leaderboard": "Checks of `leaderboard`",
+    "portfolios": "Checks of each `portfolios/<name>`",
     "backtest_requests": "Checks of `backtest_requests`\n\n"
     "Evaluated at the end of each request, over all requests running at the same time. They stop\n"
     "nothing: the failure of one request does not invalidate the results of another.",
