@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from research.stages import OPTIMIZATIONS, ROBUSTNESS, WALK_FORWARD
+from research.stages import OPTIMIZATIONS, PORTFOLIOS, ROBUSTNESS, WALK_FORWARD
 
 PRICES = "prices"
 BACKTESTS = "backtests"
@@ -50,3 +50,8 @@ def walk_forward_key(strategy: str) -> dg.AssetKey:
 def robustness_key(strategy: str) -> dg.AssetKey:
     """Return the asset of one strategy's tests of robustness."""
     return dg.AssetKey([ROBUSTNESS, strategy])
+
+
+def portfolios_key(name: str) -> dg.AssetKey:
+    """Return the asset of a portfolio: of a strategy by its name, or of a definition's file."""
+    return dg.AssetKey([PORTFOLIOS, name])

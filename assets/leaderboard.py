@@ -21,6 +21,7 @@ from assets.asset_keys import (
     ROBUSTNESS,
     SUMMARIES_KEY,
     VERDICTS_KEY,
+    portfolios_key,
 )
 from assets.doubled_costs import find_doubled_costs
 from assets.leaderboard_report import LeaderboardReport, name_folder
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from engine.equal_weight import EqualWeight
+    from research.ranking import Pair
     from resources.result_store.manager import BacktestPersistenceManager
 
 
@@ -85,7 +87,7 @@ def build_leaderboard(
         group_name="results",
         kinds={"postgres", "csv"},
         owners=[RESEARCH],
-        code_version="5",
+        code_version="6",
         description="Strategies ranked by median Sharpe ratio (per year, over the symbols with "
         "enough closed trades): the newest result of each symbol of the universe, on the "
         "configured source, window and settings, each with its verdict. `trials` says of how many "
@@ -105,10 +107,10 @@ def build_leaderboard(
     ) -> Iterator[dg.MaterializeResult]:
         from research.ranking import measure_coverage, rank_strategies
 
-        manager, meter = result_store.manager(), StageMeter()
+        manager, meter, source = result_store.manager(), StageMeter(), market_data.source
         with failing_in_one_line():
             purpose = find_purpose(context.run.tags, market_data, run_settings)
-            scope = _build_scope(universe.symbols, strategies, market_data, run_settings, purpose)
+            scope = build_scope(universe.symbols, strategies, source, run_settings, purpose)
         backtests = manager.get_ranked_backtests(scope)
         if backtests.is_empty():
             raise StepFailedError(
@@ -123,7 +125,8 @@ def build_leaderboard(
         tested = ResearchFiles(backtest_files.root, ROBUSTNESS)
         versions = {name: robustness_version(one) for name, one in strategies.items()}
         dear = find_doubled_costs(manager, tested, scope, versions, trace_lineage(context))
-        ranking = rank_strategies(backtests, scope, verdicts, dear)
+        accounts = _find_portfolios(context, manager, scope)
+        ranking = rank_strategies(backtests, scope, verdicts, dear, accounts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
         profile = _build_profile(backtests, list(strategies), listed, verdicts, meter)
         run_records = RunRecords(result_store, market_data.source, window, universe, purpose)
@@ -166,6 +169,17 @@ def _find_verdicts(
     if not found:
         context.log.warning("no verdicts on the leaderboard: this run has reached none before it")
     return found
+
+
+def _find_portfolios(
+    context: dg.AssetExecutionContext,
+    manager: "BacktestPersistenceManager",
+    scope: LeaderboardScope,
+) -> "dict[str, Pair]":
+    """Return what the portfolio of each strategy made: in this run, where it makes any."""
+    made = [portfolios_key(name) for name in scope.strategies]
+    here = any(is_part_of_this_run(context, key) for key in made)
+    return manager.find_portfolios(scope, trace_lineage(context) if here else None)
 
 
 def _load_universe(
@@ -220,10 +234,10 @@ def _describe_reason(report: LeaderboardReport) -> str:
     return f"{describe_coverage(report.board)}; the shared one has more"
 
 
-def _build_scope(
+def build_scope(
     universe: Sequence[str],
     strategies: Mapping[str, type[Strategy]],
-    market_data: MarketData,
+    source: str,
     run_settings: RunSettings,
     purpose: Purpose,
 ) -> LeaderboardScope:
@@ -236,7 +250,7 @@ def _build_scope(
     return LeaderboardScope(
         universe=universe,
         strategies=ranked,
-        source=market_data.source,
+        source=source,
         start_date=window.start,
         end_date=window.end,
         settings=run_settings.stored_settings(),

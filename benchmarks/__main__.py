@@ -19,6 +19,7 @@ BENCHMARKS = {
     "sweep": "engine",
     "stages": "engine",
     "stops": "engine",
+    "portfolio": "engine",
     "notebook_cache": "engine",
     "save": "store",
     "load": "store",

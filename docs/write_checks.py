@@ -51,6 +51,7 @@ _TITLES = {
     "backtest_summaries": "Checks of `backtest_summaries`",
     "leaderboard": "Checks of `leaderboard`",
     "forward_record": "Checks of `forward_record`",
+    "portfolios": "Checks of each `portfolios/<name>`",
     "backtest_requests": "Checks of `backtest_requests`\n\n"
     "Evaluated at the end of each request, over all requests running at the same time. They stop\n"
     "nothing: the failure of one request does not invalidate the results of another.",

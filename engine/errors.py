@@ -23,6 +23,10 @@ class StrategyFailedError(GauntletError):
     """A strategy raised, or returned no usable signals, on one symbol."""
 
 
+class UnbalancedAccountError(GauntletError):
+    """Cash and positions of an account are not its equity."""
+
+
 class MissingPackageError(GauntletError):
     """An optional dependency is not installed; the text says how to install it."""
 

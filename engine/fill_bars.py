@@ -43,7 +43,7 @@ class FillBars:
         """Return the bars of histories with the same number of them in the window."""
         return cls(
             np.stack([one.dates[one.first :] for one in histories]),
-            np.stack([_find_volume(one) for one in histories]),
+            np.stack([find_volume(one) for one in histories]),
             np.stack([_measure_volatility(one) for one in histories]),
             np.stack([_find_half_spread(one) for one in histories]),
         )
@@ -58,7 +58,8 @@ class FillBars:
         )
 
 
-def _find_volume(history: TradedHistory) -> Floats:
+def find_volume(history: TradedHistory) -> Floats:
+    """Return the volume of the window's bars, NaN before the first bar with any, shape (T,)."""
     volume = history.bars.volume
     # Of a feed that has shown no volume yet, nothing is known; later bars must not decide it.
     known = np.logical_or.accumulate(volume > 0)

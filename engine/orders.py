@@ -200,7 +200,7 @@ def _wait_for_volume(
 ) -> None:
     """Take the prices that can't be filled for lack of volume, and let signals wait for volume."""
     for symbol, history in enumerate(histories):
-        traded = _find_traded(history)
+        traded = find_traded(history)
         if traded.all():
             continue
         for name in ("open", "high", "low"):
@@ -209,7 +209,7 @@ def _wait_for_volume(
             _delay(entries[row], exits[row], waited[row], traded)
 
 
-def _find_traded(history: TradedHistory) -> Bools:
+def find_traded(history: TradedHistory) -> Bools:
     """Return which of the window's bars can fill an order, shape (T,)."""
     has_volume = history.bars.volume > 0
     # Of a feed that has shown no volume yet, nothing is known; later bars must not decide it.

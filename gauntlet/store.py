@@ -1,10 +1,11 @@
 """The stored results of a project, as frames."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from uuid import UUID
 import polars as pl
 
 from gauntlet.home import StoreNotFoundError, find_home, holds_results
+from research.portfolio.rows import sum_attribution
 from research.purpose import Purpose
 from resources.result_store.connection import configured_url, create_engine_for, resolve_url
 from resources.result_store.manager import BacktestPersistenceManager
@@ -21,7 +23,8 @@ from resources.result_store.resource import ResultStore
 from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeout
 from resources.result_store.schema import has_schema
 from resources.run_artifacts.backtest_files import BacktestFiles
-from strategies.errors import GauntletError
+from resources.run_artifacts.portfolio_files import PortfolioFiles
+from strategies.errors import GauntletError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +116,34 @@ class Gauntlet:
         computed is null, as is the track record that a strategy without profit would need.
         """
         return self._convert(self.store.get_verdicts(run_id))
+
+    def portfolios(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
+        """Return the newest portfolio of each name, or those of a run, by name.
+
+        That of each strategy has its name. What the luck of the priority could have made of one is
+        in the columns `luck_*`; they are null where no entry was missed.
+        """
+        return self._convert(self.store.get_portfolios(run_id))
+
+    def portfolio(self, name: str, run_id: str | None = None) -> "StoredPortfolio":
+        """Return a portfolio with its tables: the newest of that name, or that of a run.
+
+        Raises
+        ------
+        StoreNotFoundError
+            When there is none.
+        """
+        found = self.store.get_portfolios(run_id)
+        row = found.filter(found["name"] == name)
+        if row.is_empty():
+            known = found["name"].to_list()
+            raise StoreNotFoundError(
+                f"There is no portfolio {name!r} in this store.{did_you_mean(name, known)} "
+                f"There are: {', '.join(known) or 'none'}."
+            )
+        facts = row.row(0, named=True)
+        files = PortfolioFiles(self._backtest_files)
+        return StoredPortfolio(facts, partial(files.read, name, facts["identity"]), self._convert)
 
     def results(
         self,
@@ -272,13 +303,17 @@ class Gauntlet:
         return self.store.get_newest_backtests(symbol, strategy, purpose)
 
     def _read_curves(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        given = os.environ.get("GAUNTLET_BACKTEST_FILES", "").strip()
-        files = BacktestFiles(root=given or str(self.home / "backtests"))
+        files = BacktestFiles(root=self._backtest_files)
         places = rows.filter(rows["run_id"] != "").select("run_id", "part").unique()
         for place in places.sort("run_id", "part").rows():
             with suppress(FileNotFoundError):
                 for curves in files.equity_parts([place]):
                     yield curves.join(rows, left_on="backtest_id", right_on="id", how="semi")
+
+    @property
+    def _backtest_files(self) -> str:
+        given = os.environ.get("GAUNTLET_BACKTEST_FILES", "").strip()
+        return given or str(self.home / "backtests")
 
     def _convert(self, frame: pl.DataFrame) -> "pl.DataFrame | pd.DataFrame":
         return frame if self._frames == "polars" else frame.to_pandas()
@@ -306,6 +341,40 @@ class Gauntlet:
             for name, value in self._describe().items()
         )
         return f"<table>{''.join(cells)}</table>"
+
+
+@dataclass(frozen=True)
+class StoredPortfolio:
+    """A portfolio of `Gauntlet.portfolio`: its numbers, and its tables, read when asked for.
+
+    Each table raises FileNotFoundError where `maintenance` has removed the files.
+
+    Attributes
+    ----------
+    facts
+        The row of `Gauntlet.portfolios`, by column.
+    """
+
+    facts: Mapping[str, Any]
+    _read: Callable[[str], pl.DataFrame] = field(repr=False)
+    _convert: "Callable[[pl.DataFrame], pl.DataFrame | pd.DataFrame]" = field(repr=False)
+
+    def weights(self) -> "pl.DataFrame | pd.DataFrame":
+        """Return the share of the equity of each position at each close, negative for shorts."""
+        return self._convert(self._read("weights"))
+
+    def trades(self) -> "pl.DataFrame | pd.DataFrame":
+        """Return each fill, in its order: shares, price, fees and slippage."""
+        return self._convert(self._read("trades"))
+
+    def equity(self) -> "pl.DataFrame | pd.DataFrame":
+        """Return equity, cash and exposure at each close, beside universe and benchmark."""
+        return self._convert(self._read("equity"))
+
+    def attribution(self, by: str | None = None) -> "pl.DataFrame | pd.DataFrame":
+        """Return the profit of each symbol and side, or summed by ``sector`` or ``side``."""
+        found = self._read("attribution")
+        return self._convert(found if by is None else sum_attribution(found, by))
 
 
 _EQUITY = {"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()}

@@ -18,6 +18,7 @@ from assets.checks.catalogue import build_checks
 from assets.forward_record import build_forward_record
 from assets.leaderboard import build_leaderboard, build_other_leaderboards_spec
 from assets.optimizations import build_optimizations
+from assets.portfolios import build_portfolios
 from assets.prices import build_prices, get_provider_pool
 from assets.requests.op import build_request_spec
 from assets.robustness import build_robustness
@@ -36,6 +37,7 @@ from pipelines.resources import build_resources
 from resources.celery_workers.edition import EDITION_KEY, Edition
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.versions import add_source
+from resources.portfolios import load_portfolios
 from resources.redaction import redact_address, redact_text
 from resources.session_table import TABLES
 from strategies.registry import registered_strategies
@@ -50,12 +52,15 @@ def build_defs(
     ------
     UniverseError
         When the universe cannot be read.
+    PortfolioFileError
+        When the definition of a portfolio is refused.
     """
     TABLES.keep_for(settings.home)
     universe = settings.load_universe()
     symbols = build_symbol_partitions(universe.symbols)
     strategies = registered_strategies()
     names = list(strategies)
+    portfolios = load_portfolios(settings.portfolios, names, universe.symbols)
     partitioned = [
         build_prices(symbols, universe, pool=get_provider_pool(settings.source)),
         build_backtests(symbols, universe, strategies),
@@ -70,6 +75,7 @@ def build_defs(
         build_walk_forward(universe, strategies),
         build_robustness(universe, strategies),
         build_verdicts(universe, strategies),
+        build_portfolios(universe, strategies, portfolios),
         build_tear_sheets(),
         build_forward_record(universe, strategies),
         build_other_leaderboards_spec(),
@@ -78,7 +84,7 @@ def build_defs(
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(partial(_name_source, settings.source), assets),
-        asset_checks=build_checks(names),
+        asset_checks=build_checks(names, list(portfolios)),
         jobs=[
             build_request_job(universe, resources["run_settings"]),
             build_retry_job(),
@@ -107,6 +113,8 @@ def build_edition(settings: EnvironmentSettings) -> Edition:
     """Return what runs depend on with these settings: a warm worker must have the same."""
     database = redact_address(os.environ.get("DATABASE_URL", ""))
     files = [path for path in (settings.universe, settings.splits) if path]
+    if settings.portfolios:
+        files += sorted(settings.portfolios.glob("*.y*ml"))
     return Edition([redact_text(repr(settings)), database], files)
 
 

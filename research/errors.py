@@ -13,3 +13,11 @@ class InvalidResultError(GauntletError):
 
 class InvalidCurvesError(GauntletError):
     """Curves, or an argument of a statistic, that it cannot be computed from."""
+
+
+class InvalidPortfolioError(GauntletError):
+    """The definition of a portfolio is refused; `key` is where it is wrong."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key

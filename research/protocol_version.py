@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
+import engine
 import research
 from engine.code_version import code_version
 from engine.import_closure import import_closure
@@ -13,6 +15,11 @@ from strategies.base import Strategy
 
 # Not imported here: they bring the engine along, and definitions ask for the versions.
 _CHOOSES = ("research.walk_forward",)
+_HOLDS = (
+    "research.portfolio.portfolio",
+    "research.portfolio.frames",
+    "research.portfolio.measures",
+)
 _ASSESSES = ("research.robustness.record", "research.robustness.permuted_sweep")
 
 
@@ -34,14 +41,28 @@ def robustness_version(strategy: type[Strategy]) -> str:
     return _combine(strategy, _ASSESSES)
 
 
+@cache
+def portfolio_version(strategies: tuple[type[Strategy], ...]) -> str:
+    """Return a fingerprint of the source that decides a portfolio of some strategies.
+
+    That of their backtests, and the import closure of accounts and of how they are written down.
+    """
+    versions = " ".join(code_version(one) for one in strategies)
+    # Of accounts, the engine's part is no part of any backtest.
+    return _digest(f"{versions} {_read_version(*_HOLDS, packages=(research, engine))}")
+
+
 def _combine(strategy: type[Strategy], modules: Sequence[str]) -> str:
-    version = f"{code_version(strategy)} {_read_version(*modules)}"
-    return hashlib.sha256(version.encode()).hexdigest()[:12]
+    return _digest(f"{code_version(strategy)} {_read_version(*modules)}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @cache
-def _read_version(*modules: str) -> str:
-    sources = import_closure(map(_find_file, modules), [research]).values()
+def _read_version(*modules: str, packages: tuple[ModuleType, ...] = (research,)) -> str:
+    sources = import_closure(map(_find_file, modules), packages).values()
     digests = sorted(hashlib.sha256(source).digest() for source in sources)
     return hashlib.sha256(b"".join(digests)).hexdigest()[:12]
 

@@ -16,6 +16,8 @@ One or two lucky trades give the best Sharpe ratios of any universe; with five, 
 right every time in 3 % of cases (0.5 ** 5).
 """
 
+Pair = tuple[float | None, float | None]
+
 CANDIDATES_SCHEMA = pl.Schema(
     {
         "backtest_id": pl.String(),
@@ -62,6 +64,8 @@ RANKING_SCHEMA = pl.Schema(
         "mean_win_rate": pl.Float64(),
         "total_trades": pl.Int64(),
         "share_beating_benchmark": pl.Float64(),
+        "portfolio_return": pl.Float64(),
+        "portfolio_sharpe": pl.Float64(),
         "residual_sharpe_ratio": pl.Float64(),
         "doubled_costs_sharpe_ratio": pl.Float64(),
         "start_date": pl.Date(),
@@ -72,7 +76,8 @@ RANKING_SCHEMA = pl.Schema(
 """Strategies, best first; those without a rank come last. No verdict: it was not judged.
 
 The Sharpe ratios of the residual curve, beyond the market, are at the costs of the run and at twice
-as much; null where robustness was not tested.
+as much; null where robustness was not tested. `portfolio_return` and `portfolio_sharpe` are those
+of the account that trades the strategy over the universe; null where there is none.
 """
 
 LEADERBOARD_SCHEMA = pl.Schema(
@@ -174,7 +179,8 @@ def rank_strategies(
     backtests: pl.DataFrame,
     scope: LeaderboardScope,
     verdicts: Mapping[str, str] | None = None,
-    doubled_costs: Mapping[str, tuple[float | None, float | None]] | None = None,
+    doubled_costs: Mapping[str, Pair] | None = None,
+    portfolios: Mapping[str, Pair] | None = None,
 ) -> pl.DataFrame:
     """Return the leaderboard of the results of `select_backtests`: `RANKING_SCHEMA`.
 
@@ -186,7 +192,8 @@ def rank_strategies(
 
     Beside the rank stands a strategy's verdict, by name in `verdicts`: of many strategies one is
     best by luck as well. So do the Sharpe ratios beyond the market of `doubled_costs`, by name: as
-    the costs are, and at twice the costs.
+    the costs are, and at twice the costs; and those of `portfolios`: return and Sharpe ratio of the
+    account that trades it.
     """
     beating = pl.col("total_return") > pl.col("benchmark_return")
     representative = 2 * pl.col("ranked_symbols") >= backtests["symbol"].n_unique()
@@ -217,18 +224,26 @@ def rank_strategies(
     verdict = pl.col("strategy").replace_strict(
         dict(verdicts or {}), default=None, return_dtype=pl.String
     )
-    ratios = {
-        name: pl.col("strategy").replace_strict(
-            {strategy: both[place] for strategy, both in (doubled_costs or {}).items()},
-            default=None,
-            return_dtype=pl.Float64,
-        )
-        for place, name in enumerate(("residual_sharpe_ratio", "doubled_costs_sharpe_ratio"))
+    beside = {
+        **_spread("portfolio_return", "portfolio_sharpe", portfolios),
+        **_spread("residual_sharpe_ratio", "doubled_costs_sharpe_ratio", doubled_costs),
     }
-    board = measured.with_columns(rank, verdict=verdict, **ratios, **of_scope).sort(
+    board = measured.with_columns(rank, verdict=verdict, **beside, **of_scope).sort(
         "rank", "strategy", nulls_last=True
     )
     return board.select(RANKING_SCHEMA.names()).cast(RANKING_SCHEMA)
+
+
+def _spread(first: str, second: str, pairs: Mapping[str, Pair] | None) -> dict[str, pl.Expr]:
+    """Return two columns of what is known of strategies by their names."""
+    return {
+        name: pl.col("strategy").replace_strict(
+            {strategy: both[place] for strategy, both in (pairs or {}).items()},
+            default=None,
+            return_dtype=pl.Float64,
+        )
+        for place, name in enumerate((first, second))
+    }
 
 
 def _compute_median(name: str) -> pl.Expr:

@@ -3,8 +3,9 @@
 OPTIMIZATIONS = "optimizations"
 WALK_FORWARD = "walk_forward"
 ROBUSTNESS = "robustness"
+PORTFOLIOS = "portfolios"
 
 RESEARCH = "research"
 """What all of them begin with: the histories of the universe."""
 
-RESEARCH_STAGES = (RESEARCH, OPTIMIZATIONS, WALK_FORWARD, ROBUSTNESS)
+RESEARCH_STAGES = (RESEARCH, OPTIMIZATIONS, WALK_FORWARD, ROBUSTNESS, PORTFOLIOS)

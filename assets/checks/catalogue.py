@@ -11,6 +11,7 @@ from assets.asset_keys import (
     FORWARD_RECORD_KEY,
     LEADERBOARD,
     LEADERBOARD_KEY,
+    PORTFOLIOS,
     PRICES,
     PRICES_KEY,
     REQUESTS,
@@ -18,12 +19,14 @@ from assets.asset_keys import (
     SUMMARIES,
     SUMMARIES_KEY,
     backtests_key,
+    portfolios_key,
 )
 from assets.checks import (
     cached_results,
     concurrent_requests,
     forward,
     integrity,
+    portfolios,
     quality,
     ranking,
     rates,
@@ -34,6 +37,7 @@ from research.audit.stage_profile import (
     BacktestsProfile,
     ForwardProfile,
     LeaderboardProfile,
+    PortfoliosProfile,
     PricesProfile,
     RequestProfile,
     StageProfile,
@@ -42,7 +46,7 @@ from research.audit.stage_profile import (
 
 _MODULES = (
     *(rates, quality, resource_usage, integrity, cached_results, ranking),
-    *(forward, concurrent_requests),
+    *(forward, portfolios, concurrent_requests),
 )
 
 PROFILES: Mapping[str, type[StageProfile]] = {
@@ -51,6 +55,7 @@ PROFILES: Mapping[str, type[StageProfile]] = {
     SUMMARIES: SummariesProfile,
     LEADERBOARD: LeaderboardProfile,
     FORWARD_RECORD: ForwardProfile,
+    PORTFOLIOS: PortfoliosProfile,
     REQUESTS: RequestProfile,
 }
 """The record that the checks of each stage judge."""
@@ -62,7 +67,9 @@ THRESHOLD_CHECKS: Mapping[str, Sequence[ThresholdCheck[Any]]] = {
 """The checks of each stage, in the order of `_MODULES`; those of backtests are of each strategy."""
 
 
-def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+def build_checks(
+    strategies: Sequence[str], portfolios: Sequence[str] = ()
+) -> list[dg.AssetChecksDefinition]:
     """Return the checks of all stages."""
     keys = {
         PRICES: [PRICES_KEY],
@@ -70,9 +77,11 @@ def build_checks(strategies: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         SUMMARIES: [SUMMARIES_KEY],
         LEADERBOARD: [LEADERBOARD_KEY],
         FORWARD_RECORD: [FORWARD_RECORD_KEY],
+        PORTFOLIOS: [portfolios_key(name) for name in portfolios],
         REQUESTS: [REQUESTS_KEY],
     }
     return [
         build_threshold_checks(stage, PROFILES[stage], keys[stage], checks)
         for stage, checks in THRESHOLD_CHECKS.items()
+        if keys[stage]
     ]

@@ -10,7 +10,7 @@ from alembic import op
 from migrations.columns import doubles, finite
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -62,7 +62,8 @@ _LEADERBOARD = """
 SELECT
     rank, strategy, verdict, symbols, ranked_symbols, stale_symbols, median_sharpe_ratio,
     median_total_return, median_annualized_return, median_max_drawdown, worst_max_drawdown,
-    mean_win_rate, total_trades, share_beating_benchmark,{doubled} start_date, end_date, source,
+    mean_win_rate, total_trades, share_beating_benchmark, portfolio_return, portfolio_sharpe,
+{doubled}start_date, end_date, source,
     purpose, covered_symbols, universe_symbols,
     (scope -> 'settings' ->> 'fees')::double precision AS fees,
     (scope -> 'settings' ->> 'slippage')::double precision AS slippage,{costs} made_at
@@ -78,7 +79,7 @@ WHERE run_id = (
 ORDER BY rank, strategy
 """
 _ADDED = {
-    "doubled": "\n    residual_sharpe_ratio, doubled_costs_sharpe_ratio,",
+    "doubled": "    residual_sharpe_ratio, doubled_costs_sharpe_ratio, ",
     "costs": "\n    scope -> 'settings' ->> 'costs' AS costs,",
 }
 
@@ -102,7 +103,7 @@ def downgrade() -> None:
     op.execute("DROP VIEW leaderboard")
     for name in _RATIOS:
         op.drop_column("leaderboard_rows", name)
-    op.execute(f"CREATE VIEW leaderboard AS {_LEADERBOARD.format(doubled='', costs='')}")
+    op.execute(f"CREATE VIEW leaderboard AS {_LEADERBOARD.format(doubled='    ', costs='')}")
     op.execute("DROP VIEW latest_backtests")
     _renew_finite(*_MEASURED)
     for name in (*_MONEY, "unfilled_orders"):

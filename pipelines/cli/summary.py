@@ -35,11 +35,21 @@ _COLUMNS = {
     "worst_max_drawdown": ("worst", "{:.0%}"),
     "total_trades": ("trades", "{:d}"),
     "share_beating_benchmark": ("beats", "{:.0%}"),
+    "portfolio_return": ("portfolio", "{:+.1%}"),
+    "portfolio_sharpe": ("pf Sharpe", "{:.2f}"),
     "residual_sharpe_ratio": ("beyond", "{:.2f}"),
     "doubled_costs_sharpe_ratio": ("doubled", "{:.2f}"),
 }
 
-_OF_ROBUSTNESS = ("residual_sharpe_ratio", "doubled_costs_sharpe_ratio")
+_BESIDE = {
+    "portfolio_return": "portfolio: return of one account that trades the strategy over the "
+    "universe; pf Sharpe: its Sharpe ratio.",
+    "portfolio_sharpe": "",
+    "residual_sharpe_ratio": "",
+    "doubled_costs_sharpe_ratio": "beyond: Sharpe ratio beyond the market; doubled: the same at "
+    "twice the costs.",
+}
+"""Columns that not every run has, and what is said of them below the table."""
 
 
 def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run_id: str) -> str:
@@ -66,7 +76,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
 
     Where the terminal is too narrow for it, columns go on in a second table below.
     """
-    tested = not ranking["doubled_costs_sharpe_ratio"].is_null().all()
+    missing = {name for name in _BESIDE if ranking[name].is_null().all()}
     columns = [
         _Column(
             heading,
@@ -74,7 +84,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
             justify="left" if name in {"strategy", "verdict"} else "right",
         )
         for name, (heading, form) in _COLUMNS.items()
-        if tested or name not in _OF_ROBUSTNESS
+        if name not in missing
     ]
     for number, part in enumerate(_split_columns(columns, console.width)):
         if number:
@@ -92,9 +102,9 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
         "and holding. No rank: fewer than half of the symbols are ranked.",
         style="dim",
     )
-    if tested:
-        line = "beyond: Sharpe ratio beyond the market; doubled: the same at twice the costs."
-        print_wrapped(console, line, style="dim")
+    for name, line in _BESIDE.items():
+        if line and name not in missing:
+            print_wrapped(console, line, style="dim")
     if stale := ranking["stale_symbols"].sum():
         line = f"{stale} results are stale: an older version of their strategy's code made them."
         print_wrapped(console, line, style="yellow")

@@ -176,6 +176,33 @@ class ForwardProfile(StageProfile):
     alarm_age: Mapping[str, int]
 
 
+class PortfolioFindings(Record):
+    """What the checks of a portfolio judge.
+
+    Parameters
+    ----------
+    unbalanced
+        Where and by how much its account does not add up; None for one that does.
+    breaches
+        What is said of each limit that did not hold.
+    turnover
+        Value of its fills per year and mean equity, both sides.
+    largest_volume_share
+        Of a day's volume, by a fill; None without volumes.
+    """
+
+    unbalanced: str | None = None
+    breaches: Mapping[str, str] = {}
+    turnover: float | None = None
+    largest_volume_share: float | None = None
+
+
+class PortfoliosProfile(StageProfile):
+    """Of portfolios, by name; a symbol succeeded when there were bars to trade."""
+
+    portfolios: Mapping[str, PortfolioFindings]
+
+
 class ConcurrentRequests(Record):
     """Requests that overlap with each other in time, directly or by others.
 

@@ -34,6 +34,7 @@ _KNOWN = (
     "GAUNTLET_UNIVERSE",
     "GAUNTLET_SKIP_BAD_ROWS",
     "GAUNTLET_SPLITS",
+    "GAUNTLET_PORTFOLIOS",
     "GAUNTLET_START",
     "GAUNTLET_END",
     "GAUNTLET_RATE",
@@ -77,6 +78,7 @@ class EnvironmentSettings:
         prices: folder or URL of the source `files`; None unless given. Validated here only: it may
             hold a password, so `MarketData` reads the variable itself when it opens the source.
         splits: CSV file of splits that the source lacks; None unless given.
+        portfolios: folder of the portfolios' YAML files; None where there is none.
         universe: CSV file of the universe; None stands for the symbols of the source `sample`.
         start: first day of the window, inclusive.
         end: last day of the window, inclusive, never before `start`.
@@ -110,6 +112,7 @@ class EnvironmentSettings:
     keep_days: int = DEFAULT_KEEP_DAYS
     limits: Mapping[str, float | str] = field(default_factory=dict)
     skip_bad_rows: bool = False
+    portfolios: Path | None = None
     ui_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -135,6 +138,7 @@ class EnvironmentSettings:
             places_in_run_config=_parse_flag(given, "GAUNTLET_PLACES_IN_RUN_CONFIG"),
             rate=_parse_rate(given),
             splits=_parse_splits(given),
+            portfolios=_parse_portfolios(given),
             columns=_parse_columns(given),
             symbols_per_run=_parse_symbols_per_run(given),
             keep_days=_parse_keep_days(given),
@@ -234,6 +238,15 @@ def _parse_universe(given: Mapping[str, str], source: str) -> Path | None:
 def _parse_splits(given: Mapping[str, str]) -> Path | None:
     path = given.get("GAUNTLET_SPLITS")
     return Path(path).expanduser().absolute() if path else None
+
+
+def _parse_portfolios(given: Mapping[str, str]) -> Path | None:
+    """Return the folder that is given, else `portfolios` where there is one."""
+    path = given.get("GAUNTLET_PORTFOLIOS")
+    default = Path("portfolios").absolute()
+    if path:
+        return Path(path).expanduser().absolute()
+    return default if default.is_dir() else None
 
 
 def _parse_folder(given: Mapping[str, str], name: str, default: Path) -> str:

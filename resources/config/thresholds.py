@@ -120,6 +120,16 @@ class Thresholds(dg.ConfigurableResource):
         1.0, "Decay of a forward record, as a share of what raises an alarm, must stay below this."
     )
     forward_decay_warning: float = _positive(0.8, "Decay from which a check warns.")
+    portfolio_turnover: float = _positive(
+        250.0, "Value of a portfolio's fills per year, in multiples of its mean equity."
+    )
+    portfolio_turnover_warning: float = _positive(50.0, "Turnover from which a check warns.")
+    portfolio_volume_share: float = _positive(
+        0.25, "Share of a day's volume that no fill of a portfolio may exceed."
+    )
+    portfolio_volume_share_warning: float = _positive(
+        0.05, "Share of a day's volume from which a check warns."
+    )
 
     promotion: str = Field(
         default="none",

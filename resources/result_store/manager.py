@@ -24,6 +24,7 @@ from resources.result_store import (
 )
 from resources.result_store.errors import InvalidArgumentError
 from resources.result_store.forward_store import ForwardStore
+from resources.result_store.portfolio_store import PortfolioStore
 from resources.result_store.retry import RETRY_TIMEOUT_SECONDS, with_retry_timeout
 from resources.result_store.run_store import RunStore
 from resources.result_store.sessions import engine_of
@@ -31,8 +32,8 @@ from resources.result_store.trial_store import TrialStore
 from resources.result_store.verdict_store import VerdictStore
 
 
-class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore, ForwardStore):
-    """Backtests, trades, runs, failures, trials, verdicts and forward records, in PostgreSQL.
+class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore, ForwardStore, PortfolioStore):
+    """Backtests, trades, runs, trials, verdicts, forward records and portfolios, in PostgreSQL.
 
     Every method is one or two short transactions of its own, so one manager may serve many
     threads. Transient errors (a server that restarts, two writers that deadlock) are retried for

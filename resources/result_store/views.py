@@ -105,7 +105,7 @@ _LEADERBOARD = """
 SELECT
     rank, strategy, verdict, symbols, ranked_symbols, stale_symbols, median_sharpe_ratio,
     median_total_return, median_annualized_return, median_max_drawdown, worst_max_drawdown,
-    mean_win_rate, total_trades, share_beating_benchmark,
+    mean_win_rate, total_trades, share_beating_benchmark, portfolio_return, portfolio_sharpe,
     residual_sharpe_ratio, doubled_costs_sharpe_ratio, start_date, end_date, source,
     purpose, covered_symbols, universe_symbols,
     (scope -> 'settings' ->> 'fees')::double precision AS fees,

@@ -20,6 +20,7 @@ IMPOSSIBLE = {
     "memory": "growth_mb=-1e9",
     "sweep": "times_batch=1e9",
     "notebook_cache": "times_computed=1e9",
+    "portfolio": "times_vectorbt=1e9",
     "save": "times_orm=1e9",
     "load": "times_scan=0",
     "curves": "seconds=0",
@@ -41,6 +42,7 @@ IMPOSSIBLE = {
 TRIVIAL = {
     "memory": ["sweep_mb=1e9"],
     "sweep": ["times_batch=0", "times_read=1e9"],
+    "portfolio": ["memory_share=1e9", "exponent=1e9"],
     "save": ["times_executemany=0", "growth_mb=1e9"],
     "load": ["growth_mb=1e9"],
     "tear_sheets": ["seconds=1e9", "known_seconds=1e9", "single_file_mb=1e9", "exponent=1e9"],

@@ -54,11 +54,11 @@ def test_the_materializable_assets_are_those_of_the_graph():
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     of_strategies = {
         f"{kind}/{name}"
-        for kind in ("backtests", "optimizations", "walk_forward", "robustness")
+        for kind in ("backtests", "optimizations", "walk_forward", "robustness", "portfolios")
         for name in registered_strategies()
     }
     of_all = {"backtest_summaries", "forward_record", "leaderboard", "prices", "tear_sheets"}
-    assert keys == of_all | {"verdicts"} | of_strategies
+    assert keys == of_all | {"verdicts", "portfolios/all_strategies"} | of_strategies
 
 
 def test_every_asset_has_group_description_kinds_and_owner():
@@ -106,7 +106,8 @@ def test_a_backfill_can_be_split_into_several_runs():
 def test_every_check_is_blocking():
     graph = _definitions().resolve_asset_graph()
     checks = [graph.get(key) for key in graph.asset_check_keys]
-    times = {"backtests": len(registered_strategies())}
+    count = len(registered_strategies())
+    times = {"backtests": count, "portfolios": count + 1}
     assert len(checks) == sum(
         len(ours) * times.get(stage, 1) for stage, ours in THRESHOLD_CHECKS.items()
     )

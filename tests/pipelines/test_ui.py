@@ -44,7 +44,7 @@ RESEARCH = {
     "tear_sheets",
     *(
         f"{kind}/{name}"
-        for kind in ("optimizations", "walk_forward", "robustness")
+        for kind in ("optimizations", "walk_forward", "robustness", "portfolios")
         for name in registered_strategies()
     ),
 }
@@ -101,6 +101,7 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
         "verdicts": 1,
         "tear_sheets": 1,
         **dict.fromkeys(("optimizations", "walk_forward", "robustness"), len(BACKTESTS)),
+        "portfolios": len(BACKTESTS),
     }
     assert {one["status"] for one in page["stepStats"]} == {"SUCCESS"}
     assert page["stats"]["materializations"] == len(made) == len(page["assetMaterializations"])
@@ -155,9 +156,11 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
     passed = {run["id"]: sorted(verdicts(webserver, run["id"])) for run in backfill["runs"]}
     *ranges, (last, of_leaderboard) = sorted(passed.items(), key=lambda one: -len(one[1]))
-    assert [one for _, one in ranges] == [[True] * (number_of_checks(webserver) - 2)] * 2
+    # Of the leaderboard, and of the portfolio of each strategy.
+    whole = 2 + 4 * len(BACKTESTS)
+    assert [one for _, one in ranges] == [[True] * (number_of_checks(webserver) - whole)] * 2
     failed = count_warnings(webserver, last)
-    assert of_leaderboard == [False] * failed + [True] * (2 - failed)
+    assert of_leaderboard == [False] * failed + [True] * (whole - failed)
 
 
 def count_warnings(webserver: Webserver, run_id: str) -> int:

@@ -9,6 +9,7 @@ from resources.result_store.models.forward import (
     NextPositionRow,
 )
 from resources.result_store.models.leaderboards import Leaderboard, LeaderboardRow
+from resources.result_store.models.portfolios import PortfolioRow
 from resources.result_store.models.runs import FailureRow, Run, RunBacktest, UniverseMember
 from resources.result_store.models.trials import TrialRecord, TrialScopeRow
 from resources.result_store.models.verdicts import VerdictRow
@@ -23,6 +24,7 @@ __all__ = [
     "Leaderboard",
     "LeaderboardRow",
     "NextPositionRow",
+    "PortfolioRow",
     "Run",
     "RunBacktest",
     "Trade",

@@ -41,7 +41,8 @@ class LeaderboardRow(Base):
     """A strategy of a leaderboard, as `research.ranking.rank_strategies` gives it.
 
     `verdict` is NULL for one that was not judged on what the leaderboard is of, and the Sharpe
-    ratios beyond the market are for one whose robustness its run has not tested.
+    ratios beyond the market are for one whose robustness its run has not tested. So are return and
+    Sharpe ratio of its portfolio where there is none.
     """
 
     __tablename__ = "leaderboard_rows"
@@ -64,5 +65,7 @@ class LeaderboardRow(Base):
     mean_win_rate: Mapped[float | None]
     total_trades: Mapped[int]
     share_beating_benchmark: Mapped[float | None]
+    portfolio_return: Mapped[float | None]
+    portfolio_sharpe: Mapped[float | None]
     residual_sharpe_ratio: Mapped[float | None]
     doubled_costs_sharpe_ratio: Mapped[float | None]

@@ -13,7 +13,10 @@ from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 PART_OF_RSI = {"backtests/rsi", "backtest_summaries", "leaderboard"}
 RSI = PART_OF_RSI | {"forward_record", "tear_sheets"}
-RESEARCH_OF_RSI = {"optimizations/rsi", "walk_forward/rsi", "robustness/rsi", "verdicts"}
+RESEARCH_OF_RSI = {
+    *("optimizations/rsi", "walk_forward/rsi", "robustness/rsi", "verdicts"),
+    *("portfolios/rsi", "portfolios/all_strategies"),
+}
 
 
 class Harness:

@@ -21,7 +21,7 @@ RESEARCH = [
     "tear_sheets",
     *(
         f"{kind}/{name}"
-        for kind in ("optimizations", "walk_forward", "robustness")
+        for kind in ("optimizations", "walk_forward", "robustness", "portfolios")
         for name in registered_strategies()
     ),
 ]

@@ -37,6 +37,7 @@ def test_every_variable_is_read():
         GAUNTLET_HOME="/srv/gauntlet",
         GAUNTLET_RATE="0.5",
         GAUNTLET_SPLITS="/srv/splits.csv",
+        GAUNTLET_PORTFOLIOS="/srv/portfolios",
         GAUNTLET_SYMBOLS_PER_RUN="500",
         GAUNTLET_KEEP_DAYS="7",
         GAUNTLET_PRICE_STORE="s3://bucket/bars",
@@ -53,6 +54,7 @@ def test_every_variable_is_read():
         home=Path("/srv/gauntlet"),
         rate=0.5,
         splits=Path("/srv/splits.csv"),
+        portfolios=Path("/srv/portfolios"),
         symbols_per_run=500,
         keep_days=7,
         price_store="s3://bucket/bars",
@@ -65,7 +67,7 @@ def test_every_variable_is_read():
 @pytest.mark.parametrize(
     "name",
     [
-        *("SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SPLITS"),
+        *("SOURCE", "PRICES", "UNIVERSE", "START", "END", "HOME", "RATE", "SPLITS", "PORTFOLIOS"),
         *(
             "SYMBOLS_PER_RUN",
             "KEEP_DAYS",

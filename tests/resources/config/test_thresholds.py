@@ -23,6 +23,8 @@ LIMITS = {
     "concurrent_requests_symbol_success_rate": (0.8, 1.0),
     "concurrent_requests_seconds": (600.0, 300.0),
     "forward_decay": (1.0, 0.8),
+    "portfolio_turnover": (250.0, 50.0),
+    "portfolio_volume_share": (0.25, 0.05),
 }
 OTHERS = {
     "missing_sessions": 0.02,

@@ -1,0 +1,102 @@
+"""What strategies want of each symbol at each close, for one account to trade."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.account.rules import Targets
+from engine.failure import Failure
+from engine.history import TradedHistory
+from engine.orders import build_orders
+from engine.positions import SIDES, SIGNAL
+from engine.settings import BacktestSettings
+from engine.simulation import simulate
+from research.failures import add_failures
+from strategies.base import Bools, Strategy
+
+Sides = NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class StrategySides:
+    """The side that each strategy wants, by name, each of shape (T, S), and what failed."""
+
+    sides: Mapping[str, Sides]
+    failures: Sequence[Failure]
+
+
+def find_sides(
+    histories: Sequence[TradedHistory],
+    strategies: Sequence[Strategy],
+    settings: BacktestSettings,
+    dates: NDArray[np.datetime64],
+) -> StrategySides:
+    """Return the side that each strategy wants of each symbol at each close of `dates`.
+
+    That is the side of the last signal, 0 before the first one in the window, and on days without a
+    bar what it was on the day before. With stops it is the side of the symbol's own backtest: what
+    a stop closes is left at the next open. Where a strategy fails it wants nothing.
+    """
+    sides = {one.name: np.zeros((len(dates), len(histories)), dtype=np.int8) for one in strategies}
+    failures: list[Failure] = []
+    for column, history in enumerate(histories):
+        rows, backtests, failed = _find_rows(history, strategies, settings)
+        add_failures(failures, failed)
+        at = np.searchsorted(history.dates[history.first :], dates, side="right") - 1
+        for row, number in zip(rows, backtests, strict=True):
+            sides[strategies[number].name][:, column] = np.where(at < 0, 0, row[at])
+    return StrategySides(sides, failures)
+
+
+def combine_sides(sides: Mapping[str, Sides], weights: Mapping[str, float]) -> Targets:
+    """Return what several strategies want together: the sum of their sides by their weights.
+
+    Of one strategy it is the side itself.
+    """
+    if len(weights) == 1:
+        return sides[next(iter(weights))]
+    total = sum(weight * sides[name] for name, weight in weights.items())
+    # 0.1 + 0.2 - 0.3 is not 0: what is left of a sum of shares is no position.
+    return np.where(np.abs(total) < 1e-9, 0.0, total)  # noqa: PLR2004
+
+
+def _find_rows(
+    history: TradedHistory, strategies: Sequence[Strategy], settings: BacktestSettings
+) -> tuple[Sides, list[int], list[Failure]]:
+    """Return the sides of one symbol on its own bars, one row per strategy that did not fail."""
+    if settings.has_stops:
+        own = replace(settings, execution="next_open")
+        orders, backtests, failures = build_orders([history], strategies, own)
+        rows = _hold(simulate(orders), orders.entries.shape)
+        return rows, [number for _, number in backtests], failures
+    # Signals on the bar of their close: when they fill is for the account.
+    own = replace(settings, execution="same_close", require_volume=False)
+    orders, backtests, failures = build_orders([history], strategies, own)
+    rows = follow_signals(orders.entries, orders.exits, *SIDES[settings.direction])
+    return rows, [number for _, number in backtests], failures
+
+
+def follow_signals(entries: Bools, exits: Bools, entry: int, exit_: int) -> Sides:
+    """Return the side after the last signal at each bar, 0 before the first, shape (N, T)."""
+    signalled = entries | exits
+    last = np.where(signalled, np.arange(entries.shape[1]), 0)
+    np.maximum.accumulate(last, axis=1, out=last)
+    side = np.where(entries, np.int8(entry), np.int8(exit_))
+    side[~signalled] = 0
+    return np.take_along_axis(side, last, axis=1)
+
+
+def _hold(simulation, shape: tuple[int, int]) -> Sides:
+    """Return the sides of backtests, as they are known at each close."""
+    trades = simulation.trades
+    change = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
+    side = np.where(trades["direction"] == 0, 1, -1).astype(np.int8)
+    by_signal = trades["exit_reason"] == SIGNAL
+    left = np.where(by_signal, trades["exit_idx"] - 1, trades["exit_idx"])
+    left = np.where(trades["status"] == 0, shape[1], left)
+    entered = trades["entry_idx"] - 1
+    np.add.at(change, (simulation.backtest, entered), side)
+    np.subtract.at(change, (simulation.backtest, np.maximum(left, entered)), side)
+    return change.cumsum(axis=1, dtype=np.int8)[:, :-1]
