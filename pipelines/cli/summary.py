@@ -35,11 +35,12 @@ _COLUMNS = {
     "worst_max_drawdown": ("worst", "{:.0%}"),
     "total_trades": ("trades", "{:d}"),
     "share_beating_benchmark": ("beats", "{:.0%}"),
+}
+
+_OF_ROBUSTNESS = {
     "residual_sharpe_ratio": ("beyond", "{:.2f}"),
     "doubled_costs_sharpe_ratio": ("doubled", "{:.2f}"),
 }
-
-_OF_ROBUSTNESS = ("residual_sharpe_ratio", "doubled_costs_sharpe_ratio")
 
 
 def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run_id: str) -> str:
@@ -64,18 +65,14 @@ def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run
 def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
     """Print the ranking as a table; a value that is undefined is a dash.
 
-    Where the terminal is too narrow for it, columns go on in a second table below.
+    Where the terminal is too narrow for it, columns go on in a second table below; what doubled
+    costs leave is shown only where it fits beside the others.
     """
+    columns = _build_columns(ranking, _COLUMNS)
+    doubled = _build_columns(ranking, _OF_ROBUSTNESS)
     tested = not ranking["doubled_costs_sharpe_ratio"].is_null().all()
-    columns = [
-        _Column(
-            heading,
-            [_format_cell(value, form) for value in ranking[name]],
-            justify="left" if name in {"strategy", "verdict"} else "right",
-        )
-        for name, (heading, form) in _COLUMNS.items()
-        if tested or name not in _OF_ROBUSTNESS
-    ]
+    if shows := tested and _measure([*columns, *doubled]) <= console.width:
+        columns += doubled
     for number, part in enumerate(_split_columns(columns, console.width)):
         if number:
             console.print()
@@ -92,7 +89,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
         "and holding. No rank: fewer than half of the symbols are ranked.",
         style="dim",
     )
-    if tested:
+    if shows:
         line = "beyond: Sharpe ratio beyond the market; doubled: the same at twice the costs."
         print_wrapped(console, line, style="dim")
     if stale := ranking["stale_symbols"].sum():
@@ -112,12 +109,27 @@ class _Column:
         return max(map(len, [self.heading, *self.cells])) + 1
 
 
+def _build_columns(ranking: "pl.DataFrame", shown: Mapping[str, tuple[str, str]]) -> list[_Column]:
+    return [
+        _Column(
+            heading,
+            [_format_cell(value, form) for value in ranking[name]],
+            justify="left" if name in {"strategy", "verdict"} else "right",
+        )
+        for name, (heading, form) in shown.items()
+    ]
+
+
+def _measure(columns: Sequence[_Column]) -> int:
+    return sum(column.width for column in columns) - 1
+
+
 def _split_columns(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
     """Yield the columns of tables that are no wider than `width`; each has the first two."""
     fixed, rest = list(columns[:_REPEATED]), deque(columns[_REPEATED:])
     while rest:
         part = [*fixed, rest.popleft()]
-        while rest and sum(column.width for column in [*part, rest[0]]) - 1 <= width:
+        while rest and _measure([*part, rest[0]]) <= width:
             part.append(rest.popleft())
         yield part
 
