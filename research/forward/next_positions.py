@@ -109,7 +109,7 @@ def describe_next_positions(ahead: BarAhead, window: Window) -> Iterator[NextPos
         )
         shares, leaving = 0.0 if trade is None else float(trade["size"]), False
         if simulation.ledger is not None:
-            # Of what the volume did not let go yet, only the rest is held, and it has no levels.
+            # Of what is being left over several bars only the rest is held, and it has no levels.
             shares = abs(float(simulation.ledger.shares_before_last[row]))
             leaving = bool(simulation.ledger.leaving_before_last[row])
         if leaving and next_side == held:

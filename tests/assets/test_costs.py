@@ -76,9 +76,14 @@ def test_the_leaderboard_has_each_strategy_at_twice_the_costs(project: Project):
     # Made again alone, it has them still.
     assert project.run(None, selection=["leaderboard"]).success
     assert table(newest(project, LEADERBOARD_KEY)).drop("made_at").equals(board.drop("made_at"))
-    console = Console(record=True, width=120)
-    print_leaderboard(console, project.manager, result.run_id)
-    said = console.export_text()
-    assert "doubled: the same at twice the costs" in said
+    wide, narrow = (_print(project, result.run_id, width) for width in (120, 60))
+    assert "doubled: the same at twice the costs" in wide
+    assert "doubled" not in narrow
     for row in board.iter_rows(named=True):
-        assert f"{row['doubled_costs_sharpe_ratio']:.2f}" in said
+        assert f"{row['doubled_costs_sharpe_ratio']:.2f}" in wide
+
+
+def _print(project: Project, run_id: str, width: int) -> str:
+    console = Console(record=True, width=width)
+    print_leaderboard(console, project.manager, run_id)
+    return console.export_text()

@@ -92,7 +92,7 @@ def test_prices_after_an_open_never_change_its_fill(name: str, seed: int, bar: i
     settings = BacktestSettings(costs=CASES[name], direction="both")
     whole, changed = (_run(given_, settings, spread) for given_ in (bars, other))
     entered = [one.trades[one.trades["entry_idx"] <= bar][OF_ENTRY] for one in (whole, changed)]
-    np.testing.assert_array_equal(*entered)
+    np.testing.assert_array_equal(entered[0], entered[1])
 
 
 @pytest.mark.parametrize("name", ["square_root_impact", "all"])
