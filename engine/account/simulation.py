@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.account.book import Book, is_cash_the_limit
 from engine.account.broker import Quote, open_broker
 from engine.account.market import AccountMarket
 from engine.account.outcome import (
@@ -19,7 +20,6 @@ from engine.account.outcome import (
     AccountOutcome,
     OrderCounts,
 )
-from engine.account.rooms import Book, is_cash_the_limit
 from engine.account.rules import AccountRules, Targets
 from engine.account.schedule import Schedule
 from engine.costs import CostModel, accrue
@@ -167,7 +167,7 @@ class _Account:
             self.counters.waited += len(waited.intersection(symbols))
 
     def _rebalance(self, bar: int, changes: list[_Change]) -> None:
-        """Trade changes, size all positions anew, and enter what was missed before."""
+        """Trade changes, size all positions again, and enter what was missed before."""
         decided = bar - 1
         plan = self._plan(bar, changes, opens=False)
         self._note_waits(bar, [*plan.leave, *(one for one, _ in changes)])

@@ -95,7 +95,7 @@ def test_weights_and_cash_are_the_equity_at_every_close(made):
     assert equity["positions"].max() > 3
 
 
-def test_the_joint_sharpe_ratio_stands_beside_the_mean_of_the_singles(made):
+def test_the_joint_sharpe_ratio_is_beside_the_mean_of_singles(made):
     project, result = made
     singles = project.manager.get_backtests_by_run(result.run_id)
     for row in project.manager.get_portfolios(result.run_id).iter_rows(named=True):

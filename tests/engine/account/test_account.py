@@ -109,7 +109,7 @@ def test_of_several_signals_that_wait_the_last_counts():
     assert _fills(_simulate(market, [[1], [0], [0], [0], [0]])) == []
 
 
-def test_what_is_held_of_an_ended_symbol_is_closed_at_its_last_close():
+def test_what_is_held_of_an_ended_symbol_is_closed():
     market = _market([[10.0], [11.0], [12.0], [NAN]], [[10.0], [10.0], [11.0], [NAN]])
     outcome = _simulate(
         replace(market, ends=np.array([2])), [[1]] * 4, costs=PercentageCosts(0.0, 0.5)
@@ -174,7 +174,7 @@ def test_shorts_are_cut_to_the_lowest_net_exposure():
     assert [one[2] for one in _fills(outcome)] == [-50.0, -20.0]
 
 
-def test_an_exit_goes_on_where_the_volume_ends_and_an_entry_does_not():
+def test_what_the_volume_leaves_of_an_exit_goes_on():
     costs = compose_costs(
         [{"model": "square_root_impact", "coefficient": 0.0, "volume_share": 0.1}]
     )
