@@ -1,5 +1,6 @@
 """Accounts by hand: what is decided, what is filled, and what is counted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +33,7 @@ def _market(closes: list[list[float]], opens: list[list[float]] | None = None, *
 
 def _simulate(
     market: AccountMarket,
-    targets: list[list[float]],
+    targets: Sequence[Sequence[float]],
     *,
     slots: int = 2,
     costs: CostModel = FREE,

@@ -90,7 +90,9 @@ def test_a_portfolio_cut_off_does_the_same_until_then(sizing: str):
     for share in (0.35, 0.7):
         end = days[int(share * len(days))]
         part = simulate(
-            SIZINGS[sizing], [_cut(one, end) for one in HISTORIES], Window(WINDOW.start, str(end))
+            SIZINGS[sizing],
+            [_cut(one, end) for one in HISTORIES],
+            Window(WINDOW.start, end.astype(date)),
         )
         count = len(part.outcome.dates)
         np.testing.assert_allclose(part.outcome.curve, whole.outcome.curve[:count], rtol=1e-9)
@@ -145,7 +147,7 @@ def test_measures_are_defined_as_those_of_backtests():
         (np.append(100_000.0, outcome.curve) / peak).min() - 1
     )
     assert found["most_positions"] == 3
-    assert found["doubled_costs_return"] < found["total_return"]
+    assert float(found["doubled_costs_return"] or 1) < float(found["total_return"] or 0)
     row = flatten_facts(describe_portfolio(portfolio) | {"pairs_sharpe_ratio": 0.5})
     assert set(NUMBERS) <= set(row)
     assert row["luck_return_low"] <= row["luck_return_median"] <= row["luck_return_high"]
@@ -176,10 +178,10 @@ def test_two_strategies_share_what_is_wanted_of_a_symbol():
         for weights in (build_weights(one), build_weights(other))
     ]
     assert wanted == [0.25, 0.25]
-    largest = build_weights(both)["weight"].max()
-    assert 0.08 < float(largest) < 0.12, "both want it: 1/12 of the equity, moved by prices"
+    largest = build_weights(both)["weight"].to_numpy().max()
+    assert 0.08 < largest < 0.12, "both want it: 1/12 of the equity, moved by prices"
     entries = build_trades(both).filter(build_trades(both)["reason"] == "entry")
-    shares = (entries["value"] / 100_000.0 * 12).round(1)
+    shares = entries["value"].to_numpy() / 100_000.0 * 12
     assert shares.min() < 0.5 < shares.max()
 
 
