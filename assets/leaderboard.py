@@ -34,6 +34,7 @@ from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import LeaderboardProfile
 from research.leaderboard_caption import describe_coverage
 from research.leaderboard_scope import LeaderboardScope, RankedStrategy
+from research.protocol_version import robustness_version
 from research.purpose import Purpose
 from resources.config.run_purpose import PURPOSE_TAG, find_purpose
 from resources.config.run_settings import RunSettings
@@ -122,7 +123,8 @@ def build_leaderboard(
         coverage = measure_coverage(backtests, failed, scope, listed)
         verdicts = _find_verdicts(context, manager, scope)
         tested = ResearchFiles(backtest_files.root, ROBUSTNESS)
-        dear = find_doubled_costs(manager, tested, trace_lineage(context))
+        versions = {name: robustness_version(one) for name, one in strategies.items()}
+        dear = find_doubled_costs(manager, tested, scope, versions, trace_lineage(context))
         accounts = _find_portfolios(context, manager, scope)
         ranking = rank_strategies(backtests, scope, verdicts, dear, accounts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)

@@ -113,6 +113,7 @@ class RobustnessStage:
         for one, tests in zip(planned, found, strict=True):
             facts = {
                 "parameters": one.strategy.parameters(),
+                "version": robustness_version(type(one.strategy)),
                 **describe_robustness(tests, self._permute_days(one, histories)),
             }
             self.files.write(one.strategy.name, one.identity, facts)

@@ -28,7 +28,6 @@ from engine.results import BacktestResult
 from engine.settings import PRICE_BASIS, BacktestSettings, Window
 from engine.validation import (
     require_histories,
-    require_rates,
     require_strategies,
     require_universe,
     require_window,
@@ -263,11 +262,8 @@ class VectorBTEngine:
         ------
         InvalidInputError
             When an argument has the wrong type.
-        InvalidSettingsError
-            When dated rates of cash begin after the window does.
         """
         require_window(window)
-        require_rates(self.settings, window)
         require_universe(universe)
         spec = BatchSpec(require_strategies(strategies), window, self.settings, universe)
         batches = split_batches(require_histories(histories), spec, self.memory_budget)
@@ -335,7 +331,6 @@ class VectorBTEngine:
             When its bars can't be used.
         """
         require_window(window)
-        require_rates(settings, window)
         spec = BatchSpec(require_strategies(strategies), window, settings)
         batches = split_batches(require_histories([history]), spec, self.memory_budget)
         (outcome,) = map(run, batches)

@@ -20,7 +20,7 @@ from engine.block_accounts import BlockAccounts
 from engine.level_orders import LevelOrders
 from engine.orders import Orders
 from engine.positions import SIDES
-from strategies.base import Bools, Floats
+from strategies.base import Bools, Floats, Ints
 
 
 def run_bar_loop(orders: Orders) -> tuple[BlockAccounts, Floats]:
@@ -29,74 +29,82 @@ def run_bar_loop(orders: Orders) -> tuple[BlockAccounts, Floats]:
     for bar in range(orders.close.shape[1]):
         loop.run_bar(bar)
     loop.accounts.close_book(orders.close[orders.symbol_of, -1])
-    return loop.accounts, loop.equity
+    return loop.accounts, loop.find_equity()
 
 
 class _BarLoop:
     """Goes through the bars of a block."""
 
     def __init__(self, orders: Orders) -> None:
-        self.orders = orders
+        self.orders, self.price = orders, orders.fill_price
         self.accounts = BlockAccounts(orders)
         self.levels = LevelOrders(orders.settings) if orders.settings.has_stops else None
         self.at_open = orders.settings.execution == "next_open"
-        self.says_entry, self.says_exit = SIDES[orders.settings.direction]
-        self.signalled = np.logical_or.reduce(orders.entries | orders.exits, axis=0).tolist()
         # Where nothing can be filled for lack of volume, all prices but the close are missing.
         self.tradable: Bools = ~np.isnan(orders.open)
-        self.equity = np.empty(orders.entries.shape)
+        entry, exit_ = SIDES[orders.settings.direction]
+        bar, self.row = np.nonzero((orders.entries | orders.exits).T)
+        self.target = np.where(orders.entries[self.row, bar], entry, exit_)
+        count, bars = orders.entries.shape
+        self.first = np.searchsorted(bar, np.arange(bars + 1)).tolist()
+        # By bar: a column of the equity at a time would be spread over the memory.
+        self.cash, self.shares = np.empty((bars, count)), np.empty((bars, count))
 
     def run_bar(self, bar: int) -> None:
-        """Book, fill and mark one bar."""
-        accounts = self.accounts
-        accounts.begin_bar(bar)
+        """Book and fill one bar."""
+        self.accounts.begin_bar(bar)
         if self.at_open:
             self._fill_signals(bar)
         if self.levels:
-            self._fill_levels(bar)
+            self._fill_levels(bar, self.levels)
         if not self.at_open:
             self._fill_signals(bar)
-        close = self.orders.close[self.orders.symbol_of, bar]
-        self.equity[:, bar] = accounts.cash + accounts.shares * close
+        self.cash[bar], self.shares[bar] = self.accounts.cash, self.accounts.shares
+
+    def find_equity(self) -> Floats:
+        """Return cash and position at each close, shape (N, T)."""
+        close = self.orders.close[self.orders.symbol_of]
+        return self.cash.T + self.shares.T * close
 
     def _fill_signals(self, bar: int) -> None:
         """Trade what was left of exits, then what the signals of the bar ask for."""
         accounts = self.accounts
-        price = self.orders.fill_price[self.orders.symbol_of, bar]
         if accounts.leaving.any():
-            self._trade_rest(bar, price)
-        if not self.signalled[bar]:
+            rest = np.flatnonzero((accounts.leaving > 0) & self._find_tradable(bar))
+            self._leave(rest, bar)
+        signals = slice(self.first[bar], self.first[bar + 1])
+        rows, target = self.row[signals], self.target[signals]
+        if not len(rows):
             return
-        enters, exits = self.orders.entries[:, bar], self.orders.exits[:, bar]
-        target = np.where(enters, self.says_entry, self.says_exit)
-        held, staying = np.sign(accounts.shares), accounts.leaving == 0
-        turned = np.flatnonzero((enters | exits) & (held != 0) & (held != target) & staying)
-        if len(turned):
-            accounts.leave(turned, bar, price[turned])
-        wanted = (enters | exits) & (target != 0)
-        free = accounts.shares == 0
-        accounts.unfilled += wanted & ~free & (accounts.leaving > 0)
-        rows = np.flatnonzero(wanted & free)
+        held, staying = np.sign(accounts.shares[rows]), accounts.leaving[rows] == 0
+        self._leave(rows[(held != 0) & (held != target) & staying], bar)
+        rows, target = rows[target != 0], target[target != 0]
+        accounts.unfilled[rows] += accounts.leaving[rows] > 0
+        free = accounts.shares[rows] == 0
+        rows, target = rows[free], target[free]
         if len(rows):
-            accounts.enter(rows, bar, price[rows], target[rows])
+            accounts.enter(rows, bar, self._find_price(rows, bar), target)
 
-    def _trade_rest(self, bar: int, price: Floats) -> None:
-        rows = np.flatnonzero((self.accounts.leaving > 0) & self._find_tradable(bar))
+    def _leave(self, rows: Ints, bar: int) -> None:
         if len(rows):
-            self.accounts.leave(rows, bar, price[rows])
+            self.accounts.leave(rows, bar, self._find_price(rows, bar))
 
-    def _fill_levels(self, bar: int) -> None:
+    def _fill_levels(self, bar: int, levels: LevelOrders) -> None:
         """Leave the positions whose stop or target is reached within the bar."""
-        accounts, levels = self.accounts, self.levels
+        accounts, orders = self.accounts, self.orders
         watched = (accounts.shares != 0) & (accounts.leaving == 0) & self._find_tradable(bar)
         rows = np.flatnonzero(watched)
-        if not len(rows) or levels is None:
+        if not len(rows):
             return
-        orders, symbol = self.orders, self.orders.symbol_of[rows]
+        symbol = orders.symbol_of[rows]
         prices = (orders.open[symbol, bar], orders.high[symbol, bar], orders.low[symbol, bar])
         hit, price, reason = levels.find_hits(accounts, rows, *prices)
         if hit.any():
             accounts.leave(rows[hit], bar, price[hit], reason[hit])
+
+    def _find_price(self, rows: Ints, bar: int) -> Floats:
+        """Return the market's price at the fills of signals."""
+        return self.price[self.orders.symbol_of[rows], bar]
 
     def _find_tradable(self, bar: int) -> Bools:
         return self.tradable[self.orders.symbol_of, bar]

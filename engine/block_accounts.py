@@ -8,7 +8,7 @@ from engine.costs import DAYS_PER_YEAR, accrue
 from engine.orders import Orders
 from engine.positions import OPEN, SIGNAL
 from engine.trade_records import TradeBook
-from strategies.base import Floats, Ints
+from strategies.base import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from engine.fill_bars import FillBars
@@ -30,6 +30,8 @@ class BlockAccounts:
     unfilled
         Orders that were not filled on their bar, or not in full: beyond the cap on volume, smaller
         than a lot, or an entry while the position before it was still being left.
+    shares_before_last, leaving_before_last
+        Shares at the close before the last bar, and whether they were being left by then.
     book
         The trades.
     """
@@ -70,11 +72,16 @@ class BlockAccounts:
     filled: Floats
     leaving: Ints
     unfilled: Ints
+    shares_before_last: Floats
+    leaving_before_last: Bools
     bars: "FillBars"
 
     def begin_bar(self, bar: int) -> None:
         """Book interest and borrow fees since the close before; nothing is filled of the bar."""
         self.filled[:] = 0.0
+        if bar == self.last:
+            self.shares_before_last = self.shares.copy()
+            self.leaving_before_last = self.leaving > 0
         if not self.accrues or bar == 0:
             return
         symbol, before = self.symbol_of, bar - 1

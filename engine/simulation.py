@@ -16,7 +16,7 @@ from engine.orders import Orders
 from engine.positions import OPEN, Positions, find_positions
 from engine.stops import find_positions_with_stops
 from engine.trade_records import TRADE, Trades
-from strategies.base import Floats, Ints
+from strategies.base import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Ledger:
         Sums of each backtest, shape (N,).
     unfilled_orders
         As in `engine.block_accounts.BlockAccounts.unfilled`, shape (N,).
+    shares_before_last, leaving_before_last
+        What each backtest held at the close before the last bar, negative when short, and whether
+        it was being left by then, shape (N,).
     risk_free
         Return of cash on each symbol's bars, shape (H, T); None where cash earns nothing.
     """
@@ -39,6 +42,8 @@ class Ledger:
     interest: Floats
     borrow_fees: Floats
     unfilled_orders: Ints
+    shares_before_last: Floats
+    leaving_before_last: Bools
     risk_free: Floats | None
 
 
@@ -103,6 +108,8 @@ def _simulate_bar_by_bar(orders: Orders) -> Simulation:
         accounts.interest,
         accounts.borrow_fees,
         accounts.unfilled,
+        accounts.shares_before_last,
+        accounts.leaving_before_last,
         accounts.find_risk_free(),
     )
     return Simulation(orders, trades, first, equity, ledger)

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from engine.costs import find_first_rate
 from engine.equal_weight import EqualWeight
-from engine.errors import InvalidInputError, InvalidSettingsError
+from engine.errors import InvalidInputError
 from engine.history import History
-from engine.settings import BacktestSettings, Window
+from engine.settings import Window
 from strategies.base import Strategy
 
 _A_STRATEGY = 'a strategy object, such as get_strategy("sma_cross")(), or several of them'
@@ -53,22 +52,6 @@ def require_window(given: Any) -> None:
     """Refuse what is not a window."""
     if not isinstance(given, Window):
         raise InvalidInputError(f"window is {_describe(given)}; needed: Window(start, end).")
-
-
-def require_rates(settings: BacktestSettings, window: Window) -> None:
-    """Refuse dated rates of cash that begin after the window does.
-
-    Raises
-    ------
-    InvalidSettingsError
-        With the first day that has a rate.
-    """
-    first = find_first_rate(settings.costs or ())
-    if first is not None and first > window.start:
-        raise InvalidSettingsError(
-            f"costs: the rates of cash_interest begin on {first}, after the window's start on "
-            f"{window.start}; needed: the rate that was in force then."
-        )
 
 
 def require_universe(given: Any) -> None:

@@ -46,7 +46,8 @@ CHECKS = [
     ThresholdCheck(
         BACKTESTS,
         "accounts_balance",
-        "Whether each final value is the capital plus the profit of closed and open trades.",
+        "Whether each final value is the capital, the profit of closed and open trades, and "
+        "interest less borrow fees.",
         [],
         "The engine made or lost money outside of trades. Keep the run's id and its prices, and "
         "report it.",

@@ -58,8 +58,8 @@ class CashInterest(CostPart):
     rate
         Per year: 0.04 is 4 %.
     rates
-        By the first day that each is in force, as in ``{"2022-03-17": 0.0025}``, from the window's
-        start or earlier on. Either this or `rate`.
+        By the first day that each is in force, as in ``{"2022-03-17": 0.0025}``; before the first
+        of them cash earns nothing. Either this or `rate`.
     """
 
     model: ClassVar[str] = "cash_interest"

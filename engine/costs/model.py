@@ -128,6 +128,5 @@ def accrue(
     import numpy as np
 
     years = days / DAYS_PER_YEAR
-    return np.maximum(
-        cash - short_value, 0.0
-    ) * cash_rate * years, short_value * borrow_rate * years
+    free = np.maximum(cash - short_value, 0.0)
+    return free * cash_rate * years, short_value * borrow_rate * years

@@ -35,20 +35,25 @@ _COLUMNS = {
     "worst_max_drawdown": ("worst", "{:.0%}"),
     "total_trades": ("trades", "{:d}"),
     "share_beating_benchmark": ("beats", "{:.0%}"),
-    "portfolio_return": ("portfolio", "{:+.1%}"),
-    "portfolio_sharpe": ("pf Sharpe", "{:.2f}"),
-    "residual_sharpe_ratio": ("beyond", "{:.2f}"),
-    "doubled_costs_sharpe_ratio": ("doubled", "{:.2f}"),
 }
 
-_BESIDE = {
-    "portfolio_return": "portfolio: return of one account that trades the strategy over the "
-    "universe; pf Sharpe: its Sharpe ratio.",
-    "portfolio_sharpe": "",
-    "residual_sharpe_ratio": "",
-    "doubled_costs_sharpe_ratio": "beyond: Sharpe ratio beyond the market; doubled: the same at "
-    "twice the costs.",
-}
+_BESIDE: tuple[tuple[Mapping[str, tuple[str, str]], str], ...] = (
+    (
+        {
+            "portfolio_return": ("portfolio", "{:+.1%}"),
+            "portfolio_sharpe": ("pf Sharpe", "{:.2f}"),
+        },
+        ("portfolio: return of one account that trades the strategy over the universe; pf Sharpe: "
+        "its Sharpe ratio."),
+    ),
+    (
+        {
+            "residual_sharpe_ratio": ("beyond", "{:.2f}"),
+            "doubled_costs_sharpe_ratio": ("doubled", "{:.2f}"),
+        },
+        "beyond: Sharpe ratio beyond the market; doubled: the same at twice the costs.",
+    ),
+)
 """Columns that not every run has, and what is said of them below the table."""
 
 
@@ -74,18 +79,10 @@ def print_leaderboard(console: Console, manager: BacktestPersistenceManager, run
 def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
     """Print the ranking as a table; a value that is undefined is a dash.
 
-    Where the terminal is too narrow for it, columns go on in a second table below.
+    Where the terminal is too narrow for it, columns go on in a second table below; those that
+    not every run has are shown only where they fit beside the others.
     """
-    missing = {name for name in _BESIDE if ranking[name].is_null().all()}
-    columns = [
-        _Column(
-            heading,
-            [_format_cell(value, form) for value in ranking[name]],
-            justify="left" if name in {"strategy", "verdict"} else "right",
-        )
-        for name, (heading, form) in _COLUMNS.items()
-        if name not in missing
-    ]
+    columns, said = _select_columns(ranking, console.width)
     for number, part in enumerate(_split_columns(columns, console.width)):
         if number:
             console.print()
@@ -102,12 +99,22 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
         "and holding. No rank: fewer than half of the symbols are ranked.",
         style="dim",
     )
-    for name, line in _BESIDE.items():
-        if line and name not in missing:
-            print_wrapped(console, line, style="dim")
+    for line in said:
+        print_wrapped(console, line, style="dim")
     if stale := ranking["stale_symbols"].sum():
         line = f"{stale} results are stale: an older version of their strategy's code made them."
         print_wrapped(console, line, style="yellow")
+
+
+def _select_columns(ranking: "pl.DataFrame", width: int) -> "tuple[list[_Column], list[str]]":
+    """Return the columns to show, and what is said of those that not every run has."""
+    columns, said = _build_columns(ranking, _COLUMNS), list[str]()
+    for names, line in _BESIDE:
+        more = _build_columns(ranking, names)
+        known = not all(ranking[name].is_null().all() for name in names)
+        if known and _measure([*columns, *more]) <= width:
+            columns, said = [*columns, *more], [*said, line]
+    return columns, said
 
 
 @dataclass(frozen=True)
@@ -122,12 +129,27 @@ class _Column:
         return max(map(len, [self.heading, *self.cells])) + 1
 
 
+def _build_columns(ranking: "pl.DataFrame", shown: Mapping[str, tuple[str, str]]) -> list[_Column]:
+    return [
+        _Column(
+            heading,
+            [_format_cell(value, form) for value in ranking[name]],
+            justify="left" if name in {"strategy", "verdict"} else "right",
+        )
+        for name, (heading, form) in shown.items()
+    ]
+
+
+def _measure(columns: Sequence[_Column]) -> int:
+    return sum(column.width for column in columns) - 1
+
+
 def _split_columns(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
     """Yield the columns of tables that are no wider than `width`; each has the first two."""
     fixed, rest = list(columns[:_REPEATED]), deque(columns[_REPEATED:])
     while rest:
         part = [*fixed, rest.popleft()]
-        while rest and sum(column.width for column in [*part, rest[0]]) - 1 <= width:
+        while rest and _measure([*part, rest[0]]) <= width:
             part.append(rest.popleft())
         yield part
 

@@ -3,7 +3,8 @@
 They rest on the bars that there are, and follow from the engine's own path. What can't be known
 before the next bar is not in them:
 
-- whether that bar has volume: without any, orders wait (`require_volume`);
+- whether that bar has volume: without any, orders wait (`require_volume`), and with a cap on the
+  share of it orders are filled in part;
 - a stop or target that is reached within that bar, or that its open has passed; their prices are
   in `NextPosition`;
 - whether a reversed short leaves any cash, when the open is several times the last close;
@@ -106,7 +107,15 @@ def describe_next_positions(ahead: BarAhead, window: Window) -> Iterator[NextPos
         held, next_side, trade = _find_sides(
             simulation.trades[first[row] : first[row + 1]], next_bar
         )
-        stop, target = (None, None) if trade is None else _find_levels(ahead, trade, held)
+        shares, leaving = 0.0 if trade is None else float(trade["size"]), False
+        if simulation.ledger is not None:
+            # Of what is being left over several bars only the rest is held, and it has no levels.
+            shares = abs(float(simulation.ledger.shares_before_last[row]))
+            leaving = bool(simulation.ledger.leaving_before_last[row])
+        if leaving and next_side == held:
+            next_side = 0
+        levels = trade is not None and not leaving
+        stop, target = _find_levels(ahead, trade, held) if levels else (None, None)
         ordered = held != next_side
         yield NextPosition(
             strategy=strategy.name,
@@ -114,7 +123,7 @@ def describe_next_positions(ahead: BarAhead, window: Window) -> Iterator[NextPos
             bar=bar,
             stale=stale,
             held=held,
-            shares=0.0 if trade is None else float(trade["size"]),
+            shares=shares,
             entry_date=None if trade is None else days[int(trade["entry_idx"])].astype(date),
             entry_price=None if trade is None else float(trade["entry_price"]),
             next_side=next_side,

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from engine.costs import PercentageCosts, uses_spread_column
+from engine.costs import PercentageCosts, find_first_rate, uses_spread_column
 from engine.errors import InvalidSettingsError
 from engine.settings import PRICE_BASIS, BacktestSettings, Window
-from engine.validation import require_rates
 from resources.universe import parse_day
 from strategies.base import Strategy
 from strategies.registry import get_strategy
@@ -180,7 +179,12 @@ class RunSettings(dg.ConfigurableResource):
                 "costs: half_spread takes a column of the data, and stored bars have none; "
                 "allowed: basis_points. Histories of a notebook may have half_spread."
             )
-        require_rates(settings, self.window())
+        first, start = find_first_rate(settings.costs or ()), self.window().start
+        if first is not None and first > start:
+            raise InvalidSettingsError(
+                f"costs: the rates of cash_interest begin on {first}, after the window's start on "
+                f"{start}; needed: the rate that was in force then."
+            )
 
     def stored_settings(self) -> dict[str, Any]:
         """Return the settings as they are stored with a result, and compared."""

@@ -58,6 +58,10 @@ class VerdictStore:
         """
         return verdicts.find_verdicts(self.engine, scope, run_ids)
 
+    def find_trial_scopes(self, scope: LeaderboardScope) -> list[str]:
+        """Return the identifiers of the trials' scopes on what a leaderboard is of."""
+        return verdicts.find_trial_scopes(self.engine, scope)
+
     def count_trials(self, scope: LeaderboardScope) -> int:
         """Return how many trials there are on the source, window and symbols of a leaderboard.
 

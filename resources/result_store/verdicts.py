@@ -80,18 +80,10 @@ def find_verdicts(
     Source, window, settings, universe and the version of the strategy's code are the same;
     strategies that were not judged on them are missing. Only verdicts of some runs, or of any.
     """
-    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
     statement = (
         sa.select(_VERDICTS.c.strategy, _VERDICTS.c.verdict, _VERDICTS.c.code_version)
         .join_from(_VERDICTS, _SCOPES, _VERDICTS.c.scope_id == _SCOPES.c.id)
-        .where(
-            _SCOPES.c.source == scope.source,
-            _SCOPES.c.start_date == scope.start_date,
-            _SCOPES.c.end_date == scope.end_date,
-            _SCOPES.c.settings == dict(scope.settings),
-            _SCOPES.c.symbols.op("@>")(symbols),
-            _SCOPES.c.symbols.op("<@")(symbols),
-        )
+        .where(*_match(scope))
         .order_by(_VERDICTS.c.made_at, _VERDICTS.c.run_id)
     )
     if run_ids is not None:
@@ -102,6 +94,12 @@ def find_verdicts(
         for row in read_rows(engine, statement)
         if row["code_version"] == current.get(row["strategy"], "")
     }
+
+
+def find_trial_scopes(engine: sa.Engine, scope: LeaderboardScope) -> list[str]:
+    """Return the trials' scopes with a leaderboard's source, window, settings and symbols."""
+    found = read_rows(engine, sa.select(_SCOPES.c.id).where(*_match(scope)))
+    return [str(row["id"]) for row in found]
 
 
 def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
@@ -118,6 +116,18 @@ def count_trials(engine: sa.Engine, scope: LeaderboardScope) -> int:
         )
     )
     return int(read_rows(engine, statement)[0]["trials"])
+
+
+def _match(scope: LeaderboardScope) -> list[sa.ColumnElement[bool]]:
+    symbols = sa.literal(list(scope.universe), sa.ARRAY(sa.Text))
+    return [
+        _SCOPES.c.source == scope.source,
+        _SCOPES.c.start_date == scope.start_date,
+        _SCOPES.c.end_date == scope.end_date,
+        _SCOPES.c.settings == dict(scope.settings),
+        _SCOPES.c.symbols.op("@>")(symbols),
+        _SCOPES.c.symbols.op("<@")(symbols),
+    ]
 
 
 def _store(value: Any) -> Any:

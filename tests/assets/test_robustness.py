@@ -12,6 +12,7 @@ import pytest
 
 from assets.research_inputs import ResearchInputs
 from assets.robustness_report import NOTHING_TRADED
+from research.protocol_version import robustness_version
 from research.residuals import hedge_across_folds
 from research.robustness.assessment import Robustness, SweptPoints, assess_robustness
 from research.robustness.day_permutation import DayPermutation
@@ -98,6 +99,7 @@ def test_what_is_shown_are_the_numbers_of_research(tested):
         metadata = shown[one.strategy]
         stored = json.loads(Path(metadata["path"]).read_text())
         assert stored.pop("parameters") == metadata["parameters"]
+        assert stored.pop("version") == robustness_version(type(get_strategy(one.strategy)()))
         assert one.symbols == metadata["symbols"] == len(SYMBOLS)
         assert stored == json.loads(json.dumps(describe_robustness(one, permuted)))
         assert metadata["parameters"].items() >= PARAMETERS[one.strategy].items()

@@ -205,6 +205,7 @@ def test_an_aggregate_of_no_values_is_null() -> None:
     assert {name for name, value in found.items() if value is None} == {
         *("median_total_return", "mean_win_rate", "median_max_drawdown", "worst_max_drawdown"),
         *("median_annualized_return", "share_beating_benchmark", "verdict"),
+        *("residual_sharpe_ratio", "doubled_costs_sharpe_ratio"),
     }
 
 
@@ -213,6 +214,13 @@ def test_the_verdict_of_a_strategy_stands_beside_its_rank() -> None:
     ranking = rank_strategies(selected(rows), scope(), {"macd": "promising", "other": "deployable"})
     shown = ranking.select("rank", "strategy", "verdict").rows()
     assert shown == [(1, "rsi", None), (2, "macd", "promising")]
+
+
+def test_what_doubled_costs_leave_stands_beside_the_rank() -> None:
+    rows = [*sharpes("rsi", 2.0), *sharpes("macd", 1.0)]
+    ranking = rank_strategies(selected(rows), scope(), None, {"macd": (0.4, None), "other": (1, 2)})
+    shown = ranking.select("strategy", "residual_sharpe_ratio", "doubled_costs_sharpe_ratio").rows()
+    assert shown == [("rsi", None, None), ("macd", 0.4, None)]
 
 
 def by_hand(rows: list[dict[str, Any]]) -> dict[str, Any]:

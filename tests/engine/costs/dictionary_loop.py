@@ -59,7 +59,7 @@ class _Market:
         self.volume = bars.volume.tolist()
         self.days: list[date] = history.dates.tolist()
         spread = history.half_spread
-        self.spread = None if spread is None else spread.tolist()
+        self.spread: list[float] = [] if spread is None else spread.tolist()
         self.settings = settings
         self.costs: dict[str, dict[str, Any]] = {one["model"]: one for one in settings["costs"]}
 

@@ -84,7 +84,7 @@ def _build_history(drawn: list) -> History:
     # Weekends: rates accrue by calendar days.
     number = np.arange(len(drawn))
     dates = FIRST_DAY + (number + 2 * (number // 5)) * DAY
-    spread = 0.0001 * (1 + number % 7)
+    spread = np.float64(0.0001) * (1.0 + number % 7)
     return History("TEST", dates, bars, half_spread=spread)
 
 

@@ -15,7 +15,7 @@ from research.forward.next_actions import ACTIONS
 from research.forward.next_positions import NextPosition, find_next_positions
 from strategies.base import Bars, Strategy
 from strategies.registry import registered_strategies
-from tests.bars import history, random_bars
+from tests.bars import build_bars, history, random_bars
 from tests.engine.cases import FREE, day
 from tests.engine.planned import Planned
 from tests.research.refusing import Refusing
@@ -155,6 +155,25 @@ def test_a_symbol_without_bars_for_long_is_stale():
     window = Window(day(FIRST), day(59) + timedelta(days=8))
     found, _ = find_next_positions([ended], STRATEGIES, window, BacktestSettings())
     assert {(one.bar, one.stale) for one in found} == {(day(59), True)}
+
+
+def test_what_the_volume_has_not_filled_yet_is_left():
+    """Stopped out of 100 shares on bar 3, of which a tenth of 400 is filled on each bar."""
+    prices = [100.0, 100.0, 100.0, 80.0, 80.0, 80.0, 80.0]
+    bars = build_bars(prices, prices)
+    bars = replace(bars, volume=np.array([1e4, 1e4, 1e4, 400.0, 400.0, 400.0, 400.0]))
+    costs = [{"model": "square_root_impact", "coefficient": 0.0, "volume_share": 0.1}]
+    settings = BacktestSettings(costs=costs, stop_loss=0.1)
+    expected = {
+        2: (1, 100.0, 1, 90.0),
+        3: (1, 60.0, 0, None),
+        4: (1, 20.0, 0, None),
+        5: (0, 0.0, 0, None),
+    }
+    for last, found in expected.items():
+        window = Window(day(0), day(last))
+        ((one,), _) = find_next_positions([history(bars)], [Planned([0], [])], window, settings)
+        assert (one.held, one.shares, one.next_side, one.stop_price) == found, last
 
 
 def test_what_fails_is_named_and_the_rest_is_found():

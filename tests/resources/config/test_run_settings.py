@@ -37,6 +37,39 @@ def test_every_setting_reaches_the_engine():
     assert _settings(**settings).backtest_settings().as_dict() == settings
 
 
+def test_costs_reach_the_engine_and_are_stored():
+    costs: list[dict[str, Any]] = [{"model": "lots"}, {"model": "per_order", "amount": 1}]
+    settings = _settings(costs=costs)
+    settings.check()
+    assert settings.backtest_settings() == BacktestSettings(costs=costs)
+    stored = settings.stored_settings()
+    assert stored["costs"] == [
+        {"model": "per_order", "amount": 1.0},
+        {"model": "lots", "size": 1.0},
+    ]
+    assert "fees" not in stored
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"costs": [{"model": "lot"}]}, "no model 'lot'. Did you mean 'lots'?"),
+        ({"costs": [{"model": "lots"}], "fees": 0.002}, "fees is 0.002 beside costs"),
+        (
+            {"costs": [{"model": "half_spread", "column": "half_spread"}]},
+            "stored bars have none; allowed: basis_points.",
+        ),
+        (
+            {"costs": [{"model": "cash_interest", "rates": {"2021-01-02": 0.01}}]},
+            "begin on 2021-01-02, after the window's start on 2021-01-01",
+        ),
+    ],
+)
+def test_costs_that_a_run_cannot_have_are_refused(change: dict[str, Any], text: str):
+    with pytest.raises(InvalidSettingsError, match=re.escape(text)):
+        _settings(**change).check()
+
+
 @pytest.mark.parametrize("name", ["stop_loss", "trailing_stop", "take_profit"])
 def test_each_stop_is_passed_by_name_and_null_is_none(name: str):
     assert getattr(_settings(**{name: None}).backtest_settings(), name) is None
