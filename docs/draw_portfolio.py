@@ -71,7 +71,7 @@ def _draw_histories() -> list[History]:
     ]
 
 
-def _simulate_orders(universe: PortfolioUniverse, definition) -> np.ndarray:  # noqa: ANN001
+def _simulate_orders(universe: PortfolioUniverse, definition) -> np.ndarray:
     market = universe.market
     columns = universe.find_columns(definition)
     targets = universe.find_targets(definition, columns)

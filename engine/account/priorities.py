@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.account.book import is_cash_the_limit
 from engine.account.market import AccountMarket
-from engine.account.rooms import is_cash_the_limit
 from engine.account.rules import AccountRules, Targets
 from engine.account.schedule import Schedule
 from engine.account.simulation import simulate_account

@@ -98,7 +98,7 @@ class AccountRules:
     slots
         The most positions at once.
     rebalance
-        At which closes all positions are sized anew, and what was missed is tried again, shape
+        At which closes all positions are sized again, and what was missed is tried again, shape
         (T,).
     on_signal
         Whether signals open positions; otherwise only rebalances do. Signals close them always.

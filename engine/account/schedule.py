@@ -15,8 +15,8 @@ class Schedule:
 
     Parameters
     ----------
-    symbol
-        Of each change, by bar, shape (E,).
+    symbol, target
+        Of each change, by bar: its symbol, and what is wanted of it when it is filled, shape (E,).
     first
         Index of each bar's first change, and the number of all, shape (T + 1,).
     waiting
@@ -26,6 +26,7 @@ class Schedule:
     """
 
     symbol: Ints
+    target: Targets
     first: list[int]
     waiting: dict[int, set[int]]
     ending: dict[int, Ints]
@@ -55,7 +56,7 @@ class Schedule:
         first = np.searchsorted(fill, np.arange(bars + 1)).tolist()
         ends = market.ends
         ending = {int(one): np.flatnonzero(ends == one) for one in np.unique(ends[ends < bars])}
-        return cls(symbol, first, waiting, ending)
+        return cls(symbol, targets[fill - 1, symbol], first, waiting, ending)
 
 
 def _find_changes(targets: Targets) -> tuple[Ints, Ints]:

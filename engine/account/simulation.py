@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.account.book import Book, is_cash_the_limit
 from engine.account.broker import Quote, open_broker
 from engine.account.market import AccountMarket
 from engine.account.outcome import (
@@ -19,7 +20,6 @@ from engine.account.outcome import (
     AccountOutcome,
     OrderCounts,
 )
-from engine.account.rooms import Book, is_cash_the_limit
 from engine.account.rules import AccountRules, Targets
 from engine.account.schedule import Schedule
 from engine.costs import CostModel, accrue
@@ -41,6 +41,9 @@ def simulate_account(
     account.run()
     return account.collect()
 
+
+_Change = tuple[int, float]
+"""A symbol, and the target that it has now."""
 
 _MANY = 16
 """Symbols from which arrays are faster than scalars."""
@@ -96,9 +99,12 @@ class _Account:
     def run(self) -> None:
         """Trade all bars."""
         first, ending = self.schedule.first, self.schedule.ending
-        symbols, rebalance = self.schedule.symbol.tolist(), self.rules.rebalance.tolist()
+        changed = list(
+            zip(self.schedule.symbol.tolist(), self.schedule.target.tolist(), strict=True)
+        )
+        rebalance = self.rules.rebalance.tolist()
         for bar in range(self.market.first + 1, len(self.equity)):
-            changes = symbols[first[bar] : first[bar + 1]]
+            changes = changed[first[bar] : first[bar + 1]]
             if rebalance[bar - 1]:
                 self._rebalance(bar, changes)
             elif changes or self.unfilled:
@@ -119,7 +125,7 @@ class _Account:
             OrderCounts(**vars(self.counters)),
         )
 
-    def _follow(self, bar: int, changes: list[int]) -> None:
+    def _follow(self, bar: int, changes: list[_Change]) -> None:
         """Trade the changes of targets that a bar fills."""
         if self.rules.weigher.joint and self.rules.on_signal and changes:
             self._rebalance(bar, changes)
@@ -131,17 +137,16 @@ class _Account:
             self._note_waits(bar, [*plan.leave, *plan.enter])
             self._trade(bar, plan, None)
 
-    def _plan(self, bar: int, changes: list[int], *, opens: bool) -> _Plan:
+    def _plan(self, bar: int, changes: list[_Change], *, opens: bool) -> _Plan:
         """Return what changes of targets ask for."""
-        targets, held, decided = self.targets, self.held, bar - 1
-        plan = _Plan([], [], [])
-        plan.leave.extend(self._list_unfilled(bar, changes))
-        for one in changes:
-            target, shares = targets.item(decided, one), held.get(one)
-            if shares is None:
+        held, plan = self.held, _Plan([], [], [])
+        if self.unfilled:
+            plan.leave.extend(self._list_unfilled(bar, {one for one, _ in changes}))
+        for one, target in changes:
+            if one not in held:
                 if target and opens:
                     plan.enter.append(one)
-            elif target * shares <= 0:
+            elif target * held[one] <= 0:
                 plan.leave.append(one)
                 if target and opens:
                     plan.enter.append(one)
@@ -151,7 +156,7 @@ class _Account:
                     plan.resize.append(one)
         return plan
 
-    def _list_unfilled(self, bar: int, changes: list[int]) -> list[int]:
+    def _list_unfilled(self, bar: int, changes: set[int]) -> list[int]:
         """Return the symbols with a rest to sell, and trade today."""
         open_ = self.market.open
         rest = sorted(self.unfilled.difference(changes))
@@ -161,11 +166,11 @@ class _Account:
         if waited := self.schedule.waiting.get(bar):
             self.counters.waited += len(waited.intersection(symbols))
 
-    def _rebalance(self, bar: int, changes: list[int]) -> None:
-        """Trade changes, size all positions anew, and enter what was missed before."""
+    def _rebalance(self, bar: int, changes: list[_Change]) -> None:
+        """Trade changes, size all positions again, and enter what was missed before."""
         decided = bar - 1
         plan = self._plan(bar, changes, opens=False)
-        self._note_waits(bar, [*plan.leave, *changes])
+        self._note_waits(bar, [*plan.leave, *(one for one, _ in changes)])
         leaving = set(plan.leave)
         traded = np.isfinite(self.market.open[bar])
         stays = [one for one in self.held if one not in leaving]
@@ -209,11 +214,14 @@ class _Account:
         places = self.rules.slots - len(self.held) + len(plan.leave)
         enter = plan.enter if places > 0 else []
         self.counters.missed += len(plan.enter) - len(enter)
-        symbols: list[int] = [*plan.resize, *enter]
+        symbols = [*plan.resize, *enter]
+        # Of entries with the same weight each, only those that get a place are sized.
+        sized = symbols if self.rules.weigher.unit is None else plan.resize
         sizes: list[float] = []
         if symbols:
             self._mark_until(bar)
-            sizes = self._size(bar - 1, symbols, weights)
+        if sized:
+            sizes = self._size(bar - 1, sized, weights)
         used: dict[int, float] = {}
         for one in plan.leave:
             used[one] = self._reduce(bar, one, abs(self.held[one]), EXIT)
@@ -289,17 +297,16 @@ class _Account:
         book = self._open_book(bar)
         for place in self._sort(bar, [one for one, _ in more]):
             self._buy(bar, *more[place], book, used, RESIZE)
-        places, missed = self.rules.slots - len(self.held), 0
+        places, missed = self.rules.slots - len(self.held), len(enter)
         for place in self._sort(bar, enter):
+            if places <= 0:
+                break
             one = enter[place]
-            if (
-                places > 0
-                and one not in self.held
-                and self._buy(bar, one, sizes[place], book, used, ENTRY)
-            ):
-                places -= 1
-            else:
-                missed += 1
+            if one in self.held:
+                continue
+            size = sizes[place] if sizes else self._size(bar - 1, [one], None)[0]
+            if self._buy(bar, one, size, book, used, ENTRY):
+                places, missed = places - 1, missed - 1
         self.counters.missed += missed
 
     def _open_book(self, bar: int) -> Book | None:

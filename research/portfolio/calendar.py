@@ -8,7 +8,7 @@ from strategies.base import Bools
 
 
 def find_rebalances(market: AccountMarket, rebalance: str) -> Bools:
-    """Return at which closes all positions are sized anew, shape (T,).
+    """Return at which closes all positions are sized again, shape (T,).
 
     ``weekly`` and ``monthly``: at the close of the first session of a week or month, so that
     nothing needs to be known of later days; fills are on the next one. Of several exchanges, a

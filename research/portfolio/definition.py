@@ -88,7 +88,7 @@ class PortfolioDefinition:
     lookback
         Returns of which volatilities, covariances and momentum are, from close to close.
     rebalance
-        One of `CALENDARS`: when all positions are sized anew.
+        One of `CALENDARS`: when all positions are sized again.
     no_trade_band
         Positions whose weight is off by less, as a fraction of the equity, are not resized.
     priority

@@ -74,7 +74,8 @@ def _replay(outcome: AccountOutcome) -> Iterator[tuple[Ints, Floats, Floats]]:
 def _spread(fills: NDArray[Any], row: Ints, rows: int, symbols: int) -> Floats:
     """Return the shares that fills add up to, by row and symbol."""
     place = row * symbols + fills["symbol"]
-    return np.bincount(place, fills["size"], minlength=rows * symbols).reshape(rows, symbols)
+    total = np.bincount(place, fills["size"], minlength=rows * symbols).astype(np.float64)
+    return total.reshape(rows, symbols)
 
 
 def _list_limits(

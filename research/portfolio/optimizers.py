@@ -35,12 +35,12 @@ class OptimizedWeights:
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return signed weights; see `engine.account.rules.Weigher`."""
         returns = self.past.read(bar, symbols) * np.sign(targets)
-        known = np.isfinite(returns).all(axis=0) if len(returns) >= LEAST_RETURNS else np.array([])
         weights = np.zeros(len(symbols))
-        some = (
-            np.flatnonzero(known & (np.nan_to_num(returns).std(axis=0) > 0)) if len(known) else []
-        )
-        if len(some) == 0:
+        if len(returns) < LEAST_RETURNS:
+            return weights
+        # NaN where a return is unknown, which is not above 0.
+        some = np.flatnonzero(returns.std(axis=0) > 0)
+        if not len(some):
             return weights
         found = self._optimize(returns[:, some])
         if found is None:

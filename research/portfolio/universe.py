@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -59,9 +59,9 @@ class PortfolioUniverse:
         """Return what a definition's strategies want, 0 before the window, shape (T, S)."""
         sides = self.sides[definition.direction or self.settings.direction]
         window = combine_sides(sides, definition.strategies)
-        targets: Targets = np.zeros((len(self.market.dates), len(columns)), dtype=window.dtype)
+        targets = np.zeros((len(self.market.dates), len(columns)), dtype=window.dtype)
         targets[self.market.first :] = window[:, columns]
-        return targets
+        return cast("Targets", targets)
 
     def find_costs(self, definition: PortfolioDefinition) -> CostModel:
         """Return the costs of a definition, those of the run where it has none."""

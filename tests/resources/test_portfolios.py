@@ -64,8 +64,8 @@ def test_the_files_of_the_project_are_accepted():
             "strategies: rsi\nslots: 20\nlimits:\n  max_weight: 0.01",
             4,
             (
-                "slots of 20 give each position 0.05 of the equity, above limits.max_weight of 0.01; "
-                "allowed: slots of 100 or more."
+                "slots of 20 give each position 0.05 of the equity, above limits.max_weight of "
+                "0.01; allowed: slots of 100 or more."
             ),
         ),
         (

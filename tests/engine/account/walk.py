@@ -216,14 +216,14 @@ class Walk:
     def find_room(self, symbol: int, side: int) -> float:
         limits, worth, base = self.rules.limits, self.worth, self.base
         gross, net = sum(map(abs, worth.values())), sum(worth.values())
-        rooms = [limits.gross * base - gross, limits.weight * base - abs(worth.get(symbol, 0.0))]
-        rooms.append(limits.net_high * base - net if side > 0 else net - limits.net_low * base)
+        left = [limits.gross * base - gross, limits.weight * base - abs(worth.get(symbol, 0.0))]
+        left.append(limits.net_high * base - net if side > 0 else net - limits.net_low * base)
         if side > 0:
-            rooms.append(self.cash)
+            left.append(self.cash)
         if limits.sectors is not None:
             mine = [s for s in worth if limits.sectors[s] == limits.sectors[symbol]]
-            rooms.append(limits.sector_weight * base - sum(abs(worth[s]) for s in mine))
-        return min(rooms)
+            left.append(limits.sector_weight * base - sum(abs(worth[s]) for s in mine))
+        return min(left)
 
     def fill(self, bar: int, symbol: int, shares: float, price: float | None = None) -> None:
         if not shares:
