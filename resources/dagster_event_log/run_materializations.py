@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 
 
 def read_materializations(
@@ -19,6 +18,9 @@ def read_materializations(
 
     The data version is "" where there is none, as of one that was reported by hand.
     """
+    # This brings alembic along, which loading the definitions does not need.
+    from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
+
     storage: Any = instance.event_log_storage
     events, tags = SqlEventLogStorageTable.c, AssetEventTagsTable.c
     of_event = (tags.event_id == events.id) & (tags.key == DATA_VERSION_TAG)

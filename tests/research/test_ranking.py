@@ -206,6 +206,7 @@ def test_an_aggregate_of_no_values_is_null() -> None:
         *("median_total_return", "mean_win_rate", "median_max_drawdown", "worst_max_drawdown"),
         *("median_annualized_return", "share_beating_benchmark", "verdict"),
         *("residual_sharpe_ratio", "doubled_costs_sharpe_ratio"),
+        *("portfolio_return", "portfolio_sharpe"),
     }
 
 

@@ -1,9 +1,9 @@
-"""Let old positions of tomorrow go: they are superseded by those of the next night."""
+"""Let old positions of tomorrow be removed: those of the next night supersede them."""
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
