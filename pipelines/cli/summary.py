@@ -43,8 +43,10 @@ _BESIDE: tuple[tuple[Mapping[str, tuple[str, str]], str], ...] = (
             "portfolio_return": ("portfolio", "{:+.1%}"),
             "portfolio_sharpe": ("pf Sharpe", "{:.2f}"),
         },
-        ("portfolio: return of one account that trades the strategy over the universe; pf Sharpe: "
-        "its Sharpe ratio."),
+        (
+            "portfolio: return of one account that trades the strategy over the universe; pf Sharpe: "
+            "its Sharpe ratio."
+        ),
     ),
     (
         {
