@@ -5,8 +5,8 @@ However old, a run stays in Dagster's history while it made the newest materiali
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
 Files of sweeps, walk-forwards, portfolios and tests of robustness go with their age, but for the
-newest of each: whoever wants one again computes it again. So do reports but for the newest: `make report`
-writes any of them again. The ledger of trials is kept for good.
+newest of each: whoever wants one again computes it again. So do reports but for the newest:
+`make report` writes any of them again. The ledger of trials is kept for good.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
@@ -27,10 +27,10 @@ from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.portfolio_files import PortfolioFiles
 from resources.trading_calendar import NEW_YORK
 
 if TYPE_CHECKING:
-    from resources.run_artifacts.portfolio_files import PortfolioFiles
     from resources.run_artifacts.research_files import ResearchFiles
     from resources.run_artifacts.sweep_files import SweepFiles
 

@@ -44,8 +44,8 @@ _BESIDE: tuple[tuple[Mapping[str, tuple[str, str]], str], ...] = (
             "portfolio_sharpe": ("pf Sharpe", "{:.2f}"),
         },
         (
-            "portfolio: return of one account that trades the strategy over the universe; pf Sharpe: "
-            "its Sharpe ratio."
+            "portfolio: return of one account that trades the strategy over the universe; "
+            "pf Sharpe: its Sharpe ratio."
         ),
     ),
     (

@@ -91,8 +91,10 @@ def test_a_portfolio_cut_off_does_the_same_until_then(sizing: str):
     whole = simulate(SIZINGS[sizing])
     assert len(whole.outcome.fills) > 20
     days = whole.outcome.dates
-    for share in (0.35, 0.5, 0.7):
-        end = days[int(share * len(days))]
+    entries = build_trades(whole).filter(build_trades(whole)["reason"] == "entry")
+    # On the days with the most entries, who comes first decides the most.
+    busiest = entries["date"].value_counts().sort("count", "date", descending=True)["date"]
+    for end in (days[len(days) // 2], *busiest.head(6).to_numpy()):
         cut = [_cut(number, end) for number in range(len(HISTORIES))]
         part = simulate(SIZINGS[sizing], cut, Window(WINDOW.start, end.astype(date)))
         count = len(part.outcome.dates) - 1
