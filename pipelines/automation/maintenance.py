@@ -4,10 +4,10 @@ It is on from the beginning, because every run adds to Dagster's history: 58 kB 
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
-Files of sweeps, walk-forwards and tests of robustness go with their age, but for the newest of each
-strategy: whoever wants one again computes it again. So do reports but for the newest: `make report`
-writes any of them again. The ledger of trials and the days of the forward record are kept for good;
-positions of tomorrow, which the next night supersedes, for some nights.
+Files of sweeps, walk-forwards, portfolios and tests of robustness go with their age, but for the
+newest of each: whoever wants one again computes it again. So do reports but for the newest:
+`make report` writes any of them again. The ledger of trials and the days of the forward record are
+kept for good; positions of tomorrow, which the next night supersedes, for some nights.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
@@ -28,6 +28,7 @@ from resources.price_store.revisions import Revision
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.portfolio_files import PortfolioFiles
 from resources.trading_calendar import NEW_YORK
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def find_abandoned_runs(
 
 def find_old_research(
     backtest_files: BacktestFiles, before: datetime
-) -> "list[tuple[SweepFiles | ResearchFiles, str, str]]":
+) -> "list[tuple[SweepFiles | PortfolioFiles | ResearchFiles, str, str]]":
     """Return the results of research that were written before a time, and where they are.
 
     Each with strategy and identifier; not the newest of each strategy and kind.
@@ -202,10 +203,13 @@ def find_old_research(
 
     root = backtest_files.root
     kinds = [ResearchFiles(root, one) for one in (WALK_FORWARD, ROBUSTNESS)]
-    return [(files, *old) for files in (SweepFiles(root), *kinds) for old in files.find_old(before)]
+    stored = (SweepFiles(root), PortfolioFiles(root), *kinds)
+    return [(files, *old) for files in stored for old in files.find_old(before)]
 
 
-def remove_research(old: "Sequence[tuple[SweepFiles | ResearchFiles, str, str]]") -> None:
+def remove_research(
+    old: "Sequence[tuple[SweepFiles | PortfolioFiles | ResearchFiles, str, str]]",
+) -> None:
     """Remove files of research; trials stay in the ledger."""
     for files, strategy, identity in old:
         files.delete(strategy, identity)

@@ -135,7 +135,9 @@ class Walk:
             return []
         found = self.rules.rank(decided, np.array(sorted(symbols))).tolist()
         ranks = dict(zip(sorted(symbols), found, strict=True))
-        return sorted(symbols, key=lambda s: (math.isnan(ranks[s]), ranks[s], s))
+        # Two NaN are not equal: they must not be compared.
+        known = {s: (1, 0.0) if math.isnan(one) else (0, one) for s, one in ranks.items()}
+        return sorted(symbols, key=lambda s: (*known[s], s))
 
     def size(
         self, decided: int, symbols: list[int], wants: dict[int, float], joint: bool
