@@ -1,23 +1,24 @@
 """Each check of prices fails when it should: a suspicious feed fails exactly its check."""
 
+from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import polars as pl
 import pytest
 
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.store import PriceStore
+from resources.price_store.stored_file import StoredFile
 from tests.assets.checks.planted import TWELVE, get_failed_checks
 from tests.project import END, Project
 
 
 class _Corrupting(PriceStore):
-    """Loads bars that differ from the stored ones."""
+    """Reads bars that differ from the stored ones."""
 
-    def load(self, *args: Any, **kwargs: Any) -> pl.DataFrame:
-        bars = super().load(*args, **kwargs)
-        return bars.with_columns(high=pl.col("low") / 2)
+    def read_file(self, source: str, symbol: str) -> StoredFile:
+        file = super().read_file(source, symbol)
+        return replace(file, bars=file.bars.with_columns(high=pl.col("low") / 2))
 
 
 def test_invalid_stored_bars_fail_only_their_check(project: Project):
