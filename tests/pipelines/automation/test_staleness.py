@@ -9,14 +9,14 @@ import pytest
 from pipelines.automation.staleness import NEW_SYMBOL, STALE_RESULTS
 from resources.config.run_purpose import PURPOSE_TAG
 from resources.dagster_event_log.versions import add_source
+from strategies.registry import registered_strategies
 from tests.project import FEW_ASSETS, SYMBOLS, Project
 
 PART_OF_RSI = {"backtests/rsi", "backtest_summaries", "leaderboard"}
-RSI = PART_OF_RSI | {"forward_record", "tear_sheets"}
-RESEARCH_OF_RSI = {
-    *("optimizations/rsi", "walk_forward/rsi", "robustness/rsi", "verdicts"),
-    *("portfolios/rsi", "portfolios/all_strategies"),
-}
+# Of the summaries, every portfolio shows the Sharpe ratios of the single backtests.
+PORTFOLIOS = {f"portfolios/{name}" for name in [*registered_strategies(), "all_strategies"]}
+RSI = PART_OF_RSI | PORTFOLIOS | {"forward_record", "tear_sheets"}
+RESEARCH_OF_RSI = {"optimizations/rsi", "walk_forward/rsi", "robustness/rsi", "verdicts"}
 
 
 class Harness:
