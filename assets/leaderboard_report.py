@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SHOWN = (
     "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio",
-    "median_total_return", "worst_max_drawdown", "total_trades", "share_beating_benchmark",
-    "portfolio_return", "portfolio_sharpe", "residual_sharpe_ratio", "doubled_costs_sharpe_ratio",
+    "median_total_return", "worst_max_drawdown", "total_trades", "portfolio_sharpe",
+    "doubled_costs_sharpe_ratio",
 )  # fmt: skip
 
 
