@@ -85,7 +85,7 @@ class PortfoliosStage:
             known = {one.name: files.find(one.name, identities[one.name]) for one in definitions}
             facts = {name: found for name, found in known.items() if found is not None}
         missing = [one for one in definitions if one.name not in facts]
-        self.context.log.info(
+        self.context.log.debug(
             f"{len(missing)} of {len(definitions)} portfolios to simulate, others known"
         )
         facts |= self._simulate(missing, identities, files)

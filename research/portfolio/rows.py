@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
-
 COUNTS = ("missed", "cut", "capped", "waited", "liquidated")
 
 _LUCK = ("return_low", "return_median", "return_high", "sharpe_low", "sharpe_median", "sharpe_high")
@@ -18,28 +16,6 @@ NUMBERS = (
     *(f"luck_{one}" for one in _LUCK),
 )
 """The numbers of a portfolio, each None where it is undefined."""
-
-PORTFOLIOS_SCHEMA = pl.Schema(
-    {
-        "name": pl.String(),
-        "strategies": pl.String(),
-        "sizing": pl.String(),
-        "source": pl.String(),
-        "start_date": pl.Date(),
-        "end_date": pl.Date(),
-        "costs": pl.String(),
-        "symbols": pl.Int64(),
-        "fills": pl.Int64(),
-        **dict.fromkeys(NUMBERS, pl.Float64()),
-        **dict.fromkeys((*COUNTS, "breaches"), pl.Int64()),
-        "definition": pl.String(),
-        "parameters": pl.String(),
-        "run_id": pl.String(),
-        "identity": pl.String(),
-        "made_at": pl.Datetime("us", "UTC"),
-    }
-)
-"""Portfolios of a run, by name; `strategies` are names, definitions and parameters JSON."""
 
 
 def flatten_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,9 +38,3 @@ def flatten_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         "fills": facts["fills"],
         "definition": facts["definition"],
     }
-
-
-def sum_attribution(frame: pl.DataFrame, by: str) -> pl.DataFrame:
-    """Return the profit of each sector or side, by its name, the highest first."""
-    sums = frame.group_by(by).agg(pl.col("fills", "pnl", "fees", "slippage").sum())
-    return sums.sort(["pnl", by], descending=[True, False])

@@ -156,8 +156,8 @@ def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 3
     passed = {run["id"]: sorted(verdicts(webserver, run["id"])) for run in backfill["runs"]}
     *ranges, (last, of_leaderboard) = sorted(passed.items(), key=lambda one: -len(one[1]))
-    # Of the leaderboard, and of the portfolio of each strategy.
-    whole = 2 + 4 * len(BACKTESTS)
+    # Of the leaderboard, the forward record, and the portfolio of each strategy.
+    whole = 3 + 4 * len(BACKTESTS)
     assert [one for _, one in ranges] == [[True] * (number_of_checks(webserver) - whole)] * 2
     failed = count_warnings(webserver, last)
     assert of_leaderboard == [False] * failed + [True] * (whole - failed)
