@@ -14,13 +14,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import polars as pl
-
 from resources.files.atomic_write import write_whole
 from resources.files.file_systems import file_system, read_file, to_url
 from resources.run_artifacts.old_results import find_old_results
 
 if TYPE_CHECKING:
+    import polars as pl
     from fsspec import AbstractFileSystem
 
 KIND = "portfolios"
@@ -65,7 +64,7 @@ class PortfolioFiles:
         name: str,
         identity: UUID | str,
         facts: Mapping[str, Any],
-        tables: Mapping[str, pl.DataFrame],
+        tables: Mapping[str, "pl.DataFrame"],
     ) -> None:
         """Store a portfolio; what it says of itself is written last, and names its files."""
         fs, folder = self._open(name, identity)
@@ -78,7 +77,7 @@ class PortfolioFiles:
         text = json.dumps({"facts": dict(facts), "files": digests}, indent=2, allow_nan=False)
         write_whole(fs, f"{folder}/{_FACTS}", text.encode())
 
-    def read(self, name: str, identity: UUID | str, table: str) -> pl.DataFrame:
+    def read(self, name: str, identity: UUID | str, table: str) -> "pl.DataFrame":
         """Return a table of a portfolio, one of `TABLES`.
 
         Raises
@@ -86,6 +85,8 @@ class PortfolioFiles:
         FileNotFoundError
             When it is not stored, or was removed.
         """
+        import polars as pl
+
         fs, folder = self._open(name, identity)
         content = read_file(fs, f"{folder}/{table}.parquet")
         if content is None:
