@@ -15,7 +15,7 @@ from uuid import UUID
 import polars as pl
 
 from gauntlet.home import StoreNotFoundError, find_home, holds_results
-from research.portfolio.frames import sum_attribution
+from research.portfolio.row_frames import sum_attribution
 from research.purpose import Purpose
 from resources.result_store.connection import configured_url, create_engine_for, resolve_url
 from resources.result_store.manager import BacktestPersistenceManager

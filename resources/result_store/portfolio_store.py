@@ -28,7 +28,7 @@ class PortfolioStore:
     def get_portfolios(self, run_id: str | None = None) -> pl.DataFrame:
         """Return the portfolios of a run, or the newest of each name, by name.
 
-        With `research.portfolio.frames.PORTFOLIOS_SCHEMA`; empty if there are none.
+        With `research.portfolio.row_frames.PORTFOLIOS_SCHEMA`; empty if there are none.
         """
         known = None if run_id is None else validation.require_text("run_id", run_id)
         return portfolios.read_portfolios(self.engine, known)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from research.leaderboard_scope import LeaderboardScope
 from research.natural_key import json_text
-from research.portfolio.frames import PORTFOLIOS_SCHEMA
+from research.portfolio.row_frames import PORTFOLIOS_SCHEMA
 from resources.result_store.connection import translate_connection_errors
 from resources.result_store.models import PortfolioRow
 from resources.result_store.queries import read_rows

@@ -11,7 +11,7 @@ import pytest
 from engine.account.outcome import AccountOutcome
 from gauntlet.home import StoreNotFoundError
 from gauntlet.store import Gauntlet, StoredPortfolio
-from research.portfolio.frames import PORTFOLIOS_SCHEMA
+from research.portfolio.row_frames import PORTFOLIOS_SCHEMA
 from resources.run_artifacts.portfolio_files import PortfolioFiles
 from tests.postgres import fresh_database
 from tests.project import SYMBOLS, Project
