@@ -11,11 +11,10 @@ from functools import partial
 
 from rich.console import Console
 
-from pipelines.cli.run_command import execute_runs, load_dagster, run_command
+from pipelines.cli.run_command import execute_runs, load_dagster, refuse_bad_files, run_command
 from pipelines.cli.terminal import print_wrapped
 from pipelines.cli.ui_command import add_port
 from resources.config.environment import EnvironmentSettings
-from resources.splits import load_splits
 from strategies.registry import registered_strategies
 
 
@@ -66,7 +65,7 @@ def _run(
 ) -> int:
     universe = settings.load_universe()
     symbols = universe.symbols if names is None else universe.select(names)
-    load_splits(settings.splits)  # refuses a bad file before anything starts
+    refuse_bad_files(settings, universe)
     _print_heading(console, settings, len(symbols))
     load_dagster(console)
     from pipelines.cli.materialize import plan_symbols

@@ -8,12 +8,11 @@ from functools import partial
 from rich.console import Console
 
 from pipelines.cli.history_error import NoHistoryError
-from pipelines.cli.run_command import execute_runs, load_dagster, run_command
+from pipelines.cli.run_command import execute_runs, load_dagster, refuse_bad_files, run_command
 from pipelines.cli.terminal import print_wrapped
 from pipelines.cli.ui_command import add_port
 from pipelines.symbol_runs import SymbolRun
 from resources.config.environment import EnvironmentSettings
-from resources.splits import load_splits
 
 _SYMBOLS_SHOWN = 10
 
@@ -37,7 +36,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _retry(port: int, settings: EnvironmentSettings, console: Console, errors: Console) -> int:
-    load_splits(settings.splits)  # refuses a bad file before anything starts
+    refuse_bad_files(settings, settings.load_universe())
     load_dagster(console)
     runs, symbols = _plan(settings, console)
     if not runs:

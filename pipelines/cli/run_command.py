@@ -17,7 +17,11 @@ from pipelines.cli.terminal import open_terminal, print_error
 from resources.config.environment import EnvironmentSettings
 from resources.files.ownership import require_own_folder
 from resources.files.private import protect_home
+from resources.portfolios import load_portfolios
+from resources.splits import load_splits
+from resources.universe import Universe
 from strategies.errors import GauntletError
+from strategies.registry import registered_strategies
 
 if TYPE_CHECKING:
     from pipelines.cli.materialize import Plan
@@ -48,6 +52,18 @@ def run_command(work: Callable[[EnvironmentSettings, Console, Console], int]) ->
     except KeyboardInterrupt:
         print_error(errors, "Interrupted; what was finished is kept.")
         return _INTERRUPTED
+
+
+def refuse_bad_files(settings: EnvironmentSettings, universe: Universe) -> None:
+    """Read the files of splits and portfolios: a bad one is refused before anything starts.
+
+    Raises
+    ------
+    SplitsError, PortfolioFileError
+        With the first thing that is wrong, in one line.
+    """
+    load_splits(settings.splits)
+    load_portfolios(settings.portfolios, list(registered_strategies()), universe.symbols)
 
 
 def load_dagster(console: Console) -> None:

@@ -57,6 +57,16 @@ def test_partitions_and_ranges_share_one_lasting_history(folder: Path):
     assert len(messages) < 16, "the console shows messages, not all events"
 
 
+def test_a_bad_portfolio_is_said_by_dagster_and_nothing_is_run(folder: Path):
+    (folder / "portfolios").mkdir()
+    (folder / "portfolios/mine.yaml").write_text("strategies: rsi\nslots: -1\n")
+    done = _materialize(folder, "--partition", "MSFT")
+    assert done.returncode != 0
+    said = f"{folder}/portfolios/mine.yaml, line 2: slots is -1; allowed: whole numbers from 1 to"
+    assert said in done.stderr.splitlines()[-1]
+    assert not (folder / ".data/postgres").exists()
+
+
 def test_the_request_of_the_readme_stores_its_results(folder: Path):
     readme = (ROOT / "README.md").read_text()
     (block,) = [one for one in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "-j " in one]

@@ -272,6 +272,43 @@ def test_invalid_settings_are_refused_before_any_work(
     assert not (folder / ".data").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (
+            "strategies:\n  rsi: 2\n  macd: -1\n",
+            3,
+            "strategies.macd is -1; allowed: numbers above 0.",
+        ),
+        ("slots: 3\nstrategies: [rsi, mcad]\n", 2, "there is no strategy 'mcad'. Did you mean 'ma"),
+        (
+            "strategies: rsi\nlimits:\n  min_net: 0.5\n  max_net: 0.2\n",
+            3,
+            "limits.min_net of 0.5 is above limits.max_net of 0.2: no account is between them.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["main_job", "retry"])
+def test_a_bad_portfolio_is_refused_before_any_work(
+    folder: Path, command: str, text: str, line: int, message: str
+):
+    (folder / "portfolios").mkdir()
+    (folder / "portfolios/mine.yaml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", f"pipelines.cli.{command}"],
+        cwd=folder,
+        env=environment(None, COLUMNS="400"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"Refused: {folder}/portfolios/mine.yaml, line {line}: ")
+    assert message in said
+    assert not list((folder / ".data").rglob("*"))
+
+
 def test_a_list_of_symbols_takes_few_runs_and_one_leaderboard(folder: Path, database: str):
     done = run_main_job(
         folder,
