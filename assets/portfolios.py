@@ -16,6 +16,7 @@ from assets.asset_keys import (
 from assets.research_assets import say_none
 from assets.stage_reporting import close_stage, materialize
 from research.audit.stage_meter import StageMeter
+from research.audit.stage_profile import PortfoliosProfile
 from research.portfolio.definition import PortfolioDefinition
 from research.protocol_version import portfolio_version
 from resources.config.run_purpose import find_purpose
@@ -74,13 +75,17 @@ def build_portfolios(
         from assets.research_record import record_files
 
         meter = StageMeter()
+        purpose = find_purpose(context.run.tags, market_data, run_settings)
+        window = run_settings.window()
+        records = RunRecords(result_store, market_data.source, window, universe, purpose)
         inputs = load_research_inputs(
             context, universe, market_data, run_settings, price_store, thresholds, result_store
         )
         if isinstance(inputs, str):
+            nothing = PortfoliosProfile(**meter.read(), requested=0, succeeded=0, portfolios={})
+            records.record(context.run, PORTFOLIOS, nothing, ())
             yield from say_none(context, market_data.source, inputs)
             return
-        purpose = find_purpose(context.run.tags, market_data, run_settings)
         wanted = [
             one
             for name, one in definitions.items()
@@ -104,8 +109,6 @@ def build_portfolios(
             result_store,
             {one.name: made[one.name].identity for one in wanted if one.name in made},
         )
-        window = run_settings.window()
-        records = RunRecords(result_store, inputs.source, window, universe, purpose)
         close_stage(context, records, PORTFOLIOS, stage.profile(meter), stage.failures)
         for one in wanted:
             found = made.get(one.name)

@@ -13,13 +13,17 @@ _NOT_MADE = replace(
     not_measured("the portfolio was not simulated in this run"),
     severity=dg.AssetCheckSeverity.WARN,
 )
+# What a run of a part of the universe, or of too short a window, can't make is no fault of it.
+_NONE_MADE = CheckOutcome(
+    True, dg.AssetCheckSeverity.WARN, "No portfolio was simulated: the log of the run says why."
+)
 
 
 def judge_balance(given: CheckInput[PortfoliosProfile]) -> CheckOutcome:
     """Judge whether cash and positions were the equity at every close."""
     found = _find(given)
     if found is None:
-        return _NOT_MADE
+        return _say_missing(given)
     wrong = found.unbalanced
     return _judge(wrong is None, wrong or "Cash and positions are the equity at every close.")
 
@@ -28,7 +32,7 @@ def judge_limits(given: CheckInput[PortfoliosProfile]) -> CheckOutcome:
     """Judge whether every limit held wherever a position was increased."""
     found = _find(given)
     if found is None or found.unbalanced:
-        return _NOT_MADE
+        return _say_missing(given)
     broken = ", ".join(found.breaches)
     said = f"Limits that did not hold: {broken}." if broken else "Every limit held on every bar."
     return _judge(not broken, said).with_offenders(found.breaches)
@@ -38,7 +42,7 @@ def judge_turnover(given: CheckInput[PortfoliosProfile]) -> CheckOutcome:
     """Judge how much is traded."""
     found = _find(given)
     if found is None or found.turnover is None:
-        return _NOT_MADE
+        return _say_missing(given)
     limits = given.thresholds
     return require_below(
         "turnover per year",
@@ -53,7 +57,7 @@ def judge_capacity(given: CheckInput[PortfoliosProfile]) -> CheckOutcome:
     """Judge how much of a day's volume a fill was."""
     found = _find(given)
     if found is None or found.unbalanced:
-        return _NOT_MADE
+        return _say_missing(given)
     if found.largest_volume_share is None:
         return replace(
             not_measured("no bar that was traded has a volume"),
@@ -71,6 +75,10 @@ def judge_capacity(given: CheckInput[PortfoliosProfile]) -> CheckOutcome:
 
 def _find(given: CheckInput[PortfoliosProfile]) -> PortfolioFindings | None:
     return given.profile.portfolios.get(given.key.path[-1])
+
+
+def _say_missing(given: CheckInput[PortfoliosProfile]) -> CheckOutcome:
+    return _NOT_MADE if given.profile.portfolios else _NONE_MADE
 
 
 def _judge(passed: bool, description: str) -> CheckOutcome:

@@ -93,9 +93,9 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
         console.print(table)
     print_wrapped(
         console,
-        "ranked: symbols with enough closed trades; Sharpe, return and yearly are medians over "
-        "them. worst: deepest drawdown. beats: share of symbols on which the strategy beat buying "
-        "and holding. No rank: fewer than half of the symbols are ranked.",
+        "ranked: symbols with enough closed trades; Sharpe, return and yearly are their medians. "
+        "worst: deepest drawdown. beats: share of symbols that did better than holding. No rank: "
+        "fewer than half are ranked.",
         style="dim",
     )
     for line in said:
