@@ -14,7 +14,7 @@ from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings
 from research.calibration.markets import SimulatedMarket, find_window
-from research.portfolio.definition import parse_definition
+from research.portfolio.parsing import parse_definition
 from research.portfolio.portfolio import Portfolio, build_rules, simulate_portfolio
 from research.portfolio.universe import PortfolioUniverse, build_portfolio_universe
 from strategies.sma_cross import SmaCross

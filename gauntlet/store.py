@@ -1,9 +1,8 @@
 """The stored results of a project, as frames."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, partial
 from html import escape
@@ -15,7 +14,7 @@ from uuid import UUID
 import polars as pl
 
 from gauntlet.home import StoreNotFoundError, find_home, holds_results
-from research.portfolio.row_frames import sum_attribution
+from gauntlet.stored_portfolio import StoredPortfolio
 from research.purpose import Purpose
 from resources.result_store.connection import configured_url, create_engine_for, resolve_url
 from resources.result_store.manager import BacktestPersistenceManager
@@ -341,40 +340,6 @@ class Gauntlet:
             for name, value in self._describe().items()
         )
         return f"<table>{''.join(cells)}</table>"
-
-
-@dataclass(frozen=True)
-class StoredPortfolio:
-    """A portfolio of `Gauntlet.portfolio`: its numbers, and its tables, read when asked for.
-
-    Each table raises FileNotFoundError where `maintenance` has removed the files.
-
-    Attributes
-    ----------
-    facts
-        The row of `Gauntlet.portfolios`, by column.
-    """
-
-    facts: Mapping[str, Any]
-    _read: Callable[[str], pl.DataFrame] = field(repr=False)
-    _convert: "Callable[[pl.DataFrame], pl.DataFrame | pd.DataFrame]" = field(repr=False)
-
-    def weights(self) -> "pl.DataFrame | pd.DataFrame":
-        """Return the share of the equity of each position at each close, negative for shorts."""
-        return self._convert(self._read("weights"))
-
-    def trades(self) -> "pl.DataFrame | pd.DataFrame":
-        """Return each fill, in its order: shares, price, fees and slippage."""
-        return self._convert(self._read("trades"))
-
-    def equity(self) -> "pl.DataFrame | pd.DataFrame":
-        """Return equity, cash and exposure at each close, beside universe and benchmark."""
-        return self._convert(self._read("equity"))
-
-    def attribution(self, by: str | None = None) -> "pl.DataFrame | pd.DataFrame":
-        """Return the profit of each symbol and side, or summed by ``sector`` or ``side``."""
-        found = self._read("attribution")
-        return self._convert(found if by is None else sum_attribution(found, by))
 
 
 _EQUITY = {"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()}

@@ -14,12 +14,8 @@ import yaml
 
 from engine.errors import MissingPackageError
 from research.errors import InvalidPortfolioError
-from research.portfolio.definition import (
-    OPTIMIZED,
-    PortfolioDefinition,
-    parse_definition,
-    require_optimizers,
-)
+from research.portfolio.definition import OPTIMIZED, PortfolioDefinition, require_optimizers
+from research.portfolio.parsing import parse_definition
 from resources.files.regular_file import RefusedFileError, read_regular
 from strategies.errors import GauntletError
 

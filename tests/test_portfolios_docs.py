@@ -8,12 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from research.portfolio.definition import (
-    SIZINGS,
-    PortfolioDefinition,
-    PortfolioLimits,
-    parse_definition,
-)
+from research.portfolio.definition import SIZINGS, PortfolioDefinition, PortfolioLimits
+from research.portfolio.parsing import parse_definition
 from research.portfolio.priority_luck import SEED
 from resources.portfolios import load_portfolios
 from resources.result_store.connection import create_engine_for, parse_url

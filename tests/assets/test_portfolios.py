@@ -10,7 +10,8 @@ import pytest
 
 from engine.account.outcome import AccountOutcome
 from gauntlet.home import StoreNotFoundError
-from gauntlet.store import Gauntlet, StoredPortfolio
+from gauntlet.store import Gauntlet
+from gauntlet.stored_portfolio import StoredPortfolio
 from research.portfolio.row_frames import PORTFOLIOS_SCHEMA
 from resources.run_artifacts.portfolio_files import PortfolioFiles
 from tests.postgres import fresh_database

@@ -12,9 +12,9 @@ from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.portfolio.attribution import attribute_profit
-from research.portfolio.definition import parse_definition
 from research.portfolio.frames import build_equity, build_trades, build_weights
 from research.portfolio.measures import MEASURES, describe_portfolio, measure_portfolio
+from research.portfolio.parsing import parse_definition
 from research.portfolio.portfolio import Portfolio, simulate_portfolio
 from research.portfolio.row_frames import sum_attribution
 from research.portfolio.rows import NUMBERS, flatten_facts

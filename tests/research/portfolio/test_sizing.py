@@ -5,7 +5,7 @@ import pytest
 
 from engine.account.market import AccountMarket
 from research.portfolio.calendar import find_rebalances
-from research.portfolio.definition import parse_definition
+from research.portfolio.parsing import parse_definition
 from research.portfolio.priority import build_rank
 from research.portfolio.sizing import PastReturns, build_weigher
 
