@@ -10,19 +10,19 @@ import numpy as np
 
 from engine.account.book import Book, is_cash_the_limit
 from engine.account.broker import Quote, open_broker
+from engine.account.ledger import Ledger
 from engine.account.market import AccountMarket
 from engine.account.outcome import (
     DELISTED,
     ENTRY,
     EXIT,
-    FILL,
     RESIZE,
     AccountOutcome,
     OrderCounts,
 )
 from engine.account.rules import AccountRules, Targets
 from engine.account.schedule import Schedule
-from engine.costs import CostModel, accrue
+from engine.costs import CostModel
 from strategies.base import Floats, Ints
 
 
@@ -75,26 +75,16 @@ class _Account:
     def __init__(
         self, market: AccountMarket, targets: Targets, rules: AccountRules, costs: CostModel
     ) -> None:
-        bars, symbols = targets.shape
         self.market, self.targets, self.rules, self.costs = market, targets, rules, costs
         self.broker = open_broker(market, costs)
         self.schedule = Schedule.of(targets, market)
-        self.cash = float(rules.capital)
-        self.held: dict[int, float] = {}
-        self.shares = np.zeros(symbols)
-        self.cash_at, self.equity, self.accrued = (np.zeros(bars) for _ in range(3))
-        self.fills: list[tuple[int, int, float, float, float, float, int]] = []
+        self.ledger = Ledger(market, costs, rules.capital)
         self.counters = _Counters()
         self.unfilled: set[int] = set()
         # Of fractions of a weight, the one that each position was last given.
         self.taken: dict[int, float] | None = {} if targets.dtype.kind == "f" else None
-        rates = costs.find_cash_rates(market.dates)
-        self.rates = rates if rates.any() or costs.borrow_rate else None
-        self.days = np.append(np.diff(market.dates).astype(np.float64), 0.0)
         self.only_long = not (targets < 0).any()
         self.cash_is_the_limit = is_cash_the_limit(rules.limits)
-        self.known = market.first
-        self.cash_at[: self.known] = self.equity[: self.known] = self.cash
 
     def run(self) -> None:
         """Trade all bars."""
@@ -103,7 +93,7 @@ class _Account:
             zip(self.schedule.symbol.tolist(), self.schedule.target.tolist(), strict=True)
         )
         rebalance = self.rules.rebalance.tolist()
-        for bar in range(self.market.first + 1, len(self.equity)):
+        for bar in range(self.market.first + 1, len(self.ledger.equity)):
             changes = changed[first[bar] : first[bar + 1]]
             if rebalance[bar - 1]:
                 self._rebalance(bar, changes)
@@ -111,19 +101,10 @@ class _Account:
                 self._follow(bar, changes)
             if bar in ending:
                 self._liquidate(bar, ending[bar])
-        self._mark_until(len(self.equity))
 
     def collect(self) -> AccountOutcome:
         """Return what became of it."""
-        return AccountOutcome(
-            self.market,
-            self.rules.capital,
-            np.array(self.fills, dtype=FILL),
-            self.cash_at,
-            self.equity,
-            self.accrued,
-            OrderCounts(**vars(self.counters)),
-        )
+        return self.ledger.close(OrderCounts(**vars(self.counters)))
 
     def _follow(self, bar: int, changes: list[_Change]) -> None:
         """Trade the changes of targets that a bar fills."""
@@ -139,7 +120,7 @@ class _Account:
 
     def _plan(self, bar: int, changes: list[_Change], *, opens: bool) -> _Plan:
         """Return what changes of targets ask for."""
-        held, plan = self.held, _Plan([], [], [])
+        held, plan = self.ledger.held, _Plan([], [], [])
         if self.unfilled:
             plan.leave.extend(self._list_unfilled(bar, {one for one, _ in changes}))
         for one, target in changes:
@@ -173,7 +154,7 @@ class _Account:
         self._note_waits(bar, [*plan.leave, *(one for one, _ in changes)])
         leaving = set(plan.leave)
         traded = np.isfinite(self.market.open[bar])
-        stays = [one for one in self.held if one not in leaving]
+        stays = [one for one in self.ledger.held if one not in leaving]
         resize = sorted(one for one in stays if traded[one])
         wanted = (self.targets[decided] != 0) & traded
         wanted[stays] = False
@@ -211,7 +192,7 @@ class _Account:
 
     def _trade(self, bar: int, plan: _Plan, weights: Floats | None) -> None:
         """Reduce positions, then increase and open others."""
-        places = self.rules.slots - len(self.held) + len(plan.leave)
+        places = self.rules.slots - len(self.ledger.held) + len(plan.leave)
         enter = plan.enter if places > 0 else []
         self.counters.missed += len(plan.enter) - len(enter)
         symbols = [*plan.resize, *enter]
@@ -219,12 +200,12 @@ class _Account:
         sized = symbols if self.rules.weigher.unit is None else plan.resize
         sizes: list[float] = []
         if symbols:
-            self._mark_until(bar)
+            self.ledger.mark_until(bar)
         if sized:
             sizes = self._size(bar - 1, sized, weights)
         used: dict[int, float] = {}
         for one in plan.leave:
-            used[one] = self._reduce(bar, one, abs(self.held[one]), EXIT)
+            used[one] = self._reduce(bar, one, abs(self.ledger.held[one]), EXIT)
         count = len(plan.resize)
         more = self._resize(bar, plan.resize, sizes[:count], used)
         if more or enter:
@@ -234,7 +215,7 @@ class _Account:
 
     def _size(self, decided: int, symbols: list[int], weights: Floats | None) -> list[float]:
         """Return the shares wanted of symbols, without sign."""
-        equity, most = max(self.equity.item(decided), 0.0), self.rules.limits.weight
+        equity, most = max(self.ledger.equity.item(decided), 0.0), self.rules.limits.weight
         close, unit = self.market.close, self.rules.weigher.unit
         if weights is None and unit is not None and len(symbols) < _MANY:
             targets, rounded = self.targets, self.broker.round
@@ -257,7 +238,7 @@ class _Account:
         """Reduce positions that are too large; return those that are too small, and by how much."""
         more = []
         for one, size in zip(symbols, sizes, strict=True):
-            change = size - abs(self.held[one])
+            change = size - abs(self.ledger.held[one])
             if not self._is_worth_it(bar, one, change):
                 continue
             if change < 0:
@@ -270,7 +251,7 @@ class _Account:
         if not self.rules.band:
             return change != 0
         value = abs(change) * self.market.close.item(bar - 1, symbol)
-        return value > self.rules.band * float(self.equity[bar - 1])
+        return value > self.rules.band * float(self.ledger.equity[bar - 1])
 
     def _reduce(self, bar: int, symbol: int, size: float, reason: int) -> float:
         """Fill an order that makes a position smaller; return the shares filled."""
@@ -281,7 +262,7 @@ class _Account:
             self.counters.capped += 1
             if reason == EXIT:
                 self.unfilled.add(symbol)
-        side = -1 if self.held[symbol] > 0 else 1
+        side = -1 if self.ledger.held[symbol] > 0 else 1
         self._fill(bar, symbol, side, filled, quote, reason)
         return filled
 
@@ -297,12 +278,12 @@ class _Account:
         book = self._open_book(bar)
         for place in self._sort(bar, [one for one, _ in more]):
             self._buy(bar, *more[place], book, used, RESIZE)
-        places, missed = self.rules.slots - len(self.held), len(enter)
+        places, missed = self.rules.slots - len(self.ledger.held), len(enter)
         for place in self._sort(bar, enter):
             if places <= 0:
                 break
             one = enter[place]
-            if one in self.held:
+            if one in self.ledger.held:
                 continue
             size = sizes[place] if sizes else self._size(bar - 1, [one], None)[0]
             if self._buy(bar, one, size, book, used, ENTRY):
@@ -313,7 +294,7 @@ class _Account:
         """Return what limits are counted with; None where cash is the only one."""
         if self.only_long and self.cash_is_the_limit:
             return None
-        return Book.open(self.rules.limits, self.market, bar, self.shares, self.cash)
+        return Book.open(self.rules.limits, self.market, bar, self.ledger.shares, self.ledger.cash)
 
     def _sort(self, bar: int, symbols: list[int]) -> list[int]:
         """Return the places of symbols by their rank, equal ones in the order of the universe."""
@@ -340,13 +321,13 @@ class _Account:
         if limit < size:
             self.counters.capped += 1
             size = broker.round(max(limit, 0.0))
-        if book is None and least * size * quote.price > self.cash:
+        if book is None and least * size * quote.price > self.ledger.cash:
             return False  # without asking for costs: most entries of a full account end here
         # A short's share is worth the market's price, and brings less by its slippage.
         unit = broker.bound(quote, side)
         if side < 0:
             unit = 2.0 * quote.price - broker.price(quote, side, size)
-        room = self.cash if book is None else book.find_room(symbol, side, self.cash)
+        room = self.ledger.cash if book is None else book.find_room(symbol, side, self.ledger.cash)
         most = broker.afford(max(room, 0.0), unit)
         asked = size
         if most < size:
@@ -363,7 +344,7 @@ class _Account:
         """Close what is held of symbols that end, at their last close."""
         for one in symbols.tolist():
             self.unfilled.discard(one)
-            if shares := self.held.get(one):
+            if shares := self.ledger.held.get(one):
                 quote = self.broker.quote_close(bar, one)
                 side = -1 if shares > 0 else 1
                 self.counters.liquidated += 1
@@ -374,39 +355,6 @@ class _Account:
     ) -> None:
         if not size:
             return
-        self._mark_until(bar)
         price = self.broker.price(quote, side, size)
         fees = self.broker.fees(size, price)
-        self.cash -= side * size * price + fees
-        shares = self.held.pop(symbol, 0.0) + side * size
-        self.shares[symbol] = shares
-        if shares:
-            self.held[symbol] = shares
-        self.fills.append((bar, symbol, side * size, price, quote.price, fees, reason))
-
-    def _mark_until(self, bar: int) -> None:
-        """Write cash and equity of the bars before one, and pay the interest until it."""
-        start = self.known
-        if start >= bar:
-            return
-        self.known = bar
-        close = self.market.close
-        if self.rates is None:
-            self.cash_at[start:bar] = self.cash
-            np.dot(close[start:bar], self.shares, out=self.equity[start:bar])
-            self.equity[start:bar] += self.cash
-            return
-        for one in range(start, bar):
-            self.cash_at[one] = self.cash
-            self.equity[one] = self.cash + close[one] @ self.shares
-            if one + 1 < len(self.equity):
-                self._accrue(one)
-
-    def _accrue(self, bar: int) -> None:
-        """Add the interest, and take the fees, of the days from the close of a bar to the next."""
-        assert self.rates is not None  # noqa: S101
-        short = -np.minimum(self.shares, 0.0) @ self.market.close[bar]
-        cash, rate, days = (np.array([one]) for one in (self.cash, self.rates[bar], self.days[bar]))
-        interest, fees = accrue(cash, short[None], rate, self.costs.borrow_rate, days)
-        self.accrued[bar + 1] = (interest - fees).item()
-        self.cash += float(self.accrued[bar + 1])
+        self.ledger.add_fill(bar, symbol, side * size, price, quote.price, fees, reason)
