@@ -4,10 +4,10 @@ It is on from the beginning, because every run adds to Dagster's history: 58 kB 
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
-Files of sweeps, walk-forwards, portfolios and tests of robustness go with their age, but for the
-newest of each: whoever wants one again computes it again. So do reports but for the newest:
-`make report` writes any of them again. The ledger of trials and the days of the forward record are
-kept for good; positions of tomorrow, which the next night supersedes, for some nights.
+Files of sweeps, walk-forwards, tests of robustness and portfolios go with their age, but for the
+newest of each strategy, or name: whoever wants one again computes it again. So do reports but for
+the newest: `make report` writes any of them again. The ledger of trials and the days of the forward
+record are kept for good; positions of tomorrow, which the next night supersedes, for some nights.
 Superseded prices stay as well unless `keep_days` is set: without them the results that were
 computed from them can't be reproduced.
 """
@@ -32,8 +32,11 @@ from resources.run_artifacts.portfolio_files import PortfolioFiles
 from resources.trading_calendar import NEW_YORK
 
 if TYPE_CHECKING:
+    from resources.run_artifacts.portfolio_files import PortfolioFiles
     from resources.run_artifacts.research_files import ResearchFiles
     from resources.run_artifacts.sweep_files import SweepFiles
+
+    OldFiles = SweepFiles | ResearchFiles | PortfolioFiles
 
 MAINTENANCE = "maintenance"
 """The name of the job and of its schedule."""
@@ -139,9 +142,9 @@ def build_maintenance_job() -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         description="Removes old runs from Dagster's history, with their events and logs, except "
         "those that made the newest materialization of a partition or tried to; backtest files "
-        "that no row of the result store names; files of old sweeps, "
-        "walk-forwards and tests of robustness; old reports; positions of tomorrow but for "
-        "those of the last nights; and, if keep_days is set for it, superseded prices. All other "
+        "that no row of the result store names; files of old sweeps, walk-forwards, tests of "
+        "robustness and portfolios; old reports; positions of tomorrow but for those of the last "
+        "nights; and, if keep_days is set for it, superseded prices. All other "
         "rows are kept.",
     )
     def maintenance() -> None:
@@ -193,24 +196,24 @@ def find_abandoned_runs(
 
 def find_old_research(
     backtest_files: BacktestFiles, before: datetime
-) -> "list[tuple[SweepFiles | PortfolioFiles | ResearchFiles, str, str]]":
+) -> "list[tuple[OldFiles, str, str]]":
     """Return the results of research that were written before a time, and where they are.
 
-    Each with strategy and identifier; not the newest of each strategy and kind.
+    Each with strategy, or name of the portfolio, and identifier; not the newest of each of these
+    and of each kind.
     """
+    from resources.run_artifacts.portfolio_files import PortfolioFiles
     from resources.run_artifacts.research_files import ResearchFiles
     from resources.run_artifacts.sweep_files import SweepFiles
 
     root = backtest_files.root
     kinds = [ResearchFiles(root, one) for one in (WALK_FORWARD, ROBUSTNESS)]
-    stored = (SweepFiles(root), PortfolioFiles(root), *kinds)
-    return [(files, *old) for files in stored for old in files.find_old(before)]
+    every = (SweepFiles(root), *kinds, PortfolioFiles(root))
+    return [(files, *old) for files in every for old in files.find_old(before)]
 
 
-def remove_research(
-    old: "Sequence[tuple[SweepFiles | PortfolioFiles | ResearchFiles, str, str]]",
-) -> None:
-    """Remove files of research; trials stay in the ledger."""
+def remove_research(old: "Sequence[tuple[OldFiles, str, str]]") -> None:
+    """Remove files of research; trials stay in the ledger, numbers of portfolios in the store."""
     for files, strategy, identity in old:
         files.delete(strategy, identity)
 

@@ -16,6 +16,7 @@ from pipelines.automation.maintenance import MAINTENANCE
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
+from resources.run_artifacts.portfolio_files import TABLES, PortfolioFiles
 from resources.run_artifacts.research_files import ResearchFiles
 from resources.run_artifacts.sweep_files import SweepFiles
 from tests.project import FEW_ASSETS, SYMBOLS, Project
@@ -168,6 +169,25 @@ def test_old_files_of_research_go_but_for_the_newest(project: Project, in_a_year
     logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
     said = "of 3 results of research, 0 reports, and the positions of 0 nights were removed"
     assert any(said in message for message in logged)
+
+
+def test_old_files_of_portfolios_go_but_for_the_newest(project: Project, in_a_year: None):
+    files = PortfolioFiles(project.resource("backtest_files").root)
+    old, new = (UUID(int=number) for number in range(2))
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    for name in ("rsi", "mine"):
+        files.write(name, new, {"number": 1}, dict.fromkeys(TABLES, pl.DataFrame()))
+    files.write("rsi", old, {"number": 0}, dict.fromkeys(TABLES, pl.DataFrame()))
+    folder = Path(files.path("rsi", old))
+    for path in folder.iterdir():
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    _maintain(project, dry_run=True)
+    assert files.find("rsi", old) == {"number": 0}
+    done = _maintain(project)
+    assert not folder.exists()
+    assert [files.find(name, new) for name in ("rsi", "mine")] == [{"number": 1}] * 2
+    logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
+    assert any("of 1 results of research" in message for message in logged)
 
 
 def test_old_positions_are_removed_but_those_of_the_last_nights(project: Project):
