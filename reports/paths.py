@@ -3,6 +3,7 @@
 from reports.names import name_file
 
 SYMBOLS, CORRELATION, POSITIONS = "symbols.html", "correlation.html", "positions.html"
+PORTFOLIOS = "portfolios.html"
 
 
 def strategy_path(strategy: str) -> str:

@@ -10,6 +10,7 @@ from reports.inputs.failures import load_failures
 from reports.inputs.heading import build_heading
 from reports.inputs.leaderboard import load_leaderboard
 from reports.inputs.pairs import SymbolInputs, load_symbols
+from reports.inputs.portfolios import load_portfolios
 from reports.inputs.positions import load_positions
 from reports.inputs.run_data import RunData, Stores, load_run_data
 from reports.inputs.runs import load_runs
@@ -21,6 +22,7 @@ from reports.pages.data_quality import build_data_quality
 from reports.pages.failures import build_failures
 from reports.pages.leaderboard import build_leaderboard
 from reports.pages.pair import build_pairs
+from reports.pages.portfolios import build_portfolios
 from reports.pages.positions import build_held, build_positions
 from reports.pages.runs import build_runs
 from reports.pages.strategy import build_strategy
@@ -53,6 +55,7 @@ def build_overview(data: RunData) -> list[Page]:
     return [
         build_leaderboard(load_leaderboard(data)),
         build_symbols(data.backtests),
+        build_portfolios(load_portfolios(data)),
         build_correlation(load_correlation(curves)),
         build_positions(load_positions(data)),
         build_failures(load_failures(data)),

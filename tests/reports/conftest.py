@@ -19,6 +19,7 @@ RESEARCH = ("optimizations", "walk_forward", "robustness")
 EVERYTHING = (
     *FEW_ASSETS,
     *(f"{kind}/{name}" for kind in RESEARCH for name in NAMES),
+    *(f"portfolios/{name}" for name in NAMES),
     "verdicts",
     "tear_sheets",
 )
@@ -29,6 +30,7 @@ GAPS = ("2022-08-10", "2022-08-11", "2022-09-05", "2022-09-06")
 RUN_CONFIG = {
     "ops": {
         "walk_forward": {"config": {"train": 60, "test": 30}},
+        "portfolios": {"config": {"priority_orders": 5}},
         "optimizations": {
             "config": {"ranges": {"rsi": {"period": [7, 14]}, "macd": {"fast_period": [8, 12]}}}
         },
