@@ -64,7 +64,9 @@ def _choose_columns(targets: Targets, rules: AccountRules) -> type[Columns] | No
         return None
     if rules.weigher.joint:
         has_places = rules.slots >= targets.shape[1]
-        return JointColumns if has_places and rules.limits.sectors is None else None
+        # Without a minimum, what rounding leaves of cash decides who is held, and so comes first.
+        is_steady = rules.minimum_fill > 0 and rules.limits.sectors is None
+        return JointColumns if has_places and is_steady else None
     signals_only = rules.on_signal and not rules.rebalance.any() and targets.dtype.kind == "i"
     slots_only = rules.weigher.unit is not None and is_cash_the_limit(rules.limits)
     return SlotColumns if signals_only and slots_only else None
