@@ -33,7 +33,7 @@ class PortfoliosInputs:
     Parameters
     ----------
     rows
-        The portfolios of the run by name, with `research.portfolio.rows.PORTFOLIOS_SCHEMA`.
+        The portfolios of the run by name, with `research.portfolio.row_frames.PORTFOLIOS_SCHEMA`.
     tables
         By name of the portfolio; one whose files were removed is missing.
     symbols

@@ -15,7 +15,7 @@ from reports.pages.curve_sections import BENCHMARK
 from reports.pages.section import Section, join, paragraph
 from reports.paths import PORTFOLIOS, csv_path, symbol_path
 from reports.tables import Cell, Column, Table
-from research.portfolio.rows import sum_attribution
+from research.portfolio.row_frames import sum_attribution
 
 _CSV, _TRADING_CSV, _ATTRIBUTION_CSV = (
     csv_path(PORTFOLIOS, one) for one in ("all", "trading", "attribution")
