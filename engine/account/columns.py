@@ -161,7 +161,7 @@ class JointColumns(Columns):
         asked = np.take_along_axis(asked, order, axis=0)
         held = np.take_along_axis(held, order, axis=0)
         least = np.where(held, 0.0, self.rules.minimum_fill) * asked
-        whole, single = self._find_rooms(bar, symbols, order)
+        whole, single = self._find_allowances(bar, symbols, order)
         got = np.zeros_like(asked)
         for row in np.flatnonzero(asked.any(axis=1)).tolist():
             paid = price[row] * self.buys
@@ -175,7 +175,7 @@ class JointColumns(Columns):
         np.put_along_axis(bought, order, got, axis=0)
         return bought
 
-    def _find_rooms(self, bar: int, symbols: Ints, order: Ints) -> tuple[Floats, Floats]:
+    def _find_allowances(self, bar: int, symbols: Ints, order: Ints) -> tuple[Floats, Floats]:
         """Return the money that limits leave for all, shape (K,), and for each, shape (n, K)."""
         limits, mark = self.rules.limits, self.market.mark(bar)
         gross = mark @ self.shares

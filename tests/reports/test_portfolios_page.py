@@ -59,7 +59,7 @@ def test_each_portfolio_is_shown_as_stored(reported: Reported):
     assert kept["macd"]["Return"] == repr(stored[0]["total_return"])
 
 
-def test_many_strategies_are_counted_in_the_table_and_named_below(inputs: PortfoliosInputs):
+def test_many_strategies_are_counted_and_named_below(inputs: PortfoliosInputs):
     rows = [{**inputs.rows[0], "strategies": "macd, rsi, sma_cross"}]
     page = PageFile.of(build_portfolios(replace(inputs, rows=rows)).body)
     assert page.table("How they traded")["macd"]["Strategies"].text == "3 strategies"
