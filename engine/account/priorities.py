@@ -34,9 +34,9 @@ def simulate_orders(
     """Return the equity at each close of accounts that rank symbols by a given order each.
 
     They are those of `engine.account.simulation.simulate_account` with `DrawnRank`. Accounts that
-    are only long and pay percentages are simulated together, sixty in the time of a few, if they
-    have equal slots and trade signals alone, or weigh all positions at once and have a place for
-    each symbol; others one after the other.
+    are only long and pay percentages are simulated together if they have equal slots and trade
+    signals alone, or weigh all positions at once, with a place for each symbol, a minimum fill and
+    no limit of sectors; others one after the other.
 
     Parameters
     ----------

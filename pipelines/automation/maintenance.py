@@ -32,7 +32,6 @@ from resources.run_artifacts.portfolio_files import PortfolioFiles
 from resources.trading_calendar import NEW_YORK
 
 if TYPE_CHECKING:
-    from resources.run_artifacts.portfolio_files import PortfolioFiles
     from resources.run_artifacts.research_files import ResearchFiles
     from resources.run_artifacts.sweep_files import SweepFiles
 
@@ -202,7 +201,6 @@ def find_old_research(
     Each with strategy, or name of the portfolio, and identifier; not the newest of each of these
     and of each kind.
     """
-    from resources.run_artifacts.portfolio_files import PortfolioFiles
     from resources.run_artifacts.research_files import ResearchFiles
     from resources.run_artifacts.sweep_files import SweepFiles
 
