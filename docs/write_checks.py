@@ -71,7 +71,7 @@ def _render_stages() -> Iterator[str]:
 
 
 def _render_check(check: ThresholdCheck) -> str:
-    limits = [_render_limit(name) for name in check.limits] or ["no offender"]
+    limits = [_render_limit(name, check.only_warns) for name in check.limits] or ["no offender"]
     if check.only_warns or not check.limits:
         limits.append("only warns" if check.only_warns else "one is an ERROR")
     return "\n".join(
@@ -84,14 +84,15 @@ def _render_check(check: ThresholdCheck) -> str:
     )
 
 
-def _render_limit(name: str) -> str:
+def _render_limit(name: str, only_warns: bool) -> str:
     fields = Thresholds.model_fields
     limit, warning = fields[name].default, fields.get(f"{name}_warning")
     if isinstance(limit, str):
         return f"`{name}` {limit}"
     if warning is None:
         return f"`{name}` {limit:g}, which makes a symbol an offender"
-    return f"`{name}` {limit:g}, beyond it ERROR; WARN from {warning.default:g}"
+    beyond = "" if only_warns else ", beyond it ERROR"
+    return f"`{name}` {limit:g}{beyond}; WARN from {warning.default:g}"
 
 
 def _render_limits() -> Iterator[str]:

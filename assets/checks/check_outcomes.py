@@ -83,7 +83,8 @@ def require_at_least(what: str, measured: float, limit: float, warning: float) -
     return _judge(
         broken=measured < limit,
         worrying=measured < warning,
-        description=f"{what}: {measured:.1%}, limit {limit:.0%}.",
+        description=f"{what}: {measured:.1%}, limit {limit:.0%}",
+        level=f"warns below {warning:.0%}",
         metadata={"measured": measured, "limit": limit, "warning_level": warning},
     )
 
@@ -93,11 +94,12 @@ def require_below(
 ) -> CheckOutcome:
     """Judge a figure that has to stay below `limit`, and should stay below `warning`."""
     suffix = f"_{unit.lower()}" if unit else ""
-    shown = f"{measured:,.{digits}f} {unit}".strip(), f"{limit:,.{digits}f} {unit}".strip()
+    shown, most, level = (f"{one:,.{digits}f} {unit}".strip() for one in (measured, limit, warning))
     return _judge(
         broken=not measured < limit,
         worrying=not measured < warning,
-        description=f"{what} {shown[0]}, limit {shown[1]}.",
+        description=f"{what} {shown}, limit {most}",
+        level=f"warns from {level}",
         metadata={
             f"measured{suffix}": measured,
             f"limit{suffix}": limit,
@@ -111,7 +113,7 @@ def require_none(what: str, offenders: Mapping[str, str], of: int) -> CheckOutco
     outcome = _judge(
         broken=bool(offenders),
         worrying=False,
-        description=f"{what} on {len(offenders)} of {of} symbols, limit 0.",
+        description=f"{what} on {len(offenders)} of {of} symbols, limit 0",
         metadata={"measured": len(offenders), "limit": 0, "symbols": of},
     )
     return outcome.with_offenders(offenders)
@@ -139,7 +141,14 @@ def _name_symbols(failures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _judge(
-    *, broken: bool, worrying: bool, description: str, metadata: Mapping[str, Any]
+    *,
+    broken: bool,
+    worrying: bool,
+    description: str,
+    metadata: Mapping[str, Any],
+    level: str = "",
 ) -> CheckOutcome:
+    """Return the outcome; what only warns says the level too, for the limit itself holds."""
+    told = f"{description}, {level}." if worrying and not broken else f"{description}."
     severity = dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN
-    return CheckOutcome(not (broken or worrying), severity, description, metadata)
+    return CheckOutcome(not (broken or worrying), severity, told, metadata)

@@ -110,7 +110,7 @@ CHECKS = [
         PORTFOLIOS,
         "turnover_is_affordable",
         "Value of all fills per year, both sides, in multiples of the mean equity.",
-        ["portfolio_turnover", "portfolio_turnover_warning"],
+        ["portfolio_turnover"],
         "Rebalance less often, or with a wider no_trade_band: costs eat what is traded often.",
         judge_turnover,
         optional=True,
@@ -119,7 +119,7 @@ CHECKS = [
         PORTFOLIOS,
         "fills_fit_the_volume",
         "Largest share of a day's volume that one fill was: what is much of it moves the price.",
-        ["portfolio_volume_share", "portfolio_volume_share_warning"],
+        ["portfolio_volume_share"],
         "Give the portfolio less capital or more slots, leave out symbols that trade little, or "
         "set costs with square_root_impact, which caps fills.",
         judge_capacity,
