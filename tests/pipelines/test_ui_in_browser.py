@@ -89,7 +89,7 @@ def test_a_partial_failure_shows_failed_symbols_and_leaderboard(webserver: Webse
     page.goto("/assets/prices?view=events")
     expect(page.get_by_text("UniverseError: LATE was listed from 2030-01-01")).to_be_visible()
     page.goto("/assets/prices?view=checks&checkDetail=success_rate_above_threshold")
-    description = "7 of 8 symbols succeeded: 87.5%, limit 85%. Failed: LATE."
+    description = "7 of 8 symbols succeeded: 87.5%, limit 85%, warns below 100%. Failed: LATE."
     expect(page.get_by_text(description)).to_be_visible()
     page.goto("/assets/leaderboard?view=overview")
     expect(page.get_by_role("table").filter(has_text="median_sharpe_ratio").first).to_be_visible()

@@ -166,7 +166,7 @@ def test_failed_symbols_are_named_and_the_others_ranked(folder: Path, database: 
     others = len(registered_strategies())
     assert (
         f"Check success_rate_above_threshold of prices and {others} more assets warns: 6 of 7 "
-        "symbols succeeded: 85.7%, limit 85%. Failed: NVDA."
+        "symbols succeeded: 85.7%, limit 85%, warns below 100%. Failed: NVDA."
     ) in _unwrapped(done.stdout)
     assert "Leaderboard" in done.stdout
     assert materialized(folder, "prices") == set(SYMBOLS[:6])
