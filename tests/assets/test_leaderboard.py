@@ -59,7 +59,10 @@ def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     check = project.checks(result)["leaderboard", "results_are_complete"]
     assert (check.passed, check.severity.value, result.success) == (False, "WARN", True)
     # Nine strategies are defined, and two of them were run on five of twenty symbols.
-    assert check.description == "10 of 180 results of the universe are in it: 5.6%, limit 0%."
+    assert (
+        check.description
+        == "10 of 180 results of the universe are in it: 5.6%, limit 0%, warns below 100%."
+    )
     offenders = str(check.metadata["offenders"].value)
     assert "- `rsi` 5 of 20 symbols have a result, 0 of them stale" in offenders
     assert "- `bollinger` 0 of 20 symbols have a result, 0 of them stale" in offenders
@@ -95,7 +98,10 @@ def test_what_ifs_and_parts_are_kept_apart_from_the_leaderboard(project: Project
     assert what_if.success, project.why(what_if)
     # The leaderboard's check still judges the shared one: two of nine strategies, all symbols.
     check = project.checks(what_if)["leaderboard", "results_are_complete"]
-    assert check.description == "40 of 180 results of the universe are in it: 22.2%, limit 0%."
+    assert (
+        check.description
+        == "40 of 180 results of the universe are in it: 22.2%, limit 0%, warns below 100%."
+    )
     assert _everything(project) == before
     shown = newest(project, OTHER_LEADERBOARDS_KEY)
     assert shown["run_id"] == what_if.run_id
