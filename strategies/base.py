@@ -12,16 +12,17 @@ To add one, add a file to this folder; the registry finds it and its asset appea
 """
 
 import dataclasses
-import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
 
 from strategies.errors import InvalidCombinationError, InvalidParameterError, did_you_mean
+from strategies.parameters import choice, convert, parameter
+
+__all__ = ["Bars", "Bools", "Floats", "Ints", "Signals", "Strategy", "choice", "parameter"]
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,15 +66,6 @@ class Signals:
 
     entries: Bools
     exits: Bools
-
-
-def parameter(
-    default: float, *, minimum: float, maximum: float | None = None, sweep: tuple[float, ...]
-) -> Any:
-    """Declare a parameter with its default, its allowed range (inclusive) and its sweep values."""
-    return dataclasses.field(
-        default=default, metadata={"minimum": minimum, "maximum": maximum, "sweep": sweep}
-    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +127,7 @@ class Strategy(ABC):
                 )
         return cls(**given)
 
-    def parameters(self) -> dict[str, int | float]:
+    def parameters(self) -> dict[str, int | float | str]:
         """Return the parameters by name, typed as declared."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
@@ -149,29 +141,12 @@ class Strategy(ABC):
 
     def _check_field(self, field: dataclasses.Field[Any]) -> None:
         kind = _read_types(type(self))[field.name]
-        value = _convert(self.name, field.name, kind, getattr(self, field.name))
+        value = convert(self.name, field, kind, getattr(self, field.name))
         # The one write to the frozen dataclass: 2 becomes 2.0 where a float is declared, so that
         # equal parameters are always written alike.
         object.__setattr__(self, field.name, value)
-        low, high = field.metadata["minimum"], field.metadata["maximum"]
-        if value < low or (high is not None and value > high):
-            upto = f" to {high}" if high is not None else " or more"
-            raise InvalidParameterError(
-                f"{self.name} needs {field.name} of {low}{upto}, but got {value}."
-            )
 
 
 @cache
 def _read_types(cls: type[Strategy]) -> dict[str, type]:
     return get_type_hints(cls)
-
-
-def _convert(strategy: str, name: str, kind: type, value: Any) -> int | float:
-    """Return `value` as `kind`; refuse what would have to be rounded or guessed."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and (kind is float or float(value).is_integer()):
-        return kind(value)
-    raise InvalidParameterError(
-        f"{strategy} needs {name} to be {'a whole' if kind is int else 'a'} number, "
-        f"but got {value!r}."
-    )

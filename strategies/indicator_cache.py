@@ -30,7 +30,7 @@ class CacheStats:
 
 
 # A key by its value; of the rest, arrays and NumPy's numbers, only arrays can be written to.
-_PLAIN = frozenset({int, float, type(None)})
+_PLAIN = frozenset({int, float, str, type(None)})
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,12 @@ def macd(close: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floa
 @cached_indicator
 def bollinger_bands(close: Floats, period: int, std_dev: float) -> tuple[Floats, Floats]:
     """Return the lower and upper band: SMA -/+ `std_dev` population standard deviations."""
-    middle, width = sma(close, period), std_dev * _deviation(close, period)
+    middle, width = sma(close, period), std_dev * standard_deviation(close, period)
     return middle - width, middle + width
 
 
 @cached_step
-def _deviation(values: Floats, period: int) -> Floats:
+def standard_deviation(values: Floats, period: int) -> Floats:
     """Return the population standard deviation of the last `period` values."""
     import numpy as np
 
