@@ -15,7 +15,7 @@ class RegimeAware(Strategy):
     """Follows the trend in calm times, buys dips in uneasy ones, holds cash in turbulent ones.
 
     The regimes are the three states of a hidden Markov model of daily returns, by their variance,
-    fitted on the bars so far at bar `first_fit` and every `refit_every` bars after it. A regime
+    fitted on the last 504 bars at bar `first_fit` and every `refit_every` bars after it. A regime
     begins when its probability, given the bars so far, is `certainty` or more, and lasts until
     another begins. Calm: in above the SMA of `trend_period`, out below it. Uneasy: in below the
     lower band of `dip_period` and `dip_std_dev`, out above its middle. Turbulent: out.
@@ -26,7 +26,7 @@ class RegimeAware(Strategy):
     dip_std_dev: float = parameter(1.5, minimum=0.1, maximum=10.0, sweep=(1.0, 1.5))
     certainty: float = parameter(0.6, minimum=0.34, maximum=1.0, sweep=(0.5, 0.7))
     first_fit: int = parameter(240, minimum=60, sweep=(240,))
-    refit_every: int = parameter(63, minimum=1, sweep=(63,))
+    refit_every: int = parameter(126, minimum=1, sweep=(126,))
 
     @property
     def lookback_bars(self) -> int:
@@ -68,7 +68,15 @@ def filter_regimes(close: Floats, first: int, every: int) -> Floats:
     from strategies.ml import hidden_markov
     from strategies.ml.walk_forward import Refits, predict_without_labels
 
-    returns = np.diff(np.log(close), prepend=np.log(close[:1]))[:, np.newaxis]
-    return predict_without_labels(
-        returns, Refits(first, every), hidden_markov.fit, hidden_markov.filter_states, 3
+    states = hidden_markov.STATES
+    returns = np.diff(np.log(close))[:, np.newaxis]  # the first bar has none
+    probabilities = np.full((len(close), states), np.nan)
+    probabilities[1:] = predict_without_labels(
+        returns,
+        Refits(first - 1, every),
+        hidden_markov.LONGEST,
+        hidden_markov.fit,
+        hidden_markov.filter_states,
+        states,
     )
+    return probabilities

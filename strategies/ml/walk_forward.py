@@ -70,6 +70,7 @@ def predict_by_labels(
 def predict_without_labels(
     rows: Floats,
     refits: Refits,
+    longest: int,
     fit: Callable[[Floats, Fitted | None], Fitted | None],
     predict: Callable[[Fitted, Floats], Floats],
     width: int,
@@ -78,20 +79,22 @@ def predict_without_labels(
 
     Parameters
     ----------
+    longest
+        How many rows a model is fitted on at most: the last ones up to and including the bar of the
+        fit. The time of a fit does not grow with the history then.
     fit
-        Returns a model of the rows up to and including the bar of the fit, given the model before;
-        None where there is none to be had.
+        Returns a model of some rows, given the model before; None where there is none to be had.
     predict
-        Returns what a model says of all rows that it is given; what it says of a row must depend on
-        that row and those before it.
+        Returns what a model says of all rows that it is given: those of the fit and those until the
+        next. What it says of a row must depend on that row and those before it.
     """
     predictions = np.full((len(rows), width), np.nan)
     fitted: Fitted | None = None
     for bar in range(refits.first, len(rows), refits.every):
-        fitted = fit(rows[: bar + 1], fitted)
+        start, stop = max(0, bar + 1 - longest), bar + refits.every
+        fitted = fit(rows[start : bar + 1], fitted)
         if fitted is not None:
-            stop = bar + refits.every
-            predictions[bar:stop] = predict(fitted, rows[:stop])[bar:]
+            predictions[bar:stop] = predict(fitted, rows[start:stop])[bar - start :]
     return predictions
 
 
