@@ -6,6 +6,7 @@ import numpy as np
 
 from reports.figures.svg import GREY, INK, draw_picture, draw_text
 from research.heat_map import HeatMap
+from strategies.parameters import describe_value
 
 _WIDTH, _HEIGHT = 940, 480
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 830, 70, 420
@@ -74,7 +75,8 @@ def _draw_axes(heat_map: HeatMap, wide: float, tall: float) -> str:
     )
     every = int(np.ceil(_LEAST_FOR_LABEL[0] / wide))
     for place, value in list(enumerate(heat_map.columns))[::every]:
-        drawn += draw_text(_LEFT + wide * (place + 0.5), bottom + 18, f"{value:g}", "middle")
+        told = describe_value(value)
+        drawn += draw_text(_LEFT + wide * (place + 0.5), bottom + 18, told, "middle")
     middle = _LEFT + wide * len(heat_map.columns) / 2
     drawn += draw_text(middle, bottom + 40, heat_map.column, "middle", font_weight="bold")
     if not heat_map.row:
@@ -82,7 +84,7 @@ def _draw_axes(heat_map: HeatMap, wide: float, tall: float) -> str:
     every = int(np.ceil(_LEAST_FOR_LABEL[1] / tall))
     for place, value in list(enumerate(heat_map.rows))[::every]:
         height = _TOP + tall * (rows - 0.5 - place) + 4
-        drawn += draw_text(_LEFT - 8, height, f"{value:g}", "end")
+        drawn += draw_text(_LEFT - 8, height, describe_value(value), "end")
     x, y = 22, _TOP + tall * rows / 2
     name = draw_text(x, y, heat_map.row, "middle", font_weight="bold")
     return f'{drawn}<g transform="rotate(-90 {x} {y:.1f})">{name}</g>'

@@ -18,6 +18,7 @@ from assets.sweep_stage import PlannedSweep
 from research.heat_map import HeatMap
 from research.selection import LEAST_ACTIVITY, TrainingSlice, choose, find_neighbours, score
 from resources.run_artifacts.sweep_files import SweepFiles
+from strategies.parameters import describe_parameters
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class OptimizationReport:
             return {name: f"none: no point of {len(self._points)} is active on {least} of bars"}
         sharpe = self._points["residual_sharpe_ratio"][point]
         parameters = json.loads(self._points["parameters"][point])
-        told = ", ".join(f"{key} {value:g}" for key, value in parameters.items())
+        told = describe_parameters(parameters)
         return {
             name: f"residual Sharpe ratio {sharpe:.2f} per year at {told}; {why}",
             f"{name}_residual_sharpe_ratio": _number(sharpe),

@@ -1,6 +1,7 @@
 """Sweeps: one asset per strategy, all of them in one step over the whole universe."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -31,7 +32,7 @@ from strategies.registry import get_strategy
 class SweepConfig(dg.Config):
     """Which points are tried; by default all of each strategy's ranges."""
 
-    ranges: dict[str, dict[str, list[float]]] = Field(
+    ranges: dict[str, dict[str, list[Any]]] = Field(
         default={},
         description="Values by strategy and parameter, as in {sma_cross: {fast_period: [5, 10], "
         "slow_period: [20, 50]}}. Parameters that are left out keep their defaults; strategies "

@@ -10,6 +10,7 @@ import polars as pl
 from assets.markdown import render_markdown
 from assets.research_assets import list_failures
 from strategies.base import Floats
+from strategies.parameters import describe_parameters
 
 _FACTS = (
     "protocol", "points", "changes", "activity", "symbols",
@@ -63,7 +64,7 @@ def build_table(folds: list[Mapping[str, Any]]) -> pl.DataFrame:
         {
             "test": f"{one['test_start']} to {one['test_end']}",
             "trained on": f"{one['train_start']} to {one['train_end']}",
-            "parameters": ", ".join(f"{key} {value:g}" for key, value in one["parameters"].items()),
+            "parameters": describe_parameters(one["parameters"]),
             "in sample": one["in_sample_sharpe_ratio"],
             "out of sample": one["out_of_sample_sharpe_ratio"],
             "why": one["why"],

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from strategies.base import Floats
+from strategies.parameters import describe_parameters, describe_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,19 +33,19 @@ class HeatMap:
 
     column: str
     row: str
-    columns: Sequence[float]
-    rows: Sequence[float]
+    columns: Sequence[float | str]
+    rows: Sequence[float | str]
     cells: Floats
-    others: Mapping[str, float]
+    others: Mapping[str, float | str]
     averaged: bool
     marked: tuple[int, int]
 
     @classmethod
     def of(
         cls,
-        points: Sequence[Mapping[str, float]],
+        points: Sequence[Mapping[str, Any]],
         values: Floats,
-        centre: Mapping[str, float],
+        centre: Mapping[str, Any],
         *,
         averaged: bool = False,
     ) -> "HeatMap | None":
@@ -89,14 +90,15 @@ class HeatMap:
         framed = "framed: the centre of the plateau"
         if self.averaged:
             return f"mean over the points tried, whatever {', '.join(self.others)}; {framed}"
-        told = ", ".join(f"{name} {value:g}" for name, value in self.others.items())
+        told = describe_parameters(self.others)
         return f"at {told}; {framed}" if told else framed
 
     def table(self) -> pl.DataFrame:
         """Return the cells as a table, the row's values in its first column."""
         corner = f"{self.row} \\ {self.column}" if self.row else self.column
-        named = {f"{value:g}": self.cells[:, place] for place, value in enumerate(self.columns)}
-        labels = [f"{value:g}" for value in self.rows] if self.row else ["residual Sharpe ratio"]
+        columns, rows = map(describe_value, self.columns), map(describe_value, self.rows)
+        named = {name: self.cells[:, place] for place, name in enumerate(columns)}
+        labels = list(rows) if self.row else ["residual Sharpe ratio"]
         return pl.DataFrame({corner: labels, **named}, nan_to_null=True)
 
 
@@ -104,6 +106,6 @@ def _measure_effect(parameter: Sequence[Any], values: Floats) -> float:
     known = ~np.isnan(values)
     if not known.any():
         return 0.0
-    settings = np.array(parameter, dtype=np.float64)[known]
+    settings = np.array(parameter)[known]
     means = [values[known][settings == one].mean() for one in np.unique(settings)]
     return float(np.var(means))

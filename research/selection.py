@@ -71,14 +71,16 @@ def find_neighbours(points: Sequence[Strategy]) -> Bools:
     """Return which points are a point's neighbours or itself, shape (N, N), symmetric.
 
     Neighbours differ in exactly one parameter, and there by one step of the grid: among all values
-    that the points have for this parameter, theirs follow one another.
+    that the points have for this parameter, theirs follow one another. Texts have no order: any two
+    of them are one step apart.
     """
     names = points[0].parameters()
     steps = np.zeros((len(points), len(points)), dtype=np.int32)
     for name in names:
         values = np.array([getattr(one, name) for one in points])
         place = np.unique(values, return_inverse=True)[1].astype(np.int32)
-        steps += np.abs(place[:, np.newaxis] - place)
+        apart = np.abs(place[:, np.newaxis] - place)
+        steps += np.minimum(apart, 1) if values.dtype.kind == "U" else apart
     return steps <= 1
 
 

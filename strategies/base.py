@@ -84,6 +84,10 @@ class Strategy(ABC):
     uses_volume: ClassVar[bool] = False
     """Whether its signals depend on volume: without any there are none, and results say so."""
 
+    learns: ClassVar[bool] = False
+    """Whether it fits a model to the bars that it is given: signals then depend on the first of
+    them, from which `strategies.ml.walk_forward` counts. Never on later ones."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Name the strategy after its file, or in a notebook after its class."""
         super().__init_subclass__(**kwargs)

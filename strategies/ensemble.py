@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from strategies.base import Bars, Floats, Signals, Strategy, choice, parameter
 from strategies.comparisons import is_above, is_below
@@ -31,21 +32,20 @@ class Ensemble(Strategy):
     bar `first_fit` and every `refit_every` bars after it, on outcomes that were known by then.
     """
 
+    learns: ClassVar[bool] = True
+
     members: str = choice(
         "bollinger+breakout+mean_reversion+momentum+rsi+sma_cross",
         allowed=_list_members,
         several=True,
-        sweep=(
-            "bollinger+breakout+mean_reversion+momentum+rsi+sma_cross",
-            "breakout+ema_cross+momentum+sma_cross",
-        ),
+        sweep=("bollinger+breakout+mean_reversion+momentum+rsi+sma_cross",),
     )
     weighting: str = choice(
         "sharpe", allowed=_list_weightings, sweep=("equal", "sharpe", "stacked")
     )
     horizon: int = parameter(5, minimum=1, maximum=60, sweep=(5,))
     entry_vote: float = parameter(0.52, minimum=0.0, maximum=1.0, sweep=(0.52, 0.6))
-    exit_vote: float = parameter(0.48, minimum=0.0, maximum=1.0, sweep=(0.48,))
+    exit_vote: float = parameter(0.48, minimum=0.0, maximum=1.0, sweep=(0.4, 0.48))
     first_fit: int = parameter(240, minimum=130, sweep=(240,))
     refit_every: int = parameter(63, minimum=1, sweep=(63,))
 
@@ -59,7 +59,7 @@ class Ensemble(Strategy):
         return max(self.first_fit, *(one.lookback_bars for one in _build_members(self.members)))
 
     def signals(self, bars: Bars) -> Signals:
-        """Return where the vote is beyond a threshold; before the longest lookback there is none."""
+        """Return where the vote is beyond a threshold."""
         weighted = (self.weighting, self.horizon, self.first_fit, self.refit_every)
         every = (bars.open, bars.high, bars.low, bars.close, bars.volume)
         votes = count_votes(*every, self.members, *weighted)

@@ -1,6 +1,7 @@
 """A linear model that learns bar by bar."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from strategies.base import Bars, Floats, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
@@ -22,6 +23,8 @@ class OnlineLearning(Strategy):
     on average. `ridge` pulls its weights to 0. `entry_return` is a fraction of the price, to be
     compared with what a round trip costs: 0.003 by default.
     """
+
+    learns: ClassVar[bool] = True
 
     horizon: int = parameter(5, minimum=1, maximum=60, sweep=(5, 10))
     memory_bars: int = parameter(250, minimum=20, sweep=(250,))

@@ -5,7 +5,7 @@ A parameter is a number in a range, a text out of several, or several of them in
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -38,6 +38,16 @@ def choice(
     """
     metadata = {"allowed": allowed, "several": several, "sweep": sweep}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def describe_value(value: float | str) -> str:
+    """Return a parameter's value as people read it."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def describe_parameters(parameters: Mapping[str, float | str]) -> str:
+    """Return parameters in one line."""
+    return ", ".join(f"{name} {describe_value(value)}" for name, value in parameters.items())
 
 
 def convert(strategy: str, field: dataclasses.Field[Any], kind: type, value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Another rule in each regime of volatility."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from strategies.base import Bars, Floats, Ints, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
@@ -20,6 +21,8 @@ class RegimeAware(Strategy):
     another begins. Calm: in above the SMA of `trend_period`, out below it. Uneasy: in below the
     lower band of `dip_period` and `dip_std_dev`, out above its middle. Turbulent: out.
     """
+
+    learns: ClassVar[bool] = True
 
     trend_period: int = parameter(50, minimum=2, sweep=(20, 50, 100))
     dip_period: int = parameter(20, minimum=2, sweep=(20,))

@@ -38,7 +38,7 @@ class RequestSpec(Protocol):
     user: str
     symbols: list[str]
     strategy: str
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
 
 
 def validate_request(spec: RequestSpec, universe: Universe, run_settings: RunSettings) -> Strategy:

@@ -59,7 +59,7 @@ def _build_config_class(universe: Universe, run_settings: RunSettings) -> type[d
         ),
         "strategy": (strategies, Field(default=example, description=f"One of {', '.join(names)}.")),
         "parameters": (
-            dict[str, float],
+            dict[str, Any],
             Field(
                 default={},
                 description="Parameters of the strategy, as in {fast_period: 5}; what is left out "

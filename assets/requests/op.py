@@ -4,6 +4,8 @@ A request is its own run, without partitions. Its results are rows of the result
 user and run; the Dagster UI shows requests and results in the asset `backtest_requests`.
 """
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
@@ -46,7 +48,7 @@ class BacktestRequest(dg.Config):
     user: str
     symbols: list[str]
     strategy: str
-    parameters: dict[str, float] = Field(default={})
+    parameters: dict[str, Any] = Field(default={})
 
 
 def build_request_spec() -> dg.AssetSpec:

@@ -18,6 +18,7 @@ from reports.numbers import show_count, show_p_value, show_percent, show_ratio
 from reports.pages.section import Section, join, paragraph
 from reports.tables import Cell, Column, Table
 from research.robustness.growth_cone import GrowthCone
+from strategies.parameters import describe_parameters, describe_value
 
 _CRITERIA = (
     Column("Criterion"),
@@ -95,11 +96,6 @@ def _build_row(one: CriterionResult) -> list[Any]:
     ]  # fmt: skip
 
 
-def describe_parameters(parameters: Mapping[str, Any]) -> str:
-    """Return parameters in one line."""
-    return ", ".join(f"{name} {value:g}" for name, value in parameters.items())
-
-
 def list_evidence_sections(inputs: StrategyInputs) -> list[Section]:
     """Return parameters, walk-forward and the cone, from top to bottom."""
     sections = [
@@ -136,12 +132,12 @@ def _tabulate_map(found: ParameterMap) -> Table | None:
     corner = f"{heat_map.row} \\ {heat_map.column}" if heat_map.row else heat_map.column
     columns = [
         Column(corner),
-        *(Column(f"{value:g}", show_ratio, numeric=True) for value in heat_map.columns),
+        *(Column(describe_value(value), show_ratio, numeric=True) for value in heat_map.columns),
     ]
     marked = heat_map.marked if found.plateau is not None else None
     rows = [
         [
-            f"{value:g}" if heat_map.row else "Sharpe ratio",
+            describe_value(value) if heat_map.row else "Sharpe ratio",
             *(
                 shade(one, reach, note="plateau" if (row, column) == marked else "")
                 for column, one in enumerate(heat_map.cells[row].tolist())
@@ -149,7 +145,7 @@ def _tabulate_map(found: ParameterMap) -> Table | None:
         ]
         for row, value in enumerate(heat_map.rows)
     ]
-    others = ", ".join(f"{name} {value:g}" for name, value in heat_map.others.items())
+    others = describe_parameters(heat_map.others)
     fixed = f", at {others}" if others else ""
     return Table(f"Sharpe ratio beyond the market, per year{fixed}", columns, rows)
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from reports.numbers import show_change, show_count, show_p_value, show_percent, show_ratio
 from reports.pages.section import Section, join, paragraph
 from reports.tables import Cell, Column, Table
+from strategies.parameters import describe_parameters
 
 _PERFORMANCE = (
     Column("What is changed"),
@@ -96,7 +97,7 @@ def _list(stored: Mapping[str, Any]) -> Iterator[list[Any]]:
         yield _build_row(Cell(told, note=f"{unshifted} on the same days, begun earlier"),
                          one["performance"])  # fmt: skip
     for one in stored["jittered"]:
-        changed = ", ".join(f"{name} {value:g}" for name, value in one["parameters"].items())
+        changed = describe_parameters(one["parameters"])
         yield _build_row(changed, one["performance"])
 
 

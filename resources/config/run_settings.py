@@ -84,10 +84,11 @@ class RunSettings(dg.ConfigurableResource):
         "prices of all its symbols are read, however few the run is of. Without it the metrics "
         "universe_* are NULL.",
     )
-    parameters: dict[str, dict[str, float]] = Field(
+    parameters: dict[str, dict[str, Any]] = Field(
         default={},
         description="Parameters of strategies, by strategy and name, as in {sma_cross: "
-        "{fast_period: 5}}; what is left out keeps its default.",
+        "{fast_period: 5}}: numbers, or texts where there is a choice; what is left out keeps its "
+        "default.",
     )
     ignore_cache: bool = Field(
         default=False,

@@ -1,5 +1,7 @@
 """Linear regression that is updated row by row and forgets: exponentially weighted ridge."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from strategies.base import Floats
@@ -32,12 +34,13 @@ def fit_after_each_row(rows: Floats, labels: Floats, memory: int, ridge: float) 
     _accumulate(sums, 1.0 - 1.0 / memory)
     # One small system per row: none depends on another, nor on the number of threads.
     systems = sums[:, :, :width] + ridge * np.eye(width)
-    return np.linalg.solve(systems, sums[:, :, width:])[:, :, 0]
+    weights: Floats = np.linalg.solve(systems, sums[:, :, width:])[:, :, 0]  # pyright: ignore[reportAssignmentType]
+    return weights
 
 
 def _accumulate(sums: Floats, decay: float) -> None:
     """Add to each entry along the first axis the one before it times `decay`, in place."""
     faded = np.empty_like(sums[0])
-    for before, now in zip(sums, sums[1:], strict=False):
+    for before, now in pairwise(sums):
         np.multiply(before, decay, out=faded)
-        now += faded
+        np.add(now, faded, out=now)
