@@ -24,7 +24,9 @@ _FIRST_ITERATIONS = 12
 _ITERATIONS = 3
 _STICKINESS = 0.95
 # Of the variance of all rows, below which no state goes: it would be one of equal returns.
-_LEAST_VARIANCE = 1e-3
+_LEAST_VARIANCE = 1e-2
+# In rows, below which nothing is in a state.
+_LEAST_TOTAL = 1e-6
 
 _Rows = list[list[float]]
 
@@ -81,7 +83,10 @@ def smooth_states(model: HiddenMarkov, returns: Floats) -> Floats:
 
 
 def improve(model: HiddenMarkov, x: Floats) -> HiddenMarkov:
-    """Return the model after one iteration of expectation maximization, in its order of states."""
+    """Return the model after one iteration of expectation maximization, in its order of states.
+
+    A state that no row is in stays as it was.
+    """
     densities = _measure_densities(model, x)
     forward, scales = _go_forward(model, densities.tolist())
     filtered = np.array(forward)
@@ -91,14 +96,21 @@ def improve(model: HiddenMarkov, x: Floats) -> HiddenMarkov:
     # Sums over rows by einsum: no BLAS, whose sums depend on the number of threads.
     moves = np.einsum("ti,tj->ij", filtered[:-1], arriving) * model.transitions
     totals = weights.sum(axis=0)
-    means = (weights * x[:, np.newaxis]).sum(axis=0) / totals
-    variances = (weights * (x[:, np.newaxis] - means) ** 2).sum(axis=0) / totals
+    means = _share((weights * x[:, np.newaxis]).sum(axis=0), totals, model.means)
+    squares = (weights * (x[:, np.newaxis] - means) ** 2).sum(axis=0)
+    variances = _share(squares, totals, model.variances)
     return HiddenMarkov(
         means,
         np.maximum(variances, _LEAST_VARIANCE * x.var()),
         weights[0] / weights[0].sum(),
-        moves / moves.sum(axis=1, keepdims=True),
+        _share(moves, moves.sum(axis=1, keepdims=True), model.transitions),
     )
+
+
+def _share(sums: Floats, totals: Floats, before: Floats) -> Floats:
+    """Return sums as shares of totals, and what was `before` where there is no total."""
+    some = totals > _LEAST_TOTAL
+    return np.where(some, sums / np.where(some, totals, 1.0), before)
 
 
 def measure_likelihood(model: HiddenMarkov, returns: Floats) -> float:
