@@ -25,6 +25,8 @@ _ITERATIONS = 3
 _STICKINESS = 0.95
 # Of the variance of all rows, below which no state goes: it would be one of equal returns.
 _LEAST_VARIANCE = 1e-2
+_LEAST_CHANCE = 1e-6
+_LEAST_DEVIATION = 1e-12
 # In rows, below which nothing is in a state.
 _LEAST_TOTAL = 1e-6
 
@@ -58,7 +60,7 @@ def fit(returns: Floats, before: HiddenMarkov | None = None) -> HiddenMarkov | N
     makes the returns more likely, and none ends early, so that a fit does not depend on rounding.
     """
     x = returns[:, 0]
-    if len(x) < _LEAST_ROWS or not x.var() > 0.0:
+    if len(x) < _LEAST_ROWS or x.std() < _LEAST_DEVIATION:
         return None
     model = before or _guess(x)
     for _ in range(_ITERATIONS if before else _FIRST_ITERATIONS):
@@ -102,9 +104,15 @@ def improve(model: HiddenMarkov, x: Floats) -> HiddenMarkov:
     return HiddenMarkov(
         means,
         np.maximum(variances, _LEAST_VARIANCE * x.var()),
-        weights[0] / weights[0].sum(),
-        _share(moves, moves.sum(axis=1, keepdims=True), model.transitions),
+        _bound(weights[0]),
+        _bound(_share(moves, moves.sum(axis=1, keepdims=True), model.transitions)),
     )
+
+
+def _bound(chances: Floats) -> Floats:
+    """Return probabilities of which none is 0: from what is impossible there is no way back."""
+    some = np.maximum(chances / chances.sum(axis=-1, keepdims=True), _LEAST_CHANCE)
+    return some / some.sum(axis=-1, keepdims=True)
 
 
 def _share(sums: Floats, totals: Floats, before: Floats) -> Floats:
