@@ -38,6 +38,7 @@ BENCHMARKS = {
     "universe_sweep": "research",
     "stitched_walk_forward": "research",
     "from_sweep_to_verdict": "research",
+    "learning": "research",
 }
 """In the order of the page: the name of each benchmark and its group, the folder of its file."""
 

@@ -47,8 +47,9 @@ def run(options: Options) -> Report:
     window = Window(*(histories[0].dates[place].item() for place in (0, -1)))
     curves = _sweep(histories, window)
     settings = BacktestSettings()
+    points = {name: build_grid(name).strategies for name in NINE}
     contenders: dict[str, Callable[[], Any]] = {
-        ALL: lambda: judge_universe(histories, window, settings),
+        ALL: lambda: judge_universe(histories, window, settings, points),
         **_build_tests(curves),
     }
     _require_alike(contenders)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from engine.code_version import gauntlet_version
 from pipelines.cli.terminal import open_terminal
+from strategies.errors import UnknownStrategyError
+from strategies.registry import get_strategy
 
 PAGE = Path("docs/calibration.md")
 
@@ -31,7 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     found: dict[str, CaseRates] = {}
     with Progress(console=console) as bar:
         task = bar.add_task("universes", total=given.universes * len(cases))
-        drawn = calibrate(cases, given.universes, seed=given.seed, processes=given.processes)
+        drawn = calibrate(
+            cases,
+            given.universes,
+            seed=given.seed,
+            processes=given.processes,
+            names=tuple(sorted(given.strategies)) or None,
+        )
         for case, rates in drawn:
             found[str(case)] = rates
             bar.update(task, advance=1, description=f"{case.name}, {case.market.correlation}")
@@ -54,6 +62,14 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--processes", type=_count, default=os.cpu_count() or 1, help="at once (all processors)"
     )
+    parser.add_argument(
+        "--strategies",
+        type=_strategy,
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="that are tried (those that fit no model; a fit takes most of the time)",
+    )
     parser.add_argument("--page", type=_page, default=PAGE, help=f"what is written ({PAGE})")
     return parser
 
@@ -62,6 +78,13 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r}; allowed: whole numbers from 1")
     return int(text)
+
+
+def _strategy(text: str) -> str:
+    try:
+        return get_strategy(text).name
+    except UnknownStrategyError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _page(text: str) -> Path:

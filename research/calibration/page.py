@@ -60,8 +60,8 @@ decide nothing here, and show why: a Sharpe ratio that is tested as if nothing e
 
 def render_page(results: Sequence[tuple[Case, CaseRates]], *, seed: int, version: str) -> str:
     """Return the page in Markdown."""
-    points = list_points()
     first = results[0][1].universes
+    points = list_points(results[0][1].names)
     text = _INTRODUCTION.format(
         points=sum(map(len, points.values())),
         strategies=len(points),

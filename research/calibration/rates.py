@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from research.calibration.simulated_universe import SimulatedVerdicts, list_points
+from research.calibration.simulated_universe import SimulatedVerdicts, list_points, list_rules
 from research.verdicts.hedge import Hedge
 from research.verdicts.strategy_verdict import StrategyVerdict
 from research.verdicts.verdict import Verdict
@@ -35,6 +35,8 @@ class CaseRates:
 
     Attributes
     ----------
+    names
+        The strategies that were tried; by default those that fit no model.
     universes
         How many were drawn.
     found
@@ -45,6 +47,7 @@ class CaseRates:
         Sums over universes of those of each point per bar, by hedge, shape (N,).
     """
 
+    names: tuple[str, ...] = field(default_factory=list_rules)
     universes: int = 0
     found: Counter[str] = field(default_factory=Counter)
     promising: list[tuple[str, ...]] = field(default_factory=list)
@@ -81,7 +84,7 @@ class CaseRates:
         mean = self.means[hedge] / self.universes
         sharpes = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 0.0)
         found, first = {}, 0
-        for name, points in list_points().items():
+        for name, points in list_points(self.names).items():
             found[name] = float(sharpes[first : first + len(points)].max()) * _BARS_PER_YEAR**0.5
             first += len(points)
         return found

@@ -45,22 +45,48 @@ class SimulatedVerdicts:
     variances: Mapping[Hedge, Floats]
 
 
+def list_rules() -> tuple[str, ...]:
+    """Return the names of the strategies that fit no model.
+
+    Verdicts know curves, and not how they came about: what is measured on rules holds for models,
+    whose fits would take most of the time.
+    """
+    return tuple(name for name, one in registered_strategies().items() if not one.learns)
+
+
 @cache
-def list_points() -> Mapping[str, Sequence[Strategy]]:
-    """Return the points of the full ranges of every strategy, by name."""
-    return {name: build_grid(name).strategies for name in registered_strategies()}
+def list_points(names: tuple[str, ...]) -> Mapping[str, Sequence[Strategy]]:
+    """Return the points of the full ranges of some strategies, by name."""
+    return {name: build_grid(name).strategies for name in names}
 
 
-def judge_simulated_universe(case: Case, seed: int) -> SimulatedVerdicts:
-    """Return the verdicts on one universe; the same seed gives the same."""
-    return judge_universe(case.market.draw(seed), find_window(), case.settings)
+def judge_simulated_universe(
+    case: Case, seed: int, names: tuple[str, ...] | None = None
+) -> SimulatedVerdicts:
+    """Return the verdicts on one universe; the same seed gives the same.
+
+    Parameters
+    ----------
+    names
+        Of the strategies that are tried on it; by default those that fit no model.
+    """
+    points = list_points(names or list_rules())
+    return judge_universe(case.market.draw(seed), find_window(), case.settings, points)
 
 
 def judge_universe(
-    histories: Sequence[History], window: Window, settings: BacktestSettings
+    histories: Sequence[History],
+    window: Window,
+    settings: BacktestSettings,
+    points: Mapping[str, Sequence[Strategy]],
 ) -> SimulatedVerdicts:
-    """Return the verdicts on a universe where nothing else was tried, all in memory."""
-    points = list_points()
+    """Return the verdicts on a universe where nothing else was tried, all in memory.
+
+    Parameters
+    ----------
+    points
+        By strategy.
+    """
     universe, engine = EqualWeight.of(histories, window), VectorBTEngine(settings)
     every = [one for some in points.values() for one in some]
     outcomes = engine.run_batches(histories, every, window)

@@ -38,6 +38,7 @@ IMPOSSIBLE = {
     "universe_sweep": "seconds=0",
     "stitched_walk_forward": "seconds=0",
     "from_sweep_to_verdict": "seconds=0",
+    "learning": "seconds=0",
 }
 TRIVIAL = {
     "memory": ["sweep_mb=1e9"],
@@ -58,6 +59,7 @@ TRIVIAL = {
     "universe_sweep": ["recording_percent=1e9", "exponent=1e9", "memory_mb=1e9"],
     "stitched_walk_forward": ["exponent=1e9"],
     "from_sweep_to_verdict": ["times_arch=0", "times_purgedcv=0"],
+    "learning": ["sweep_seconds=1e9", "times_partial_fit=0"],
 }
 LIMITED = sorted(IMPOSSIBLE)
 UNLIMITED = sorted(set(BENCHMARKS) - set(IMPOSSIBLE))

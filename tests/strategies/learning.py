@@ -42,7 +42,7 @@ def both(strategy: Strategy, bars: Bars) -> np.ndarray:
 def features_by_pandas(bars: Bars) -> Any:
     """Return the features of online_learning, one column each."""
     close, volume = pd.Series(bars.close), pd.Series(np.log1p(bars.volume))
-    logs = np.log(close)
+    logs: Any = np.log(close)
     change = close.diff()
     sd, long_sd = (logs.diff().rolling(period).std(ddof=0) for period in (20, 60))
     columns = {f"return_{lag}": logs.diff(lag) / sd / lag**0.5 for lag in (1, 5, 20, 60)}

@@ -71,6 +71,15 @@ def test_an_edge_is_found_and_by_those_who_have_it(edge: str, earns: str, loses:
     assert rates.false_discoveries() == 0.0
 
 
+def test_what_learns_is_seldom_promising_on_noise():
+    names, universes = ("ensemble", "online_learning", "regime_aware"), 5
+    *_, (_, rates) = calibrate([CASES["noise"]], universes, seed=SEED, names=names)
+    assert set(rates.true_sharpes(Hedge.SHARE)) == set(names)
+    assert _chance(0.05, rates.found[PROMISING], universes) > 0.01
+    # They trade: without a limit on luck some would pass.
+    assert rates.found["naive PSR"]
+
+
 def test_the_processes_change_no_number():
     universes = 6  # more than a process is given at once
     alone, together = (

@@ -10,7 +10,7 @@ import pytest
 from research.calibration.cases import Case, list_cases
 from research.calibration.page import render_page
 from research.calibration.rates import CaseRates
-from research.calibration.simulated_universe import SimulatedVerdicts, list_points
+from research.calibration.simulated_universe import SimulatedVerdicts, list_points, list_rules
 from research.verdicts.criteria import Criterion
 from research.verdicts.hedge import Hedge
 from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
@@ -18,7 +18,7 @@ from strategies.base import Floats
 
 NULL, EDGE = list_cases()[0], next(one for one in list_cases() if one.has_edge)
 PASSED, FAILED = Criterion(1.0, 0.01, 0.05), Criterion(1.0, 0.9, 0.05)
-POINTS = [name for name, points in list_points().items() for _ in points]
+POINTS = [name for name, points in list_points(list_rules()).items() for _ in points]
 
 
 def _verdict(strategy: str, *passed: bool, dsr: float = 0.5) -> StrategyVerdict:

@@ -77,6 +77,8 @@ def test_what_learns_online_has_learned_what_is_known(horizon: int):
 
 def test_without_a_model_nothing_is_predicted():
     rows = np.ones((N, 1))
-    nothing = predict_by_labels(rows, rows[:, 0], 1, Refits(10, 10), lambda *_: None, lambda *_: 1)
+    nothing = predict_by_labels(
+        rows, rows[:, 0], 1, Refits(10, 10), lambda *_: None, lambda *_: rows
+    )
     assert np.isnan(nothing).all()
     assert np.isnan(predict_online(rows[:5], rows[:5, 0], 1, 10, lambda *_: rows)).all()
