@@ -40,6 +40,21 @@ def test_one_parameter_is_one_row_and_none_is_no_map():
     assert HeatMap.of(points[:1], np.array([0.5]), points[0]) is None
 
 
+def test_texts_are_an_axis_of_their_own():
+    points = [
+        {"weighting": one, "entry_vote": vote, "members": "macd+rsi"}
+        for one in ("equal", "sharpe", "stacked")
+        for vote in (0.52, 0.6)
+    ]
+    found = HeatMap.of(points, np.array([0.1, 0.2, 0.9, 1.0, 0.4, 0.5]), points[2])
+    assert found is not None
+    assert (found.column, found.columns) == ("weighting", ["equal", "sharpe", "stacked"])
+    assert found.cells.tolist() == [[0.1, 0.9, 0.4], [0.2, 1.0, 0.5]]
+    assert found.describe_others() == "at members macd+rsi; framed: the centre of the plateau"
+    assert found.table().columns == ["entry_vote \\ weighting", "equal", "sharpe", "stacked"]
+    assert ">stacked<" in render_heat_map(found, ("title", "caption")).decode()
+
+
 def test_each_number_of_the_picture_has_its_colour_and_place():
     points = [{"a": value} for value in (1, 2, 4)]
     found = HeatMap.of(points, np.array([0.5, np.nan, -1.0]), points[2])

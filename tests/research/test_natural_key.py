@@ -28,6 +28,12 @@ def test_the_identifier_of_a_key_is_stable() -> None:
     assert backtest_id(**KEY) == UUID("b6b98bc2-f04c-5282-92a7-2d55e34d4a98")
 
 
+def test_a_text_among_parameters_is_part_of_the_key() -> None:
+    known = {backtest_id(**{**KEY, "parameters": {"weighting": w}}) for w in ("equal", "sharpe")}
+    assert len(known) == 2
+    assert json_text({"weighting": "equal", "vote": 0.5}) == '{"vote":0.5,"weighting":"equal"}'
+
+
 def test_the_order_of_parameters_does_not_matter() -> None:
     turned = {"std_dev": 2.0, "period": 20}
     assert backtest_id(**{**KEY, "parameters": turned}) == backtest_id(**KEY)

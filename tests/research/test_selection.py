@@ -46,6 +46,11 @@ def test_neighbours_are_one_step_away_in_one_parameter(name: str):
             assert near[here, there] == expected
 
 
+def test_any_two_texts_are_one_step_apart():
+    points = build_grid("ensemble", {"weighting": ["equal", "sharpe", "stacked"]}).strategies
+    assert find_neighbours(points).all()
+
+
 def test_a_plateau_beats_a_single_peak():
     near = find_neighbours(ROW)
     training = _training([0.3, -0.2, 0.15, 0.14])

@@ -8,8 +8,12 @@ import pytest
 
 from strategies.base import Bars, Signals, Strategy, parameter
 from strategies.breakout import Breakout
+from strategies.ensemble import Ensemble
 from strategies.errors import InvalidParameterError
 from strategies.momentum import Momentum
+from strategies.online_learning import OnlineLearning
+from strategies.parameters import describe_parameters
+from strategies.regime_aware import RegimeAware
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
 
@@ -36,6 +40,18 @@ def test_equal_parameters_have_one_type():
     assert [type(value) for value in spelled[1].parameters().values()] == [int, float, float]
 
 
+def test_the_same_texts_are_written_alike():
+    spelled = [Ensemble(members=text) for text in ("rsi+macd", "macd + rsi", " macd+rsi")]
+    assert {one.members for one in spelled} == {"macd+rsi"}
+    assert len(set(spelled)) == 1
+
+
+def test_parameters_are_described_in_one_line():
+    assert describe_parameters({"members": "macd+rsi", "period": 5, "level": 0.25}) == (
+        "members macd+rsi, period 5, level 0.25"
+    )
+
+
 def test_numpy_numbers_become_python_numbers():
     assert type(SmaCross(fast_period=np.int64(5)).fast_period) is int  # pyright: ignore[reportArgumentType]
 
@@ -54,6 +70,16 @@ def test_numpy_numbers_become_python_numbers():
         (Momentum, {"threshold": float("nan")}, "threshold to be a number, but got nan"),
         (Momentum, {"threshold": -0.1}, "threshold of 0.0 to 1.0, but got -0.1"),
         (Breakout, {"exit_lookback": None}, "exit_lookback to be a whole number, but got None"),
+        (Ensemble, {"weighting": "sharp"}, "stacked, but got 'sharp'. Did you mean 'sharpe'?"),
+        (Ensemble, {"weighting": 3}, "a text, but got 3. Allowed: equal, sharpe, stacked."),
+        (Ensemble, {"weighting": "equal+sharpe"}, "equal, sharpe, stacked, but got 'equal+sha"),
+        (Ensemble, {"members": "sma_cros+rsi"}, "'sma_cros'. Did you mean 'sma_cross'?"),
+        (Ensemble, {"members": "rsi+"}, "or several of them, joined by '+', but got ''."),
+        (Ensemble, {"members": "rsi+macd+rsi"}, "name each once, but got 'rsi+macd+rsi'"),
+        (Ensemble, {"members": ["rsi", "macd"]}, "members to be a text, but got ['rsi', 'macd']"),
+        (Ensemble, {"entry_vote": 0.4}, "needs exit_vote < entry_vote"),
+        (OnlineLearning, {"first_fit": 104}, "first_fit of 105 or more with horizon=5"),
+        (RegimeAware, {"certainty": "high"}, "certainty to be a number, but got 'high'"),
     ],
 )
 def test_an_invalid_parameter_is_refused_with_what_is_allowed(strategy, given, message):

@@ -2,12 +2,14 @@ import re
 from datetime import date
 from typing import Any
 
+import dagster as dg
 import pytest
 from pydantic import ValidationError
 
 from engine.errors import InvalidSettingsError
 from engine.settings import BacktestSettings, Window
 from resources.config.run_settings import RunSettings
+from strategies.ensemble import Ensemble
 from strategies.errors import GauntletError
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -208,9 +210,30 @@ def test_a_strategy_has_the_given_parameters_and_default_others():
     assert settings.strategy_of(Rsi) == Rsi()
 
 
+def test_a_text_of_the_run_config_reaches_the_strategy():
+    found: list[str] = []
+
+    @dg.asset
+    def ask(run_settings: RunSettings) -> None:
+        run_settings.check()
+        found.append(str(run_settings.strategy_of(Ensemble)))
+
+    given = {"ensemble": {"weighting": "stacked", "members": "rsi+macd", "entry_vote": 0.7}}
+    window = {"start": "2021-01-04", "end": "2023-12-29"}
+    config = {"resources": {"run_settings": {"config": {**window, "parameters": given}}}}
+    assert dg.materialize([ask], resources={"run_settings": _settings()}, run_config=config).success
+    assert found == [str(Ensemble(members="macd+rsi", weighting="stacked", entry_vote=0.7))]
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        ({"ensemble": {"weighting": "sharp"}}, "but got 'sharp'. Did you mean 'sharpe'?"),
+        (
+            {"ensemble": {"members": ["rsi"]}},
+            "members to be a text, but got ['rsi']",
+        ),
+        ({"rsi": {"period": "14"}}, "rsi needs period to be a whole number, but got '14'"),
         ({"sma_cros": {"fast_period": 5}}, "no strategy 'sma_cros'. Did you mean 'sma_cross'"),
         ({"rsi": {"perod": 5}}, "rsi has no parameter 'perod'. Did you mean 'period'"),
         ({"rsi": {"period": 2.5}}, "rsi needs period to be a whole number, but got 2.5"),
@@ -218,7 +241,7 @@ def test_a_strategy_has_the_given_parameters_and_default_others():
     ],
 )
 def test_invalid_parameters_of_strategies_are_refused(
-    parameters: dict[str, dict[str, float]], message: str
+    parameters: dict[str, dict[str, Any]], message: str
 ):
     with pytest.raises(GauntletError, match=re.escape(message)):
         _settings(parameters=parameters).check()
