@@ -17,6 +17,7 @@ from assets.markdown import render_markdown
 from pipelines.definitions import build_defs
 from research.leaderboard_caption import build_caption
 from resources.config.run_purpose import PURPOSE_TAG
+from strategies.registry import registered_strategies
 from tests.project import SYMBOLS, Project
 
 DEARER = {"resources": {"run_settings": {"config": {"fees": 0.002}}}}
@@ -58,10 +59,11 @@ def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     result = project.run((SYMBOLS[0], SYMBOLS[4]))
     check = project.checks(result)["leaderboard", "results_are_complete"]
     assert (check.passed, check.severity.value, result.success) == (False, "WARN", True)
-    # Nine strategies are defined, and two of them were run on five of twenty symbols.
-    assert (
-        check.description
-        == "10 of 180 results of the universe are in it: 5.6%, limit 0%, warns below 100%."
+    # Of all strategies two were run on five of twenty symbols.
+    of = 20 * len(registered_strategies())
+    assert check.description == (
+        f"10 of {of} results of the universe are in it: {10 / of:.1%}, limit 0%, "
+        "warns below 100%."
     )
     offenders = str(check.metadata["offenders"].value)
     assert "- `rsi` 5 of 20 symbols have a result, 0 of them stale" in offenders
@@ -96,11 +98,12 @@ def test_what_ifs_and_parts_are_kept_apart_from_the_leaderboard(project: Project
 
     what_if = project.run("S03", run_config=DEARER)
     assert what_if.success, project.why(what_if)
-    # The leaderboard's check still judges the shared one: two of nine strategies, all symbols.
+    # The leaderboard's check still judges the shared one: two of all strategies, all symbols.
     check = project.checks(what_if)["leaderboard", "results_are_complete"]
-    assert (
-        check.description
-        == "40 of 180 results of the universe are in it: 22.2%, limit 0%, warns below 100%."
+    of = 20 * len(registered_strategies())
+    assert check.description == (
+        f"40 of {of} results of the universe are in it: {40 / of:.1%}, limit 0%, "
+        "warns below 100%."
     )
     assert _everything(project) == before
     shown = newest(project, OTHER_LEADERBOARDS_KEY)

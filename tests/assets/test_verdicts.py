@@ -22,6 +22,7 @@ from tests.project import END, FEW_ASSETS, Project
 from tests.resources.result_store.test_verdicts import NOTHING, reached
 
 NAMES = ("macd", "rsi")
+ALL = len(registered_strategies())
 JUDGED = tuple(f"{kind}/{name}" for kind in ("optimizations", "walk_forward") for name in NAMES)
 EVERYTHING = (*FEW_ASSETS, *JUDGED, "verdicts")
 FOLDS = {"train": 60, "test": 30}
@@ -87,7 +88,7 @@ def test_a_run_judges_what_its_leaderboard_shows(judged: Judged):
     (other,) = found.filter(strategy="bollinger").to_dicts()
     assert (other["trials"], other["reason"]) == (0, "nothing of it was tried")
     shown = _shown(run, "verdicts")
-    assert (shown["rejected_strategies"], shown["deployable_strategies"]) == (9, 0)
+    assert (shown["rejected_strategies"], shown["deployable_strategies"]) == (ALL, 0)
     assert shown["competing_trials"] == rsi["competing_trials"] <= len(tried)
     assert shown["verdicts"] == render_markdown(found.select(SHOWN))
     assert judged.table["verdict"].to_list() == ["rejected"] * 2
@@ -96,7 +97,7 @@ def test_a_run_judges_what_its_leaderboard_shows(judged: Judged):
     check = project.checks(run)["leaderboard", "strategies_hold_up"]
     assert (check.passed, check.severity.value) == (False, "WARN")
     assert check.description == (
-        "Of 9 strategies: 9 rejected, 0 promising, 0 deployable. Promotion is off."
+        f"Of {ALL} strategies: {ALL} rejected, 0 promising, 0 deployable. Promotion is off."
     )
     (line,) = str(check.metadata["offenders"].value).splitlines()
     assert line.startswith("- `rejected` ")
@@ -116,7 +117,8 @@ def test_promotion_stops_where_a_strategy_is_not_deployable(judged: Judged):
     check = project.checks(result)["leaderboard", "strategies_hold_up"]
     assert (check.passed, check.severity.value) == (False, "ERROR")
     assert check.description == (
-        "Of 9 strategies: 7 rejected, 1 promising, 1 deployable; promotion asks for deployable."
+        f"Of {ALL} strategies: {ALL - 2} rejected, 1 promising, 1 deployable; "
+        "promotion asks for deployable."
     )
     offenders = str(check.metadata["offenders"].value)
     assert "- `promising` macd" in offenders

@@ -20,7 +20,7 @@ def test_without_anything_given_all_full_ranges_are_tried():
     assert {name: one.strategies for name, one in grids.items()} == {
         name: build_grid(name).strategies for name in grids
     }
-    assert sum(len(one.strategies) for one in grids.values()) == 312
+    assert sum(len(one.strategies) for one in grids.values()) == 348
 
 
 def test_points_that_break_a_rule_are_skipped_and_counted():

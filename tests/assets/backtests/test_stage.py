@@ -150,7 +150,7 @@ def test_the_profile_has_source_requests_and_indicator_hits(project: Project):
     assert run is not None
     assert run["profile"]["prices"]["source_requests"] == 7
     backtests = run["profile"]["backtests"]
-    # Some of the nine strategies use the same averages of a symbol.
+    # Some strategies use the same averages of a symbol.
     assert backtests["indicator_hits"] > 0
     assert backtests["indicator_misses"] > 0
     assert run["profile"]["backtest_summaries"]["database_seconds"] > 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from strategies.registry import registered_strategies
 from tests.pipelines.cli.command import SYMBOLS, environment, lay_out
 from tests.pipelines.cli.screen import read_screen, run_in_terminal
 
@@ -22,7 +23,10 @@ def test_nothing_is_cut_off_in_a_terminal(tmp_path: Path, database: str):
     assert code == 0, "\n".join(lines)
     assert "…" not in written
     words = " ".join(" ".join(lines).split())
-    assert words.startswith("5 symbols x 9 strategies, source synthetic, 2023-01-01 to 2023-12-31 ")
+    strategies = len(registered_strategies())
+    assert words.startswith(
+        f"5 symbols x {strategies} strategies, source synthetic, 2023-01-01 to 2023-12-31 "
+    )
     assert "universe: 5 of 7 symbols have prices; at least 6 are needed" in words
     assert "trades beats" in words
     drawn = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", written)
