@@ -14,6 +14,7 @@ from strategies.registry import registered_strategies
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = set(registered_strategies())
+LEARNING = {name for name, one in registered_strategies().items() if one.learns}
 
 REGISTERED = """
 from strategies.registry import registered_strategies
@@ -82,12 +83,12 @@ COMPUTE = [
     *_modules("engine", "level_orders", "trade_records"),
     *_modules("engine/costs", "__init__", "composition", "fees", "model", "percentage", "prices"),
     *_modules("engine/metrics", "__init__", "benchmark", "equity", "inputs", "trades"),
-    *_modules("strategies", "base", "indicator_cache", "indicators", "__init__"),
+    *_modules("strategies", "base", "indicator_cache", "indicators", "parameters", "__init__"),
 ]
 COMPUTE_NOTHING = [
     *_modules("engine", "backtest", "code_version", "data_provider", "errors", "import_closure"),
     *_modules("engine", "malloc", "validation", "vectorbt_export"),
-    *_modules("strategies", "errors", "registry"),
+    *_modules("strategies", "errors"),
     *("engine/added.py", "engine/metrics/added.py", "research/added.py"),
 ]
 
@@ -95,13 +96,19 @@ COMPUTE_NOTHING = [
 def test_an_edit_changes_only_the_versions_it_affects(copy: Path):
     (copy / "engine/nested").mkdir()
     files = [*COMPUTE, *COMPUTE_NOTHING, "strategies/rsi.py", "engine/nested/added.py"]
-    versions, changed = _edit(copy, *files, "strategies/crossings.py")
+    files += _modules("strategies", "registry", "crossings", "ml/hidden_markov", "ml/walk_forward")
+    versions, changed = _edit(copy, *files)
     assert {file for file in COMPUTE if changed[file] != ALL} == set()
     assert {file for file in COMPUTE_NOTHING if changed[file]} == set()
-    assert changed["strategies/rsi.py"] == {"rsi"}
+    # An ensemble looks its members up by name.
+    assert changed["strategies/rsi.py"] == {"rsi", "ensemble"}
+    assert changed["strategies/registry.py"] == {"ensemble"}
+    assert changed["strategies/ml/hidden_markov.py"] == {"regime_aware", "ensemble"}
+    assert changed["strategies/ml/walk_forward.py"] == LEARNING
     assert changed["engine/nested/added.py"] == set()
     assert changed["strategies/crossings.py"] == ALL - {
-        *("breakout", "mean_reversion", "momentum", "volume_momentum")
+        *("breakout", "mean_reversion", "momentum", "volume_momentum"),
+        *("online_learning", "regime_aware"),
     }
     # A copy of the code has the same versions, and no two strategies share one.
     assert versions == {name: code_version(cls) for name, cls in registered_strategies().items()}
@@ -144,13 +151,14 @@ def test_an_edited_helper_changes_only_its_importers(copy: Path):
     (copy / "strategies/whole/part.py").write_text("x = 1\n")
     helpers = _modules("strategies", "turns", "far", "rsi", "alone", "macd", "whole/part")
     _, changed = _edit(copy, *helpers)
-    assert changed["strategies/turns.py"] == {*turning, "any"}
-    assert changed["strategies/far.py"] == {*turning, "any"}
-    assert changed["strategies/rsi.py"] == {"rsi", "any", "typed", "whole", *turning}
+    by_name_too = {"any", "ensemble"}
+    assert changed["strategies/turns.py"] == {*turning, *by_name_too}
+    assert changed["strategies/far.py"] == {*turning, *by_name_too}
+    assert changed["strategies/rsi.py"] == {"rsi", "typed", "whole", *turning, *by_name_too}
     # A strategy that looks up others by name may use any: which one is known only at run time.
-    assert changed["strategies/alone.py"] == {"any"}
-    assert changed["strategies/macd.py"] == {"macd", "any"}
-    assert changed["strategies/whole/part.py"] == {"whole", "any"}
+    assert changed["strategies/alone.py"] == by_name_too
+    assert changed["strategies/macd.py"] == {"macd", *by_name_too}
+    assert changed["strategies/whole/part.py"] == {"whole", *by_name_too}
 
 
 def test_an_edited_import_of_a_shared_file_changes_all(copy: Path):
