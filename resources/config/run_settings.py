@@ -24,7 +24,7 @@ class RunSettings(dg.ConfigurableResource):
 
     start: str = Field(description="First day of the window, YYYY-MM-DD, inclusive.")
     end: str = Field(description="Last day of the window, YYYY-MM-DD, inclusive.")
-    # A year of bars covers the longest lookback of the sweeps (100 bars). Of the seed of the
+    # A year of bars covers the longest lookback of the sweeps (240 bars). Of the seed of the
     # slowest exponential average (50 bars) 0.004 % is left after 252 bars.
     warmup_days: int = Field(
         default=365,
