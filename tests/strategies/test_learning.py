@@ -261,7 +261,7 @@ def test_an_equal_vote_is_the_share_of_members_that_hold():
     assert not both(strategy, BARS)[:, :240].any()
 
 
-def test_a_vote_by_sharpe_weighs_what_members_had_earned_by_the_refit():
+def test_a_vote_by_sharpe_weighs_what_was_earned_by_the_refit():
     names = ["momentum", "rsi", "sma_cross"]
     held = np.array([_hold(get_strategy(name)(), BARS) for name in names])
     entries, exits = both(Ensemble(members="+".join(names)), BARS)
@@ -384,7 +384,7 @@ def _digest(threads: int) -> str:
     return done.stdout.strip()
 
 
-def test_predictions_are_the_same_bits_in_any_process_and_threads():
+def test_predictions_are_the_same_bits_in_other_threads():
     found = {_digest(threads) for threads in (1, 4)}
     assert len(found) == 1
     assert len(found.pop()) == len(hashlib.sha256().hexdigest())

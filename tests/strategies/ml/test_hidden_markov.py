@@ -133,6 +133,27 @@ def test_a_state_without_rows_stays_as_it_was():
     assert better.means[0] != far.means[0]
 
 
+def test_a_fit_that_begins_in_another_order_ends_in_order():
+    returns, _ = _simulate(500)
+    back = slice(None, None, -1)
+    turned = HiddenMarkov(
+        MODEL.means[back], MODEL.variances[back], MODEL.start[back], MODEL.transitions[back, back]
+    )
+    model, expected = fit(returns, turned), fit(returns, MODEL)
+    assert model is not None
+    assert expected is not None
+    for name in ("means", "variances", "start", "transitions"):
+        np.testing.assert_allclose(getattr(model, name), getattr(expected, name))
+
+
+def test_nothing_is_impossible_in_a_fitted_model():
+    returns, _ = _simulate(500)
+    returns[0] = 0.2
+    model = fit(returns)
+    assert model is not None
+    assert min(model.start.min(), model.transitions.min()) > 5e-7
+
+
 def test_a_fit_after_an_impossible_start_goes_on():
     returns, _ = _simulate(300)
     first = fit(returns)
