@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from strategies.base import Bars, Floats, Signals, Strategy, choice, parameter
 from strategies.comparisons import is_above, is_below
+from strategies.fit_cache import cached_fit
 from strategies.indicator_cache import cached_step
 from strategies.parameters import SEPARATOR
 
@@ -75,7 +76,7 @@ def _build_members(members: str) -> list[Strategy]:
     return [get_strategy(name)() for name in members.split(SEPARATOR)]
 
 
-@cached_step
+@cached_fit
 def count_votes(
     opens: Floats,
     high: Floats,

@@ -6,7 +6,7 @@ from typing import ClassVar
 from strategies.base import Bars, Floats, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
 from strategies.errors import InvalidCombinationError
-from strategies.indicator_cache import cached_step
+from strategies.fit_cache import cached_fit
 from strategies.ml import FEATURE_BARS
 
 # Bars of features before the first prediction, for each of which a label must become known.
@@ -58,7 +58,7 @@ class OnlineLearning(Strategy):
         )
 
 
-@cached_step
+@cached_fit
 def predict_returns(
     opens: Floats,
     close: Floats,

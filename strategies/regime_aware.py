@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from strategies.base import Bars, Floats, Ints, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
+from strategies.fit_cache import cached_fit
 from strategies.indicator_cache import cached_step
 from strategies.indicators import bollinger_bands, sma
 
@@ -63,7 +64,7 @@ def find_regimes(close: Floats, first: int, every: int, certainty: float) -> Int
     return np.where(began >= 0, likeliest[began], -1)
 
 
-@cached_step
+@cached_fit
 def filter_regimes(close: Floats, first: int, every: int) -> Floats:
     """Return the probability of each regime given the bars so far, shape (n, 3), NaN before."""
     import numpy as np

@@ -18,6 +18,7 @@ from resources.config.environment import EnvironmentSettings
 from resources.error_lines import describe_error
 from resources.run_processes.dead_runs import end_dead_runs, get_claims
 from strategies.errors import GauntletError
+from strategies.fit_cache import fit_cache
 
 Listener = Callable[[dg.EventLogEntry], None]
 Plan = Callable[[AssetGraph, Collection[dg.AssetKey]], Sequence[SymbolRun]]
@@ -132,14 +133,15 @@ def _materialize(
     get_claims(instance).hold(run.run_id)
     instance.add_event_listener(run.run_id, listener)
     instance.add_event_listener(run.run_id, lambda entry: _cancel_if_interrupted(instance, entry))
-    result = job.execute_in_process(
-        instance=instance,
-        run_id=run.run_id,
-        tags=run.tags,
-        asset_selection=list(run.assets),
-        run_config=dict(run.run_config),
-        raise_on_error=False,
-    )
+    with fit_cache():
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run.run_id,
+            tags=run.tags,
+            asset_selection=list(run.assets),
+            run_config=dict(run.run_config),
+            raise_on_error=False,
+        )
     if result.success:
         return None
     if _was_interrupted(result.dagster_run):

@@ -8,7 +8,7 @@ from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
 from research.audit.findings import IntegrityFindings, RuleFindings, Scaling
-from research.audit.integrity import count_dropped_signals, find_look_ahead, measure_imbalance
+from research.audit.integrity import CUTS, count_dropped_signals, find_look_ahead, measure_imbalance
 from research.audit.scaling import MOST_SYMBOLS, measure_scaling
 from strategies.base import Strategy
 
@@ -30,6 +30,9 @@ class _Finding:
 @dataclass
 class BacktestAudit:
     """Audits results one by one: the accounts of all, signals and look-ahead of the first symbols.
+
+    Strategies that learn are tried at all cuts of the first symbol, and of each other at two: one
+    is that before the last bar, the other a different one for each symbol.
 
     Call `audit` with each result, and at the end `measure_scaling`; then `findings` and `scaling`
     go into the profile of the stage. Several parameter sets of a strategy may be audited in one
@@ -54,7 +57,8 @@ class BacktestAudit:
         if history.symbol in self._histories:
             dropped = count_dropped_signals(result, history)
             self._record(result, DROPPED_SIGNALS, f"dropped {dropped} signals" if dropped else "")
-            self._record(result, LOOK_AHEAD, _describe_look_ahead(result.strategy, history))
+            told = _describe_look_ahead(result.strategy, history, self._choose_spot(result))
+            self._record(result, LOOK_AHEAD, told)
 
     def measure_scaling(self, strategies: Sequence[Strategy], settings: BacktestSettings) -> None:
         """Time the strategies over growing windows of the first symbols that have a result."""
@@ -73,6 +77,10 @@ class BacktestAudit:
                 for rule, by_strategy in by_rule.items()
             }
         )
+
+    def _choose_spot(self, result: BacktestResult) -> int | None:
+        number = list(self._histories).index(result.symbol)
+        return (2 * number - 1) % CUTS if result.strategy.learns and number else None
 
     def _record(self, result: BacktestResult, rule: str, wrong: str) -> None:
         parameters = result.strategy.parameters().items()
@@ -94,9 +102,9 @@ def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
     )
 
 
-def _describe_look_ahead(strategy: Strategy, history: History) -> str:
+def _describe_look_ahead(strategy: Strategy, history: History, spot: int | None) -> str:
     try:
-        bar = find_look_ahead(strategy, history)
+        bar = find_look_ahead(strategy, history, spot)
     except Exception as error:  # noqa: BLE001 - whatever a strategy's own code raises
         return f"fails on the first bars alone: {type(error).__name__}: {error}"
     return "" if bar is None else f"the signal of {history.dates[bar]} depends on later bars"

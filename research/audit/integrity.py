@@ -17,26 +17,35 @@ MOST_GROWTH = 1e15
 """Of money, beyond which its profits and the capital can't be added: float64 has 15 digits. The
 best of days of bitcoin, since 2010, are some 1e7."""
 
+CUTS = 8
+"""At which look-ahead is looked for, beside the one before the last bar."""
+
 _OF_HOLDING = ("total_interest", "total_borrow_fees")
-_CUTS = 8
 _LEAST_BARS = 10
 
 # Sums of some thousand products are off by some 1e-13 of what they add up to.
 _ROUNDING = 1e-9
 
 
-def find_look_ahead(strategy: Strategy, history: History) -> int | None:
+def find_look_ahead(strategy: Strategy, history: History, spot: int | None = None) -> int | None:
     """Return the index of the first bar whose signal depends on a later bar; None if none does.
 
     Signals on the first bars alone must equal those on all bars, up to the cut. Tried at eight cuts
     spread over the history, and before the last bar.
+
+    Parameters
+    ----------
+    spot
+        Of the eight cuts, counted from 0, the only one to try before the last bar; None for all. It
+        is for strategies that learn, which are fitted anew at each cut.
     """
     bars = history.bars
     whole = strategy.signals(bars)
     last = len(bars) - 1
     # Before the lookback there are no signals, and a strategy may not accept so few bars.
     first = max(1, min(max(strategy.lookback_bars + 1, _LEAST_BARS), last))
-    for stop in dict.fromkeys(np.linspace(first, last, _CUTS + 1, dtype=int).tolist()):
+    stops = np.linspace(first, last, CUTS + 1, dtype=int).tolist()
+    for stop in dict.fromkeys(stops if spot is None else [stops[spot], last]):
         part = strategy.signals(_copy_until(bars, stop))
         other = (part.entries != whole.entries[:stop]) | (part.exits != whole.exits[:stop])
         if other.any():

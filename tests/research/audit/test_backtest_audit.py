@@ -9,6 +9,8 @@ from engine.backtest import VectorBTEngine
 from engine.settings import BacktestSettings, Window
 from research.audit.backtest_audit import BacktestAudit
 from research.audit.findings import IntegrityFindings, RuleFindings
+from research.audit.integrity import CUTS
+from research.audit.scaling import MOST_SYMBOLS
 from strategies.base import Bars, Signals
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -61,6 +63,33 @@ def test_offending_parameter_sets_are_named_separately():
     assert first.startswith("(period=14, oversold=30.0, overbought=70.0) dropped")
     assert second.startswith("(period=7, oversold=30.0, overbought=70.0) dropped")
     assert found["sma_cross"].offenders["S0"].startswith("dropped")
+
+
+class Learning(Rsi):
+    """Records the number of bars of each call."""
+
+    learns = True
+
+    def signals(self, bars: Bars) -> Signals:
+        SEEN.append(len(bars))
+        return super().signals(bars)
+
+
+SEEN: list[int] = []
+
+
+def test_what_learns_is_tried_at_all_cuts_of_one_symbol():
+    audit, tried = BacktestAudit(), []
+    for history in HISTORIES[:MOST_SYMBOLS]:
+        (result,) = VectorBTEngine(SETTINGS).run_batch([history], Learning(), WINDOW).results
+        SEEN.clear()
+        audit.audit(result, history)
+        tried.append({bars for bars in SEEN if bars < len(history.bars)})
+    first, *others = tried
+    last = max(first)
+    assert len(first) == CUTS + 1
+    assert all(len(one) == 2 and last in one and one < first for one in others)
+    assert len(set.union(*others)) == len(others) + 1  # another cut of each
 
 
 class Demanding(Planned):

@@ -10,7 +10,8 @@ import pytest
 from engine.backtest import VectorBTEngine
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Window
-from research.audit.integrity import count_dropped_signals, find_look_ahead, measure_imbalance
+from research.audit.integrity import CUTS, count_dropped_signals, find_look_ahead, measure_imbalance
+from strategies.base import Bars, Signals
 from strategies.registry import registered_strategies
 from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
@@ -82,6 +83,30 @@ def test_the_bar_of_a_look_ahead_is_found(strategy):
     bar = find_look_ahead(strategy(), HISTORIES["S0"])
     assert bar is not None
     assert 0 <= bar < 700
+
+
+class Counting(Rsi):
+    """Records the number of bars of each call."""
+
+    def signals(self, bars: Bars) -> Signals:
+        SEEN.append(len(bars))
+        return super().signals(bars)
+
+
+SEEN: list[int] = []
+
+
+def _count_tried(spot: int | None) -> list[int]:
+    SEEN.clear()
+    assert find_look_ahead(Counting(), HISTORIES["S0"], spot) is None
+    return list(SEEN)
+
+
+def test_a_spot_is_one_of_the_cuts_and_the_last_bar():
+    whole, *cuts, last = _count_tried(None)
+    assert (whole, last, len(cuts)) == (700, 699, CUTS)
+    for spot, cut in enumerate(cuts):
+        assert _count_tried(spot) == [whole, cut, last]
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 9])
