@@ -1,7 +1,5 @@
 """Fits are made once per content of the bars, and only where they are meant to be."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -27,9 +25,8 @@ def _fit(close: Floats, period: int) -> Floats:
 
 
 @pytest.fixture(autouse=True)
-def _none_made() -> Iterator[None]:
+def _none_made() -> None:
     MADE.clear()
-    yield
 
 
 def test_equal_bars_are_fitted_once():

@@ -80,8 +80,10 @@ SEEN: list[int] = []
 
 def test_what_learns_is_tried_at_all_cuts_of_one_symbol():
     audit, tried = BacktestAudit(), []
+    until_the_last_bar = Window(WINDOW.start, date(2030, 1, 1))
     for history in HISTORIES[:MOST_SYMBOLS]:
-        (result,) = VectorBTEngine(SETTINGS).run_batch([history], Learning(), WINDOW).results
+        engine = VectorBTEngine(SETTINGS)
+        (result,) = engine.run_batch([history], Learning(), until_the_last_bar).results
         SEEN.clear()
         audit.audit(result, history)
         tried.append({bars for bars in SEEN if bars < len(history.bars)})
