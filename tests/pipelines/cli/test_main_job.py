@@ -65,7 +65,7 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     # Prices are made up: no strategy has anything to find in them.
     checks = [line.split()[1] for line in lines if line.startswith("Check ")]
     assert checks == ["strategies_hold_up"]
-    assert len(lines) < 42 + len(registered_strategies())
+    assert len(lines) < 46 + len(registered_strategies())
     # Only what is to be copied may be longer: an address, a command.
     copied = ("results", "See it", "Report")
     assert max(len(line) for line in lines if not line.startswith(copied)) <= 80
@@ -273,7 +273,8 @@ def test_a_list_of_symbols_takes_few_runs_and_one_leaderboard(folder: Path, data
     assert lines[-1].endswith(f" {settings}, with the same DATABASE_URL")
     with history(folder) as instance:
         made = [(run.asset_selection or set(), run.tags) for run in instance.get_runs()]
-    assert sorted(len(assets) for assets, _ in made) == [1, 11, 11]
+    by_symbol = 2 + len(registered_strategies())  # prices and summaries
+    assert sorted(len(assets) for assets, _ in made) == [1, by_symbol, by_symbol]
     assert materialized(folder, "prices") == {"AAPL", "MSFT", "TSLA"}
 
 
