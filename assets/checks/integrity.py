@@ -29,7 +29,8 @@ CHECKS = [
         BACKTESTS,
         "signals_do_not_look_ahead",
         "Whether signals on the first bars alone equal those on all bars, at nine cuts through the "
-        "real bars of up to five of the run's symbols.",
+        "real bars of up to five of the run's symbols; of strategies that learn, at nine of the "
+        "first symbol and two of each other.",
         [],
         "The strategy uses future bars: none of its results can be trusted. Fix it so that the "
         "signal of a bar depends on that bar and earlier ones only.",

@@ -65,7 +65,7 @@ def test_a_run_prints_the_leaderboard_and_where_results_are(folder: Path, databa
     # Prices are made up: no strategy has anything to find in them.
     checks = [line.split()[1] for line in lines if line.startswith("Check ")]
     assert checks == ["strategies_hold_up"]
-    assert len(lines) < 46 + len(registered_strategies())
+    assert len(lines) < 46 + strategies
     # Only what is to be copied may be longer: an address, a command.
     copied = ("results", "See it", "Report")
     assert max(len(line) for line in lines if not line.startswith(copied)) <= 80
