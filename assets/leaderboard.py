@@ -91,7 +91,9 @@ def build_leaderboard(
         description="Strategies ranked by median Sharpe ratio (per year, over the symbols with "
         "enough closed trades): the newest result of each symbol of the universe, on the "
         "configured source, window and settings, each with its verdict. `trials` says of how many "
-        "tries the first is the best. Results of an older version of a strategy's code are counted "
+        "tries the first is the best. `sharpe` and `return` are medians, `drawdown` the worst; "
+        "`portfolio_sharpe` is of one account for all symbols, `doubled_costs_sharpe` beyond the "
+        "market at twice the costs. Results of an older version of a strategy's code are counted "
         "as stale. Leaderboards of other settings, or of less of the universe, are in "
         f"`{OTHER_LEADERBOARDS}`.",
     )

@@ -27,11 +27,19 @@ if TYPE_CHECKING:
 
     from engine.equal_weight import EqualWeight
 
-SHOWN = (
-    "rank", "strategy", "verdict", "symbols", "stale_symbols", "median_sharpe_ratio",
-    "median_total_return", "worst_max_drawdown", "total_trades", "portfolio_sharpe",
-    "doubled_costs_sharpe_ratio",
-)  # fmt: skip
+SHOWN = {
+    "rank": "rank",
+    "strategy": "strategy",
+    "verdict": "verdict",
+    "symbols": "symbols",
+    "stale_symbols": "stale",
+    "median_sharpe_ratio": "sharpe",
+    "median_total_return": "return",
+    "worst_max_drawdown": "drawdown",
+    "portfolio_sharpe": "portfolio_sharpe",
+    "doubled_costs_sharpe_ratio": "doubled_costs_sharpe",
+}
+"""Columns of the leaderboard that the UI shows, with the short names it has room for."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class LeaderboardReport:
             "strategies": self.board.height,
             "trials": self.trials,
             "runs": self.backtests["run_id"].n_unique(),
-            "ranking": dg.MetadataValue.md(self._render_ranking()),
+            "ranking": dg.MetadataValue.md(render_ranking(self.board, self.trials)),
             "plot": dg.MetadataValue.md(_embed(plot)),
             "table_path": dg.MetadataValue.path(
                 reports.write(f"{self.folder}/leaderboard.csv", _encode_csv(self.board))
@@ -84,11 +92,6 @@ class LeaderboardReport:
                 reports.write(f"{self.folder}/leaderboard.svg", plot)
             ),
         }
-
-    def _render_ranking(self) -> str:
-        """Return the table; what stands above it says of how many the first is the best."""
-        tries = describe_tries(self.board, self.trials)
-        return f"Rank 1 is the {tries}.\n\n{render_markdown(self.board.select(SHOWN))}"
 
     def _plot(self, context: dg.AssetExecutionContext, files: BacktestFiles) -> bytes:
         from assets.leaderboard_plot import render_leaderboard_plot
@@ -114,6 +117,12 @@ class LeaderboardReport:
             trials=self.trials,
             universe=self.equal_weight,
         )
+
+
+def render_ranking(board: "pl.DataFrame", trials: int) -> str:
+    """Return the table for the UI; what stands above it says of how many the first is the best."""
+    table = render_markdown(board.select(SHOWN.keys()).rename(SHOWN), digits=2)
+    return f"Rank 1 is the {describe_tries(board, trials)}.\n\n{table}"
 
 
 def name_folder(scope: LeaderboardScope, *, shared: bool, rolling: bool = False) -> str:

@@ -45,7 +45,7 @@ def assert_shows_the_store(project: Project, shown: Mapping[str, Any]) -> None:
     heading, _, ranking = shown["ranking"].partition("\n\n")
     tries = f"best of {board.height} strategies and {shown['trials']} trials"
     assert heading == f"Rank 1 is the {tries}."
-    assert ranking == render_markdown(board.select(SHOWN))
+    assert ranking == render_markdown(board.select(SHOWN.keys()).rename(SHOWN), digits=2)
     found = table(shown)
     assert found.columns == board.columns
     assert found.rows() == board.rows()

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.leaderboard_report import SHOWN
+from assets.leaderboard_report import SHOWN, render_ranking
 from assets.markdown import render_markdown
 from strategies.registry import registered_strategies
 
@@ -18,13 +18,15 @@ def test_floats_have_three_digits_and_undefined_is_a_dash():
 
 
 def test_the_ranking_is_short_enough_for_the_ui_to_show():
-    ranking = pl.DataFrame(
+    board = pl.DataFrame(
         [
-            dict.fromkeys(SHOWN, -10.125) | {"rank": 1, "strategy": name} | COUNTS
+            dict.fromkeys(SHOWN, -9.125) | {"rank": 12, "strategy": name} | LONG
             for name in registered_strategies()
         ]
     )
-    assert len(render_markdown(ranking)) < 1000
+    told = render_ranking(board, trials=1_000_000)
+    assert "|12|ensemble|deployable|10000|10|-9.12|-9.12|-9.12|-9.12|-9.12|" in told
+    assert len(told) < 1000
 
 
-COUNTS = {"symbols": 10_000, "total_trades": 1_000_000}
+LONG = {"verdict": "deployable", "symbols": 10_000, "stale_symbols": 10}

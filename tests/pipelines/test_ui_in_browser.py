@@ -92,7 +92,7 @@ def test_a_partial_failure_shows_failed_symbols_and_leaderboard(webserver: Webse
     description = "7 of 8 symbols succeeded: 87.5%, limit 85%, warns below 100%. Failed: LATE."
     expect(page.get_by_text(description)).to_be_visible()
     page.goto("/assets/leaderboard?view=overview")
-    expect(page.get_by_role("table").filter(has_text="median_sharpe_ratio").first).to_be_visible()
+    expect(page.get_by_role("table").filter(has_text="doubled_costs_sharpe").first).to_be_visible()
     page.get_by_text("[Show Markdown]").click()
     expect(page.get_by_role("dialog").get_by_role("img", name="leaderboard")).to_be_visible()
 
