@@ -3,9 +3,8 @@
 The whole graph is run on synthetic prices, 110 symbols x 12 strategies over three years with
 research, then its report is written again and again from what is stored: the processor's time where
 nothing was drawn before and where a report before shows the same results, the size of the folder,
-and that of the single file. Twelve are the nine strategies of the project and
-three variants of them with parameters, files and results of their own. Growth is the exponent of
-time in the number of symbols by least squares on logarithms: 1 is proportional.
+and that of the single file. Growth is the exponent of time in the number of symbols by least
+squares on logarithms: 1 is proportional.
 
 Limits: 15 s, so that a report does not keep a nightly run waiting; 2 s of results that are known,
 as whoever tries something waits for it; 15 MB, so that a month's reports

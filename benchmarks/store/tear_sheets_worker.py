@@ -1,10 +1,7 @@
-"""A run of the whole graph with variants of strategies, and its report, in a fresh process.
+"""A run of the whole graph, and its report, in a fresh process.
 
 ``python -m benchmarks.store.tear_sheets_worker FOLDER SYMBOLS ROUNDS`` leaves FOLDER/report.json:
 the processor's seconds of a report, the number of strategies, and what was written.
-
-A variant is a class of its own in a file of its own, which the registry finds like all others:
-another default of one parameter, so that it trades at other times.
 """
 
 import json
@@ -12,25 +9,6 @@ import sys
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-
-import strategies
-
-_VARIANTS = (
-    ("macd", "Macd", "slow_period", 30, (21, 24, 26, 30)),
-    ("ema_cross", "EmaCross", "slow_period", 50, (20, 26, 35, 50)),
-    ("momentum", "Momentum", "lookback", 30, (10, 15, 20, 25, 30)),
-)
-_FILE = """
-from dataclasses import dataclass
-
-from strategies.base import parameter
-from strategies.{name} import {cls}
-
-
-@dataclass(frozen=True)
-class Slow{cls}({cls}):
-    {parameter}: int = parameter({default}, minimum=2, sweep={sweep})
-"""
 
 
 @dataclass(frozen=True)
@@ -48,18 +26,8 @@ class Measured:
     single_file_size: int
 
 
-def add_variants(folder: Path) -> None:
-    """Write the variants, where the registry looks for strategies; it must not have looked yet."""
-    folder.mkdir()
-    for name, cls, parameter, default, sweep in _VARIANTS:
-        text = _FILE.format(name=name, cls=cls, parameter=parameter, default=default, sweep=sweep)
-        (folder / f"{name}_slow.py").write_text(text)
-    strategies.__path__.append(str(folder))
-
-
 def measure(home: Path, symbols: int, rounds: int) -> Measured:
     """Run the graph on a new universe, and write its report again and again."""
-    # After the variants were added: the graph is built of all strategies.
     from benchmarks.harness import interleave
     from benchmarks.orchestration.graphs import OURS, on, ranged
     from pipelines.definitions import build_defs
@@ -107,7 +75,6 @@ def measure(home: Path, symbols: int, rounds: int) -> Measured:
 def main(folder: str, symbols: str, rounds: str) -> None:
     """Measure one size of universe."""
     home = Path(folder)
-    add_variants(home / "strategies")
     measured = measure(home, int(symbols), int(rounds))
     (home / "report.json").write_text(json.dumps(asdict(measured)))
 

@@ -50,7 +50,10 @@ TRIVIAL = {
     "curves": ["times_polars=1e9", "growth_mb=1e9"],
     "disk": ["kb_per_symbol=1e9", "wal_mb=1e9"],
     "main_job": ["times_stock_empty=1e9"],
-    "fixed_cost": ["times_empty_known=1e9", "times_empty_one=1e9"],
+    "fixed_cost": [
+        *("times_empty_known=1e9", "times_empty_whole=1e9", "times_empty_whole_known=1e9"),
+        "times_empty_one=1e9",
+    ],
     "thousand_symbols": ["memory_mb=1e9"],
     "concurrent_requests": ["times_stock_cpu=0"],
     "result_cache": ["times_forced=0", "times_joblib=0"],
