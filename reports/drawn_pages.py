@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reports.folder import BucketFolder, LocalFolder
 
@@ -75,8 +75,11 @@ def digest_files(contents: Sequence[bytes]) -> str:
 
 
 def write_manifest(drawn: Mapping[str, DrawnPage]) -> bytes:
-    """Return the content of `MANIFEST`: a line per page."""
-    lines = (f"{json.dumps(path)}:{json.dumps(page)}" for path, page in sorted(drawn.items()))
+    """Return the content of `MANIFEST`: a line per page, its files by what their names end with."""
+    lines = (
+        f"{json.dumps(path)}:{json.dumps([*page[:2], _shorten(path, page.paths)])}"
+        for path, page in sorted(drawn.items())
+    )
     return f"{{{','.join(_begin_line(lines))}\n}}\n".encode()
 
 
@@ -88,13 +91,20 @@ def _read_manifest(folder: Path) -> dict[str, DrawnPage]:
     """Return the pages of a report; none of one that has no such file, or a damaged one."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
         found = json.loads((folder / MANIFEST).read_bytes())
-        pages = {path: DrawnPage(*page) for path, page in found.items()}
-        return {path: one for path, one in pages.items() if _is_of_page(path, one.paths)}
+        return {path: _read_page(path, *page) for path, page in found.items() if _is_one(page)}
     return {}
 
 
-def _is_of_page(path: str, paths: Sequence[str]) -> bool:
-    """Return whether these are a page and files beside it, as `csv_path` of `reports.paths`."""
-    beside = path.removesuffix("html")
-    files = [one.removeprefix(beside) for one in paths]
-    return files[:1] == ["html"] and all("/" not in one for one in files)
+def _read_page(path: str, shows: str, digest: str, endings: Sequence[str]) -> DrawnPage:
+    return DrawnPage(shows, digest, [f"{path.removesuffix('html')}{one}" for one in endings])
+
+
+def _shorten(path: str, paths: Sequence[str]) -> list[str]:
+    """Return what the names of a page and of the files beside it end with, as `csv_path` does."""
+    return [one.removeprefix(path.removesuffix("html")) for one in paths]
+
+
+def _is_one(page: Sequence[Any]) -> bool:
+    """Return whether an entry names a page and files beside it, none elsewhere."""
+    _, _, endings = page
+    return endings[:1] == ["html"] and all("/" not in one for one in endings)

@@ -5,7 +5,7 @@ histories. `strategies.indicator_cache` lasts for one symbol of one of them, and
 by identity: an indicator is cheaper than comparing series. A fit is not: it takes 3 to 30 ms, and a
 digest of its bars some 0.02 ms. So inside `fit_cache` it is made once per content of its bars.
 
-A prefix of the bars is another content: what is checked for look-ahead on prefixes is fitted anew.
+A prefix of the bars is another content: what is checked for look-ahead on prefixes is fitted again.
 """
 
 from collections.abc import Callable, Iterator

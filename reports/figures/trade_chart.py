@@ -18,9 +18,9 @@ from strategies.base import Floats
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT = 940, 480, 64, 926
 _PRICE = (20, 230)
-_UP, _DOWN = "l-4 8h8z", "l-4-8h8z"
+_UP, _DOWN = "l4 8h-8", "l4-8h-8"
 _BOUGHT, _SOLD = "var(--c1)", "var(--c2)"
-_PRICE_PIECES = 84
+_PRICE_PIECES = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,8 @@ class _Panel:
     pieces: int
 
 
-_EQUITY = _Panel(262, 372, "Equity", "var(--c1)", 52)
-_DRAWDOWN = _Panel(396, 456, "Drawdown, %", "var(--c2)", 32)
+_EQUITY = _Panel(262, 372, "Equity", "var(--c1)", 30)
+_DRAWDOWN = _Panel(396, 456, "Drawdown, %", "var(--c2)", 18)
 
 
 def draw_trades(
@@ -118,7 +118,7 @@ def _draw_prices(
 def _draw_price(y: Scale, places: Floats, close: Floats) -> str:
     """Return the price with its axis, and the legend of the fills."""
     top = _PRICE[0]
-    content = draw_grid(_LEFT, _RIGHT, y.ticks(5))
+    content = draw_grid(_LEFT, _RIGHT, y.ticks(4))
     content += draw_coarse_curves(
         [PlacedCurve(places, y.place(close), "var(--soft)", _PRICE_PIECES)]
     )[0]

@@ -20,7 +20,7 @@ from research.crises import find_crises
 BENCHMARK = "equal-weight universe"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REACH = 0.9
-_PIECES = 360
+_PIECES = 280
 _SUMMARY = (
     Column("Portfolio"),
     Column("Return", show_change, "Over the whole window.", numeric=True),

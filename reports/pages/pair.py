@@ -45,6 +45,7 @@ _TRADES = (
     ("exit_reason", Column("Why", lambda value: value.replace("_", " "))),
     ("direction", Column("Side")),
 )
+_BY_SIGNALS = "Trades, each closed by a signal"
 
 _CSV = [name for name in TRADES_SCHEMA if name not in {"backtest_id", "trade_no", "status"}]
 
@@ -77,7 +78,7 @@ def _build(symbol: SymbolInputs, pair: PairInputs, chart: str) -> Page:
             compact=True,
         ).render(),
         chart=chart,
-        trades=_tabulate(trades) if len(trades["trade_no"]) else "",
+        trades=tabulate_trades(trades) if len(trades["trade_no"]) else "",
         csv=trades_csv,
         command=escape_text(write_command(row)),
         identifier=row["id"],
@@ -87,12 +88,22 @@ def _build(symbol: SymbolInputs, pair: PairInputs, chart: str) -> Page:
     return Page(path, title, body, files, short=True, complete=symbol.complete)
 
 
-def _tabulate(trades: Mapping[str, NDArray[Any]]) -> Markup:
-    """Return the trades as a table; that all are long is not said in each row."""
-    long_only = (trades["direction"] == "long").all()
-    columns = _TRADES[: -1 if long_only else None]
-    rows = [*zip(*(trades[name].tolist() for name, _ in columns), strict=True)]
-    return Table("Trades", [column for _, column in columns], rows, compact=True).render()
+def tabulate_trades(trades: Mapping[str, NDArray[Any]]) -> Markup:
+    """Return the trades as a table; what is true of all is said once, not in each row."""
+    usual = {"direction": {"long"}, "exit_reason": {"signal", "open"}}
+    shown = [one for one in _TRADES if not set(trades[one[0]].tolist()) <= usual.get(one[0], set())]
+    told = "Trades" if any(name == "exit_reason" for name, _ in shown) else _BY_SIGNALS
+    rows = [*zip(*(_list_values(trades, name) for name, _ in shown), strict=True)]
+    return Table(told, [column for _, column in shown], rows, compact=True).render()
+
+
+def _list_values(trades: Mapping[str, NDArray[Any]], name: str) -> list[Any]:
+    """Return a column; a trade that is still open is not shown as closed on its last bar."""
+    values = trades[name].tolist()
+    if name != "exit_date":
+        return values
+    still_open = (trades["exit_reason"] == "open").tolist()
+    return [f"{day} (open)" if one else day for day, one in zip(values, still_open, strict=True)]
 
 
 def _draw_all(symbol: SymbolInputs, pairs: Sequence[PairInputs]) -> list[str]:

@@ -20,7 +20,7 @@ from research.portfolio.row_frames import sum_attribution
 _CSV, _TRADING_CSV, _ATTRIBUTION_CSV = (
     csv_path(PORTFOLIOS, one) for one in ("all", "trading", "attribution")
 )
-_PIECES, _HEIGHT = 180, 240
+_PIECES, _HEIGHT = 120, 240
 _TOP = 5
 _RESULTS = (
     Column("Portfolio"),

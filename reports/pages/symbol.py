@@ -114,7 +114,7 @@ def _draw(symbol: SymbolInputs) -> Markup | str:
         curves,
         logarithmic=True,
         level=1.0,
-        pieces=60,
+        pieces=46,
     )
 
 

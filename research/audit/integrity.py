@@ -37,7 +37,7 @@ def find_look_ahead(strategy: Strategy, history: History, spot: int | None = Non
     ----------
     spot
         Of the eight cuts, counted from 0, the only one to try before the last bar; None for all. It
-        is for strategies that learn, which are fitted anew at each cut.
+        is for strategies that learn, which are fitted again at each cut.
     """
     bars = history.bars
     whole = strategy.signals(bars)

@@ -213,7 +213,7 @@ def test_tables_are_sorted_by_click_and_by_key(reported: Reported, browser: "Bro
 def test_what_pages_leave_out_is_added_by_the_script(reported: Reported, browser: "Browser"):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto((reported.root / reported.run.run_id / "symbols/S00/macd.html").as_uri())
-    trades = page.get_by_role("region", name="Trades", exact=True)
+    trades = page.get_by_role("region", name="Trades, each closed by a signal")
     assert trades.get_attribute("tabindex") == "0"
     assert page.get_by_role("region", name="S00 with the fills of macd").count() == 1
     for heading, descending in (("Profit", True), ("Entry", False)):

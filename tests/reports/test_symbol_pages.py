@@ -14,6 +14,7 @@ import gauntlet
 from gauntlet.store import Gauntlet
 from reports import numbers
 from reports.inputs.pairs import load_symbols
+from reports.pages.pair import tabulate_trades
 from tests.project import SYMBOLS, Project
 from tests.reports.conftest import FAILED, NAMES, Reported
 from tests.reports.pages import PageFile
@@ -60,15 +61,15 @@ def test_a_result_is_shown_as_it_is_stored(page: PageFile, stored: dict[str, Any
 def test_trades_are_those_of_the_store(reported: Reported, page: PageFile, stored: dict[str, Any]):
     trades = reported.project.manager.get_trades([stored["id"]]).to_dicts()
     assert len(trades) > 3
-    for trade, row in zip(trades, page.rows("Trades"), strict=True):
+    for trade, row in zip(trades, page.rows("Trades, each closed by a signal"), strict=True):
+        still_open = " (open)" if trade["exit_reason"] == "open" else ""
         assert {name: one.text for name, one in row.items()} == {
             "Entry": str(trade["entry_date"]),
             "Price in": numbers.show_money(trade["entry_price"]),
-            "Exit": str(trade["exit_date"]),
+            "Exit": f"{trade['exit_date']}{still_open}",
             "Price out": numbers.show_money(trade["exit_price"]),
             "Return": numbers.show_change(trade["trade_return"]),
             "Profit": numbers.show_money(trade["pnl"]),
-            "Why": trade["exit_reason"],
         }
     text = reported.site.files[f"{PATH}.trades.csv"].decode()
     for trade, row in zip(trades, csv.DictReader(io.StringIO(text)), strict=True):
@@ -79,13 +80,28 @@ def test_trades_are_those_of_the_store(reported: Reported, page: PageFile, store
                 assert value == str(trade[name])
 
 
+def test_exits_and_sides_are_said_where_trades_differ():
+    days = np.array(["2024-01-02", "2024-01-05"], dtype="datetime64[D]")
+    trades = {
+        **dict.fromkeys(("entry_date", "exit_date"), days),
+        **{name: np.ones(2) for name in ("entry_price", "exit_price", "trade_return", "pnl")},
+        "exit_reason": np.array(["stop_loss", "open"]),
+        "direction": np.array(["long", "short"]),
+    }
+    rows = PageFile.of(tabulate_trades(trades)).rows("Trades")
+    assert [{name: row[name].text for name in ("Exit", "Why", "Side")} for row in rows] == [
+        {"Exit": "2024-01-02", "Why": "stop loss", "Side": "long"},
+        {"Exit": "2024-01-05 (open)", "Why": "open", "Side": "short"},
+    ]
+
+
 def test_each_fill_is_in_the_chart(reported: Reported, page: PageFile, stored: dict[str, Any]):
     trades = reported.project.manager.get_trades([stored["id"]])
     closed = trades.filter(status="closed").height
     drawn = [str(one["d"]) for one in page.root.select("svg path[fill^=var]")]
     # The legend has one of each.
-    assert sum(one.count("8h8z") for one in drawn) == trades.height + closed + 2
-    assert sum(one.count("l-4 8h8z") for one in drawn) == trades.height + 1
+    assert sum(one.count("8h-8") for one in drawn) == trades.height + closed + 2
+    assert sum(one.count("l4 8h-8") for one in drawn) == trades.height + 1
     (described,) = page.root.select("svg title")
     assert described.text == (
         f"{trades.height} trades; equity ended at {numbers.show_money(stored['final_value'])}, "
@@ -118,9 +134,9 @@ def test_a_result_is_computed_again_in_python(
     project = reported.project
     store = Gauntlet(project.folder / "home", project.result_store, "polars")
     monkeypatch.setattr(gauntlet, "open", lambda: store)
-    code = page.root.select("pre")[1].text.splitlines()
-    assert code[0] == "import gauntlet"
-    metrics = eval(code[1], {"gauntlet": gauntlet})  # noqa: S307 - what the page says
+    (code,) = page.root.select("p code")
+    repeated = eval(code.text, {"gauntlet": gauntlet})  # noqa: S307 - what the page says
+    metrics = repeated["metrics"]
     for name, value in metrics.items():
         expected = None if name.startswith("universe_") else stored[name]
         assert value == expected, name
