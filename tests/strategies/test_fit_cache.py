@@ -36,7 +36,7 @@ def test_equal_bars_are_fitted_once():
     assert MADE == [3]
 
 
-def test_other_bars_and_other_parameters_are_fitted_anew():
+def test_other_bars_and_other_parameters_are_fitted_again():
     changed = CLOSE.copy()
     changed[50] = np.nextafter(changed[50], 0.0)
     with fit_cache():
