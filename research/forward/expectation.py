@@ -23,7 +23,7 @@ class Expectation:
     Parameters
     ----------
     bars
-        Of the backtest.
+        Of the backtest, from the first on which the strategy earned or lost anything.
     mean, deviation
         Of its returns per bar. The deviation is the long-run one: that of the sum of many bars, by
         the square root of their number.
@@ -44,8 +44,13 @@ class Expectation:
     def of(cls, returns: Floats, market: Floats) -> "Expectation | None":
         """Return the expectation of a curve, shape (T,); None of fewer than `LEAST_BARS` bars.
 
-        None also of a curve without variance, or one that is the market's own.
+        None also of a curve without variance, or one that is the market's own. The bars in cash
+        before the first position, as of a strategy that first has to learn, do not count: their
+        zeros would promise a spread that its trading never had, and each later day would alarm.
         """
+        (invested,) = np.nonzero(np.abs(returns) > _ROUNDING)
+        first = invested[0] if len(invested) else len(returns)
+        returns, market = returns[first:], market[first:]
         if len(returns) < LEAST_BARS:
             return None
         (residual,), (beta,) = compute_residuals(returns[np.newaxis], market)

@@ -68,6 +68,17 @@ def test_too_little_is_expected_of_nothing():
     assert not found.alarms.any()
 
 
+def test_bars_in_cash_before_the_first_position_do_not_count():
+    rng = np.random.default_rng(5)
+    market, noise = rng.normal(0.0, 0.01, (2, 2 * YEAR))
+    later = noise[YEAR:]
+    waited = np.concatenate([np.zeros(YEAR), later])
+    assert _expect(waited, market) == _expect(later, market[YEAR:])
+    # A strategy that just ended to learn promises nothing, so that nothing of it is an alarm.
+    waited[: -LEAST_BARS + 1] = 0.0
+    assert Expectation.of(waited, market) is None
+
+
 def test_a_standing_by_hand():
     expectation = Expectation(756, 0.001, 0.01, 0.5, 0.0005, 0.008)
     returns, market = np.array([0.01, -0.03, -0.04]), np.array([0.0, -0.02, 0.0])
