@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.account.priorities import simulate_orders
+from engine.account.rules import rank_by_place
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import BacktestSettings
@@ -75,7 +76,7 @@ def _simulate_orders(universe: PortfolioUniverse, definition) -> np.ndarray:
     market = universe.market
     columns = universe.find_columns(definition)
     targets = universe.find_targets(definition, columns)
-    rules = build_rules(definition, market, targets, 252.0, [""] * len(columns))
+    rules = build_rules(definition, market, 252.0, [""] * len(columns), rank_by_place)
     random = np.random.default_rng(20)
     places = random.permuted(np.tile(np.arange(float(len(columns))), (_ORDERS, 1)), axis=1)
     return simulate_orders(market, targets, rules, universe.find_costs(definition), places)

@@ -114,6 +114,16 @@ class Strategy(ABC):
     def signals(self, bars: Bars) -> Signals:
         """Return the signals of one symbol; False while an indicator is NaN."""
 
+    def strength(self, bars: Bars) -> "Floats | None":  # noqa: ARG002 - most have none
+        """Return how much a long position is wanted at the close of each bar; None if unsaid.
+
+        For portfolios whose cash does not pay for all entries: the highest come first, of shorts
+        the lowest. So it is a number that means the same of every symbol, such as a return; NaN
+        where it is unknown, which comes last. As signals it may depend on bars up to and including
+        its own. A backtest of one symbol never asks for it.
+        """
+        return None
+
     @classmethod
     def from_mapping(cls, parameters: Mapping[str, Any] | None = None) -> Self:
         """Build the strategy from named parameters; missing ones keep their defaults."""

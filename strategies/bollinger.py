@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Bars, Floats, Signals, Strategy, parameter
+from strategies.comparisons import is_above
 from strategies.crossings import falls_to, rises_to
-from strategies.indicators import bollinger_bands
+from strategies.indicators import bollinger_bands, sma, standard_deviation
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,12 @@ class Bollinger(Strategy):
         """Return where the close reaches a band."""
         lower, upper = bollinger_bands(bars.close, self.period, self.std_dev)
         return Signals(entries=falls_to(bars.close, lower), exits=rises_to(bars.close, upper))
+
+    def strength(self, bars: Bars) -> Floats:
+        """Return how many standard deviations the close is below its SMA; NaN where it is flat."""
+        import numpy as np
+
+        width = standard_deviation(bars.close, self.period)
+        below = sma(bars.close, self.period) - bars.close
+        known = is_above(width, 0.0, size=bars.close)
+        return np.divide(below, width, out=np.full(len(bars), np.nan), where=known)

@@ -61,13 +61,17 @@ class Ensemble(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Return where the vote is beyond a threshold."""
-        weighted = (self.weighting, self.horizon, self.first_fit, self.refit_every)
-        every = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        votes = count_votes(*every, self.members, *weighted)
+        votes = self.strength(bars)
         return Signals(
             entries=is_above(votes, self.entry_vote, size=1.0),
             exits=is_below(votes, self.exit_vote, size=1.0),
         )
+
+    def strength(self, bars: Bars) -> Floats:
+        """Return the vote."""
+        weighted = (self.weighting, self.horizon, self.first_fit, self.refit_every)
+        every = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        return count_votes(*every, self.members, *weighted)
 
 
 def _build_members(members: str) -> list[Strategy]:

@@ -30,6 +30,10 @@ class MeanReversion(Strategy):
             exits=_is_far_above(bars.close, self.ma_period, self.exit_threshold),
         )
 
+    def strength(self, bars: Bars) -> Floats:
+        """Return how far the close is below its SMA, as a fraction of it."""
+        return 1.0 - bars.close / sma(bars.close, self.ma_period)
+
 
 @cached_step
 def _is_far_below(close: Floats, period: int, threshold: float) -> Bools:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Bars, Floats, Signals, Strategy, parameter
 from strategies.comparisons import is_above, is_below
 from strategies.indicators import rate_of_change
 
@@ -28,3 +28,7 @@ class Momentum(Strategy):
             entries=is_above(change, self.threshold, size=1.0),
             exits=is_below(change, -self.threshold, size=1.0),
         )
+
+    def strength(self, bars: Bars) -> Floats:
+        """Return the return over `lookback` bars."""
+        return rate_of_change(bars.close, self.lookback)

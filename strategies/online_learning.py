@@ -50,12 +50,16 @@ class OnlineLearning(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Return where the predicted return is beyond a threshold."""
-        fitted = (self.horizon, self.memory_bars, self.ridge, self.first_fit)
-        predicted = predict_returns(bars.open, bars.close, bars.volume, *fitted)
+        predicted = self.strength(bars)
         return Signals(
             entries=is_above(predicted, self.entry_return, size=1.0),
             exits=is_below(predicted, self.exit_return, size=1.0),
         )
+
+    def strength(self, bars: Bars) -> Floats:
+        """Return the predicted return."""
+        fitted = (self.horizon, self.memory_bars, self.ridge, self.first_fit)
+        return predict_returns(bars.open, bars.close, bars.volume, *fitted)
 
 
 @cached_fit

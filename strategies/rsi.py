@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from strategies.base import Bars, Signals, Strategy, parameter
+from strategies.base import Bars, Floats, Signals, Strategy, parameter
 from strategies.crossings import crosses_above, crosses_below
 from strategies.indicator_cache import cached_step
 from strategies.indicators import rsi
@@ -35,3 +35,7 @@ class Rsi(Strategy):
             entries=_falls_below(index, self.oversold, size=100.0),
             exits=_rises_above(index, self.overbought, size=100.0),
         )
+
+    def strength(self, bars: Bars) -> Floats:
+        """Return how far the RSI is below `oversold`, in its points."""
+        return self.oversold - rsi(bars.close, self.period)

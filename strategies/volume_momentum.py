@@ -43,6 +43,10 @@ class VolumeMomentum(Strategy):
             exits=_falls(bars.close, period, threshold) | _is_low(bars.volume, self.volume_period),
         )
 
+    def strength(self, bars: Bars) -> Floats:
+        """Return the return over `momentum_period` bars."""
+        return rate_of_change(bars.close, self.momentum_period)
+
 
 @cached_step
 def _rises(close: Floats, period: int, threshold: float) -> Bools:

@@ -11,7 +11,7 @@ from engine.history import History
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings
 from engine.simulation import Trades
-from strategies.base import Bars, Bools, Signals, Strategy
+from strategies.base import Bars, Bools, Floats, Signals, Strategy
 
 MOST_GROWTH = 1e15
 """Of money, beyond which its profits and the capital can't be added: float64 has 15 digits. The
@@ -30,8 +30,9 @@ _ROUNDING = 1e-9
 def find_look_ahead(strategy: Strategy, history: History, spot: int | None = None) -> int | None:
     """Return the index of the first bar whose signal depends on a later bar; None if none does.
 
-    Signals on the first bars alone must equal those on all bars, up to the cut. Tried at eight cuts
-    spread over the history, and before the last bar.
+    Signals on the first bars alone must equal those on all bars, up to the cut, and so must the
+    strength by which portfolios rank them, to rounding. Tried at eight cuts spread over the
+    history, and before the last bar.
 
     Parameters
     ----------
@@ -40,14 +41,16 @@ def find_look_ahead(strategy: Strategy, history: History, spot: int | None = Non
         is for strategies that learn, which are fitted again at each cut.
     """
     bars = history.bars
-    whole = strategy.signals(bars)
+    whole, strength = strategy.signals(bars), strategy.strength(bars)
     last = len(bars) - 1
     # Before the lookback there are no signals, and a strategy may not accept so few bars.
     first = max(1, min(max(strategy.lookback_bars + 1, _LEAST_BARS), last))
     stops = np.linspace(first, last, CUTS + 1, dtype=int).tolist()
     for stop in dict.fromkeys(stops if spot is None else [stops[spot], last]):
-        part = strategy.signals(_copy_until(bars, stop))
+        first_bars = _copy_until(bars, stop)
+        part = strategy.signals(first_bars)
         other = (part.entries != whole.entries[:stop]) | (part.exits != whole.exits[:stop])
+        other |= _differ(strategy.strength(first_bars), strength, stop)
         if other.any():
             return int(other.argmax())
     return None
@@ -174,6 +177,13 @@ def _compute_signals_in_window(result: BacktestResult, history: History) -> Sign
     stop = result.warm_up + len(result.dates)
     signals = result.strategy.signals(_copy_until(history.bars, stop))
     return Signals(signals.entries[result.warm_up :], signals.exits[result.warm_up :])
+
+
+def _differ(part: Floats | None, whole: Floats | None, stop: int) -> Bools:
+    """Return where the strengths of the first bars alone are not those of all bars, (stop,)."""
+    if part is None or whole is None:
+        return np.full(stop, part is not whole)
+    return ~np.isclose(part, whole[:stop], rtol=_ROUNDING, atol=0.0, equal_nan=True)
 
 
 def _copy_until(bars: Bars, stop: int) -> Bars:

@@ -21,7 +21,8 @@ OPTIMIZED = SIZINGS[-3:]
 """Those that need the optional packages `optimizers`."""
 
 CALENDARS = ("on_signal", "daily", "weekly", "monthly")
-PRIORITIES = ("momentum", "strength", "universe")
+STRENGTH, MOMENTUM, UNIVERSE = PRIORITIES = ("strength", "momentum", "universe")
+"""Which entries come first; see `research.portfolio.priority`."""
 
 SLOTS = 20
 """Where a definition has no other number, and there are so many symbols."""
@@ -105,7 +106,7 @@ class PortfolioDefinition:
     lookback: int = 63
     rebalance: str = "on_signal"
     no_trade_band: float = 0.0
-    priority: str = "momentum"
+    priority: str = STRENGTH
     minimum_fill: float = 0.5
     limits: PortfolioLimits = field(default_factory=PortfolioLimits)
     direction: str | None = None

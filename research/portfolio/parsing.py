@@ -13,6 +13,7 @@ from research.portfolio.definition import (
     PRIORITIES,
     SIZINGS,
     SLOTS,
+    STRENGTH,
     PortfolioDefinition,
     PortfolioLimits,
 )
@@ -66,7 +67,7 @@ def parse_definition(
         lookback=of.count("lookback", 63, _LEAST_BARS, _MOST_BARS),
         rebalance=of.word("rebalance", "on_signal", CALENDARS),
         no_trade_band=of.number("no_trade_band", 0.0, from_=0.0, upto=1.0),
-        priority=of.word("priority", "momentum", PRIORITIES),
+        priority=of.word("priority", STRENGTH, PRIORITIES),
         minimum_fill=of.number("minimum_fill", 0.5, from_=0.0, upto=1.0),
         limits=limits,
         direction=of.word("direction", "", _DIRECTIONS) or None,

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.account.market import AccountMarket
 from engine.account.outcome import AccountOutcome
-from engine.account.rules import AccountRules, ExposureLimits, Targets
+from engine.account.rules import AccountRules, ExposureLimits, Ranker
 from engine.account.simulation import simulate_account
 from engine.costs import DAYS_PER_YEAR, CostModel
 from research.portfolio.calendar import find_rebalances
@@ -88,7 +88,9 @@ def simulate_portfolio(
         market = market.select(columns)
     targets, costs = universe.find_targets(definition, columns), universe.find_costs(definition)
     sectors = [universe.sectors.get(one, "") for one in market.symbols]
-    rules = build_rules(definition, market, targets, universe.bars_per_year, sectors)
+    strengths = universe.find_strengths(definition, columns)
+    rank = build_rank(definition, market, targets, strengths)
+    rules = build_rules(definition, market, universe.bars_per_year, sectors, rank)
     outcome = simulate_account(market, targets, rules, costs)
     outcome.check(definition.name)
     dear = simulate_account(market, targets, rules, costs.scaled(2.0))
@@ -114,9 +116,9 @@ def simulate_portfolio(
 def build_rules(
     definition: PortfolioDefinition,
     market: AccountMarket,
-    targets: Targets,
     bars_per_year: float,
     sectors: list[str],
+    rank: Ranker,
 ) -> AccountRules:
     """Return how an account follows a definition."""
     weigher = build_weigher(definition, market, bars_per_year)
@@ -124,7 +126,7 @@ def build_rules(
     return AccountRules(
         capital=definition.capital,
         weigher=weigher,
-        rank=build_rank(definition.priority, market, targets, definition.lookback),
+        rank=rank,
         slots=definition.most_positions or len(market.symbols),
         rebalance=find_rebalances(market, definition.rebalance),
         on_signal=not (weigher.joint and calendar),

@@ -1,7 +1,7 @@
 """What strategies want of each symbol at each close, for one account to trade."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from engine.positions import SIDES, SIGNAL
 from engine.settings import BacktestSettings
 from engine.simulation import simulate
 from research.failures import add_failures
+from research.portfolio.strengths import RecordedStrength, Strengths
 from strategies.base import Bools, Strategy
 
 Sides = NDArray[np.int8]
@@ -21,10 +22,15 @@ Sides = NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class StrategySides:
-    """The side that each strategy wants, by name, each of shape (T, S), and what failed."""
+    """The side that each strategy wants, by name, each of shape (T, S), and what failed.
+
+    Strengths, of the same shape, are those of the strategies that were asked for them, and have
+    some.
+    """
 
     sides: Mapping[str, Sides]
     failures: Sequence[Failure]
+    strengths: Mapping[str, Strengths] = field(default_factory=dict)
 
 
 def find_sides(
@@ -32,22 +38,38 @@ def find_sides(
     strategies: Sequence[Strategy],
     settings: BacktestSettings,
     dates: NDArray[np.datetime64],
+    *,
+    ranked: Collection[str] = (),
 ) -> StrategySides:
     """Return the side that each strategy wants of each symbol at each close of `dates`.
 
     That is the side of the last signal, 0 before the first one in the window, and on days without a
     bar what it was on the day before. With stops it is the side of the symbol's own backtest: what
     a stop closes is left at the next open. Where a strategy fails it wants nothing.
+
+    Parameters
+    ----------
+    ranked
+        Names of strategies whose strength is wanted as well; on days without a bar it is that of
+        the day before.
     """
-    sides = {one.name: np.zeros((len(dates), len(histories)), dtype=np.int8) for one in strategies}
+    shape = len(dates), len(histories)
+    asked = [RecordedStrength(one) if one.name in ranked else one for one in strategies]
+    sides = {one.name: np.zeros(shape, dtype=np.int8) for one in strategies}
+    strengths: dict[str, Strengths] = {}
     failures: list[Failure] = []
     for column, history in enumerate(histories):
-        rows, backtests, failed = _find_rows(history, strategies, settings)
+        rows, backtests, failed = _find_rows(history, asked, settings)
         add_failures(failures, failed)
         at = np.searchsorted(history.dates[history.first :], dates, side="right") - 1
         for row, number in zip(rows, backtests, strict=True):
             sides[strategies[number].name][:, column] = np.where(at < 0, 0, row[at])
-    return StrategySides(sides, failures)
+        for one in asked:
+            found = one.take() if isinstance(one, RecordedStrength) else None
+            if found is not None:
+                known = strengths.setdefault(one.name, np.full(shape, np.nan, np.float32))
+                known[:, column] = np.where(at < 0, np.nan, found[history.first :][at])
+    return StrategySides(sides, failures, strengths)
 
 
 def combine_sides(sides: Mapping[str, Sides], weights: Mapping[str, float]) -> Targets:

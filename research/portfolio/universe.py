@@ -14,7 +14,8 @@ from engine.failure import Failure
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.failures import add_failures
-from research.portfolio.definition import PortfolioDefinition
+from research.portfolio.definition import STRENGTH, PortfolioDefinition
+from research.portfolio.strengths import StrategyStrengths, Strengths
 from research.portfolio.targets import Sides, combine_sides, find_sides
 from strategies.base import Floats, Ints, Strategy
 
@@ -39,6 +40,9 @@ class PortfolioUniverse:
         By symbol, as far as they are known.
     failures
         Strategies that failed on a symbol, where they want nothing.
+    strengths
+        Of the signals of each strategy that has one, and that some definition ranks by it, on the
+        window's days.
     """
 
     market: AccountMarket
@@ -48,6 +52,7 @@ class PortfolioUniverse:
     equal_weight: EqualWeight
     sectors: Mapping[str, str] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
+    strengths: Mapping[str, Strengths] = field(default_factory=dict, repr=False)
 
     def find_columns(self, definition: PortfolioDefinition) -> Ints:
         """Return the places of the symbols that a definition trades, in the universe's order."""
@@ -62,6 +67,19 @@ class PortfolioUniverse:
         targets = np.zeros((len(self.market.dates), len(columns)), dtype=window.dtype)
         targets[self.market.first :] = window[:, columns]
         return cast("Targets", targets)
+
+    def find_strengths(
+        self, definition: PortfolioDefinition, columns: Ints
+    ) -> list[StrategyStrengths]:
+        """Return what each of a definition's strategies says of the symbols in some columns."""
+        sides = self.sides[definition.direction or self.settings.direction]
+        every = [
+            StrategyStrengths(weight, sides[name], self.strengths.get(name))
+            for name, weight in definition.strategies.items()
+        ]
+        if len(columns) == len(self.market.symbols):
+            return every
+        return [one.select(columns) for one in every]
 
     def find_costs(self, definition: PortfolioDefinition) -> CostModel:
         """Return the costs of a definition, those of the run where it has none."""
@@ -114,13 +132,17 @@ def build_portfolio_universe(
     wanted: dict[str, set[str]] = {}
     for one in definitions:
         wanted.setdefault(one.direction or settings.direction, set()).update(one.strategies)
+    ranked = {name for one in definitions if one.priority == STRENGTH for name in one.strategies}
     sides: dict[str, Mapping[str, Any]] = {}
+    strengths: dict[str, Strengths] = {}
     for direction, names in wanted.items():
         some = [strategies[name] for name in sorted(names)]
         of_direction = replace(settings, direction=direction)
-        found = find_sides(cut, some, of_direction, market.dates[market.first :])
+        days = market.dates[market.first :]
+        found = find_sides(cut, some, of_direction, days, ranked=ranked)
         sides[direction] = found.sides
+        strengths |= found.strengths
         add_failures(failures, found.failures)
     return PortfolioUniverse(
-        market, sides, settings, bars_per_year, equal_weight, sectors or {}, failures
+        market, sides, settings, bars_per_year, equal_weight, sectors or {}, failures, strengths
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from strategies.base import Bars, Signals, Strategy
+from strategies.base import Bars, Floats, Signals, Strategy
 
 
 def cut(bars: Bars, stop: int) -> Bars:
@@ -53,20 +53,26 @@ def changed_from(bars: Bars, start: int, change: str) -> Bars:
 
 
 def assert_a_prefix_gives_the_prefix(strategy: Strategy, bars: Bars, stop: int) -> None:
-    """Assert that the signals of the bars before `stop` equal those of all bars."""
-    whole, prefix = strategy.signals(bars), strategy.signals(cut(bars, stop))
-    np.testing.assert_array_equal(prefix.entries, whole.entries[:stop])
-    np.testing.assert_array_equal(prefix.exits, whole.exits[:stop])
+    """Assert that signals and strength of the bars before `stop` equal those of all bars."""
+    _assert_equal_before(strategy, cut(bars, stop), bars, stop)
 
 
 def assert_later_bars_change_nothing(
     strategy: Strategy, bars: Bars, start: int, change: str
 ) -> None:
-    """Assert that changed bars from `start` on do not change earlier signals."""
-    whole = strategy.signals(bars)
-    other = strategy.signals(changed_from(bars, start, change))
-    np.testing.assert_array_equal(other.entries[:start], whole.entries[:start])
-    np.testing.assert_array_equal(other.exits[:start], whole.exits[:start])
+    """Assert that changed bars from `start` on do not change earlier signals and strengths."""
+    _assert_equal_before(strategy, changed_from(bars, start, change), bars, start)
+
+
+def _assert_equal_before(strategy: Strategy, some: Bars, bars: Bars, stop: int) -> None:
+    whole, other = strategy.signals(bars), strategy.signals(some)
+    np.testing.assert_array_equal(other.entries[:stop], whole.entries[:stop])
+    np.testing.assert_array_equal(other.exits[:stop], whole.exits[:stop])
+    strong, strength = strategy.strength(bars), strategy.strength(some)
+    assert (strong is None) == (strength is None)
+    if strong is not None and strength is not None:
+        assert strong.shape == bars.close.shape
+        np.testing.assert_array_equal(strength[:stop], strong[:stop])
 
 
 @dataclass(frozen=True)
@@ -108,4 +114,14 @@ class BackFilled(_Planted):
         return Signals(bars.close < 0.9 * top, bars.close >= top)
 
 
-PEEKING = [NextClose, WholeSample, CentredWindow, BackFilled]
+class StrongestOfTheSample(_Planted):
+    """Signals nothing, and ranks by how far the close is from the highest, later ones included."""
+
+    def signals(self, bars: Bars) -> Signals:
+        return Signals(np.zeros(len(bars), dtype=np.bool_), np.zeros(len(bars), dtype=np.bool_))
+
+    def strength(self, bars: Bars) -> Floats:
+        return bars.close / bars.close.max()
+
+
+PEEKING = [NextClose, WholeSample, CentredWindow, BackFilled, StrongestOfTheSample]

@@ -46,10 +46,13 @@ SIZINGS: dict[str, dict[str, Any]] = {
     },
     "strong": {
         "strategies": {"rsi": 1, "macd": 2, "sma_cross": 2},
-        "priority": "strength",
         "slots": 3,
     },
+    "deep": {"strategies": {"rsi": 1, "bollinger": 1}, "slots": 2},
+    "rising": {"strategies": "momentum", "slots": 3, "direction": "short"},
 }
+
+EXPECTED_SIDES = {"limited": {"long", "short"}, "rising": {"short"}}
 
 
 def simulate(
@@ -121,7 +124,7 @@ def test_limits_hold_and_profit_is_attributed(sizing: str):
     assert found["fees"].sum() == pytest.approx(outcome.fills["fees"].sum())
     sides = sum_attribution(found, "side")
     assert sides["pnl"].sum() == pytest.approx(found["pnl"].sum())
-    assert set(sides["side"]) == ({"long", "short"} if sizing == "limited" else {"long"})
+    assert set(sides["side"]) == EXPECTED_SIDES.get(sizing, {"long"})
     assert set(sum_attribution(found, "sector")["sector"]) == {"even", "odd"}
 
 

@@ -6,7 +6,6 @@ import pytest
 from engine.account.market import AccountMarket
 from research.portfolio.calendar import find_rebalances
 from research.portfolio.parsing import parse_definition
-from research.portfolio.priority import build_rank
 from research.portfolio.sizing import PastReturns, build_weigher
 
 RANDOM = np.random.default_rng(4)
@@ -106,21 +105,3 @@ def test_a_day_on_which_few_symbols_trade_is_no_session():
     market.open[2, :2] = np.nan  # Monday the first of February: one symbol of three
     monthly = market.dates[find_rebalances(market, "monthly")]
     assert monthly[1].astype(str) == "2021-02-02"
-
-
-def test_momentum_comes_first_and_of_shorts_the_weakest():
-    market, targets = _market(), np.ones(CLOSE.shape, dtype=np.int8)
-    momentum = CLOSE[70] / CLOSE[10]
-    rank = build_rank("momentum", market, targets, 60)(70, ALL)
-    assert np.argsort(rank).tolist() == np.argsort(-momentum).tolist()
-    shorts = build_rank("momentum", market, -targets, 60)(70, ALL)
-    assert np.argsort(shorts).tolist() == np.argsort(momentum).tolist()
-    assert np.isnan(build_rank("momentum", market, targets, 60)(59, ALL)).all()
-
-
-def test_strength_comes_first_and_then_momentum():
-    targets = np.tile([0.5, 1.0, 0.5], (80, 1))
-    ranks = build_rank("strength", _market(), targets, 60)(70, ALL)
-    momentum = CLOSE[70] / CLOSE[10]
-    rest = [0, 2] if momentum[0] > momentum[2] else [2, 0]
-    assert np.argsort(ranks).tolist() == [1, *rest]
