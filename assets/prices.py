@@ -77,7 +77,7 @@ def build_prices(
     ):
         # Invalid settings are refused before anything is fetched.
         with failing_in_one_line():
-            run_settings.check()
+            run_settings.check(market_data.source)
             purpose = find_purpose(context.run.tags, market_data, run_settings)
             window, source = run_settings.window(), market_data.open_source(universe)
             splits = market_data.load_splits()

@@ -127,7 +127,7 @@ def load_research_inputs(
     found = _LOADED.get(run_id)
     if found is None:
         with failing_in_one_line():
-            run_settings.check()
+            run_settings.check(market_data.source)
             splits = market_data.load_splits()
         found = _load_inputs(
             context, universe, market_data.source, run_settings, price_store, thresholds, splits

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.costs import PercentageCosts, uses_spread_column
+from engine.costs import CostPart, PercentageCosts, uses_spread_column
 from engine.errors import InvalidSignalsError, UnusableBarsError
 from engine.failure import Failure
 from engine.fill_bars import FillBars
@@ -84,7 +84,7 @@ def build_orders(
         try:
             history.check()
             require_range(history, settings)
-            require_spread(history, settings)
+            require_spread(history, settings.costs or ())
         except UnusableBarsError as error:
             failures.append(Failure.of(history.symbol, error))
             continue
@@ -129,7 +129,7 @@ def needs_bar_loop(settings: BacktestSettings) -> bool:
     return not isinstance(settings.cost_model, PercentageCosts)
 
 
-def require_spread(history: TradedHistory, settings: BacktestSettings) -> None:
+def require_spread(history: TradedHistory, costs: Sequence[CostPart]) -> None:
     """Refuse bars without half-spreads where costs take them of the data.
 
     Raises
@@ -137,10 +137,11 @@ def require_spread(history: TradedHistory, settings: BacktestSettings) -> None:
     UnusableBarsError
         When there are none.
     """
-    if uses_spread_column(settings.costs or ()) and history.half_spread is None:
+    if uses_spread_column(costs) and history.half_spread is None:
         raise UnusableBarsError(
-            f"{history.symbol} has no half_spread, which costs take of the data; needed: "
-            "History(..., half_spread=...), or basis_points in costs."
+            f"{history.symbol} has no half_spread, which costs take of the data; needed: that "
+            "column in its price file (in a notebook, History.half_spread), or basis_points in "
+            "costs."
         )
 
 

@@ -110,7 +110,9 @@ class Composite(Strategy):
     def _find_held(self, point: Strategy, bars: Bars, at: int) -> int:
         """Return the side of the position that a point holds at the close of a bar."""
         days = np.arange(len(bars)).astype("datetime64[D]")
-        history = TradedHistory(point.name, days, bars, self.first)
+        # Half-spreads are not among bars. They move a stop's level by as much, and no signal.
+        spread = np.zeros(len(bars))
+        history = TradedHistory(point.name, days, bars, self.first, half_spread=spread)
         orders, _, _ = build_orders([history], [point], self.settings)
         trades = simulate(orders).trades
         entered = trades["entry_idx"] <= at - self.first

@@ -59,7 +59,7 @@ def build_backtests(
 
         with failing_in_one_line():
             # Without prices in the run, its settings are not validated yet.
-            run_settings.check()
+            run_settings.check(market_data.source)
             purpose = find_purpose(context.run.tags, market_data, run_settings)
             splits = market_data.load_splits()
         source, requested = market_data.source, context.partition_keys

@@ -28,9 +28,9 @@ CHECKS = [
     ThresholdCheck(
         BACKTESTS,
         "signals_do_not_look_ahead",
-        "Whether signals on the first bars alone equal those on all bars, at nine cuts through the "
-        "real bars of up to five of the run's symbols; of strategies that learn, at nine of the "
-        "first symbol and two of each other.",
+        "Whether signals, and the strength that portfolios rank them by, are the same on the first "
+        "bars alone as on all bars, at nine cuts through the real bars of up to five of the run's "
+        "symbols; of strategies that learn, at nine of the first symbol and two of each other.",
         [],
         "The strategy uses future bars: none of its results can be trusted. Fix it so that the "
         "signal of a bar depends on that bar and earlier ones only.",

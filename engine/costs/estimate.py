@@ -5,7 +5,12 @@ from strategies.base import Bools, Floats, Ints
 
 
 def estimate_growth(
-    costs: CostModel, side: Ints, closed: Bools, price: Floats, capital: float
+    costs: CostModel,
+    side: Ints,
+    closed: Bools,
+    price: Floats,
+    capital: float,
+    half_spread: Floats | None = None,
 ) -> Floats:
     """Return the profit of positions at an unchanged price, 0 or negative, per unit of capital.
 
@@ -19,10 +24,12 @@ def estimate_growth(
         Whether the position is left as well; otherwise it is marked at the price.
     price
         The market's, shape (M,).
+    half_spread
+        Of the data, a fraction of the price, shape (M,); None where it has none.
     """
     import numpy as np
 
-    market = FillMarket.of_price(price)
+    market = FillMarket.of_price(price, half_spread)
     invested = np.full(np.shape(price), capital)
     size = costs.round_size(costs.size_position(invested, costs.bound_price(market, side)))
     entry, exit_ = costs.price_fill(market, side, size), costs.price_fill(market, -side, size)

@@ -37,12 +37,12 @@ class FillMarket:
     half_spread: Floats
 
     @classmethod
-    def of_price(cls, price: Floats) -> Self:
-        """Return a market of which nothing but the price is known."""
+    def of_price(cls, price: Floats, half_spread: Floats | None = None) -> Self:
+        """Return a market of which nothing is known but the price, and perhaps the half-spread."""
         import numpy as np
 
         unknown = np.broadcast_to(np.nan, np.shape(price))
-        return cls(price, unknown, unknown, unknown)
+        return cls(price, unknown, unknown, unknown if half_spread is None else half_spread)
 
     def only(self, kept: Bools | Ints) -> Self:
         """Return the fills for which `kept` is true, or whose numbers it holds."""

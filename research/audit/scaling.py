@@ -110,4 +110,6 @@ def _repeat(history: History, bars: int) -> History:
     """Return so many bars of a history, repeated from the first where there are too few."""
     fields = (getattr(history.bars, name) for name in Bars.__dataclass_fields__)
     dates = np.busday_offset(_FIRST_DAY, np.arange(bars))
-    return History(history.symbol, dates, Bars(*(np.resize(values, bars) for values in fields)))
+    repeated = Bars(*(np.resize(values, bars) for values in fields))
+    spread = None if history.half_spread is None else np.resize(history.half_spread, bars)
+    return History(history.symbol, dates, repeated, half_spread=spread)

@@ -48,7 +48,9 @@ def fingerprint_bars(history: TradedHistory, through: np.datetime64) -> str:
     """Return the fingerprint of a symbol's bars up to a day."""
     stop = int(history.dates.searchsorted(through, side="right"))
     bars = Bars(*(getattr(history.bars, name)[:stop] for name in Bars.__dataclass_fields__))
-    return History(history.symbol, history.dates[:stop], bars).content_version()
+    spread = None if history.half_spread is None else history.half_spread[:stop]
+    known = History(history.symbol, history.dates[:stop], bars, half_spread=spread)
+    return known.content_version()
 
 
 class KnownBarsUpdate:

@@ -21,7 +21,7 @@ from research.forward.one_bar_ahead import BarAhead, simulate_ahead
 from research.forward.record import ForwardDays, Freeze
 from research.trial_collector import compute_returns
 from research.universe_curves import UniverseCurves, UniverseCurveSum, close_lost
-from strategies.base import Ints, Strategy
+from strategies.base import Floats, Ints, Strategy
 
 _WEEK = np.timedelta64(LONGEST_CLOSURE)
 
@@ -182,7 +182,7 @@ class _NightRun:
         sides = holdings.sides(len(rows), len(dates))
         self.accounts[numbers[:, np.newaxis], day, place] = returns[:, fresh:]
         self.sides[numbers[:, np.newaxis], day, place] = sides[:, fresh:]
-        self._count(numbers, sides[:, -1], float(cut.bars.close[-1]))
+        self._count(numbers, sides[:, -1], cut)
         kept = {id(ahead.strategies[row]) for row in rows}
         positions = zip(ahead.strategies, describe_next_positions(ahead, spec.window), strict=True)
         self.next_positions += [one for strategy, one in positions if id(strategy) in kept]
@@ -207,12 +207,14 @@ class _NightRun:
                 kept.append(row)
         return np.array(kept, dtype=np.int64)
 
-    def _count(self, numbers: Ints, sides: NDArray[Any], price: float) -> None:
+    def _count(self, numbers: Ints, sides: NDArray[Any], history: History) -> None:
+        price = float(history.bars.close[-1])
+        spread = None if history.half_spread is None else history.half_spread[-1:]
         costs, capital = self.spec.settings.cost_model, self.spec.settings.initial_capital
         self.tested[numbers] += 1
         self.holding[numbers] += sides != 0
         for side in (1, -1):
-            cost = measure_entry_cost(costs, side, price, capital)
+            cost = measure_entry_cost(costs, side, price, capital, spread)
             self.joining[numbers] += (sides == side) * cost
 
     def _build_days(self, curves: UniverseCurves, row: int, fresh: Ints) -> ForwardDays:
@@ -240,7 +242,16 @@ class _NightRun:
         )
 
 
-def measure_entry_cost(costs: CostModel, side: int, price: float, capital: float) -> float:
-    """Return what entering a position costs, as a share of the capital that is put into it."""
+def measure_entry_cost(
+    costs: CostModel, side: int, price: float, capital: float, half_spread: Floats | None = None
+) -> float:
+    """Return what entering a position costs, as a share of the capital that is put into it.
+
+    Parameters
+    ----------
+    half_spread
+        Of the data, as a fraction of the price, shape (1,); None where it has none.
+    """
     sides, still_open = np.array([side]), np.zeros(1, dtype=np.bool_)
-    return -float(estimate_growth(costs, sides, still_open, np.array([price]), capital)[0])
+    prices = np.array([price])
+    return -float(estimate_growth(costs, sides, still_open, prices, capital, half_spread)[0])

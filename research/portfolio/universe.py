@@ -1,6 +1,6 @@
 """What portfolios of one run trade: the prices of a universe, and what strategies want of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -8,16 +8,26 @@ import numpy as np
 
 from engine.account.market import AccountMarket
 from engine.account.rules import Targets
-from engine.costs import CostModel, PercentageCosts, compose_costs
+from engine.costs import (
+    ComposedCosts,
+    CostModel,
+    CostPart,
+    PercentageCosts,
+    compose_costs,
+    parse_costs,
+    uses_spread_column,
+)
 from engine.equal_weight import EqualWeight
+from engine.errors import UnusableBarsError
 from engine.failure import Failure
-from engine.history import History
+from engine.history import History, TradedHistory
+from engine.orders import require_spread
 from engine.settings import BacktestSettings, Window
 from research.failures import add_failures
 from research.portfolio.definition import STRENGTH, PortfolioDefinition
 from research.portfolio.strengths import StrategyStrengths, Strengths
 from research.portfolio.targets import Sides, combine_sides, find_sides
-from strategies.base import Floats, Ints, Strategy
+from strategies.base import Bools, Floats, Ints, Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +71,16 @@ class PortfolioUniverse:
         return np.array([at for at, one in enumerate(symbols) if one in wanted], dtype=np.int64)
 
     def find_targets(self, definition: PortfolioDefinition, columns: Ints) -> Targets:
-        """Return what a definition's strategies want, 0 before the window, shape (T, S)."""
+        """Return what a definition's strategies want, 0 before the window, shape (T, S).
+
+        Nothing is wanted of symbols without half-spreads where its costs take them of the data.
+        """
         sides = self.sides[definition.direction or self.settings.direction]
         window = combine_sides(sides, definition.strategies)
         targets = np.zeros((len(self.market.dates), len(columns)), dtype=window.dtype)
         targets[self.market.first :] = window[:, columns]
+        if uses_spread_column(self._find_cost_parts(definition)):
+            targets[:, ~self._have_spread(columns)] = 0
         return cast("Targets", targets)
 
     def find_strengths(
@@ -92,6 +107,18 @@ class PortfolioUniverse:
         if symbol not in self.market.symbols:
             return None
         return self.market.close[self.market.first :, list(self.market.symbols).index(symbol)]
+
+    def _find_cost_parts(self, definition: PortfolioDefinition) -> Sequence[CostPart]:
+        """Return the parts of a definition's costs; none where they are percentages."""
+        costs = self.find_costs(definition)
+        return costs.parts if isinstance(costs, ComposedCosts) else ()
+
+    def _have_spread(self, columns: Ints) -> Bools:
+        """Return of which symbols half-spreads are known, shape (n,)."""
+        spread = self.market.half_spread
+        if spread is None:
+            return np.zeros(len(columns), dtype=np.bool_)
+        return np.isfinite(spread[:, columns]).any(axis=0)
 
 
 def build_portfolio_universe(
@@ -132,6 +159,8 @@ def build_portfolio_universe(
     wanted: dict[str, set[str]] = {}
     for one in definitions:
         wanted.setdefault(one.direction or settings.direction, set()).update(one.strategies)
+    for one in definitions:
+        add_failures(failures, _find_missing_spreads(cut, one))
     ranked = {name for one in definitions if one.priority == STRENGTH for name in one.strategies}
     sides: dict[str, Mapping[str, Any]] = {}
     strengths: dict[str, Strengths] = {}
@@ -146,3 +175,16 @@ def build_portfolio_universe(
     return PortfolioUniverse(
         market, sides, settings, bars_per_year, equal_weight, sectors or {}, failures, strengths
     )
+
+
+def _find_missing_spreads(
+    histories: Sequence[TradedHistory], definition: PortfolioDefinition
+) -> Iterator[Failure]:
+    """Yield the symbols that a definition can't trade, for its own costs need half-spreads."""
+    costs = parse_costs(definition.costs) if definition.costs else ()
+    for one in histories:
+        if not definition.symbols or one.symbol in definition.symbols:
+            try:
+                require_spread(one, costs)
+            except UnusableBarsError as error:
+                yield Failure.of(one.symbol, error)

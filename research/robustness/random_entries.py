@@ -29,12 +29,15 @@ class SymbolPositions:
         Bars of the fills, shape (M,); the exit of an open position is T.
     side
         1 for long, -1 for short, shape (M,).
+    half_spread
+        Of the data, by bar, shape (T,); None where it has none.
     """
 
     price: Floats
     entry: Ints
     exit: Ints
     side: Ints
+    half_spread: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -112,5 +115,6 @@ def compare_with_random_entries(
 def _sum_costs(one: SymbolPositions, bars: int, costs: CostModel, capital: float) -> float:
     """Return the sum of log growth that round trips at an unchanged price have."""
     price = one.price[one.entry]
-    growth = estimate_growth(costs, one.side, one.exit < bars, price, capital)
+    spread = None if one.half_spread is None else one.half_spread[one.entry]
+    growth = estimate_growth(costs, one.side, one.exit < bars, price, capital, spread)
     return float(np.log1p(np.maximum(growth, _MOST_LOST)).sum())

@@ -107,7 +107,9 @@ def _collect(
         exits = np.where(closed, trades["exit_idx"], len(price) - 1).astype(np.int64)
         side = np.where(trades["direction"] == 0, 1, -1)
         entries = trades["entry_idx"].astype(np.int64)
-        positions[number].append(SymbolPositions(price, entries, exits, side))
+        history = outcome.block.histories[symbol]
+        spread = None if history.half_spread is None else history.half_spread[history.first :]
+        positions[number].append(SymbolPositions(price, entries, exits, side, spread))
         if len(trades):
             capital = trades["size"] * trades["entry_price"] + trades["entry_fees"]
             growth[number].append(1.0 + trades["pnl"] / capital)

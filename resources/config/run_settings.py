@@ -11,6 +11,7 @@ from pydantic import Field
 from engine.costs import PercentageCosts, find_first_rate, uses_spread_column
 from engine.errors import InvalidSettingsError
 from engine.settings import PRICE_BASIS, BacktestSettings, Window
+from resources.market_data.source import WITH_SPREAD
 from resources.universe import parse_day
 from strategies.base import Strategy
 from strategies.registry import get_strategy
@@ -155,8 +156,13 @@ class RunSettings(dg.ConfigurableResource):
         """
         return strategy.from_mapping(self.parameters.get(strategy.name))
 
-    def check(self) -> None:
+    def check(self, source: str | None = None) -> None:
         """Refuse what makes no sense before any work is done.
+
+        Parameters
+        ----------
+        source
+            Where bars come from; None where that is not known yet.
 
         Raises
         ------
@@ -167,18 +173,18 @@ class RunSettings(dg.ConfigurableResource):
         """
         self.history_start()
         self.batches([])
-        self._check_costs()
+        self._check_costs(source)
         self.new_engine()
         for name in self.parameters:
             self.strategy_of(get_strategy(name))
 
-    def _check_costs(self) -> None:
-        """Refuse costs that the stored bars, or the window, have no numbers for."""
+    def _check_costs(self, source: str | None) -> None:
+        """Refuse costs that the source, or the window, has no numbers for."""
         settings = self.backtest_settings()
-        if uses_spread_column(settings.costs or ()):
+        if source not in (None, *WITH_SPREAD) and uses_spread_column(settings.costs or ()):
             raise InvalidSettingsError(
-                "costs: half_spread takes a column of the data, and stored bars have none; "
-                "allowed: basis_points. Histories of a notebook may have half_spread."
+                f"costs: half_spread takes a column of the data, and source {source} has none; "
+                f"allowed: basis_points, or source {', '.join(WITH_SPREAD)}."
             )
         first, start = find_first_rate(settings.costs or ()), self.window().start
         if first is not None and first > start:

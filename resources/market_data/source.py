@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 SOURCES = ("synthetic", "sample", "files", "yahoo")
 
+WITH_SPREAD = ("files",)
+"""Sources whose bars may have half-spreads; of each symbol that has none, costs say so."""
+
 THROTTLED = ("yahoo",)
 """Sources of remote providers: rate limited, and fetched incrementally."""
 

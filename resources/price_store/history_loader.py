@@ -92,16 +92,16 @@ def to_history(spec: HistorySpec, window: pl.DataFrame) -> History:
     """Return bars with their prices adjusted: all four by the row's one factor.
 
     A bar that was valid stays valid. Volume stays as it was traded: the factor mixes splits with
-    dividends, and volume knows only the former. Bars per year and last session are those of the
-    calendar.
+    dividends, and volume knows only the former. Half-spreads are fractions of any price. Bars per
+    year and last session are those of the calendar.
     """
     date, *numbers = window.get_columns()
-    *prices, volume, factor = (column.to_numpy() for column in numbers)
-    adjusted: list[Floats] = [values * factor for values in prices]
+    opens, highs, lows, closes, volume, factor, *more = (column.to_numpy() for column in numbers)
+    adjusted: list[Floats] = [values * factor for values in (opens, highs, lows, closes)]
     dates = date.to_numpy().astype("datetime64[D]")
-    opens, highs, lows, closes = adjusted
-    bars = Bars(opens, highs, lows, closes, np.ascontiguousarray(volume))
-    for values in (*adjusted, bars.volume, dates):
+    bars = Bars(*adjusted, np.ascontiguousarray(volume))
+    spread: Floats | None = np.ascontiguousarray(more[0]) if more else None
+    for values in (*adjusted, bars.volume, dates, *([] if spread is None else [spread])):
         values.setflags(write=False)
     calendar = find_calendar(spec.calendar, dates)
     return History(
@@ -110,4 +110,5 @@ def to_history(spec: HistorySpec, window: pl.DataFrame) -> History:
         bars,
         bars_per_year=calendar.bars_per_year,
         last_session=calendar.last_session(spec.start, spec.window_end or spec.end),
+        half_spread=spread,
     )

@@ -60,6 +60,9 @@ def supersede(
 
 def _find_difference(stored: pl.DataFrame, fetched: pl.DataFrame) -> Difference:
     every = list(stored.columns)
+    if every != fetched.columns:  # half-spreads came or went: no bar is as it was
+        days = pl.concat([stored["date"], fetched["date"]]).unique().sort()
+        return Difference(days[0], len(days))
     gone = stored.join(fetched, on=every, how="anti")["date"]
     new = fetched.join(stored, on=every, how="anti")["date"]
     days = pl.concat([gone, new]).unique().sort()

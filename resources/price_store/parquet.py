@@ -14,12 +14,12 @@ from datetime import date, datetime
 import polars as pl
 
 from resources.files.unreadable import UNREADABLE
-from resources.market_data.bars import SCHEMA
+from resources.market_data.bars import SCHEMA, SCHEMA_WITH_SPREAD
 from resources.price_store.errors import CorruptBarsError
 from resources.price_store.seal import EMPTY_SEAL, SEAL, is_intact, is_sealed, seal
 from resources.price_store.stored_file import Label, StoredFile
 
-_SCHEMA = pl.Schema(SCHEMA)
+_SCHEMAS = (pl.Schema(SCHEMA), pl.Schema(SCHEMA_WITH_SPREAD))
 _PREFIX = "gauntlet."
 _CHANGED = "its bytes are not those that were written"
 
@@ -62,8 +62,9 @@ def decode_many(
 ) -> list[StoredFile | CorruptBarsError]:
     """Return what each file holds, not verified yet, or what is wrong with it.
 
-    polars reads them together, in a third of the time of one after the other. If that fails, or
-    their labels have other numbers of rows, each is read alone.
+    polars reads them together, in a third of the time of one after the other. If that fails, as of
+    files with and without half-spreads, or their labels have other numbers of rows, each is read
+    alone.
     """
     labels = [
         _decode_label(path, data, source, symbol)
@@ -132,7 +133,7 @@ def _read_bars(files: Sequence[tuple[str, bytes]]) -> pl.DataFrame | str:
         bars = pl.read_parquet([io.BytesIO(data) for _, data in files])
     except UNREADABLE as error:
         return str(error).partition("\n")[0]
-    return bars if bars.schema == _SCHEMA else "its columns are not those of bars"
+    return bars if bars.schema in _SCHEMAS else "its columns are not those of bars"
 
 
 def _combine(

@@ -89,13 +89,17 @@ class FilesSource:
         """See `PriceSource.fetch`; a symbol without a file raises UnknownSymbolError."""
         if not is_symbol(symbol):  # and so never a path out of the folder
             raise UnknownSymbolError(f"{symbol[:40]!r} is not a symbol ({SYMBOL_RULE}).")
-        read = self._build_bars(symbol, self._read_table(symbol))
+        name, table = self._read_table(symbol)
+        read = self._build_bars(symbol, table)
         window = select_window(self.name, symbol, read.bars, start, end)
         window, repaired = widen_ranges(window)
         self.notes[symbol] = SourceNotes(
             read.basis, repaired, read.dropped, has_volume=read.has_volume
         )
-        return validate_bars(symbol, window)
+        try:
+            return validate_bars(symbol, window)
+        except BadBarsError as error:
+            raise BadBarsError(f"{error} It is in {name} of {self._shown}.") from error
 
     def _build_bars(self, symbol: str, table: Table) -> ReadBars:
         try:
@@ -104,7 +108,7 @@ class FilesSource:
         except RefusedTableError as error:
             raise BadBarsError(f"{symbol}: {error} {table.describe()}") from error
 
-    def _read_table(self, symbol: str) -> Table:
+    def _read_table(self, symbol: str) -> tuple[str, Table]:
         names = [f"{to_file_stem(symbol)}.{suffix}" for suffix in FORMATS]
         contents = {name: self._read_content(symbol, name) for name in names}
         found = [name for name, content in contents.items() if content is not None]
@@ -114,7 +118,7 @@ class FilesSource:
         if len(found) > 1:
             both = " and ".join(found)
             raise MarketDataError(f"{symbol}: {self._shown} has both {both}; keep one of them.")
-        return self._parse(symbol, found[0], contents[found[0]] or b"")
+        return found[0], self._parse(symbol, found[0], contents[found[0]] or b"")
 
     def _read_content(self, symbol: str, name: str) -> bytes | None:
         """Return what a file holds; None if there is none.

@@ -243,6 +243,17 @@ def test_growth_at_an_unchanged_price_is_what_costs_take():
         costs, np.array([1, -1]), np.array([True, False]), np.array([100.0, 30.0]), 1_000.0
     )
     assert grown.tolist() == pytest.approx([-0.01, -0.005])
+    # 10 / 1.02 shares at 102, marked at 100; 10 / 0.99 shorts sold at 99.
+    spread = compose_costs([{"model": "half_spread", "column": "half_spread"}])
+    grown = estimate_growth(
+        spread,
+        np.array([1, -1]),
+        np.array([False, False]),
+        np.array([100.0, 100.0]),
+        1_000.0,
+        np.array([0.02, 0.01]),
+    )
+    assert grown.tolist() == pytest.approx([-0.02 / 1.02, -0.01 / 0.99])
 
 
 def test_a_symbol_without_the_column_fails_alone():
@@ -256,8 +267,8 @@ def test_a_symbol_without_the_column_fails_alone():
     )
     assert [one.symbol for one in outcome.results] == ["WITH"]
     assert {one.symbol: one.message for one in outcome.failures} == {
-        "NONE": "NONE has no half_spread, which costs take of the data; needed: "
-        "History(..., half_spread=...), or basis_points in costs.",
+        "NONE": "NONE has no half_spread, which costs take of the data; needed: that column in its "
+        "price file (in a notebook, History.half_spread), or basis_points in costs.",
         "WRONG": "WRONG has a half_spread that is no fraction; allowed: from 0, below 1.",
     }
 

@@ -59,7 +59,7 @@ def test_costs_reach_the_engine_and_are_stored():
         ({"costs": [{"model": "lots"}], "fees": 0.002}, "fees is 0.002 beside costs"),
         (
             {"costs": [{"model": "half_spread", "column": "half_spread"}]},
-            "stored bars have none; allowed: basis_points.",
+            "source sample has none; allowed: basis_points, or source files.",
         ),
         (
             {"costs": [{"model": "cash_interest", "rates": {"2021-01-02": 0.01}}]},
@@ -69,7 +69,11 @@ def test_costs_reach_the_engine_and_are_stored():
 )
 def test_costs_that_a_run_cannot_have_are_refused(change: dict[str, Any], text: str):
     with pytest.raises(InvalidSettingsError, match=re.escape(text)):
-        _settings(**change).check()
+        _settings(**change).check("sample")
+
+
+def test_half_spreads_are_taken_of_price_files():
+    _settings(costs=[{"model": "half_spread", "column": "half_spread"}]).check("files")
 
 
 @pytest.mark.parametrize("name", ["stop_loss", "trailing_stop", "take_profit"])

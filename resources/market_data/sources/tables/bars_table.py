@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from resources.market_data.bars import PRICES, SCHEMA
+from resources.market_data.bars import HALF_SPREAD, PRICES, find_schema
 from resources.market_data.sources.tables.actions import (
     Actions,
     derive_factor,
@@ -46,7 +46,8 @@ def build_bars(
     """Return the bars of a table; a single missing price is null, for the rules of bars to find.
 
     Rows without any price are left out. Rows from newest to oldest are turned around. Without a
-    volume, or with an empty one, all volumes are 0.0. `timezone` is the exchange's. Raises
+    volume, or with an empty one, all volumes are 0.0; half-spreads that are all empty are none.
+    `timezone` is the exchange's. Raises
     RefusedTableError.
     """
     at = _find_columns(table, columns, symbol)
@@ -77,8 +78,9 @@ def build_bars(
     if factor is None:
         factor, basis = _derive_factor(prices, days, numbers, names)
     volume = numbers.get("volume", pl.repeat(0.0, len(days), eager=True))
-    bars = pl.DataFrame({"date": days, **prices, "volume": volume, "adjustment": factor})
-    return ReadBars(bars.select(*SCHEMA), basis, dropped, "volume" in at)
+    spread = {HALF_SPREAD: numbers[HALF_SPREAD]} if HALF_SPREAD in numbers else {}
+    bars = pl.DataFrame({"date": days, **prices, "volume": volume, "adjustment": factor, **spread})
+    return ReadBars(bars.select(*find_schema(bars)), basis, dropped, "volume" in at)
 
 
 def _find_columns(table: Table, columns: ColumnNames, symbol: str) -> dict[str, int]:
@@ -93,7 +95,10 @@ def _find_columns(table: Table, columns: ColumnNames, symbol: str) -> dict[str, 
     # MetaTrader has two volumes, one of them 0 in every row.
     volumes = [at for at in found.pop("volume", []) if not _is_all(_EMPTY, table.column(at))]
     volumes.sort(key=lambda at: _is_all(_ZERO, table.column(at)))
-    at = {role: columns.find_one(role, found, table.names, symbol) for role in find_needed(found)}
+    needed = find_needed(found)
+    if any(not _is_all(_EMPTY, table.column(place)) for place in found.get(HALF_SPREAD, [])):
+        needed.append(HALF_SPREAD)
+    at = {role: columns.find_one(role, found, table.names, symbol) for role in needed}
     return at | ({"volume": volumes[0]} if volumes else {})
 
 

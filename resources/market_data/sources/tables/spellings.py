@@ -40,6 +40,7 @@ _SPELLINGS = {
         tickvolume v
     """,
     "adjustment": "adjustment",
+    "half_spread": "halfspread",
     **{
         f"adjusted_{price}": f"adj{price} adjusted{price} {price}adj {price}adjusted"
         + f" adjusted adjclose{_YAHOO}" * (price == "close")

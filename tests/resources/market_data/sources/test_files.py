@@ -178,3 +178,39 @@ def test_a_password_in_the_url_is_not_in_the_error():
         FilesSource("nope://user:hunter2@host/x")
     assert "nope://***@host/x" in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+def test_half_spreads_are_read_where_a_file_has_them(tmp_path: Path):
+    wide = f"{HEADER.strip()},Half-Spread\n{FIRST.strip()},0.0002\n{SECOND.strip()},0\n"
+    assert fetch(tmp_path, wide)["half_spread"].to_list() == [0.0002, 0.0]
+    mapped = FilesSource(str(tmp_path), {"half_spread": "HSPR"})
+    (tmp_path / "AAPL.csv").write_text(wide.replace("Half-Spread", "HSPR"))
+    assert mapped.fetch("AAPL", *WINDOW)["half_spread"].to_list() == [0.0002, 0.0]
+
+
+def test_half_spreads_of_parquet_are_read(tmp_path: Path):
+    table = pl.read_csv((HEADER + FIRST).encode()).with_columns(half_spread=0.001)
+    table.write_parquet(tmp_path / "AAPL.parquet")
+    assert fetch(tmp_path).row(0) == (*ROW, 0.001)
+
+
+def test_half_spreads_that_are_all_empty_are_none(tmp_path: Path):
+    content = f"{HEADER.strip()},half_spread\n{FIRST.strip()},\n"
+    assert "half_spread" not in fetch(tmp_path, content).columns
+
+
+@pytest.mark.parametrize(
+    ("cell", "wrong"),
+    [
+        ("", "half_spread is missing, NaN or infinite."),
+        ("inf", "half_spread is missing, NaN or infinite."),
+        ("-0.01", "half_spread is no fraction of the price, from 0 to less than 1 (-0.01)."),
+        ("1", "half_spread is no fraction of the price, from 0 to less than 1 (1.0)."),
+    ],
+)
+def test_a_bad_half_spread_is_refused_by_file_and_day(tmp_path: Path, cell: str, wrong: str):
+    content = f"{HEADER.strip()},half_spread\n{FIRST.strip()},0.01\n{SECOND.strip()},{cell}\n"
+    with pytest.raises(BadBarsError) as refused:
+        fetch(tmp_path, content)
+    expected = f"AAPL: bad bar on 2021-01-05: {wrong} It is in AAPL.csv of {tmp_path}."
+    assert str(refused.value) == expected

@@ -1,0 +1,65 @@
+"""Half-spreads of price files in a real run: fills pay them, and who has none fails in one line."""
+
+import polars as pl
+import pytest
+
+from tests.project import SYMBOLS, Project
+
+COSTS = [{"model": "half_spread", "column": "half_spread"}]
+CONFIG = {"resources": {"run_settings": {"config": {"costs": COSTS}}}}
+FIRST, SECOND, WITHOUT = SYMBOLS[:3]
+
+
+def _add_spreads(project: Project, symbol: str) -> pl.DataFrame:
+    """Write half-spreads into a price file, another one on each day; return the file."""
+    path = project.feed(symbol)
+    table = pl.read_csv(path, try_parse_dates=True)
+    table = table.with_columns(half_spread=0.001 * (1 + pl.int_range(pl.len()) % 7))
+    table.write_csv(path)
+    return table
+
+
+def test_fills_pay_the_half_spread_of_their_day(project: Project):
+    tables = {symbol: _add_spreads(project, symbol) for symbol in (FIRST, SECOND)}
+    result = project.run((FIRST, WITHOUT), run_config=CONFIG)
+    backtests = project.manager.get_backtests_by_run(result.run_id)
+    assert set(backtests["symbol"]) == {FIRST, SECOND}
+    fills = 0
+    for row in backtests.iter_rows(named=True):
+        trades = project.manager.get_trades(row["backtest_id"])
+        table = tables[row["symbol"]]
+        opens = dict(zip(table["date"], table["open"], strict=True))
+        spreads = dict(zip(table["date"], table["half_spread"], strict=True))
+        for trade in trades.iter_rows(named=True):
+            day = trade["entry_date"]
+            paid = opens[day] * (1.0 + spreads[day])
+            assert trade["entry_price"] == pytest.approx(paid, rel=1e-12)
+            fills += 1
+    assert fills > 5
+
+
+def test_a_symbol_without_half_spreads_fails_in_one_line(project: Project):
+    for symbol in (FIRST, SECOND):
+        _add_spreads(project, symbol)
+    result = project.run((FIRST, WITHOUT), run_config=CONFIG)
+    assert project.materialized_by(result.run_id, "prices") == {FIRST, SECOND, WITHOUT}
+    for name in ("rsi", "macd"):
+        assert project.materialized_by(result.run_id, "backtests", name) == {FIRST, SECOND}
+    failures = project.manager.get_failures(result.run_id)
+    assert {row["symbol"] for row in failures} == {WITHOUT}
+    (message,) = {row["message"] for row in failures}
+    assert message == (
+        f"{WITHOUT} has no half_spread, which costs take of the data; needed: that column in its "
+        "price file (in a notebook, History.half_spread), or basis_points in costs."
+    )
+
+
+def test_a_source_without_half_spreads_is_refused_before_prices(project: Project):
+    project.source = "synthetic"
+    result = project.run((FIRST, WITHOUT), run_config=CONFIG)
+    assert not result.success
+    assert (
+        "costs: half_spread takes a column of the data, and source synthetic has none; "
+        "allowed: basis_points, or source files." in project.why(result)
+    )
+    assert not project.materialized("prices")
