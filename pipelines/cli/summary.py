@@ -79,7 +79,7 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
     """Print the ranking as a table; a value that is undefined is a dash.
 
     Where the terminal is too narrow for it, columns go on in a second table below; those that
-    not every run has are shown only where they fit beside the others.
+    not every run has are shown where they fit beside the others, and named where they don't.
     """
     columns, said = _select_columns(ranking, console.width)
     for number, part in enumerate(_split_columns(columns, console.width)):
@@ -107,12 +107,17 @@ def _print_ranking(console: Console, ranking: "pl.DataFrame") -> None:
 
 def _select_columns(ranking: "pl.DataFrame", width: int) -> "tuple[list[_Column], list[str]]":
     """Return the columns to show, and what is said of those that not every run has."""
-    columns, said = _build_columns(ranking, _COLUMNS), list[str]()
+    columns, said, left = _build_columns(ranking, _COLUMNS), list[str](), list[str]()
     for names, line in _BESIDE:
         more = _build_columns(ranking, names)
-        known = not all(ranking[name].is_null().all() for name in names)
-        if known and _measure([*columns, *more]) <= width:
+        if all(ranking[name].is_null().all() for name in names):
+            continue
+        if _measure([*columns, *more]) <= width:
             columns, said = [*columns, *more], [*said, line]
+        else:
+            left += [one.heading for one in more]
+    if left:
+        said.append(f"Not shown for lack of room, and in leaderboard.csv: {', '.join(left)}.")
     return columns, said
 
 
