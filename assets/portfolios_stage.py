@@ -11,7 +11,7 @@ from assets.asset_keys import PORTFOLIOS
 from assets.leaderboard import build_scope
 from assets.research_inputs import ResearchInputs
 from engine.code_version import code_version
-from engine.errors import MissingPackageError, UnbalancedAccountError
+from engine.errors import MissingPackageError, UnbalancedAccountError, UnusableBarsError
 from engine.failure import Failure
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import PortfolioFindings, PortfoliosProfile
@@ -115,14 +115,14 @@ class PortfoliosStage:
     def _identify(self, definition: PortfolioDefinition) -> UUID:
         """Return the identity of a portfolio, from all that decides its numbers."""
         kinds = tuple(self.strategies[name] for name in definition.strategies)
-        sectors = {one.symbol: one.sector for one in self.universe.listings}
         key = [
             PORTFOLIOS,
             definition.as_dict(),
             self._parameters(definition),
             portfolio_version(kinds),
             self.priority_orders,
-            sectors if definition.limits.max_sector_weight is not None else None,
+            # Limits may need them, and profit is attributed to them.
+            {one.symbol: one.sector for one in self.universe.listings},
         ]
         return uuid5(self.inputs.scope.identifier, canonical_json(key))
 
@@ -158,7 +158,7 @@ class PortfoliosStage:
         for one in definitions:
             try:
                 portfolio = simulate_portfolio(one, traded, orders=self.priority_orders)
-            except (UnbalancedAccountError, MissingPackageError) as error:
+            except (UnbalancedAccountError, UnusableBarsError, MissingPackageError) as error:
                 self._refuse(one, error)
                 continue
             made[one.name] = describe_portfolio(portfolio)

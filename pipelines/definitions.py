@@ -60,7 +60,9 @@ def build_defs(
     symbols = build_symbol_partitions(universe.symbols)
     strategies = registered_strategies()
     names = list(strategies)
-    portfolios = load_portfolios(settings.portfolios, names, universe.symbols)
+    portfolios = load_portfolios(
+        settings.portfolios, names, universe.symbols, has_sectors=universe.has_sectors
+    )
     partitioned = [
         build_prices(symbols, universe, pool=get_provider_pool(settings.source)),
         build_backtests(symbols, universe, strategies),

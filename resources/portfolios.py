@@ -40,7 +40,11 @@ class _Content:
 
 
 def load_portfolios(
-    folder: Path | None, strategies: Sequence[str], symbols: Sequence[str]
+    folder: Path | None,
+    strategies: Sequence[str],
+    symbols: Sequence[str],
+    *,
+    has_sectors: bool = True,
 ) -> dict[str, PortfolioDefinition]:
     """Return the definitions by name: one per strategy, then those of the folder's other files.
 
@@ -50,6 +54,8 @@ def load_portfolios(
     ----------
     folder
         None for none: only the defaults of the code.
+    has_sectors
+        Whether the universe says in which sector its symbols are.
 
     Raises
     ------
@@ -57,8 +63,12 @@ def load_portfolios(
         With the first file that is refused.
     """
     default, others = parse_definition(DEFAULT, {}, symbols, strategies), {}
+    names: set[str] = set()
     for path in _list_files(folder):
-        definition = load_portfolio(path, strategies, symbols)
+        if path.stem in names:
+            raise PortfolioFileError(f"{path}: there is a portfolio '{path.stem}' already.")
+        names.add(path.stem)
+        definition = load_portfolio(path, strategies, symbols, has_sectors=has_sectors)
         if path.stem == DEFAULT:
             _refuse_strategies(path, definition)
             default = definition
@@ -67,8 +77,6 @@ def load_portfolios(
                 f"{path} has no key 'strategies': only {DEFAULT}.yaml is applied to each strategy; "
                 "allowed: a name, a list of names, weights by name, or all."
             )
-        elif path.stem in others:
-            raise PortfolioFileError(f"{path}: there is a portfolio '{path.stem}' already.")
         else:
             _refuse_borrowed_name(path, definition, strategies)
             others[path.stem] = definition
@@ -76,7 +84,7 @@ def load_portfolios(
 
 
 def load_portfolio(
-    path: Path, strategies: Sequence[str], symbols: Sequence[str]
+    path: Path, strategies: Sequence[str], symbols: Sequence[str], *, has_sectors: bool = True
 ) -> PortfolioDefinition:
     """Return the definition in a file.
 
@@ -92,7 +100,9 @@ def load_portfolio(
         )
     content = _read(path)
     try:
-        definition = parse_definition(path.stem, content.values, symbols, strategies)
+        definition = parse_definition(
+            path.stem, content.values, symbols, strategies, has_sectors=has_sectors
+        )
         if definition.sizing in OPTIMIZED:
             require_optimizers(definition.sizing)
         return definition
@@ -112,6 +122,8 @@ def _list_files(folder: Path | None) -> list[Path]:
             f"{folder} is not a folder: GAUNTLET_PORTFOLIOS names the folder of the portfolios' "
             "YAML files."
         ) from error
+    except OSError as error:
+        raise PortfolioFileError(f"{folder} can't be read: {error}.") from error
 
 
 def _refuse_strategies(path: Path, definition: PortfolioDefinition) -> None:

@@ -76,6 +76,11 @@ class Universe:
         return tuple(listing.symbol for listing in self.listings)
 
     @property
+    def has_sectors(self) -> bool:
+        """Whether the file says of any symbol in which sector it is."""
+        return any(listing.sector for listing in self.listings)
+
+    @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars of the symbols, each once; New York's where none is named."""
         named = (listing.calendar or DEFAULT_CALENDAR for listing in self.listings)

@@ -63,7 +63,8 @@ def refuse_bad_files(settings: EnvironmentSettings, universe: Universe) -> None:
         With the first thing that is wrong, in one line.
     """
     load_splits(settings.splits)
-    load_portfolios(settings.portfolios, list(registered_strategies()), universe.symbols)
+    names = list(registered_strategies())
+    load_portfolios(settings.portfolios, names, universe.symbols, has_sectors=universe.has_sectors)
 
 
 def load_dagster(console: Console) -> None:

@@ -1,5 +1,6 @@
 """The page of portfolios: what one account makes of the signals, and where its profit is from."""
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -113,7 +114,7 @@ def _draw(row: Mapping[str, Any], equity: pl.DataFrame) -> Markup:
     told = (
         f"{row['name']} ended at {show_money(row['final_equity'])}, "
         f"{show_change(row['total_return'])}; the {BENCHMARK} made "
-        f"{show_change(row['universe_return'])}."
+        f"{show_change(row['universe_return'])}{_tell_benchmark(row)}."
     )
     # An account that is short can lose more than it has: a logarithm of that there is none.
     positive = bool((own > 0).all())
@@ -126,6 +127,14 @@ def _draw(row: Mapping[str, Any], equity: pl.DataFrame) -> Markup:
         height=_HEIGHT,
         pieces=_PIECES,
     )
+
+
+def _tell_benchmark(row: Mapping[str, Any]) -> str:
+    """Return what the symbol of a portfolio's choice made; "" without one."""
+    if row["benchmark_return"] is None:
+        return ""
+    symbol = json.loads(row["definition"])["benchmark"]
+    return f", {symbol} {show_change(row['benchmark_return'])}"
 
 
 def _attribute(name: str, rows: pl.DataFrame, known: Collection[str]) -> list[Markup]:

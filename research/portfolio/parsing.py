@@ -32,6 +32,8 @@ def parse_definition(
     given: Mapping[str, Any],
     symbols: Sequence[str],
     strategies: Iterable[str] | None = None,
+    *,
+    has_sectors: bool = True,
 ) -> PortfolioDefinition:
     """Return a definition from what a file of it says.
 
@@ -44,6 +46,8 @@ def parse_definition(
         Of the universe.
     strategies
         Names of those that there are; None for the registered ones.
+    has_sectors
+        Whether the universe says in which sector its symbols are.
 
     Raises
     ------
@@ -53,7 +57,13 @@ def parse_definition(
     """
     allowed = [one.name for one in fields(PortfolioDefinition) if one.name != "name"]
     _refuse_unknown("", given, allowed)
-    limits = _parse_limits(given.get("limits") or {})
+    limits = _parse_limits(given.get("limits"))
+    if limits.max_sector_weight is not None and not has_sectors:
+        raise InvalidPortfolioError(
+            "limits.max_sector_weight needs the sectors of the symbols; needed: a column sector in "
+            "the universe's file.",
+            "limits.max_sector_weight",
+        )
     known = registered_strategies() if strategies is None else strategies
     of, traded = _Values(given), _parse_symbols(given.get("symbols"), symbols)
     definition = PortfolioDefinition(
@@ -145,6 +155,7 @@ def _refuse_unknown(where: str, given: Mapping[str, Any], allowed: Sequence[str]
 
 
 def _parse_limits(given: Any) -> PortfolioLimits:
+    given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise InvalidPortfolioError(f"limits is {given!r}; needed: limits by name.", "limits")
     _refuse_unknown("limits.", given, [one.name for one in fields(PortfolioLimits)])
@@ -171,6 +182,12 @@ def _parse_limits(given: Any) -> PortfolioLimits:
             "is 0; allowed: ranges with 0 inside.",
             "limits.min_net" if low > 0 else "limits.max_net",
         )
+    if low == high:
+        raise InvalidPortfolioError(
+            "net exposure of 0 can't hold: orders fill one after the other, and the first is not "
+            "0; allowed: a range around 0.",
+            "limits.max_net" if "max_net" in given else "limits",
+        )
     return limits
 
 
@@ -182,7 +199,7 @@ def _parse_strategies(given: Any, known: Sequence[str]) -> dict[str, float]:
         given = known
     if isinstance(given, str):
         given = [given]
-    if isinstance(given, Sequence):
+    if isinstance(given, Sequence) and all(isinstance(one, str) for one in given):
         given = dict.fromkeys(given, 1.0)
     if not isinstance(given, Mapping) or not given:
         raise InvalidPortfolioError(
@@ -244,6 +261,7 @@ def _parse_costs(given: Any) -> tuple[dict[str, Any], ...] | None:
 def _check_together(definition: PortfolioDefinition, given: Mapping[str, Any]) -> None:
     """Refuse keys that do not go together, and limits that can't hold."""
     limits, sizing = definition.limits, definition.sizing
+    _check_room(definition)
     if sizing == "equal_slots":
         _check_slots(definition)
     elif "slots" in given:
@@ -272,11 +290,29 @@ def _check_together(definition: PortfolioDefinition, given: Mapping[str, Any]) -
         )
 
 
+def _check_room(definition: PortfolioDefinition) -> None:
+    """Refuse a net limit of 0 on the only side that a definition trades."""
+    for key, most in _find_net_limit(definition).items():
+        if not most:
+            raise InvalidPortfolioError(
+                f"limits.{key} of 0 leaves no room for a position with direction: "
+                f"{definition.direction}.",
+                f"limits.{key}",
+            )
+
+
+def _find_net_limit(definition: PortfolioDefinition) -> dict[str, float]:
+    """Return the most net exposure of the only side; nothing where there are two, or none known."""
+    limits = definition.limits
+    sides = {"long": {"max_net": limits.max_net}, "short": {"min_net": abs(limits.min_net)}}
+    return sides.get(definition.direction or "", {})
+
+
 def _check_slots(definition: PortfolioDefinition) -> None:
     slots, limits = definition.slots, definition.limits
     share = 1.0 / slots
-    for key in ("max_weight", "max_sector_weight", "max_gross"):
-        most = getattr(limits, key)
+    named = {key: getattr(limits, key) for key in ("max_weight", "max_sector_weight", "max_gross")}
+    for key, most in (named | _find_net_limit(definition)).items():
         if most is not None and most < share * (1 - 1e-9):
             raise InvalidPortfolioError(
                 f"slots of {slots} give each position {share:g} of the equity, above limits.{key} "

@@ -9,6 +9,7 @@ from engine.account.outcome import AccountOutcome
 from engine.account.rules import AccountRules, ExposureLimits, Ranker
 from engine.account.simulation import simulate_account
 from engine.costs import DAYS_PER_YEAR, CostModel
+from engine.errors import UnusableBarsError
 from research.portfolio.calendar import find_rebalances
 from research.portfolio.definition import PortfolioDefinition
 from research.portfolio.exposure import Breach, find_breaches
@@ -77,12 +78,16 @@ def simulate_portfolio(
 
     Raises
     ------
+    UnusableBarsError
+        When none of its symbols has bars.
     UnbalancedAccountError
         When cash and positions are not its equity on some day.
     MissingPackageError
         When its sizes need an optimizer that is not installed.
     """
     columns = universe.find_columns(definition)
+    if not len(columns):
+        raise UnusableBarsError(f"None of its symbols ({', '.join(definition.symbols)}) has bars.")
     market = universe.market
     if len(columns) < len(market.symbols):
         market = market.select(columns)

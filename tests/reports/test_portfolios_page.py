@@ -1,5 +1,6 @@
 """The page of portfolios, against the store and the files of the portfolios."""
 
+import json
 from dataclasses import replace
 
 import polars as pl
@@ -81,6 +82,17 @@ def test_equity_is_drawn_beside_the_universe(reported: Reported):
         assert len(figure.select("path.line")) == 2
         ends = [one.text for one in figure.select("text")]
         assert {row["name"], "equal-weight universe"} <= set(ends)
+
+
+def test_the_return_of_a_chosen_symbol_is_told(inputs: PortfoliosInputs):
+    row = {
+        **inputs.rows[0],
+        "benchmark_return": 0.25,
+        "definition": json.dumps({"benchmark": "SPY"}),
+    }
+    page = PageFile.of(build_portfolios(replace(inputs, rows=[row])).body)
+    (told,) = page.root.select("svg > title")
+    assert told.text.endswith(", SPY +25.0%.")
 
 
 def test_profit_is_attributed_as_the_files_say(reported: Reported, inputs: PortfoliosInputs):

@@ -74,6 +74,23 @@ def test_the_files_of_the_project_are_accepted():
             "limits.min_net of 0.5 is above limits.max_net of 0.2",
         ),
         ("strategies: rsi\nlimits: {min_net: 0.5}", 2, "an account begins with cash"),
+        (
+            "strategies: rsi\nlimits: {min_net: 0, max_net: 0}",
+            2,
+            "net exposure of 0 can't hold: orders fill one after the other",
+        ),
+        (
+            "strategies: rsi\ndirection: short\nsizing: equal_weight\nlimits: {min_net: 0}",
+            4,
+            "limits.min_net of 0 leaves no room for a position with direction: short.",
+        ),
+        (
+            "strategies: rsi\ndirection: long\nslots: 2\nlimits: {max_net: 0.4}",
+            4,
+            "slots of 2 give each position 0.5 of the equity, above limits.max_net of 0.4",
+        ),
+        ("strategies: rsi\nlimits: 0", 2, "limits is 0; needed: limits by name."),
+        ("strategies: [[rsi]]", 1, "strategies is [['rsi']]; allowed: a name"),
         ("strategies: rsi\nlimits: {min_gros: 1}", 2, "there is no key 'limits.min_gros'."),
         ("strategies: rsi\nsloots: 3", 2, "there is no key 'sloots'. Did you mean 'slots'?"),
         ("strategies: rsi\nslots: 3\nslots: 4", 3, "key 'slots' is twice."),
@@ -114,6 +131,25 @@ def test_what_is_refused_is_one_line_with_file_and_line(
 def test_a_file_that_is_no_portfolio_is_refused(tmp_path: Path, name: str, text: str, message: str):
     with pytest.raises(PortfolioFileError, match=message):
         _load(tmp_path, text, name)
+
+
+@pytest.mark.parametrize("name", ["default", "mine"])
+def test_two_files_of_one_name_are_refused(tmp_path: Path, name: str):
+    text = "slots: 3" if name == "default" else "strategies: rsi"
+    (tmp_path / f"{name}.yml").write_text(text)
+    with pytest.raises(PortfolioFileError, match=f"there is a portfolio '{name}' already"):
+        _load(tmp_path, text, f"{name}.yaml")
+
+
+def test_a_limit_of_sectors_needs_sectors(tmp_path: Path):
+    (tmp_path / "mine.yaml").write_text("strategies: rsi\nlimits:\n  max_sector_weight: 0.3\n")
+    assert load_portfolios(tmp_path, STRATEGIES, SYMBOLS)["mine"].limits.max_sector_weight == 0.3
+    with pytest.raises(PortfolioFileError) as refused:
+        load_portfolios(tmp_path, STRATEGIES, SYMBOLS, has_sectors=False)
+    assert str(refused.value) == (
+        f"{tmp_path}/mine.yaml, line 3: limits.max_sector_weight needs the sectors of the symbols; "
+        "needed: a column sector in the universe's file."
+    )
 
 
 def test_a_folder_that_is_missing_is_refused(tmp_path: Path):

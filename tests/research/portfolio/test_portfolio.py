@@ -9,16 +9,18 @@ import pytest
 
 from benchmarks.universe import history
 from engine.equal_weight import EqualWeight
+from engine.errors import UnusableBarsError
 from engine.history import History
 from engine.settings import BacktestSettings, Window
 from research.portfolio.attribution import attribute_profit
+from research.portfolio.definition import PortfolioDefinition
 from research.portfolio.frames import build_equity, build_trades, build_weights
 from research.portfolio.measures import MEASURES, describe_portfolio, measure_portfolio
 from research.portfolio.parsing import parse_definition
 from research.portfolio.portfolio import Portfolio, simulate_portfolio
 from research.portfolio.row_frames import sum_attribution
 from research.portfolio.rows import NUMBERS, flatten_facts
-from research.portfolio.universe import build_portfolio_universe
+from research.portfolio.universe import PortfolioUniverse, build_portfolio_universe
 from strategies.base import Bars
 from strategies.registry import registered_strategies
 
@@ -63,19 +65,31 @@ def simulate(
     settings: BacktestSettings | None = None,
     orders: int = 0,
 ) -> Portfolio:
-    some = HISTORIES if histories is None else histories
-    definition = parse_definition("mine", {"strategies": ["sma_cross"], **given}, SYMBOLS)
-    universe = build_portfolio_universe(
-        some,
+    definition = _define(given)
+    universe = _build(definition, HISTORIES if histories is None else histories, window, settings)
+    return simulate_portfolio(definition, universe, orders=orders)
+
+
+def _define(given: dict[str, Any]) -> PortfolioDefinition:
+    return parse_definition("mine", {"strategies": ["sma_cross"], **given}, SYMBOLS)
+
+
+def _build(
+    definition: PortfolioDefinition,
+    histories: list[History],
+    window: Window = WINDOW,
+    settings: BacktestSettings | None = None,
+) -> PortfolioUniverse:
+    return build_portfolio_universe(
+        histories,
         [definition],
         {name: one() for name, one in registered_strategies().items()},
         settings or BacktestSettings(),
         window,
-        equal_weight=EqualWeight.of(some, window),
+        equal_weight=EqualWeight.of(histories, window),
         bars_per_year=252.0,
         sectors=SECTORS,
     )
-    return simulate_portfolio(definition, universe, orders=orders)
 
 
 def _cut(number: int, end: np.datetime64) -> History:
@@ -204,3 +218,25 @@ def test_a_stop_is_left_at_the_next_open():
     symbol = stopped["symbol"][0]
     entry, leave = stopped.filter(stopped["symbol"] == symbol).head(2).iter_rows(named=True)
     assert (entry["reason"], leave["reason"]) == ("entry", "exit")
+
+
+SPREAD = [{"model": "half_spread", "column": "half_spread"}]
+
+
+def test_symbols_without_half_spreads_are_left_out_of_costs_that_take_them():
+    with_spread = [replace(one, half_spread=np.full(len(one.dates), 0.01)) for one in HISTORIES[:3]]
+    some = [*with_spread, *HISTORIES[3:]]
+    portfolio = simulate({"slots": 3, "costs": SPREAD}, some)
+    trades = build_trades(portfolio)
+    assert set(trades["symbol"]) == set(SYMBOLS[:3])
+    np.testing.assert_allclose(
+        portfolio.outcome.fills["price"] / portfolio.outcome.fills["market_price"],
+        np.where(portfolio.outcome.fills["size"] > 0, 1.01, 0.99),
+    )
+    failures = _build(_define({"slots": 3, "costs": SPREAD}), some).failures
+    assert {one.symbol for one in failures} == set(SYMBOLS[3:])
+
+
+def test_a_portfolio_without_bars_is_refused():
+    with pytest.raises(UnusableBarsError, match=rf"None of its symbols \({SYMBOLS[5]}\) has bars"):
+        simulate({"symbols": [SYMBOLS[5]]}, HISTORIES[:3])

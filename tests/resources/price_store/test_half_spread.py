@@ -16,7 +16,7 @@ from resources.price_store.store import PriceStore
 from resources.price_store.stored_file import StoredFile, make_label
 from tests.histories import load_history
 
-START, END = date(2021, 1, 1), date(2021, 3, 31)
+START, END = date(2021, 1, 4), date(2021, 3, 31)
 BARS = SyntheticSource().fetch("AAPL", START, END)
 SPREADS = np.linspace(0.0, 0.01, BARS.height)
 WITH = BARS.with_columns(half_spread=pl.Series(SPREADS))
