@@ -4,11 +4,12 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.costs import CostPart, PercentageCosts, uses_spread_column
+from engine.costs import PercentageCosts, uses_spread_column
 from engine.errors import InvalidSignalsError, UnusableBarsError
 from engine.failure import Failure
 from engine.fill_bars import FillBars
@@ -129,7 +130,7 @@ def needs_bar_loop(settings: BacktestSettings) -> bool:
     return not isinstance(settings.cost_model, PercentageCosts)
 
 
-def require_spread(history: TradedHistory, costs: Sequence[CostPart]) -> None:
+def require_spread(history: TradedHistory, costs: Sequence[Any]) -> None:
     """Refuse bars without half-spreads where costs take them of the data.
 
     Raises

@@ -118,7 +118,7 @@ class PortfolioUniverse:
         spread = self.market.half_spread
         if spread is None:
             return np.zeros(len(columns), dtype=np.bool_)
-        return np.isfinite(spread[:, columns]).any(axis=0)
+        return np.logical_or.reduce(np.isfinite(spread[:, columns]), axis=0)
 
 
 def build_portfolio_universe(

@@ -98,8 +98,9 @@ def to_history(spec: HistorySpec, window: pl.DataFrame) -> History:
     date, *numbers = window.get_columns()
     opens, highs, lows, closes, volume, factor, *more = (column.to_numpy() for column in numbers)
     adjusted: list[Floats] = [values * factor for values in (opens, highs, lows, closes)]
+    opens, highs, lows, closes = adjusted
     dates = date.to_numpy().astype("datetime64[D]")
-    bars = Bars(*adjusted, np.ascontiguousarray(volume))
+    bars = Bars(opens, highs, lows, closes, np.ascontiguousarray(volume))
     spread: Floats | None = np.ascontiguousarray(more[0]) if more else None
     for values in (*adjusted, bars.volume, dates, *([] if spread is None else [spread])):
         values.setflags(write=False)

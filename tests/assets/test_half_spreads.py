@@ -21,12 +21,13 @@ def _add_spreads(project: Project, symbol: str) -> pl.DataFrame:
 
 def test_fills_pay_the_half_spread_of_their_day(project: Project):
     tables = {symbol: _add_spreads(project, symbol) for symbol in (FIRST, SECOND)}
-    result = project.run((FIRST, WITHOUT), run_config=CONFIG)
+    result = project.run((FIRST, SECOND), run_config=CONFIG)
+    assert result.success, project.why(result)
     backtests = project.manager.get_backtests_by_run(result.run_id)
     assert set(backtests["symbol"]) == {FIRST, SECOND}
     fills = 0
     for row in backtests.iter_rows(named=True):
-        trades = project.manager.get_trades(row["backtest_id"])
+        trades = project.manager.get_trades(row["id"])
         table = tables[row["symbol"]]
         opens = dict(zip(table["date"], table["open"], strict=True))
         spreads = dict(zip(table["date"], table["half_spread"], strict=True))

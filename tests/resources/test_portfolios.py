@@ -142,8 +142,8 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path, name: str):
 
 
 def test_a_limit_of_sectors_needs_sectors(tmp_path: Path):
-    (tmp_path / "mine.yaml").write_text("strategies: rsi\nlimits:\n  max_sector_weight: 0.3\n")
-    assert load_portfolios(tmp_path, STRATEGIES, SYMBOLS)["mine"].limits.max_sector_weight == 0.3
+    (tmp_path / "mine.yaml").write_text("strategies: rsi\nlimits:\n  max_sector_weight: 0.4\n")
+    assert load_portfolios(tmp_path, STRATEGIES, SYMBOLS)["mine"].limits.max_sector_weight == 0.4
     with pytest.raises(PortfolioFileError) as refused:
         load_portfolios(tmp_path, STRATEGIES, SYMBOLS, has_sectors=False)
     assert str(refused.value) == (

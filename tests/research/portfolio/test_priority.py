@@ -30,7 +30,7 @@ NAMES = ("S0", "S1", "S2")
 ALL = np.arange(3)
 BARS = 80
 RANDOM = np.random.default_rng(4)
-CLOSE = 100.0 * np.cumprod(1.0 + RANDOM.normal(0, [0.01, 0.02, 0.04], (BARS, 3)), axis=0)
+CLOSE: Any = 100.0 * np.cumprod(1.0 + RANDOM.normal(0, [0.01, 0.02, 0.04], (BARS, 3)), axis=0)
 FIRST_DAY = np.datetime64("2021-01-01")
 
 
@@ -48,8 +48,8 @@ def _rank(priority: str, targets: Any, *strategies: StrategyStrengths) -> list[i
 
 
 def _say(weight: float, sides: list[int], strengths: list[float] | None) -> StrategyStrengths:
-    given = None if strengths is None else np.tile(np.float32(strengths), (BARS, 1))
-    return StrategyStrengths(weight, np.tile(np.int8(sides), (BARS, 1)), given)
+    given = None if strengths is None else np.tile(np.array(strengths, dtype=np.float32), (BARS, 1))
+    return StrategyStrengths(weight, np.tile(np.array(sides, dtype=np.int8), (BARS, 1)), given)
 
 
 MOMENTUM = np.argsort(-(CLOSE[70] / CLOSE[10])).tolist()
@@ -85,7 +85,7 @@ def test_without_a_strength_momentum_decides():
 
 
 def test_places_are_those_among_all_symbols():
-    every = np.float32([5.0, 1.0, NAN, 3.0, 3.0])
+    every = np.array([5.0, 1.0, NAN, 3.0, 3.0], dtype=np.float32)
     places = find_places(every, every, np.ones(5))
     assert places.tolist() == [7 / 8, 1 / 8, 0.0, 4 / 8, 4 / 8]
     shorts = find_places(every, every, -np.ones(5))
@@ -157,7 +157,7 @@ class Peeking(Planted):
 
 def _history(symbol: str, closes: Sequence[float], volume: float) -> History:
     close = np.array(closes)
-    dates = np.busday_offset("2021-01-04", np.arange(len(close)))
+    dates = np.busday_offset(np.datetime64("2021-01-04"), np.arange(len(close)))
     bars = Bars(close, close, close, close, np.full(len(close), volume))
     return History(symbol, dates, bars)
 
@@ -286,8 +286,11 @@ def _draw_strategies(random: np.random.Generator, case: Case) -> list[StrategySt
     return found
 
 
-def _tell(values: np.ndarray) -> dict[tuple[int, int], Any]:
-    return {(int(bar), int(symbol)): one.item() for (bar, symbol), one in np.ndenumerate(values)}
+def _tell(values: Any) -> dict[tuple[int, int], Any]:
+    return {
+        (int(bar), int(symbol)): one.item()
+        for (bar, symbol), one in np.ndenumerate(np.asarray(values))
+    }
 
 
 @settings(max_examples=200, deadline=None)
