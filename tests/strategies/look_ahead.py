@@ -124,4 +124,7 @@ class StrongestOfTheSample(_Planted):
         return bars.close / bars.close.max()
 
 
-PEEKING = [NextClose, WholeSample, CentredWindow, BackFilled, StrongestOfTheSample]
+PEEKING = [NextClose, WholeSample, CentredWindow, BackFilled]
+"""In their signals."""
+
+ALL_PEEKING = [*PEEKING, StrongestOfTheSample]

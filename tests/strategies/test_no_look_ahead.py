@@ -14,8 +14,8 @@ from strategies.registry import registered_strategies
 from tests.bars import random_bars
 from tests.strategies.examples import examples
 from tests.strategies.look_ahead import (
+    ALL_PEEKING,
     CHANGES,
-    PEEKING,
     assert_a_prefix_gives_the_prefix,
     assert_later_bars_change_nothing,
 )
@@ -52,7 +52,7 @@ def test_later_bars_never_change_an_earlier_signal(
     assert_later_bars_change_nothing(strategy, random_bars(length, seed), start, change)
 
 
-@pytest.mark.parametrize("peeking", PEEKING)
+@pytest.mark.parametrize("peeking", ALL_PEEKING)
 def test_the_prefix_check_detects_a_strategy_that_peeks(peeking: type[Strategy]):
     def caught(stop: int) -> bool:
         try:
@@ -64,7 +64,7 @@ def test_the_prefix_check_detects_a_strategy_that_peeks(peeking: type[Strategy])
     assert any(caught(stop) for stop in range(10, BARS, 10))
 
 
-@pytest.mark.parametrize("peeking", PEEKING)
+@pytest.mark.parametrize("peeking", ALL_PEEKING)
 def test_the_check_of_later_bars_detects_a_strategy_that_peeks(peeking: type[Strategy]):
     def caught(start: int, change: str) -> bool:
         try:

@@ -17,7 +17,7 @@ from strategies.rsi import Rsi
 from strategies.sma_cross import SmaCross
 from tests.bars import random_history
 from tests.engine.oracle import settings_of
-from tests.strategies.look_ahead import PEEKING
+from tests.strategies.look_ahead import ALL_PEEKING
 
 WINDOW = Window(date(2021, 6, 1), date(2022, 12, 1))
 HISTORIES = {f"S{seed}": random_history(f"S{seed}", 700, seed) for seed in range(3)}
@@ -78,7 +78,7 @@ def test_the_registered_strategies_do_not_look_ahead(strategy):
         assert find_look_ahead(strategy, history) is None
 
 
-@pytest.mark.parametrize("strategy", PEEKING)
+@pytest.mark.parametrize("strategy", ALL_PEEKING)
 def test_the_bar_of_a_look_ahead_is_found(strategy):
     bar = find_look_ahead(strategy(), HISTORIES["S0"])
     assert bar is not None

@@ -223,7 +223,7 @@ def test_a_stop_is_left_at_the_next_open():
 SPREAD = [{"model": "half_spread", "column": "half_spread"}]
 
 
-def test_symbols_without_half_spreads_are_left_out_of_costs_that_take_them():
+def test_symbols_without_half_spreads_are_left_out():
     with_spread = [replace(one, half_spread=np.full(len(one.dates), 0.01)) for one in HISTORIES[:3]]
     some = [*with_spread, *HISTORIES[3:]]
     portfolio = simulate({"slots": 3, "costs": SPREAD}, some)

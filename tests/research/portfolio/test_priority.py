@@ -71,7 +71,7 @@ def test_the_strongest_comes_first_and_of_shorts_the_weakest():
     assert _rank("strength", [-1, -1, -1], _say(1.0, [-1, -1, -1], [0.2, 0.3, 0.1])) == [2, 0, 1]
 
 
-def test_an_unknown_strength_comes_last_and_then_momentum_decides():
+def test_of_unknown_strengths_momentum_decides():
     known = MOMENTUM[-1]  # the weakest by momentum
     strengths = [1.0 if one == known else NAN for one in range(3)]
     ranked = _rank("strength", [1, 1, 1], _say(1.0, [1, 1, 1], strengths))
@@ -94,7 +94,7 @@ def test_places_are_those_among_all_symbols():
     assert find_places(nothing, nothing, np.ones(2)).tolist() == [0.0, 0.0]
 
 
-def test_what_more_strategies_want_comes_before_what_one_wants_more():
+def test_what_more_strategies_want_comes_first():
     one = _say(0.5, [1, 1, 1], [0.3, 0.2, 0.1])
     other = _say(0.5, [0, 0, 1], [0.3, 0.2, 0.1])
     assert _rank("strength", [0.5, 0.5, 1.0], one, other) == [2, 0, 1]
