@@ -62,8 +62,7 @@ def test_the_leaderboard_has_table_and_plot_of_the_universe(project: Project):
     # Of all strategies two were run on five of twenty symbols.
     of = 20 * len(registered_strategies())
     assert check.description == (
-        f"10 of {of} results of the universe are in it: {10 / of:.1%}, limit 0%, "
-        "warns below 100%."
+        f"10 of {of} results of the universe are in it: {10 / of:.1%}, limit 0%, warns below 100%."
     )
     offenders = str(check.metadata["offenders"].value)
     assert "- `rsi` 5 of 20 symbols have a result, 0 of them stale" in offenders
@@ -102,8 +101,7 @@ def test_what_ifs_and_parts_are_kept_apart_from_the_leaderboard(project: Project
     check = project.checks(what_if)["leaderboard", "results_are_complete"]
     of = 20 * len(registered_strategies())
     assert check.description == (
-        f"40 of {of} results of the universe are in it: {40 / of:.1%}, limit 0%, "
-        "warns below 100%."
+        f"40 of {of} results of the universe are in it: {40 / of:.1%}, limit 0%, warns below 100%."
     )
     assert _everything(project) == before
     shown = newest(project, OTHER_LEADERBOARDS_KEY)
