@@ -24,7 +24,7 @@ from benchmarks.report import Report, Table, Verdict
 from resources.result_store.embedded import start_embedded
 
 ASSETS = 12
-_MOST_ROUNDS = 3
+_MOST_ROUNDS = 2
 
 
 def run(options: Options) -> Report:

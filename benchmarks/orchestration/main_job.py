@@ -1,10 +1,10 @@
 """How much of the main job is work, and how much is bookkeeping?
 
-The main job (110 symbols x 9 strategies, synthetic prices, results in an embedded PostgreSQL, new
-folders each time) against the same assets and checks with empty bodies, both on a new instance with
-the same storage. On Dagster's own SQLite storage nearly all of the time is bookkeeping, and the
-work must hardly show. With batched events the work is most of the job; there the whole job must
-take no longer than the empty job on Dagster's own storage.
+The main job (110 symbols x all strategies, synthetic prices, results in an embedded PostgreSQL, new
+folders each time) against the same assets and checks with empty bodies, both on a new instance
+whose events are written in batches, as configured. The limit is the empty job on Dagster's own
+SQLite storage: the whole job takes no longer than the bookkeeping of a Dagster without
+configuration. That is so slow that two rounds are enough.
 """
 
 import shutil
@@ -28,11 +28,11 @@ from resources.config.environment import EnvironmentSettings
 from resources.result_store.resource import ResultStore
 
 WORK, EMPTY = "main job", "empty bodies"
-_MOST_ROUNDS = 3
+_MOST_ROUNDS = 2
 
 
 def run(options: Options) -> Report:
-    """Run both graphs on both storages in turn."""
+    """Run both graphs in turn, and the empty one on Dagster's own storage."""
     symbols = [f"S{number:03}" for number in range(4 if options.quick else 110)]
     home = scratch()
     universe = home / "universe.csv"
@@ -47,9 +47,9 @@ def run(options: Options) -> Report:
     empty = ranged(emptied(definitions), symbols)
     work = _from_scratch(ranged(definitions, symbols), settings)
     contenders = {
-        _name(what, storage): on(storage, graph)
-        for storage in (OURS, STOCK)
-        for what, graph in ((WORK, work), (EMPTY, empty))
+        _name(WORK, OURS): on(OURS, work),
+        _name(EMPTY, OURS): on(OURS, empty),
+        _name(EMPTY, STOCK): on(STOCK, empty),
     }
     timings = interleave(f"{len(symbols)} symbols", contenders, min(options.rounds, _MOST_ROUNDS))
     size = f"{counted(definitions)['assets']} assets x {len(symbols)} symbols"
@@ -71,18 +71,10 @@ def _name(what: str, storage: str) -> str:
 
 
 def _verdicts(timings: Timings, options: Options, size: str) -> list[Verdict]:
-    baseline = _name(EMPTY, STOCK)
     return [
         Verdict(
-            f"Time of the main job, times that of empty bodies, both on {STOCK} ({size})",
-            timings.ratio(_name(WORK, STOCK), baseline),
-            "at most",
-            options.limits["times_empty"],
-            "x",
-        ),
-        Verdict(
-            f"Time of the main job as it is configured, times that of empty bodies on {STOCK}",
-            timings.ratio(_name(WORK, OURS), baseline),
+            f"Time of the main job, times that of empty bodies on {STOCK} ({size})",
+            timings.ratio(_name(WORK, OURS), _name(EMPTY, STOCK)),
             "at most",
             options.limits["times_stock_empty"],
             "x",
@@ -95,26 +87,20 @@ def _table(timings: Timings, size: str) -> Table:
         [
             name,
             f"{timings.median(name):.2f}",
-            f"{timings.ratio(name, _name(EMPTY, name.partition(', ')[2])):.2f}",
+            f"{timings.ratio(name, _name(EMPTY, OURS)):.2f}",
             f"{timings.ratio(name, _name(EMPTY, STOCK)):.2f}",
             f"{timings.spread(name):.0%}",
         ]
         for name in timings.seconds
     ]
-    columns = [
-        "Graph, events in",
-        "s",
-        "times empty, same storage",
-        f"times empty, {STOCK}",
-        "spread",
-    ]
+    columns = ["Graph, events in", "s", "times empty", f"times empty, {STOCK}", "spread"]
     return Table(size, columns, rows)
 
 
 BENCHMARK = Benchmark(
     "main_job",
     __doc__ or "",
-    {"times_empty": 1.25, "times_stock_empty": 1.0},
+    {"times_stock_empty": 1.0},
     run,
     "orchestration",
 )

@@ -11,7 +11,7 @@ from strategies.registry import registered_strategies
 RANGES = {"fast_period": [5, 10, 20], "slow_period": [10, 20, 30]}
 
 
-def _values(points: list[Strategy]) -> list[tuple[float, ...]]:
+def _values(points: list[Strategy]) -> list[tuple[int | float | str, ...]]:
     return [tuple(one.parameters().values()) for one in points]
 
 
