@@ -1,6 +1,6 @@
 """How much disk does a night take?
 
-The command behind `make run` over 110 symbols x 9 strategies and five years, in a new folder with
+The command behind `make run` over 110 symbols x all strategies and five years, in a new folder with
 the project's dagster.yaml, once per night: each night's window is one session longer, so that every
 result is computed again. The last night is repeated, with all results known. What a night adds is
 measured after its processes have ended: Dagster's history (events, runs), the rows of the result
@@ -8,7 +8,7 @@ store with their indexes, its write-ahead log, backtest files, prices. The first
 creates the files, is not counted.
 
 The baseline is Dagster's own SQLite storage of events in the same dagster.yaml. Some 1 MB of each
-night is not of its symbols: the events of 93 checks and the leaderboard's picture.
+night is not of its symbols: the events of all checks and the leaderboard's picture.
 """
 
 import os
@@ -29,6 +29,7 @@ from benchmarks.harness import CONSOLE
 from benchmarks.orchestration.graphs import OURS, STOCK, scratch
 from benchmarks.report import Report, Table, Verdict
 from resources.result_store.embedded import start_embedded, stop_embedded
+from strategies.registry import registered_strategies
 
 _ROOT = Path(__file__).parents[2]
 _SETTINGS = ("GAUNTLET_", "DAGSTER_", "DATABASE_URL")
@@ -62,7 +63,7 @@ def run(options: Options) -> Report:
             "MB",
         ),
     }
-    size = f"{symbols} symbols x 9 strategies"
+    size = f"{symbols} symbols x {len(registered_strategies())} strategies"
     verdicts = [
         Verdict(f"{what} ({size})", value, "at most", options.limits[name], unit)
         for name, (what, value, unit) in found.items()
