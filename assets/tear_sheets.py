@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.asset_keys import LEADERBOARD_KEY, RESEARCH, RESEARCH_GROUP, TEAR_SHEETS_KEY
 from assets.step_failure import StepFailedError, failing_in_one_line
+from resources.config.ui_address import read_ui_path
 from resources.files.reports import Reports
 from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
@@ -57,7 +58,7 @@ def build_tear_sheets() -> dg.AssetsDefinition:
         context.log.debug(f"{site.pages} pages, {site.size / 1e6:.1f} MB: {site.path}")
         return dg.MaterializeResult(
             metadata={
-                "report": dg.MetadataValue.url(f"/reports/{run_id}/index.html"),
+                "report": dg.MetadataValue.url(f"{read_ui_path()}/reports/{run_id}/index.html"),
                 "path": dg.MetadataValue.path(site.path),
                 "single_file": dg.MetadataValue.path(reports.path_of(f"{run_id}/{SINGLE_FILE}")),
                 "of_run": dg.MetadataValue.dagster_run(run_id),

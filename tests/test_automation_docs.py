@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from pipelines.automation import alerts, webhook
+from pipelines.automation import webhook
 from pipelines.definitions import build_defs
 from resources.config.environment import EnvironmentSettings
+from resources.config.ui_address import UI_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs/automation.md").read_text()
@@ -25,5 +26,5 @@ def test_every_schedule_and_sensor_is_listed_with_its_default():
 
 
 def test_variables_are_those_of_the_code():
-    read = {webhook.WEBHOOK_VARIABLE, alerts.UI_VARIABLE}
+    read = {webhook.WEBHOOK_VARIABLE, UI_VARIABLE}
     assert set(re.findall(r"^\| `(GAUNTLET_\w+)` \|", TEXT, re.MULTILINE)) == read

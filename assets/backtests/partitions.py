@@ -13,6 +13,7 @@ import dagster as dg
 
 from assets.asset_keys import backtests_key
 from assets.partitions.partition_reporting import MaterializedPartition
+from resources.config.ui_address import read_ui_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,9 +34,10 @@ def describe_partitions(
     the picture. The data version of a partition is the identifier of its backtest, which is derived
     from all that the result depends on.
     """
+    pictures = f"{read_ui_path()}{PICTURES}"
     for row in rows[_READ].iter_rows(named=True):
         window = f"{row['first_session']} to {row['last_session']}"
-        place = f"{PICTURES}/{row['run_id']}/{row['part']}/{row['id']}.svg"
+        place = f"{pictures}/{row['run_id']}/{row['part']}/{row['id']}.svg"
         picture = dg.MetadataValue.md(f"![{window}]({place})")
         metadata = {name: row[name] for name in _HEADLINES} | {"equity": picture}
         made = MaterializedPartition(row["id"], metadata)

@@ -9,6 +9,7 @@ import dagster as dg
 from pipelines.automation.failed_runs import ATTEMPT_TAG
 from pipelines.automation.failure_reason import find_failed_checks, find_failure_reason
 from pipelines.automation.webhook import WEBHOOK_VARIABLE, post
+from resources.config.ui_address import read_ui_url
 from resources.redaction import redact_text
 from resources.result_store.resource import ResultStore
 from strategies.errors import GauntletError
@@ -16,9 +17,6 @@ from strategies.errors import GauntletError
 REPORT_FAILURES = "report_failures"
 REPORT_FAILED_SYMBOLS = "report_failed_symbols"
 """The names of the sensors: for failed runs, and for runs that went on without some symbols."""
-
-UI_VARIABLE = "GAUNTLET_URL"
-"""The URL of the Dagster UI, for links to runs; no links without it."""
 
 _LISTED = 50
 
@@ -64,7 +62,7 @@ def _report(
     failures = _get_failures(context, result_store)
     if event == "symbols_failed" and not failures:
         return dg.SkipReason(f"No symbol is known to have failed in run {run_id}.")
-    ui_url = os.environ.get(UI_VARIABLE, "").strip()
+    ui_url = read_ui_url()
     post(url, build_report(context.instance, context.dagster_run, event, failures, ui_url))
     return None
 
@@ -122,5 +120,5 @@ def build_report(
         "symbols_failed": None if symbols is None else len(symbols),
         "symbols": symbols and symbols[:_LISTED],
         "checks": find_failed_checks(instance, run.run_id)[:_LISTED],
-        "url": f"{ui_url.rstrip('/')}/runs/{run.run_id}" if ui_url else None,
+        "url": f"{ui_url}/runs/{run.run_id}" if ui_url else None,
     }

@@ -78,7 +78,9 @@ def reported(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         assert first.success, project.why(first)
         _revise(project, REVISED)
         project.spoil(FAILED)
-        run = project.run(selection=EVERYTHING, run_config=RUN_CONFIG)
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("GAUNTLET_URL", "https://host.example/gauntlet")
+            run = project.run(selection=EVERYTHING, run_config=RUN_CONFIG)
         assert run.success, project.why(run)
         yield Reported(project, run)
 

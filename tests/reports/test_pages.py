@@ -255,7 +255,7 @@ def test_the_asset_links_to_its_report(reported: Reported):
     (made,) = reported.run.asset_materializations_for_node("tear_sheets")
     shown = {name: one.value for name, one in made.metadata.items()}
     run = reported.run.run_id
-    assert shown["report"] == f"/reports/{run}/index.html"
+    assert shown["report"] == f"/gauntlet/reports/{run}/index.html"
     assert shown["path"] == str(reported.root / run / "index.html")
     assert shown["single_file"] == str(reported.root / run / "single-file.html")
     pages = [one for one in reported.site.files if one.endswith(".html")]
