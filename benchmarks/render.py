@@ -25,6 +25,9 @@ _QUICK = """
 **These figures are from `--quick`: small sizes, which show only that everything runs.**
 """
 
+# Less would be shown as 0.00.
+_SMALL = 0.005
+
 
 def write_page(records: Sequence[Record], page: Path) -> None:
     """Write the page, and the plot of each curve beside it."""
@@ -49,7 +52,9 @@ def limit_of(verdict: Verdict) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
+    if float(value).is_integer():
+        return f"{value:.0f}"
+    return f"{value:.2f}" if abs(value) >= _SMALL else f"{value:.1e}"
 
 
 def _unit(verdict: Verdict) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.engine.growth import exponent
-from benchmarks.render import write_page
+from benchmarks.render import figure, limit_of, write_page
 from benchmarks.report import Curve, Record, Report, Table, Verdict
 
 MACHINE = {"Processor": "a processor", "Cores": "2"}
@@ -29,6 +29,12 @@ MACHINE = {"Processor": "a processor", "Cores": "2"}
 )
 def test_a_verdict_says_whether_its_limit_holds(sense: Any, measured: Any, status: str):
     assert Verdict("speed", measured, sense, 3.0).status == status
+
+
+def test_small_numbers_keep_their_digits():
+    one = Verdict("what", 2.5e-10, "below", 1e-9)
+    assert (figure(one), limit_of(one)) == ("2.5e-10", "below 1.0e-09")
+    assert figure(Verdict("what", 0.02, "below", 1)) == "0.02"
 
 
 def test_a_missed_aim_is_not_a_failure():
