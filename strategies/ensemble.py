@@ -69,7 +69,7 @@ class Ensemble(Strategy):
 
     def strength(self, bars: Bars) -> Floats:
         """Return the vote."""
-        weighted = (self.weighting, self.horizon, self.first_fit, self.refit_every)
+        weighted = (self.weighting, self.horizon, self.lookback_bars, self.refit_every)
         every = (bars.open, bars.high, bars.low, bars.close, bars.volume)
         return count_votes(*every, self.members, *weighted)
 

@@ -30,7 +30,7 @@ class RegimeAware(Strategy):
     dip_std_dev: float = parameter(1.5, minimum=0.1, maximum=10.0, sweep=(1.0, 1.5))
     certainty: float = parameter(0.5, minimum=0.34, maximum=1.0, sweep=(0.5, 0.7))
     first_fit: int = parameter(240, minimum=60, sweep=(240,))
-    refit_every: int = parameter(126, minimum=1, sweep=(126,))
+    refit_every: int = parameter(126, minimum=1, maximum=252, sweep=(126,))
 
     @property
     def lookback_bars(self) -> int:

@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
+from engine.costs.estimate import estimate_growth
+from engine.settings import BacktestSettings
 from strategies.ensemble import Ensemble
 from strategies.ml import features, hidden_markov
 from strategies.ml.votes import WEIGHTINGS
@@ -23,7 +27,7 @@ def _first_cells(title: str) -> list[str]:
 def test_the_features_are_listed_in_their_order():
     named = ", ".join(_first_cells("feature")).split(", ")
     assert named == list(features.FEATURES)
-    assert f"cut at -{features._LIMIT:g} and {features._LIMIT:g}" in PAGE
+    assert f"cut at -{features.MOST_DEVIATIONS:g} and {features.MOST_DEVIATIONS:g}" in PAGE
 
 
 def test_the_strategies_that_learn_are_listed():
@@ -43,7 +47,10 @@ def test_defaults_are_those_of_the_code():
     fits = {one().parameters()["first_fit"] for one in (Ensemble, OnlineLearning, RegimeAware)}
     assert fits == {240}
     assert "Until the first fit,\n240 bars by default" in PAGE
-    assert OnlineLearning().entry_return == 0.003
+    one = np.ones(1)
+    growth = estimate_growth(BacktestSettings().cost_model, one, one > 0.0, one, 10_000.0)
+    assert OnlineLearning().entry_return == round(-growth.item(), 3) == 0.004
+    assert "A round trip costs 0.004 of the price" in PAGE
     assert f"the last {hidden_markov.LONGEST} returns" in PAGE
     first, later = hidden_markov._FIRST_ITERATIONS, hidden_markov._ITERATIONS
     assert f"{first} iterations at first, then {later} from the model before" in PAGE

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from research.calibration.cases import Case
 from research.calibration.markets import BARS, WARM_UP
 from research.calibration.rates import CRITERIA, DEPLOYABLE, PROMISING, CaseRates
-from research.calibration.simulated_universe import list_points
+from research.calibration.simulated_universe import list_points, list_rules
 from research.verdicts.criteria import (
     BEST_POINT_LEVEL,
     BLOCK,
@@ -19,8 +19,8 @@ from research.verdicts.hedge import Hedge
 _INTRODUCTION = """# Calibration
 
 How often a verdict is wrong. `make calibrate` draws universes whose truth is known, runs on each of
-them all {points} points of {strategies} strategies, the walk-forwards and the verdicts, with the
-code that judges real results, and writes this page. Each universe has {symbols} symbols and
+them all {points} points of {strategies}, the
+walk-forwards and the verdicts, with the code that judges real results, and writes this page. Each universe has {symbols} symbols and
 {warm_up} + {bars} bars; a row is {universes} universes, seed {seed}. Version {version}.
 
 Limits: mean of the grid p <= {grid:g}, best point p <= {best:g}, loss out of sample <= {loss:g},
@@ -58,13 +58,19 @@ decide nothing here, and show why: a Sharpe ratio that is tested as if nothing e
 """
 
 
+def _describe_strategies(names: tuple[str, ...]) -> str:
+    if names == list_rules():
+        return f"the {len(names)} strategies that fit no model"
+    return ", ".join(names)
+
+
 def render_page(results: Sequence[tuple[Case, CaseRates]], *, seed: int, version: str) -> str:
     """Return the page in Markdown."""
     first = results[0][1].universes
     points = list_points(results[0][1].names)
     text = _INTRODUCTION.format(
         points=sum(map(len, points.values())),
-        strategies=len(points),
+        strategies=_describe_strategies(results[0][1].names),
         symbols=results[0][0].market.symbols,
         warm_up=WARM_UP,
         bars=BARS,

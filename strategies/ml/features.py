@@ -28,7 +28,7 @@ FEATURES = (
 
 
 _WINDOW = 20
-_LIMIT = 5.0
+MOST_DEVIATIONS = 5.0
 
 
 @cached_step
@@ -52,7 +52,7 @@ def compute_features(close: Floats, volume: Floats) -> Floats:
     rows[:, 7] = _standardize(np.log1p(volume))
     rows[:, 8] = (rsi(close, 14) - 50.0) / 25.0
     rows[:, 9] = 1.0
-    return np.clip(rows, -_LIMIT, _LIMIT)
+    return np.clip(rows, -MOST_DEVIATIONS, MOST_DEVIATIONS)
 
 
 @cached_step

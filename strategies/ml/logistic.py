@@ -13,7 +13,7 @@ def fit(rows: Floats, outcomes: Floats, ridge: float) -> Floats:
     They minimize the negative log-likelihood + ridge / 2 |w|^2, the intercept left out (Hastie,
     Tibshirani and Friedman, "The Elements of Statistical Learning", section 4.4.1: iteratively
     reweighted least squares). With a ridge of 1 and rows within 0 and 1, eight steps from 0 are
-    exact to rounding.
+    exact to rounding, except where all outcomes are the same: the intercept would go on for ever.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def test_the_page_has_the_rates_of_each_case():
     found = _rates([PROMISING, DEPLOYABLE], [DEPLOYABLE], [DEPLOYABLE], [REJECTED])
     other = Case("other", replace(NULL.market, correlation=0.6), NULL.settings)
     page = render_page([(NULL, null), (other, null), (EDGE, found)], seed=7, version="9.9")
-    assert f"all {len(POINTS)} points of 9 strategies" in page
+    assert f"all {len(POINTS)} points of the 9 strategies that fit no model,\nthe" in page
     assert "a row is 20 universes, seed 7. Version 9.9." in page
     assert "| market | correlation | promising | deployable |\n|---|--:|--:|--:|\n" in page
     # sqrt(.05 * .95 / 20) = 4.9 %; of none in 20, 1 / 22 gives 4.7 %.
