@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from engine.history import TradedHistory
-from engine.orders import build_orders
+from engine.orders import build_orders, require_spread
 from engine.positions import SIDES
 from engine.settings import BacktestSettings
 from engine.simulation import simulate
-from strategies.base import Bars, Signals, Strategy
+from strategies.base import Bars, Floats, Signals, Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,16 @@ class Composite(Strategy):
         Index of the window's first bar.
     settings
         Those of the simulation.
+    half_spread
+        Of the symbol's bars, as in `History`. Needed where costs take it and there are stops, whose
+        levels follow from the price paid: then the composite is of this symbol alone.
     """
 
     points: tuple[Strategy, ...]
     starts: tuple[int, ...]
     first: int
     settings: BacktestSettings
+    half_spread: Floats | None = None
 
     def __post_init__(self) -> None:
         """Take the name of the points; there are no parameters to validate."""
@@ -110,9 +114,9 @@ class Composite(Strategy):
     def _find_held(self, point: Strategy, bars: Bars, at: int) -> int:
         """Return the side of the position that a point holds at the close of a bar."""
         days = np.arange(len(bars)).astype("datetime64[D]")
-        # Half-spreads are not among bars. They move a stop's level by as much, and no signal.
-        spread = np.zeros(len(bars))
+        spread = None if self.half_spread is None else self.half_spread[: len(bars)]
         history = TradedHistory(point.name, days, bars, self.first, half_spread=spread)
+        require_spread(history, self.settings.costs or ())
         orders, _, _ = build_orders([history], [point], self.settings)
         trades = simulate(orders).trades
         entered = trades["entry_idx"] <= at - self.first

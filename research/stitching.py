@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.backtest import VectorBTEngine
+from engine.costs import uses_spread_column
 from engine.equal_weight import EqualWeight
 from engine.errors import UnusableBarsError
 from engine.failure import Failure
 from engine.history import History, TradedHistory
 from engine.outcomes import BatchOutcome
-from engine.settings import Window
+from engine.settings import BacktestSettings, Window
 from research.composite import Composite
 from research.holdings import Holdings
 from research.universe_curves import UniverseCurves, UniverseCurveSum
@@ -36,8 +37,8 @@ def stitch(
     The curves have all days of the window, with zeros before the first fold; their activity is
     that of the bars from there on. Folds begin on days of the universe: each symbol's begin with
     its first bar from that day on. Symbols whose folds begin at the same bars go through the engine
-    together, with all plans at once, and are added up in the order given: what is together decides
-    no bit.
+    together, with all plans at once, each alone where stops follow from its half-spreads; all are
+    added up in the order given: what is together decides no bit.
 
     Parameters
     ----------
@@ -49,10 +50,14 @@ def stitch(
         That of the sweep which the points were chosen from: what a point holds when it takes over
         is counted from its first bar.
     """
-    groups = _Groups.of(histories, window, starts)
+    own_spread = _needs_own_spread(engine.settings)
+    groups = _Groups.of(histories, window, starts, each_alone=own_spread)
     parts: dict[str, list[_Part]] = defaultdict(list)
-    for (first, bounds), group in groups.alike.items():
-        composites = [Composite(tuple(plan), bounds, first, engine.settings) for plan in plans]
+    for (first, bounds, _), group in groups.alike.items():
+        spread = group[0].cut_to(window).half_spread if own_spread else None
+        composites = [
+            Composite(tuple(plan), bounds, first, engine.settings, spread) for plan in plans
+        ]
         for outcome in engine.run_batches(group, composites, window):
             groups.failures += outcome.failures
             for part in _split(outcome):
@@ -65,17 +70,27 @@ def stitch(
     return replace(total.curves(universe), activity=activity), groups.failures
 
 
+def _needs_own_spread(settings: BacktestSettings) -> bool:
+    """Return whether what a composite holds depends on the half-spreads of its symbol."""
+    return settings.has_stops and uses_spread_column(settings.costs or ())
+
+
 @dataclass
 class _Groups:
-    """Symbols by where the window and the folds begin, among their bars."""
+    """Symbols by where the window and the folds begin, among their bars; or each alone."""
 
     symbols: list[str] = field(default_factory=list)
-    alike: dict[tuple[int, tuple[int, ...]], list[History]] = field(default_factory=dict)
+    alike: dict[tuple[int, tuple[int, ...], str], list[History]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
     @classmethod
     def of(
-        cls, histories: Iterable[History], window: Window, starts: NDArray[np.datetime64]
+        cls,
+        histories: Iterable[History],
+        window: Window,
+        starts: NDArray[np.datetime64],
+        *,
+        each_alone: bool,
     ) -> "_Groups":
         groups = cls()
         for history in histories:
@@ -84,7 +99,8 @@ class _Groups:
             except UnusableBarsError as error:
                 groups.failures.append(Failure.of(history.symbol, error))
                 continue
-            key = cut.first, tuple(cut.dates.searchsorted(starts).tolist())
+            bounds = tuple(cut.dates.searchsorted(starts).tolist())
+            key = cut.first, bounds, history.symbol if each_alone else ""
             groups.alike.setdefault(key, []).append(history)
             groups.symbols.append(history.symbol)
         return groups

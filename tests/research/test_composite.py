@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backtest import VectorBTEngine
+from engine.errors import UnusableBarsError
 from engine.results import BacktestResult
 from engine.settings import BacktestSettings, Direction, Execution, Window
 from research.composite import Composite
-from strategies.base import Bars, Ints, Strategy
+from strategies.base import Bars, Floats, Ints, Strategy
+from strategies.sma_cross import SmaCross
 from tests.bars import build_bars, history, ohlc, random_bars
 from tests.engine.cases import FREE, day, fills
 from tests.engine.planned import Planned
 from tests.strategies.examples import examples
+from tests.strategies.learning import regime_bars
 
 
 class Script(Planned):
@@ -183,3 +186,38 @@ def test_where_nothing_says_flat_a_position_is_kept():
     composite = Composite((Script([1], []), Script([], [7])), (1, 5), 0, both)
     expected = [(2, 102.0, 8, 108.0, "signal"), (8, 108.0, 9, 109.5, "open")]
     assert fills(_run(RISING, composite, both, first=0)) == expected
+
+
+def _held(bars: Bars, spread: Floats | None, settings: BacktestSettings) -> list[int]:
+    """Return the side that a point would hand over to a fold that begins after each bar."""
+    at = range(20, len(bars) - 1, 2)
+    point = SmaCross(3, 8)
+    taken = (Composite((point,), (bar + 1,), 0, settings, spread).signals(bars) for bar in at)
+    return [int(one.entries[bar]) for bar, one in zip(at, taken, strict=True)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_stops_follow_from_the_half_spread_of_each_bar(seed: int):
+    bars, point = regime_bars(100, seed), SmaCross(3, 8)
+    costs = [{"model": "half_spread", "column": "half_spread"}]
+    column = BacktestSettings(costs=costs, stop_loss=0.05, execution="same_close")
+    points = replace(column, costs=[{"model": "half_spread", "basis_points": 200}])
+    constant = np.full(100, 0.02)
+    assert _held(bars, constant, column) == _held(bars, None, points)
+    varying = np.random.default_rng(seed).uniform(0.0, 0.04, 100)
+    outcome = VectorBTEngine(column).run_batch(
+        [replace(history(bars), half_spread=varying)], point, Window(day(0), day(99))
+    )
+    sides, signals = _sides(outcome.results[0]), point.signals(bars)
+    turns = signals.entries != signals.exits
+    # The signal of the last bar fills with the fold, whatever was held.
+    expected = np.where(turns, signals.entries, sides == 1)[20:-1:2]
+    assert _held(bars, varying, column) == expected.tolist()
+
+
+def test_a_composite_without_the_half_spreads_is_refused():
+    costs = [{"model": "half_spread", "column": "half_spread"}]
+    settings = BacktestSettings(costs=costs, stop_loss=0.05)
+    composite = Composite((Script([], []), Script([2], [])), (1, 5), 0, settings)
+    with pytest.raises(UnusableBarsError, match="has no half_spread, which costs take"):
+        composite.signals(RISING)

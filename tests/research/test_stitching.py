@@ -73,6 +73,23 @@ def test_a_curve_is_the_mean_of_its_symbols_alone():
     assert not whole.returns[:, whole.dates < STARTS[0]].any()
 
 
+def test_with_stops_each_symbol_has_its_own_half_spreads():
+    few = [history for history in RAGGED if len(history.dates) > 600][:3]
+    column = [{"model": "half_spread", "column": "half_spread"}]
+    stops = BacktestSettings(costs=column, stop_loss=0.05)
+    size = {history.symbol: 150 * (1 + number) for number, history in enumerate(few)}
+    spread = [
+        replace(one, half_spread=np.full(len(one.dates), size[one.symbol] * 1e-4)) for one in few
+    ]
+    whole = _stitch(PLANS, spread, VectorBTEngine(stops))
+    each = []
+    for one in few:
+        costs = [{"model": "half_spread", "basis_points": size[one.symbol]}]
+        each.append(_stitch(PLANS, [one], VectorBTEngine(replace(stops, costs=costs))))
+    mean = np.mean([one.returns for one in each], axis=0)
+    np.testing.assert_allclose(whole.returns, mean, atol=1e-15)
+
+
 def test_a_symbol_that_cannot_be_tested_is_a_failure():
     late, starts = Window(date(2022, 8, 1), WINDOW.end), STARTS + 400
     engine = VectorBTEngine()
