@@ -7,6 +7,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.costs import MOST_ADVERSE
 from engine.errors import UnusableBarsError
 from engine.settings import Window
 from strategies.base import Bars, Floats
@@ -56,7 +57,8 @@ class History:
         The last session that its bars could be of, if a calendar is available: a symbol whose bars
         stop earlier ended early. Without it, bars may stop up to seven days before a window does.
     half_spread
-        Half of ask - bid as a fraction of the price, one per bar; None where it is not known.
+        Half of ask - bid as a fraction of the price, from 0 to below 0.5, one per bar; None
+        where it is not known.
     """
 
     symbol: str
@@ -162,7 +164,8 @@ class TradedHistory(History):
         ------
         UnusableBarsError
             When a price is NaN, infinite, not positive or out of the range in which money can be
-            counted (`LEAST_PRICE`, `GREATEST_PRICE`, `WIDEST_RANGE`), or a volume is not a number.
+            counted (`LEAST_PRICE`, `GREATEST_PRICE`, `WIDEST_RANGE`), a volume is not a
+            number, or a half-spread is not from 0 to below `MOST_ADVERSE`.
         """
         for name in ("open", "high", "low", "close"):
             prices = getattr(self.bars, name)
@@ -181,9 +184,10 @@ class TradedHistory(History):
         if not np.isfinite(self.bars.volume).all():
             raise UnusableBarsError(f"{self.symbol} has a volume that is not a number.")
         spread = self.half_spread
-        if spread is not None and not ((spread >= 0.0) & (spread < 1.0)).all():
+        if spread is not None and not ((spread >= 0.0) & (spread < MOST_ADVERSE)).all():
             raise UnusableBarsError(
-                f"{self.symbol} has a half_spread that is no fraction; allowed: from 0, below 1."
+                f"{self.symbol} has a half_spread that is no fraction of the price; allowed: from "
+                f"0 to below {MOST_ADVERSE}, where 0.0005 is 0.05 %."
             )
 
     def _check_range(self, name: str, lowest: float, highest: float) -> None:

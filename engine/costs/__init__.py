@@ -18,10 +18,12 @@ from engine.costs.estimate import estimate_growth
 from engine.costs.model import DAYS_PER_YEAR, CostModel, FillMarket, accrue
 from engine.costs.part import CostPart
 from engine.costs.percentage import PercentageCosts, RoundTrips, Settlement
+from engine.costs.prices import MOST_ADVERSE
 
 __all__ = [
     "DAYS_PER_YEAR",
     "MODELS",
+    "MOST_ADVERSE",
     "ComposedCosts",
     "CostModel",
     "CostPart",

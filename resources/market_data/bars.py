@@ -10,7 +10,7 @@ volume       Float64  shares. Not an integer: TA-Lib and NumPy want float64 with
                       and whole numbers up to 2**53 are exact
 adjustment   Float64  factor for splits and dividends: adjusted price = raw price x adjustment,
                       the same for open, high, low and close; 1.0 where there is none
-half_spread  Float64  half of ask - bid as a fraction of the price, from 0 to below 1; a frame
+half_spread  Float64  half of ask - bid as a fraction of the price, from 0 to below 0.5; a frame
                       whose source does not know it has no such column
 ===========  =======  ======================================================================
 
@@ -23,6 +23,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from engine.costs import MOST_ADVERSE
 from engine.data_provider import ROUNDING
 from resources.market_data.source import MarketDataError
 
@@ -37,6 +38,12 @@ SCHEMA_WITH_SPREAD: Mapping[str, pl.DataType] = {**SCHEMA, HALF_SPREAD: pl.Float
 
 _NAMES, _NAMES_WITH_SPREAD = list(SCHEMA), list(SCHEMA_WITH_SPREAD)
 _CAN_BE_ZERO = ("volume", HALF_SPREAD)
+_NO_SPREAD = (
+    f"{HALF_SPREAD} is no fraction of the price, from 0 to below {MOST_ADVERSE}: 0.0005 is 0.05 %"
+)
+_WITHOUT_SPREAD = (
+    f" Correct the cell, or rename or remove the column '{HALF_SPREAD}' if costs do not use it."
+)
 
 
 class BadBarsError(MarketDataError):
@@ -74,9 +81,7 @@ def _find_broken_rows(bars: pl.DataFrame) -> dict[str, np.ndarray]:
         "volume is negative": values["volume"] < 0,
     }
     if HALF_SPREAD in values:
-        rules["half_spread is no fraction of the price, from 0 to less than 1"] = ~(
-            (values[HALF_SPREAD] >= 0.0) & (values[HALF_SPREAD] < 1.0)
-        )
+        rules[_NO_SPREAD] = ~((values[HALF_SPREAD] >= 0.0) & (values[HALF_SPREAD] < MOST_ADVERSE))
     return rules
 
 
@@ -123,9 +128,10 @@ def validate_bars(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
         day = bars["date"][row] or f"row {row}"
         prices = ", ".join(f"{name} {bars[name][row]}" for name in PRICES)
         shown = f" ({prices})" if "low" in rule or "positive" in rule else ""
-        if "fraction" in rule:
+        if rule == _NO_SPREAD:
             shown = f" ({bars[HALF_SPREAD][row]})"
-        raise BadBarsError(f"{symbol}: bad bar on {day}: {rule}{shown}.")
+        way_out = _WITHOUT_SPREAD if rule.startswith(HALF_SPREAD) else ""
+        raise BadBarsError(f"{symbol}: bad bar on {day}: {rule}{shown}.{way_out}")
     return bars
 
 

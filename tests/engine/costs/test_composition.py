@@ -260,7 +260,7 @@ def test_a_symbol_without_the_column_fails_alone():
     costs = [{"model": "half_spread", "column": "half_spread"}]
     bars = build_bars([1.0, 2.0], [1.0, 2.0])
     with_spread = replace(history(bars, "WITH"), half_spread=np.array([0.0, 0.1]))
-    wrong = replace(history(bars, "WRONG"), half_spread=np.array([0.0, 1.0]))
+    wrong = replace(history(bars, "WRONG"), half_spread=np.array([0.0, 0.5]))
     window = Window(date(2021, 1, 4), date(2021, 1, 5))
     outcome = VectorBTEngine(BacktestSettings(costs=costs)).run_batch(
         [history(bars, "NONE"), with_spread, wrong], Planned([0], []), window
@@ -269,7 +269,8 @@ def test_a_symbol_without_the_column_fails_alone():
     assert {one.symbol: one.message for one in outcome.failures} == {
         "NONE": "NONE has no half_spread, which costs take of the data; needed: that column in its "
         "price file (in a notebook, History.half_spread), or basis_points in costs.",
-        "WRONG": "WRONG has a half_spread that is no fraction; allowed: from 0, below 1.",
+        "WRONG": "WRONG has a half_spread that is no fraction of the price; allowed: from 0 to "
+        "below 0.5, where 0.0005 is 0.05 %.",
     }
 
 

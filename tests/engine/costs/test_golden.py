@@ -111,7 +111,7 @@ def test_a_half_spread_in_basis_points():
 
 def test_a_half_spread_of_the_data():
     bars = replace(
-        history(build_bars(RISING, RISING)), half_spread=np.array([0.9, 0.01, 0.9, 0.02])
+        history(build_bars(RISING, RISING)), half_spread=np.array([0.4, 0.01, 0.4, 0.02])
     )
     (trade,) = _run(bars, [{"model": "half_spread", "column": "half_spread"}], [0], [2]).trades
     assert (trade["entry_price"], trade["exit_price"]) == (101.0, pytest.approx(107.8))

@@ -180,6 +180,9 @@ def test_a_password_in_the_url_is_not_in_the_error():
     assert "hunter2" not in str(refused.value)
 
 
+NO_FRACTION = "half_spread is no fraction of the price, from 0 to below 0.5: 0.0005 is 0.05 %"
+
+
 def test_half_spreads_are_read_where_a_file_has_them(tmp_path: Path):
     wide = f"{HEADER.strip()},Half-Spread\n{FIRST.strip()},0.0002\n{SECOND.strip()},0\n"
     assert fetch(tmp_path, wide)["half_spread"].to_list() == [0.0002, 0.0]
@@ -204,13 +207,19 @@ def test_half_spreads_that_are_all_empty_are_none(tmp_path: Path):
     [
         ("", "half_spread is missing, NaN or infinite."),
         ("inf", "half_spread is missing, NaN or infinite."),
-        ("-0.01", "half_spread is no fraction of the price, from 0 to less than 1 (-0.01)."),
-        ("1", "half_spread is no fraction of the price, from 0 to less than 1 (1.0)."),
+        ("-0.01", f"{NO_FRACTION} (-0.01)."),
+        ("0.5", f"{NO_FRACTION} (0.5)."),
+        ("5", f"{NO_FRACTION} (5.0)."),
     ],
 )
 def test_a_bad_half_spread_is_refused_by_file_and_day(tmp_path: Path, cell: str, wrong: str):
     content = f"{HEADER.strip()},half_spread\n{FIRST.strip()},0.01\n{SECOND.strip()},{cell}\n"
     with pytest.raises(BadBarsError) as refused:
         fetch(tmp_path, content)
-    expected = f"AAPL: bad bar on 2021-01-05: {wrong} It is in AAPL.csv of {tmp_path}."
+    way_out = (
+        "Correct the cell, or rename or remove the column 'half_spread' if costs do not use it."
+    )
+    expected = f"AAPL: bad bar on 2021-01-05: {wrong} {way_out} It is in AAPL.csv of {tmp_path}."
     assert str(refused.value) == expected
+    (tmp_path / "AAPL.csv").write_text(content.replace("half_spread", "unused"))
+    assert fetch(tmp_path).height == 2
