@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from resources.market_data.source import SourceNotes
 
 _MOST_NAMED = 5  # symbols per line
+WIDE_SPREAD = 0.01
+"""Of the price: half-spreads whose median is above it may be in percent or basis points."""
 
 
 def describe_notes(notes: Mapping[str, SourceNotes]) -> list[str]:
@@ -35,6 +37,19 @@ def describe_notes(notes: Mapping[str, SourceNotes]) -> list[str]:
     if silent := [symbol for symbol, note in notes.items() if not note.has_volume]:
         lines.append(f"{_name_symbols(silent)}: no volume, and so no rules of volume")
     return lines
+
+
+def warn_of_wide_spreads(medians: Mapping[str, float]) -> str:
+    """Return that the median half-spread of some symbols is above `WIDE_SPREAD`; "" if of none."""
+    wide = {symbol: median for symbol, median in medians.items() if median > WIDE_SPREAD}
+    if not wide:
+        return ""
+    widest = max(wide, key=wide.__getitem__)
+    return (
+        f"{_name_symbols(list(wide))}: median half_spread above {WIDE_SPREAD:.0%} of the price, "
+        f"the largest {wide[widest]:.4g} ({100 * wide[widest]:.4g} %) of {widest}: is it in "
+        "percent or basis points? It is read as a fraction: 0.0005 is 0.05 %"
+    )
 
 
 def _name_symbols(symbols: list[str]) -> str:

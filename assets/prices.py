@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ from assets.partitions.partition_reporting import (
     StepOutcome,
     report_partitions,
 )
-from assets.price_notes import describe_notes
+from assets.price_notes import describe_notes, warn_of_wide_spreads
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from assets.step_failure import failing_in_one_line
@@ -122,6 +122,8 @@ class _PricesStage:
     failures: list[Failure] = field(default_factory=list)
     # What the source found out about the bars that are stored, by symbol.
     notes: dict[str, SourceNotes] = field(default_factory=dict)
+    # The median of the half-spreads, by symbol that has any.
+    half_spreads: dict[str, float] = field(default_factory=dict)
     # What is suspicious, by quality rule and symbol.
     offenders: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -141,6 +143,8 @@ class _PricesStage:
             self.meter.sample()
         for line in describe_notes(self.notes):
             self.context.log.info(line)
+        if wide := warn_of_wide_spreads(self.half_spreads):
+            self.context.log.warning(wide)
 
     def profile(self) -> PricesProfile:
         return PricesProfile(
@@ -163,6 +167,8 @@ class _PricesStage:
         # Read back: what is inspected is what backtests will read.
         file = stored.file or self.price_store.read_file(self.source.name, symbol)
         kept = file.select(*listed)
+        if "half_spread" in kept.columns:
+            self.half_spreads[symbol] = cast("float", kept["half_spread"].median())
         asked = max(listed[0], self.window.start), listed[1]
         days = kept["date"].to_numpy().astype("datetime64[D]")
         calendar = find_calendar(self.universe.calendar_of(symbol), days)

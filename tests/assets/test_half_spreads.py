@@ -1,5 +1,7 @@
 """Half-spreads of price files in a real run: fills pay them, and who has none fails in one line."""
 
+import logging
+
 import polars as pl
 import pytest
 
@@ -10,11 +12,11 @@ CONFIG = {"resources": {"run_settings": {"config": {"costs": COSTS}}}}
 FIRST, SECOND, WITHOUT = SYMBOLS[:3]
 
 
-def _add_spreads(project: Project, symbol: str) -> pl.DataFrame:
-    """Write half-spreads into a price file, another one on each day; return the file."""
+def _add_spreads(project: Project, symbol: str, unit: float = 0.001) -> pl.DataFrame:
+    """Write half-spreads into a price file, 1 to 7 units by turns; return the file."""
     path = project.feed(symbol)
     table = pl.read_csv(path, try_parse_dates=True)
-    table = table.with_columns(half_spread=0.001 * (1 + pl.int_range(pl.len()) % 7))
+    table = table.with_columns(half_spread=unit * (1 + pl.int_range(pl.len()) % 7))
     table.write_csv(path)
     return table
 
@@ -64,3 +66,18 @@ def test_a_source_without_half_spreads_is_refused_before_prices(project: Project
         "allowed: basis_points, or source files." in project.why(result)
     )
     assert not project.materialized("prices")
+
+
+def test_half_spreads_that_look_like_percent_are_warned_of(project: Project):
+    # A median of 0.4 % is none of them, nor are bars without the column.
+    for symbol, unit in ((FIRST, 0.01), (SECOND, 0.001)):
+        _add_spreads(project, symbol, unit)
+    result = project.run((FIRST, WITHOUT), selection=["prices"])
+    assert result.success, project.why(result)
+    log = project.instance.all_logs(result.run_id)
+    warned = [one for one in log if "median" in one.user_message]
+    expected = (
+        f"1 symbol ({FIRST}): median half_spread above 1% of the price, the largest 0.04 (4 %) "
+        f"of {FIRST}: is it in percent or basis points? It is read as a fraction: 0.0005 is 0.05 %"
+    )
+    assert [(one.level, one.user_message) for one in warned] == [(logging.WARNING, expected)]
