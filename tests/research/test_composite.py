@@ -190,28 +190,28 @@ def test_where_nothing_says_flat_a_position_is_kept():
 
 def _held(bars: Bars, spread: Floats | None, settings: BacktestSettings) -> list[int]:
     """Return the side that a point would hand over to a fold that begins after each bar."""
-    at = range(20, len(bars) - 1, 2)
-    point = SmaCross(3, 8)
+    at = range(20, len(bars) - 1, 4)
+    point = SmaCross(3, 12)
     taken = (Composite((point,), (bar + 1,), 0, settings, spread).signals(bars) for bar in at)
     return [int(one.entries[bar]) for bar, one in zip(at, taken, strict=True)]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_stops_follow_from_the_half_spread_of_each_bar(seed: int):
-    bars, point = regime_bars(100, seed), SmaCross(3, 8)
+    bars, point = regime_bars(100, seed), SmaCross(3, 12)
     costs = [{"model": "half_spread", "column": "half_spread"}]
-    column = BacktestSettings(costs=costs, stop_loss=0.05, execution="same_close")
-    points = replace(column, costs=[{"model": "half_spread", "basis_points": 200}])
-    constant = np.full(100, 0.02)
+    column = BacktestSettings(costs=costs, stop_loss=0.05)
+    points = replace(column, costs=[{"model": "half_spread", "basis_points": 400}])
+    constant = np.full(100, 0.04)
     assert _held(bars, constant, column) == _held(bars, None, points)
-    varying = np.random.default_rng(seed).uniform(0.0, 0.04, 100)
+    varying = np.random.default_rng(seed).uniform(0.02, 0.08, 100)
     outcome = VectorBTEngine(column).run_batch(
         [replace(history(bars), half_spread=varying)], point, Window(day(0), day(99))
     )
     sides, signals = _sides(outcome.results[0]), point.signals(bars)
     turns = signals.entries != signals.exits
     # The signal of the last bar fills with the fold, whatever was held.
-    expected = np.where(turns, signals.entries, sides == 1)[20:-1:2]
+    expected = np.where(turns, signals.entries, sides == 1)[20:-1:4]
     assert _held(bars, varying, column) == expected.tolist()
 
 
