@@ -47,8 +47,8 @@ def test_defaults_are_those_of_the_code():
     fits = {one().parameters()["first_fit"] for one in (Ensemble, OnlineLearning, RegimeAware)}
     assert fits == {240}
     assert "Until the first fit,\n240 bars by default" in PAGE
-    one = np.ones(1)
-    growth = estimate_growth(BacktestSettings().cost_model, one, one > 0.0, one, 10_000.0)
+    long, price = np.ones(1, dtype=np.int64), np.ones(1)
+    growth = estimate_growth(BacktestSettings().cost_model, long, long > 0, price, 10_000.0)
     assert OnlineLearning().entry_return == round(-growth.item(), 3) == 0.004
     assert "A round trip costs 0.004 of the price" in PAGE
     assert f"the last {hidden_markov.LONGEST} returns" in PAGE
