@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from engine.history import History
-from strategies.base import Bars
+from strategies.base import Bars, Floats
 
 FIRST_DAY = np.datetime64("2021-01-04")
 DAY = np.timedelta64(1, "D")
@@ -14,13 +14,21 @@ def random_bars(length: int, seed: int = 0) -> Bars:
     """Return consistent OHLC and volume bars with about 2 % of daily movement."""
     rng = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, length)))
-    opening = close * (1 + rng.normal(0, 0.005, length))
+    return draw_bars_around(close, rng, gap=0.005, reach=0.004)
+
+
+def draw_bars_around(close: Floats, rng: np.random.Generator, gap: float, reach: float) -> Bars:
+    """Return consistent bars with these closes.
+
+    Opens deviate from them by `gap`, highs and lows go beyond both by `reach`: fractions.
+    """
+    opening = close * (1 + rng.normal(0, gap, len(close)))
     return Bars(
         open=opening,
-        high=np.maximum(opening, close) * 1.004,
-        low=np.minimum(opening, close) * 0.996,
+        high=np.maximum(opening, close) * (1 + reach),
+        low=np.minimum(opening, close) * (1 - reach),
         close=close,
-        volume=rng.lognormal(13, 0.6, length).round(),
+        volume=rng.lognormal(13, 0.6, len(close)).round(),
     )
 
 

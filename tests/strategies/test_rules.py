@@ -15,6 +15,7 @@ from strategies.base import Signals
 from strategies.registry import registered_strategies
 from tests.bars import random_bars
 from tests.strategies.look_ahead import cut
+from tests.strategies.wilder import wilder_rsi
 
 # Enough bars for entries and exits after a lookback of 200.
 BARS = random_bars(1500, seed=7)
@@ -31,19 +32,6 @@ def _seeded_ema(values: Series, period: int, first: int) -> Series:
     out[first] = values.iloc[first - period + 1 : first + 1].mean()
     for bar in range(first + 1, len(values)):
         out[bar] = out[bar - 1] + 2 / (period + 1) * (values.iloc[bar] - out[bar - 1])
-    return pd.Series(out)
-
-
-def _wilder_rsi(close: Series, period: int) -> Series:
-    change = close.diff().to_numpy()
-    gain, loss = np.maximum(change, 0), np.maximum(-change, 0)
-    out = np.full(len(close), np.nan)
-    up, down = gain[1 : period + 1].mean(), loss[1 : period + 1].mean()
-    for bar in range(period, len(close)):
-        if bar > period:
-            up = (up * (period - 1) + gain[bar]) / period
-            down = (down * (period - 1) + loss[bar]) / period
-        out[bar] = 100 * up / (up + down)
     return pd.Series(out)
 
 
@@ -69,7 +57,7 @@ def _macd(p: Any) -> Rule:
 
 
 def _rsi(p: Any) -> Rule:
-    rsi = _wilder_rsi(CLOSE, p.period)
+    rsi = wilder_rsi(CLOSE, p.period)
     before = rsi.shift()
     return (
         (rsi < p.oversold) & (before >= p.oversold),
