@@ -39,8 +39,14 @@ def describe_notes(notes: Mapping[str, SourceNotes]) -> list[str]:
     return lines
 
 
-def warn_of_wide_spreads(medians: Mapping[str, float]) -> str:
-    """Return that the median half-spread of some symbols is above `WIDE_SPREAD`; "" if of none."""
+def describe_wide_spreads(medians: Mapping[str, float]) -> str:
+    """Return which symbols have a median half-spread above `WIDE_SPREAD`; "" if none has.
+
+    Parameters
+    ----------
+    medians
+        By symbol, fractions of the price.
+    """
     wide = {symbol: median for symbol, median in medians.items() if median > WIDE_SPREAD}
     if not wide:
         return ""

@@ -15,7 +15,7 @@ from assets.partitions.partition_reporting import (
     StepOutcome,
     report_partitions,
 )
-from assets.price_notes import describe_notes, warn_of_wide_spreads
+from assets.price_notes import describe_notes, describe_wide_spreads
 from assets.progress import with_progress
 from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from assets.step_failure import failing_in_one_line
@@ -143,7 +143,7 @@ class _PricesStage:
             self.meter.sample()
         for line in describe_notes(self.notes):
             self.context.log.info(line)
-        if wide := warn_of_wide_spreads(self.half_spreads):
+        if wide := describe_wide_spreads(self.half_spreads):
             self.context.log.warning(wide)
 
     def profile(self) -> PricesProfile:

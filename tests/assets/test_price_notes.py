@@ -1,6 +1,6 @@
 """What a source notes about prices is in the log of the run, and in the metadata of the symbol."""
 
-from assets.price_notes import describe_notes, warn_of_wide_spreads
+from assets.price_notes import describe_notes, describe_wide_spreads
 from resources.market_data.source import SourceNotes
 from tests.project import Project
 
@@ -25,8 +25,8 @@ def test_notes_are_one_line_per_fact_with_some_symbols():
 
 
 def test_only_medians_above_one_percent_are_warned_of():
-    assert warn_of_wide_spreads({"A": 0.01, "B": 0.0002}) == ""
-    assert warn_of_wide_spreads({"A": 0.011, "B": 0.05, "C": 0.0002}).startswith(
+    assert describe_wide_spreads({"A": 0.01, "B": 0.0002}) == ""
+    assert describe_wide_spreads({"A": 0.011, "B": 0.05, "C": 0.0002}).startswith(
         "2 symbols (A, B): median half_spread above 1% of the price, the largest 0.05 (5 %) of B:"
     )
 
