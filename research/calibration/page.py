@@ -19,10 +19,10 @@ from research.verdicts.hedge import Hedge
 _INTRODUCTION = """# Calibration
 
 How often a verdict is wrong. `make calibrate` draws universes whose truth is known, runs on each of
-them all {points} points of {strategies}, the
-walk-forwards and the verdicts, with the code that judges real results, and writes this page. Each
-universe has {symbols} symbols and {warm_up} + {bars} bars; a row is {universes} universes, seed
-{seed}. Version {version}.
+them all {points} points of {strategies},
+the walk-forwards and the verdicts, with the code that judges real results, and writes this page.
+Each universe has {symbols} symbols and {warm_up} + {bars} bars.
+A row is {universes} universes, seed {seed}. Version {version}.
 
 Limits: mean of the grid p <= {grid:g}, best point p <= {best:g}, loss out of sample <= {loss:g},
 walk-forward p <= {walk:g}; {draws} draws of the bootstrap in blocks of {block:g} bars on average.

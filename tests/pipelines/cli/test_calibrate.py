@@ -24,7 +24,7 @@ def test_one_universe_of_each_market_gives_a_page(tmp_path: Path):
         rows = [one for one in text.splitlines() if one.startswith(f"| {case.name} | ")]
         assert len(rows) == 4, "two tables, two correlations"
         assert all("nan" not in one for one in rows)
-    assert "a row is 1 universes, seed 2." in text
+    assert "\nA row is 1 universes, seed 2. " in text
     assert f"Written to {page}" in done.stdout.replace("\n", "")
 
 

@@ -92,8 +92,8 @@ def test_the_page_has_the_rates_of_each_case():
     found = _rates([PROMISING, DEPLOYABLE], [DEPLOYABLE], [DEPLOYABLE], [REJECTED])
     other = Case("other", replace(NULL.market, correlation=0.6), NULL.settings)
     page = render_page([(NULL, null), (other, null), (EDGE, found)], seed=7, version="9.9")
-    assert f"all {len(POINTS)} points of the 9 strategies that fit no model, the\n" in page
-    assert "a row is 20 universes, seed\n7. Version 9.9." in page
+    assert f"all {len(POINTS)} points of the 9 strategies that fit no model,\n" in page
+    assert "\nA row is 20 universes, seed 7. Version 9.9." in page
     assert "| market | correlation | promising | deployable |\n|---|--:|--:|--:|\n" in page
     # sqrt(.05 * .95 / 20) = 4.9 %; of none in 20, 1 / 22 gives 4.7 %.
     assert "| noise | 0.3 | 5.0 ± 4.9 % | 0.0 ± 4.7 % |\n| other | 0.6 | 5.0 ±" in page
