@@ -10,7 +10,7 @@ COMMA := ,
 
 # A misspelled variable would be ignored, and the run be another one than was meant. Only those on
 # the command line are looked at; the others belong to the environment.
-VARIABLES := PYTHON PORT RUN EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL ARGS MINUTES SEED
+VARIABLES := PYTHON PORT RUN EXTRAS SOURCE PRICES UNIVERSE SPLITS START END RATE SYMBOL CLUSTER ARGS MINUTES SEED
 THEIRS := GAUNTLET_% DATABASE_URL DAGSTER_% UV_% PIP_% PYTHON% PG% MAKE% SHELL
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(firstword $(filter-out $(VARIABLES) $(THEIRS),$(GIVEN)))
@@ -23,7 +23,7 @@ $(error Refused: $(UNKNOWN) is not a variable of this Makefile. $(shell \
 endif
 
 # `make run SOURCE=sample` sets GAUNTLET_SOURCE; what is not given leaves the environment alone.
-$(foreach name,SOURCE PRICES UNIVERSE SPLITS START END RATE,\
+$(foreach name,SOURCE PRICES UNIVERSE SPLITS START END RATE CLUSTER,\
   $(if $($(name)),$(eval export GAUNTLET_$(name) = $$($(name)))))
 # The certificates that this machine trusts, as pip does: a company's proxy has its own.
 export UV_SYSTEM_CERTS ?= 1
@@ -40,10 +40,10 @@ help:  ## list the commands
 setup:  ## create or repair .venv from the lock files (EXTRAS=s3,vectorbt PYTHON=)
 	@sh setup.sh repair $(subst $(COMMA), ,$(EXTRAS))
 
-run: ready  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= SYMBOL=)
+run: ready  ## run the whole graph over the universe (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= SYMBOL= CLUSTER=)
 	@$(BIN)/python -m pipelines.cli.main_job --port '$(PORT)' $(if $(SYMBOL),--symbol "$$SYMBOL")
 
-retry: ready  ## run what failed or is missing, as `make run` does (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE=)
+retry: ready  ## run what failed or is missing, as `make run` does (SOURCE= PRICES= UNIVERSE= SPLITS= START= END= RATE= CLUSTER=)
 	@$(BIN)/python -m pipelines.cli.retry --port '$(PORT)'
 
 report: ready  ## print where the report of a run is, write it if there is none, open it (RUN= ARGS=--rebuild)

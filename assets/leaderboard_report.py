@@ -20,7 +20,8 @@ from research.leaderboard_caption import (
 )
 from research.leaderboard_scope import LeaderboardScope
 from resources.files.reports import Reports
-from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError
 
 if TYPE_CHECKING:
     import polars as pl

@@ -30,7 +30,8 @@ from resources.dagster_event_log.versions import drop_source
 from resources.market_data.resource import MarketData
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import RunRecords
-from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError
 from resources.universe import Universe
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ def build_defs(
     )
     partitioned = [
         build_prices(symbols, universe, pool=get_provider_pool(settings.source)),
-        build_backtests(symbols, universe, strategies),
+        build_backtests(symbols, universe, strategies, settings.cluster),
         build_summaries(symbols, universe, names),
     ]
     policy = build_backfill_policy(settings.symbols_per_run)

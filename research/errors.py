@@ -21,3 +21,7 @@ class InvalidPortfolioError(GauntletError):
     def __init__(self, message: str, key: str = "") -> None:
         super().__init__(message)
         self.key = key
+
+
+class DifferentBitsError(GauntletError):
+    """Two machines computed different numbers from the same bars with the same code."""

@@ -118,6 +118,7 @@ class BacktestRunner:
         self,
         load: Callable[[Iterable[Spec]], Iterator[tuple[str, Loaded | Exception]]],
         batches: Sequence[Sequence[Spec]],
+        first_part: int = 0,
     ) -> Iterator["pl.DataFrame"]:
         """Yield the rows of each batch, by symbol and then strategy, once they are kept.
 
@@ -128,9 +129,11 @@ class BacktestRunner:
         ----------
         load
             Yields a symbol and its history per spec, in their order, or why it can't be loaded.
+        first_part
+            The number of the first batch among those of the run.
         """
         stream = load(chain.from_iterable(batches))
-        for part, batch in enumerate(batches):
+        for part, batch in enumerate(batches, first_part):
             yield self._run_batch(part, self._take(islice(stream, len(batch))))
 
     def _take(self, stream: Iterable[tuple[str, Loaded | Exception]]) -> dict[str, Loaded]:

@@ -12,6 +12,7 @@ from assets.stage_reporting import close_stage, fail_if_nothing_was_made
 from assets.step_failure import failing_in_one_line
 from engine.code_version import code_version
 from engine.failure import Failure
+from resources.config.cluster import ClusterSettings
 from resources.config.run_purpose import find_purpose
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
@@ -34,8 +35,12 @@ def build_backtests(
     symbols: dg.PartitionsDefinition,
     universe: Universe,
     strategies: Mapping[str, type[Strategy]],
+    cluster: ClusterSettings | None = None,
 ) -> dg.AssetsDefinition:
-    """Return the assets of a universe, one for each of `strategies` by name."""
+    """Return the assets of a universe, one for each of `strategies` by name.
+
+    They are computed on `cluster`, or else in the process of the run.
+    """
 
     @dg.multi_asset(
         name=BACKTESTS,
@@ -68,7 +73,14 @@ def build_backtests(
         prices = find_upstream(context, PRICES_KEY, requested, source)
         jump_rule = JumpRule(thresholds.split_odds, splits)
         inputs = StageInputs(
-            universe, source, run_settings, price_store, backtest_files, result_store, jump_rule
+            universe,
+            source,
+            run_settings,
+            price_store,
+            backtest_files,
+            result_store,
+            jump_rule,
+            cluster,
         )
         user = context.run.tags.get("user")
         stage = BacktestStage(context, inputs, selected, requested, purpose, user)

@@ -1,8 +1,10 @@
 """The step of the backtests: load, test, keep, and account for each symbol and strategy."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -10,6 +12,7 @@ from assets.asset_keys import BACKTESTS, backtests_key
 from assets.backtests.partitions import describe_partitions
 from assets.partitions.partition_reporting import MaterializedPartition
 from assets.progress import StepProgress
+from assets.step_failure import StepFailedError
 from engine.backtest import VectorBTEngine
 from engine.code_version import code_version
 from engine.failure import Failure
@@ -23,6 +26,7 @@ from research.purpose import Purpose
 from research.run_spec import RunSpec
 from research.runner import BacktestRunner
 from research.trial_collector import TrialCollector
+from resources.config.cluster import ClusterSettings
 from resources.config.run_settings import RunSettings
 from resources.price_store.history_loader import LoadedHistory, load_histories
 from resources.price_store.listed_days import select_listed
@@ -34,15 +38,19 @@ from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.resource import ResultStore
 from resources.result_store.run_records import read_recent_profiles
 from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.part_saving import save_part
 from resources.run_artifacts.result_archive import ResultArchive
 from resources.run_artifacts.trial_recording import TrialRecorder
 from resources.universe import Universe
 from strategies.base import Strategy
 
+if TYPE_CHECKING:
+    from research.chunk_runner import ChunkRunner
+
 
 @dataclass(frozen=True)
 class StageInputs:
-    """What the step works from: settings, and where bars and results are."""
+    """What the step works from: settings, where bars and results are, and who computes."""
 
     universe: Universe
     source: str
@@ -51,6 +59,7 @@ class StageInputs:
     backtest_files: BacktestFiles
     result_store: ResultStore
     jump_rule: JumpRule
+    cluster: ClusterSettings | None = None
 
 
 @dataclass
@@ -76,7 +85,7 @@ class BacktestStage:
     meter: StageMeter = field(default_factory=StageMeter)
     audit: BacktestAudit = field(default_factory=BacktestAudit)
     _benchmark: UniverseBenchmark | None = None
-    _runner: BacktestRunner | None = None
+    _runner: "BacktestRunner | ChunkRunner | None" = None
     _archive: ResultArchive | None = None
 
     def run(self, symbols: Sequence[str]) -> None:
@@ -120,9 +129,18 @@ class BacktestStage:
         use_stored = not inputs.run_settings.ignore_cache
         self._archive = archive = ResultArchive(spec, store, inputs.backtest_files, use_stored)
         trials = TrialCollector(spec, self._sort(self.requested))
-        self._runner = runner = BacktestRunner(
-            spec, engine, archive, self.audit, self.meter.sample, trials.add, self.failures
-        )
+        with self._open_runner(spec, engine, archive, trials) as runner:
+            self._runner = runner
+            self._run_all(runner, symbols)
+        self._record(trials, store)
+        self.audit.scaling = self._find_known_scaling()
+        if self.audit.scaling is None:
+            self.audit.measure_scaling(self.strategies, engine.settings)
+        for warning in archive.warnings:
+            self.context.log.warning(f"cached results: {warning}")
+
+    def _run_all(self, runner: "BacktestRunner | ChunkRunner", symbols: Sequence[str]) -> None:
+        inputs = self.inputs
         batches = [self._select_listed(batch) for batch in inputs.run_settings.batches(symbols)]
         load = partial(load_histories, inputs.price_store, inputs.source)
         progress, done = StepProgress(self.context, len(symbols), "symbols tested"), 0
@@ -131,12 +149,33 @@ class BacktestStage:
                 self.made[key][symbol] = made
             done += len(batch)
             progress.reach(done)
-        self._record(trials, store)
-        self.audit.scaling = self._find_known_scaling()
-        if self.audit.scaling is None:
-            self.audit.measure_scaling(self.strategies, engine.settings)
-        for warning in archive.warnings:
-            self.context.log.warning(f"cached results: {warning}")
+
+    @contextmanager
+    def _open_runner(
+        self, spec: RunSpec, engine: VectorBTEngine, archive: ResultArchive, trials: TrialCollector
+    ) -> "Iterator[BacktestRunner | ChunkRunner]":
+        """Lend the runner of this process, or of a cluster; what one has computed is kept."""
+        rest = self.audit, self.meter.sample, trials.add, self.failures
+        if self.inputs.cluster is None:
+            yield BacktestRunner(spec, engine, archive, *rest)
+            return
+        from research.chunk_runner import ChunkRunner
+        from resources.cluster.errors import ClusterError
+        from resources.cluster.executor import open_executor
+
+        files, prices = self.inputs.backtest_files, self.inputs.price_store
+        try:
+            with open_executor(self.inputs.cluster, spec, prices, files) as executor:
+                yield ChunkRunner(spec, engine, archive, executor, *rest)
+        except ClusterError as error:
+            self._save_computed(archive.manager)
+            raise StepFailedError(str(error)) from None
+
+    def _save_computed(self, store: BacktestPersistenceManager) -> None:
+        """Save what was computed before the cluster was lost: the next run finds it stored."""
+        run_id, files = self.context.run.run_id, self.inputs.backtest_files
+        for part in files.parts(run_id):
+            save_part(store, files, run_id, part, purpose=self.purpose)
 
     def _record(self, trials: TrialCollector, store: BacktestPersistenceManager) -> None:
         """Add what was tried to the ledger, however it went."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reports.inputs.run_data import OF_A_RUN, RunData
 from resources.market_data.bars import data_version
-from resources.run_artifacts.backtest_files import DamagedBacktestsError
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError
 from strategies.base import Floats
 from strategies.errors import GauntletError
 

@@ -1,7 +1,7 @@
 """The audit of a run: what it finds out about its own backtests, closely on a few symbols."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.history import History
@@ -16,8 +16,8 @@ LOOK_AHEAD, DROPPED_SIGNALS, IMBALANCE = "look_ahead", "dropped_signals", "imbal
 """The rules, as `IntegrityFindings` names them."""
 
 
-@dataclass(frozen=True)
-class _Finding:
+@dataclass(frozen=True, slots=True)
+class Finding:
     """What a rule says of one result: a sentence, empty where nothing is wrong."""
 
     rule: str
@@ -38,6 +38,11 @@ class BacktestAudit:
     go into the profile of the stage. Several parameter sets of a strategy may be audited in one
     run: each result counts for itself.
 
+    Parameters
+    ----------
+    closely
+        Of how many symbols signals and look-ahead are audited.
+
     Attributes
     ----------
     scaling
@@ -45,14 +50,15 @@ class BacktestAudit:
     """
 
     scaling: Scaling | None = None
+    closely: int = MOST_SYMBOLS
     _histories: dict[str, History] = field(default_factory=dict)
-    _findings: list[_Finding] = field(default_factory=list)
+    _findings: list[Finding] = field(default_factory=list)
 
     def audit(self, result: BacktestResult, history: History) -> None:
         """Record what is wrong with a result; `history` has the bars that it was computed from."""
         off = measure_imbalance(result)
         self._record(result, IMBALANCE, f"is off by {off:.3g} of the capital" if off else "")
-        if len(self._histories) < MOST_SYMBOLS:
+        if len(self._histories) < self.closely:
             self._histories[history.symbol] = history
         if history.symbol in self._histories:
             dropped = count_dropped_signals(result, history)
@@ -65,6 +71,14 @@ class BacktestAudit:
         if self._histories:
             histories = list(self._histories.values())
             self.scaling = measure_scaling(histories, strategies, settings)
+
+    def read(self) -> tuple[Finding, ...]:
+        """Return what was recorded so far, for another audit to `add`."""
+        return tuple(self._findings)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Add what another process has recorded of results of the same run."""
+        self._findings += findings
 
     def findings(self) -> IntegrityFindings:
         """Return what was found so far, by rule and strategy."""
@@ -85,10 +99,10 @@ class BacktestAudit:
     def _record(self, result: BacktestResult, rule: str, wrong: str) -> None:
         parameters = result.strategy.parameters().items()
         named = ", ".join(f"{name}={value}" for name, value in parameters)
-        self._findings.append(_Finding(rule, result.strategy.name, result.symbol, named, wrong))
+        self._findings.append(Finding(rule, result.strategy.name, result.symbol, named, wrong))
 
 
-def _summarize(findings: Sequence[_Finding]) -> RuleFindings:
+def _summarize(findings: Sequence[Finding]) -> RuleFindings:
     """Return what is wrong by symbol, with the parameters if the strategy has several sets."""
     several = len({one.parameters for one in findings}) > 1
     offenders: dict[str, dict[str, None]] = defaultdict(dict)

@@ -10,6 +10,7 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
+from resources.config.cluster import ClusterSettings, parse_cluster
 from resources.market_data.source import SOURCES
 from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
 from resources.redaction import redact_text
@@ -45,6 +46,11 @@ _KNOWN = (
     "GAUNTLET_BACKTEST_FILES",
     "GAUNTLET_PLACES_IN_RUN_CONFIG",
     _UI_HOSTS,
+    # Read by resources.config.cluster.
+    "GAUNTLET_CLUSTER",
+    "GAUNTLET_CLUSTER_TLS",
+    "GAUNTLET_CLUSTER_TIMEOUT",
+    "GAUNTLET_CLUSTER_MEMORY",
     # Read by the run launcher of deploy/celery.yaml, and by its workers.
     "GAUNTLET_BROKER_URL",
     # Read by what notifies of failed runs.
@@ -92,6 +98,7 @@ class EnvironmentSettings:
         places_in_run_config: whether run config may name folders, files and databases.
         skip_bad_rows: whether rows of the universe that are refused are left out, and named.
         ui_hosts: names of the Dagster UI beside those of loopback; ``*`` for any.
+        cluster: where backtests are computed; None for the process of the run.
         limits: values of the GAUNTLET_LIMIT_ variables, by field of `Thresholds`, which
             validates them.
     """
@@ -114,6 +121,7 @@ class EnvironmentSettings:
     skip_bad_rows: bool = False
     portfolios: Path | None = None
     ui_hosts: tuple[str, ...] = ()
+    cluster: ClusterSettings | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "EnvironmentSettings":
@@ -145,6 +153,7 @@ class EnvironmentSettings:
             limits=_parse_limits(given),
             skip_bad_rows=_parse_flag(given, "GAUNTLET_SKIP_BAD_ROWS"),
             ui_hosts=parse_ui_hosts(given),
+            cluster=parse_cluster(given),
         )
 
     def load_universe(self) -> Universe:

@@ -14,8 +14,8 @@ from engine.malloc import keep_memory
 from resources.market_data.bars import data_version
 from resources.price_store.errors import DistortedBarsError
 from resources.price_store.spans import HistorySpec
-from resources.price_store.store import PriceStore
 from resources.price_store.stored_file import StoredFile
+from resources.price_store.stored_prices import StoredPrices
 from resources.trading_calendar import find_calendar
 from strategies.base import Bars, Floats
 
@@ -32,7 +32,7 @@ class LoadedHistory:
 
 
 def load_histories(
-    store: PriceStore,
+    store: StoredPrices,
     source: str,
     specs: Iterable[HistorySpec],
     find_jump: Callable[[str, pl.DataFrame], str] | None = None,
@@ -63,7 +63,7 @@ def load_histories(
 
 
 def _read(
-    store: PriceStore, source: str, batch: Sequence[HistorySpec]
+    store: StoredPrices, source: str, batch: Sequence[HistorySpec]
 ) -> list[StoredFile | Exception]:
     return store.read_many(source, [spec.symbol for spec in batch])
 

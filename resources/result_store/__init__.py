@@ -7,6 +7,18 @@ session (sessions), and one Dagster resource (resource).
 Not here: metrics (engine), rules of ranking (research), revisions of the schema (migrations).
 """
 
-from resources.result_store.resource import ResultStore
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resources.result_store.resource import ResultStore
 
 __all__ = ["ResultStore"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the resource, and Dagster with it, when it is asked for: a schema needs neither."""
+    if name == "ResultStore":
+        from resources.result_store.resource import ResultStore
+
+        return ResultStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

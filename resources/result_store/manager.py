@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from research.purpose import Purpose
 from research.ranking import MINIMUM_TRADES
+from research.run_spec import RunSpec
 from resources.result_store import (
     bulk,
     comparisons,
@@ -196,6 +197,13 @@ class BacktestPersistenceManager(RunStore, TrialStore, VerdictStore, ForwardStor
         As `get_backtests_by_run` does, and ``stored_trades``: how many trades each has here.
         """
         return queries.read_backtests_by_ids(self.engine, validation.parse_uuids(identifiers))
+
+    def find_backtest_ids(self, spec: RunSpec, symbols: Sequence[str]) -> list[str]:
+        """Return the identifiers of the stored backtests of some symbols that a run may use.
+
+        They are of its source, window, code and universe, on any bars and with any settings.
+        """
+        return queries.find_backtest_ids(self.engine, spec, symbols)
 
     def get_newest_backtests(
         self,

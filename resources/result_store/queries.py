@@ -8,6 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 from psycopg import sql
 
+from research.run_spec import RunSpec
 from resources.result_store.connection import translate_connection_errors
 from resources.result_store.frame_queries import copy_frame, select_columns
 from resources.result_store.frame_schemas import (
@@ -78,6 +79,20 @@ def read_backtests_by_ids(engine: sa.Engine, identifiers: Sequence[UUID]) -> pl.
     condition = sql.SQL("id = ANY({})").format(sql.Literal(list(identifiers)))
     statement = _SELECT.format(count.format(select_columns(RESULTS_SCHEMA)), condition)
     return copy_frame(engine, statement, STORED_SCHEMA)
+
+
+def find_backtest_ids(engine: sa.Engine, spec: RunSpec, symbols: Sequence[str]) -> list[str]:
+    """Return the identifiers of backtests of symbols with a run's source, window and code."""
+    columns = BACKTESTS.c
+    wanted = sa.select(columns.id).where(
+        columns.symbol.in_(symbols),
+        columns.source == spec.source,
+        columns.start_date == spec.window.start,
+        columns.end_date == spec.window.end,
+        columns.code_version.in_(set(spec.code_versions.values())),
+        columns.universe_version.is_not_distinct_from(spec.universe_version),
+    )
+    return [str(row["id"]) for row in read_rows(engine, wanted)]
 
 
 _SELECT = sql.SQL("SELECT {} FROM backtests WHERE {} ORDER BY strategy, symbol, id")

@@ -15,15 +15,22 @@ from functools import lru_cache
 import polars as pl
 
 from engine.code_version import refuse_changed_code
+from research.chunks import ChunkOutcome, Known
 from research.natural_key import json_text
 from research.run_spec import IdentifiedResult, RunSpec
 from resources.result_store.frame_schemas import JSON_COLUMNS, RESULTS_SCHEMA, STORED_SCHEMA
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.result_store.reconciliation import select_unchanged
-from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
-from resources.run_artifacts.backtest_tables import BacktestTables, build_rows, build_tables
-from resources.run_artifacts.result_digests import select_as_computed
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.backtest_tables import (
+    NO_TABLES,
+    BacktestTables,
+    build_rows,
+    build_tables,
+)
+from resources.run_artifacts.result_digests import digest_results, select_as_computed
 from resources.run_artifacts.row_version import row_version
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError
 
 _NOTHING = STORED_SCHEMA.to_frame()
 
@@ -69,6 +76,47 @@ class ResultArchive:
             usable.replace_column(usable.get_column_index(name), compact)
         return usable
 
+    def find_known(self, symbols: Sequence[str]) -> tuple[pl.DataFrame, dict[str, Known]]:
+        """Return the stored results of some symbols, as `find`, and their digests by identifier.
+
+        Without the symbols' bars their identifiers are not known: those are returned that the run's
+        strategies have on any bars.
+        """
+        if not self.use_stored:
+            return _NOTHING, {}
+        stored = self.find(self.manager.find_backtest_ids(self.spec, symbols))
+        columns = ("id", "symbol", "strategy")
+        known = {
+            identifier: Known(symbol, strategy, self._digests[identifier])
+            for identifier, symbol, strategy in stored.select(columns).iter_rows()
+        }
+        return stored, known
+
+    def commit(
+        self, outcome: ChunkOutcome, stored: pl.DataFrame, order: Sequence[str]
+    ) -> pl.DataFrame:
+        """Make what a worker has written a part of the run; return its rows in that order."""
+        if found := len(outcome.differing):
+            self.damaged += found
+            self.warnings.append(f"{found} stored results differ from what is computed")
+        computed = pl.read_ipc_stream(outcome.rows).cast(RESULTS_SCHEMA)
+        results = _order(pl.concat([stored[RESULTS_SCHEMA.names()], computed]), order)
+        digests = {**self._digests, **outcome.digests}
+        kept = {one: digests[one] for one in results["id"]}
+        self.files.commit(self.spec.run_id, outcome.part, outcome.attempt, results, kept)
+        return results
+
+    def commit_nothing(self, part: int) -> pl.DataFrame:
+        """Make a part without results; return no rows."""
+        nothing = RESULTS_SCHEMA.to_frame()
+        attempt = self.files.write_attempt(self.spec.run_id, part, NO_TABLES)
+        self.files.commit(self.spec.run_id, part, attempt, nothing, {})
+        return nothing
+
+    def digest(self, results: Sequence[IdentifiedResult]) -> dict[str, str]:
+        """Return the digests of results by identifier."""
+        return digest_results(results)
+
     def differing(self, computed: Sequence[IdentifiedResult], stored: pl.DataFrame) -> list[str]:
         """Return the identifiers of the results that are stored otherwise than computed."""
         rows = build_rows(computed, self.spec, part=0)
@@ -96,8 +144,7 @@ class ResultArchive:
         refuse_changed_code(type(one) for one in self.spec.strategies)
         tables = build_tables(computed, self.spec, part)
         rows = pl.concat([stored[RESULTS_SCHEMA.names()], tables.results])
-        places = {identifier: place for place, identifier in enumerate(rows["id"])}
-        results = rows[[places[one] for one in order if one in places]]
+        results = _order(rows, order)
         digests = {**self._digests, **tables.digests}
         self.files.write(
             self.spec.run_id,
@@ -170,6 +217,12 @@ _GONE = "are gone"
 def _keep(rows: pl.DataFrame, kept: pl.Series) -> pl.DataFrame:
     """Return the rows of a mask; all of them as they are, for a filter takes a millisecond."""
     return rows if kept.all() else rows.filter(kept)
+
+
+def _order(rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """Return the rows in the order of identifiers, which may be of more than there are."""
+    places = {identifier: place for place, identifier in enumerate(rows["id"])}
+    return rows[[places[one] for one in order if one in places]]
 
 
 @lru_cache(maxsize=4096)

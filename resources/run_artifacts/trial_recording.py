@@ -12,7 +12,8 @@ from research.purpose import Purpose
 from research.runner import Loaded
 from research.trial_collector import Place, TrialCollector
 from resources.result_store.manager import BacktestPersistenceManager
-from resources.run_artifacts.backtest_files import BacktestFiles, DamagedBacktestsError
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError
 from strategies.errors import GauntletError
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ def test_variables_are_those_of_env_example():
     assert required == {"POSTGRES_PASSWORD", "DATABASE_URL", "DAGSTER_DATABASE_URL"}
     blank = {"PRICE_STORE", "BACKTEST_FILES", "PLACES_IN_RUN_CONFIG"}
     blank |= {"PRICES", "SPLITS", "COLUMNS", "SYMBOLS_PER_RUN", "WEBHOOK", "URL"}
-    blank |= {"BROKER_URL"}
+    blank |= {"BROKER_URL", "CLUSTER", "CLUSTER_TLS"}
     assert {name for name, value in given.items() if not value} == required | {
         "REDIS_PASSWORD",
         *(f"GAUNTLET_{name}" for name in blank),
@@ -108,7 +108,7 @@ def test_the_workspace_has_the_port_of_the_image():
 
 def test_workers_are_optional_and_chosen_by_the_broker():
     optional = {name for name, service in SERVICES.items() if "profiles" in service}
-    assert optional == {"worker", "redis"}
+    assert optional == {"worker", "redis", "scheduler", "cluster-worker"}
     assert "# COMPOSE_PROFILES=celery\n" in (DEPLOY / "env.example").read_text()
     for name, service in SERVICES.items():
         if name not in optional and "DAGSTER_DATABASE_URL" in service.get("environment", {}):

@@ -12,6 +12,8 @@ from dagster._config import process_config
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
 
+from resources.cluster.worker import build_environment
+
 ROOT = Path(__file__).resolve().parents[2]
 VALUES = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text())
 LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
@@ -71,3 +73,31 @@ def test_the_run_launcher_accepts_the_values_of_runs():
     }
     accepted = process_config(K8sRunLauncher.config_type(), config)
     assert accepted.success, accepted.errors
+
+
+CLUSTER = [*yaml.safe_load_all((ROOT / "deploy/kubernetes/cluster.yaml").read_text())]
+_MODELS = {
+    "Service": k8s.V1Service,
+    "Deployment": k8s.V1Deployment,
+    "HorizontalPodAutoscaler": k8s.V2HorizontalPodAutoscaler,
+    "NetworkPolicy": k8s.V1NetworkPolicy,
+}
+
+
+@pytest.mark.parametrize("number", range(len(CLUSTER)))
+def test_objects_of_the_cluster_fit_the_models_of_kubernetes(number: int):
+    assert _fits(_MODELS[CLUSTER[number]["kind"]], CLUSTER[number])
+
+
+def test_the_cluster_has_the_code_and_limits_of_runs():
+    deployments = {one["metadata"]["name"]: one for one in CLUSTER if one["kind"] == "Deployment"}
+    pods = {name: one["spec"]["template"] for name, one in deployments.items()}
+    (image,) = {pod["spec"]["containers"][0]["image"] for pod in pods.values()}
+    assert image == "{repository}:{tag}".format(**CODE["image"])
+    for name, one in deployments.items():
+        assert one["spec"]["selector"]["matchLabels"] == pods[name]["metadata"]["labels"]
+    (scheduler,) = pods["gauntlet-scheduler"]["spec"]["containers"]
+    given = {one["name"]: one["value"] for one in scheduler["env"]}
+    expected = build_environment({})
+    assert given == {name: expected[name] for name in expected if name.startswith("DASK_")}
+    assert {"--protocol=tls", "--dashboard-address=127.0.0.1:0"} <= set(scheduler["command"])

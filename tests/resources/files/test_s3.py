@@ -19,7 +19,8 @@ from resources.price_store.parquet import encode
 from resources.price_store.spans import HistorySpec
 from resources.price_store.store import PriceStore
 from resources.price_store.stored_file import make_label
-from resources.run_artifacts.backtest_files import TABLES, BacktestFiles
+from resources.run_artifacts.backtest_files import BacktestFiles
+from resources.run_artifacts.stored_backtests import TABLES
 from tests.project import SYMBOLS, Project
 from tests.resources.batches import Provenance, tables_of
 

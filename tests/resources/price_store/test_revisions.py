@@ -101,7 +101,7 @@ def stop(*_):
     print("kept", flush=True)
     sys.stdin.read()
 
-resources.price_store.store.write_whole = stop
+resources.price_store.stored_prices.write_whole = stop
 bars = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
 store = resources.price_store.store.PriceStore(root=sys.argv[1])
 store.write("files", "AAPL", bars.with_columns(volume=pl.col("volume") * 2))

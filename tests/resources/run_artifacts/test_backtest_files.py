@@ -12,13 +12,10 @@ import fsspec
 import pytest
 
 from engine.backtest import VectorBTEngine
-from resources.run_artifacts.backtest_files import (
-    BacktestFiles,
-    DamagedBacktestsError,
-    OutdatedBacktestsError,
-)
+from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.backtest_tables import EQUITY_SCHEMA, BacktestTables
 from resources.run_artifacts.result_digests import select_as_computed
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError, OutdatedBacktestsError
 from strategies.sma_cross import SmaCross
 from tests.flips import flip_bits
 from tests.resources.batches import HISTORIES, WINDOW, Provenance, tables_of

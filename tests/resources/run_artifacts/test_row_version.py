@@ -15,7 +15,7 @@ DECIDE_NO_VALUE = {
     "research.errors",
     "resources.market_data.source",  # errors and the protocol
     "resources.price_store.spans",  # which days are asked for: part of the natural key
-    "resources.price_store.store",  # bytes, verified by the data version
+    "resources.price_store.stored_prices",  # bytes, verified by the data version
     "resources.price_store.stored_file",
     "resources.result_store.frame_schemas",  # the order of columns
     "resources.run_artifacts.row_version",
