@@ -13,11 +13,12 @@ from assets.research_inputs import ResearchInputs
 from engine.code_version import code_version
 from engine.errors import MissingPackageError, UnbalancedAccountError, UnusableBarsError
 from engine.failure import Failure
+from engine.processor import digest_linear_algebra
 from research.audit.stage_meter import StageMeter
 from research.audit.stage_profile import PortfolioFindings, PortfoliosProfile
 from research.natural_key import canonical_json
 from research.portfolio.attribution import attribute_profit
-from research.portfolio.definition import PortfolioDefinition
+from research.portfolio.definition import OPTIMIZED, PortfolioDefinition
 from research.portfolio.frames import build_equity, build_trades, build_weights
 from research.portfolio.measures import describe_portfolio
 from research.portfolio.portfolio import Portfolio, simulate_portfolio
@@ -123,6 +124,7 @@ class PortfoliosStage:
             self.priority_orders,
             # Limits may need them, and profit is attributed to them.
             {one.symbol: one.sector for one in self.universe.listings},
+            digest_linear_algebra() if definition.sizing in OPTIMIZED else None,
         ]
         return uuid5(self.inputs.scope.identifier, canonical_json(key))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import engine
 import strategies
 from engine.import_closure import import_closure
+from engine.processor import describe_platform
 from strategies.base import Strategy
 from strategies.errors import GauntletError
 
@@ -33,7 +34,8 @@ class CodeChangedError(GauntletError):
 def code_version(strategy: type[Strategy]) -> str:
     """Return a fingerprint of the source that decides a strategy's results, and of its libraries.
 
-    The source is the import closure of the engine's computation and of the strategy's own module,
+    The platform is in it too: another one may round otherwise (`engine.processor`). The source is
+    the import closure of the engine's computation and of the strategy's own module,
     with the files as they were when this process first read them: when the definitions load. An
     edit to a strategy, or to what it alone imports, makes its results stale and no others.
     """
@@ -111,7 +113,8 @@ def _read_first_edition() -> _Edition:
 
 @cache
 def _describe_libraries() -> bytes:
-    return " ".join(f"{name}=={version(name)}" for name in _LIBRARIES).encode()
+    libraries = (f"{name}=={version(name)}" for name in _LIBRARIES)
+    return " ".join([*libraries, describe_platform()]).encode()
 
 
 @cache

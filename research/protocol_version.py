@@ -11,6 +11,7 @@ import engine
 import research
 from engine.code_version import code_version
 from engine.import_closure import import_closure
+from engine.processor import digest_c_library
 from strategies.base import Strategy
 
 # Not imported here: they bring the engine along, and definitions ask for the versions.
@@ -36,9 +37,10 @@ def walk_forward_version(strategy: type[Strategy]) -> str:
 def robustness_version(strategy: type[Strategy]) -> str:
     """Return a fingerprint of the source that decides a strategy's tests of robustness.
 
-    That of its backtests, and the import closure of the tests and of how they are written down.
+    That of its backtests, the import closure of the tests and of how they are written down, and
+    the C library's functions, which transforms and logarithms of the tests are made of.
     """
-    return _combine(strategy, _ASSESSES)
+    return _digest(f"{_combine(strategy, _ASSESSES)} {digest_c_library()}")
 
 
 @cache

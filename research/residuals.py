@@ -21,8 +21,8 @@ def compute_betas(returns: Floats, market: Floats) -> Floats:
         Shape (T,).
     """
     centred = market - market.mean()
-    spread = float(centred @ centred)
-    if spread <= _ROUNDING**2 * float(market @ market):
+    spread = float((centred * centred).sum())
+    if spread <= _ROUNDING**2 * float((market * market).sum()):
         return np.zeros(len(returns))
     # Row by row, not as a product of matrices: a curve has the same bits alone and among others.
     return np.multiply(returns, centred, order="C").sum(axis=1) / spread
@@ -98,6 +98,6 @@ def hedge_across_folds(returns: Floats, market: Floats, memory: int = 126) -> Fl
     spread = exclude(level * level) - count * mean**2
     shared = exclude(returns * level) - exclude(returns) * mean
     # Less is the rounding of the sums, where the other bars of the market are flat.
-    moving = spread > _ROUNDING_OF_SUMS * float(market @ market)
+    moving = spread > _ROUNDING_OF_SUMS * float((market * market).sum())
     slopes = np.divide(shared, spread, out=np.zeros_like(shared), where=moving)
     return returns - slopes * market

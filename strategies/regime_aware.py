@@ -71,9 +71,10 @@ def filter_regimes(close: Floats, first: int, every: int) -> Floats:
 
     from strategies.ml import hidden_markov
     from strategies.ml.walk_forward import Refits, predict_without_labels
+    from strategies.portable import log
 
     states = hidden_markov.STATES
-    returns = np.diff(np.log(close))[:, np.newaxis]  # the first bar has none
+    returns = np.diff(log(close))[:, np.newaxis]  # the first bar has none
     probabilities = np.full((len(close), states), np.nan)
     probabilities[1:] = predict_without_labels(
         returns,

@@ -81,8 +81,15 @@ class Columns(ABC):
     def _mark_until(self, bar: int) -> None:
         start, self.known = self.known, bar
         if start < bar:
-            np.matmul(self.market.close[start:bar], self.shares, out=self.equity[start:bar])
-            self.equity[start:bar] += self.cash
+            self.equity[start:bar] = self.cash + self._value(self.market.close[start:bar])
+
+    def _value(self, prices: Floats) -> Floats:
+        """Return what positions are worth at prices of all symbols, (n, S) -> (n, K).
+
+        Of the symbols that an account holds: not by BLAS, whose sums depend on the processor.
+        """
+        held = np.flatnonzero(self.shares.any(axis=1))
+        return np.einsum("ns,sk->nk", prices.take(held, axis=1), self.shares[held])
 
 
 class SlotColumns(Columns):
@@ -178,7 +185,7 @@ class JointColumns(Columns):
     def _find_allowances(self, bar: int, symbols: Ints, order: Ints) -> tuple[Floats, Floats]:
         """Return the money that limits leave for all, shape (K,), and for each, shape (n, K)."""
         limits, mark = self.rules.limits, self.market.mark(bar)
-        gross = mark @ self.shares
+        gross = self._value(mark[np.newaxis])[0]
         equity = self.cash + gross
         whole = min(limits.gross, limits.net_high) * equity - gross
         single = limits.weight * equity - mark[symbols][:, None] * self.shares[symbols]

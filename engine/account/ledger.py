@@ -5,6 +5,7 @@ import numpy as np
 from engine.account.market import AccountMarket
 from engine.account.outcome import FILL, AccountOutcome, OrderCounts
 from engine.costs import CostModel, accrue
+from strategies.base import Floats
 
 
 class Ledger:
@@ -64,15 +65,13 @@ class Ledger:
         if start >= bar:
             return
         self._known = bar
-        close = self._market.close
         if self._rates is None:
             self._cash_at[start:bar] = self.cash
-            np.dot(close[start:bar], self.shares, out=self.equity[start:bar])
-            self.equity[start:bar] += self.cash
+            self.equity[start:bar] = self.cash + self._value(start, bar)
             return
         for one in range(start, bar):
             self._cash_at[one] = self.cash
-            self.equity[one] = self.cash + close[one] @ self.shares
+            self.equity[one] = self.cash + self._value(one, one + 1).item()
             if one + 1 < len(self.equity):
                 self._accrue(one, self._rates[one])
 
@@ -84,10 +83,18 @@ class Ledger:
             self._market, self._capital, fills, self._cash_at, self.equity, self._accrued, counts
         )
 
+    def _value(self, start: int, stop: int, *, short: bool = False) -> Floats:
+        """Return what all positions, or the short ones, are worth at some closes.
+
+        Of the symbols that are held alone: not by BLAS, whose sums depend on the processor.
+        """
+        held = np.flatnonzero(self.shares < 0.0 if short else self.shares)
+        return (self._market.close[start:stop].take(held, axis=1) * self.shares[held]).sum(axis=1)
+
     def _accrue(self, bar: int, rate: float) -> None:
         """Add the interest, and take the fees, of the days from the close of a bar to the next."""
-        short = -np.minimum(self.shares, 0.0) @ self._market.close[bar]
+        short = -self._value(bar, bar + 1, short=True)
         cash, rates, days = (np.array([one]) for one in (self.cash, rate, self._days[bar]))
-        interest, fees = accrue(cash, short[None], rates, self._costs.borrow_rate, days)
+        interest, fees = accrue(cash, short, rates, self._costs.borrow_rate, days)
         self._accrued[bar + 1] = (interest - fees).item()
         self.cash += float(self._accrued[bar + 1])

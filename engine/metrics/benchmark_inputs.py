@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.reductions import drop_noise, sample_deviation, sum_products
 from strategies.base import Floats
+from strategies.portable import power
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Benchmark:
         if self.risk_free is not None:
             # Both sides are beyond what cash earns: (own - cash) - beta * (benchmark - cash).
             beyond -= (1.0 - self.beta) * self.risk_free.mean(axis=1)[self.symbol_of]
-        return (1.0 + beyond) ** self.bars_per_year - 1.0
+        return power(1.0 + beyond, self.bars_per_year) - 1.0
 
     @cached_property
     def information_ratio(self) -> Floats:

@@ -28,8 +28,7 @@ def annualized_return(inputs: MetricInputs) -> Floats:
 
     Source: vectorbt returns.annualized.
     """
-    growth = final_value(inputs) / inputs.settings.initial_capital
-    return np.where(growth < 0, np.nan, growth) ** (inputs.bars_per_year / inputs.bars) - 1.0
+    return inputs.annualized_return
 
 
 @metric("fraction", of_returns=True)
@@ -77,7 +76,7 @@ def calmar_ratio(inputs: MetricInputs) -> Floats:
 
     Source: Young (1991), "Calmar Ratio: A Smoother Tool"; vectorbt returns.calmar_ratio.
     """
-    return annualized_return(inputs) / np.abs(inputs.max_drawdown)
+    return inputs.annualized_return / np.abs(inputs.max_drawdown)
 
 
 @metric("ratio", _NO_LOSS, of_returns=True)

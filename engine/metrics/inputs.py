@@ -12,6 +12,7 @@ from engine.metrics.reductions import drop_noise, find_lowest, sample_deviation,
 from engine.settings import BacktestSettings
 from engine.simulation import Simulation, Trades
 from strategies.base import Bools, Floats
+from strategies.portable import power
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,12 @@ class MetricInputs:
     def deviation(self) -> Floats:
         """Sample deviation of the returns (divided by T - 1), shape (N,)."""
         return sample_deviation(self.returns, self.mean)
+
+    @cached_property
+    def annualized_return(self) -> Floats:
+        """Growth of the capital per year - 1, NaN where the capital was lost, shape (N,)."""
+        growth = self.equity[:, -1] / self.settings.initial_capital
+        return power(growth, self.bars_per_year / self.bars) - 1.0
 
     @cached_property
     def losses(self) -> Floats:

@@ -19,6 +19,7 @@ from research.statistics.rolling import roll_betas, roll_sharpes
 from research.trial_panel import TrialPanel
 from research.trials import BACKTEST_PROTOCOL
 from strategies.base import Floats
+from strategies.portable import power
 
 ROLLING_BARS = 126
 """Of rolling numbers: half a year."""
@@ -48,7 +49,7 @@ class CurveSummary:
     def of(cls, returns: Floats, bars_per_year: float) -> "CurveSummary":
         """Return that of a curve, shape (T,)."""
         growth = float(np.prod(1.0 + returns))
-        yearly = growth ** (bars_per_year / len(returns)) if growth > 0.0 else 0.0
+        yearly = power(np.array([growth]), np.array([bars_per_year / len(returns)])).item()
         return cls(
             growth - 1.0,
             yearly - 1.0,

@@ -12,6 +12,7 @@ import numpy as np
 from engine.history import History
 from engine.settings import Window
 from strategies.base import Bars, Floats
+from strategies.portable import exp
 
 WARM_UP, BARS = 252, 756
 """Bars before the window, and in it: a year and three years."""
@@ -60,11 +61,11 @@ class SimulatedMarket:
         """Return the histories of one universe; the same seed gives the same bits."""
         rng = np.random.default_rng(seed)
         count, length = self.symbols, WARM_UP + BARS
-        close = 100.0 * np.exp(np.cumsum(self._draw_returns(rng, count, length), axis=1))
+        close = 100.0 * exp(np.cumsum(self._draw_returns(rng, count, length), axis=1))
         before = np.concatenate([np.full((count, 1), 100.0), close[:, :-1]], axis=1)
         # The open is near the last close, so that a fill there keeps the whole move of its day.
         gap = 0.1 * _VOLATILITY
-        open_ = before * np.exp(gap * rng.standard_normal((count, length)) - gap**2 / 2)
+        open_ = before * exp(gap * rng.standard_normal((count, length)) - gap**2 / 2)
         high, low = np.maximum(open_, close) * 1.004, np.minimum(open_, close) * 0.996
         volume = rng.lognormal(13.0, 0.6, (count, length)).round()
         days = find_days(length)

@@ -7,6 +7,7 @@ import numpy as np
 
 from research.forward.expectation import Expectation
 from strategies.base import Bools, Floats
+from strategies.portable import exp
 
 ALARM_EVERY_YEARS = 2.5
 """The mean time between false alarms for what goes on as in its backtest, if its mean were known
@@ -73,5 +74,6 @@ def find_threshold(edge: float, bars: float) -> float:
     target = bars * edge**2 / 2.0
     x = math.sqrt(2.0 * target)
     for _ in range(50):  # Newton's method, from above the root of a convex function
-        x -= (math.exp(x) - x - 1.0 - target) / math.expm1(x)
+        grown = exp(x).item()
+        x -= (grown - x - 1.0 - target) / (grown - 1.0)
     return max(x / edge - 1.166, 1.0)

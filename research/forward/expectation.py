@@ -84,9 +84,9 @@ def measure_long_run_deviation(returns: Floats) -> float:
     """
     bars = len(returns)
     centred = returns - returns.mean()
-    variance = float(centred @ centred) / bars
+    variance = float((centred * centred).sum()) / bars
     total = variance
     for lag in range(1, min(_LAGS, bars - 1) + 1):
         weight = 1.0 - lag / (_LAGS + 1)
-        total += 2.0 * weight * float(centred[lag:] @ centred[:-lag]) / bars
+        total += 2.0 * weight * float((centred[lag:] * centred[:-lag]).sum()) / bars
     return float(np.sqrt(max(total, variance)))

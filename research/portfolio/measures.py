@@ -8,6 +8,7 @@ import numpy as np
 
 from research.portfolio.portfolio import Portfolio
 from strategies.base import Floats
+from strategies.portable import power
 
 MEASURES = (
     *("total_return", "annualized_return", "annualized_volatility", "sharpe_ratio"),
@@ -99,13 +100,17 @@ def _measure_returns(portfolio: Portfolio, years: float) -> dict[str, float]:
     deviation = float(np.std(outcome.returns, ddof=1)) if len(outcome.returns) > 1 else math.nan
     return {
         "total_return": growth - 1.0,
-        "annualized_return": growth ** (1.0 / years) - 1.0 if growth > 0 else math.nan,
+        "annualized_return": _annualize(growth, years) if growth > 0 else math.nan,
         "annualized_volatility": deviation * math.sqrt(portfolio.bars_per_year),
         "sharpe_ratio": find_sharpe_ratio(
             outcome.returns, portfolio.risk_free, portfolio.bars_per_year
         ),
         "max_drawdown": float((outcome.curve / peak - 1.0).min()),
     }
+
+
+def _annualize(growth: float, years: float) -> float:
+    return power(np.array([growth]), np.array([1.0 / years])).item() - 1.0
 
 
 def _compound(returns: Floats) -> float:

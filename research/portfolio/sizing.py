@@ -114,7 +114,7 @@ class PortfolioVolatility:
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
         """Return the weights of inverse volatility * wanted / sqrt(w' covariance w)."""
         weights = InverseVolatility(self.past, self.gross).weigh(bar, symbols, targets)
-        daily = np.nan_to_num(self.past.read(bar, symbols)) @ weights
+        daily = (np.nan_to_num(self.past.read(bar, symbols)) * weights).sum(axis=1)
         if len(daily) < LEAST_RETURNS:
             return np.zeros(len(symbols))
         # The deviation of the weighted sum is the root of w' covariance w, in one pass.

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.costs import CostModel, estimate_growth
 from strategies.base import Floats, Ints
+from strategies.portable import log, log1p
 
 REMEMBERED = 6
 """Places that are up to this part of the window earlier are left out: half a year of three."""
@@ -90,7 +91,7 @@ def compare_with_random_entries(
     count, paid, number = 0, 0.0, 0
     for one in symbols:
         bars = len(one.price) - 1
-        move = np.log(one.price[1:] / one.price[:-1])
+        move = log(one.price[1:] / one.price[:-1])
         held = np.zeros(bars + 1)
         np.add.at(held, one.entry, one.side)
         np.add.at(held, one.exit, -one.side)
@@ -117,4 +118,4 @@ def _sum_costs(one: SymbolPositions, bars: int, costs: CostModel, capital: float
     price = one.price[one.entry]
     spread = None if one.half_spread is None else one.half_spread[one.entry]
     growth = estimate_growth(costs, one.side, one.exit < bars, price, capital, spread)
-    return float(np.log1p(np.maximum(growth, _MOST_LOST)).sum())
+    return float(log1p(np.maximum(growth, _MOST_LOST)).sum())

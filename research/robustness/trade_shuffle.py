@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from strategies.base import Floats
+from strategies.portable import exp, log
 
 DRAWS = 200
 
@@ -54,7 +55,7 @@ def shuffle_trades(growth: Sequence[Floats], *, draws: int = DRAWS, seed: int = 
     # Rows of the same length: a trade that changes nothing changes no drawdown, wherever it is.
     logs = np.zeros((len(growth), longest))
     for row, one in zip(logs, growth, strict=True):
-        row[: len(one)] = np.log(np.maximum(one, 1e-12))
+        row[: len(one)] = log(np.maximum(one, 1e-12))
     generator = np.random.default_rng(seed)
     found = np.array(
         [_find_drawdowns(generator.permuted(logs, axis=1)).mean() for _ in range(draws)]
@@ -69,4 +70,4 @@ def _find_drawdowns(logs: Floats) -> Floats:
     """Return the maximum drawdown of each row of log growth, the capital being the first peak."""
     level = logs.cumsum(axis=1)
     peak = np.maximum(np.maximum.accumulate(level, axis=1), 0.0)
-    return -np.expm1((level - peak).min(axis=1))
+    return 1.0 - exp((level - peak).min(axis=1))

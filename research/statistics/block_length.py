@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from strategies.base import Floats
+from strategies.portable import power
 
 
 def choose_block_length(returns: Floats) -> float:
@@ -26,19 +27,22 @@ def choose_block_length(returns: Floats) -> float:
     longest = math.ceil(min(3.0 * math.sqrt(bars), bars / 3.0))
     run = max(5, int(math.log10(bars)))
     lags = min(math.ceil(math.sqrt(bars)) + run, bars - 2)
-    covariance = np.array([distance[lag:] @ distance[: bars - lag] for lag in range(lags + 1)])
+    covariance = np.array(
+        [(distance[lag:] * distance[: bars - lag]).sum() for lag in range(lags + 1)]
+    )
     if lags < 1 or covariance[0] <= 0.0:
         return 1.0
     bandwidth = min(2 * max(_find_negligible(distance, covariance, run), 1), lags)
     lag = np.arange(1, bandwidth + 1)
     window = np.minimum(1.0, 2.0 * (1.0 - lag / bandwidth))
     weighted = window * covariance[1 : bandwidth + 1] / bars
-    slope = 2.0 * float(weighted @ lag)
+    slope = 2.0 * float((weighted * lag).sum())
     density = covariance[0] / bars + 2.0 * float(weighted.sum())
     if density == 0.0:
         return float(longest)
-    length = (slope / density) ** 2
-    return float(min(max((length * bars) ** (1.0 / 3.0), 1.0), longest))
+    ratio = slope / density
+    length = power(np.array([ratio * ratio * bars]), np.array([1.0 / 3.0]))
+    return float(min(max(length.item(), 1.0), longest))
 
 
 def _find_negligible(distance: Floats, covariance: Floats, run: int) -> int:

@@ -72,4 +72,4 @@ def correlate(curves: Floats) -> Floats:
     length = np.sqrt((distance * distance).sum(axis=1))
     length[length <= 1e-15 * np.sqrt(curves.shape[1])] = np.nan
     scaled = distance / length[:, np.newaxis]
-    return np.clip(scaled @ scaled.T, -1.0, 1.0)
+    return np.clip(np.einsum("it,jt->ij", scaled, scaled), -1.0, 1.0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from research.errors import InvalidCurvesError
 from research.statistics.curves import check_curves
 from strategies.base import Floats
+from strategies.portable import log
 
 DEFAULT_BLOCKS = 10
 """S: 252 splits."""
@@ -94,7 +95,7 @@ def _choose(inside: Floats, outside: Floats) -> tuple[NDArray[np.intp], Floats, 
     below = (outside < reached[:, np.newaxis]).sum(axis=1)
     equal = (outside == reached[:, np.newaxis]).sum(axis=1)
     share = (below + (equal + 1) / 2) / (inside.shape[1] + 1)
-    return chosen, inside[rows, chosen], reached, np.log(share / (1.0 - share))
+    return chosen, inside[rows, chosen], reached, log(share / (1.0 - share))
 
 
 def _score_halves(curves: Floats, blocks: int) -> Iterator[tuple[Floats, Floats]]:

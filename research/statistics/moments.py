@@ -48,7 +48,7 @@ def compute_moments(returns: NDArray[np.floating]) -> Moments:
     bars = curves.shape[1]
     return Moments(
         sharpe=mean / np.sqrt(variance * bars / (bars - 1)),
-        skew=np.einsum("nt,nt->n", squares, distance) / bars / variance**1.5,
+        skew=np.einsum("nt,nt->n", squares, distance) / bars / (variance * np.sqrt(variance)),
         kurtosis=np.einsum("nt,nt->n", squares, squares) / bars / variance**2,
     )
 

@@ -139,7 +139,8 @@ def compute_min_backtest_length(trials: float, annual_sharpe: float = 1.0) -> fl
     annual_sharpe
         Per year, above 0.
     """
-    return (compute_expected_maximum(trials) / annual_sharpe) ** 2
+    ratio = compute_expected_maximum(trials) / annual_sharpe
+    return ratio * ratio
 
 
 def _variance(sharpe: Floats, skew: ArrayLike, kurtosis: ArrayLike) -> Floats:

@@ -96,10 +96,12 @@ def compute_mean_variances(returns: Floats, block: float) -> Floats:
     distance = returns - returns.mean(axis=1, keepdims=True)
     # Blocks wrap around: circular autocovariances, c(i) + c(T - i), with k as the weight of each.
     lag = np.arange(bars)
-    decay = 1.0 - 1.0 / block
-    weights = (1.0 - lag / bars) * decay**lag + lag / bars * decay ** (bars - lag)
+    # Powers of 1 - p as products: those of NumPy and of the C library depend on the processor.
+    decay = np.cumprod(np.append(1.0, np.full(bars, 1.0 - 1.0 / block)))
+    weights = (1.0 - lag / bars) * decay[:-1] + lag / bars * decay[:0:-1]
     # Their sum is one over frequencies, of which the real transform has half: the others twice.
     weight = np.fft.rfft(weights).real
     weight[1 : (bars + 1) // 2] *= 2.0
     power = np.fft.rfft(distance, axis=1)
-    return (power.real**2 + power.imag**2) @ weight / bars**2
+    squares = power.real**2 + power.imag**2
+    return np.einsum("nf,f->n", squares, weight) / bars**2

@@ -16,6 +16,7 @@ Recentring = Literal["lower", "consistent", "upper"]
 """Which trials are taken as having a true mean of 0: see `SuperiorAbility`."""
 
 _TRIALS_AT_ONCE = 512
+_BITS = 52
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,8 @@ def compare_with_luck(
     sqrt(T) mean / omega < -sqrt(2 log log T) keep their mean in `consistent`, omega^2 as in
     `compute_mean_variances`.
 
-    Resampled sums are products in float32, whose last bits depend on the processor. They are of
-    centred returns, hence exact to 1e-6 of a deviation; p-values count maxima, so that one differs
-    between machines only where a maximum is that close to a statistic.
+    Resampled sums are exact: see `_sum_draws`. So a p-value, which counts maxima, is the same on
+    every processor.
 
     Parameters
     ----------
@@ -107,17 +107,18 @@ def compare_with_luck(
         raise InvalidCurvesError(
             f"Draws have shape {counts.shape}; allowed is (draws, {bars}), as the curves have."
         )
-    maxima = np.zeros((3, len(counts)), dtype=np.float32)
+    maxima = np.zeros((3, len(counts)))
+    columns = counts.T.astype(np.float64)
     # Slices of trials: a matrix of draws and trials would take 36 MB for 9,000 trials.
     slices = np.array_split(curves, -(-len(curves) // _TRIALS_AT_ONCE))
-    statistics = [_add_trials(maxima, some, counts, block, studentize) for some in slices]
-    return SuperiorAbility(np.concatenate(statistics), *maxima.astype(np.float64))
+    statistics = [_add_trials(maxima, some, columns, block, studentize) for some in slices]
+    return SuperiorAbility(np.concatenate(statistics), *maxima)
 
 
 def _add_trials(
-    maxima: NDArray[np.float32],
+    maxima: Floats,
     curves: Floats,
-    counts: NDArray[np.float32],
+    columns: Floats,
     block: float,
     studentize: bool,
 ) -> Floats:
@@ -128,7 +129,7 @@ def _add_trials(
     unit = np.where(omega > 0.0, omega, np.inf) if studentize else np.ones(len(curves))
     scale = math.sqrt(bars) / unit
     centred = (curves - mean[:, np.newaxis]) * (scale / bars)[:, np.newaxis]
-    drawn = centred.astype(np.float32) @ counts.T
+    drawn = _sum_draws(centred, columns)
     limit = -math.sqrt(2.0 * math.log(math.log(bars)))
     statistic = mean * scale
     kept = (
@@ -136,7 +137,25 @@ def _add_trials(
         np.where(mean * math.sqrt(bars) < limit * omega, statistic, 0.0),
     )
     for row, shift in enumerate(kept):
-        shifted = drawn + shift.astype(np.float32)[:, np.newaxis]
+        shifted = drawn + shift[:, np.newaxis]
         np.maximum(maxima[row], shifted.max(axis=0), out=maxima[row])
     np.maximum(maxima[2], drawn.max(axis=0), out=maxima[2])
     return statistic
+
+
+def _sum_draws(curves: Floats, columns: Floats) -> Floats:
+    """Return the sum of each curve over each draw, shape (N, B), without any rounding of sums.
+
+    Curves are rounded to whole multiples of a power of two, so small that no sum of T of them
+    reaches 2^53. Sums of whole numbers below that are exact in whichever order, with or without
+    FMA: the product of matrices has the same bits in every BLAS. Rounded is a curve to some 1e-13
+    of its largest value.
+
+    Parameters
+    ----------
+    columns
+        How often each draw has each bar, shape (T, B); each draw has as many bars as there are.
+    """
+    _, exponent = np.frexp(np.abs(curves).max(axis=1, keepdims=True) * curves.shape[1])
+    whole = np.rint(np.ldexp(curves, _BITS - exponent))
+    return np.ldexp(whole @ columns, exponent - _BITS)

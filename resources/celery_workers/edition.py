@@ -1,8 +1,9 @@
 """The edition of a process: a hash of the code, libraries and settings that its runs depend on.
 
 A worker that was started before an upgrade would compute with the old code, and a worker with
-another environment something else: neither is an error that anybody would see. So a run names the
-edition of the code server that it was launched from, and only workers of that edition get it.
+another environment or processor something else: neither is an error that anybody would see. So a
+run names the edition of the code server that it was launched from, and only workers of that edition
+get it.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from engine.processor import describe_platform, digest_c_library
 
 EDITION_KEY = "gauntlet/edition"
 """Where the metadata of the code location says its edition."""
@@ -45,12 +48,16 @@ class Edition:
     """
 
     def __init__(self, settings: Iterable[str], files: Iterable[Path], root: Path = _ROOT) -> None:
-        self._settings = [*settings, sys.version, *_list_libraries()]
+        self._settings = [
+            *settings,
+            *(sys.version, describe_platform(), digest_c_library()),
+            *_list_libraries(),
+        ]
         self._files = tuple(files)
         self._root = root
 
     def compute(self) -> str:
-        """Return the edition: 12 hexadecimal digits, the same on every machine."""
+        """Return the edition: 12 hexadecimal digits, the same on machines that compute the same."""
         digest = hashlib.sha256("\0".join(self._settings).encode())
         for path in self._list_files():
             name = path.relative_to(self._root) if path.is_relative_to(self._root) else path.name

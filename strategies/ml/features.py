@@ -11,6 +11,7 @@ from strategies.base import Floats
 from strategies.indicator_cache import cached_step
 from strategies.indicators import rsi, sma, standard_deviation
 from strategies.ml import FEATURE_BARS
+from strategies.portable import log, log1p
 
 FEATURES = (
     "return_1",
@@ -43,13 +44,13 @@ def compute_features(close: Floats, volume: Floats) -> Floats:
     rows = np.full((len(close), len(FEATURES)), np.nan)
     if len(close) <= FEATURE_BARS:
         return rows
-    daily, logs = measure_volatility(close), np.log(close)
+    daily, logs = measure_volatility(close), log(close)
     for column, lag in enumerate((1, 5, 20, 60)):
         rows[lag:, column] = (logs[lag:] - logs[:-lag]) / (daily[lag:] * np.sqrt(lag))
     for column, period in ((4, 20), (5, 50)):
         rows[:, column] = (close / sma(close, period) - 1.0) / (daily * np.sqrt(period))
-    rows[:, 6] = np.log(daily / _deviate(close, FEATURE_BARS))
-    rows[:, 7] = _standardize(np.log1p(volume))
+    rows[:, 6] = log(daily / _deviate(close, FEATURE_BARS))
+    rows[:, 7] = _standardize(log1p(volume))
     rows[:, 8] = (rsi(close, 14) - 50.0) / 25.0
     rows[:, 9] = 1.0
     return np.clip(rows, -MOST_DEVIATIONS, MOST_DEVIATIONS)
@@ -69,14 +70,14 @@ def compute_labels(opens: Floats, horizon: int) -> Floats:
     """
     labels = np.full(len(opens), np.nan)
     if len(opens) > 1 + horizon:
-        logs = np.log(opens)
+        logs = log(opens)
         labels[: -1 - horizon] = logs[1 + horizon :] - logs[1:-horizon]
     return labels
 
 
 def _deviate(close: Floats, period: int) -> Floats:
     returns = np.full(len(close), np.nan)
-    returns[1:] = np.diff(np.log(close))
+    returns[1:] = np.diff(log(close))
     deviation = standard_deviation(returns, period)
     # Rounding makes some 1e-17 of prices that do not move.
     return np.where(deviation > 1e-12, deviation, np.nan)  # noqa: PLR2004

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from strategies.base import Floats
+from strategies.portable import exp, log
 
 STATES = 3
 
@@ -122,7 +123,7 @@ def measure_likelihood(model: HiddenMarkov, returns: Floats) -> float:
     """Return the logarithm of the likelihood of some returns, shape (n, 1)."""
     x = returns[:, 0]
     _, scales = _go_forward(model, _measure_densities(model, x))
-    return float(np.log(scales).sum() + _measure_exponents(model, x).max(axis=1).sum())
+    return float(log(scales).sum() + _measure_exponents(model, x).max(axis=1).sum())
 
 
 def _guess(x: Floats) -> HiddenMarkov:
@@ -153,7 +154,7 @@ def _order(model: HiddenMarkov) -> HiddenMarkov:
 
 def _measure_exponents(model: HiddenMarkov, x: Floats) -> Floats:
     distance = (x[:, np.newaxis] - model.means) ** 2 / model.variances
-    return -0.5 * (distance + np.log(2.0 * np.pi * model.variances))
+    return -0.5 * (distance + log(2.0 * np.pi * model.variances))
 
 
 def _measure_densities(model: HiddenMarkov, x: Floats) -> Floats:
@@ -162,7 +163,7 @@ def _measure_densities(model: HiddenMarkov, x: Floats) -> Floats:
     Of a return far out all densities are 0 in floating point, but not their shares.
     """
     exponents = _measure_exponents(model, x)
-    return np.exp(exponents - exponents.max(axis=1, keepdims=True))
+    return exp(exponents - exponents.max(axis=1, keepdims=True))
 
 
 def _go_forward(model: HiddenMarkov, densities: Floats) -> tuple[Floats, Floats]:

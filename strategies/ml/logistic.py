@@ -3,6 +3,7 @@
 import numpy as np
 
 from strategies.base import Floats
+from strategies.portable import exp, solve_one
 
 _ITERATIONS = 8
 
@@ -33,7 +34,7 @@ def fit(rows: Floats, outcomes: Floats, ridge: float) -> Floats:
         slope = np.einsum("ni,n->i", x, chances - outcomes) + penalty * weights
         weighted = x * (chances * (1.0 - chances))[:, np.newaxis]
         curvature = np.einsum("ni,nj->ij", weighted, x) + np.diag(penalty)
-        weights = weights - np.linalg.solve(curvature, slope)
+        weights = weights - solve_one(curvature, slope)
     return weights
 
 
@@ -43,4 +44,4 @@ def predict(weights: Floats, rows: Floats) -> Floats:
 
 
 def _squash(x: Floats, weights: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-(x * weights).sum(axis=1)))
+    return 1.0 / (1.0 + exp(-(x * weights).sum(axis=1)))

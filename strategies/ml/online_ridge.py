@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from strategies.base import Floats
+from strategies.portable import solve
 
 
 def fit_after_each_row(rows: Floats, labels: Floats, memory: int, ridge: float) -> Floats:
@@ -34,8 +35,7 @@ def fit_after_each_row(rows: Floats, labels: Floats, memory: int, ridge: float) 
     _accumulate(sums, 1.0 - 1.0 / memory)
     # One small system per row: none depends on another, nor on the number of threads.
     systems = sums[:, :, :width] + ridge * np.eye(width)
-    weights: Floats = np.linalg.solve(systems, sums[:, :, width:])[:, :, 0]  # pyright: ignore[reportAssignmentType]
-    return weights
+    return solve(systems, sums[:, :, width])
 
 
 def _accumulate(sums: Floats, decay: float) -> None:
