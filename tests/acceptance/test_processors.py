@@ -102,7 +102,7 @@ def _find(file: Path) -> Iterator[str]:
 
 
 def _is_square(node: ast.BinOp | ast.AugAssign) -> bool:
-    """Return whether an exponent is 2, of which NumPy makes a product, or both are whole numbers."""
+    """Return whether an exponent is 2, of which NumPy makes a product, or both are integers."""
     left, right = (
         (node.left, node.right) if isinstance(node, ast.BinOp) else (node.target, node.value)
     )

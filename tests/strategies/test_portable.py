@@ -6,10 +6,11 @@ import math
 import numpy as np
 import pytest
 
+from strategies.base import Floats
 from strategies.portable import exp, log, log1p, power, solve, solve_one
 
 # Spread by a multiplication, which is the same bits everywhere, over -1 to 1.
-FRACTIONS = np.arange(1, 20_001) * 0.6180339887498949 % 1.0 * 2.0 - 1.0
+FRACTIONS: Floats = (np.arange(1, 20_001) * 0.6180339887498949 % 1.0 * 2.0 - 1.0).astype(np.float64)
 MATRICES = np.array([np.outer(one, one) for one in FRACTIONS[:4000].reshape(-1, 8)])
 SYSTEMS = MATRICES.reshape(50, 10, 8, 8).sum(axis=1) + np.eye(8)
 RIGHT = FRACTIONS[4000:4400].reshape(50, 8)
