@@ -11,12 +11,12 @@ Arguments are arrays or numbers; NaN gives NaN, and nothing warns.
 """
 
 import math
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING, TypeVar
 
 from strategies.base import Floats
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _PER_LN2 = 1.44269504088896338700e00
@@ -41,19 +41,23 @@ _LOG = (
 _FEW = 12
 """Numbers that Python's own arithmetic goes through faster than NumPy's, with the same bits."""
 
-Value = TypeVar("Value", float, Floats)
+Value = TypeVar("Value", float, "Floats")
 
 
-def exp(values: ArrayLike) -> Floats:
+def exp(values: "ArrayLike") -> Floats:
     """Return e to the power of each value."""
+    import numpy as np
+
     x = np.clip(np.asarray(values, dtype=np.float64), _LEAST_EXPONENT, _GREATEST_EXPONENT)
     k = np.rint(np.fmax(x, _LEAST_EXPONENT) * _PER_LN2)
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(_exp_rest(x, k), k.astype(np.int32))
 
 
-def log(values: ArrayLike) -> Floats:
+def log(values: "ArrayLike") -> Floats:
     """Return the natural logarithm of each value; minus infinity of 0, NaN below it."""
+    import numpy as np
+
     x = np.asarray(values, dtype=np.float64)
     usual = (x > 0.0) & (x < np.inf)
     if not usual.all():
@@ -64,8 +68,10 @@ def log(values: ArrayLike) -> Floats:
     return _log_of(np.where(small, part + part, part) - 1.0, (k - small).astype(np.float64))
 
 
-def log1p(values: ArrayLike) -> Floats:
+def log1p(values: "ArrayLike") -> Floats:
     """Return the natural logarithm of 1 + each value, exact for small values too."""
+    import numpy as np
+
     x = np.asarray(values, dtype=np.float64)
     above = 1.0 + x
     known = (above > 0.0) & (above < np.inf)
@@ -84,6 +90,8 @@ def power(bases: Floats, exponents: Floats) -> Floats:
     bases, exponents
         Both of shape (n,).
     """
+    import numpy as np
+
     pairs = bases.tolist(), exponents.tolist()
     if len(bases) <= _FEW and all(0.0 < one < math.inf for one in pairs[0]):
         return np.array([_power_of_number(*pair) for pair in zip(*pairs, strict=True)])
@@ -104,6 +112,8 @@ def solve(system: Floats, right: Floats) -> Floats:
     right
         Shape (n, k).
     """
+    import numpy as np
+
     # Systems last: each step is then an operation on rows of n numbers.
     a = np.ascontiguousarray(np.moveaxis(system, 0, -1))
     b = np.ascontiguousarray(right.T)
@@ -127,6 +137,8 @@ def solve_one(system: Floats, right: Floats) -> Floats:
     right
         Shape (k,).
     """
+    import numpy as np
+
     rows = np.column_stack([system, right]).tolist()
     width = len(rows)
     for one, pivot in enumerate(rows):
