@@ -118,7 +118,7 @@ def compute_backtests() -> Iterator[tuple[str, Any]]:
 
 
 def compute_fits() -> Iterator[tuple[str, Any]]:
-    """Yield what strategies that learn think, of which signals show only what passes a limit."""
+    """Yield what strategies that learn think, of which signals show only what is beyond a limit."""
     for one in load_histories()[:2]:
         bars = one.bars
         yield f"features: {one.symbol}", compute_features(bars.close, bars.volume)

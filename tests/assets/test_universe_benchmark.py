@@ -69,6 +69,23 @@ def test_a_full_run_and_a_single_symbol_have_one_universe(project: Project):
     assert by_strategy[0] == by_strategy[1]
 
 
+def test_runs_of_parts_share_one_universe_that_is_computed_once(project: Project):
+    assert project.run(selection=["prices"]).success
+    parts = (SYMBOLS[0], SYMBOLS[6]), (SYMBOLS[7], SYMBOLS[13]), (SYMBOLS[14], SYMBOLS[-1])
+    computed = [_time_of_universe(project, project.run(part, selection=AGAIN)) for part in parts]
+    assert len(set(computed)) == 1
+    versions = {row["universe_version"] for row in _rows(project, *SYMBOLS)}
+    assert len(versions) == 1
+    assert None not in versions
+
+
+def _time_of_universe(project: Project, result: dg.ExecuteInProcessResult) -> int:
+    """Return when the only universe that there is was written."""
+    assert result.success, project.why(result)
+    (written,) = project.folder.rglob(".equal_weight/*.npz")
+    return written.stat().st_mtime_ns
+
+
 def test_without_prices_of_the_universe_there_is_no_benchmark(project: Project):
     result = project.run("S05", selection=SELECTION)
     assert result.success, project.why(result)
