@@ -30,6 +30,7 @@ BENCHMARKS = {
     "main_job": "orchestration",
     "fixed_cost": "orchestration",
     "thousand_symbols": "orchestration",
+    "cluster": "orchestration",
     "imports": "orchestration",
     "concurrent_requests": "orchestration",
     "result_cache": "store",

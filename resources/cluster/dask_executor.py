@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -80,11 +80,19 @@ class DaskExecutor:
     """Computes chunks on a cluster of Dask, one per worker process at a time.
 
     Use it in a ``with`` statement, or `close` it.
+
+    Parameters
+    ----------
+    wait_seconds
+        Without a worker, after which the run fails.
+    task
+        What a worker does with a chunk; it is sent by its name.
     """
 
     client: "Client"
     job: Job
     wait_seconds: float = WAIT_SECONDS
+    task: Callable[[Job, Chunk[HistorySpec]], ChunkOutcome] = run_task
     _done: "SimpleQueue[Future]" = field(default_factory=SimpleQueue)
     _running: "dict[Any, tuple[Future, Chunk[HistorySpec]]]" = field(default_factory=dict)
     _workers: int = 0
@@ -140,7 +148,7 @@ class DaskExecutor:
     def _submit(self, chunk: Chunk[HistorySpec]) -> None:
         key = f"{self._name}-{chunk.part}"
         future = self.client.submit(
-            run_task, self.job, chunk, key=key, resources=self._resources, pure=False
+            self.task, self.job, chunk, key=key, resources=self._resources, pure=False
         )
         self._running[key] = future, chunk
         future.add_done_callback(self._done.put)
