@@ -5,12 +5,14 @@ them, with the certificates of the folder, until it is ended.
 """
 
 import asyncio
+import logging
 import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Worker
 
 from research.chunks import Chunk, ChunkOutcome, Planned
@@ -47,6 +49,14 @@ def answer(job: Job, chunk: Chunk[Any]) -> ChunkOutcome:
 
 async def main(address: str, folder: Path, workers: int) -> None:
     """Be so many workers of the scheduler at an address."""
+    # What each of them would do every few milliseconds, of use to nobody here.
+    dask.config.set(
+        {
+            "distributed.worker.profile.enabled": False,
+            "distributed.admin.system-monitor.interval": "10s",
+        }
+    )
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     security = build_security(folder)
     resources = to_resources(compute_edition())
     async with AsyncExitStack() as stack:

@@ -84,6 +84,12 @@ SIZINGS: dict[str, dict[str, Any]] = {
         ],
     },
 }
+# With one place for four symbols, the rank of each entry is in the account.
+RANKED: dict[str, dict[str, Any]] = {
+    "strength": {},
+    "strength of both sides": {"direction": "both"},
+    "momentum": {"priority": "momentum"},
+}
 GRIDS = ("sma_cross", "rsi", "momentum", "regime_aware")
 PROTOCOL = WalkForwardProtocol(WalkForwardFolds(train=126, test=126))
 
@@ -127,6 +133,39 @@ def compute_fits() -> Iterator[tuple[str, Any]]:
         yield f"regimes: {one.symbol}", filter_regimes(bars.close, 240, 126)
         positions = (np.arange(len(bars.close))[:, np.newaxis] // [20, 35, 50] % 2).astype(float)
         yield f"stacked votes: {one.symbol}", stack(positions, np.diff(bars.open, append=1.0))
+
+
+def compute_strengths() -> Iterator[tuple[str, Any]]:
+    """Yield the strengths of all strategies that have one, and portfolios that are ranked by it."""
+    strategies = {name: one() for name, one in registered_strategies().items()}
+    for one in load_histories():
+        strengths = {name: found.strength(one.bars) for name, found in strategies.items()}
+        for name, found in strengths.items():
+            if found is not None:
+                assert np.isfinite(found).any()
+                yield f"strength of {name}: {one.symbol}", found
+    for name, given in RANKED.items():
+        portfolio = {"strategies": list(strategies), "slots": 1, **given}
+        yield f"ranked by {name}", _simulate(portfolio, strategies)
+
+
+def _simulate(given: Mapping[str, Any], strategies: Mapping[str, Strategy]) -> Any:
+    definition = parse_definition("ranked", given, SYMBOLS)
+    universe = build_portfolio_universe(
+        load_histories(),
+        [definition],
+        strategies,
+        BacktestSettings(),
+        WINDOW,
+        equal_weight=find_universe(),
+        bars_per_year=YEAR,
+    )
+    found = simulate_portfolio(definition, universe, orders=8)
+    strengths = [
+        (one.weight, one.sides, one.strengths)
+        for one in universe.find_strengths(definition, np.arange(len(SYMBOLS)))
+    ]
+    return found.outcome.equity, found.outcome.fills, strengths
 
 
 @cache
@@ -257,6 +296,7 @@ def compute_forward() -> Iterator[tuple[str, Any]]:
 PARTS: Mapping[str, Callable[[], Iterator[tuple[str, Any]]]] = {
     "backtests": compute_backtests,
     "fits": compute_fits,
+    "strengths": compute_strengths,
     "walk-forwards": compute_walk_forwards,
     "verdicts": compute_verdicts,
     "robustness": compute_robustness,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from strategies.base import Strategy
+from strategies.registry import registered_strategies
 from tests.processors import KINDS_OF_BLAS, LEVELS, ROOT, WITHOUT_FMA, run_on
 
-EXACT = ("backtests", "fits", "walk-forwards", "portfolios", "forward")
+EXACT = ("backtests", "fits", "strengths", "walk-forwards", "portfolios", "forward")
 """What takes no function of the C library."""
 
 DISPATCHED = frozenset(
@@ -58,6 +60,18 @@ def _differing(*parts: str, **environment: str) -> list[str]:
     assert here.keys() == there.keys()
     assert len(here) > 100
     return [name for name, found in here.items() if there[name] != found]
+
+
+def test_strengths_are_among_the_numbers_and_decide():
+    found = _digest()
+    of = {name.split()[2].rstrip(":") for name in found if name.startswith("strength of ")}
+    having = {name for name, one in registered_strategies().items() if _has_strength(one)}
+    assert of == having
+    assert len({found[name] for name in found if name.startswith("ranked by ")}) == 3
+
+
+def _has_strength(strategy: type[Strategy]) -> bool:
+    return strategy.strength is not Strategy.strength
 
 
 @pytest.mark.parametrize("level", LEVELS)

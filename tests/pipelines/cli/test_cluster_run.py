@@ -10,7 +10,8 @@ import pytest
 from tests.pipelines.cli.command import SYMBOLS, environment, lay_out
 from tests.postgres import fresh_database
 
-OF_A_CLUSTER = ("cryptography", "dask", "distributed", "tornado", "resources.cluster")
+# tenacity imports tornado's coroutines wherever it is installed; its connections are Dask's.
+OF_A_CLUSTER = ("cryptography", "dask", "distributed", "tornado.iostream", "resources.cluster")
 _RUN = """
 import json, sys
 from pipelines.cli.main_job import main
