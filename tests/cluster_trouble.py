@@ -13,6 +13,8 @@ from strategies.base import Bars, Signals, Strategy
 FOLDER = "GAUNTLET_TEST_TROUBLE"
 """The variable with the folder of the files; set for workers only."""
 
+LIE = "lie"
+
 
 @dataclass(frozen=True)
 class Trouble(Strategy):
@@ -23,9 +25,10 @@ class Trouble(Strategy):
         return 1
 
     def signals(self, bars: Bars) -> Signals:
+        met = ""
         if folder := os.environ.get(FOLDER):
-            _meet(Path(folder), f"{bars.close[-1]:.9f}")
-        odd = np.arange(len(bars)) % 2 == 1
+            met = _meet(Path(folder), f"{bars.close[-1]:.9f}")
+        odd = np.arange(len(bars)) % (3 if met == LIE else 2) == 1
         return Signals(odd, ~odd)
 
 
@@ -35,15 +38,18 @@ def plant(folder: Path, close: float, what: str, times: int = 1) -> Path:
     return folder / f"{close:.9f}.met"
 
 
-def _meet(folder: Path, name: str) -> None:
+def _meet(folder: Path, name: str) -> str:
+    """Get into the trouble that is planted; return what it was, if that can be told."""
     try:
         what, times = (folder / name).read_text().split()
     except FileNotFoundError:
-        return
+        return ""
     with (folder / f"{name}.met").open("a") as met:
         met.write(f"{os.getpid()}\n")
-    if len((folder / f"{name}.met").read_text().split()) <= int(times):
-        _TROUBLES[what](folder)
+    if len((folder / f"{name}.met").read_text().split()) > int(times):
+        return ""
+    _TROUBLES[what](folder)
+    return what
 
 
 def _raise(_: Path) -> None:
@@ -71,4 +77,15 @@ def _eat(_: Path) -> None:
         time.sleep(0.05)
 
 
-_TROUBLES = {"raise": _raise, "kill": _kill, "hang": _hang, "wait": _wait, "eat": _eat}
+def _lie(_: Path) -> None:
+    """Give other signals than the driver."""
+
+
+_TROUBLES = {
+    "raise": _raise,
+    "kill": _kill,
+    "hang": _hang,
+    "wait": _wait,
+    "eat": _eat,
+    LIE: _lie,
+}

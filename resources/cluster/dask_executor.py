@@ -24,6 +24,8 @@ CONNECT_SECONDS = 30.0
 WAIT_SECONDS = 180.0
 """For a first worker, or one after the last: autoscaling and restarts take their time."""
 _SECONDS_BETWEEN_LOOKS = 1.0
+# While chunks come without a pause: workers that have come meanwhile are to get some, too.
+_BUSY_SECONDS_BETWEEN_LOOKS = 5.0
 _ANSWER_SECONDS = 30.0
 _UNANSWERED = 3
 # A chunk that takes long would have the others wait in memory: so far ahead is computed.
@@ -97,6 +99,7 @@ class DaskExecutor:
     _running: "dict[Any, tuple[Future, Chunk[HistorySpec]]]" = field(default_factory=dict)
     _workers: int = 0
     _seen: float = field(default_factory=time.monotonic)
+    _looked: float = field(default_factory=time.monotonic)
     _unanswered: int = 0
 
     def __post_init__(self) -> None:
@@ -155,6 +158,8 @@ class DaskExecutor:
 
     def _next_done(self) -> "Future | None":
         """Return a task that is done, None after a while; look after the workers meanwhile."""
+        if time.monotonic() - self._looked > _BUSY_SECONDS_BETWEEN_LOOKS:
+            self._look()
         try:
             return self._done.get(timeout=_SECONDS_BETWEEN_LOOKS)
         except Empty:
@@ -208,7 +213,7 @@ class DaskExecutor:
         ClusterError
             When the scheduler is gone, or all workers for a while, or all are of other editions.
         """
-        workers = self._ask()
+        workers, self._looked = self._ask(), time.monotonic()
         if workers is None:
             return self._workers
         editions = {name: from_resources(resources) for name, resources in workers.items()}

@@ -13,6 +13,8 @@ from dagster_k8s import K8sRunLauncher
 from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
 
 from resources.cluster.worker import build_environment
+from resources.config.cluster import CLUSTER as CLUSTER_VARIABLE
+from resources.config.cluster import TLS
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUES = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text())
@@ -53,6 +55,11 @@ def test_an_unknown_field_is_rejected():
 
 
 def test_the_run_launcher_accepts_the_values_of_runs():
+    accepted = process_config(K8sRunLauncher.config_type(), _configure_launcher())
+    assert accepted.success, accepted.errors
+
+
+def _configure_launcher() -> dict[str, Any]:
     run_config = {_snake(name): value for name, value in LAUNCHER["runK8sConfig"].items()}
     models = {
         "container_config": k8s.V1Container,
@@ -60,7 +67,7 @@ def test_the_run_launcher_accepts_the_values_of_runs():
         "job_spec_config": k8s.V1JobSpec,
     }
     assert set(run_config) == set(models)
-    config = {
+    return {
         "image_pull_policy": LAUNCHER["imagePullPolicy"],
         "env_secrets": [secret["name"] for secret in LAUNCHER["envSecrets"]],
         # What the chart adds itself.
@@ -71,8 +78,6 @@ def test_the_run_launcher_accepts_the_values_of_runs():
             name: k8s_snake_case_dict(models[name], value) for name, value in run_config.items()
         },
     }
-    accepted = process_config(K8sRunLauncher.config_type(), config)
-    assert accepted.success, accepted.errors
 
 
 CLUSTER = [*yaml.safe_load_all((ROOT / "deploy/kubernetes/cluster.yaml").read_text())]
@@ -101,3 +106,49 @@ def test_the_cluster_has_the_code_and_limits_of_runs():
     expected = build_environment({})
     assert given == {name: expected[name] for name in expected if name.startswith("DASK_")}
     assert {"--protocol=tls", "--dashboard-address=127.0.0.1:0"} <= set(scheduler["command"])
+
+
+ON_CLUSTER = yaml.safe_load((ROOT / "deploy/kubernetes/cluster-values.yaml").read_text())
+
+
+def test_runs_reach_the_cluster_with_its_certificates():
+    given = ON_CLUSTER["runLauncher"]["config"]["k8sRunLauncher"]
+    # Helm replaces lists: those of values.yaml must not be among them.
+    assert not set(given) & set(LAUNCHER)
+    accepted = process_config(
+        K8sRunLauncher.config_type(),
+        _configure_launcher()
+        | {
+            "env_vars": given["envVars"],
+            "volumes": [k8s_snake_case_dict(k8s.V1Volume, one) for one in given["volumes"]],
+            "volume_mounts": [
+                k8s_snake_case_dict(k8s.V1VolumeMount, one) for one in given["volumeMounts"]
+            ],
+        },
+    )
+    assert accepted.success, accepted.errors
+    variables = dict(one.split("=", 1) for one in given["envVars"])
+    by_kind = {one["kind"]: one for one in CLUSTER}
+    (port,) = by_kind["Service"]["spec"]["ports"]
+    (mount,), (volume,) = given["volumeMounts"], given["volumes"]
+    assert variables == {
+        CLUSTER_VARIABLE: f"tls://{by_kind['Service']['metadata']['name']}:{port['port']}",
+        TLS: mount["mountPath"],
+    }
+    worker = by_kind["Deployment"]["spec"]["template"]["spec"]
+    assert volume["secret"] in [one.get("secret") for one in worker["volumes"]]
+    assert given["volumes"][0]["name"] == mount["name"]
+
+
+def test_workers_scale_by_their_own_deployment():
+    (scaler,) = [one for one in CLUSTER if one["kind"] == "HorizontalPodAutoscaler"]
+    target = scaler["spec"]["scaleTargetRef"]
+    (deployment,) = [
+        one
+        for one in CLUSTER
+        if one["kind"] == target["kind"] and one["metadata"]["name"] == target["name"]
+    ]
+    # Who scales it must not be overruled, and utilization is that of a request.
+    assert "replicas" not in deployment["spec"]
+    (worker,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert worker["resources"]["requests"]["cpu"] == "1"

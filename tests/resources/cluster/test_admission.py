@@ -81,13 +81,15 @@ def right_worker(cluster: LocalCluster) -> Iterator[None]:
 
 
 @contextmanager
-def _executed(cluster: LocalCluster, there: Shared) -> Iterator[tuple[DaskExecutor, Any]]:
+def _executed(
+    cluster: LocalCluster, there: Shared, wait_seconds: float = PATIENCE
+) -> Iterator[tuple[DaskExecutor, Any]]:
     """Lend an executor of a run, and the run."""
     spec = there.spec(str(uuid4()), STRATEGIES, SYMBOLS)
     files = SharedFiles(there.prices.root, there.files.root, spec.source, spec.run_id)
     files.write_universe(spec.universe)
     client = connect(cluster.address, cluster.folder)
-    with DaskExecutor(client, Job.of(spec, files, PATIENCE), wait_seconds=PATIENCE) as executor:
+    with DaskExecutor(client, Job.of(spec, files, PATIENCE), wait_seconds) as executor:
         yield executor, spec
 
 
@@ -129,6 +131,25 @@ def test_workers_of_another_edition_alone_fail_the_run_in_one_line(
     )
     assert re.fullmatch(line, str(refused.value))
     assert not shared.files.parts(spec.run_id)
+
+
+def test_no_worker_for_a_while_fails_the_run_in_one_line(shared: Shared):
+    folder = Path(tempfile.mkdtemp(prefix="gauntlet-cluster-"))
+    empty = LocalCluster(folder, patience=PATIENCE)
+    try:
+        empty.start_scheduler()
+        with (
+            _executed(empty, shared, wait_seconds=1.0) as (executor, spec),
+            pytest.raises(ClusterError) as failed,
+        ):
+            run(shared, spec, SYMBOLS, CHUNK, executor)
+    finally:
+        empty.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    assert str(failed.value) == (
+        f"the cluster at {empty.address} has no worker for 1 s: start some with "
+        "python -m pipelines.cli.cluster_worker <scheduler>."
+    )
 
 
 def _count_executed(dask_worker: Any) -> int:

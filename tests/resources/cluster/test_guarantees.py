@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from research.chunks import Chunk, ChunkFailure, ChunkOutcome
+from research.errors import DifferentBitsError
 from research.run_spec import RunSpec
 from resources.cluster.dask_executor import DaskExecutor
 from resources.cluster.errors import ClusterError, EditionError
@@ -31,8 +32,8 @@ from tests.cluster_runs import (
     run,
     wanted,
 )
-from tests.cluster_trouble import Trouble, plant
-from tests.resources.cluster.conftest import Hosts, host_of, read_pids, until
+from tests.cluster_trouble import LIE, Trouble, plant
+from tests.resources.cluster.conftest import WORKERS, Hosts, host_of, read_pids, until
 
 SYMBOLS = [f"S{number:02}" for number in range(12)]
 CHUNK = 2
@@ -230,6 +231,24 @@ def test_workers_of_another_edition_are_refused_and_named(case: Case):
         with pytest.raises(EditionError, match=r"numpy is .* there and 0\.1 here"):
             run_task(other, _chunk(case, 0))
     assert not case.there.files.parts(case.run_id)
+
+
+def test_a_worker_that_computes_other_numbers_fails_the_run(case: Case):
+    # The driver computes the first symbols, too.
+    case.plant(LIE, times=99, symbol=SYMBOLS[1])
+    with pytest.raises(DifferentBitsError, match="computed other numbers for S01 than this mach"):
+        case.compute_there()
+
+
+def test_workers_that_come_later_get_chunks(case: Case, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("resources.cluster.dask_executor._BUSY_SECONDS_BETWEEN_LOOKS", 0.0)
+    with case.cluster.execute(case.spec(), case.there) as executor:
+        outcomes = executor.run(_chunk(case, part) for part in range(len(SYMBOLS) // CHUNK))
+        next(outcomes)
+        executor._workers = 1
+        next(outcomes)
+        assert executor._workers == WORKERS
+        assert len([*outcomes]) == len(SYMBOLS) // CHUNK - 2
 
 
 def test_a_worker_without_the_shared_folder_is_named(case: Case, tmp_path: Path):
