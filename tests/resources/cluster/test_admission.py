@@ -115,7 +115,7 @@ def test_chunks_go_to_workers_of_the_same_edition_alone(
     assert list(by_edition.values()) == [0]
 
 
-def test_workers_of_another_edition_alone_fail_the_run_in_one_line(
+def test_other_editions_alone_fail_the_run_in_one_line(
     cluster: LocalCluster, shared: Shared
 ):
     with (
@@ -184,7 +184,7 @@ def test_a_client_with_a_foreign_certificate_is_refused(
 
 
 @pytest.mark.parametrize("who", ["scheduler", "worker"])
-def test_a_client_that_trusts_anybody_is_refused_by_its_certificate(
+def test_a_client_that_trusts_anybody_is_refused(
     cluster: LocalCluster, who: str, foreign: Path
 ):
     with connect(cluster.address, cluster.folder) as client:
