@@ -115,9 +115,7 @@ def test_chunks_go_to_workers_of_the_same_edition_alone(
     assert list(by_edition.values()) == [0]
 
 
-def test_other_editions_alone_fail_the_run_in_one_line(
-    cluster: LocalCluster, shared: Shared
-):
+def test_other_editions_alone_fail_the_run_in_one_line(cluster: LocalCluster, shared: Shared):
     with (
         _executed(cluster, shared) as (executor, spec),
         pytest.raises(ClusterError) as refused,
@@ -184,9 +182,7 @@ def test_a_client_with_a_foreign_certificate_is_refused(
 
 
 @pytest.mark.parametrize("who", ["scheduler", "worker"])
-def test_a_client_that_trusts_anybody_is_refused(
-    cluster: LocalCluster, who: str, foreign: Path
-):
+def test_a_client_that_trusts_anybody_is_refused(cluster: LocalCluster, who: str, foreign: Path):
     with connect(cluster.address, cluster.folder) as client:
         (worker,) = client.scheduler_info(n_workers=-1)["workers"]
     address = {"scheduler": cluster.address, "worker": worker}[who]
