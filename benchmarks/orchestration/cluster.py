@@ -74,7 +74,7 @@ class Measured:
 def run(options: Options) -> Report:
     """Measure the runs, then the empty chunks."""
     runs = Runs(scratch(), *((8, 2) if options.quick else (2000, 200)))
-    counts = ((2, 10),) if options.quick else ((2, 200), (10, 500), (50, 1000), (100, 1000))
+    counts = ((2, 10),) if options.quick else ((2, 100), (10, 200), (50, 400), (100, 400))
     CONSOLE.print(f"Storing prices of {runs.symbols:,} symbols.")
     runs.store_prices()
     measured = _measure(runs, min(options.rounds, _MOST_ROUNDS))

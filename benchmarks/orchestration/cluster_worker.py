@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import dask
+import dask.config
 from distributed import Worker
 
 from research.chunks import Chunk, ChunkOutcome, Planned
