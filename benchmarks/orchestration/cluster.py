@@ -215,7 +215,7 @@ def _tabulate_loads(loads: list[EmptyChunks]) -> Table:
 BENCHMARK = Benchmark(
     "cluster",
     __doc__ or "",
-    {"times_here": 1.15, "kb_per_symbol": 5.0, "start_seconds": 15.0, "fed": 20.0},
+    {"times_here": 1.15, "kb_per_symbol": 5.0, "start_seconds": 15.0, "fed": 10.0},
     run,
     "orchestration",
 )
