@@ -72,4 +72,7 @@ def correlate(curves: Floats) -> Floats:
     length = np.sqrt((distance * distance).sum(axis=1))
     length[length <= 1e-15 * np.sqrt(curves.shape[1])] = np.nan
     scaled = distance / length[:, np.newaxis]
-    return np.clip(np.einsum("it,jt->ij", scaled, scaled), -1.0, 1.0)
+    correlations = np.clip(np.einsum("it,jt->ij", scaled, scaled), -1.0, 1.0)
+    # Which its sum may miss by a bit.
+    np.fill_diagonal(correlations, np.where(np.isnan(length), np.nan, 1.0))
+    return correlations

@@ -26,6 +26,7 @@ def _heights(tree: Cluster) -> dict[tuple[int, int], float]:
 def test_the_tree_is_that_of_scipy():
     correlations = correlate(_curves())
     np.testing.assert_allclose(correlations, np.corrcoef(_curves()), atol=1e-12)
+    assert (np.diagonal(correlations) == 1.0).all()
     tree = cluster_by_correlation(correlations)
     distances = np.sqrt((1.0 - correlations) / 2.0)
     np.fill_diagonal(distances, 0.0)
