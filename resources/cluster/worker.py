@@ -73,11 +73,17 @@ def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
 
     A worker that is silent for 30 s is taken for dead, and a chunk that ends its worker twice for
     the reason. One thread each: there is a process per core.
+
+    Dask samples the stack of a worker 100 times per second, looks whether its event loop answers 50
+    times and at its memory 10 times. Nobody looks at the samples, since there is no dashboard.
     """
     path = [str(_ROOT), *filter(None, [environ.get("PYTHONPATH")])]
     return {
         "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "30s",
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+        "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "250ms",
+        "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
         "POLARS_MAX_THREADS": "1",
         **environ,
         "PYTHONPATH": os.pathsep.join(path),
