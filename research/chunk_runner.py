@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.backtest import VectorBTEngine
 from engine.failure import Failure
+from engine.history import History
+from engine.results import BacktestResult
 from research.audit.backtest_audit import BacktestAudit
 from research.chunks import Chunk, ChunkFailure, ChunkOutcome, Executor, Known, Planned
 from research.errors import DifferentBitsError
@@ -80,7 +82,8 @@ class ChunkRunner:
     differing: int = 0
     indicators: CacheStats = field(default_factory=CacheStats)
     _stored: "dict[int, pl.DataFrame]" = field(default_factory=dict)
-    _sampled: dict[str, dict[int, str]] = field(default_factory=dict)
+    _hosts: set[str] = field(default_factory=set)
+    _sampled: dict[str, Mapping[int, str]] = field(default_factory=dict)
     _workers: dict[str, str] = field(default_factory=dict)
 
     def run(self, load: Load, batches: Sequence[Sequence[Wanted]]) -> "Iterator[pl.DataFrame]":
@@ -89,16 +92,18 @@ class ChunkRunner:
         Raises
         ------
         DifferentBitsError
-            When a worker's results of the first symbols are not what this process computes.
+            When a worker's results of the first symbols, or of the first symbol of its host, are
+            not what this process computes.
         """
         done: dict[int, tuple[ChunkOutcome | ChunkFailure, pl.DataFrame]] = {}
-        following = 0
+        following, wanted = 0, {one.symbol: one for batch in batches for one in batch}
         for outcome in self.executor.run(self._plan(batches)):
+            self._try_host(outcome, load, wanted)
             done[outcome.part] = outcome, self._commit(outcome)
             while following in done:
                 yield self._account(batches[following], *done.pop(following))
                 following += 1
-        self._compute_sample(load, {one.symbol: one for batch in batches for one in batch})
+        self._compute_sample(load, wanted)
 
     def _plan(self, batches: Sequence[Sequence[Wanted]]) -> Iterator[Chunk[Wanted]]:
         for part, batch in enumerate(batches):
@@ -138,41 +143,69 @@ class ChunkRunner:
         self._choose_sample(outcome)
         return rows
 
+    def _try_host(
+        self, outcome: ChunkOutcome | ChunkFailure, load: Load, wanted: Mapping[str, Wanted]
+    ) -> None:
+        """Compare a symbol of each host before any chunk of it is committed.
+
+        What is committed is saved even where the run is lost later.
+        """
+        if isinstance(outcome, ChunkFailure) or outcome.worker in self._hosts:
+            return
+        for symbol, digests in _list_computed(outcome):
+            self._hosts.add(outcome.worker)
+            self._compute(load, wanted[symbol], digests, outcome.worker)
+            return
+
     def _choose_sample(self, outcome: ChunkOutcome) -> None:
         """Note what the first symbols with a computed result gave, by the number of strategy."""
-        digests = {**outcome.compared, **outcome.digests}
-        computed = (one for one in outcome.planned if one.identifier in digests)
-        for symbol, backtests in groupby(computed, key=_get_symbol):
+        for symbol, digests in _list_computed(outcome):
             if len(self._sampled) == self.audit.closely:
                 return
-            of_symbol = {one.strategy: digests[one.identifier] for one in backtests}
-            self._sampled[symbol] = of_symbol
+            self._sampled[symbol] = digests
             self._workers[symbol] = outcome.worker
 
     def _compute_sample(self, load: Load, wanted: Mapping[str, Wanted]) -> None:
         """Compute the first symbols here, too: for the audit, and to compare what workers gave."""
-        for symbol, loaded in load([wanted[one] for one in self._sampled]):
-            if isinstance(loaded, Exception):
-                raise loaded
-            digests = self._sampled[symbol]
-            strategies = [self.spec.strategies[number] for number in digests]
-            results = [
-                result
-                for outcome in self.engine.run_batches(
-                    [loaded.history], strategies, self.spec.window, self.spec.universe
-                )
-                for result in outcome.results
-            ]
+        for symbol, digests in self._sampled.items():
+            history, results = self._compute(load, wanted[symbol], digests, self._workers[symbol])
             for result in results:
-                self.audit.audit(result, loaded.history)
-            here = self.archive.digest(
-                [IdentifiedResult(str(n), "", one) for n, one in enumerate(results)]
+                self.audit.audit(result, history)
+
+    def _compute(
+        self, load: Load, wanted: Wanted, digests: Mapping[int, str], worker: str
+    ) -> "tuple[History, list[BacktestResult]]":
+        """Return a symbol's history and results; raises DifferentBitsError."""
+        ((symbol, loaded),) = load([wanted])
+        if isinstance(loaded, Exception):
+            raise loaded
+        results = [
+            result
+            for outcome in self.engine.run_batches(
+                [loaded.history],
+                [self.spec.strategies[number] for number in digests],
+                self.spec.window,
+                self.spec.universe,
             )
-            if list(here.values()) != list(digests.values()):
-                raise DifferentBitsError(
-                    f"{self._workers[symbol]} computed other numbers for {symbol} than this "
-                    "machine does from the same bars. Compute the run without that machine."
-                )
+            for result in outcome.results
+        ]
+        here = self.archive.digest(
+            [IdentifiedResult(str(number), "", one) for number, one in enumerate(results)]
+        )
+        if list(here.values()) != list(digests.values()):
+            raise DifferentBitsError(
+                f"{worker} computed other numbers for {symbol} than this machine does from the "
+                "same bars. Compute the run without that machine."
+            )
+        return loaded.history, results
+
+
+def _list_computed(outcome: ChunkOutcome) -> Iterator[tuple[str, Mapping[int, str]]]:
+    """Yield each symbol with what was computed: digests by the number of the strategy."""
+    digests = {**outcome.compared, **outcome.digests}
+    computed = (one for one in outcome.planned if one.identifier in digests)
+    for symbol, backtests in groupby(computed, key=_get_symbol):
+        yield symbol, {one.strategy: digests[one.identifier] for one in backtests}
 
 
 def _get_symbol(planned: Planned) -> str:

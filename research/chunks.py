@@ -36,11 +36,14 @@ class Chunk(Generic[Spec]):
         Which history of each symbol.
     known
         The stored results of these symbols, by identifier.
+    versions
+        Hash of the stored prices of each symbol that has any, as the driver sees them.
     """
 
     part: int
     specs: tuple[Spec, ...]
     known: Mapping[str, Known] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Planned(NamedTuple):

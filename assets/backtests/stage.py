@@ -43,6 +43,7 @@ from resources.run_artifacts.result_archive import ResultArchive
 from resources.run_artifacts.trial_recording import TrialRecorder
 from resources.universe import Universe
 from strategies.base import Strategy
+from strategies.errors import GauntletError
 
 if TYPE_CHECKING:
     from research.chunk_runner import ChunkRunner
@@ -167,8 +168,10 @@ class BacktestStage:
         try:
             with open_executor(self.inputs.cluster, spec, prices, files) as executor:
                 yield ChunkRunner(spec, engine, archive, executor, *rest)
-        except ClusterError as error:
-            self._save_computed(archive.manager)
+        except GauntletError as error:
+            # Of a worker that differs nothing is kept.
+            if isinstance(error, ClusterError):
+                self._save_computed(archive.manager)
             raise StepFailedError(str(error)) from None
 
     def _save_computed(self, store: BacktestPersistenceManager) -> None:

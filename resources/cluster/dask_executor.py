@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -150,6 +150,8 @@ class DaskExecutor:
 
     def _submit(self, chunk: Chunk[HistorySpec]) -> None:
         key = f"{self._name}-{chunk.part}"
+        symbols = [one.symbol for one in chunk.specs]
+        chunk = replace(chunk, versions=self.job.files.hash_prices(symbols))
         future = self.client.submit(
             self.task, self.job, chunk, key=key, resources=self._resources, pure=False
         )

@@ -1,11 +1,12 @@
-"""What driver and workers share by the run's folder: the equal-weight universe, and that it is one.
+"""What driver and workers share: the equal-weight universe, in the run's folder, and the prices.
 
-A worker that does not find it sees another folder than the driver: a mount is missing. Without it,
-every symbol would seem to have no prices, and its results would be lost.
+A worker that does not find them sees other folders than the driver: a mount is missing. Every
+symbol would seem to have no prices, or, worse, would be computed from those of another day.
 """
 
 import io
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from engine.equal_weight import EqualWeight
 from resources.cluster.errors import ClusterError
 from resources.files.atomic_write import write_whole
 from resources.files.file_systems import file_system, read_file, to_url
+from resources.price_store.stored_prices import StoredPrices
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -61,6 +63,18 @@ class SharedFiles:
         """
         return _read_universe(self, version)
 
+    def hash_prices(self, symbols: Sequence[str]) -> Mapping[str, str]:
+        """Return the hash of the stored prices of each symbol that has any."""
+        return StoredPrices(self.prices).digests(self.source, symbols)
+
+    def require_prices(self, symbols: Sequence[str], versions: Mapping[str, str]) -> None:
+        """Require that prices are stored here as the driver sees them; raises ClusterError."""
+        found = self.hash_prices(symbols)
+        for symbol in symbols:
+            if found.get(symbol) != versions.get(symbol):
+                path = StoredPrices(self.prices).path_of(self.source, symbol)
+                raise _not_shared(path, "GAUNTLET_PRICE_STORE")
+
     def _locate(self) -> "tuple[AbstractFileSystem, str]":
         fs, root = file_system(self.backtests)
         return fs, f"{root.rstrip('/')}/{self.run_id}/{_NAME}"
@@ -72,9 +86,6 @@ def _read_universe(files: SharedFiles, version: str | None) -> EqualWeight | Non
     content = read_file(fs, path)
     if content is None:
         raise _not_shared(to_url(fs, path), "GAUNTLET_BACKTEST_FILES")
-    fs, root = file_system(files.prices)
-    if not fs.exists(f"{root.rstrip('/')}/{files.source}"):
-        raise _not_shared(files.prices, "GAUNTLET_PRICE_STORE")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         found = EqualWeight(arrays["dates"], arrays["level"], int(arrays["symbols"]))
     if not found.symbols and version is None:
@@ -87,5 +98,6 @@ def _read_universe(files: SharedFiles, version: str | None) -> EqualWeight | Non
 def _not_shared(path: str, variable: str) -> ClusterError:
     return ClusterError(
         f"{socket.gethostname()} does not see {path} as the driver does: mount the folder of "
-        f"{variable} on all machines, at the same path, or use a bucket."
+        f"{variable} on all machines, at the same path, or use a bucket. If it is, the file was "
+        "changed while the run computed: run it again."
     )

@@ -84,6 +84,7 @@ def run_chunk(
         Called after every few symbols; it raises when the chunk is not wanted any more.
     """
     universe = job.files.read_universe(job.universe_version)
+    job.files.require_prices([one.symbol for one in chunk.specs], chunk.versions)
     spec = replace(job.spec, universe=universe)
     archive = ChunkArchive(spec, StoredBacktests(job.files.backtests), chunk.known)
     batches: list[KeptBatch] = []

@@ -19,6 +19,7 @@ from resources.cluster.dask_executor import DaskExecutor
 from resources.cluster.local_cluster import LocalCluster
 from resources.config.cluster import ClusterSettings
 from resources.result_store.run_records import read_recent_profiles
+from resources.run_artifacts.result_archive import ResultArchive
 from tests.postgres import fresh_database
 from tests.project import SYMBOLS, Project
 
@@ -128,3 +129,18 @@ def test_without_a_scheduler_the_run_fails_in_one_line(
     failed = project.run(definitions=_define(project, settings))
     assert not failed.success
     assert project.why(failed).startswith("backtests: no scheduler answers at tcp://127.0.0.1:1: ")
+
+
+def test_of_other_numbers_nothing_is_kept_and_one_line_is_said(
+    project: Project, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+):
+    # It is the driver that computes other ones here.
+    monkeypatch.setattr(
+        ResultArchive, "digest", lambda _, results: {one.identifier: "other" for one in results}
+    )
+    settings = ClusterSettings(cluster.address, 0, cluster.folder)
+    failed = project.run(run_config=SMALL, definitions=_define(project, settings))
+    assert not failed.success
+    assert "computed other numbers for" in project.why(failed)
+    assert "Traceback" not in project.shown_error(failed)
+    assert project.manager.get_backtests_by_run(failed.run_id).is_empty()

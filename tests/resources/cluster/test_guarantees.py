@@ -19,7 +19,9 @@ from research.errors import DifferentBitsError
 from research.run_spec import RunSpec
 from resources.cluster.dask_executor import DaskExecutor
 from resources.cluster.errors import ClusterError, EditionError
+from resources.cluster.shared_files import SharedFiles
 from resources.cluster.task import run_task
+from resources.price_store.stored_prices import StoredPrices
 from resources.run_artifacts.stored_backtests import StoredBacktests
 from strategies.base import Strategy
 from tests.cluster_runs import (
@@ -240,6 +242,15 @@ def test_a_worker_that_computes_other_numbers_fails_the_run(case: Case):
         case.compute_there()
 
 
+def test_nothing_of_a_host_that_computes_other_numbers_is_kept(case: Case):
+    # Not even where the run is lost later: its first symbol is compared before it is committed.
+    for symbol in SYMBOLS:
+        case.plant(LIE, times=99, symbol=symbol)
+    with pytest.raises(DifferentBitsError, match="computed other numbers for S"):
+        case.compute_there()
+    assert not case.there.files.parts(case.run_id)
+
+
 def test_workers_that_come_later_get_chunks(case: Case, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("resources.cluster.dask_executor._BUSY_SECONDS_BETWEEN_LOOKS", 0.0)
     with case.cluster.execute(case.spec(), case.there) as executor:
@@ -258,6 +269,23 @@ def test_a_worker_without_the_shared_folder_is_named(case: Case, tmp_path: Path)
         executor.job.files.remove_universe()
         with pytest.raises(ClusterError, match=r"does not see .* GAUNTLET_BACKTEST_FILES"):
             run(case.there, spec, SYMBOLS, CHUNK, executor)
+
+
+@pytest.mark.parametrize("days", [None, 7])
+def test_a_worker_that_sees_other_prices_is_named(
+    case: Case, days: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # The driver sees prices of another day, or none; workers are other processes.
+    seen = StoredPrices(str(tmp_path / "seen"))
+    for symbol in SYMBOLS if days else []:
+        bars = case.here.prices.read(SOURCE, symbol)
+        seen.write(SOURCE, symbol, bars[: -(days or 0)] if symbol == SYMBOLS[4] else bars)
+    case.there = Shared(case.here.prices, case.there.files)
+    monkeypatch.setattr(
+        SharedFiles, "hash_prices", lambda files, symbols: seen.digests(files.source, symbols)
+    )
+    with pytest.raises(ClusterError, match=r"does not see .* GAUNTLET_PRICE_STORE"):
+        case.compute_there()
 
 
 def test_names_go_out_and_few_kilobytes_come_back(case: Case):
