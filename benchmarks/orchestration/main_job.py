@@ -2,9 +2,10 @@
 
 The main job (110 symbols x all strategies, synthetic prices, results in an embedded PostgreSQL, new
 folders each time) against the same assets and checks with empty bodies, both on a new instance
-whose events are written in batches, as configured. The limit is the empty job on Dagster's own
-SQLite storage: the whole job takes no longer than the bookkeeping of a Dagster without
-configuration. That is so slow that two rounds are enough.
+whose events are written in batches, as configured. What it is measured by is the empty job on
+Dagster's own SQLite storage, the bookkeeping of a Dagster without configuration. That is so slow
+that two rounds are enough. The limit is one and a half times as much: it was once, before three of
+the strategies fitted models, which the benchmark `learning` measures by themselves.
 """
 
 import shutil
@@ -100,7 +101,7 @@ def _table(timings: Timings, size: str) -> Table:
 BENCHMARK = Benchmark(
     "main_job",
     __doc__ or "",
-    {"times_stock_empty": 1.0},
+    {"times_stock_empty": 1.5},
     run,
     "orchestration",
 )
