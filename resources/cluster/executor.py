@@ -1,7 +1,9 @@
 """The executor of a run: on the cluster that the settings name, or on one of its own."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
 
 from research.run_spec import RunSpec
 from resources.cluster.dask_executor import DaskExecutor, connect
@@ -11,6 +13,11 @@ from resources.cluster.task import Job
 from resources.config.cluster import ClusterSettings
 from resources.price_store.stored_prices import StoredPrices
 from resources.run_artifacts.stored_backtests import StoredBacktests
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -26,21 +33,34 @@ def open_executor(
     MissingPackageError
         When Dask is not installed.
     """
-    if not settings.address:
-        with local_cluster(settings.processes, settings.memory) as cluster:
-            own = ClusterSettings(
-                cluster.address, settings.processes, cluster.folder, settings.timeout
-            )
-            with open_executor(own, spec, prices, files) as executor:
-                yield executor
-        return
     shared = SharedFiles(prices.root, files.root, spec.source, spec.run_id)
-    client = connect(settings.address, settings.tls)
     try:
-        shared.write_universe(spec.universe)
-        with DaskExecutor(client, Job.of(spec, shared, settings.timeout)) as executor:
-            yield executor
+        # A cluster of its own has ended before what it left is removed.
+        with _open_client(settings) as client:
+            shared.write_universe(spec.universe)
+            with DaskExecutor(client, Job.of(spec, shared, settings.timeout)) as executor:
+                yield executor
     finally:
-        client.close()
+        _remove_rest(shared, files)
+
+
+@contextmanager
+def _open_client(settings: ClusterSettings) -> "Iterator[Client]":
+    """Lend a client of the cluster, which is started first if it is the run's own."""
+    with ExitStack() as stack:
+        address, tls = settings.address, settings.tls
+        if not address:
+            own = stack.enter_context(local_cluster(settings.processes, settings.memory))
+            address, tls = own.address, own.folder
+        yield stack.enter_context(closing(connect(address, tls)))
+
+
+def _remove_rest(shared: SharedFiles, files: StoredBacktests) -> None:
+    """Remove what is in no part of the run; why the run failed is not hidden by a failure of it."""
+    try:
         shared.remove_universe()
-        files.remove_uncommitted(spec.run_id)
+        files.remove_uncommitted(shared.run_id)
+    except Exception as error:  # noqa: BLE001 - of the file system or of any bucket
+        _log.warning(
+            f"files of attempts that nobody waits for stay in {files.root}/{shared.run_id}: {error}"
+        )

@@ -199,7 +199,8 @@ def test_a_frozen_host_that_comes_back_changes_nothing(case: Case):
         (case.cluster.trouble / "go").touch()
         for process in frozen:
             process.resume()
-        # It ends, or writes what nobody waits for.
+        # It ends, or writes what nobody waits for, under a name of its own: see the test of a late
+        # attempt in tests/resources/run_artifacts.
         until(lambda: not _is_busy(met, frozen) or list_names(case.there, case.run_id) - names)
     assert read_files(case.there, case.run_id) == committed
     assert _committed(case) == names

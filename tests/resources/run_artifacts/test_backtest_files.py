@@ -57,6 +57,25 @@ def _same(read: BacktestTables, written: BacktestTables) -> bool:
     return read.results.equals(written.results) and read.trades.equals(written.trades)
 
 
+def test_a_late_attempt_changes_nothing_that_is_committed(
+    files: BacktestFiles, first: BacktestTables, second: BacktestTables
+):
+    early = files.write_attempt("run", 0, first)
+    files.commit("run", 0, early, first.results, first.digests)
+    committed = files.verify("run", 0)
+    late = files.write_attempt("run", 0, second)
+    early_names, late_names = (
+        {file.name for file in one.files.values() if file} for one in (early, late)
+    )
+    assert late_names
+    assert not early_names & late_names
+    assert files.verify("run", 0) == committed
+    assert _same(files.read_part("run", 0), first)
+    assert files.remove_uncommitted("run") == len(late_names)
+    assert files.verify("run", 0) == committed
+    assert files.remove_uncommitted("run") == 0
+
+
 def test_parts_read_back_as_written(
     files: BacktestFiles, first: BacktestTables, second: BacktestTables
 ):
