@@ -18,6 +18,7 @@ from resources.config.cluster import (
     parse_memory,
     parse_scheduler,
     parse_tls,
+    parse_worker_host,
 )
 from strategies.errors import GauntletError
 
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> None:
         tls = parse_tls(environ)
         address = parse_scheduler(given.scheduler, tls)
         memory = parse_memory(environ)
+        host = parse_worker_host(given.host, address)
     except GauntletError as error:
         sys.stderr.write(f"Refused: {error}\n")
         sys.exit(2)
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> None:
         tls,
         memory,
         given.processes or count_cores(),
-        host=given.host,
+        host=host,
         folder=given.folder,
     )
     os.execve(command[0], command, build_environment())  # noqa: S606 - this project's own command

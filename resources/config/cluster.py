@@ -94,12 +94,44 @@ def parse_scheduler(text: str, tls: Path | None) -> str:
                 f"{', '.join(TLS_FILES)}."
             )
         return f"tls://{url.netloc}"
-    if not _LOOPBACK.fullmatch(host):
+    if not is_loopback(host):
         raise InvalidClusterError(
             f"{CLUSTER}={text} is a scheduler without TLS on another machine, where anybody could "
             f"run programs on it: use tls://{url.netloc} and {TLS}."
         )
     return f"tcp://{url.netloc}"
+
+
+def parse_worker_host(text: str | None, scheduler: str) -> str | None:
+    """Return the address on which workers of a scheduler listen; None if Dask is to find it.
+
+    Whoever reaches a worker without TLS can run any program on it, so that without TLS it is one of
+    loopback.
+
+    Parameters
+    ----------
+    scheduler
+        Its address, as Dask writes it.
+
+    Raises
+    ------
+    InvalidClusterError
+        When others could reach workers without TLS.
+    """
+    if scheduler.startswith("tls://"):
+        return text
+    host = "127.0.0.1" if text is None else text
+    if not is_loopback(host):
+        raise InvalidClusterError(
+            f"--host {host} would let other machines run programs on workers without TLS: leave it "
+            f"out, or use a scheduler at tls:// and {TLS}."
+        )
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address can be reached from this machine only."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def parse_tls(given: Mapping[str, str]) -> Path | None:
