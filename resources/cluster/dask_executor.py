@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -31,6 +32,7 @@ _UNANSWERED = 3
 # A chunk that takes long would have the others wait in memory: so far ahead is computed.
 _AHEAD_PER_WORKER = 8
 _NAMED = 3
+_LOST = (TimeoutError, OSError, CancelledError)
 
 
 class LostChunkError(ClusterError):
@@ -86,7 +88,7 @@ class DaskExecutor:
     Parameters
     ----------
     wait_seconds
-        Without a worker, after which the run fails.
+        Without a worker of this edition, after which the run fails.
     task
         What a worker does with a chunk; it is sent by its name.
     """
@@ -98,6 +100,7 @@ class DaskExecutor:
     _done: "SimpleQueue[Future]" = field(default_factory=SimpleQueue)
     _running: "dict[Any, tuple[Future, Chunk[HistorySpec]]]" = field(default_factory=dict)
     _workers: int = 0
+    _had_workers: bool = False
     _seen: float = field(default_factory=time.monotonic)
     _looked: float = field(default_factory=time.monotonic)
     _unanswered: int = 0
@@ -169,34 +172,29 @@ class DaskExecutor:
             return None
 
     def _take(self, future: "Future") -> ChunkOutcome | ChunkFailure:
-        from distributed import KilledWorker
-
         _, chunk = self._running[future.key]
-        if future.status == "cancelled":
-            raise ClusterError(self._describe_lost())
-        if future.status == "error":
-            error: Any = future.exception()
-            if not isinstance(error, KilledWorker):
-                raise self._explain(error, chunk)
-            outcome = ChunkFailure(chunk.part, LostChunkError(_describe_killer(chunk, error)))
-        else:
-            outcome = self._fetch(future)
+        outcome = self._fetch(future, chunk)
         del self._running[future.key]
         future.release()
         return outcome
 
-    def _fetch(self, future: "Future") -> ChunkOutcome:
+    def _fetch(self, future: "Future", chunk: Chunk[HistorySpec]) -> ChunkOutcome | ChunkFailure:
         """Return a result; one whose worker is gone meanwhile is computed again."""
+        from distributed import KilledWorker
+
         try:
             return future.result(timeout=self.job.timeout + self.wait_seconds)
+        except GauntletError:
+            raise
+        except KilledWorker as error:
+            return ChunkFailure(chunk.part, LostChunkError(_describe_killer(chunk, error)))
         except Exception as error:
-            if isinstance(error, GauntletError):
-                raise
-            raise ClusterError(f"{self._describe_lost()} ({type(error).__name__})") from error
+            # A task may raise what the connection to the scheduler raises, too.
+            if isinstance(error, _LOST) and future.status != "error":
+                raise ClusterError(self._describe_lost()) from error
+            raise self._explain(error, chunk) from error
 
-    def _explain(self, error: BaseException, chunk: Chunk[HistorySpec]) -> BaseException:
-        if isinstance(error, GauntletError):
-            return error
+    def _explain(self, error: BaseException, chunk: Chunk[HistorySpec]) -> ClusterError:
         return ClusterError(
             f"{_name_symbols(chunk)} can't be computed on the cluster: "
             f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -213,7 +211,8 @@ class DaskExecutor:
         Raises
         ------
         ClusterError
-            When the scheduler is gone, or all workers for a while, or all are of other editions.
+            When the scheduler is gone, or all workers of this edition for a while, or when there
+            was none yet and all that are there are of other editions.
         """
         workers, self._looked = self._ask(), time.monotonic()
         if workers is None:
@@ -225,15 +224,15 @@ class DaskExecutor:
         }
         self._workers = sum(not difference for difference in differing.values())
         if self._workers:
-            self._seen = time.monotonic()
-        elif differing:
+            self._seen, self._had_workers = time.monotonic(), True
+            return self._workers
+        too_long = time.monotonic() - self._seen > self.wait_seconds
+        # One that was there comes again: its nanny starts it, or an autoscaler another one.
+        if differing and (too_long or not self._had_workers):
             raise ClusterError(self._describe_differing(differing))
-        elif time.monotonic() - self._seen > self.wait_seconds:
-            raise ClusterError(
-                f"the cluster at {self._address} has no worker for {self.wait_seconds:.0f} s: "
-                "start some with python -m pipelines.cli.cluster_worker <scheduler>."
-            )
-        return self._workers
+        if too_long:
+            raise ClusterError(self._describe_missing())
+        return 0
 
     def _ask(self) -> Mapping[str, Iterable[str]] | None:
         """Return the resources of each worker; None if the scheduler does not answer in time."""
@@ -260,6 +259,12 @@ class DaskExecutor:
         return (
             f"the scheduler at {self._address} is gone or can't be reached. What was computed is "
             "kept: start the cluster again and repeat the run, which goes on from there."
+        )
+
+    def _describe_missing(self) -> str:
+        return (
+            f"the cluster at {self._address} has no worker for {self.wait_seconds:.0f} s: "
+            "start some with python -m pipelines.cli.cluster_worker <scheduler>."
         )
 
     def _describe_differing(self, differing: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Who is let in: no client without the cluster's certificates, and no worker of another edition."""
 
+import os
 import re
 import shutil
 import socket
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import polars as pl
+import psutil
 import pytest
 
+from research.chunks import Chunk, ChunkFailure
 from resources.cluster.certificates import write_certificates
 from resources.cluster.dask_executor import DaskExecutor, connect
 from resources.cluster.errors import ClusterError
@@ -25,7 +28,7 @@ from resources.cluster.shared_files import SharedFiles
 from resources.cluster.task import Job
 from resources.cluster.worker import build_environment
 from resources.config.cluster import TLS, TLS_FILES
-from tests.cluster_runs import STRATEGIES, Shared, run
+from tests.cluster_runs import STRATEGIES, Shared, run, wanted
 from tests.resources.cluster.conftest import PATIENCE, until
 
 SYMBOLS = [f"S{number:02}" for number in range(6)]
@@ -129,6 +132,42 @@ def test_other_editions_alone_fail_the_run_in_one_line(cluster: LocalCluster, sh
     )
     assert re.fullmatch(line, str(refused.value))
     assert not shared.files.parts(spec.run_id)
+
+
+def test_a_killed_worker_is_awaited_beside_another_edition(
+    cluster: LocalCluster, right_worker: None, shared: Shared
+):
+    chunks = [Chunk(part, tuple(wanted([symbol]))) for part, symbol in enumerate(SYMBOLS)]
+    with _executed(cluster, shared) as (executor, _):
+        outcomes = executor.run(chunks)
+        done = [next(outcomes)]
+        with _killed_for_a_while(executor):
+            assert executor._look() == 0
+            executor.wait_seconds = 0.0
+            with pytest.raises(ClusterError, match=r"none of the 1 workers .* is of this edition"):
+                executor._look()
+            executor.wait_seconds = PATIENCE
+        done += outcomes
+    assert sorted(one.part for one in done) == list(range(len(SYMBOLS)))
+    assert not [one for one in done if isinstance(one, ChunkFailure)]
+
+
+@contextmanager
+def _killed_for_a_while(executor: DaskExecutor) -> Iterator[None]:
+    """Kill the worker of this edition; its nanny starts it again only afterwards."""
+    editions: Any = executor.client.run(_hash_strategies)
+    pids: Any = executor.client.run(os.getpid)
+    (own,) = [name for name, edition in editions.items() if edition == _hash_strategies()]
+    worker = psutil.Process(pids[own])
+    nanny = worker.parent()
+    assert nanny
+    nanny.suspend()
+    try:
+        worker.kill()
+        until(lambda: own not in executor.client.scheduler_info(n_workers=-1)["workers"])
+        yield
+    finally:
+        nanny.resume()
 
 
 def test_no_worker_for_a_while_fails_the_run_in_one_line(shared: Shared):

@@ -20,7 +20,7 @@ from research.run_spec import RunSpec
 from resources.cluster.dask_executor import DaskExecutor
 from resources.cluster.errors import ClusterError, EditionError
 from resources.cluster.shared_files import SharedFiles
-from resources.cluster.task import run_task
+from resources.cluster.task import Job, run_task
 from resources.price_store.stored_prices import StoredPrices
 from resources.run_artifacts.stored_backtests import StoredBacktests
 from strategies.base import Strategy
@@ -175,6 +175,47 @@ def test_a_chunk_that_kills_two_workers_is_a_named_failure(case: Case):
     assert "chunk 2 (S04, S05) ended its workers" in done.failures[0].message
     assert done.symbols == [*SYMBOLS[:4], *SYMBOLS[6:]]
     assert len(read_pids(met)) == 2
+
+
+def test_a_result_lost_with_its_worker_may_kill_others(case: Case):
+    with case.cluster.execute(case.spec(), case.there) as executor:
+        executor._submit(_chunk(case, 2))
+        future = executor._done.get()
+        met = case.plant("kill", times=99)
+        _kill_owner(executor, future.key)
+        outcome = executor._take(future)
+    assert isinstance(outcome, ChunkFailure)
+    assert str(outcome.error).startswith("chunk 2 (S04, S05) ended its workers, the last of them ")
+    assert len(read_pids(met)) == 2
+
+
+def test_an_error_of_a_repeated_chunk_names_the_chunk(case: Case):
+    with case.cluster.execute(case.spec(), case.there) as executor:
+        executor.task = _succeed_once
+        executor._submit(_chunk(case, 2))
+        future = executor._done.get()
+        _kill_owner(executor, future.key)
+        with pytest.raises(
+            ClusterError,
+            match=r"^chunk 2 \(S04, S05\) can't be computed on the cluster: OSError: disk failed$",
+        ):
+            executor._take(future)
+
+
+def _succeed_once(job: Job, _: Chunk[Any]) -> Any:
+    met = Path(job.files.backtests) / "met"
+    met.parent.mkdir(parents=True, exist_ok=True)
+    if met.exists():
+        raise OSError("disk failed")
+    met.touch()
+
+
+def _kill_owner(executor: DaskExecutor, key: Any) -> None:
+    """Kill the worker that holds the result of a task."""
+    pids: Any = executor.client.run(os.getpid)
+    owners: Any = executor.client.who_has()
+    (owner,) = owners[key]
+    psutil.Process(pids[owner]).kill()
 
 
 def test_a_frozen_host_that_comes_back_changes_nothing(case: Case):
