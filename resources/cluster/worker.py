@@ -42,6 +42,7 @@ def build_worker_command(
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *_UNSEEN]
     command += ["--nthreads", "1", "--nworkers", str(processes), "--memory-limit", memory]
     command += ["--resources", resources, "--preload", "resources.cluster.task"]
+    command += ["--preload-nanny", "resources.cluster.retirement"]
     command += tls_arguments(tls)
     optional = {"--host": host, "--local-directory": folder, "--death-timeout": death_timeout}
     for name, value in optional.items():

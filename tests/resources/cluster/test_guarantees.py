@@ -218,6 +218,34 @@ def _kill_owner(executor: DaskExecutor, key: Any) -> None:
     psutil.Process(pids[owner]).kill()
 
 
+def test_workers_that_are_stopped_hand_their_chunk_on(case: Case):
+    met = case.plant("wait", times=99)
+    spec = case.spec()
+    with case.cluster.execute(spec, case.there) as executor:
+
+        def stop(chunks: Iterable[Chunk[Any]]) -> Iterator[Chunk[Any]]:
+            for chunk in chunks:
+                yield chunk
+                if chunk.part == 2:
+                    for number in range(WORKERS - 1):
+                        _stop_host(met, number)
+                    (case.cluster.trouble / "go").touch()
+
+        executor_run = executor.run
+        executor.run = lambda chunks: executor_run(stop(chunks))  # pyright: ignore[reportAttributeAccessIssue]
+        done = run(case.there, spec, SYMBOLS, CHUNK, executor)
+    case.assert_same(done)
+    assert len(set(read_pids(met))) == WORKERS
+
+
+def _stop_host(met: Path, number: int) -> None:
+    """Stop the host that has met a trouble as an autoscaler does, and wait for its end."""
+    until(lambda: len(read_pids(met)) > number)
+    host = host_of(read_pids(met)[number])
+    host[0].terminate()
+    until(lambda: not any(_is_alive(one) for one in host))
+
+
 def test_a_frozen_host_that_comes_back_changes_nothing(case: Case):
     met, frozen = case.plant("wait"), []
     spec = case.spec()
