@@ -104,7 +104,8 @@ def test_the_cluster_has_the_code_and_limits_of_runs():
     (scheduler,) = pods["gauntlet-scheduler"]["spec"]["containers"]
     given = {one["name"]: one["value"] for one in scheduler["env"]}
     expected = build_environment({})
-    assert given == {name: expected[name] for name in expected if name.startswith("DASK_")}
+    of_schedulers = "DASK_DISTRIBUTED__SCHEDULER__"
+    assert given == {name: expected[name] for name in expected if name.startswith(of_schedulers)}
     assert {"--protocol=tls", "--dashboard-address=127.0.0.1:0"} <= set(scheduler["command"])
 
 
