@@ -4,6 +4,7 @@ It is on from the beginning, because every run adds to Dagster's history: 58 kB 
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
+Of those that stay, what attempts of workers left uncommitted goes: a host may write after its run.
 Files of sweeps, walk-forwards, tests of robustness and portfolios go with their age, but for the
 newest of each strategy, or name: whoever wants one again computes it again. So do reports but for
 the newest: `make report` writes any of them again. The ledger of trials and the days of the forward
@@ -29,6 +30,7 @@ from resources.price_store.store import PriceStore
 from resources.result_store.resource import ResultStore
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.portfolio_files import PortfolioFiles
+from resources.run_artifacts.stored_backtests import DamagedBacktestsError
 from resources.trading_calendar import NEW_YORK
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def remove_old_runs(
     named = manager.get_run_ids()
     going = [run_id for run_id in old if run_id not in referenced]
     files = [run_id for run_id in [*going, *left] if run_id not in named]
+    late = find_late_files(context, backtest_files, sorted({*old, *left} - {*files}))
     research = find_old_research(backtest_files, before)
     sites = find_old_reports(reports.root, before)
     nights = manager.get_position_runs()[config.keep_positions :]
@@ -102,6 +105,8 @@ def remove_old_runs(
         for site in sites:
             site.delete()
         remove_runs(context.instance, backtest_files, going, files)
+        for run_id in late:
+            backtest_files.remove_uncommitted(run_id)
         remove_research(research)
         manager.remove_next_positions(nights)
         give_back_space(context.instance)
@@ -111,7 +116,8 @@ def remove_old_runs(
         "because they made the newest materialization of a partition, or tried to. "
         f"The files of {len(files)} runs and of {len(research)} results of research, "
         f"{len(sites)} reports, and the positions of {len(nights)} nights "
-        f"{_were(config.dry_run)} removed."
+        f"{_were(config.dry_run)} removed, and {sum(late.values())} files of attempts that were "
+        "not committed."
     )
 
 
@@ -191,6 +197,25 @@ def find_abandoned_runs(
 ) -> list[str]:
     """Return the runs that left files, none of them since a time, and are not in the history."""
     return [run_id for run_id in backtest_files.runs(before) if not instance.has_run(run_id)]
+
+
+def find_late_files(
+    context: dg.OpExecutionContext, backtest_files: BacktestFiles, run_ids: Sequence[str]
+) -> dict[str, int]:
+    """Return how many files of attempts that were not committed each of some ended runs has.
+
+    Runs without any are left out, and so are those with a damaged manifest: what it names is not
+    known.
+    """
+    found: dict[str, int] = {}
+    for run_id in run_ids:
+        try:
+            names = backtest_files.find_uncommitted(run_id)
+        except DamagedBacktestsError as error:
+            context.log.warning(str(error))
+        else:
+            found |= {run_id: len(names)} if names else {}
+    return found
 
 
 def find_old_research(

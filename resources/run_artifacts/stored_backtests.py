@@ -131,24 +131,36 @@ class StoredBacktests:
         }
         write_whole(fs, f"{folder}/manifest-{part:05}.json", json.dumps(manifest).encode())
 
-    def remove_uncommitted(self, run_id: str) -> int:
-        """Remove the files of attempts that were not committed; return how many there were."""
+    def find_uncommitted(self, run_id: str) -> list[str]:
+        """Return the names of the files of attempts that were not committed.
+
+        Of a run that still computes, they are those of attempts that may yet be.
+
+        Raises
+        ------
+        DamagedBacktestsError
+            When a manifest is not what was written: the files that it names are not known.
+        """
         fs, folder = self._open_folder(run_id)
         try:
-            paths = [str(path) for path in fs.ls(folder, detail=False)]
+            names = [PurePosixPath(str(path)).name for path in fs.ls(folder, detail=False)]
         except FileNotFoundError:
-            return 0
+            return []
         kept = {
             name
             for part in self.parts(run_id)
             for name in self._read_manifest(run_id, part).names.values()
         }
-        names = [PurePosixPath(path).name for path in paths]
-        left = [name for name in names if _ATTEMPT.fullmatch(name) and name not in kept]
-        for name in left:
+        return sorted(name for name in names if _ATTEMPT.fullmatch(name) and name not in kept)
+
+    def remove_uncommitted(self, run_id: str) -> int:
+        """Remove what `find_uncommitted` finds; return how many files there were."""
+        fs, folder = self._open_folder(run_id)
+        names = self.find_uncommitted(run_id)
+        for name in names:
             with suppress(FileNotFoundError):
                 fs.rm_file(f"{folder}/{name}")
-        return len(left)
+        return len(names)
 
     def verify(self, run_id: str, part: int) -> Mapping[str, str]:
         """Read the files of a part, compare them with its manifest, and return its digests.

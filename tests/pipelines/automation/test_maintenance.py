@@ -141,6 +141,37 @@ def test_files_of_a_removed_run_are_removed_once_unused(project: Project, in_a_y
     assert [_has_files(project, run) for run in (first, second, third)] == [False, False, True]
 
 
+def test_late_files_of_runs_that_stay_are_removed(project: Project, in_a_year: None):
+    ended = project.run()
+    files = project.resource("backtest_files")
+    job = project.definitions().resolve_job_def(MAINTENANCE)
+    running = project.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    committed = files.verify(ended.run_id, 0)
+    late = files.read_part(ended.run_id, 0)
+    for run in (ended, running):
+        assert files.write_attempt(run.run_id, 9, late).files["trades"]
+    _maintain(project, dry_run=True)
+    assert len(files.find_uncommitted(ended.run_id)) == 1
+    done = _maintain(project)
+    assert files.find_uncommitted(ended.run_id) == []
+    assert files.verify(ended.run_id, 0) == committed
+    assert len(files.find_uncommitted(running.run_id)) == 1, "it may still be committed"
+    logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
+    assert any("1 files of attempts that were not committed" in message for message in logged)
+
+
+def test_a_damaged_manifest_keeps_late_files_and_is_logged(project: Project, in_a_year: None):
+    run = project.run()
+    files = project.resource("backtest_files")
+    files.write_attempt(run.run_id, 9, files.read_part(run.run_id, 0))
+    Path(files.root, run.run_id, "manifest-00000.json").write_text("{")
+    left = {path.name for path in Path(files.root, run.run_id).iterdir()}
+    done = _maintain(project)
+    assert {path.name for path in Path(files.root, run.run_id).iterdir()} == left
+    logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
+    assert any("manifest-00000.json is not what was written" in message for message in logged)
+
+
 def test_recent_files_of_an_unknown_run_are_kept(project: Project):
     run = project.run(selection=["prices", "backtests/rsi"])
     project.instance.delete_run(run.run_id)
