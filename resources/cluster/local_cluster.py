@@ -2,16 +2,17 @@
 
 import json
 import os
-import shutil
+import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resources.cluster import driver_watch
 from resources.cluster.certificates import write_certificates
+from resources.cluster.driver_folder import lend_folder
 from resources.cluster.errors import ClusterError
 from resources.cluster.worker import (
     build_environment,
@@ -21,7 +22,7 @@ from resources.cluster.worker import (
 
 _START_SECONDS = 600.0
 _END_SECONDS = 10.0
-# Where the driver was killed, its cluster ends by itself.
+# Processes end with their driver; this is for those that lost one another.
 _DEATH_SECONDS = 300.0
 _HOST = "127.0.0.1"
 _LINES_SHOWN = 3
@@ -38,12 +39,15 @@ class LocalCluster:
     environ
         Variables of its processes beside those of this one.
     patience
-        Seconds without a driver after which the scheduler ends, and without that the workers.
+        Seconds without work after which the scheduler ends, and without that the workers.
+    lock
+        A descriptor that the processes hold open as long as they live; none if None.
     """
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     patience: float = _DEATH_SECONDS
+    lock: int | None = None
     address: str = ""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -52,7 +56,8 @@ class LocalCluster:
         write_certificates(self.folder)
         file = self.folder / "scheduler.json"
         command = build_scheduler_command(self.folder, _HOST, 0, file)
-        scheduler = self.spawn([*command, "--idle-timeout", str(self.patience)], "scheduler")
+        command += ["--idle-timeout", str(self.patience), "--preload", driver_watch.NAME]
+        scheduler = self.spawn(command, "scheduler")
         self.address = self._await_address(scheduler, file)
 
     def start_workers(self, processes: int, memory: str) -> None:
@@ -66,16 +71,20 @@ class LocalCluster:
             folder=self.folder,
             death_timeout=self.patience,
         )
-        self.spawn(workers, "workers")
+        self.spawn([*workers, "--preload-nanny", driver_watch.NAME], "workers")
 
     def spawn(self, command: list[str], log: str) -> "subprocess.Popen[bytes]":
-        """Start a process of the cluster, in a session of its own: Ctrl-C is the driver's."""
+        """Start a process of the cluster, in a session of its own: Ctrl-C is the driver's.
+
+        Its standard input ends with the driver.
+        """
         with (self.folder / f"{log}.log").open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - this project's own command
                 command,
                 stdout=output,
                 stderr=output,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
+                pass_fds=[] if self.lock is None else [self.lock],
                 env=build_environment({**os.environ, **self.environ}),
                 start_new_session=True,
             )
@@ -89,8 +98,12 @@ class LocalCluster:
         for process in reversed(self.processes):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_END_SECONDS)
-            process.kill()
+            # Its group, since a nanny that is killed ends no worker.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            if process.stdin:
+                process.stdin.close()
 
     def _await_address(self, scheduler: "subprocess.Popen[bytes]", file: Path) -> str:
         end = time.monotonic() + _START_SECONDS
@@ -107,12 +120,11 @@ class LocalCluster:
 @contextmanager
 def local_cluster(processes: int, memory: str) -> Iterator[LocalCluster]:
     """Lend a cluster of some worker processes."""
-    folder = Path(tempfile.mkdtemp(prefix="gauntlet-cluster-"))
-    cluster = LocalCluster(folder)
-    try:
-        cluster.start_scheduler()
-        cluster.start_workers(processes, memory)
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with lend_folder() as (folder, lock):
+        cluster = LocalCluster(folder, lock=lock)
+        try:
+            cluster.start_scheduler()
+            cluster.start_workers(processes, memory)
+            yield cluster
+        finally:
+            cluster.stop()

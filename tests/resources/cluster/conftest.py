@@ -138,3 +138,10 @@ def host_of(pid: int) -> list[psutil.Process]:
     nanny = psutil.Process(pid).parent()
     assert nanny is not None
     return [nanny, *nanny.children(recursive=True)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process still runs; one that nobody has waited for does not."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
