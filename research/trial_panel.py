@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from research.trials import TrialScope
+from research.trials import Trial, TrialScope
 from strategies.base import Floats, Ints
 
 
@@ -40,3 +40,21 @@ class TrialPanel:
     betas: Floats
     residuals: NDArray[np.float32]
     exposures: NDArray[np.float16]
+
+    @classmethod
+    def of(cls, scope: TrialScope, trials: Sequence[Trial]) -> "TrialPanel":
+        """Return the panel of trials that were just made, all in one scope."""
+        return cls(
+            scope=scope,
+            identifiers=[one.identify(scope) for one in trials],
+            scope_ids=[scope.identifier] * len(trials),
+            strategies=[one.strategy for one in trials],
+            parameters=[one.parameters for one in trials],
+            code_versions=[one.code_version for one in trials],
+            protocols=[one.protocol for one in trials],
+            tested_symbols=np.array([one.tested_symbols for one in trials]),
+            activity=np.array([one.activity for one in trials]),
+            betas=np.array([one.beta for one in trials]),
+            residuals=np.array([one.residual for one in trials]),
+            exposures=np.array([one.exposure for one in trials]),
+        )

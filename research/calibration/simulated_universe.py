@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-
 from engine.backtest import VectorBTEngine
 from engine.equal_weight import EqualWeight
 from engine.history import History
@@ -123,17 +121,4 @@ def _build_panel(
         dates=curves.dates,
         market=curves.market,
     )
-    return TrialPanel(
-        scope=scope,
-        identifiers=[one.identify(scope) for one in trials],
-        scope_ids=[scope.identifier] * len(trials),
-        strategies=[one.strategy for one in trials],
-        parameters=[one.parameters for one in trials],
-        code_versions=[one.code_version for one in trials],
-        protocols=[one.protocol for one in trials],
-        tested_symbols=np.array([one.tested_symbols for one in trials]),
-        activity=np.array([one.activity for one in trials]),
-        betas=np.array([one.beta for one in trials]),
-        residuals=np.array([one.residual for one in trials]),
-        exposures=np.array([one.exposure for one in trials]),
-    )
+    return TrialPanel.of(scope, trials)

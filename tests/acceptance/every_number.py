@@ -26,11 +26,12 @@ from research.fold_choices import TrialCurves, WalkForwardProtocol
 from research.folds import WalkForwardFolds
 from research.forward.expectation import Expectation
 from research.forward.next_positions import find_next_positions
+from research.portfolio.definition import PortfolioDefinition
 from research.portfolio.frames import build_equity, build_trades, build_weights
 from research.portfolio.measures import describe_portfolio
 from research.portfolio.parsing import parse_definition
-from research.portfolio.portfolio import simulate_portfolio
-from research.portfolio.universe import build_portfolio_universe
+from research.portfolio.portfolio import Portfolio, simulate_portfolio
+from research.portfolio.universe import PortfolioUniverse, build_portfolio_universe
 from research.robustness.assessment import SweptPoints, assess_robustness
 from research.robustness.permuted_sweep import compare_sweep_with_permuted_days
 from research.robustness.record import describe_robustness
@@ -146,11 +147,22 @@ def compute_strengths() -> Iterator[tuple[str, Any]]:
                 yield f"strength of {name}: {one.symbol}", found
     for name, given in RANKED.items():
         portfolio = {"strategies": list(strategies), "slots": 1, **given}
-        yield f"ranked by {name}", _simulate(portfolio, strategies)
+        yield f"ranked by {name}", _rank(portfolio, strategies)
 
 
-def _simulate(given: Mapping[str, Any], strategies: Mapping[str, Strategy]) -> Any:
-    definition = parse_definition("ranked", given, SYMBOLS)
+def _rank(given: Mapping[str, Any], strategies: Mapping[str, Strategy]) -> Any:
+    definition, universe, found = _simulate(given, strategies)
+    strengths = [
+        (one.weight, one.sides, one.strengths)
+        for one in universe.find_strengths(definition, np.arange(len(SYMBOLS)))
+    ]
+    return found.outcome.equity, found.outcome.fills, strengths
+
+
+def _simulate(
+    given: Mapping[str, Any], strategies: Mapping[str, Strategy]
+) -> tuple[PortfolioDefinition, PortfolioUniverse, Portfolio]:
+    definition = parse_definition("mine", given, SYMBOLS)
     universe = build_portfolio_universe(
         load_histories(),
         [definition],
@@ -160,12 +172,7 @@ def _simulate(given: Mapping[str, Any], strategies: Mapping[str, Strategy]) -> A
         equal_weight=find_universe(),
         bars_per_year=YEAR,
     )
-    found = simulate_portfolio(definition, universe, orders=8)
-    strengths = [
-        (one.weight, one.sides, one.strengths)
-        for one in universe.find_strengths(definition, np.arange(len(SYMBOLS)))
-    ]
-    return found.outcome.equity, found.outcome.fills, strengths
+    return definition, universe, simulate_portfolio(definition, universe, orders=8)
 
 
 @cache
@@ -216,20 +223,7 @@ def _panel_of(trials: Sequence[Trial], curves: UniverseCurves) -> TrialPanel:
         dates=curves.dates,
         market=curves.market,
     )
-    return TrialPanel(
-        scope=scope,
-        identifiers=[one.identify(scope) for one in trials],
-        scope_ids=[scope.identifier] * len(trials),
-        strategies=[one.strategy for one in trials],
-        parameters=[one.parameters for one in trials],
-        code_versions=[one.code_version for one in trials],
-        protocols=[one.protocol for one in trials],
-        tested_symbols=np.array([one.tested_symbols for one in trials]),
-        activity=np.array([one.activity for one in trials]),
-        betas=np.array([one.beta for one in trials]),
-        residuals=np.array([one.residual for one in trials]),
-        exposures=np.array([one.exposure for one in trials]),
-    )
+    return TrialPanel.of(scope, trials)
 
 
 def compute_robustness() -> Iterator[tuple[str, Any]]:
@@ -264,17 +258,7 @@ def compute_portfolios() -> Iterator[tuple[str, Any]]:
     """Yield accounts and measures of portfolios of all strategies."""
     strategies = {name: one() for name, one in registered_strategies().items()}
     for sizing, given in SIZINGS.items():
-        definition = parse_definition("mine", {"strategies": list(GRIDS), **given}, SYMBOLS)
-        universe = build_portfolio_universe(
-            load_histories(),
-            [definition],
-            strategies,
-            BacktestSettings(),
-            WINDOW,
-            equal_weight=find_universe(),
-            bars_per_year=YEAR,
-        )
-        found = simulate_portfolio(definition, universe, orders=8)
+        _, _, found = _simulate({"strategies": list(GRIDS), **given}, strategies)
         yield f"portfolio {sizing}: account", (found.outcome.equity, found.outcome.fills)
         for build in (build_equity, build_trades, build_weights):
             yield f"portfolio {sizing}: {build.__name__}", build(found)
