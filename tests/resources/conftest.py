@@ -1,17 +1,21 @@
-"""Databases on the server of `tests/conftest.py`, and a server that responds like Yahoo."""
+"""Databases on the server of `tests/conftest.py`, and servers that respond like Yahoo and S3."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import fsspec
 import pytest
+import s3fs
 import sqlalchemy as sa
 
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.postgres import fresh_database
 from tests.resources.market_data.sources.yahoo import BARS
+from tests.s3_server import running_s3_server, s3_environment
 from tests.yahoo_server import Listed, YahooServer
 
 
@@ -68,3 +72,22 @@ def yahoo() -> Iterator[YahooServer]:
     with YahooServer.running() as running:
         running.listed["AAPL"] = Listed(BARS)
         yield running
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Lend the address of a server that speaks the S3 protocol."""
+    with running_s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Lend the URL of an empty bucket, configured by environment variables."""
+    for name, value in s3_environment(s3_server).items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = f"bucket-{uuid4().hex}"
+    fsspec.filesystem("s3").mkdir(name)
+    yield f"s3://{name}"
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -29,7 +29,7 @@ from resources.cluster.task import Job
 from resources.cluster.worker import build_environment
 from resources.config.cluster import TLS, TLS_FILES
 from tests.cluster_runs import STRATEGIES, Shared, run, wanted
-from tests.resources.cluster.conftest import PATIENCE, until
+from tests.resources.cluster.hosts import PATIENCE, until
 
 SYMBOLS = [f"S{number:02}" for number in range(6)]
 CHUNK = 1
@@ -68,6 +68,7 @@ def _start_other_edition(cluster: LocalCluster, folder: Path) -> "subprocess.Pop
             env=environ,
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
 
 

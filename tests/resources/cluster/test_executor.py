@@ -12,7 +12,7 @@ from resources.cluster.executor import open_executor
 from resources.config.cluster import ClusterSettings
 from resources.run_artifacts.stored_backtests import StoredBacktests
 from tests.cluster_runs import STRATEGIES, Shared, list_names
-from tests.resources.cluster.conftest import Hosts, is_alive
+from tests.resources.cluster.hosts import Hosts, is_alive
 
 SYMBOLS = ["S00", "S01"]
 RUN = str(uuid4())

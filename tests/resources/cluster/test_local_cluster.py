@@ -13,7 +13,7 @@ import pytest
 
 from resources.cluster.driver_folder import _lock_new, lend_folder, remove_abandoned
 from resources.cluster.local_cluster import LocalCluster, local_cluster
-from tests.resources.cluster.conftest import is_alive, until
+from tests.resources.cluster.hosts import is_alive, until
 
 _DRIVER = """
 from resources.cluster.dask_executor import connect

@@ -13,7 +13,7 @@ from pipelines.cli.cluster_worker import main
 from resources.cluster.dask_executor import connect
 from resources.cluster.local_cluster import LocalCluster
 from resources.cluster.worker import build_scheduler_command
-from tests.resources.cluster.conftest import PATIENCE
+from tests.resources.cluster.hosts import PATIENCE
 
 COMMAND = [sys.executable, "-m", "pipelines.cli.cluster_worker"]
 

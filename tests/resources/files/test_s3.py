@@ -1,15 +1,11 @@
 """Prices and backtests in a bucket, over the S3 protocol, against moto's server on loopback."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
-from uuid import uuid4
 
-import fsspec
 import polars as pl
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
 from resources.market_data.bars import data_version
 from resources.market_data.sources.synthetic import SyntheticSource
@@ -26,33 +22,6 @@ from tests.resources.batches import Provenance, tables_of
 
 BARS = SyntheticSource().fetch("AAPL", date(2021, 1, 1), date(2021, 12, 31))
 DAYS = (BARS["date"][0], BARS["date"][-1])
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """Lend the address of a server that speaks the S3 protocol."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Lend the URL of an empty bucket, configured by environment variables."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"bucket-{uuid4().hex}"
-    fsspec.filesystem("s3").mkdir(name)
-    yield f"s3://{name}"
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def _another_process() -> s3fs.S3FileSystem:
