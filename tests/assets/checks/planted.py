@@ -66,12 +66,12 @@ class Slow(_Planted):
 
 
 class Quadratic(_Planted):
-    """Takes time quadratic in the number of bars."""
+    """Takes time quadratic in the number of bars, and so much that all else does not count."""
 
     name = "quadratic"
 
     def signals(self, bars: Bars) -> Signals:
-        work = [float(np.add.outer(bars.close, bars.close).sum()) for _ in range(20)]
+        work = [float(np.sin(np.add.outer(bars.close, bars.close)).max()) for _ in range(8)]
         up = bars.close > bars.open
         return Signals(up & (min(work) > 0.0), ~up)
 

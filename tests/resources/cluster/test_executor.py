@@ -25,7 +25,8 @@ def shared(tmp_path: Path) -> Shared:
 
 def _find_processes_of_own_cluster() -> list[psutil.Process]:
     """Return them without Python's trackers of shared memory, which end last and write nothing."""
-    own = [one for one in psutil.Process().children() if "gauntlet-cluster-" in str(one.cmdline())]
+    children = [one for one in psutil.Process().children() if is_alive(one)]
+    own = [one for one in children if "gauntlet-cluster-" in str(one.cmdline())]
     below = [child for one in own for child in one.children(recursive=True)]
     return [one for one in (*own, *below) if "resource_tracker" not in str(one.cmdline())]
 
