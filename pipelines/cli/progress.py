@@ -23,7 +23,7 @@ _WHOLE = 10
 # Of a line with the longest name of a step and 10,000 symbols, all but the bar.
 _BESIDE_BAR = 53
 
-# One for each asset and symbol, 2,700 in a run over the universe: the event log has them.
+# One for each asset and symbol, 1,500 in a run over the universe: the event log has them.
 _BOOKKEEPING = {
     DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     DagsterEventType.ASSET_MATERIALIZATION,

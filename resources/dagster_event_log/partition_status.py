@@ -23,9 +23,9 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._core.event_api import EventRecordsResult
 from dagster._core.loader import LoadingContext
 from dagster._core.storage.event_log.base import AssetRecord
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.partition_status_cache import AssetStatusCacheValue
 
+from resources.dagster_event_log.planned_partitions import PlannedPartitionsStorage
 from resources.dagster_event_log.versions import get_source, is_of_source
 
 _FAILED = dg.DagsterEventType.ASSET_FAILED_TO_MATERIALIZE
@@ -37,7 +37,7 @@ _MOST_PARAMETERS = 500
 Definitions = Iterable[tuple[dg.AssetKey, dg.PartitionsDefinition | None]]
 
 
-class PartitionStatusStorage(SqlEventLogStorage):
+class PartitionStatusStorage(PlannedPartitionsStorage):
     """The part of a storage that keeps failures of partitions, and corrects statuses."""
 
     @property

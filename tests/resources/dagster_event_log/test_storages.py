@@ -46,8 +46,8 @@ def _sizes(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> lis
 def test_opening_the_storage_enables_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with opened(tmp_path) as instance:
         assert os.environ[VARIABLE] == str(BATCH_SIZE)
-        # 13 planned materializations and 2 planned checks; 4 of source, then 4 of derived.
-        assert _sizes(instance, monkeypatch) == [15, 4, 4]
+        # What is planned of 4 assets and 2 checks; 4 partitions of source, then 4 of derived.
+        assert _sizes(instance, monkeypatch) == [6, 4, 4]
 
 
 def test_a_batch_size_set_in_the_environment_is_kept(
@@ -73,7 +73,7 @@ def test_events_of_a_failed_batch_are_stored_one_by_one(
     with opened(tmp_path) as instance:
         run_id = run(instance).run_id
         assert "told to fail after everything was written" in capsys.readouterr().err
-        for of_type, times in (("ASSET_MATERIALIZATION_PLANNED", 13), ("ASSET_MATERIALIZATION", 9)):
+        for of_type, times in (("ASSET_MATERIALIZATION_PLANNED", 4), ("ASSET_MATERIALIZATION", 9)):
             kind = dg.DagsterEventType(of_type)
             assert len(instance.all_logs(run_id, of_type=kind)) == times
         assert len(instance.fetch_materializations(SOURCE, limit=100).records) == 4
@@ -90,7 +90,10 @@ def test_storages_import_only_dagster_and_what_is_theirs():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     package, claims = "resources.dagster_event_log", "resources.run_processes"
-    modules = ("batches", "partition_status", "run_claims", "sqlite", "sqlite_file", "versions")
+    modules = (
+        *("batches", "partition_status", "planned_partitions", "run_claims"),
+        *("sqlite", "sqlite_file", "versions"),
+    )
     assert done.stdout.split() == [
         "resources",
         *(package, *(f"{package}.{one}" for one in modules)),
