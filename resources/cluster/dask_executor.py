@@ -14,6 +14,7 @@ from engine.errors import MissingPackageError
 from research.chunks import Chunk, ChunkFailure, ChunkOutcome
 from resources.cluster.edition import describe_difference, from_resources, to_resources
 from resources.cluster.errors import ClusterError
+from resources.cluster.local_cluster import LocalCluster
 from resources.cluster.task import Job, run_task
 from resources.price_store.spans import HistorySpec
 from strategies.errors import GauntletError
@@ -33,6 +34,9 @@ _UNANSWERED = 3
 _AHEAD_PER_WORKER = 8
 _NAMED = 3
 _LOST = (TimeoutError, OSError, CancelledError)
+
+
+_log = logging.getLogger(__name__)
 
 
 class LostChunkError(ClusterError):
@@ -89,6 +93,8 @@ class DaskExecutor:
     ----------
     wait_seconds
         Without a worker of this edition, after which the run fails.
+    own
+        The cluster, if the run started it on this machine.
     task
         What a worker does with a chunk; it is sent by its name.
     """
@@ -96,11 +102,13 @@ class DaskExecutor:
     client: "Client"
     job: Job
     wait_seconds: float = WAIT_SECONDS
+    own: LocalCluster | None = None
     task: Callable[[Job, Chunk[HistorySpec]], ChunkOutcome] = run_task
     _done: "SimpleQueue[Future]" = field(default_factory=SimpleQueue)
     _running: "dict[Any, tuple[Future, Chunk[HistorySpec]]]" = field(default_factory=dict)
     _workers: int = 0
     _had_workers: bool = False
+    _differing: set[str] = field(default_factory=set)
     _seen: float = field(default_factory=time.monotonic)
     _looked: float = field(default_factory=time.monotonic)
     _unanswered: int = 0
@@ -225,7 +233,10 @@ class DaskExecutor:
         self._workers = sum(not difference for difference in differing.values())
         if self._workers:
             self._seen, self._had_workers = time.monotonic(), True
+            self._tell_idle({name: text for name, text in differing.items() if text})
             return self._workers
+        if self.own:
+            self.own.require_workers()
         too_long = time.monotonic() - self._seen > self.wait_seconds
         # One that was there comes again: its nanny starts it, or an autoscaler another one.
         if differing and (too_long or not self._had_workers):
@@ -233,6 +244,14 @@ class DaskExecutor:
         if too_long:
             raise ClusterError(self._describe_missing())
         return 0
+
+    def _tell_idle(self, differing: Mapping[str, str]) -> None:
+        """Log, once, the workers of other editions beside those of this one: they get no chunk."""
+        for name in differing.keys() - self._differing:
+            _log.warning(
+                f"the worker {name} gets no chunk, its edition is another: {differing[name]}"
+            )
+        self._differing |= differing.keys()
 
     def _ask(self) -> Mapping[str, Iterable[str]] | None:
         """Return the resources of each worker; None if the scheduler does not answer in time."""
@@ -262,6 +281,11 @@ class DaskExecutor:
         )
 
     def _describe_missing(self) -> str:
+        if self.own:
+            return (
+                f"no worker on this machine is ready for {self.wait_seconds:.0f} s: "
+                f"{self.own.describe_workers()}"
+            )
         return (
             f"the cluster at {self._address} has no worker for {self.wait_seconds:.0f} s: "
             "start some with python -m pipelines.cli.cluster_worker <scheduler>."

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from research.run_spec import RunSpec
 from resources.cluster.dask_executor import DaskExecutor, connect
-from resources.cluster.local_cluster import local_cluster
+from resources.cluster.local_cluster import LocalCluster, local_cluster
 from resources.cluster.shared_files import SharedFiles
 from resources.cluster.task import Job
 from resources.config.cluster import ClusterSettings
@@ -36,23 +36,27 @@ def open_executor(
     shared = SharedFiles(prices.root, files.root, spec.source, spec.run_id)
     try:
         # A cluster of its own has ended before what it left is removed.
-        with _open_client(settings) as client:
+        with _open_client(settings) as (client, own):
             shared.write_universe(spec.universe)
-            with DaskExecutor(client, Job.of(spec, shared, settings.timeout)) as executor:
+            job = Job.of(spec, shared, settings.timeout)
+            with DaskExecutor(client, job, own=own) as executor:
                 yield executor
     finally:
         _remove_rest(shared, files)
 
 
 @contextmanager
-def _open_client(settings: ClusterSettings) -> "Iterator[Client]":
-    """Lend a client of the cluster, which is started first if it is the run's own."""
-    with ExitStack() as stack:
-        address, tls = settings.address, settings.tls
-        if not address:
-            own = stack.enter_context(local_cluster(settings.processes, settings.memory))
-            address, tls = own.address, own.folder
-        yield stack.enter_context(closing(connect(address, tls)))
+def _open_client(settings: ClusterSettings) -> "Iterator[tuple[Client, LocalCluster | None]]":
+    """Lend a client of the cluster, and that if it is the run's own and was started here."""
+    if settings.address:
+        with closing(connect(settings.address, settings.tls)) as client:
+            yield client, None
+        return
+    with (
+        local_cluster(settings.processes, settings.memory) as own,
+        closing(connect(own.address, own.folder)) as client,
+    ):
+        yield client, own
 
 
 def _remove_rest(shared: SharedFiles, files: StoredBacktests) -> None:

@@ -26,6 +26,7 @@ _END_SECONDS = 10.0
 _DEATH_SECONDS = 300.0
 _HOST = "127.0.0.1"
 _LINES_SHOWN = 3
+_SCHEDULER, _WORKERS = "scheduler", "workers"
 
 
 @dataclass
@@ -50,6 +51,7 @@ class LocalCluster:
     lock: int | None = None
     address: str = ""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    _workers: "subprocess.Popen[bytes] | None" = None
 
     def start_scheduler(self) -> None:
         """Start the scheduler, and wait until it has an address."""
@@ -57,7 +59,7 @@ class LocalCluster:
         file = self.folder / "scheduler.json"
         command = build_scheduler_command(self.folder, _HOST, 0, file)
         command += ["--idle-timeout", str(self.patience), "--preload", driver_watch.NAME]
-        scheduler = self.spawn(command, "scheduler")
+        scheduler = self.spawn(command, _SCHEDULER)
         self.address = self._await_address(scheduler, file)
 
     def start_workers(self, processes: int, memory: str) -> None:
@@ -71,7 +73,20 @@ class LocalCluster:
             folder=self.folder,
             death_timeout=self.patience,
         )
-        self.spawn([*workers, "--preload-nanny", driver_watch.NAME], "workers")
+        workers += ["--preload-nanny", driver_watch.NAME]
+        self._workers = self.spawn(workers, _WORKERS)
+
+    def require_workers(self) -> None:
+        """Raise ClusterError if the workers have ended: none will come any more."""
+        code = self._workers.poll() if self._workers else None
+        if code is not None:
+            raise ClusterError(
+                f"the workers on this machine ended with {code}: {self.describe_workers()}"
+            )
+
+    def describe_workers(self) -> str:
+        """Return the last that the workers said."""
+        return self._read_last_lines(_WORKERS)
 
     def spawn(self, command: list[str], log: str) -> "subprocess.Popen[bytes]":
         """Start a process of the cluster, in a session of its own: Ctrl-C is the driver's.
@@ -111,10 +126,13 @@ class LocalCluster:
             with suppress(OSError, ValueError, KeyError):
                 return json.loads(file.read_text())["address"]
             time.sleep(0.05)
-        lines = (self.folder / "scheduler.log").read_text(errors="replace").splitlines()
         raise ClusterError(
-            f"the scheduler on this machine did not start: {' '.join(lines[-_LINES_SHOWN:])}"
+            f"the scheduler on this machine did not start: {self._read_last_lines(_SCHEDULER)}"
         )
+
+    def _read_last_lines(self, log: str) -> str:
+        lines = (self.folder / f"{log}.log").read_text(errors="replace").splitlines()
+        return " ".join(line.strip() for line in lines[-_LINES_SHOWN:])
 
 
 @contextmanager

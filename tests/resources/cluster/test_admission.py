@@ -104,10 +104,11 @@ def shared(tmp_path: Path) -> Shared:
 
 
 def test_chunks_go_to_workers_of_the_same_edition_alone(
-    cluster: LocalCluster, right_worker: None, shared: Shared
+    cluster: LocalCluster, right_worker: None, shared: Shared, caplog: pytest.LogCaptureFixture
 ):
     with _executed(cluster, shared) as (executor, spec):
         done = run(shared, spec, SYMBOLS, CHUNK, executor)
+        executor._look()
         counts: Any = executor.client.run(_count_executed)
         editions: Any = executor.client.run(_hash_strategies)
     assert not done.failures
@@ -117,6 +118,11 @@ def test_chunks_go_to_workers_of_the_same_edition_alone(
     by_edition = {edition: counts[name] for name, edition in editions.items()}
     assert by_edition.pop(_hash_strategies()) == len(SYMBOLS) // CHUNK
     assert list(by_edition.values()) == [0]
+    (idle,) = [name for name, edition in editions.items() if edition != _hash_strategies()]
+    (told,) = [one.message for one in caplog.records if "gets no chunk" in one.message]
+    assert told.startswith(
+        f"the worker {idle} gets no chunk, its edition is another: strategies is "
+    )
 
 
 def test_other_editions_alone_fail_the_run_in_one_line(cluster: LocalCluster, shared: Shared):

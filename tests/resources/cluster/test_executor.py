@@ -1,6 +1,7 @@
 """What is left at the end of a run on a cluster: nothing, and no error but that of the run."""
 
 import logging
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,8 +12,8 @@ from resources.cluster.errors import ClusterError
 from resources.cluster.executor import open_executor
 from resources.config.cluster import ClusterSettings
 from resources.run_artifacts.stored_backtests import StoredBacktests
-from tests.cluster_runs import STRATEGIES, Shared, list_names
-from tests.resources.cluster.hosts import Hosts, is_alive
+from tests.cluster_runs import STRATEGIES, Shared, list_names, run
+from tests.resources.cluster.hosts import Hosts, is_alive, until
 
 SYMBOLS = ["S00", "S01"]
 RUN = str(uuid4())
@@ -52,6 +53,43 @@ def test_workers_have_ended_when_what_they_left_is_removed(shared: Shared):
     assert len(files.started) == 3  # scheduler, nanny and worker
     assert files.alive == [[]]
     assert not list_names(shared, RUN)
+
+
+def test_own_workers_that_cannot_start_are_told_of_at_once(
+    shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broken = tmp_path / "broken" / "polars"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('the processor lacks avx2')")
+    monkeypatch.setenv("PYTHONPATH", str(broken.parent))
+    spec = shared.spec(RUN, STRATEGIES, SYMBOLS)
+    with open_executor(ClusterSettings("", 1), spec, shared.prices, shared.files) as executor:
+        executor.wait_seconds = 1e6
+        with pytest.raises(ClusterError) as failed:
+            run(shared, spec, SYMBOLS, len(SYMBOLS), executor)
+    assert re.match(r"the workers on this machine ended with [1-9]\d*: ", str(failed.value))
+    assert "the processor lacks avx2" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_own_workers_that_do_not_come_back_are_told_of(shared: Shared):
+    spec = shared.spec(RUN, STRATEGIES, SYMBOLS)
+    with open_executor(ClusterSettings("", 1), spec, shared.prices, shared.files) as executor:
+        assert executor.own
+        client, nanny = executor.client, psutil.Process(executor.own.processes[-1].pid)
+        client.wait_for_workers(1)
+        nanny.suspend()
+        for worker in nanny.children():
+            worker.kill()
+        until(lambda: not client.scheduler_info(n_workers=-1)["workers"])
+        executor.wait_seconds = 1.0
+        try:
+            with pytest.raises(
+                ClusterError, match=r"^no worker on this machine is ready for 1 s: ."
+            ):
+                run(shared, spec, SYMBOLS, len(SYMBOLS), executor)
+        finally:
+            nanny.resume()
 
 
 def test_a_failing_removal_is_logged_and_hides_no_error(
