@@ -121,6 +121,18 @@ def test_workers_are_optional_and_chosen_by_the_broker():
     assert written == [(instance, appended, "/opt/dagster-celery/dagster.yaml")]
 
 
+def test_workers_of_the_cluster_fit_their_limit():
+    worker = SERVICES["cluster-worker"]
+    (processes,) = [part for part in worker["command"] if part.startswith("--processes=")]
+    memory, whole = (
+        re.fullmatch(r"\$\{\w+:-(\d+)(?:GiB|g)\}", text)
+        for text in (worker["environment"]["GAUNTLET_CLUSTER_MEMORY"], worker["mem_limit"])
+    )
+    assert memory
+    assert whole
+    assert int(processes.partition("=")[2]) * int(memory[1]) < int(whole[1])
+
+
 def test_redis_takes_its_password_from_the_environment():
     # A command line is seen by whoever lists processes; without a password anybody could connect.
     for password, code in (("", 2), ("sesame0pen", 0)):
