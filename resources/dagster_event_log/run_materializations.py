@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
-import sqlalchemy as sa
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 
@@ -18,7 +17,8 @@ def read_materializations(
 
     The data version is "" where there is none, as of one that was reported by hand.
     """
-    # This brings alembic along, which loading the definitions does not need.
+    # Loading the definitions needs neither, and would take half as long again.
+    import sqlalchemy as sa
     from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 
     storage: Any = instance.event_log_storage

@@ -30,6 +30,7 @@ HEAVY = [
     "psutil",
     "psycopg",
     "psycopg2",
+    "sqlalchemy",
     "talib",
     "vectorbt",
     "vectorbt_rust",
