@@ -7,6 +7,7 @@ events that are committed long after they got theirs.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
@@ -21,6 +22,7 @@ from dagster_postgres.utils import (
 )
 
 from resources.dagster_event_log.batches import enable_batching, store_index_rows
+from resources.dagster_event_log.held_events import HeldEventsStorage
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
 from resources.dagster_event_log.run_claims import claimed
 
@@ -29,7 +31,9 @@ _MORE = 9
 """Connections that a process keeps, and those that its threads may open briefly."""
 
 
-class BatchedPostgresEventLogStorage(PartitionStatusStorage, PostgresEventLogStorage):
+class BatchedPostgresEventLogStorage(
+    HeldEventsStorage, PartitionStatusStorage, PostgresEventLogStorage
+):
     """The `event_log_storage` of a dagster.yaml; configured like that of dagster-postgres."""
 
     def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:
@@ -58,10 +62,6 @@ class BatchedPostgresEventLogStorage(PartitionStatusStorage, PostgresEventLogSto
             token_provider=get_token_provider_from_config(config_value),
         )
 
-    def store_event(self, event: dg.EventLogEntry) -> None:
-        """Store one event."""
-        self.store_event_batch([event])
-
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in order."""
         with claimed(self, events):
@@ -75,6 +75,10 @@ class BatchedPostgresEventLogStorage(PartitionStatusStorage, PostgresEventLogSto
         )
         with self._connect() as connection:
             return connection.execute(statement, rows).scalars().all()
+
+    def _connect(self) -> AbstractContextManager[sa.Connection]:
+        self._held.flush()
+        return super()._connect()
 
     def dispose(self) -> None:
         """Close the connections; they are opened again when needed."""

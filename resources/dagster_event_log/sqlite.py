@@ -37,6 +37,7 @@ from resources.dagster_event_log.batches import (
     is_run_status_event,
     store_index_rows,
 )
+from resources.dagster_event_log.held_events import HeldEventsStorage
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
 from resources.dagster_event_log.run_claims import claimed
 from resources.dagster_event_log.sqlite_file import (
@@ -48,7 +49,9 @@ from resources.dagster_event_log.sqlite_file import (
 from resources.files.private import create_private, create_private_file, tighten
 
 
-class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage):
+class BatchedSqliteEventLogStorage(
+    HeldEventsStorage, PartitionStatusStorage, SqliteEventLogStorage
+):
     """The `event_log_storage` of dagster.yaml.
 
     Parameters
@@ -74,11 +77,6 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
     ) -> "BatchedSqliteEventLogStorage":
         """Return the storage that dagster.yaml describes."""
         return cls(inst_data=inst_data, **config_value)
-
-    def store_event(self, event: dg.EventLogEntry) -> None:
-        """Store one event."""
-        with claimed(self, [event]):
-            self._store(event.run_id, [event])
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in order: all of a run, or none."""
@@ -140,6 +138,7 @@ class BatchedSqliteEventLogStorage(PartitionStatusStorage, SqliteEventLogStorage
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
         """Lend a connection to a file in a transaction; a nested call gets the same one."""
+        self._held.flush()
         with self._busy:
             if shard in self._open:
                 yield self._open[shard]
