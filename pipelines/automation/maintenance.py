@@ -1,6 +1,6 @@
 """Removes old runs, their files and superseded prices; never a result of the result store.
 
-It is on from the beginning, because every run adds to Dagster's history: 58 kB per symbol.
+It is on from the beginning, because every run adds to Dagster's history: 42 kB per symbol.
 However old, a run stays in Dagster's history while it made the newest materialization of any
 partition or is the newest attempt at one: without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
