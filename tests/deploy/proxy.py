@@ -69,7 +69,7 @@ class Proxy:
     def say(self, port: int, request: bytes) -> bytes:
         """Send bytes, and return the whole response."""
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=120) as plain,
             self._context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
         ):
             secure.sendall(request)

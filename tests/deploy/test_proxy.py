@@ -141,6 +141,6 @@ def test_a_websocket_requires_a_password(proxy: Proxy):
 def test_an_unencrypted_request_is_refused(proxy: Proxy):
     import socket
 
-    with socket.create_connection(("127.0.0.1", proxy.editing), timeout=30) as plain:
+    with socket.create_connection(("127.0.0.1", proxy.editing), timeout=120) as plain:
         plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert b" 400 " in plain.makefile("rb").readline()

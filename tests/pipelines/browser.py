@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 """The browser's program; None if there is none."""
 
-DRAWN_WITHIN = 30.0
+DRAWN_WITHIN = 120.0
 
 _FLAGS = (
     "--headless",

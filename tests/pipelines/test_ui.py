@@ -134,14 +134,14 @@ def _require_pages(webserver: Webserver, run_id: str, symbol: str, partitioned: 
 
 def _require_picture(url: str, symbol: str, row: dict[str, Any]) -> None:
     """Require that the webserver draws a backtest, and says where there is none."""
-    with urlopen(url, timeout=30) as response:  # noqa: S310 - to ourselves
+    with urlopen(url, timeout=120) as response:  # noqa: S310 - to ourselves
         svg = response.read().decode()
         assert response.headers["Content-Type"] == "image/svg+xml"
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert f"rsi on {symbol} (" in svg
     assert f"{row['closed_trades']} closed trades" in svg
     with pytest.raises(HTTPError, match="404"):
-        urlopen(url.replace(str(row["id"]), str(uuid4())), timeout=30)  # noqa: S310
+        urlopen(url.replace(str(row["id"]), str(uuid4())), timeout=120)  # noqa: S310
 
 
 def test_a_backfill_materializes_only_its_symbols(webserver: Webserver):
@@ -318,7 +318,7 @@ def send(
     webserver: Webserver, method: str, path: str, headers: dict[str, str], body: str | None
 ) -> tuple[int, str]:
     """Send one request; return status and body, which is empty for a switched protocol."""
-    connection = HTTPConnection(urlsplit(webserver.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(webserver.url).netloc, timeout=120)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

@@ -82,7 +82,7 @@ class Webserver:
             data=json.dumps({"query": query, "variables": variables}).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=180) as response:  # noqa: S310
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]

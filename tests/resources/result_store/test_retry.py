@@ -36,7 +36,7 @@ def _kill_server(home: Path) -> None:
     processes = [postmaster, *postmaster.children()]
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=30)
+    psutil.wait_procs(processes, timeout=120)
 
 
 @contextmanager

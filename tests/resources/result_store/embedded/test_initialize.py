@@ -32,7 +32,7 @@ def _kill(process: psutil.Process, *, initdb: bool) -> None:
     started = process.children(recursive=True) if initdb else []
     for one in (process, *started):
         one.kill()
-    psutil.wait_procs(started, timeout=30)
+    psutil.wait_procs(started, timeout=120)
 
 
 @pytest.mark.parametrize("name", MOMENTS)

@@ -54,7 +54,7 @@ def test_a_server_that_was_killed_is_started_again(old_home: Path) -> None:
     start_embedded(old_home)
     server = psutil.Process(postmaster(old_home))
     server.kill()
-    psutil.wait_procs([server], timeout=10)
+    psutil.wait_procs([server], timeout=60)
     log = data_folder(old_home) / "log"
     log.write_bytes(b"-" * 10_000_001)
     require_usable(old_home)
