@@ -70,6 +70,10 @@ def _closure(package: ModuleType, root: str) -> set[str]:
         ("def f():\n    if TYPE_CHECKING:\n        import shop.tool", set()),
         ("if TYPE_CHECKING: import shop.tool", set()),
         ("if TYPE_CHECKING:  # text\n    import shop.tool", set()),
+        (
+            'def f():\n    """\nif TYPE_CHECKING:\n    """\n    import shop.tool',
+            {"tool"},
+        ),
         ("if x:\n    pass\nelif TYPE_CHECKING:\n    import shop.tool", set()),
     ],
 )
@@ -101,6 +105,16 @@ def test_imports_are_followed_through_a_cycle(package: ModuleType):
     assert _closure(package, "import shop.sub.deep") == {
         *("root", "__init__", "far", "tool", "sub/__init__", "sub/deep")
     }
+
+
+def test_files_that_are_added_later_are_found(package: ModuleType):
+    """A strategy may be written beside a notebook that runs."""
+    assert _closure(package, "import shop.tool") == {"root", "__init__", "tool"}
+    folder = Path(package.__path__[0])
+    (folder / "late.py").write_text("import importlib")
+    assert _closure(package, "import shop.late") >= {"late", "sub/deep"}
+    (folder / "later.py").write_text("x = 1")
+    assert "later" in _closure(package, "import shop.late")
 
 
 def test_importlib_includes_the_whole_package(package: ModuleType):
