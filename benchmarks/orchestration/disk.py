@@ -78,7 +78,7 @@ def run(options: Options) -> Report:
 
 
 def _get_history(nights: Sequence[Mapping[str, int]]) -> float:
-    """Return what a night adds to Dagster's history; the last of them was the repeated one."""
+    """Return the bytes that a night adds to Dagster's history; the last of them was repeated."""
     return median(added[_HISTORY] for added in nights[:-1] or nights)
 
 

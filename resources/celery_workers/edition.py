@@ -68,11 +68,9 @@ class Edition:
         return digest.hexdigest()[:_DIGITS]
 
     def read_signature(self) -> tuple[tuple[str, int, int], ...]:
-        """Return what changes when a file is written, without reading any: 1.5 ms."""
-        return tuple(
-            (path, (found := os.stat(path)).st_mtime_ns, found.st_size)  # noqa: PTH116
-            for path in self._list_files()
-        )
+        """Return what changes when a file is written, without reading any: 7 ms of CPU."""
+        stats = ((path, os.stat(path)) for path in self._list_files())  # noqa: PTH116 - of 500 files
+        return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
     def _list_files(self) -> Iterator[str]:
         for package in _PACKAGES:

@@ -17,7 +17,7 @@ from dagster._core.events import (
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
-VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
+BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 BATCH_SIZE = 1000
 """The largest batch of events: 2 MB of JSON. Batches ten times as large are no faster."""
 
@@ -32,7 +32,7 @@ def enable_batching() -> None:
     when they are opened, because everything that writes events opens one: webserver, daemon, run
     worker and command line, however they were started. A value that is set already is kept.
     """
-    os.environ.setdefault(VARIABLE, str(BATCH_SIZE))
+    os.environ.setdefault(BATCH_SIZE_VARIABLE, str(BATCH_SIZE))
 
 
 def is_asset_event(event: dg.EventLogEntry) -> bool:

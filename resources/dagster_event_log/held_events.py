@@ -15,7 +15,7 @@ from functools import cached_property
 import dagster as dg
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
-from resources.dagster_event_log.batches import BATCH_SIZE, VARIABLE
+from resources.dagster_event_log.batches import BATCH_SIZE, BATCH_SIZE_VARIABLE
 
 KINDS = {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.STEP_OUTPUT}
 
@@ -49,7 +49,8 @@ class HeldEvents:
     Parameters
     ----------
     store
-        Stores events in order: all of them, or none.
+        Stores events in order. If it fails they are stored again one by one, as Dagster does with a
+        batch of its own: on PostgreSQL some of them may then be there twice.
     """
 
     def __init__(self, store: Callable[[Sequence[dg.EventLogEntry]], None]) -> None:
@@ -109,4 +110,4 @@ class HeldEvents:
 
 
 def _get_size() -> int:
-    return int(os.environ.get(VARIABLE, BATCH_SIZE))
+    return int(os.environ.get(BATCH_SIZE_VARIABLE, BATCH_SIZE))

@@ -1,7 +1,7 @@
 """A run plans the partitions of an asset by one event, not by one for each of them.
 
 Dagster stores an event per asset and partition when it creates a run: 1,500 for 110 symbols, a
-seventh of what a night adds. It can store one that names the partitions instead, but its own
+fifth of what a night adds. It can store one that names the partitions instead, but its own
 storages then don't know which partitions are in progress, which of them a run that broke off never
 reached, and which run is a partition's latest. Here both kinds of events are read.
 """
@@ -45,9 +45,8 @@ class PlannedPartitionsStorage(SqlEventLogStorage):
 
         An attempt is the run that planned it and the identifier of the event.
         """
-        single = super()
         found = dict(
-            single.get_latest_asset_partition_materialization_attempts_without_materializations(
+            super().get_latest_asset_partition_materialization_attempts_without_materializations(
                 asset_key, after_storage_id
             )
         )

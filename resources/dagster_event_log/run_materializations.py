@@ -17,7 +17,7 @@ def read_materializations(
 
     The data version is "" where there is none, as of one that was reported by hand.
     """
-    # Loading the definitions needs neither, and would take half as long again.
+    # Loading the definitions needs neither: SQLAlchemy takes 0.35 s of CPU.
     import sqlalchemy as sa
     from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from resources.dagster_event_log.batches import VARIABLE
+from resources.dagster_event_log.batches import BATCH_SIZE_VARIABLE
 from resources.dagster_event_log.held_events import KINDS, HeldEvents
 from tests.instances import opened
 from tests.resources.dagster_event_log.graph import SOURCE
@@ -29,7 +29,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[dg.EventLogEntry]:
 
 @pytest.fixture(autouse=True)
 def _batched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "1000")
+    monkeypatch.setenv(BATCH_SIZE_VARIABLE, "1000")
 
 
 def _count(instance: dg.DagsterInstance) -> int:
@@ -94,7 +94,7 @@ def test_no_more_than_a_batch_is_held(
 ):
     with opened(tmp_path) as instance:
         assert _get_kinds(instance, "none") == []
-        monkeypatch.setenv(VARIABLE, size)
+        monkeypatch.setenv(BATCH_SIZE_VARIABLE, size)
         for event in events[:4]:
             instance.event_log_storage.store_event(event)
         assert _count(instance) == stored

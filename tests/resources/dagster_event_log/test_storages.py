@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources.dagster_event_log import batches
-from resources.dagster_event_log.batches import BATCH_SIZE, VARIABLE
+from resources.dagster_event_log.batches import BATCH_SIZE, BATCH_SIZE_VARIABLE
 from resources.dagster_event_log.postgres import set_driver
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from tests.instances import STOCK, opened
@@ -21,10 +21,10 @@ from tests.resources.dagster_event_log.graph import SOURCE, batches_of, run
 @pytest.fixture(autouse=True)
 def _restored(monkeypatch: pytest.MonkeyPatch):
     # A storage sets it when it is opened; it is restored after the test.
-    monkeypatch.setenv(VARIABLE, "")
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv(BATCH_SIZE_VARIABLE, "")
+    monkeypatch.delenv(BATCH_SIZE_VARIABLE)
     yield
-    os.environ.pop(VARIABLE, None)
+    os.environ.pop(BATCH_SIZE_VARIABLE, None)
 
 
 def _sizes(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -43,7 +43,7 @@ def _sizes(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def test_opening_the_storage_enables_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with opened(tmp_path) as instance:
-        assert os.environ[VARIABLE] == str(BATCH_SIZE)
+        assert os.environ[BATCH_SIZE_VARIABLE] == str(BATCH_SIZE)
         # What is planned of 4 assets and 2 checks; 4 partitions of source, then 4 of derived.
         assert _sizes(instance, monkeypatch) == [6, 4, 4]
 
@@ -51,9 +51,9 @@ def test_opening_the_storage_enables_batches(tmp_path: Path, monkeypatch: pytest
 def test_a_batch_size_set_in_the_environment_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv(VARIABLE, "0")
+    monkeypatch.setenv(BATCH_SIZE_VARIABLE, "0")
     with opened(tmp_path) as instance:
-        assert os.environ[VARIABLE] == "0"
+        assert os.environ[BATCH_SIZE_VARIABLE] == "0"
         assert _sizes(instance, monkeypatch) == []
 
 
