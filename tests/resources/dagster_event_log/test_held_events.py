@@ -74,6 +74,9 @@ def test_whoever_reads_here_sees_held_events(
     (seen,) = storage.get_asset_check_execution_history(key, limit=5)
     assert seen.event == check
     assert _count(instance) == before + 1
+    storage.store_event(check)
+    records = storage.get_event_records(dg.EventRecordsFilter(CHECK))
+    assert [record.event_log_entry for record in records] == [check, check]
 
 
 def test_a_check_reported_by_hand_is_stored_at_once(instance: dg.DagsterInstance):
