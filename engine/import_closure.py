@@ -94,13 +94,27 @@ def _find_package(file: Path, folders: _Folders) -> tuple[str, ...]:
 def _find_files(name: str, folders: _Folders) -> list[Path]:
     """Return the files that importing a dotted name runs; what is no module ends it."""
     top, *inside = name.split(".")
-    candidates: list[str] = []
-    # Most names are of no file; with `pathlib`, to ask takes ten times as long.
-    for here in [str(folder) for package, folder in folders if package == top]:
-        paths = ["/".join([here, *inside[:depth]]) for depth in range(len(inside) + 1)]
-        candidates += [f"{path}.py" for path in paths[1:]]
-        candidates += [f"{path}/__init__.py" for path in paths]
-    return [Path(one) for one in candidates if os.path.isfile(one)]  # noqa: PTH113
+    here = [str(folder) for package, folder in folders if package == top]
+    return [Path(file) for folder in here for file in _find_below(folder, tuple(inside))]
+
+
+@cache
+def _find_below(folder: str, inside: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files that importing a module of a package's folder runs, outermost first.
+
+    Most names are of no file; with `pathlib`, to ask takes ten times as long.
+    """
+    if not inside:
+        files, above = [f"{folder}/__init__.py"], ()
+    else:
+        above = _find_below(folder, inside[:-1])
+        within, last = "/".join([folder, *inside[:-1]]), inside[-1]
+        is_folder = _is_folder(within)
+        files = [f"{within}/{last}.py", f"{within}/{last}/__init__.py"] if is_folder else []
+    return (*above, *filter(os.path.isfile, files))
+
+
+_is_folder = cache(os.path.isdir)
 
 
 @cache
