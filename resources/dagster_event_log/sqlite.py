@@ -39,6 +39,7 @@ from resources.dagster_event_log.batches import (
 )
 from resources.dagster_event_log.held_events import HeldEventsStorage
 from resources.dagster_event_log.partition_status import PartitionStatusStorage
+from resources.dagster_event_log.repeated_reads import RepeatedReadsStorage
 from resources.dagster_event_log.run_claims import claimed
 from resources.dagster_event_log.sqlite_file import (
     IndexWatchdog,
@@ -50,7 +51,7 @@ from resources.files.private import create_private, create_private_file, tighten
 
 
 class BatchedSqliteEventLogStorage(
-    HeldEventsStorage, PartitionStatusStorage, SqliteEventLogStorage
+    HeldEventsStorage, RepeatedReadsStorage, PartitionStatusStorage, SqliteEventLogStorage
 ):
     """The `event_log_storage` of dagster.yaml.
 

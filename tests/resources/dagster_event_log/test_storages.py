@@ -89,7 +89,7 @@ def test_storages_import_only_dagster_and_what_is_theirs():
     )
     package, claims = "resources.dagster_event_log", "resources.run_processes"
     modules = (
-        *("batches", "held_events", "partition_status", "planned_partitions"),
+        *("batches", "held_events", "partition_status", "planned_partitions", "repeated_reads"),
         *("run_claims", "sqlite", "sqlite_file", "versions"),
     )
     assert done.stdout.split() == [
