@@ -4,10 +4,11 @@ Importing this module has no effects. Building the definitions opens no network,
 no price file, and imports no heavy library.
 """
 
+import gc
 import os
 import warnings
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -132,4 +133,16 @@ def defs() -> dg.Definitions:
     with warnings.catch_warnings():
         # Backfill policies make a universe one run; Dagster warns that they are in beta.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return build_defs(EnvironmentSettings.from_environment(os.environ))
+        built = build_defs(EnvironmentSettings.from_environment(os.environ))
+    _keep_what_is_loaded()
+    return built
+
+
+@cache
+def _keep_what_is_loaded() -> None:
+    """Let the collector skip what is there by now, once: it lives as long as the process.
+
+    That is Dagster, nearly all of it. To look through it takes 70 ms of CPU, and 0.4 s at the end
+    of a process, such as `dagster asset materialize`, where it is done several times.
+    """
+    gc.freeze()

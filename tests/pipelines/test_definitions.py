@@ -50,6 +50,13 @@ def _python(program: str, cwd: Path = ROOT) -> str:
     return shown.stdout.strip()
 
 
+def test_the_collector_skips_what_the_first_load_made():
+    program = f"{LOAD}; import gc; first = gc.get_freeze_count(); defs(); "
+    first, second = _python(f"{program}print(first, gc.get_freeze_count())").split()
+    assert int(first) > 100_000
+    assert int(second) <= int(first), "what is made later may become garbage"
+
+
 def test_the_materializable_assets_are_those_of_the_graph():
     graph = _definitions().resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
