@@ -42,7 +42,7 @@ def open_executor(
             with DaskExecutor(client, job, own=own) as executor:
                 yield executor
     finally:
-        _remove_rest(shared, files)
+        _remove_rest(files, spec.run_id)
 
 
 @contextmanager
@@ -59,12 +59,11 @@ def _open_client(settings: ClusterSettings) -> "Iterator[tuple[Client, LocalClus
         yield client, own
 
 
-def _remove_rest(shared: SharedFiles, files: StoredBacktests) -> None:
+def _remove_rest(files: StoredBacktests, run_id: str) -> None:
     """Remove what is in no part of the run; why the run failed is not hidden by a failure of it."""
     try:
-        shared.remove_universe()
-        files.remove_uncommitted(shared.run_id)
+        files.remove_uncommitted(run_id)
     except Exception as error:  # noqa: BLE001 - of the file system or of any bucket
         _log.warning(
-            f"files of attempts that nobody waits for stay in {files.root}/{shared.run_id}: {error}"
+            f"files of attempts that nobody waits for stay in {files.root}/{run_id}: {error}"
         )

@@ -18,11 +18,11 @@ from resources.cluster.errors import ClusterError
 from resources.files.atomic_write import write_whole
 from resources.files.file_systems import file_system, read_file, to_url
 from resources.price_store.stored_prices import StoredPrices
+from resources.run_artifacts.stored_backtests import SHARED_UNIVERSE
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_NAME = "cluster.npz"
 _NONE = EqualWeight(np.empty(0, "datetime64[D]"), np.empty(0), 0)
 
 
@@ -46,12 +46,6 @@ class SharedFiles:
         content, given = io.BytesIO(), universe or _NONE
         np.savez(content, dates=given.dates, level=given.level, symbols=given.symbols)
         write_whole(*self._locate(), content.getvalue())
-
-    def remove_universe(self) -> None:
-        """Remove it, when the run needs it no more."""
-        fs, path = self._locate()
-        if fs.exists(path):
-            fs.rm_file(path)
 
     def read_universe(self, version: str | None) -> EqualWeight | None:
         """Return the universe of a fingerprint, None where the run has none.
@@ -77,7 +71,7 @@ class SharedFiles:
 
     def _locate(self) -> "tuple[AbstractFileSystem, str]":
         fs, root = file_system(self.backtests)
-        return fs, f"{root.rstrip('/')}/{self.run_id}/{_NAME}"
+        return fs, f"{root.rstrip('/')}/{self.run_id}/{SHARED_UNIVERSE}"
 
 
 @lru_cache(maxsize=4)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 
 _ATTEMPT = re.compile(r"(equity|trades|results)-\d{5,}\.[0-9a-f]{16}\.parquet")
+SHARED_UNIVERSE = "cluster.npz"
+"""What a run shares with the workers of a cluster while it computes, beside its files."""
+
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 TABLES = ("equity", "trades", "results")
@@ -134,7 +137,8 @@ class StoredBacktests:
     def find_uncommitted(self, run_id: str) -> list[str]:
         """Return the names of the files of attempts that were not committed.
 
-        Of a run that still computes, they are those of attempts that may yet be.
+        Of a run that still computes, they are those of attempts that may yet be. What it shared
+        with workers is one of them.
 
         Raises
         ------
@@ -151,7 +155,8 @@ class StoredBacktests:
             for part in self.parts(run_id)
             for name in self._read_manifest(run_id, part).names.values()
         }
-        return sorted(name for name in names if _ATTEMPT.fullmatch(name) and name not in kept)
+        mine = (one for one in names if _ATTEMPT.fullmatch(one) or one == SHARED_UNIVERSE)
+        return sorted(name for name in mine if name not in kept)
 
     def remove_uncommitted(self, run_id: str) -> int:
         """Remove what `find_uncommitted` finds; return how many files there were."""

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pipelines.automation import maintenance
 from pipelines.automation.maintenance import MAINTENANCE
 from pipelines.definitions import build_defs
+from resources.cluster.shared_files import SharedFiles
 from resources.config.environment import EnvironmentSettings
 from resources.dagster_event_log.sqlite import BatchedSqliteEventLogStorage
 from resources.run_artifacts.portfolio_files import TABLES, PortfolioFiles
@@ -150,14 +151,16 @@ def test_late_files_of_runs_that_stay_are_removed(project: Project, in_a_year: N
     late = files.read_part(ended.run_id, 0)
     for run in (ended, running):
         assert files.write_attempt(run.run_id, 9, late).files["trades"]
+        # As a driver leaves it that is killed.
+        SharedFiles("", files.root, "synthetic", run.run_id).write_universe(None)
     _maintain(project, dry_run=True)
-    assert len(files.find_uncommitted(ended.run_id)) == 1
+    assert len(files.find_uncommitted(ended.run_id)) == 2
     done = _maintain(project)
     assert files.find_uncommitted(ended.run_id) == []
     assert files.verify(ended.run_id, 0) == committed
-    assert len(files.find_uncommitted(running.run_id)) == 1, "it may still be committed"
+    assert len(files.find_uncommitted(running.run_id)) == 2, "it may still be committed"
     logged = [entry.user_message for entry in project.instance.all_logs(done.run_id)]
-    assert any("1 files of attempts that were not committed" in message for message in logged)
+    assert any("2 files of attempts that were not committed" in message for message in logged)
 
 
 def test_a_damaged_manifest_keeps_late_files_and_is_logged(project: Project, in_a_year: None):

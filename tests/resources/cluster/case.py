@@ -9,6 +9,7 @@ import polars as pl
 
 from research.chunks import Chunk
 from research.run_spec import RunSpec
+from resources.run_artifacts.stored_backtests import SHARED_UNIVERSE
 from strategies.base import Strategy
 from tests.cluster_runs import (
     SOURCE,
@@ -65,8 +66,9 @@ class Case:
         assert read_files(self.there, self.run_id) == read_files(self.here, self.run_id)
 
     def count_uncommitted(self) -> int:
-        """Remove the files of attempts that were not committed; return how many there were."""
-        return self.there.files.remove_uncommitted(self.run_id)
+        """Return how many files of attempts there are that were not committed."""
+        names = self.there.files.find_uncommitted(self.run_id)
+        return sum(name != SHARED_UNIVERSE for name in names)
 
     def chunk(self, part: int) -> Chunk[Any]:
         """Return a chunk of the run."""

@@ -134,7 +134,7 @@ def test_a_worker_without_the_shared_folder_is_named(case: Case, tmp_path: Path)
     case.there = Shared(case.here.prices, StoredBacktests(str(tmp_path / "elsewhere")))
     spec = case.spec()
     with case.cluster.execute(spec, case.there) as executor:
-        executor.job.files.remove_universe()
+        case.there.files.remove_uncommitted(case.run_id)
         with pytest.raises(ClusterError, match=r"does not see .* GAUNTLET_BACKTEST_FILES"):
             run(case.there, spec, SYMBOLS, CHUNK, executor)
 
