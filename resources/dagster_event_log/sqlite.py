@@ -147,7 +147,8 @@ class BatchedSqliteEventLogStorage(
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
                 create_private_file(Path(self.path_for_shard(shard)))
-                self._initdb(engine)
+                # Dagster takes two connections for it; the index has one.
+                self._initdb(self._new_engine(shard, sa.NullPool))
                 if shard == INDEX_SHARD_NAME:
                     with engine.begin() as connection:
                         describe_indexes(connection)
@@ -160,9 +161,10 @@ class BatchedSqliteEventLogStorage(
                     del self._open[shard]
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
-        # Also the engine by which Dagster creates the file.
+        # By the engine of Dagster's as well, which creates the file.
         listen(engine, "connect", lay_out)
-        super()._initdb(engine, for_index_shard)
+        if not _is_laid_out(engine):
+            super()._initdb(engine, for_index_shard)
 
     def _engine(self, shard: str) -> sa.Engine:
         if shard != INDEX_SHARD_NAME:
@@ -172,12 +174,14 @@ class BatchedSqliteEventLogStorage(
         return self._index
 
     def _new_engine(self, shard: str, pool: type[sa.Pool], **options: Any) -> sa.Engine:
-        return sa.create_engine(
+        engine = sa.create_engine(
             self.conn_string_for_shard(shard),
             poolclass=pool,
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
             **options,
         )
+        listen(engine, "connect", lay_out)
+        return engine
 
     def delete_events(self, run_id: str) -> None:
         """Remove a run's events and its file, which Dagster would leave at its full size."""
@@ -229,6 +233,18 @@ class BatchedSqliteEventLogStorage(
         super().dispose()
         if self._index is not None:
             self._index.dispose()
+
+
+def _is_laid_out(engine: sa.Engine) -> bool:
+    """Return whether Dagster has made a file's tables: that it notes the version is the last of it.
+
+    Dagster would read its 88 migrations to find out, for 30 ms of CPU in each process.
+    """
+    with engine.connect() as connection:
+        if not connection.dialect.has_table(connection, "alembic_version"):
+            return False
+        count = sa.text("SELECT count(*) FROM alembic_version")
+        return bool(connection.execute(count).scalar_one())
 
 
 def _make_private(folder: Path) -> None:

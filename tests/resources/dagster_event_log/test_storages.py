@@ -134,3 +134,18 @@ def test_a_deleted_run_leaves_neither_events_nor_a_file(tmp_path: Path):
         with storage.index_connection() as index:
             orphans = "FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)"
             assert index.execute(sa.text(f"SELECT count(*) {orphans}")).scalar() == 0
+
+
+def test_a_file_whose_layout_was_interrupted_is_laid_out(tmp_path: Path):
+    version = "SELECT count(*) FROM alembic_version"
+    with opened(tmp_path) as instance:
+        run(instance)
+        (index,) = tmp_path.rglob("index.db")
+    engine = sa.create_engine(f"sqlite:///{index}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+    with opened(tmp_path) as instance:
+        assert instance.all_logs(run(instance).run_id)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text(version)).scalar_one() == 1
+    engine.dispose()
