@@ -129,13 +129,25 @@ def _name_source(source: str, spec: dg.AssetSpec) -> dg.AssetSpec:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the definitions for the settings of the environment; Dagster calls this."""
-    with warnings.catch_warnings():
-        # Backfill policies make a universe one run; Dagster warns that they are in beta.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        built = build_defs(EnvironmentSettings.from_environment(os.environ))
-    _keep_what_is_loaded()
-    return built
+    """Return the definitions for the settings of the environment; Dagster calls this.
+
+    They are built again only if something that they are built from has changed since: a run that is
+    a fork of a process with definitions has them already.
+    """
+    settings = EnvironmentSettings.from_environment(os.environ)
+    signature = build_edition(settings).read_signature()
+    built_from = settings, os.environ.get("DATABASE_URL"), registered_strategies(), signature
+    if not _built or _built[0][0] != built_from:
+        with warnings.catch_warnings():
+            # Backfill policies make a universe one run; Dagster warns that they are in beta.
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            _built[:] = [(built_from, build_defs(settings))]
+        _keep_what_is_loaded()
+    return _built[0][1]
+
+
+_built: list[tuple[object, dg.Definitions]] = []
+"""The last definitions, and what they were built from; none before the first."""
 
 
 @cache

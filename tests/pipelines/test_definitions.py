@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.checks.catalogue import THRESHOLD_CHECKS
-from pipelines.definitions import build_defs
+from pipelines.definitions import build_defs, defs
 from resources.config.environment import EnvironmentSettings
 from strategies.registry import registered_strategies
 
@@ -51,10 +51,39 @@ def _python(program: str, cwd: Path = ROOT) -> str:
 
 
 def test_the_collector_skips_what_the_first_load_made():
-    program = f"{LOAD}; import gc; first = gc.get_freeze_count(); defs(); "
+    program = f"import gc, os; {LOAD}; first = gc.get_freeze_count(); "
+    program += "os.environ['GAUNTLET_START'] = '2022-01-01'; defs(); "
     first, second = _python(f"{program}print(first, gc.get_freeze_count())").split()
     assert int(first) > 100_000
     assert int(second) <= int(first), "what is made later may become garbage"
+
+
+def test_definitions_are_built_again_if_anything_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    universe, splits = tmp_path / "universe.csv", tmp_path / "splits.csv"
+    universe.write_text("symbol\nAAA\n")
+    monkeypatch.setenv("GAUNTLET_UNIVERSE", str(universe))
+    monkeypatch.setenv("GAUNTLET_SPLITS", str(splits))
+    splits.write_text("symbol,date,ratio\n")
+    seen = [defs()]
+    assert defs() is seen[0]
+    universe.write_text("symbol\nAAA\nBBB\n")
+    seen.append(defs())
+    splits.write_text("symbol,date,ratio\nAAA,2022-03-04,2\n")
+    seen.append(defs())
+    for name, value in (
+        ("GAUNTLET_START", "2022-01-01"),
+        ("GAUNTLET_LIMIT_SUCCESS_RATE", "0.5"),
+        ("DATABASE_URL", "postgresql://somewhere/results"),
+    ):
+        monkeypatch.setenv(name, value)
+        seen.append(defs())
+    assert len({id(one) for one in seen}) == len(seen) == 6
+    assert defs() is seen[-1]
+    partitions = seen[-1].resolve_asset_graph().get(dg.AssetKey("prices")).partitions_def
+    assert partitions
+    assert partitions.get_partition_keys() == ["AAA", "BBB"]
 
 
 def test_the_materializable_assets_are_those_of_the_graph():
