@@ -31,7 +31,7 @@ _SCHEDULER, _WORKERS = "scheduler", "workers"
 
 @dataclass
 class LocalCluster:
-    """The processes of a cluster on this machine, reachable by loopback and its own certificates.
+    """The processes of a cluster on this machine, reachable with its own certificates alone.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ class LocalCluster:
         Seconds without work after which the scheduler ends, and without that the workers.
     lock
         A descriptor that the processes hold open as long as they live; none if None.
+    host
+        The address of this machine at which the scheduler listens: loopback.
     """
 
     folder: Path
@@ -51,13 +53,14 @@ class LocalCluster:
     lock: int | None = None
     address: str = ""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    host: str = _HOST
     _workers: "subprocess.Popen[bytes] | None" = None
 
     def start_scheduler(self) -> None:
         """Start the scheduler, and wait until it has an address."""
         write_certificates(self.folder)
         file = self.folder / "scheduler.json"
-        command = build_scheduler_command(self.folder, _HOST, 0, file)
+        command = build_scheduler_command(self.folder, self.host, 0, file)
         command += ["--idle-timeout", str(self.patience), "--preload", driver_watch.NAME]
         scheduler = self.spawn(command, _SCHEDULER)
         self.address = self._await_address(scheduler, file)
@@ -69,7 +72,7 @@ class LocalCluster:
             self.folder,
             memory,
             processes,
-            host=_HOST,
+            host=self.host,
             folder=self.folder,
             death_timeout=self.patience,
         )

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +35,8 @@ class Hosts(LocalCluster):
         """Where strategies look for the trouble that they meet."""
         return self.folder / "trouble"
 
-    def start_host(self) -> None:
-        """Start another worker."""
+    def start_host(self, host: str | None = None, prefix: Sequence[str] = ()) -> None:
+        """Start another worker, with an address of its own and by a command before its own."""
         folder = self.folder / f"host-{len(self.processes)}"
         folder.mkdir()
         command = build_worker_command(
@@ -44,11 +44,11 @@ class Hosts(LocalCluster):
             self.folder,
             MEMORY,
             1,
-            host="127.0.0.1",
+            host=host or self.host,
             folder=folder,
             death_timeout=PATIENCE,
         )
-        self.hosts.append(self.spawn(command, folder.name))
+        self.hosts.append(self.spawn([*prefix, *command], folder.name))
 
     def fill(self) -> None:
         """Start workers until there are as many as there should be, and wait for them."""
@@ -58,12 +58,14 @@ class Hosts(LocalCluster):
         shutil.rmtree(self.trouble, ignore_errors=True)
         self.trouble.mkdir()
 
-    def execute(self, spec: RunSpec, shared: Shared, timeout: float = PATIENCE) -> DaskExecutor:
+    def execute(
+        self, spec: RunSpec, shared: Shared, timeout: float = PATIENCE, workers: int = WORKERS
+    ) -> DaskExecutor:
         """Return the executor of a run."""
         files = SharedFiles(shared.prices.root, shared.files.root, spec.source, spec.run_id)
         files.write_universe(spec.universe)
         client = connect(self.address, self.folder)
-        client.wait_for_workers(WORKERS, timeout=PATIENCE)
+        client.wait_for_workers(workers, timeout=PATIENCE)
         return DaskExecutor(client, Job.of(spec, files, timeout), wait_seconds=PATIENCE)
 
 
