@@ -33,6 +33,17 @@ TCP_TIMEOUT = "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP"
 WORKER_TTL = "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL"
 # The host does not find out that it is cut off, and goes on: the worst that it can do.
 UNAWARE = ["env", f"{TCP_TIMEOUT}=1h"]
+FOUND_OUT = {
+    # By the connection, which the kernel gives up: the settings that the product gives it.
+    "connection": {},
+    # By its heartbeat alone. A host that is only slow is not blamed for it.
+    "heartbeat": {
+        TCP_TIMEOUT: "1h",
+        WORKER_TTL: "15s",
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "9",
+    },
+}
+"""How the scheduler finds out by itself, with its settings."""
 # The scheduler does not find out either, however slow this machine is.
 FORBEARING = {TCP_TIMEOUT: "1h", WORKER_TTL: "1h"}
 
@@ -104,11 +115,11 @@ def network() -> Iterator[Network]:
         yield network
 
 
+@pytest.mark.parametrize("found_out", FOUND_OUT)
 def test_a_cut_off_host_that_is_given_up_changes_nothing(
-    network: Network, prices: str, tmp_path: Path
+    network: Network, prices: str, tmp_path: Path, found_out: str
 ):
-    """The scheduler finds out by itself, with the settings that the product gives it."""
-    with _cut_off(network, prices, tmp_path, {}) as held:
+    with _cut_off(network, prices, tmp_path, FOUND_OUT[found_out]) as held:
         case = held.case
         done = held.compute(lambda: None)
         first, *others = read_pids(held.met)
