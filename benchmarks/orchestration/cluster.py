@@ -1,16 +1,19 @@
 """What does a cluster cost, and how many workers does it feed?
 
 2,000 symbols x 756 bars x 9 strategies from stored prices to files of trades and curves, 200
-symbols per chunk, without Dagster and without a database: in this process, and on Dask with two
-worker processes of this machine, which is what GAUNTLET_CLUSTER=local:2 starts. Counted is the
-processor's time of driver, scheduler, nannies and workers. Bytes are those that the kernel has
+symbols per chunk, without Dagster and without a database: in this process, on Dask with two worker
+processes of this machine, which is what GAUNTLET_CLUSTER=local:2 starts, and in a pool of two
+processes (`concurrent.futures`), which has no scheduler and loses a run with any of them. Counted
+is the processor's time of all processes, without their start. Bytes are those that the kernel has
 counted on the scheduler's connections. Then scheduler and driver with chunks that are empty, on
 many workers in one process: what a chunk takes of both, and so how many workers they feed.
 """
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -58,6 +61,7 @@ class Measured:
 
     here: list[float]
     there: list[Cost]
+    pool: list[float]
     cold_wall: float
     cold: float
 
@@ -88,14 +92,15 @@ def run(options: Options) -> Report:
 def _measure(runs: Runs, rounds: int) -> Measured:
     begun = wall_seconds(), cpu_seconds()
     with (
+        ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool,
         local_cluster(WORKERS, _MEMORY) as cluster,
         connect(cluster.address, cluster.folder) as client,
     ):
         client.wait_for_workers(WORKERS)
         roots = [psutil.Process(one.pid) for one in cluster.processes]
         cold = cpu_seconds() - begun[1] + sum(map(cpu_seconds_of, roots))
-        measured = Measured([], [], wall_seconds() - begun[0], cold)
-        _compare(runs.run_here(), runs.run_there(client))
+        measured = Measured([], [], [], wall_seconds() - begun[0], cold)
+        _compare(runs.run_here(), runs.run_there(client), runs.run_in_pool(pool))
         for number in range(rounds):
             CONSOLE.print(f"Round {number + 1} of {rounds}")
             for is_cluster in (number % 2 == 0, number % 2 == 1):
@@ -103,12 +108,21 @@ def _measure(runs: Runs, rounds: int) -> Measured:
                     measured.there.append(_measure_there(runs, client, roots))
                 else:
                     measured.here.append(seconds_of(runs.run_here))
+            measured.pool.append(_measure_pool(runs, pool))
     return measured
 
 
-def _compare(here: pl.DataFrame, there: pl.DataFrame) -> None:
-    if not here.drop("run_id").equals(there.drop("run_id")):
-        raise SystemExit("The cluster computed other numbers than this process.")
+def _measure_pool(runs: Runs, pool: ProcessPoolExecutor) -> float:
+    """Return the processor's time of this process and of those of a pool."""
+    processes = [psutil.Process(pid) for pid in pool._processes]
+    before = sum(map(cpu_seconds_of, processes))
+    driver = seconds_of(partial(runs.run_in_pool, pool))
+    return driver + sum(map(cpu_seconds_of, processes)) - before
+
+
+def _compare(here: pl.DataFrame, *others: pl.DataFrame) -> None:
+    if not all(here.drop("run_id").equals(one.drop("run_id")) for one in others):
+        raise SystemExit("The cluster or the pool computed other numbers than this process.")
 
 
 def _measure_there(runs: Runs, client: "Client", roots: list[psutil.Process]) -> Cost:
@@ -177,7 +191,8 @@ def _tabulate(runs: Runs, measured: Measured) -> Table:
     ]
     total = median(one.seconds for one in measured.there)
     rows.append(["On the cluster: all", f"{total:.1f} s", ""])
-    rows.append(["With its start", f"{total + measured.cold:.1f} s", ""])
+    rows.append([f"In a pool of {WORKERS} processes", f"{median(measured.pool):.1f} s", ""])
+    rows.append(["On the cluster, with its start", f"{total + measured.cold:.1f} s", ""])
     rows.append(["Start of the cluster, all processes", f"{measured.cold:.1f} s", ""])
     rows.append(["Start of the cluster, on the wall", f"{measured.cold_wall:.1f} s", ""])
     rows += [

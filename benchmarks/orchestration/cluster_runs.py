@@ -1,7 +1,8 @@
 """The backtests of a universe without Dagster and without a database, here and on a cluster."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,11 +17,12 @@ from engine.code_version import code_version
 from engine.equal_weight import EqualWeight
 from engine.settings import BacktestSettings, Window
 from research.chunk_runner import ChunkRunner
+from research.chunks import Chunk, ChunkOutcome
 from research.run_spec import RunSpec
 from research.runner import BacktestRunner
 from resources.cluster.dask_executor import DaskExecutor
 from resources.cluster.shared_files import SharedFiles
-from resources.cluster.task import Job
+from resources.cluster.task import Job, run_chunk
 from resources.config.run_settings import stored_settings
 from resources.market_data.sources.synthetic import SyntheticSource
 from resources.price_store.history_loader import load_histories
@@ -42,6 +44,26 @@ _WARM_UP = 365
 _FIRST = WINDOW.start - timedelta(days=_WARM_UP)
 # Of so many symbols the universe that they are compared with.
 _COMPARED = 50
+
+
+@dataclass(frozen=True)
+class PoolExecutor:
+    """Computes chunks in a pool of processes: with what Dask's workers call, and without Dask."""
+
+    pool: ProcessPoolExecutor
+    job: Job
+
+    def run(self, chunks: Iterable[Chunk[HistorySpec]]) -> Iterator[ChunkOutcome]:
+        """Yield what came of each chunk, as they are done."""
+        futures = [self.pool.submit(run_chunk, self.job, self._name(one)) for one in chunks]
+        yield from (future.result() for future in as_completed(futures))
+
+    def close(self) -> None:
+        """Leave the pool as it is: other runs use it."""
+
+    def _name(self, chunk: Chunk[HistorySpec]) -> Chunk[HistorySpec]:
+        versions = self.job.files.hash_prices([one.symbol for one in chunk.specs])
+        return replace(chunk, versions=versions)
 
 
 @dataclass(frozen=True)
@@ -75,6 +97,14 @@ class Runs:
         shared = SharedFiles(self.prices.root, archive.files.root, spec.source, spec.run_id)
         shared.write_universe(spec.universe)
         executor = DaskExecutor(client, Job.of(spec, shared, TIMEOUT))
+        return self._collect(ChunkRunner(spec, engine, archive, executor))
+
+    def run_in_pool(self, pool: ProcessPoolExecutor) -> pl.DataFrame:
+        """Return the rows of all backtests, computed by a pool of local processes."""
+        spec, engine, archive = self._given()
+        shared = SharedFiles(self.prices.root, archive.files.root, spec.source, spec.run_id)
+        shared.write_universe(spec.universe)
+        executor = PoolExecutor(pool, Job.of(spec, shared, TIMEOUT))
         return self._collect(ChunkRunner(spec, engine, archive, executor))
 
     def build_job(self) -> Job:
