@@ -83,16 +83,21 @@ def _sample(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
         for one in [parent, *parent.children(recursive=True)]:
             with suppress(psutil.Error, OSError):
                 if "python" in one.name():
-                    # A process that has ended and is still listed has no memory left to read.
                     _, before = peaks.get(one.pid, ("", 0.0))
-                    peaks[one.pid] = one.name(), max(before, _peak_mb(one))
+                    peaks[one.pid] = one.name(), _peak_mb(one, before)
 
 
-def _peak_mb(process: psutil.Process) -> float:
-    """Return the peak resident memory; the current one where the system has no peak."""
+def _peak_mb(process: psutil.Process, before: float) -> float:
+    """Return the peak resident memory; the highest that was seen where the system has no peak.
+
+    A new process has its parent's memory until it executes a program of its own: what the system
+    says later counts. One that has ended and is still listed has no memory left to read.
+    """
     status = Path(f"/proc/{process.pid}/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
-    return int(found[1]) / 1024 if found else process.memory_info().rss / 2**20
+    if not status.exists():
+        return max(before, process.memory_info().rss / 2**20)
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    return int(found[1]) / 1024 if found else before
 
 
 BENCHMARK = Benchmark(
