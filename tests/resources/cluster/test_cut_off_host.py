@@ -18,6 +18,7 @@ import pytest
 
 from research.chunks import Chunk
 from resources.cluster.dask_executor import DaskExecutor
+from resources.run_artifacts.stored_backtests import SHARED_UNIVERSE
 from tests.cluster_runs import STRATEGIES, Done, Shared, run
 from tests.cluster_trouble import FOLDER, Trouble
 from tests.resources.cluster.case import CHUNK, SYMBOLS, Case
@@ -128,7 +129,7 @@ def test_a_cut_off_host_that_is_given_up_changes_nothing(
         assert others
         assert not any(network.holds(pid) for pid in others)
         committed = read_folder(held.root)
-        assert not case.there.files.find_uncommitted(case.run_id)
+        assert case.count_uncommitted() == 0
         held.release()
         network.raise_link()
         # The scheduler, which it reaches again, tells it that it is none of its workers any more.
@@ -136,6 +137,7 @@ def test_a_cut_off_host_that_is_given_up_changes_nothing(
         after = read_folder(held.root)
     assert {name: after[name] for name in committed} == committed
     assert case.count_uncommitted() == FILES
+    case.there.files.remove_uncommitted(case.run_id)
     assert read_folder(held.root) == committed
     case.assert_same(done)
 
@@ -157,11 +159,14 @@ def test_a_host_back_before_it_is_given_up_changes_nothing(
 
 
 def read_folder(root: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Return each whole file: another attempt may write the same bytes, but as another file."""
+    """Return each whole file of the run's parts.
+
+    Another attempt may write the same bytes, but as another file.
+    """
     return {
         path.name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
         for path in root.iterdir()
-        if not path.name.startswith(".")
+        if not path.name.startswith(".") and path.name != SHARED_UNIVERSE
     }
 
 
