@@ -7,10 +7,10 @@ from typing import Any
 from tests.pipelines.webserver import Webserver
 
 # A run of one symbol takes 15 s on two cores, mostly for the start of its process.
-RUN_WITHIN = 120.0
+RUN_WITHIN = 300.0
 # The daemon polls every 30 s, which Dagster has no setting for: it launches the symbols, then
 # the leaderboard, then completes the backfill. That alone takes 60 to 90 s.
-BACKFILL_WITHIN = 240.0
+BACKFILL_WITHIN = 480.0
 
 _ASSETS = """
     { assetNodes {

@@ -46,12 +46,12 @@ PARTITIONED = FEW_ASSETS[:-1]
 BAD = {"KO", "MSFT", "UNP"}
 
 # The sensor runs once a minute, and then the requested run has to be executed.
-RETRIED_WITHIN = 240.0
+RETRIED_WITHIN = 480.0
 # A terminated run takes as long as its process to unwind; a dead one is found by run monitoring.
-STOPPED_WITHIN = 20.0
+STOPPED_WITHIN = 120.0
 
 # Run monitoring looks every 10 s, the sensor that finds runs which never began once a minute.
-DEAD_WITHIN = 120.0
+DEAD_WITHIN = 480.0
 
 RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
 REASON = """

@@ -33,7 +33,7 @@ Seen = TypeVar("Seen")
 SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "META")
 
 # On two idle cores it is ready in 9 s; a busy machine may take far longer.
-READY_WITHIN = 120.0
+READY_WITHIN = 300.0
 _STOPPED_WITHIN = 20.0
 _BETWEEN_LOOKS = 0.5
 _LOG_LINES_SHOWN = 40
