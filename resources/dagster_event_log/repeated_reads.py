@@ -27,20 +27,22 @@ class RepeatedReadsStorage(SqlEventLogStorage):
             return super()._get_event_records(event_records_filter, limit, ascending)
         with self.index_connection() as index:
             # Before the read: what is written in between makes the next question another one.
-            asked = event_records_filter, ascending, _describe_state(index)
-        if self._last[0] != asked:
+            state = _describe_state(index)
+        asked = event_records_filter, ascending, state
+        if state is None or self._last[0] != asked:
             read = super()._get_event_records(event_records_filter, limit, ascending)
             self._last = asked, read
         return self._last[1]
 
 
-def _describe_state(index: sa.Connection) -> tuple[Any, ...]:
+def _describe_state(index: sa.Connection) -> tuple[int, int, int] | None:
     """Return what changes with every write to the file, by this connection or by any other.
 
     The version counts the commits of others, as this one sees them, and the changes are its own.
+    None within a transaction: what it has written so far may yet be rolled back, uncounted.
     """
-    own = index.connection.driver_connection
-    if own is None:
-        raise RuntimeError("This connection is closed; one that is in a transaction is none.")
-    version = own.execute("PRAGMA data_version").fetchone()
-    return id(own), own.total_changes, *version
+    own: Any = index.connection.driver_connection
+    if own.in_transaction:
+        return None
+    (version,) = own.execute("PRAGMA data_version").fetchone()
+    return id(own), own.total_changes, version

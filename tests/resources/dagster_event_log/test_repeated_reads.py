@@ -32,7 +32,7 @@ def _reads_of_events(instance: dg.DagsterInstance) -> Iterator[list[str]]:
 
 
 def _ask(instance: dg.DagsterInstance, partition: str = "A") -> list[Any]:
-    """Return the run that materialized a partition last, as Dagster asks for it."""
+    """Return which event materialized a partition last, as Dagster asks for it."""
     of = dg.AssetRecordsFilter(asset_key=_ASSET, asset_partitions=[partition])
     return [one.storage_id for one in instance.fetch_materializations(of, limit=1).records]
 
@@ -86,3 +86,15 @@ def test_the_first_and_the_last_event_are_two_questions(tmp_path: Path):
         oldest = instance.fetch_materializations(_ASSET, limit=1, ascending=True).records
         newest = instance.fetch_materializations(_ASSET, limit=1).records
         assert [one.storage_id for one in [*oldest, *newest]] == first + last
+
+
+def test_what_is_rolled_back_is_not_remembered(tmp_path: Path):
+    with opened(tmp_path) as instance:
+        _materialize(instance)
+        storage: Any = instance.event_log_storage
+        first = _ask(instance)
+        with storage.index_connection() as index:
+            index.execute(sa.text("DELETE FROM event_logs"))
+            assert _ask(instance) == []
+            index.rollback()
+        assert _ask(instance) == first
