@@ -1,6 +1,6 @@
 """The backtests of a universe without Dagster and without a database, here and on a cluster."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ from engine.code_version import code_version
 from engine.equal_weight import EqualWeight
 from engine.settings import BacktestSettings, Window
 from research.chunk_runner import ChunkRunner
-from research.chunks import Chunk, ChunkOutcome
+from research.chunks import Chunk, ChunkOutcome, Executor
 from research.run_spec import RunSpec
 from research.runner import BacktestRunner
 from resources.cluster.dask_executor import DaskExecutor
@@ -93,25 +93,26 @@ class Runs:
 
     def run_there(self, client: "Client") -> pl.DataFrame:
         """Return the rows of all backtests, computed on a cluster."""
-        spec, engine, archive = self._given()
-        shared = SharedFiles(self.prices.root, archive.files.root, spec.source, spec.run_id)
-        shared.write_universe(spec.universe)
-        executor = DaskExecutor(client, Job.of(spec, shared, TIMEOUT))
-        return self._collect(ChunkRunner(spec, engine, archive, executor))
+        return self._run_with(partial(DaskExecutor, client))
 
     def run_in_pool(self, pool: ProcessPoolExecutor) -> pl.DataFrame:
         """Return the rows of all backtests, computed by a pool of local processes."""
-        spec, engine, archive = self._given()
-        shared = SharedFiles(self.prices.root, archive.files.root, spec.source, spec.run_id)
-        shared.write_universe(spec.universe)
-        executor = PoolExecutor(pool, Job.of(spec, shared, TIMEOUT))
-        return self._collect(ChunkRunner(spec, engine, archive, executor))
+        return self._run_with(partial(PoolExecutor, pool))
 
     def build_job(self) -> Job:
         """Return what all chunks of a run have in common."""
         spec, _, archive = self._given()
-        shared = SharedFiles(self.prices.root, archive.files.root, spec.source, spec.run_id)
-        return Job.of(spec, shared, TIMEOUT)
+        return Job.of(spec, self._share(spec, archive), TIMEOUT)
+
+    def _run_with(self, build: Callable[[Job], Executor]) -> pl.DataFrame:
+        spec, engine, archive = self._given()
+        shared = self._share(spec, archive)
+        shared.write_universe(spec.universe)
+        executor = build(Job.of(spec, shared, TIMEOUT))
+        return self._collect(ChunkRunner(spec, engine, archive, executor))
+
+    def _share(self, spec: RunSpec, archive: ResultArchive) -> SharedFiles:
+        return SharedFiles(self.prices.root, archive.files.root, spec.source, spec.run_id)
 
     @cached_property
     def specs(self) -> Sequence[HistorySpec]:

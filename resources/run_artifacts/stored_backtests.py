@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 _ATTEMPT = re.compile(r"(equity|trades|results)-\d{5,}\.[0-9a-f]{16}\.parquet")
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 SHARED_UNIVERSE = "cluster.npz"
 """What a run shares with the workers of a cluster while it computes, beside its files."""
-
-_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 TABLES = ("equity", "trades", "results")
 """The files of a part, in the order in which they are written."""
