@@ -1,9 +1,12 @@
 """What a run's process has in memory before it begins: imported by what it is a fork of.
 
-That process only imports: a thread does not survive a fork, and what it held stays locked. So there
-is no Polars here, which starts a thread of its own when it is imported, nor TA-Lib and modules of
-this project that import it; threads of pandas and NumPy are those of allocators and of OpenBLAS,
-which see to forks themselves. No file, connection or lock is open.
+That process only imports: a thread does not survive a fork, and what it held stays locked. Some
+libraries start threads when they are imported, and these are known to be safe: allocators and
+OpenBLAS see to a fork themselves, and Polars has one that waits to remove files which large queries
+leave. The first query of Polars starts others, without which a fork's first query hangs. So none is
+run here; if code of the user does when it is imported, as a constant of a strategy's module, this
+process starts again and imports nothing, which its forks then do. No file, connection or lock is
+open.
 
 A run must not use code that was edited since: before each fork the files of the project are looked
 at, and after an edit this process ends. The code server then starts another one.
@@ -13,6 +16,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +32,8 @@ _USED_LATER = (
     "dagster._core.execution.plan.active",
     "dagster._core.executor.in_process",
     "dagster._core.instance.factory",
+    "dagster._core.secrets.env_file",
+    "dagster._core.storage.legacy_storage",
     "dagster._core.storage.local_compute_log_manager",
     "dagster._core.storage.root",
     "dagster._core.storage.runs",
@@ -44,6 +50,7 @@ _USED_LATER = (
     "exchange_calendars",
     "fsspec.implementations.chained",
     "fsspec.implementations.local",
+    "jinja2",
     "numpy.random",
     "pandas",
     "psutil",
@@ -58,16 +65,41 @@ _USED_LATER = (
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.ext.compiler",
     "structlog",
+    "talib",
     "tenacity",
-    "upath",
+    "upath.implementations.local",
+    "assets.backtests.stage",
+    "assets.forward_stage",
+    "assets.leaderboard_plot",
+    "assets.optimization_report",
+    "assets.portfolios_report",
+    "assets.portfolios_stage",
+    "assets.robustness_report",
+    "assets.robustness_stage",
+    "assets.sweep_stage",
+    "assets.walk_forward_report",
+    "assets.walk_forward_stage",
     "engine.validation",
+    "reports.report",
     "research.runner",
+    "research.universe_growth",
+    "research.verdicts.judgement",
     "resources.dagster_event_log.postgres",
     "resources.dagster_event_log.sqlite",
+    "resources.files.unreadable",
+    "resources.market_data.sources.synthetic",
+    "resources.price_store.merge",
+    "resources.price_store.parquet",
     "resources.result_store.embedded",
     "resources.result_store.models",
+    "resources.run_artifacts.sweep_files",
     "resources.run_processes.launcher",
 )
+
+_SAFE_THREADS = ("jemalloc_bg_thd", "polars-ooc-clea")
+"""Names as Linux has them, cut to 15 characters."""
+
+_NOTHING = "_GAUNTLET_TEMPLATE_IMPORTS_NOTHING"
 
 
 def _load() -> None:
@@ -106,13 +138,38 @@ def _renew_random_state() -> None:
         numpy.random.seed()
 
 
+def _find_unsafe_threads() -> set[str]:
+    """Return the names of threads that a fork would miss; those of OpenBLAS have the process's."""
+    tasks = Path("/proc/self/task")
+    names = {(task / "comm").read_text().strip() for task in tasks.iterdir()}
+    process = (tasks / str(os.getpid()) / "comm").read_text().strip()
+    of_python = {thread.name for thread in threading.enumerate()[1:]}
+    return names - {process, *_SAFE_THREADS} | of_python
+
+
+def _start_again_if_unsafe() -> None:
+    """Start this process again, to import nothing, if what it imported left threads behind."""
+    if not (threads := _find_unsafe_threads()):
+        return
+    _LOG.warning(
+        "Code that is imported starts threads (%s), which runs as forks would miss: each run "
+        "imports everything itself, and takes seconds longer. A strategy must not compute when it "
+        "is imported.",
+        ", ".join(sorted(threads)),
+    )
+    os.environ[_NOTHING] = "1"
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this process, again
+
+
 _template = os.getpid()
 _edition = _read_edition()
 os.register_at_fork(before=_end_if_edited, after_in_child=_renew_random_state)
-try:
-    _load()
-except Exception:  # noqa: BLE001 - code of the user may raise anything
-    _LOG.exception("What runs are forks of has not imported everything; they do.")
+if os.environ.pop(_NOTHING, None) is None:
+    try:
+        _load()
+    except Exception:  # noqa: BLE001 - code of the user may raise anything
+        _LOG.exception("What runs are forks of has not imported everything; they do.")
+    _start_again_if_unsafe()
 # Forks share the pages of objects that their garbage collectors leave alone.
 gc.collect()
 gc.freeze()
