@@ -68,7 +68,8 @@ def _find_imported_files(file: Path, source: bytes, folders: _Folders) -> Iterat
     yield from files
     if names & _DYNAMIC:
         for top, folder in folders:
-            yield from folder.rglob("*.py") if top in above[:1] else ()
+            # What begins with a dot can't be imported: an editor's lock is a link to nowhere.
+            yield from folder.rglob("[!.]*.py") if top in above[:1] else ()
 
 
 @cache

@@ -12,6 +12,7 @@ import importlib
 import os
 import pkgutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from dagster._core.instance import DagsterInstance
@@ -22,6 +23,7 @@ from resources.celery_workers.launcher import WarmWorkerLauncher
 from resources.celery_workers.worker import Worker
 from resources.config.environment import EnvironmentSettings
 from resources.files.private import protect_home
+from resources.run_processes.lost_threads import find_lost_threads, list_threads
 from strategies.errors import GauntletError
 from strategies.registry import registered_strategies
 
@@ -36,13 +38,15 @@ _LIBRARIES = (
 )
 # What these do when they are imported is for a process of their own.
 _ACTING = ("__main__", "pipelines.code_server.preload")
+# They start threads which see to a fork, and strategies may import them.
+_OPTIONAL = ("scipy.linalg",)
 _UNLIMITED = 10
 # A process grows by 0.3 MB with each run, and a new one costs a second of CPU.
 RUNS_PER_PROCESS = 50
 
 
 class NoWorkerError(GauntletError):
-    """The instance has no use for a worker; the text says why."""
+    """The instance has no use for a worker, or none can be forked; the text says why."""
 
 
 def main(arguments: list[str]) -> int:
@@ -59,11 +63,11 @@ def main(arguments: list[str]) -> int:
         protect_home(settings.home)
         launcher, allowed = _read_instance()
         worker = Worker(launcher.celery, build_edition(settings), given.alive_file)
+        launcher.celery.conf.worker_max_tasks_per_child = given.runs_per_process or RUNS_PER_PROCESS
+        worker.run(given.processes or allowed, _preload)
     except GauntletError as error:
         sys.stderr.write(f"Refused: {error}\n")
         return 2
-    launcher.celery.conf.worker_max_tasks_per_child = given.runs_per_process or RUNS_PER_PROCESS
-    worker.run(given.processes or allowed, _preload)
     if worker.is_outdated:
         os.execv(sys.executable, [sys.executable, "-m", "pipelines.cli.worker", *arguments])  # noqa: S606
     return 0
@@ -84,14 +88,29 @@ def _read_instance() -> tuple[WarmWorkerLauncher, int]:
 
 
 def _preload() -> None:
-    """Import what a run needs, once for all processes that are forked; start nothing of it."""
+    """Import what a run needs, once for all processes that are forked; start nothing of it.
+
+    Raises
+    ------
+    NoWorkerError
+        When the project's code, or that of strategies, starts threads, without which forks hang.
+    """
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    for name in _OPTIONAL:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    before = list_threads()
     for name in _PACKAGES:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not module.name.endswith(_ACTING):
                 importlib.import_module(module.name)
-    for name in _LIBRARIES:
-        importlib.import_module(name)
+    if lost := find_lost_threads(before):
+        raise NoWorkerError(
+            f"code that is imported starts threads ({', '.join(sorted(lost))}), which the "
+            "processes of a worker would miss. A strategy must not compute when it is imported."
+        )
     # As this process has imported it: one that is forked later would read files edited meanwhile.
     for strategy in registered_strategies().values():
         code_version(strategy)

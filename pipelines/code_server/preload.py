@@ -1,12 +1,9 @@
 """What a run's process has in memory before it begins: imported by what it is a fork of.
 
-That process only imports: a thread does not survive a fork, and what it held stays locked. Some
-libraries start threads when they are imported, and these are known to be safe: allocators and
-OpenBLAS see to a fork themselves, and Polars has one that waits to remove files which large queries
-leave. The first query of Polars starts others, without which a fork's first query hangs. So none is
-run here; if code of the user does when it is imported, as a constant of a strategy's module, this
-process starts again and imports nothing, which its forks then do. No file, connection or lock is
-open.
+That process only imports: a thread does not survive a fork, and what it held stays locked. No query
+is run here, for which Polars starts threads, and no file, connection or lock is open. Code of the
+user may do so when it is imported, as for a constant of a strategy's module: this is tried first,
+in a fork, and such a project each run imports itself.
 
 A run must not use code that was edited since: before each fork the files of the project are looked
 at, and after an edit this process ends. The code server then starts another one.
@@ -16,16 +13,17 @@ import gc
 import logging
 import os
 import sys
-import threading
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
+
+from resources.celery_workers.edition import Edition
+from resources.run_processes.lost_threads import try_in_fork
 
 _LOG = logging.getLogger(__name__)
-_PROJECT = ("strategies", "engine", "research", "resources", "reports", "assets", "pipelines")
 
-# What Dagster, SQLAlchemy and this project import when they first use it, and both storages.
-_USED_LATER = (
+# What Dagster, SQLAlchemy and this project import when they first use it, both storages, and what
+# strategies may import that starts threads which see to a fork.
+_LIBRARIES = (
     "alembic.command",
     "alembic.config",
     "dagster._core.execution.submit_asset_runs",
@@ -59,6 +57,7 @@ _USED_LATER = (
     "pyarrow.vendored.version",
     "rich.console",
     "rich.traceback",
+    "scipy.linalg",
     "sqlalchemy.dialects.mysql",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.postgresql.psycopg2",
@@ -68,6 +67,10 @@ _USED_LATER = (
     "talib",
     "tenacity",
     "upath.implementations.local",
+)
+
+# What the project imports when it first uses it.
+_PROJECT = (
     "assets.backtests.stage",
     "assets.forward_stage",
     "assets.leaderboard_plot",
@@ -96,17 +99,16 @@ _USED_LATER = (
     "resources.run_processes.launcher",
 )
 
-_SAFE_THREADS = ("jemalloc_bg_thd", "polars-ooc-clea")
-"""Names as Linux has them, cut to 15 characters."""
 
-_NOTHING = "_GAUNTLET_TEMPLATE_IMPORTS_NOTHING"
-
-
-def _load() -> None:
-    """Import all of it; of what can't be imported the run that needs it will say so."""
-    for module in _USED_LATER:
+def _import(modules: tuple[str, ...]) -> None:
+    for module in modules:
         with suppress(ImportError):  # an optional package
             import_module(module)
+
+
+def _load_project() -> None:
+    """Import the project, with the user's code; of what can't be imported the run will say so."""
+    _import(_PROJECT)
     from sqlalchemy.orm import configure_mappers
 
     from pipelines.definitions import defs
@@ -115,21 +117,23 @@ def _load() -> None:
     defs().get_repository_def()
 
 
-def _read_edition() -> dict[Path, tuple[int, int]]:
-    """Return when each file of the project was changed, and its size."""
-    folders = {folder for name in _PROJECT for folder in import_module(name).__path__}
-    files = (file for folder in folders for file in Path(folder).rglob("*.py"))
-    seen = ((file, file.stat()) for file in files)
-    return {file: (status.st_mtime_ns, status.st_size) for file, status in seen}
+def _load() -> None:
+    _import(_LIBRARIES)
+    if threads := try_in_fork(_load_project):
+        _LOG.warning(
+            "Code that is imported starts threads (%s), which runs as forks would miss: each run "
+            "imports the project itself. A strategy must not compute when it is imported.",
+            ", ".join(sorted(threads)),
+        )
+    else:
+        _load_project()
 
 
 def _end_if_edited() -> None:
     if os.getpid() != _template:  # a run that forks goes on with what it has
         return
-    with suppress(FileNotFoundError):  # removed at this moment
-        if _read_edition() == _edition:
-            return
-    os._exit(0)
+    if _on_disk.read_signature() != _edition:
+        os._exit(0)
 
 
 def _renew_random_state() -> None:
@@ -138,38 +142,14 @@ def _renew_random_state() -> None:
         numpy.random.seed()
 
 
-def _find_unsafe_threads() -> set[str]:
-    """Return the names of threads that a fork would miss; those of OpenBLAS have the process's."""
-    tasks = Path("/proc/self/task")
-    names = {(task / "comm").read_text().strip() for task in tasks.iterdir()}
-    process = (tasks / str(os.getpid()) / "comm").read_text().strip()
-    of_python = {thread.name for thread in threading.enumerate()[1:]}
-    return names - {process, *_SAFE_THREADS} | of_python
-
-
-def _start_again_if_unsafe() -> None:
-    """Start this process again, to import nothing, if what it imported left threads behind."""
-    if not (threads := _find_unsafe_threads()):
-        return
-    _LOG.warning(
-        "Code that is imported starts threads (%s), which runs as forks would miss: each run "
-        "imports everything itself, and takes seconds longer. A strategy must not compute when it "
-        "is imported.",
-        ", ".join(sorted(threads)),
-    )
-    os.environ[_NOTHING] = "1"
-    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this process, again
-
-
 _template = os.getpid()
-_edition = _read_edition()
+_on_disk = Edition((), ())
+_edition = _on_disk.read_signature()
 os.register_at_fork(before=_end_if_edited, after_in_child=_renew_random_state)
-if os.environ.pop(_NOTHING, None) is None:
-    try:
-        _load()
-    except Exception:  # noqa: BLE001 - code of the user may raise anything
-        _LOG.exception("What runs are forks of has not imported everything; they do.")
-    _start_again_if_unsafe()
+try:
+    _load()
+except Exception:  # noqa: BLE001 - code of the user may raise anything
+    _LOG.exception("What runs are forks of has not imported everything; they do.")
 # Forks share the pages of objects that their garbage collectors leave alone.
 gc.collect()
 gc.freeze()

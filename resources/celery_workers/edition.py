@@ -10,9 +10,11 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from engine.processor import describe_platform, digest_c_library
+from resources.source_files import list_source_files
 
 EDITION_KEY = "gauntlet/edition"
 """Where the metadata of the code location says its edition."""
@@ -62,23 +64,21 @@ class Edition:
         inside = f"{self._root}{os.sep}"
         for path in self._list_files():
             name = path.removeprefix(inside) if path.startswith(inside) else Path(path).name
-            digest.update(f"\0{name}\0".encode())
-            with open(path, "rb") as file:  # noqa: PTH123 - of 500, as long as reading it
-                digest.update(file.read())
+            with suppress(FileNotFoundError), open(path, "rb") as file:  # noqa: PTH123 - of 500
+                digest.update(f"\0{name}\0".encode() + file.read())
         return digest.hexdigest()[:_DIGITS]
 
     def read_signature(self) -> tuple[tuple[str, int, int], ...]:
         """Return what changes when a file is written, without reading any: 7 ms of CPU."""
-        stats = ((path, os.stat(path)) for path in self._list_files())  # noqa: PTH116 - of 500 files
-        return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+        seen: list[tuple[str, int, int]] = []
+        for path in self._list_files():
+            with suppress(FileNotFoundError):  # removed at this moment
+                stat = os.stat(path)  # noqa: PTH116 - of 500 files
+                seen.append((path, stat.st_mtime_ns, stat.st_size))
+        return tuple(seen)
 
     def _list_files(self) -> Iterator[str]:
-        for package in _PACKAGES:
-            for folder, folders, names in os.walk(self._root / package):
-                folders[:] = sorted(name for name in folders if name != "__pycache__")
-                yield from (
-                    f"{folder}{os.sep}{name}" for name in sorted(names) if name.endswith(_READ)
-                )
+        yield from list_source_files(self._root, _PACKAGES, _READ)
         yield from (str(path) for path in self._files if path.is_file())
 
 

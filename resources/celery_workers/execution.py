@@ -79,7 +79,11 @@ def _interrupted_if_stopped(instance: DagsterInstance, run_id: str) -> Iterator[
 
     def watch() -> None:
         while not ended.wait(_SECONDS_BETWEEN_LOOKS):
-            run = instance.get_run_by_id(run_id)
+            try:
+                run = instance.get_run_by_id(run_id)
+            except Exception as error:  # noqa: BLE001 - a database that is restarted comes back
+                _log.warning("The status of run %s can't be read: %s", run_id, type(error).__name__)
+                continue
             if run is None or run.status in _TO_BE_STOPPED:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from resources.source_files import list_source_files
+
 _ROOT = Path(__file__).parents[2]
 _CODE = ("engine", "research", "resources")
 _LIBRARIES = ("numpy", "polars", "TA-Lib", "exchange-calendars", "distributed")
@@ -60,10 +62,9 @@ def describe_difference(driver: Edition, worker: Edition) -> str:
 
 def _hash_sources(packages: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for package in packages:
-        for path in sorted((_ROOT / package).rglob("*.py")):
-            digest.update(f"\0{path.relative_to(_ROOT).as_posix()}\0".encode())
-            digest.update(path.read_bytes())
+    for path in map(Path, list_source_files(_ROOT, packages)):
+        digest.update(f"\0{path.relative_to(_ROOT).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:_DIGITS]
 
 

@@ -3,9 +3,11 @@
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
@@ -46,8 +48,9 @@ class LocalRunLauncher(DefaultRunLauncher):
     def terminate(self, run_id: str) -> bool:
         """Cancel a run; one whose process is gone is canceled at once.
 
-        The process of a run that no code server started, as that of `make run`, is interrupted as
-        by Ctrl-C. Dagster would call its run canceled after a minute, while it went on.
+        The process of a run that no code server started, as that of `make run`, or whose code
+        server is gone, is interrupted as by Ctrl-C. Dagster would call its run canceled after a
+        minute, while it went on.
         """
         run = self._instance.get_run_by_id(run_id) if self.has_instance else None
         if run is None or run.is_finished:
@@ -56,9 +59,15 @@ class LocalRunLauncher(DefaultRunLauncher):
         if claims.is_dead(run_id):
             self._instance.report_run_canceling(run)
             return end_if_dead(self._instance, run_id) is not None
-        process = None if GRPC_INFO_TAG in run.tags else claims.find_holder(run_id)
+        process = claims.find_holder(run_id)
         if process is None:
             return super().terminate(run_id)
-        self._instance.report_run_canceling(run)
-        os.kill(process.pid, signal.SIGINT)
+        if GRPC_INFO_TAG not in run.tags:
+            self._instance.report_run_canceling(run)
+        else:
+            with suppress(DagsterUserCodeUnreachableError):
+                if super().terminate(run_id):
+                    return True
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGINT)
         return True
