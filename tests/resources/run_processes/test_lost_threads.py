@@ -49,7 +49,7 @@ def run(code: str, then: str = "") -> list[set[str]]:
 def test_what_is_tried_in_a_fork_leaves_nothing_here(code: str):
     # And a fork of a process that has tried a query can query.
     tried, here = run(code, _FORK_AND_QUERY)
-    assert (tried & LEFT[code] if LEFT[code] else not tried), tried
+    assert tried & LEFT[code] if LEFT[code] else not tried, tried
     assert here == set()
 
 
