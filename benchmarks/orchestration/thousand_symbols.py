@@ -80,9 +80,12 @@ def _sample(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
     """Record the peak of the command and of each Python process that it started."""
     with suppress(psutil.Error):
         parent = psutil.Process(pid)
+        command = parent.cmdline()
         for one in [parent, *parent.children(recursive=True)]:
             with suppress(psutil.Error, OSError):
-                if "python" in one.name():
+                # A new process is its parent's copy until it executes a program of its own.
+                copied = one != parent and one.cmdline() == command
+                if "python" in one.name() and not copied:
                     _, before = peaks.get(one.pid, ("", 0.0))
                     peaks[one.pid] = one.name(), _peak_mb(one, before)
 
@@ -90,8 +93,7 @@ def _sample(pid: int, peaks: dict[int, tuple[str, float]]) -> None:
 def _peak_mb(process: psutil.Process, before: float) -> float:
     """Return the peak resident memory; the highest that was seen where the system has no peak.
 
-    A new process has its parent's memory until it executes a program of its own: what the system
-    says later counts. One that has ended and is still listed has no memory left to read.
+    A process that has ended and is still listed has no memory left to read.
     """
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
