@@ -75,7 +75,7 @@ class PortfoliosStage:
     failures: list[Failure] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
     _findings: dict[str, PortfolioFindings] = field(default_factory=dict)
-    _ratios: dict[str, list[float]] | None = None
+    _ratios: dict[tuple[str, str], float] | None = None
 
     def run(self, definitions: Sequence[PortfolioDefinition]) -> dict[str, MadePortfolio]:
         """Have files and row of each portfolio; return those that there are, by name."""
@@ -177,13 +177,23 @@ class PortfoliosStage:
     def _compare(
         self, definition: PortfolioDefinition, facts: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Return what a file says, with the mean Sharpe ratio of the single backtests."""
-        some = self._pairs().get
-        ratios = [one for name in definition.strategies for one in some(name, [])]
+        """Return what a file says, with the mean Sharpe ratio of the single backtests.
+
+        None where these are of another direction, or of other costs: then the account trades
+        something else.
+        """
+        settings, ratios = self.inputs.run_settings.backtest_settings(), list[float]()
+        if definition.direction in (None, settings.direction) and definition.costs is None:
+            symbols = set(definition.symbols or self.universe.symbols)
+            ratios = [
+                ratio
+                for (name, symbol), ratio in self._pairs().items()
+                if name in definition.strategies and symbol in symbols
+            ]
         return {**facts, "pairs_sharpe_ratio": sum(ratios) / len(ratios) if ratios else None}
 
-    def _pairs(self) -> dict[str, list[float]]:
-        """Return the Sharpe ratios of the stored backtests on what the run is of, by strategy."""
+    def _pairs(self) -> Mapping[tuple[str, str], float]:
+        """Return the Sharpe ratios of the stored backtests on what the run is of, where known."""
         if self._ratios is None:
             scope = build_scope(
                 self.universe.symbols,
@@ -193,10 +203,8 @@ class PortfoliosStage:
                 self.purpose,
             )
             rows = self.store.get_ranked_backtests(scope).drop_nulls("sharpe_ratio")
-            self._ratios = {
-                str(name): some["sharpe_ratio"].to_list()
-                for (name,), some in rows.group_by("strategy", maintain_order=True)
-            }
+            some = rows.select("strategy", "symbol", "sharpe_ratio").sort("strategy", "symbol")
+            self._ratios = {(name, symbol): ratio for name, symbol, ratio in some.iter_rows()}
         return self._ratios
 
     def _row(self, made: MadePortfolio) -> dict[str, Any]:

@@ -55,10 +55,12 @@ class Project:
     @property
     def settings(self) -> EnvironmentSettings:
         """The settings, as the environment would give them."""
-        prices = {"GAUNTLET_PRICES": str(self.folder / "prices")} if self.source == "files" else {}
+        given = {"GAUNTLET_PRICES": str(self.folder / "prices")} if self.source == "files" else {}
+        if (self.folder / "portfolios").exists():
+            given["GAUNTLET_PORTFOLIOS"] = str(self.folder / "portfolios")
         return EnvironmentSettings.from_environment(
             {
-                **prices,
+                **given,
                 "GAUNTLET_SOURCE": self.source,
                 "GAUNTLET_UNIVERSE": str(self.folder / "universe.csv"),
                 "GAUNTLET_START": START.isoformat(),

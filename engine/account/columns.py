@@ -150,9 +150,7 @@ class JointColumns(Columns):
     def _find_changes(self, bar: int, symbols: Ints) -> Floats:
         """Return the shares that positions are to grow by, negative to shrink, shape (n, K)."""
         rules, decided = self.rules, bar - 1
-        targets = self.targets[decided, symbols].astype(np.float64)
-        weights = np.abs(rules.weigher.weigh(decided, symbols, targets))
-        weights = np.minimum(weights, rules.limits.weight)[:, None]
+        weights = np.minimum(self._weigh(bar, symbols), rules.limits.weight)
         equity, close = self.equity[decided], self.market.close[decided, symbols][:, None]
         held = self.shares[symbols]
         change = weights * np.maximum(equity, 0.0) / close - held
@@ -160,6 +158,24 @@ class JointColumns(Columns):
             small = np.abs(change) * close <= rules.band * equity
             change[small & (held > 0)] = 0.0
         return change
+
+    def _weigh(self, bar: int, symbols: Ints) -> Floats:
+        """Return the weights of symbols that open, shape (n, K), or (n, 1) if all have the same.
+
+        What an account holds and what does not open keeps its weight.
+        """
+        decided = bar - 1
+        wanted = self.targets[decided] != 0
+        halted = np.flatnonzero(wanted & ~np.isfinite(self.market.open[bar]))
+        holds = self.shares[halted] > 0
+        patterns, of_account = np.unique(holds, axis=1, return_inverse=True)
+        weights = np.empty((len(symbols), patterns.shape[1]))
+        for column, pattern in enumerate(patterns.T):
+            some = np.sort(np.append(symbols, halted[pattern]))
+            targets = self.targets[decided, some].astype(np.float64)
+            found = self.rules.weigher.weigh(decided, some, targets)
+            weights[:, column] = np.abs(found)[np.searchsorted(some, symbols)]
+        return weights[:, of_account.ravel()] if patterns.shape[1] > 1 else weights
 
     def _buy(self, bar: int, symbols: Ints, asked: Floats, held: Bools) -> Floats:
         """Return the shares that are bought, shape (n, K); who is held already comes first."""

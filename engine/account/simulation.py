@@ -166,7 +166,10 @@ class _Account:
         weights = None
         if self.rules.weigher.joint:
             enter = self._choose(decided, enter, places)
-            weights = self._weigh(decided, [*resize, *enter])
+            # What does not open keeps its weight: its part is nobody else's meanwhile.
+            halted = [one for one in stays if not traded[one] and self.targets.item(decided, one)]
+            trading = [*resize, *enter]
+            weights = self._weigh(decided, [*trading, *halted])[: len(trading)]
         self._trade(bar, _Plan(plan.leave, resize, enter), weights)
 
     def _choose(self, decided: int, symbols: list[int], places: int) -> list[int]:

@@ -10,9 +10,10 @@ from strategies.base import Bools
 def find_rebalances(market: AccountMarket, rebalance: str) -> Bools:
     """Return at which closes all positions are sized again, shape (T,).
 
-    ``weekly`` and ``monthly``: at the close of the first session of a week or month, so that
-    nothing needs to be known of later days; fills are on the next one. Of several exchanges, a
-    session is a day on which half of the symbols that have had a bar have one.
+    ``weekly`` and ``monthly``: once the first session of a week or month is known, so that nothing
+    needs to be known of later days; fills are on the next session. Of several exchanges, a session
+    is a day on which half of the symbols that have had a bar have one; days between two sessions
+    belong to the first, and what is decided is so at the last close before the second.
 
     Parameters
     ----------
@@ -21,14 +22,14 @@ def find_rebalances(market: AccountMarket, rebalance: str) -> Bools:
     """
     if rebalance == "on_signal":
         return np.zeros(len(market.dates), dtype=np.bool_)
-    sessions = _find_sessions(market)
-    if rebalance == "daily":
-        return sessions
-    days = market.dates[sessions]
-    period = _number_weeks(days) if rebalance == "weekly" else days.astype("datetime64[M]")
-    first = np.append(np.True_, period[1:] != period[:-1])[: len(days)]
+    sessions = np.flatnonzero(_find_sessions(market))
+    decides = np.append(sessions[1:] - 1, len(market.dates) - 1)[: len(sessions)]
+    if rebalance != "daily":
+        days = market.dates[sessions]
+        period = _number_weeks(days) if rebalance == "weekly" else days.astype("datetime64[M]")
+        decides = decides[np.append(np.True_, period[1:] != period[:-1])[: len(days)]]
     found = np.zeros(len(market.dates), dtype=np.bool_)
-    found[np.flatnonzero(sessions)[first]] = True
+    found[decides] = True
     return found
 
 

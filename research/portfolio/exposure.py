@@ -81,22 +81,22 @@ def _spread(fills: NDArray[Any], row: Ints, rows: int, symbols: int) -> Floats:
 def _list_limits(
     rules: AccountRules, before: Floats, after: Floats, mark: Floats, equity: Floats
 ) -> Iterator[tuple[str, Floats, float]]:
-    """Yield what each limit is on, in money on each bar, 0 where nothing was increased."""
+    """Yield what each limit is on, in money on each bar, -inf where nothing was increased."""
     limits = rules.limits
     # More than what the rounding of sums leaves.
     grown = (np.abs(after) - np.abs(before)) * mark
-    increased = grown > _TOLERANCE * equity[:, None]
+    increased = grown > _TOLERANCE * np.abs(equity)[:, None]
     value = after * mark
     size = np.abs(value)
     bought, sold = ((increased & (side * after > 0)).any(axis=1) for side in (1, -1))
     net = value.sum(axis=1)
-    yield "max_weight", np.where(increased, size, 0.0).max(axis=1), limits.weight
-    yield "max_gross", np.where(bought | sold, size.sum(axis=1), 0.0), limits.gross
-    yield "max_net", np.where(bought, net, 0.0), limits.net_high
-    yield "min_net", np.where(sold, -net, 0.0), -limits.net_low
+    yield "max_weight", np.where(increased, size, -np.inf).max(axis=1), limits.weight
+    yield "max_gross", np.where(bought | sold, size.sum(axis=1), -np.inf), limits.gross
+    yield "max_net", np.where(bought, net, -np.inf), limits.net_high
+    yield "min_net", np.where(sold, -net, -np.inf), -limits.net_low
     if limits.sectors is not None:
         for sector in np.unique(limits.sectors):
             members = limits.sectors == sector
             total = size[:, members].sum(axis=1)
             more = increased[:, members].any(axis=1)
-            yield "max_sector_weight", np.where(more, total, 0.0), limits.sector_weight
+            yield "max_sector_weight", np.where(more, total, -np.inf), limits.sector_weight

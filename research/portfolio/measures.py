@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from research.portfolio.portfolio import Portfolio
+from research.portfolio.sharpe_ratio import find_sharpe_ratio
 from strategies.base import Floats
 from strategies.portable import power
 
@@ -19,6 +20,12 @@ MEASURES = (
 )
 """What `measure_portfolio` returns of each portfolio: fractions, ratios per year, money."""
 
+_OF_EQUITY = (
+    *("annualized_return", "annualized_volatility", "sharpe_ratio", "universe_correlation"),
+    *("mean_gross", "highest_gross", "mean_net", "turnover"),
+)
+"""Those that are fractions of the equity, or follow from such: without equity they are none."""
+
 
 def measure_portfolio(portfolio: Portfolio) -> dict[str, float | None]:
     """Return the numbers of a portfolio, defined as `engine.metrics` defines those of backtests.
@@ -26,7 +33,8 @@ def measure_portfolio(portfolio: Portfolio) -> dict[str, float | None]:
     The universe's and the benchmark's are of the same days. `turnover` is the value of all fills
     per year and mean equity, both sides added; `fees`, `slippage` and `accrued` (interest less
     borrow fees) are money of the whole window. `largest_volume_share` is the largest share of a
-    day's volume that a fill was, None without volumes.
+    day's volume that a fill was, None without volumes. Of an account that lost its capital at some
+    close, ratios to the equity are None.
     """
     outcome, held = portfolio.outcome, portfolio.outcome.held()
     start, years = outcome.market.first, len(outcome.curve) / portfolio.bars_per_year
@@ -58,6 +66,8 @@ def measure_portfolio(portfolio: Portfolio) -> dict[str, float | None]:
         "largest_volume_share": _find_volume_share(portfolio),
         "final_equity": equity[-1],
     }
+    if (equity <= 0).any():
+        found |= dict.fromkeys(_OF_EQUITY, math.nan)
     return {name: _to_plain(found[name]) for name in MEASURES}
 
 
@@ -76,21 +86,6 @@ def describe_portfolio(portfolio: Portfolio) -> dict[str, Any]:
         "priority_luck": drawn,
         "breaches": [asdict(one) for one in portfolio.breaches],
     }
-
-
-def find_sharpe_ratio(returns: Floats, risk_free: Floats, bars_per_year: float) -> float:
-    """Return mean / sample deviation of the returns beyond cash * sqrt(bars per year); NaN of none.
-
-    Source: `engine.metrics.equity.sharpe_ratio`.
-    """
-    excess = returns - risk_free
-    if len(excess) < 2:  # noqa: PLR2004
-        return math.nan
-    deviation = float(np.std(excess, ddof=1))
-    # Of returns that are all the same, rounding leaves a deviation.
-    if deviation <= 1e-15 * max(float(np.abs(excess).max()), 1e-300):
-        return math.nan
-    return float(excess.mean()) / deviation * math.sqrt(bars_per_year)
 
 
 def _measure_returns(portfolio: Portfolio, years: float) -> dict[str, float]:

@@ -99,17 +99,18 @@ def simulate_portfolio(
     outcome = simulate_account(market, targets, rules, costs)
     outcome.check(definition.name)
     dear = simulate_account(market, targets, rules, costs.scaled(2.0))
+    dates, per_year = outcome.dates, universe.bars_per_year
+    risk_free = _find_risk_free(costs, outcome)
     luck = None
     if orders and outcome.counts.missed:
-        luck = measure_priority_luck(market, targets, rules, costs, universe.bars_per_year, orders)
-    dates = outcome.dates
+        luck = measure_priority_luck(market, targets, rules, costs, risk_free, per_year, orders)
     return Portfolio(
         definition,
         outcome,
         sectors,
-        universe.bars_per_year,
+        per_year,
         costs,
-        _find_risk_free(costs, outcome),
+        risk_free,
         universe.equal_weight.returns_on(dates),
         _find_benchmark(universe, definition.benchmark),
         dear.curve,

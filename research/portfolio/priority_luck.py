@@ -8,6 +8,7 @@ from engine.account.market import AccountMarket
 from engine.account.priorities import simulate_orders
 from engine.account.rules import AccountRules, Targets
 from engine.costs import CostModel
+from research.portfolio.sharpe_ratio import find_sharpe_ratio
 from strategies.base import Floats
 
 SEED = 20
@@ -25,7 +26,7 @@ class PriorityLuck:
     return_low, return_median, return_high
         Total returns: lowest, median and highest.
     sharpe_low, sharpe_median, sharpe_high
-        Sharpe ratios per year, without interest; NaN without variance.
+        Sharpe ratios per year beyond cash, as the account's own; NaN if one of the orders has none.
     """
 
     orders: int
@@ -42,6 +43,7 @@ def measure_priority_luck(
     targets: Targets,
     rules: AccountRules,
     costs: CostModel,
+    risk_free: Floats,
     bars_per_year: float,
     orders: int,
 ) -> PriorityLuck:
@@ -49,20 +51,30 @@ def measure_priority_luck(
 
     Whatever ranks entries, some order decides who is missed: of signals that are as good as each
     other, the spread is luck.
+
+    Parameters
+    ----------
+    risk_free
+        What cash earns on each bar of the window, shape (D,).
+    orders
+        How many are drawn.
     """
     random = np.random.default_rng(SEED)
     symbols = np.arange(len(market.symbols), dtype=np.float64)
     places = random.permuted(np.tile(symbols, (orders, 1)), axis=1)
     curves = simulate_orders(market, targets, rules, costs, places).T
-    return _describe(curves, rules.capital, bars_per_year)
+    return _describe(curves, rules.capital, risk_free, bars_per_year)
 
 
-def _describe(curves: Floats, capital: float, bars_per_year: float) -> PriorityLuck:
+def _describe(
+    curves: Floats, capital: float, risk_free: Floats, bars_per_year: float
+) -> PriorityLuck:
     before = np.hstack([np.full((len(curves), 1), capital), curves[:, :-1]])
-    returns = curves / before - 1.0
+    lost = (curves <= 0).any(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = returns.std(axis=1, ddof=1)
-        sharpe = returns.mean(axis=1) / deviation * np.sqrt(bars_per_year)
+        returns = curves / before - 1.0
+    returns[lost] = np.nan
+    sharpe = [find_sharpe_ratio(one, risk_free, bars_per_year) for one in returns]
     total = curves[:, -1] / capital - 1.0
     low, middle, high = (float(one) for one in np.quantile(total, [0.0, 0.5, 1.0]))
     ratios = (float(one) for one in np.quantile(sharpe, [0.0, 0.5, 1.0]))

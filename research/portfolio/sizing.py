@@ -112,13 +112,18 @@ class PortfolioVolatility:
     unit: float | None = None
 
     def weigh(self, bar: int, symbols: Ints, targets: Floats) -> Floats:
-        """Return the weights of inverse volatility * wanted / sqrt(w' covariance w)."""
+        """Return the weights of inverse volatility * wanted / sqrt(w' covariance w).
+
+        The covariance is that of the days on which all of them have a return: those of the symbol
+        with the fewest, which are at least `LEAST_RETURNS`.
+        """
         weights = InverseVolatility(self.past, self.gross).weigh(bar, symbols, targets)
-        daily = (np.nan_to_num(self.past.read(bar, symbols)) * weights).sum(axis=1)
-        if len(daily) < LEAST_RETURNS:
-            return np.zeros(len(symbols))
+        held = weights != 0
+        returns = self.past.read(bar, symbols)[:, held]
+        common = np.isfinite(returns).all(axis=1)
         # The deviation of the weighted sum is the root of w' covariance w, in one pass.
-        whole = np.std(daily, ddof=1) * np.sqrt(self.past.bars_per_year)
+        daily = (returns[common] * weights[held]).sum(axis=1)
+        whole = np.std(daily, ddof=1) * np.sqrt(self.past.bars_per_year) if held.any() else 0.0
         return weights * min(1.0, self.volatility / whole) if whole > 0 else weights
 
 

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.account.rules import Targets
+from engine.costs import ComposedCosts, FillMarket, PercentageCosts, parse_costs
+from engine.costs.prices import HalfSpread, Slippage
 from engine.failure import Failure
 from engine.history import TradedHistory
 from engine.orders import build_orders
-from engine.positions import SIDES, SIGNAL
+from engine.positions import OPEN, SIDES, SIGNAL, Positions
 from engine.settings import BacktestSettings
-from engine.simulation import simulate
+from engine.stops import find_positions_with_stops
 from research.failures import add_failures
 from research.portfolio.strengths import RecordedStrength, Strengths
 from strategies.base import Bools, Strategy
@@ -44,8 +46,9 @@ def find_sides(
     """Return the side that each strategy wants of each symbol at each close of `dates`.
 
     That is the side of the last signal, 0 before the first one in the window, and on days without a
-    bar what it was on the day before. With stops it is the side of the symbol's own backtest: what
-    a stop closes is left at the next open. Where a strategy fails it wants nothing.
+    bar what it was on the day before. With stops it is the side of the symbol's own backtest, as if
+    that could pay for every position: what a stop closes is left at the next open. Where a strategy
+    fails it wants nothing.
 
     Parameters
     ----------
@@ -89,9 +92,10 @@ def _find_rows(
 ) -> tuple[Sides, list[int], list[Failure]]:
     """Return the sides of one symbol on its own bars, one row per strategy that did not fail."""
     if settings.has_stops:
-        own = replace(settings, execution="next_open")
+        own = replace(settings, execution="next_open", costs=None, fees=0.0)
+        own = replace(own, slippage=_find_slippage(settings))
         orders, backtests, failures = build_orders([history], strategies, own)
-        rows = _hold(simulate(orders), orders.entries.shape)
+        rows = _hold(find_positions_with_stops(orders), orders.entries.shape)
         return rows, [number for _, number in backtests], failures
     # Signals on the bar of their close: when they fill is for the account.
     own = replace(settings, execution="same_close", require_volume=False)
@@ -110,15 +114,28 @@ def follow_signals(entries: Bools, exits: Bools, entry: int, exit_: int) -> Side
     return np.take_along_axis(side, last, axis=1)
 
 
-def _hold(simulation, shape: tuple[int, int]) -> Sides:
-    """Return the sides of backtests, as they are known at each close."""
-    trades = simulation.trades
+def _find_slippage(settings: BacktestSettings) -> float:
+    """Return what a fill's price is worse by, without what depends on its size or its day.
+
+    Levels of stops are measured from such prices; no more is known before an account decides.
+    """
+    costs = settings.cost_model
+    if isinstance(costs, PercentageCosts):
+        return costs.slippage
+    parts = parse_costs(settings.costs or ())
+    market, side = FillMarket.of_price(np.ones(1), np.zeros(1)), np.ones(1, dtype=np.int64)
+    known = [one for one in parts if isinstance(one, (HalfSpread, Slippage))]
+    return ComposedCosts.of(known).bound_price(market, side).item() - 1.0
+
+
+def _hold(positions: Positions, shape: tuple[int, int]) -> Sides:
+    """Return the sides of positions, as they are known at each close."""
     change = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
-    side = np.where(trades["direction"] == 0, 1, -1).astype(np.int8)
-    by_signal = trades["exit_reason"] == SIGNAL
-    left = np.where(by_signal, trades["exit_idx"] - 1, trades["exit_idx"])
-    left = np.where(trades["status"] == 0, shape[1], left)
-    entered = trades["entry_idx"] - 1
-    np.add.at(change, (simulation.backtest, entered), side)
-    np.subtract.at(change, (simulation.backtest, np.maximum(left, entered)), side)
+    side = positions.side.astype(np.int8)
+    by_signal = positions.reason == SIGNAL
+    left = np.where(by_signal, positions.exit_bar - 1, positions.exit_bar)
+    left = np.where(positions.reason == OPEN, shape[1], left)
+    entered = positions.entry_bar - 1
+    np.add.at(change, (positions.backtest, entered), side)
+    np.subtract.at(change, (positions.backtest, np.maximum(left, entered)), side)
     return change.cumsum(axis=1, dtype=np.int8)[:, :-1]

@@ -160,7 +160,28 @@ def test_an_account_that_does_not_balance_fails_its_check(made, monkeypatch: pyt
 def test_a_portfolio_that_is_unknown_is_refused(made):
     project, _ = made
     store = Gauntlet(project.folder, project.result_store, "polars")
-    assert store.portfolios().height == 2
+    assert set(NAMES) <= set(store.portfolios()["name"])
     with pytest.raises(StoreNotFoundError, match="Did you mean 'rsi'"):
         store.portfolio("rsii")
     assert store.portfolio("rsi").facts["name"] == "rsi"
+
+
+def test_singles_are_those_that_the_account_trades(made):
+    project, first = made
+    (project.folder / "portfolios").mkdir()
+    files = {
+        "part": f"strategies: [rsi, macd]\nsymbols: [{SYMBOLS[3]}, {SYMBOLS[4]}]\n",
+        "shorts": "strategies: [rsi]\ndirection: short\n",
+        "dear": "strategies: [rsi]\ncosts: [{model: per_order, amount: 5}]\n",
+    }
+    for name, text in files.items():
+        (project.folder / "portfolios" / f"{name}.yaml").write_text(text)
+    result = _run(project, tuple(f"portfolios/{name}" for name in files))
+    assert result.success, project.why(result)
+    rows = project.manager.get_portfolios(result.run_id)
+    found = dict(rows.select("name", "pairs_sharpe_ratio").iter_rows())
+    singles = project.manager.get_backtests_by_run(first.run_id)
+    traded = singles.filter(pl.col("symbol").is_in(SYMBOLS[3:5]))
+    assert traded.height == 4
+    assert found["part"] == pytest.approx(traded["sharpe_ratio"].mean())
+    assert found["shorts"] is found["dear"] is None

@@ -99,7 +99,10 @@ class Walk:
         if rules.weigher.joint and len(enter) > places:
             self.done.missed += len(enter) - places
             enter = self.rank(decided, enter)[:places]
-        sizes = self.size(decided, [*resize, *enter], wants, rules.weigher.joint)
+        halted = {s: float(self.targets[decided, s]) for s in stay if s not in trades}
+        halted = {s: want for s, want in halted.items() if want and rules.weigher.joint}
+        wants |= halted
+        sizes = self.size(decided, [*resize, *enter, *halted], wants, rules.weigher.joint)
         used: dict[int, float] = {}
         for s in leave:
             used[s] = self.reduce(bar, s, abs(self.held[s]), rest=True)

@@ -63,6 +63,22 @@ def test_the_whole_has_the_volatility_that_is_wanted():
     assert np.abs(calm).sum() == pytest.approx(1.0)
 
 
+def test_the_whole_of_young_symbols_is_of_the_days_they_have():
+    # Of the first, 22 of 60 returns are known: the others are no returns of zero.
+    close = CLOSE.copy()
+    close[:48, 0] = 0.0
+    given, one = {"sizing": "volatility_target"}, np.array([1.0, 0.0, 0.0])
+    alone = _weigh(given | {"position_volatility": 0.05}, targets=one, close=close)
+    whole = _weigh(given | {"portfolio_volatility": 0.05}, targets=one, close=close)
+    assert 0.0 < alone[0] < 1.0
+    assert whole == pytest.approx(alone)
+    weights = _weigh(given | {"portfolio_volatility": 0.05}, close=close)
+    covariance = np.cov((CLOSE[49:71] / CLOSE[48:70] - 1.0).T) * 252
+    assert (weights @ covariance @ weights) ** 0.5 == pytest.approx(0.05)
+    nobody = _weigh(given | {"portfolio_volatility": 0.05}, bar=10)
+    assert not nobody.any()
+
+
 @pytest.mark.parametrize("sizing", ["min_variance", "risk_parity", "hierarchical_risk_parity"])
 def test_optimizers_prefer_the_quietest_symbol(sizing: str):
     weights = _weigh({"sizing": sizing})
