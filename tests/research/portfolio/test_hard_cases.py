@@ -117,7 +117,7 @@ def test_a_halted_position_keeps_its_part():
 RUINED = [10, 10, 10, 35, 30, 30, 6, 5, 5]
 
 
-def test_an_account_without_equity_has_no_ratios_and_breaks_no_limit():
+def test_an_account_without_equity_has_no_ratios():
     plan = {10.0: {0: False, 4: True}}  # of shorts, exits are what opens them
     portfolio = simulate([history("A", RUINED)], plan, {"slots": 1, "direction": "short"})
     assert (portfolio.outcome.curve < 0).any()

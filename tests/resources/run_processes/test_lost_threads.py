@@ -1,5 +1,6 @@
 """Threads that a fork would miss are found before anything is forked, in fresh processes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,10 @@ assert os.wait()[1] == 0
 def run(code: str, then: str = "") -> list[set[str]]:
     """Return the names that were found in a fork, and those that were found here."""
     command = [sys.executable, "-c", _PROGRAM.format(then=then), code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    threads = os.environ | {"OMP_NUM_THREADS": "2"}  # however many cores there are
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=300, env=threads
+    )
     return [set(line.split()) for line in done.stdout.splitlines()]
 
 
