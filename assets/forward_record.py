@@ -95,7 +95,8 @@ def build_forward_record(
         stage = ForwardStage(run_id, inputs, manager, chosen)
         stage.run()
         records = manager.get_forward_records()
-        going_on = records.filter(records["current"])
+        # Its own: what is current may be of another source or universe.
+        going_on = records.filter(records["record_id"].is_in(stage.record_ids))
         positions = manager.get_next_positions(run_id=run_id)
         path = reports.write(NEXT_POSITIONS, positions.write_csv().encode())
         _log(context, stage, going_on)

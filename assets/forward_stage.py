@@ -32,6 +32,8 @@ class ForwardStage:
 
     Attributes
     ----------
+    record_ids
+        The records of the run.
     begun
         Strategies whose record begins now.
     new_days
@@ -49,6 +51,7 @@ class ForwardStage:
     inputs: ResearchInputs
     store: BacktestPersistenceManager
     strategies: Sequence[Strategy]
+    record_ids: list[str] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     new_days: int = 0
     waiting: str = ""
@@ -68,6 +71,7 @@ class ForwardStage:
             When the code was edited while it was used; nothing is recorded.
         """
         frozen = [self._freeze(strategy) for strategy in self.strategies]
+        self.record_ids = [str(one.identifier) for one in frozen]
         states = self.store.load_forward_states([one.identifier for one in frozen])
         pairs = list(zip(self.strategies, frozen, strict=True))
 

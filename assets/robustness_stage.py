@@ -61,7 +61,7 @@ class PlannedRobustness:
         """
         strategy = inputs.run_settings.strategy_of(kind)
         scope = inputs.scope.identifier
-        sweep = find_sweep(context, SweepFiles(files.root), strategy.name, scope)
+        sweep = find_sweep(context, SweepFiles(files.root), strategy.name, inputs.scope)
         trials = [str(trial) for trial in sweep.trials]
         version, parameters = robustness_version(kind), strategy.parameters()
         key = [ROBUSTNESS, strategy.name, parameters, version, trials, permutations]

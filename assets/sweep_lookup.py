@@ -11,8 +11,10 @@ import numpy as np
 from assets.asset_keys import optimizations_key
 from assets.partitions.upstream import fetch_materializations, is_part_of_this_run, trace_lineage
 from assets.step_failure import StepFailedError
+from engine.code_version import code_version
 from research.fold_choices import TrialCurves
 from research.trial_panel import TrialPanel
+from research.trials import TrialScope, trial_id
 from resources.run_artifacts.sweep_files import SweepFiles
 from strategies.base import Strategy
 from strategies.registry import get_strategy
@@ -31,9 +33,9 @@ class FoundSweep:
 
 
 def find_sweep(
-    context: dg.AssetExecutionContext, files: SweepFiles, strategy: str, scope: UUID
+    context: dg.AssetExecutionContext, files: SweepFiles, strategy: str, scope: TrialScope
 ) -> FoundSweep:
-    """Return the sweep of a strategy on a scope.
+    """Return the sweep of a strategy on a scope, by the code that there is now.
 
     If `optimizations/<strategy>` is part of this run, only the sweep of this run (or of one that it
     re-executes) counts; otherwise the newest on the same bars, window and settings.
@@ -51,17 +53,22 @@ def find_sweep(
         if made is None or (allowed is not None and record.run_id not in allowed):
             continue
         of_scope, sweep = (made.metadata.get(name) for name in ("scope", "sweep"))
-        if sweep is not None and of_scope is not None and of_scope.value == str(scope):
+        if sweep is not None and of_scope is not None and of_scope.value == str(scope.identifier):
             try:
                 rows = files.read_points(strategy, str(sweep.value))
             except FileNotFoundError:
                 break
             kind = get_strategy(strategy)
-            points = [kind.from_mapping(json.loads(text)) for text in rows["parameters"]]
-            return FoundSweep(strategy, points, [UUID(text) for text in rows["trial_id"]])
+            given, trials = [json.loads(text) for text in rows["parameters"]], rows["trial_id"]
+            version = code_version(kind)
+            # An identity says by which code: what was tried by another is chosen from by nobody.
+            if [str(trial_id(scope, strategy, one, version)) for one in given] != trials.to_list():
+                continue
+            points = [kind.from_mapping(one) for one in given]
+            return FoundSweep(strategy, points, [UUID(text) for text in trials])
     raise StepFailedError(
-        f"There is no sweep of {strategy} on these prices, window and settings: materialize "
-        f"optimizations/{strategy} first."
+        f"There is no sweep of {strategy} on these prices, window and settings by this code: "
+        f"materialize optimizations/{strategy} first."
     )
 
 

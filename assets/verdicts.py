@@ -18,6 +18,7 @@ from assets.research_assets import say_none
 from assets.stage_reporting import materialize
 from assets.step_failure import StepFailedError
 from engine.code_version import code_version
+from research.protocol_version import walk_forward_version
 from resources.config.run_settings import RunSettings
 from resources.config.thresholds import Thresholds
 from resources.market_data.resource import MarketData
@@ -81,7 +82,8 @@ def build_verdicts(
                 "Nothing was tried on these prices, window and settings: materialize "
                 "optimizations first."
             )
-        reached = reach_verdicts(competing, versions)
+        walked = {name: walk_forward_version(one) for name, one in strategies.items()}
+        reached = reach_verdicts(competing, versions, walked)
         manager.save_verdicts(run_id, inputs.scope.identifier, reached, versions)
         counts = Counter(one.verdict for one in reached)
         counted = ", ".join(f"{counts[one]} {one}" for one in Verdict)

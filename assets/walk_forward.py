@@ -112,9 +112,8 @@ def build_walk_forward(
             return
         sweeps, manager = SweepFiles(backtest_files.root), result_store.manager()
         files = ResearchFiles(backtest_files.root, WALK_FORWARD)
-        scope = inputs.scope.identifier
         planned = [
-            PlannedWalkForward.of(inputs, find_sweep(context, sweeps, name, scope), protocol)
+            PlannedWalkForward.of(inputs, find_sweep(context, sweeps, name, inputs.scope), protocol)
             for name in names
         ]
         stage = WalkForwardStage(

@@ -10,11 +10,13 @@ import polars as pl
 
 from reports.errors import ReportError
 from research.leaderboard_scope import LeaderboardScope
+from research.protocol_version import robustness_version
 from research.trial_panel import TrialPanel
 from resources.price_store.store import PriceStore
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.research_files import ResearchFiles
+from strategies.registry import registered_strategies
 
 OF_A_RUN = ("run_id", "part", "ranked", "stale")
 """Columns of results: which run computed one, and how it counts in another; not what it is."""
@@ -104,17 +106,29 @@ class RunData:
         """The tests of robustness by strategy, as their files have them.
 
         Those of the run, or else of the newest run before it that made them on the same universe,
-        window and settings; strategies without them are missing.
+        window and settings, with the same parameters and by the code that there is now; strategies
+        without them are missing.
         """
         if self.trials is None:
             return {}
-        own, until = [self.run["profile"].get(ROBUSTNESS)], self.run["started_at"]
+        own, until = self.run["profile"].get(ROBUSTNESS), self.run["started_at"]
         history = self.stores.results.get_stage_history(ROBUSTNESS)
         others = [one["profile"] for one in history if one["started_at"] <= until]
         scope = str(self.trials.scope.identifier)
-        known = next((one for one in own + others if one and one.get("scope") == scope), None)
+        known = next((one for one in [own, *others] if one and one.get("scope") == scope), None)
         files = ResearchFiles(self.stores.files.root, ROBUSTNESS)
-        return _read_files(files, known["files"] if known else {})
+        found = _read_files(files, known["files"] if known else {})
+        if known is own:
+            return found
+        return {name: one for name, one in found.items() if self._is_of_this_code(name, one)}
+
+    def _is_of_this_code(self, strategy: str, tests: Mapping[str, Any]) -> bool:
+        """Return whether tests of robustness are of a strategy as the run has it."""
+        kind, ranked = registered_strategies().get(strategy), self.scope.strategies.get(strategy)
+        if kind is None or ranked is None:
+            return False
+        same = tests["parameters"] == dict(ranked.parameters)
+        return same and tests.get("version") == robustness_version(kind)
 
     @cached_property
     def walk_forward(self) -> Mapping[str, Mapping[str, Any]]:

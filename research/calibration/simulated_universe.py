@@ -100,8 +100,9 @@ def judge_universe(
         Hedge.SHARE: hedge_across_folds(together.returns, market),
         Hedge.POSITIONS: hedge_positions(together.returns, together.exposure, market),
     }
+    versions = dict.fromkeys(points, "")
     return SimulatedVerdicts(
-        reach_verdicts(panel, dict.fromkeys(points, "")),
+        reach_verdicts(panel, versions, versions),
         {name: curves.mean(axis=1) for name, curves in hedged.items()},
         {name: curves.var(axis=1, ddof=1) for name, curves in hedged.items()},
     )

@@ -42,7 +42,9 @@ _ROUNDING = 1e-3
 
 
 def reach_verdicts(
-    competing: TrialPanel, code_versions: Mapping[str, str]
+    competing: TrialPanel,
+    code_versions: Mapping[str, str],
+    walk_forward_versions: Mapping[str, str],
 ) -> list[StrategyVerdict]:
     """Return the verdict of each strategy, given all trials on the universe.
 
@@ -50,24 +52,26 @@ def reach_verdicts(
     ----------
     competing
         All trials on the universe and window. Those of the panel's own scope and of the given
-        versions of the code are the judged strategies' own; the others count as further tries.
-    code_versions
-        Of the strategies that are judged, by name.
+        versions of the code are the judged strategies' own; the others count as further tries, but
+        for walk-forwards by other code, which are not looked at.
+    code_versions, walk_forward_versions
+        Of the strategies that are judged, by name: of their backtests, and of their walk-forwards
+        (`research.protocol_version`).
     """
-    return _Trials(competing, _group(competing, code_versions)).judge(list(code_versions))
+    groups = _group(competing, code_versions, walk_forward_versions)
+    return _Trials(competing, groups).judge(list(code_versions))
 
 
-def _group(panel: TrialPanel, code_versions: Mapping[str, str]) -> list[str]:
-    """Return whose each trial is: of a judged strategy, or of what else was swept together.
-
-    A walk-forward has a version of its own, which the panel has chosen already.
-    """
+def _group(
+    panel: TrialPanel, code_versions: Mapping[str, str], walk_forward_versions: Mapping[str, str]
+) -> list[str]:
+    """Return whose each trial is: of a judged strategy, or of what else was tried together."""
     groups: list[str] = []
     for row, strategy in enumerate(panel.strategies):
         version, scope = panel.code_versions[row], panel.scope_ids[row]
-        current = version == code_versions.get(strategy)
-        current |= panel.protocols[row] != BACKTEST_PROTOCOL
-        judged = current and scope == panel.scope.identifier
+        of_points = panel.protocols[row] == BACKTEST_PROTOCOL
+        versions = code_versions if of_points else walk_forward_versions
+        judged = version == versions.get(strategy) and scope == panel.scope.identifier
         groups.append(strategy if judged else f"{strategy} {version} {scope}")
     return groups
 

@@ -212,7 +212,8 @@ def compute_verdicts() -> Iterator[tuple[str, Any]]:
     trials = [trial for curves in sweep_grids() for trial in build_trials(curves, "code")]
     for trial in trials:
         yield f"trial {trial.strategy} {trial.parameters}", trial
-    for one in reach_verdicts(_panel_of(trials, sweep_grids()[0]), dict.fromkeys(GRIDS, "code")):
+    versions = dict.fromkeys(map(str, GRIDS), "code")
+    for one in reach_verdicts(_panel_of(trials, sweep_grids()[0]), versions, versions):
         yield f"verdict {one.strategy}", one
 
 

@@ -199,3 +199,14 @@ def test_a_night_without_most_bars_is_not_recorded(project: Project):
     shown = _run(project, "2022-12-21")
     assert (shown["new_days"], shown["late"]) == (2 * len(STRATEGIES), "none")
     _assert_equal_to_backtest(project, "2022-12-20", date(2022, 12, 21))
+
+
+def test_the_record_of_another_source_is_not_shown(project: Project):
+    for day in (19, 20):
+        _run(project, f"2022-12-{day}")
+    own = _run(project, "2022-12-20")
+    project.source = "synthetic"
+    other = _run(project, "2022-12-20")
+    project.source = "files"
+    assert other["record"] != own["record"]
+    assert _run(project, "2022-12-20")["record"] == own["record"]

@@ -117,6 +117,13 @@ def test_a_walk_forward_without_its_file_is_made_again(swept: Project):
     assert "1 new, 1 known" in _log(swept, again)
 
 
+def test_a_sweep_by_other_code_is_not_chosen_from(swept: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("assets.sweep_lookup.code_version", lambda _: "of edited code")
+    result = _run(swept, WALKED[:1], FOLDS)
+    assert not result.success
+    assert "There is no sweep of macd on these prices" in swept.why(result)
+
+
 @pytest.mark.parametrize(
     ("folds", "settings", "why"),
     [
@@ -129,8 +136,8 @@ def test_a_walk_forward_without_its_file_is_made_again(swept: Project):
         (
             FOLDS,
             {"fees": 0.002},
-            ("There is no sweep of macd on these prices, window and settings: materialize "
-             "optimizations/macd first."),
+            ("There is no sweep of macd on these prices, window and settings by this code: "
+             "materialize optimizations/macd first."),
         ),
     ],
 )  # fmt: skip

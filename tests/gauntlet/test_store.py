@@ -112,8 +112,9 @@ def test_verdicts_are_those_of_the_store(stored: Stored):
     assert found.is_empty()
     scope, manager = scopes.scope(), stored.project.manager
     manager.record_trials(scope, [scopes.trial()], purpose=Purpose.SWEEP, run_id="run-1")
-    reached = reach_verdicts(panel(grid("rsi", 2.5)), {"rsi": "code-1"})
-    manager.save_verdicts("run-1", scope.identifier, reached, {"rsi": "code-1"})
+    versions = {"rsi": "code-1"}
+    reached = reach_verdicts(panel(grid("rsi", 2.5)), versions, versions)
+    manager.save_verdicts("run-1", scope.identifier, reached, versions)
     found = stored.open().verdicts()
     assert isinstance(found, pl.DataFrame)
     assert found.equals(manager.get_verdicts("run-1"))

@@ -1,7 +1,7 @@
 """Reports of several runs of the same results: what they share, and what is of each run alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,20 @@ def test_robustness_of_a_later_run_is_not_shown(runs: Runs):
     object.__setattr__(earlier, "verdicts", data.verdicts)
     assert earlier.trials is not None
     assert not earlier.robustness
+
+
+def test_robustness_of_other_code_or_parameters_is_borrowed_by_none(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    data = load_run_data(runs.stores, runs.after)
+    changed = replace(data.scope.strategies["rsi"], parameters={"period": 7})
+    strategies = {**data.scope.strategies, "rsi": changed}
+    of_others = replace(data, scope=replace(data.scope, strategies=strategies))
+    assert set(of_others.robustness) == set(NAMES) - {"rsi"}
+    monkeypatch.setattr("reports.inputs.run_data.robustness_version", lambda _: "of edited code")
+    assert load_run_data(runs.stores, runs.after).robustness == {}
+    # A run's own tests are of the code that it was.
+    assert set(load_run_data(runs.stores, runs.judged).robustness) == set(NAMES)
 
 
 def test_runs_of_the_same_results_share_the_pages_of_them(runs: Runs):

@@ -1,6 +1,7 @@
 """Verdicts of hand-made trials: which criterion lets them through or fails, and the numbers."""
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 from uuid import uuid4
 
@@ -40,9 +41,9 @@ LOSERS = [*grid("noise", 0.0, seed=20), *grid("costly", -1.0, seed=40), walked("
 
 def judge(*trials: Tried) -> dict[str, StrategyVerdict]:
     """Return the verdicts of the strategies of some trials, all of the current code."""
-    names = dict.fromkeys(one.strategy for one in trials)
-    reached = reach_verdicts(panel(trials), dict.fromkeys(names, "code-1"))
-    assert [one.strategy for one in reached] == list(names)
+    versions = dict.fromkeys((one.strategy for one in trials), "code-1")
+    reached = reach_verdicts(panel(trials), versions, versions)
+    assert [one.strategy for one in reached] == list(versions)
     return {one.strategy: one for one in reached}
 
 
@@ -239,3 +240,20 @@ def test_shown_numbers_are_those_of_the_best_curve():
     assert found.grid.statistic == pytest.approx(
         compute_moments(curves[:6].mean(axis=0)[np.newaxis]).sharpe[0] * 252**0.5
     )
+
+
+def test_only_walk_forwards_by_the_current_code_are_judged():
+    own, older = walked("strong", 1.75), replace(walked("strong", 4.0, 5), code_version="wf-0")
+    trials = [*grid("strong", 2.5), own, *LOSERS]
+    versions = {"strong": "code-1"}
+    (alone,) = reach_verdicts(panel(trials), versions, versions)
+    (beside,) = reach_verdicts(panel([*trials, older]), versions, versions)
+    assert beside.walk_forward == alone.walk_forward
+    assert (beside.verdict, beside.protocols) == (alone.verdict, 1)
+    assert alone.verdict == Verdict.DEPLOYABLE
+    trials.remove(own)
+    (without,) = reach_verdicts(panel([*trials, older]), versions, versions)
+    assert (without.verdict, without.protocols) == (Verdict.PROMISING, 0)
+    # By another code than the backtests' it counts where that is the current one.
+    (newer,) = reach_verdicts(panel([*trials, older]), versions, {"strong": "wf-0"})
+    assert newer.verdict == Verdict.DEPLOYABLE

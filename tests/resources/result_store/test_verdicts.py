@@ -212,8 +212,9 @@ def test_ledger_and_memory_give_the_same_verdicts(manager: BacktestPersistenceMa
     fresh = [_trial(in_memory, row) for row in range(len(tried))]
     manager.record_trials(in_memory.scope, fresh, purpose=Purpose.SWEEP, run_id="run-1")
     versions = dict.fromkeys(["noise", "strong"], "code-1")
-    expected = reach_verdicts(in_memory, versions)
-    found = reach_verdicts(manager.load_competing_trials(in_memory.scope), versions)
+    expected = reach_verdicts(in_memory, versions, versions)
+    stored = manager.load_competing_trials(in_memory.scope)
+    found = reach_verdicts(stored, versions, versions)
     assert repr(found) == repr(expected)  # to the last digit; NaN is not equal to itself
     assert [one.verdict for one in found] == ["rejected", "deployable"]
     # One more try by another version of the code competes, and is not the strategy's own.
@@ -221,7 +222,8 @@ def test_ledger_and_memory_give_the_same_verdicts(manager: BacktestPersistenceMa
     of_none = np.zeros(len(curve), dtype=np.float16)
     older = Trial("strong", {"period": 999}, "code-0", "backtest", 2, 0.5, 0.4, curve, of_none)
     manager.record_trials(in_memory.scope, [older], purpose=Purpose.SWEEP, run_id="run-0")
-    _, again = reach_verdicts(manager.load_competing_trials(in_memory.scope), versions)
+    stored = manager.load_competing_trials(in_memory.scope)
+    _, again = reach_verdicts(stored, versions, versions)
     assert (again.trials, again.competing_trials) == (6, 13)
     assert again.effective_trials > found[1].effective_trials + 0.5
 
