@@ -59,7 +59,7 @@ test: ready-dev  ## run the tests: real PostgreSQL, real Dagster runs
 chaos: ready-dev  ## kill runs at random moments, and compare every row with a run left alone (MINUTES=10 SEED=)
 	@$(BIN)/python -m tests.chaos --minutes '$(or $(MINUTES),10)' $(if $(SEED),--seed '$(SEED)')
 
-bench: ready-dev  ## run the benchmarks and write docs/benchmarks.md (an hour; ARGS=)
+bench: ready-dev  ## run the benchmarks and write docs/benchmarks.md (40 minutes or more; ARGS=)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 calibrate: ready  ## measure how often verdicts are wrong, and write docs/calibration.md (an hour; ARGS=)
