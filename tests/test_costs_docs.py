@@ -11,6 +11,7 @@ import yaml
 
 from engine.costs import MODELS
 from engine.settings import BacktestSettings, Window
+from resources.config.environment import EnvironmentSettings
 from resources.config.run_settings import RunSettings
 from strategies.sma_cross import SmaCross
 from tests.bars import random_history
@@ -25,7 +26,9 @@ def _find_code(language: str) -> str:
 
 def test_the_run_config_is_accepted():
     config = yaml.safe_load(_find_code("yaml"))["resources"]["run_settings"]["config"]
-    settings = RunSettings(start="2023-01-01", end="2023-12-31", **config)
+    defaults = EnvironmentSettings.from_environment({})
+    window = {"start": defaults.start.isoformat(), "end": defaults.end.isoformat()}
+    settings = RunSettings(**{**window, **config})
     settings.check()
     assert len(settings.stored_settings()["costs"]) == len(config["costs"])
 

@@ -15,6 +15,7 @@ from resources.portfolios import load_portfolios
 from resources.result_store.connection import create_engine_for, parse_url
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.portfolio_files import PortfolioFiles
+from resources.universe import load_universe
 from strategies.registry import registered_strategies
 from tests.research.portfolio.test_portfolio import SIZINGS as GIVEN
 from tests.research.portfolio.test_portfolio import simulate
@@ -22,6 +23,7 @@ from tests.resources.result_store.portfolio_rows import portfolio_row, store_por
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = (DOCS / "portfolios.md").read_text()
+SHIPPED = DOCS.parent / "universe.csv"
 
 
 def test_examples_run_and_show_what_is_stored(
@@ -49,7 +51,7 @@ def test_examples_run_and_show_what_is_stored(
 def test_the_definition_is_accepted(tmp_path: Path):
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "quiet_trend.yaml").write_text(block)
-    found = load_portfolios(tmp_path, list(registered_strategies()), ["AAPL", "SPY"])
+    found = load_portfolios(tmp_path, list(registered_strategies()), load_universe(SHIPPED).symbols)
     assert found["quiet_trend"].limits.max_positions == 25
 
 

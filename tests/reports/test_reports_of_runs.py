@@ -74,7 +74,7 @@ def test_robustness_of_a_later_run_is_not_shown(runs: Runs):
     assert not earlier.robustness
 
 
-def test_robustness_of_other_code_or_parameters_is_borrowed_by_none(
+def test_robustness_of_other_code_or_parameters_is_not_borrowed(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ):
     data = load_run_data(runs.stores, runs.after)
