@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from resources.redaction import redact_text
 from strategies.errors import GauntletError
 
 CLUSTER, TLS = "GAUNTLET_CLUSTER", "GAUNTLET_CLUSTER_TLS"
@@ -28,7 +29,10 @@ _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 
 class InvalidClusterError(GauntletError):
-    """A setting of the cluster is not allowed; the text names it and what is."""
+    """A setting of the cluster is not allowed; the text names it and what is, and no password."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(redact_text(text))
 
 
 @dataclass(frozen=True, slots=True)

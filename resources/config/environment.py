@@ -13,7 +13,7 @@ from pathlib import Path
 from resources.config.cluster import ClusterSettings, parse_cluster
 from resources.market_data.source import SOURCES
 from resources.market_data.sources.sample import SAMPLE_END, SAMPLE_LISTED_FROM, SAMPLE_START
-from resources.redaction import redact_text
+from resources.redaction import redact_address, redact_text
 from resources.universe import Listing, Universe, load_universe, parse_day
 from strategies.errors import GauntletError, did_you_mean
 
@@ -237,21 +237,31 @@ def _parse_columns(given: Mapping[str, str]) -> dict[str, str]:
     return {name.strip(): column.strip() for name, _, column in pairs}
 
 
+def _read_path(given: Mapping[str, str], name: str) -> str | None:
+    """Return a path as it is given; a URL is none, and as a path it would show its password."""
+    path = given.get(name)
+    if path and "://" in path:
+        raise InvalidEnvironmentError(
+            f"{name} is {redact_address(path)!r}; allowed: a path on this machine."
+        )
+    return path
+
+
 def _parse_universe(given: Mapping[str, str], source: str) -> Path | None:
-    path = given.get("GAUNTLET_UNIVERSE")
+    path = _read_path(given, "GAUNTLET_UNIVERSE")
     if path is None and source == "sample":
         return None
     return Path(path or "universe.csv").expanduser()
 
 
 def _parse_splits(given: Mapping[str, str]) -> Path | None:
-    path = given.get("GAUNTLET_SPLITS")
+    path = _read_path(given, "GAUNTLET_SPLITS")
     return Path(path).expanduser().absolute() if path else None
 
 
 def _parse_portfolios(given: Mapping[str, str]) -> Path | None:
     """Return the folder that is given, else `portfolios` where there is one."""
-    path = given.get("GAUNTLET_PORTFOLIOS")
+    path = _read_path(given, "GAUNTLET_PORTFOLIOS")
     default = Path("portfolios").absolute()
     if path:
         return Path(path).expanduser().absolute()

@@ -19,6 +19,7 @@ from engine.code_version import engine_version
 from engine.equal_weight import EqualWeight
 from engine.history import History
 from engine.settings import Window
+from resources import session_table, trading_calendar
 from resources.files.atomic_write import write_whole
 from resources.price_store import history_loader, jumps, price_quality, split_odds
 from resources.price_store.errors import DistortedBarsError
@@ -78,8 +79,9 @@ def _hash_inputs(
     specs: Sequence[HistorySpec], window: Window, digests: dict[str, str], jump_rule: JumpRule
 ) -> str:
     """Return a fingerprint of all that the universe depends on, its code included."""
-    modules = (history_loader, price_quality, jumps, split_odds)
-    code = [engine_version(), *map(inspect.getsource, modules), version("polars")]
+    modules = (history_loader, price_quality, jumps, split_odds, trading_calendar, session_table)
+    libraries = version("polars"), version("exchange_calendars")
+    code = [engine_version(), *map(inspect.getsource, modules), *libraries]
     files = [
         [one.symbol, str(one.start), str(one.end), one.calendar, digests.get(one.symbol)]
         for one in specs

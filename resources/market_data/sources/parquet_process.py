@@ -67,6 +67,8 @@ class ParquetProcess:
         import polars as pl
 
         with self._lock:
+            if self._process is not None and self._process.poll() is not None:
+                self.close()  # killed while it waited: this file is not why
             connection = self._connection or self._start()
             try:
                 names, cells = _ask(connection, content, columns, symbol)

@@ -73,3 +73,10 @@ def test_a_timeout_must_be_seconds(text: str):
 def test_memory_must_be_an_amount(text: str):
     with pytest.raises(InvalidClusterError, match="GAUNTLET_CLUSTER_MEMORY"):
         parse_cluster({"GAUNTLET_CLUSTER_MEMORY": text})
+
+
+@pytest.mark.parametrize("text", ["redis://:s3cret@broker:6379/0", "tcp://ann:s3cret@far:8786"])
+def test_no_password_is_shown(text: str):
+    with pytest.raises(InvalidClusterError, match="GAUNTLET_CLUSTER=") as refused:
+        parse_cluster({"GAUNTLET_CLUSTER": text})
+    assert "s3cret" not in str(refused.value)

@@ -210,3 +210,12 @@ def test_promotion_is_a_word_among_the_limits():
     refused = "GAUNTLET_LIMIT_PROMOTION: promotion is 'best'; allowed: none, promising, deployable"
     with pytest.raises(InvalidEnvironmentError, match=refused):
         build_resources(settings(GAUNTLET_LIMIT_PROMOTION="best"))
+
+
+@pytest.mark.parametrize("name", ["UNIVERSE", "SPLITS", "PORTFOLIOS"])
+@pytest.mark.parametrize("url", ["https://ann:s3cret@host/u.csv", "https://host/u.csv?t=s3cret"])
+def test_a_url_is_no_path_and_shows_no_password(name: str, url: str):
+    with pytest.raises(InvalidEnvironmentError, match="allowed: a path on this") as refused:
+        EnvironmentSettings.from_environment({f"GAUNTLET_{name}": url})
+    assert "s3cret" not in str(refused.value)
+    assert f"GAUNTLET_{name} is 'https://" in str(refused.value)

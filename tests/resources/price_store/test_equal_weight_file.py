@@ -1,6 +1,7 @@
 """The equal-weight universe is computed once for the same files, and again when one changes."""
 
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_a_universe_is_computed_once_and_has_the_same_bits(store: PriceStore, lo
         assert (one.symbols, one.version) == (3, _universe(store).version)
 
 
-@pytest.mark.parametrize("change", ["bars", "days", "order", "fewer", "code"])
+@pytest.mark.parametrize("change", ["bars", "days", "order", "fewer", "code", "calendars"])
 def test_a_changed_universe_is_computed_again(
     store: PriceStore, loads: list[str], change: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -87,6 +88,9 @@ def test_a_changed_universe_is_computed_again(
         window = Window(date(2021, 3, 2), DAYS[1])
     elif change == "code":
         monkeypatch.setattr(equal_weight_file, "engine_version", lambda: "edited")
+    elif change == "calendars":
+        newer = {"polars": version("polars"), "exchange_calendars": "99"}
+        monkeypatch.setattr(equal_weight_file, "version", newer.__getitem__)
     else:
         specs = SPECS[::-1] if change == "order" else SPECS[:2]
     found = _load(store, specs, window)

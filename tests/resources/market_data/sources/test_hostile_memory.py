@@ -22,6 +22,7 @@ import polars as pl
 import pytest
 
 from resources.files.regular_file import RefusedFileError, read_regular
+from resources.market_data.sources.parquet_process import ParquetProcess
 from tests.flips import flip_bits
 
 CSV = b"date,open,high,low,close,volume\n2021-01-04,10,12,9,11,1000\n"
@@ -199,3 +200,18 @@ def test_a_flipped_bit_in_a_parquet_file_never_ends_the_process(tmp_path: Path):
         (tmp_path / f"F{number}.parquet").write_bytes(flipped)
     raised = _fetch(str(tmp_path), [f"F{number}" for number in range(400)])
     assert len(raised) == 400
+
+
+def test_a_reader_that_was_killed_while_it_waited_is_replaced():
+    content = io.BytesIO()
+    pl.DataFrame({"date": ["2021-01-04"], "close": [1.0]}).write_parquet(content)
+    reader = ParquetProcess()
+    try:
+        for _ in range(2):
+            table, names = reader.read(content.getvalue(), {}, "A")
+            assert (table.height, names) == (1, ("date", "close"))
+            assert reader._process
+            reader._process.kill()
+            reader._process.wait()
+    finally:
+        reader.close()
