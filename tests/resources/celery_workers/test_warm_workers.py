@@ -102,6 +102,9 @@ def read_printed(webserver: Webserver, run_id: str) -> str:
 
 
 def test_a_canceled_run_is_canceled_and_not_retried(served: Served):
+    # New ones: a process ends by itself after its last run.
+    for one in served.processes():
+        one.kill()
     run_id, process = hold(served, "ann")
     terminate(served.webserver, run_id)
     assert ended(served.webserver, run_id) == "CANCELED"
