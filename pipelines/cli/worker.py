@@ -68,9 +68,9 @@ def main(arguments: list[str]) -> int:
     except GauntletError as error:
         sys.stderr.write(f"Refused: {error}\n")
         return 2
-    if worker.is_outdated:
+    if worker.starts_again:
         os.execv(sys.executable, [sys.executable, "-m", "pipelines.cli.worker", *arguments])  # noqa: S606
-    return 0
+    return worker.exit_code
 
 
 def _read_instance() -> tuple[WarmWorkerLauncher, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
+from celery.platforms import EX_FAILURE, EX_OK
 from celery.worker import state
 from kombu.exceptions import ChannelError
 
@@ -45,19 +46,23 @@ class Worker:
         self._loaded = edition.compute()
         self._seen = edition.read_signature()
         self._on_disk = self._loaded
-        self.is_outdated = False
+        self._was_ready = False
+        self.starts_again = False
+        self.exit_code = EX_OK
         app.task(name=TASK)(execute_run)
 
     def run(self, processes: int, preload: Callable[[], None]) -> None:
-        """Execute runs until the process is told to end, or runs wait for newer code on disk.
+        """Execute runs until the process is told to end, and bring those that have begun to an end.
 
-        Then `is_outdated` is true: start it again. Runs that have begun are brought to their end.
+        `starts_again` is then true if runs wait for newer code on disk, or if Celery gave up what
+        had worked: it does when it finds its broker again just after a process of its own ended.
+        `exit_code` is not 0 when it could not begin.
         """
         # Dagster's storages would report each time that they look at a revision.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         preload()
         if self._edition.read_signature() != self._seen:  # edited while it was imported
-            self.is_outdated = True
+            self.starts_again = True
             return
         signals.worker_ready.connect(self._watch, weak=False)
         self._app.worker_main(
@@ -70,9 +75,13 @@ class Worker:
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]
         )
+        if state.should_stop is None and state.should_terminate is None:  # not told to
+            self.starts_again = self._was_ready
+            self.exit_code = EX_FAILURE
 
     def _watch(self, sender: Any, **_: Any) -> None:
         _log.info("Edition %s", self._loaded)
+        self._was_ready = True
         self._look()
         sender.timer.call_repeatedly(_SECONDS_BETWEEN_LOOKS, self._look)
 
@@ -84,8 +93,8 @@ class Worker:
             self._seen, self._on_disk = signature, self._edition.compute()
         if self._on_disk != self._loaded and self._count_waiting(self._on_disk):
             _log.info("Runs wait for edition %s, which is on disk: starting again", self._on_disk)
-            self.is_outdated = True
-            state.should_stop = 0
+            self.starts_again = True
+            state.should_stop = EX_OK
 
     def _count_waiting(self, edition: str) -> int:
         with self._app.connection_for_read() as connection:
