@@ -13,7 +13,7 @@ from resources.config.run_settings import RunSettings
 from resources.market_data.resource import MarketData
 from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
 from resources.price_store.incremental import Fetcher
-from resources.price_store.store import PriceStore
+from resources.trading_calendar import find_calendar
 from resources.universe import Universe
 from strategies.base import Strategy
 from strategies.errors import GauntletError, did_you_mean
@@ -22,7 +22,7 @@ from strategies.registry import get_strategy
 if TYPE_CHECKING:
     import polars as pl
 
-    from assets.backtests.stage import BacktestStage
+    from assets.backtests.stage import BacktestStage, StageInputs
     from resources.price_store.spans import Span
 
 _SHOWN = ("symbol", "total_return", "sharpe_ratio", "max_drawdown", "closed_trades")
@@ -136,8 +136,7 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
     for symbol in stage.requested:
         try:
             listed = inputs.universe.listed(symbol, start, end)
-            splits = fetcher.splits.describe(symbol)
-            if not _is_stored(inputs.price_store, source.name, symbol, listed, splits):
+            if not _is_stored(inputs, fetcher, source.name, symbol, listed):
                 fetched = fetcher.fetch(symbol, listed)
                 inputs.price_store.write(
                     source.name, symbol, fetched.bars, fetched.requested, fetched.splits
@@ -149,13 +148,19 @@ def fetch_missing_bars(result: RequestResult, market_data: MarketData) -> list[s
     return ready
 
 
-def _is_stored(store: PriceStore, source: str, symbol: str, days: "Span", splits: str) -> bool:
+def _is_stored(
+    inputs: "StageInputs", fetcher: Fetcher, source: str, symbol: str, days: "Span"
+) -> bool:
+    """Return whether the stored bars are those that the source would be asked for now."""
     try:
-        stored = store.read_file(source, symbol)
+        stored = inputs.price_store.read_file(source, symbol)
         stored.select(*days)
     except (NoStoredBarsError, CorruptBarsError):
         return False
-    return stored.label.splits == splits
+    shown = stored.bars["date"].to_numpy().astype("datetime64[D]")
+    calendar = find_calendar(inputs.universe.calendar_of(symbol), shown)
+    is_split = stored.label.splits == fetcher.splits.describe(symbol)
+    return is_split and not stored.is_outdated(days[1], calendar)
 
 
 def save_results(result: RequestResult) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from resources.price_store.errors import CorruptBarsError, NoStoredBarsError
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from resources.price_store.spans import Span
+    from resources.trading_calendar import TradingCalendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,26 @@ class StoredFile:
             )
         return window
 
+    def is_outdated(self, end: date, calendar: TradingCalendar) -> bool:
+        """Return whether a session up to `end` is over that was not when bars were fetched.
+
+        The source was asked about such a day, and could not know its bar.
+        """
+        known = max(calendar.last_day_over(self.label.fetched_at), self.bars["date"][-1])
+        over = min(end, calendar.last_day_over())
+        return calendar.last_session(known + timedelta(days=1), over) is not None
+
 
 def make_label(
-    source: str, symbol: str, bars: pl.DataFrame, covers: Span, splits: str = ""
+    source: str,
+    symbol: str,
+    bars: pl.DataFrame,
+    covers: Span,
+    splits: str = "",
+    fetched_at: datetime | None = None,
 ) -> Label:
-    """Return the label of bars that have just been fetched."""
+    """Return the label of bars whose newest were fetched at a time, by default just now."""
     from resources.market_data.bars import data_version
 
-    now = datetime.now(UTC).replace(microsecond=0)
-    return Label(source, symbol, covers, now, data_version(bars), bars.height, splits)
+    time = fetched_at or datetime.now(UTC).replace(microsecond=0)
+    return Label(source, symbol, covers, time, data_version(bars), bars.height, splits)

@@ -87,7 +87,9 @@ class StoredPrices:
         content = read_file(fs, path)
         stored = _decode(path, content, source, symbol)
         plan = plan_write(stored, fetched, requested or get_span(fetched), splits)
-        label = plan.label or make_label(source, symbol, plan.bars, plan.covers, splits)
+        label = plan.label or make_label(
+            source, symbol, plan.bars, plan.covers, splits, plan.fetched_at
+        )
         revision, quarantined = None, None
         if isinstance(stored, CorruptBarsError):
             quarantined = quarantine(fs, path, content or b"")

@@ -23,7 +23,8 @@ class WritePlan:
     """The bars to store, and the days that they cover.
 
     `difference` says where they differ from the stored bars that they supersede; with a `label`,
-    they are stored already, and nothing is to be written.
+    they are stored already, and nothing is to be written. `fetched_at` is when the newest of them
+    were fetched, if not just now.
     """
 
     bars: pl.DataFrame
@@ -31,6 +32,7 @@ class WritePlan:
     outcome: Outcome
     difference: Difference | None = None
     label: Label | None = None
+    fetched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +77,5 @@ def plan_write(
     known = stored.label.covers
     covers = min(known[0], requested[0]), max(known[1], requested[1])
     is_stored = same and (outcome, covers) == ("unchanged", known)
-    return WritePlan(bars, covers, outcome, label=stored.label if is_stored else None)
+    fetched_at = stored.label.fetched_at if requested[1] < known[1] else None
+    return WritePlan(bars, covers, outcome, None, stored.label if is_stored else None, fetched_at)

@@ -1,9 +1,13 @@
 """A request is checked, computed, stored with its user and run, and shown in the Dagster UI."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 from dagster._core.remote_representation.external_data import JobDataSnap
 from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
@@ -12,7 +16,10 @@ from dagster_shared.yaml_utils import load_run_config_yaml
 from assets.asset_keys import REQUESTS_KEY
 from assets.checks.catalogue import THRESHOLD_CHECKS
 from assets.markdown import render_markdown
-from tests.project import SYMBOLS, Project
+from resources.market_data.bars import data_version
+from resources.market_data.sources.synthetic import SyntheticSource
+from resources.price_store.parquet import encode
+from tests.project import START, SYMBOLS, Project
 
 _CHECKS = [check.name for check in THRESHOLD_CHECKS["backtest_requests"]]
 _SYMBOL_RATE = "concurrent_requests_symbol_success_rate"
@@ -37,6 +44,13 @@ def metadata(project: Project) -> Mapping[str, Any]:
     assert event is not None
     assert event.asset_materialization is not None
     return event.asset_materialization.metadata
+
+
+def count_requests(project: Project, result: dg.ExecuteInProcessResult) -> int:
+    """Return how often a request asked its source for bars."""
+    run = project.manager.get_run(result.run_id)
+    assert run is not None
+    return run["profile"]["backtest_requests"]["source_requests"]
 
 
 def test_results_are_stored_with_the_user_and_the_run(project: Project):
@@ -93,11 +107,27 @@ def test_two_users_share_results_and_bars_are_fetched_once(project: Project):
     for result in (first, second):
         rows = project.manager.get_backtests_by_run(result.run_id)
         assert rows["symbol"].to_list() == ["S01", "S03"]
-    counts = [
-        project.manager.get_run(run.run_id)["profile"]["backtest_requests"]["source_requests"]  # pyright: ignore[reportOptionalSubscript]
-        for run in (first, second)
-    ]
-    assert counts == [2, 0]
+    assert [count_requests(project, run) for run in (first, second)] == [2, 0]
+
+
+def test_days_that_were_to_come_are_fetched_when_they_are_over(project: Project):
+    today = datetime.now(UTC).date()
+    bars = SyntheticSource().fetch("S01", START, today - timedelta(days=1))
+    bars.with_columns(symbol=pl.lit("S01")).write_csv(project.feed("S01"))
+    store, end = project.resource("price_store"), today + timedelta(days=90)
+    asked = {**REQUEST, "symbols": ["S01"]}
+    assert run_request(project, asked, end=end.isoformat()).success
+    old = store.read_file("files", "S01")
+    # As they were on the day of the tenth bar from the end, at noon, when it was to come.
+    day = old.bars["date"][-10]
+    label = replace(old.label, fetched_at=datetime.combine(day, time(12), UTC))
+    known = old.bars[:-10]
+    Path(old.path).write_bytes(
+        encode(known, replace(label, rows=known.height, data_version=data_version(known)))
+    )
+    again = [run_request(project, {**asked, "user": user}, end=end.isoformat()) for user in "bc"]
+    assert store.read_file("files", "S01").bars.equals(old.bars)
+    assert [count_requests(project, run) for run in again] == [1, 0]
 
 
 def test_a_failed_symbol_is_recorded_and_the_others_are_stored(project: Project):

@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -139,6 +140,17 @@ def test_coverage_grows_even_when_no_bar_is_new(store: PriceStore):
     wider = (date(2020, 1, 1), date(2022, 6, 30))
     assert store.write("files", "AAPL", BARS, wider).outcome == "unchanged"
     assert store.load("files", "AAPL", *wider).equals(BARS)
+
+
+def test_an_earlier_window_does_not_make_later_days_known(store: PriceStore):
+    known = store.write("files", "AAPL", BARS, (date(2021, 1, 1), date(2021, 12, 31))).fetched_at
+    time.sleep(1.1)  # the label has whole seconds
+    early = date(2020, 1, 1), date(2021, 6, 30)
+    news = BARS.filter(pl.col("date") <= early[1])
+    assert store.write("files", "AAPL", news, early).fetched_at == known
+    assert store.read_file("files", "AAPL").label.covers == (early[0], date(2021, 12, 31))
+    later = date(2021, 1, 1), date(2022, 1, 31)
+    assert store.write("files", "AAPL", BARS, later).fetched_at > known
 
 
 def test_withdrawn_bars_are_not_kept(store: PriceStore):
