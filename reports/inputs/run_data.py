@@ -10,7 +10,7 @@ import polars as pl
 
 from reports.errors import ReportError
 from research.leaderboard_scope import LeaderboardScope
-from research.protocol_version import robustness_version
+from research.protocol_version import robustness_version, walk_forward_version
 from research.trial_panel import TrialPanel
 from resources.price_store.store import PriceStore
 from resources.result_store.manager import BacktestPersistenceManager
@@ -94,12 +94,13 @@ class RunData:
     def trials(self) -> TrialPanel | None:
         """What was tried on the same universe, window and settings, with curves and the market.
 
-        All protocols; None where nothing was judged.
+        All protocols, until the run was judged and ranked; None where nothing was judged.
         """
         if self.verdicts.is_empty():
             return None
         scope_id = UUID(self.verdicts.sort("made_at", "run_id")["scope_id"][-1])
-        return self.stores.results.load_trial_panel(scope_id, protocol=None)
+        until = max(self.board["made_at"][0], *self.verdicts["made_at"])
+        return self.stores.results.load_trial_panel(scope_id, protocol=None, until=until)
 
     @cached_property
     def robustness(self) -> Mapping[str, Mapping[str, Any]]:
@@ -132,13 +133,20 @@ class RunData:
 
     @cached_property
     def walk_forward(self) -> Mapping[str, Mapping[str, Any]]:
-        """The walk-forward that was judged, by strategy, as its file has it."""
+        """The walk-forward that was judged, by strategy, as its file has it.
+
+        Where several versions of the code made one, that of the code that there is now comes first.
+        """
         if self.trials is None:
             return {}
         judged = dict(self.verdicts.select("strategy", "walk_forward_protocol").iter_rows())
-        trials = self.trials
-        rows = zip(trials.strategies, trials.protocols, trials.identifiers, strict=True)
-        found = {name: str(trial) for name, protocol, trial in rows if judged.get(name) == protocol}
+        kinds, panel = registered_strategies(), self.trials
+        versions = {name: walk_forward_version(kinds[name]) for name in judged if name in kinds}
+        found: dict[str, str] = {}
+        for row, name in enumerate(panel.strategies):
+            is_current = panel.code_versions[row] == versions.get(name)
+            if judged.get(name) == panel.protocols[row] and (is_current or name not in found):
+                found[name] = str(panel.identifiers[row])
         return _read_files(ResearchFiles(self.stores.files.root, WALK_FORWARD), found)
 
 
@@ -161,11 +169,12 @@ def load_run_data(stores: Stores, run_id: str) -> RunData:
     run, scope = manager.get_run(run_id), manager.get_leaderboard_scope(run_id)
     if run is None or scope is None:
         raise ReportError(f"Run {run_id} has no leaderboard: there is nothing to report.")
-    ranked = manager.get_ranked_backtests(scope)
+    board = manager.get_leaderboard(run_id)
+    # What later runs have of the same prices and settings is theirs.
+    ranked = manager.get_ranked_backtests(scope, board["made_at"][0])
     stored = manager.get_backtests_by_ids(ranked["backtest_id"].to_list())
     marks = ranked.select(pl.col("backtest_id").alias("id"), "ranked", "stale")
     backtests = stored.join(marks, on="id").sort("strategy", "symbol")
-    board = manager.get_leaderboard(run_id)
     return RunData(
         stores=stores,
         run=run,

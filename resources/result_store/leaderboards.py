@@ -1,5 +1,6 @@
 """Leaderboards in the store: the results that one compares, and those that were made."""
 
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -31,27 +32,36 @@ _SHARED = (
 """How much of its universe the shared leaderboard is of."""
 
 
-def read_ranked_backtests(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
-    """Return the results that a leaderboard of this scope counts."""
-    return select_backtests(_read_candidates(engine, scope), read_failures(engine, scope), scope)
+def read_ranked_backtests(
+    engine: sa.Engine, scope: LeaderboardScope, until: datetime | None
+) -> pl.DataFrame:
+    """Return the results that a leaderboard of this scope counts, or counted at a time."""
+    candidates = _read_candidates(engine, scope, until)
+    return select_backtests(candidates, read_failures(engine, scope, until), scope)
 
 
-def _read_candidates(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+def _read_candidates(
+    engine: sa.Engine, scope: LeaderboardScope, until: datetime | None
+) -> pl.DataFrame:
     """Return the newest result of each symbol and strategy."""
     asked = scope.to_json()
     statement = sa.text(CANDIDATES).bindparams(
         sa.bindparam("universe", asked["universe"], sa.ARRAY(sa.Text)),
         strategies=json_text(asked["strategies"]),
         settings=json_text(asked["settings"]),
+        until=until.isoformat() if until else "infinity",
         **_list_plain_columns(scope),
     )
     return pl.DataFrame(read_rows(engine, statement), schema=CANDIDATES_SCHEMA)
 
 
-def read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
+def read_failures(
+    engine: sa.Engine, scope: LeaderboardScope, until: datetime | None = None
+) -> pl.DataFrame:
     """Return the last failure of each symbol and strategy in runs of the scope's purpose.
 
-    Failures of research are left out: they say nothing of the symbol's own results.
+    Of all, or of those until a time. Failures of research are left out: they say nothing of the
+    symbol's own results.
     """
     statement = (
         sa.select(
@@ -70,6 +80,8 @@ def read_failures(engine: sa.Engine, scope: LeaderboardScope) -> pl.DataFrame:
         )
         .group_by(FailureRow.symbol, FailureRow.strategy)
     )
+    if until is not None:
+        statement = statement.where(FailureRow.failed_at <= until)
     return pl.DataFrame(read_rows(engine, statement), schema=FAILURES_SCHEMA)
 
 

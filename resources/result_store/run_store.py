@@ -1,7 +1,7 @@
 """What the result store has of runs: profiles, failures, universes and leaderboards."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -95,12 +95,14 @@ class RunStore:
         known = [validation.require_run_id(run_id) for run_id in run_ids]
         return run_queries.read_transient_failures(self.engine, known)
 
-    def get_ranked_backtests(self, scope: LeaderboardScope) -> pl.DataFrame:
-        """Return the results that a leaderboard of `scope` counts.
+    def get_ranked_backtests(
+        self, scope: LeaderboardScope, until: datetime | None = None
+    ) -> pl.DataFrame:
+        """Return the results that a leaderboard of `scope` counts, or counted at the time `until`.
 
         See `research.ranking.select_backtests`; `rank_strategies` makes the leaderboard of them.
         """
-        return leaderboards.read_ranked_backtests(self.engine, scope)
+        return leaderboards.read_ranked_backtests(self.engine, scope, until)
 
     def get_leaderboard_failures(self, scope: LeaderboardScope) -> pl.DataFrame:
         """Return what last failed on the source and window of `scope`, in runs of its purpose.

@@ -1,7 +1,7 @@
 """What the result store has of trials: the ledger, to which rows are only added."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import polars as pl
@@ -85,16 +85,22 @@ class TrialStore:
         return queries.read_trials(self.engine, wanted, **values)
 
     def load_trial_panel(
-        self, scope_identifier: UUID, *, protocol: str | None = BACKTEST_PROTOCOL
+        self,
+        scope_identifier: UUID,
+        *,
+        protocol: str | None = BACKTEST_PROTOCOL,
+        until: datetime | None = None,
     ) -> TrialPanel:
         """Return the trials of a scope with their curves, of one protocol; None for all.
+
+        All, or those that were recorded `until` a time.
 
         Raises
         ------
         InvalidArgumentError
             When the ledger has no such scope.
         """
-        return panels.load_panel(self.engine, scope_identifier, protocol)
+        return panels.load_panel(self.engine, scope_identifier, protocol, until)
 
     def load_competing_trials(self, scope: TrialScope) -> TrialPanel:
         """Return what competes on the universe and window of a scope: luck is judged over these.

@@ -95,11 +95,12 @@ CROSS JOIN LATERAL (
         AND parameters = ranked -> 'parameters'
         AND source = :source AND start_date = :start_date AND end_date = :end_date
         AND settings = CAST(:settings AS jsonb)
+        AND members.saved_at <= CAST(:until AS timestamptz)
     ORDER BY members.saved_at DESC, members.backtest_id DESC
     LIMIT 1
 ) AS newest
 """  # noqa: S608 - our own text
-"""The newest result of each symbol and strategy of a leaderboard's scope."""
+"""The newest result of each symbol and strategy of a leaderboard's scope, as it was at a time."""
 
 _LEADERBOARD = """
 SELECT

@@ -102,6 +102,25 @@ def test_runs_of_the_same_results_share_the_pages_of_them(runs: Runs):
         assert shared == (path in of_results), path
 
 
+def test_results_of_later_runs_are_not_shown(runs: Runs):
+    before = runs.site(runs.judged).files
+    project, symbol, failed = runs.project, SYMBOLS[4], SYMBOLS[6]
+    lines = project.feed(symbol).read_text().splitlines()
+    project.feed(symbol).write_text("\n".join([lines[0], *lines[30:]]))
+    project.spoil(failed)
+    later = project.run(selection=FEW_ASSETS)
+    assert later.success
+    shown = {one: runs.stores.results.get_leaderboard(one) for one in (runs.judged, later.run_id)}
+    medians = [one["median_sharpe_ratio"].to_list() for one in shown.values()]
+    assert medians[0] != medians[1]
+    after = runs.site(runs.judged).files
+    # What its prices are now is said, and nothing else is of today.
+    of_prices = {"data-quality.html", "data-quality.csv", "single-file.html", "pages.json"}
+    of_prices |= {f"symbols/{symbol}/{name}.html" for name in NAMES}
+    assert {name for name in before if before[name] != after[name]} == of_prices
+    assert set(after) == set(before)
+
+
 def test_a_detail_says_nothing_of_its_run(runs: Runs):
     site = runs.site(runs.judged)
     details = {name: text for name, text in site.files.items() if "/" in name}

@@ -1,6 +1,7 @@
 """Reads of the ledger's curves: those of one scope, or all that compete on its universe."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,8 +48,10 @@ _ORDER = (
 )
 
 
-def load_panel(engine: sa.Engine, scope_id: UUID, protocol: str | None) -> TrialPanel:
-    """Return the trials of a scope, of one protocol or all.
+def load_panel(
+    engine: sa.Engine, scope_id: UUID, protocol: str | None, until: datetime | None
+) -> TrialPanel:
+    """Return the trials of a scope, of one protocol or all, recorded until a time or ever.
 
     Raises
     ------
@@ -64,6 +67,8 @@ def load_panel(engine: sa.Engine, scope_id: UUID, protocol: str | None) -> Trial
     statement = sa.select(*_SELECTED).where(_RECORDS.c.scope_id == scope_id).order_by(*_ORDER)
     if protocol is not None:
         statement = statement.where(_RECORDS.c.protocol == protocol)
+    if until is not None:
+        statement = statement.where(_RECORDS.c.recorded_at <= until)
     rows = read_rows(engine, statement)
     return _build_panel(scope, rows)
 

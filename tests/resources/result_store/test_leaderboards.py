@@ -53,6 +53,23 @@ def test_parameters_equal_in_meaning_are_the_same_parameter_set(
     assert _ranked(manager, strategies=asked) == [("S0", 1.0)]
 
 
+def test_results_and_failures_may_be_those_until_a_time(
+    manager: BacktestPersistenceManager,
+) -> None:
+    save(manager, *sharpes("rsi", 1.0, 2.0))
+    until = manager.get_ranked_backtests(scope())["saved_at"].max()
+    assert isinstance(until, datetime)
+    early = until - timedelta(microseconds=1)
+    save(manager, *sharpes("rsi", 9.0, data_version="data-2"), run_id="run-2")
+    record_run(manager, run_id="run-2")
+    record_failures(manager, "run-2", failure(symbol="S1", strategy="rsi"))
+    found = [
+        manager.get_ranked_backtests(scope(), one).select("symbol", "sharpe_ratio").rows()
+        for one in (None, until, early)
+    ]
+    assert found == [[("S0", 9.0)], [("S0", 1.0), ("S1", 2.0)], []]
+
+
 def test_symbols_and_strategies_out_of_scope_are_not_ranked(
     manager: BacktestPersistenceManager,
 ) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -74,6 +74,16 @@ def test_curves_read_back_to_the_bit(manager: BacktestPersistenceManager):
     assert manager.load_trial_panel(scope().identifier, protocol="cpcv").residuals.shape == (0, 10)
     with pytest.raises(InvalidArgumentError, match="has no scope 00000000-0000-0000-0000-0000000"):
         manager.load_trial_panel(UUID(int=1))
+
+
+def test_a_panel_may_be_as_it_was_at_a_time(manager: BacktestPersistenceManager):
+    _record(manager, trial(0), trial(1))
+    until = manager.get_trials()["recorded_at"].max()
+    assert isinstance(until, datetime)
+    _record(manager, trial(2))
+    known, early = scope().identifier, until - timedelta(microseconds=1)
+    panels = [manager.load_trial_panel(known, until=one) for one in (None, until, early)]
+    assert [len(one.identifiers) for one in panels] == [3, 2, 0]
 
 
 def test_a_trial_shows_its_yearly_mean_and_sharpe_ratio(manager: BacktestPersistenceManager):
