@@ -231,7 +231,8 @@ class Gauntlet:
         """Return every trial that anybody has run, oldest first; losers too, none is ever deleted.
 
         A trial is a strategy with its parameters over a universe; `residual_return` and
-        `residual_sharpe_ratio` are per year, of its curve without its share of the market's moves.
+        `residual_sharpe_ratio` are per year, of its curve without its share of the market's moves,
+        and of a walk-forward's tested bars.
         Arguments are as in `BacktestPersistenceManager.get_trials`, each a value that the trials
         have.
         """

@@ -45,8 +45,8 @@ class TrialRecord(Base):
 
     `residual` is float32 and `exposure` float16, little-endian, one per day of the scope.
     `residual_return` and `residual_sharpe_ratio` are mean and Sharpe ratio of the former per year,
-    the latter NULL without variance. Purpose, run ("" for none) and user are those that recorded
-    it first.
+    of a walk-forward from its first test bar on, the latter NULL without variance. Purpose, run
+    ("" for none) and user are those that recorded it first.
     """
 
     __tablename__ = "trial_records"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import InvalidResultError
-from research.trials import Trial, TrialScope
+from research.trials import BACKTEST_PROTOCOL, Trial, TrialScope
 from resources.result_store import validation
 
 _DAY = np.dtype("datetime64[D]")
@@ -101,7 +101,8 @@ def _build_row(trial: Trial, scope: TrialScope) -> dict[str, Any]:
             raise InvalidResultError(f"{number} of a trial of {name} is no finite number.")
     days = len(scope.dates)
     curve = _encode(f"residual of a trial of {name}", trial.residual, _RESIDUAL, days)
-    mean, sharpe = _annualize(read_residual(curve).astype(np.float64), scope.bars_per_year)
+    tested = _select_tested(trial, read_residual(curve).astype(np.float64))
+    mean, sharpe = _annualize(tested, scope.bars_per_year)
     return {
         "strategy": validation.require_text("strategy", name),
         "parameters": dict(trial.parameters),
@@ -115,6 +116,11 @@ def _build_row(trial: Trial, scope: TrialScope) -> dict[str, Any]:
         "residual": curve,
         "exposure": _encode(f"exposure of a trial of {name}", trial.exposure, _EXPOSURE, days),
     }
+
+
+def _select_tested(trial: Trial, curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a curve without the zeros that stand for bars before a walk-forward's first test."""
+    return curve if trial.protocol == BACKTEST_PROTOCOL else curve[np.argmax(curve != 0.0) :]
 
 
 def _annualize(curve: NDArray[np.float64], bars_per_year: float) -> tuple[float, float | None]:

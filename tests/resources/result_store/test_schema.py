@@ -8,13 +8,14 @@ from datetime import date
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 import migrations
 from research.purpose import Purpose
@@ -27,6 +28,7 @@ from resources.result_store.views import LATEST_BACKTESTS, LEADERBOARD, TRIALS
 from tests.postgres import fresh_database
 from tests.resources.result_store.leaderboards import save_leaderboard
 from tests.resources.result_store.rows import result
+from tests.resources.result_store.trials.ledger import curve, scope, trial
 
 ROOT = Path(migrations.__file__).parents[1]
 
@@ -254,6 +256,28 @@ def test_a_downgrade_compares_what_ifs_with_nothing(database: str, engine: sa.En
         what_ifs = sa.text("SELECT purpose FROM run_backtests WHERE run_id = 'run-2'")
         assert connection.execute(what_ifs).scalars().all() == ["notebook"]
     assert shown == ["rsi"]
+
+
+def test_walk_forwards_are_averaged_over_their_tested_bars(
+    database: str, engine: sa.Engine
+) -> None:
+    manager = BacktestPersistenceManager(engine)
+    late = np.concatenate([np.zeros(4, np.float32), curve(1, days=6)])
+    trials = (trial(0, residual=late), trial(1, residual=late, protocol="anchored"))
+    manager.record_trials(scope(), trials, purpose=Purpose.SWEEP)
+
+    def read() -> list[tuple[float, float]]:
+        shown = manager.get_trials().sort("protocol", descending=True)
+        return shown.select("residual_return", "residual_sharpe_ratio").rows()
+
+    new = read()
+    _downgrade(database, "0010")
+    whole, walked = read()
+    assert whole == new[0] == pytest.approx(walked)
+    upgrade(engine)
+    assert read() == [new[0], pytest.approx(new[1])]
+    with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM trial_records"))
 
 
 def test_a_downgrade_leaves_only_the_version_table(database: str, engine: sa.Engine) -> None:

@@ -94,6 +94,12 @@ def test_a_trial_shows_its_yearly_mean_and_sharpe_ratio(manager: BacktestPersist
         (one["residual_return"], one["residual_sharpe_ratio"])
         for one in manager.get_trials().to_dicts()
     }
+    tested = trial(2, protocol="anchored", residual=np.append(np.zeros(4), values[4:]))
+    _record(manager, tested)
+    (walked,) = manager.get_trials(protocol="anchored").to_dicts()
+    assert walked["residual_return"] == pytest.approx(values[4:].mean() * 252)
+    ratio = values[4:].mean() / values[4:].std(ddof=1) * 252**0.5
+    assert walked["residual_sharpe_ratio"] == pytest.approx(ratio)
     yearly = [values.mean() * 252, values.mean() / values.std(ddof=1) * 252**0.5]
     daily = [values.mean() * 365.0, values.mean() / values.std(ddof=1) * 365.0**0.5]
     assert sorted(rows) == sorted([tuple(yearly), tuple(daily), (126.0, None)])
