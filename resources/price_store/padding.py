@@ -36,9 +36,12 @@ def drop_padding(bars: "pl.DataFrame", calendar: str | None) -> tuple["pl.DataFr
     found = find_calendar(calendar, dates[~copies])
     known = (dates >= np.datetime64(found.first_day)) & (dates <= np.datetime64(found.last_day))
     sessions = found.sessions(bars["date"][0], bars["date"][-1])
-    padding = copies & known & ~np.isin(dates, sessions)
+    closed = known & ~np.isin(dates, sessions)
+    padding = copies & closed
     if not padding.any():
         return bars, 0
+    # What the first bar repeats is not here: it is as all others of closed days.
+    padding[0] = closed[0] and (padding[1:] == closed[1:]).all() and not padding[1:].all()
     return bars.filter(~padding), int(padding.sum())
 
 

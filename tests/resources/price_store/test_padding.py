@@ -44,6 +44,23 @@ def test_a_file_filled_to_all_weekdays_has_its_sessions():
     assert dropped == filled.height - 753 == 27
 
 
+@pytest.mark.parametrize("first", ["2022-01-01", "2022-01-02", "2022-01-16"])
+@pytest.mark.parametrize("filled", [_fill(), _fill(volume=0.0)], ids=["whole bars", "volume"])
+def test_a_window_that_begins_on_a_closed_day_has_its_sessions(filled: pl.DataFrame, first: str):
+    later = pl.col("date") >= date.fromisoformat(first)
+    assert drop_padding(filled.filter(later), None)[0].equals(BARS.filter(later))
+
+
+def test_a_first_bar_of_a_closed_day_on_which_others_traded_is_kept():
+    filled = _fill().filter(pl.col("date") >= date(2022, 1, 1))
+    traded = pl.when(pl.col("date") == date(2022, 5, 8)).then(1.01).otherwise(1.0)
+    filled = filled.with_columns(pl.col("close", "high") * traded)
+    assert drop_padding(filled, "XNYS")[0]["date"][:2].to_list() == [
+        date(2022, 1, 1),
+        date(2022, 1, 3),
+    ]
+
+
 def test_a_suspended_symbol_keeps_the_bars_of_sessions():
     day = pl.col("date").is_between(date(2022, 3, 1), date(2022, 3, 31))
     before = BARS.filter(pl.col("date") < date(2022, 3, 1))["close"][-1]
