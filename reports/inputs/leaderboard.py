@@ -104,12 +104,13 @@ def _hold_universe(data: RunData) -> list[Benchmark]:
     """Return holding the equal-weight universe; nothing where it is not known."""
     if data.trials is None:
         return []
-    scope = data.trials.scope
+    # Of the scope's symbols those that could be tested; some trial has all of them.
+    scope, tested = data.trials.scope, int(data.trials.tested_symbols.max())
     held = CurveSummary.of(scope.market, scope.bars_per_year)
     return [
         Benchmark(
             "equal-weight universe",
-            len(scope.symbols),
+            tested,
             total_return=held.total_return,
             annualized_return=held.annualized_return,
             sharpe_ratio=held.sharpe_ratio,

@@ -79,6 +79,7 @@ def test_what_is_held_without_a_strategy_is_beside_them(reported: Reported):
     # S00 has all bars of the window: the universe between its first and its last is all of it.
     whole = held.filter(symbol=SYMBOLS[0])["universe_return"].item()
     assert float(universe["Return"].value or "") == pytest.approx(whole, rel=1e-12)
+    assert universe["Symbols"].text == "19"
     assert universe["Per year"].text == "+15.8%"
     assert universe["Worst drawdown"].text == "-2.9%"
 
