@@ -56,6 +56,8 @@ _KNOWN = (
     # Read by what notifies of failed runs.
     "GAUNTLET_WEBHOOK",
     "GAUNTLET_URL",
+    # Read by resources.market_data.resource.
+    "GAUNTLET_YAHOO_URL",
 )
 
 DEFAULT_WINDOW = (date(2021, 1, 1), date(2023, 12, 31))
@@ -173,13 +175,15 @@ def _refuse_misspelled(given: Mapping[str, str]) -> None:
     Other unknown names are let be: deployments have variables of their own, and Kubernetes sets
     some for each service, which may be named after the project.
     """
-    short = {name.removeprefix(_PREFIX): name for name in _KNOWN}
     for name in given:
-        own = name.startswith(_PREFIX) and name not in _KNOWN and not name.startswith(_LIMIT)
-        if own and (meant := get_close_matches(name.removeprefix(_PREFIX), short, 1, _ALIKE)):
-            raise InvalidEnvironmentError(
-                f"{name} is not a setting. Did you mean '{short[meant[0]]}'?"
-            )
+        if name.startswith(_PREFIX) and name not in _KNOWN and not name.startswith(_LIMIT):
+            kind, _, limit = name.removeprefix(_PREFIX).partition("_")
+            limits = [_LIMIT + limit] if limit and get_close_matches(kind, ["LIMIT"], 1) else []
+            short = {one.removeprefix(_PREFIX): one for one in (*_KNOWN, *limits)}
+            if meant := get_close_matches(name.removeprefix(_PREFIX), short, 1, _ALIKE):
+                raise InvalidEnvironmentError(
+                    f"{name} is not a setting. Did you mean '{short[meant[0]]}'?"
+                )
 
 
 def parse_home(environ: Mapping[str, str]) -> Path:

@@ -184,8 +184,8 @@ def test_an_invalid_variable_is_refused_by_name(variables: dict[str, str], messa
 
 
 def test_names_that_resemble_no_setting_are_let_be():
-    # Of deploy/, of Yahoo's tests, and as Kubernetes names the services of a release "gauntlet".
-    names = ("BIND", "IMAGE", "MEMORY", "YAHOO_URL", "PORT", "SERVICE_HOST", "PORT_80_TCP_ADDR")
+    # Of deploy/, and as Kubernetes names the services of a release "gauntlet".
+    names = ("BIND", "IMAGE", "MEMORY", "PORT", "SERVICE_HOST", "PORT_80_TCP_ADDR")
     assert settings(**{f"GAUNTLET_{name}": "x" for name in names}) == settings()
 
 
@@ -193,6 +193,9 @@ def test_names_that_resemble_no_setting_are_let_be():
     ("name", "meant"),
     [
         ("SORCE", "SOURCE"),
+        ("YAHO_URL", "YAHOO_URL"),
+        ("LIMT_SUCCESS_RATE", "LIMIT_SUCCESS_RATE"),
+        ("LIMITS_SUCCESS_RATE", "LIMIT_SUCCESS_RATE"),
         ("PRICE", "PRICES"),
         ("ENDS", "END"),
         ("SYMBOL_PER_RUN", "SYMBOLS_PER_RUN"),
