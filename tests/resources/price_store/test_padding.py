@@ -51,7 +51,7 @@ def test_a_window_that_begins_on_a_closed_day_has_its_sessions(filled: pl.DataFr
     assert drop_padding(filled.filter(later), None)[0].equals(BARS.filter(later))
 
 
-def test_a_first_bar_of_a_closed_day_on_which_others_traded_is_kept():
+def test_a_first_bar_is_kept_where_others_of_closed_days_traded():
     filled = _fill().filter(pl.col("date") >= date(2022, 1, 1))
     traded = pl.when(pl.col("date") == date(2022, 5, 8)).then(1.01).otherwise(1.0)
     filled = filled.with_columns(pl.col("close", "high") * traded)
