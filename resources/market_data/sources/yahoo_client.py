@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from curl_cffi.requests import Response
 
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
+_LONGEST_PAUSE = 86_400.0
 
 MOST_BYTES = 32 * 2**20
 """Of an answer, unpacked. A hundred years of daily bars with their events are 4 MB of JSON."""
@@ -124,15 +125,17 @@ def _raise_for_status(symbol: str, response: Response) -> None:
 def parse_retry_after(header: str | None) -> float | None:
     """Return the seconds of a Retry-After header, a number or a date; None without one.
 
-    A date is compared with this machine's clock; one in the past is 0 s.
+    A date is compared with this machine's clock; one in the past is 0 s. A day at most: everybody
+    who shares the rate limiter keeps to it, and a wrong clock must not end that for years.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), _LONGEST_PAUSE)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, TypeError):
         return None
+    return min(max(0.0, seconds), _LONGEST_PAUSE)
 
 
 def _shorten(error: Exception) -> str:

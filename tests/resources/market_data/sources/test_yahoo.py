@@ -239,6 +239,12 @@ def test_permanent_refusals_are_not_transient(yahoo: YahooServer):
             ".* retry after 0 s",
             0.0,
         ),
+        (Answer(429, headers={"Retry-After": "9" * 400}), ".* retry after 86400 s", 86400.0),
+        (
+            Answer(429, headers={"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}),
+            ".* retry after 86400 s",
+            86400.0,
+        ),
         (Answer(429, headers={"Retry-After": "soon"}), r".*\(HTTP 429\)\.$", None),
         (Answer(body="{}", cut=100), "gave no complete answer", None),
     ],
