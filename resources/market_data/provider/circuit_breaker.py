@@ -48,11 +48,12 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._opened_at: float | None = None
-        self._trying = False
+        # The thread that tries while it is half open.
+        self._trying: int | None = None
         self._reason = ""
 
     def before_call(self) -> None:
-        """Let the caller ask, who must then call `record_success`, `record_failure` or `release`.
+        """Let the caller ask, whose thread must then call one of the other methods.
 
         Raises
         ------
@@ -63,16 +64,16 @@ class CircuitBreaker:
             if self._opened_at is None:
                 return
             left = self._opened_at + self._rest - self._clock()
-            if left > 0 or self._trying:
+            if left > 0 or self._trying is not None:
                 raise self._open_error(max(left, 0.0))
-            self._trying = True
+            self._trying = threading.get_ident()
 
     def record_success(self) -> None:
         """Record an answer, whatever it says of the symbol; it closes the circuit."""
         with self._lock:
             if self._opened_at is not None:
                 _LOG.warning("%s: circuit closed, the provider answers again", self._provider)
-            self._failures, self._opened_at, self._trying = 0, None, False
+            self._failures, self._opened_at, self._trying = 0, None, None
 
     def record_failure(self, error: Exception) -> None:
         """Record that there was no answer; many in a row open the circuit."""
@@ -82,14 +83,19 @@ class CircuitBreaker:
             if self._failures < self._max_failures:
                 return
             # A late failure of a call that began before it opened does not prolong the rest.
-            if self._opened_at is None or self._trying:
-                self._opened_at, self._trying = self._clock(), False
+            if self._opened_at is None or self._is_trying():
+                self._opened_at, self._trying = self._clock(), None
                 _LOG.warning("%s", self._open_error(self._rest))
 
     def release(self) -> None:
         """Record that the provider was not asked after all."""
         with self._lock:
-            self._trying = False
+            if self._is_trying():
+                self._trying = None
+
+    def _is_trying(self) -> bool:
+        """Return whether the caller tries; others may have begun before the circuit opened."""
+        return self._trying == threading.get_ident()
 
     def _open_error(self, left: float) -> CircuitOpenError:
         return CircuitOpenError(

@@ -1,4 +1,6 @@
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -79,6 +81,21 @@ def test_half_open_a_released_attempt_goes_to_the_next_caller():
     breaker = _open(clock)
     clock.now += REST
     breaker.before_call()
+    breaker.release()
+    breaker.before_call()
+
+
+@pytest.mark.parametrize("late", ["release", "record_failure"])
+def test_half_open_a_late_end_of_another_call_changes_nothing(late: str):
+    clock = Clock()
+    breaker = _open(clock)
+    clock.now += REST
+    breaker.before_call()
+    end = {"release": breaker.release, "record_failure": partial(breaker.record_failure, ERROR)}
+    with ThreadPoolExecutor(1) as other:
+        other.submit(end[late]).result()
+    with pytest.raises(CircuitOpenError, match="next attempt in 0 s"):
+        breaker.before_call()
     breaker.release()
     breaker.before_call()
 
