@@ -113,8 +113,8 @@ class RunData:
         if self.trials is None:
             return {}
         own, until = self.run["profile"].get(ROBUSTNESS), self.run["started_at"]
-        history = self.stores.results.get_stage_history(ROBUSTNESS)
-        others = [one["profile"] for one in history if one["started_at"] <= until]
+        history = self.stores.results.get_stage_history(ROBUSTNESS, until=until)
+        others = [one["profile"] for one in history]
         scope = str(self.trials.scope.identifier)
         known = next((one for one in [own, *others] if one and one.get("scope") == scope), None)
         files = ResearchFiles(self.stores.files.root, ROBUSTNESS)

@@ -75,8 +75,8 @@ def load_runs(data: RunData) -> RunsInputs:
     results, until = data.stores.results, data.run["started_at"]
     known: dict[str, datetime] = {data.run_id: until}
     for stage in STAGES:
-        found = results.get_stage_history(stage, limit=_RUNS)
-        known |= {row["run_id"]: row["started_at"] for row in found if row["started_at"] <= until}
+        found = results.get_stage_history(stage, limit=_RUNS, until=until)
+        known |= {row["run_id"]: row["started_at"] for row in found}
     newest = sorted(known, key=lambda one: (known[one], one))[-_RUNS:]
     runs = (results.get_run(run_id) for run_id in newest)
     return RunsInputs([_describe(data, run) for run in runs if run is not None])

@@ -1,6 +1,7 @@
 """Reads of runs: what was recorded of them, what failed in them, and their universes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +17,13 @@ def read_run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def read_stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[str, Any]]:
-    """Return the profiles that runs recorded of a stage, newest run first."""
+def read_stage_history(
+    engine: sa.Engine, stage: str, limit: int, until: datetime | None
+) -> list[dict[str, Any]]:
+    """Return the profiles that runs recorded of a stage, newest run first.
+
+    Of all runs, or of those that started until a time.
+    """
     table = sa.inspect(Run).local_table
     statement = (
         sa.select(table.c.run_id, table.c.started_at, table.c.profile[stage].label("profile"))
@@ -25,6 +31,8 @@ def read_stage_history(engine: sa.Engine, stage: str, limit: int) -> list[dict[s
         .order_by(table.c.started_at.desc(), table.c.run_id)
         .limit(limit)
     )
+    if until is not None:
+        statement = statement.where(table.c.started_at <= until)
     return read_rows(engine, statement)
 
 

@@ -51,11 +51,16 @@ class RunStore:
         """Return what was recorded of a run, its profile as a dict; None if nothing was."""
         return run_queries.read_run(self.engine, validation.require_run_id(run_id))
 
-    def get_stage_history(self, stage: str, limit: int = 20) -> list[dict[str, Any]]:
-        """Return run_id, started_at and profile of the newest runs of a stage, newest first."""
+    def get_stage_history(
+        self, stage: str, limit: int = 20, until: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Return run_id, started_at and profile of the newest runs of a stage, newest first.
+
+        Of all runs, or of those that started `until` a time.
+        """
         known = validation.require_text("stage", stage)
         return run_queries.read_stage_history(
-            self.engine, known, validation.require_int("limit", limit, 1)
+            self.engine, known, validation.require_int("limit", limit, 1), until
         )
 
     def get_universe(self, run_id: str) -> list[dict[str, Any]]:

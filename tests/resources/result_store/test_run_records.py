@@ -129,6 +129,8 @@ def test_the_newest_profiles_of_a_stage_come_first(manager: BacktestPersistenceM
         ("run-3", {"requested": 3}),
         ("run-1", {"requested": 1}),
     ]
+    before = manager.get_stage_history("backtests", 1, until=found[1]["started_at"])
+    assert [row["run_id"] for row in before] == ["run-1"]
 
 
 def test_transient_failures_of_several_runs_are_returned(
