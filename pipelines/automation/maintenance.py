@@ -60,7 +60,8 @@ class OldRuns(dg.Config):
     keep_positions: int = Field(
         default=30,
         ge=1,
-        description="Positions of tomorrow of so many nights are kept, the newest ones.",
+        description="Positions of tomorrow of so many nights are kept, the newest ones; a night "
+        "is a day in UTC, with all of its runs.",
     )
     dry_run: bool = Field(default=False, description="Only log what would be removed.")
 
@@ -100,7 +101,7 @@ def remove_old_runs(
     late = find_late_files(context, backtest_files, sorted({*old, *left} - {*files}))
     research = find_old_research(backtest_files, before)
     sites = find_old_reports(reports.root, before)
-    nights = manager.get_position_runs()[config.keep_positions :]
+    nights = list(manager.get_position_runs().values())[config.keep_positions :]
     if not config.dry_run:
         for site in sites:
             site.delete()
@@ -108,7 +109,7 @@ def remove_old_runs(
         for run_id in late:
             backtest_files.remove_uncommitted(run_id)
         remove_research(research)
-        manager.remove_next_positions(nights)
+        manager.remove_next_positions([run_id for night in nights for run_id in night])
         give_back_space(context.instance)
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "

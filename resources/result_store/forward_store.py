@@ -1,6 +1,7 @@
 """What the result store has of the forward record, and of the positions of tomorrow."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -86,8 +87,11 @@ class ForwardStore:
             _require(symbol, "symbol"),
         )
 
-    def get_position_runs(self) -> list[str]:
-        """Return the runs that have left positions of tomorrow which are there, newest first."""
+    def get_position_runs(self) -> dict[date, list[str]]:
+        """Return the runs whose positions of tomorrow are there, by the day they were left on.
+
+        Days are those of UTC; both are newest first.
+        """
         return queries.read_position_runs(self.engine)
 
     def remove_next_positions(self, run_ids: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
 """Reads of the forward record: how far each has come, and the rows of some."""
 
 from collections.abc import Sequence
+from datetime import UTC, date
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -26,15 +27,18 @@ _SCALARS = (
 _ARRAYS = (ForwardDayRow.accounts, ForwardDayRow.sides)
 
 
-def read_position_runs(engine: sa.Engine) -> list[str]:
-    """Return the runs that have left positions of tomorrow, newest first."""
+def read_position_runs(engine: sa.Engine) -> dict[date, list[str]]:
+    """Return the runs that have left positions of tomorrow by day (UTC), both newest first."""
     made_at = sa.func.max(NextPositionRow.made_at)
     statement = (
-        sa.select(NextPositionRow.run_id)
+        sa.select(NextPositionRow.run_id, made_at.label("made_at"))
         .group_by(NextPositionRow.run_id)
         .order_by(made_at.desc(), NextPositionRow.run_id.desc())
     )
-    return [row["run_id"] for row in read_rows(engine, statement)]
+    found: dict[date, list[str]] = {}
+    for row in read_rows(engine, statement):
+        found.setdefault(row["made_at"].astimezone(UTC).date(), []).append(row["run_id"])
+    return found
 
 
 def load_states(engine: sa.Engine, identifiers: Sequence[UUID]) -> dict[UUID, ForwardState]:

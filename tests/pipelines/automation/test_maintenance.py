@@ -1,7 +1,7 @@
 """Old runs are removed, except for files that results still need: real runs."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID
@@ -225,14 +225,24 @@ def test_old_files_of_portfolios_go_but_for_the_newest(project: Project, in_a_ye
 
 
 def test_old_positions_are_removed_but_those_of_the_last_nights(project: Project):
-    for run in ("run-1", "run-2", "run-3"):
+    nights = {date(2024, 1, 3): ["c", "b"], date(2024, 1, 2): ["e"], date(2024, 1, 1): ["d", "a"]}
+    for run in "abcde":
         project.manager.append_forward(run, "files", [], [position()])
+    made_at = {"a": "01 08:00", "b": "03 08:00", "c": "03 23:59", "d": "01 09:00", "e": "02 00:00"}
+    with project.manager.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE next_positions DISABLE TRIGGER append_only")
+        for run, time in made_at.items():
+            connection.exec_driver_sql(
+                f"UPDATE next_positions SET made_at = '2024-01-{time}Z' WHERE run_id = '{run}'"
+            )
+        connection.exec_driver_sql("ALTER TABLE next_positions ENABLE TRIGGER append_only")
     _maintain(project, keep_positions=2, dry_run=True)
-    assert project.manager.get_position_runs() == ["run-3", "run-2", "run-1"]
+    assert project.manager.get_position_runs() == nights
     _maintain(project, keep_positions=2)
-    assert project.manager.get_position_runs() == ["run-3", "run-2"]
+    kept = dict(list(nights.items())[:2])
+    assert project.manager.get_position_runs() == kept
     _maintain(project)
-    assert project.manager.get_position_runs() == ["run-3", "run-2"]
+    assert project.manager.get_position_runs() == kept
 
 
 def test_old_reports_are_removed_but_the_newest(project: Project):

@@ -276,9 +276,9 @@ def test_old_positions_go_and_the_newest_stay(manager: BacktestPersistenceManage
     _append(manager, night(count=2))
     for run in ("run-1", "run-2", "run-3"):
         manager.append_forward(run, "files", [], [position(), position(symbol="B")])
-    assert manager.get_position_runs() == ["run-3", "run-2", "run-1"]
+    assert list(manager.get_position_runs().values()) == [["run-3", "run-2", "run-1"]]
     assert manager.remove_next_positions(["run-1", "run-2", "unknown"]) == 4
-    assert manager.get_position_runs() == ["run-3"]
+    assert list(manager.get_position_runs().values()) == [["run-3"]]
     for runs in (["run-3"], ["run-1", "run-3"]):
         with pytest.raises(InvalidResultError, match="newest positions of tomorrow, of run run-3"):
             manager.remove_next_positions(runs)
