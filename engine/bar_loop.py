@@ -69,8 +69,9 @@ class _BarLoop:
     def _fill_signals(self, bar: int) -> None:
         """Trade what was left of exits, then what the signals of the bar ask for."""
         accounts = self.accounts
-        if accounts.leaving.any():
-            rest = np.flatnonzero((accounts.leaving > 0) & self._find_tradable(bar))
+        if accounts.was_leaving.any():
+            # What a stop of this bar left has taken all that the cap allows.
+            rest = np.flatnonzero(accounts.was_leaving & self._find_tradable(bar))
             self._leave(rest, bar)
         signals = slice(self.first[bar], self.first[bar + 1])
         rows, target = self.row[signals], self.target[signals]

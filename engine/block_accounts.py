@@ -7,7 +7,7 @@ import numpy as np
 from engine.costs import DAYS_PER_YEAR, accrue
 from engine.orders import Orders
 from engine.positions import OPEN, SIGNAL
-from engine.trade_records import TradeBook
+from engine.trade_records import FillSums, TradeBook
 from strategies.base import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class BlockAccounts:
         Shares are negative when short.
     leaving
         Why a position is being left whose rest still has to be traded (`EXIT_REASONS`); else 0.
+    was_leaving
+        Whether it was being left when the bar began.
     entry_price, best
         Of the position: the price of its fill, and the best price since, for stops.
     interest, borrow_fees
@@ -42,6 +44,7 @@ class BlockAccounts:
         count, settings = len(orders.entries), orders.settings
         self.costs, self.bars = settings.cost_model, orders.bars
         self.symbol_of, self.close = orders.symbol_of, orders.close
+        self.has_waited = orders.waited
         self.last = orders.close.shape[1] - 1
         self.cash = np.full(count, settings.initial_capital)
         for name in (
@@ -49,7 +52,7 @@ class BlockAccounts:
             "proceeds", "exit_fees", "interest", "borrow_fees", "filled",
         ):  # fmt: skip
             setattr(self, name, np.zeros(count))
-        for name in ("entry_bar", "leaving", "unfilled"):
+        for name in ("entry_bar", "leaving", "unfilled", "waited"):
             setattr(self, name, np.zeros(count, dtype=np.int64))
         self.book = TradeBook()
         self.rates = self.costs.find_cash_rates(orders.bars.dates)
@@ -72,6 +75,8 @@ class BlockAccounts:
     filled: Floats
     leaving: Ints
     unfilled: Ints
+    waited: Ints
+    was_leaving: Bools
     shares_before_last: Floats
     leaving_before_last: Bools
     bars: "FillBars"
@@ -79,9 +84,10 @@ class BlockAccounts:
     def begin_bar(self, bar: int) -> None:
         """Book interest and borrow fees since the close before; nothing is filled of the bar."""
         self.filled[:] = 0.0
+        self.was_leaving = self.leaving > 0
         if bar == self.last:
             self.shares_before_last = self.shares.copy()
-            self.leaving_before_last = self.leaving > 0
+            self.leaving_before_last = self.was_leaving
         if not self.accrues or bar == 0:
             return
         symbol, before = self.symbol_of, bar - 1
@@ -116,6 +122,7 @@ class BlockAccounts:
         self.entry_price[rows] = self.best[rows] = paid
         self.entry_fees[rows] = fees
         self.slippage[rows] = size * np.abs(paid - market.price)
+        self.waited[rows] = self.has_waited[rows, bar]
         self.sold[rows] = self.proceeds[rows] = self.exit_fees[rows] = 0.0
 
     def leave(self, rows: Ints, bar: int, price: Floats, reason: Ints | int | None = None) -> None:
@@ -132,6 +139,7 @@ class BlockAccounts:
         got = costs.price_fill(market, side, size)
         fees = costs.charge_fees(size, got)
         self.cash[rows] -= side * size * got + fees
+        self.waited[rows] += first & (why == SIGNAL) & self.has_waited[rows, bar]
         self.filled[rows] += size
         self.sold[rows] += size
         self.proceeds[rows] += size * got
@@ -165,9 +173,10 @@ class BlockAccounts:
             return
         size, entry = self.size[rows], self.entry_price[rows]
         fees = self.entry_fees[rows] + self.exit_fees[rows]
+        traded = size * entry + self.proceeds[rows]
         self.book.write(
             rows,
-            self.slippage[rows],
+            FillSums(self.slippage[rows], traded, self.waited[rows]),
             entry_idx=self.entry_bar[rows],
             exit_idx=bar,
             direction=side < 0,

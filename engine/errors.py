@@ -27,6 +27,10 @@ class UnbalancedAccountError(GauntletError):
     """Cash and positions of an account are not its equity."""
 
 
+class UnlikeResultError(GauntletError):
+    """What another library would make of a result is not the result."""
+
+
 class MissingPackageError(GauntletError):
     """An optional dependency is not installed; the text says how to install it."""
 

@@ -15,7 +15,7 @@ from engine.costs import PercentageCosts, RoundTrips, Settlement
 from engine.orders import Orders
 from engine.positions import OPEN, Positions, find_positions
 from engine.stops import find_positions_with_stops
-from engine.trade_records import TRADE, Trades
+from engine.trade_records import TRADE, FillSums, Trades
 from strategies.base import Bools, Floats, Ints
 
 
@@ -25,8 +25,8 @@ class Ledger:
 
     Parameters
     ----------
-    slippage
-        What it cost each trade, shape (M,).
+    fills
+        Of each trade.
     interest, borrow_fees
         Sums of each backtest, shape (N,).
     unfilled_orders
@@ -38,7 +38,7 @@ class Ledger:
         Return of cash on each symbol's bars, shape (H, T); None where cash earns nothing.
     """
 
-    slippage: Floats
+    fills: FillSums
     interest: Floats
     borrow_fees: Floats
     unfilled_orders: Ints
@@ -101,10 +101,10 @@ def simulate(orders: Orders) -> Simulation:
 
 def _simulate_bar_by_bar(orders: Orders) -> Simulation:
     accounts, equity = run_bar_loop(orders)
-    backtest, trades, slippage = accounts.book.read()
+    backtest, trades, fills = accounts.book.read()
     first = np.searchsorted(backtest, np.arange(len(orders.entries) + 1))
     ledger = Ledger(
-        slippage,
+        fills,
         accounts.interest,
         accounts.borrow_fees,
         accounts.unfilled,

@@ -1,5 +1,6 @@
 """Trades as records, and the book that a loop over bars writes them into."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,28 +34,54 @@ price by size."""
 Trades = NDArray[Any]
 
 
+@dataclass(frozen=True)
+class FillSums:
+    """What the fills of each of M trades come to: an entry, and one exit or several.
+
+    Parameters
+    ----------
+    slippage
+        What it cost, shape (M,).
+    traded
+        Their value, shape (M,).
+    waited
+        How many of entry and exit were of a signal that had waited for volume, shape (M,).
+    """
+
+    slippage: Floats
+    traded: Floats
+    waited: Ints
+
+
 class TradeBook:
     """Trades in the order in which they end."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[Ints, Trades, Floats]] = []
+        self._parts: list[tuple[Ints, Trades, FillSums]] = []
 
-    def write(self, backtest: Ints, slippage: Floats, **fields: Any) -> None:
-        """Add trades of some backtests, with what slippage cost them."""
+    def write(self, backtest: Ints, fills: FillSums, **fields: Any) -> None:
+        """Add trades of some backtests."""
         trades = np.empty(len(backtest), dtype=TRADE)
         for name, values in fields.items():
             trades[name] = values
         trades["return"] = trades["pnl"] / (trades["size"] * trades["entry_price"])
-        self._parts.append((backtest, trades, slippage))
+        self._parts.append((backtest, trades, fills))
 
-    def read(self) -> tuple[Ints, Trades, Floats]:
-        """Return the row of each trade, the trades, and slippage, by backtest and time."""
+    def read(self) -> tuple[Ints, Trades, FillSums]:
+        """Return the row of each trade, the trades, and their fills, by backtest and time."""
         if not self._parts:
-            return np.empty(0, np.int64), np.zeros(0, dtype=TRADE), np.empty(0)
-        backtest, trades, slippage = map(np.concatenate, zip(*self._parts, strict=True))
+            none = np.empty(0, np.int64)
+            return none, np.zeros(0, dtype=TRADE), FillSums(np.empty(0), np.empty(0), none)
+        rows, records, fills = zip(*self._parts, strict=True)
+        backtest, trades = np.concatenate(rows), np.concatenate(records)
         order = np.argsort(backtest, kind="stable")
         # Zeros, also for the padding between fields: equal trades are equal bytes.
         sorted_ = np.zeros(len(trades), dtype=TRADE)
         for name in TRADE.names or ():
             sorted_[name] = trades[name][order]
-        return backtest[order], sorted_, slippage[order]
+        sums = FillSums(
+            np.concatenate([one.slippage for one in fills])[order],
+            np.concatenate([one.traded for one in fills])[order],
+            np.concatenate([one.waited for one in fills])[order],
+        )
+        return backtest[order], sorted_, sums

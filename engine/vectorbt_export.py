@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import MissingPackageError
+from engine.errors import MissingPackageError, UnlikeResultError
 from engine.results import BacktestResult
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ def export_portfolio(result: BacktestResult) -> "vectorbt.Portfolio":
     ------
     MissingPackageError
         When vectorbt is not installed: nothing else needs it.
+    UnlikeResultError
+        When the portfolio would have another value: it knows neither interest nor borrow fees, and
+        trades have one exit, where the cap on volume may make several.
     """
     import pandas as pd
 
@@ -35,7 +38,7 @@ def export_portfolio(result: BacktestResult) -> "vectorbt.Portfolio":
 
     index = pd.DatetimeIndex(result.dates)
     close = pd.Series(result.close, index=index, name=result.symbol)
-    return vbt.Portfolio(
+    portfolio = vbt.Portfolio(
         ArrayWrapper.from_obj(close, freq="1D"),
         close,
         _order_records(result),
@@ -44,6 +47,13 @@ def export_portfolio(result: BacktestResult) -> "vectorbt.Portfolio":
         cash_sharing=False,
         engine="rust",
     )
+    if result.kept_equity is not None and not np.allclose(portfolio.value(), result.equity, 1e-9):
+        raise UnlikeResultError(
+            f"{result.symbol}: vectorbt knows neither interest, borrow fees nor an exit over "
+            "several bars, which this result has: its Portfolio would end with "
+            f"{portfolio.final_value():,.2f} instead of {result.equity[-1]:,.2f}."
+        )
+    return portfolio
 
 
 def _order_records(result: BacktestResult) -> np.ndarray:

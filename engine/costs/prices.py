@@ -145,8 +145,9 @@ class SquareRootImpact(CostPart):
         """Return the highest fraction that the cap allows; 0 where it is unknown."""
         import numpy as np
 
+        unknown = np.isnan(market.volatility) | np.isnan(market.volume)
         highest = self.coefficient * market.volatility * np.sqrt(self.volume_share)
-        return np.where(np.isnan(highest), 0.0, highest)
+        return np.where(unknown, 0.0, highest)
 
     def limit(self, market: FillMarket) -> Floats:
         """Return the most shares that fill on a bar; infinite where the volume is unknown."""

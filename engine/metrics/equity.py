@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.metrics.catalogue import metric
 from engine.metrics.inputs import MetricInputs
+from engine.metrics.reductions import ROUNDING
 from strategies.base import Floats
 
 _NO_VARIANCE = "the returns have no variance"
@@ -104,7 +105,8 @@ def max_drawdown_duration(inputs: MetricInputs) -> Floats:
 
     Source: vectorbt drawdowns.max_duration, in bars.
     """
-    at_peak = np.flatnonzero(inputs.equity >= inputs.peak)
+    # A position that is sold at the peak's close may leave 1e-16 less than it was worth.
+    at_peak = np.flatnonzero(inputs.share_of_peak > 1.0 - ROUNDING)
     below = np.diff(at_peak, append=inputs.equity.size) - 1
     # The first bar is always a peak: each backtest has a run, and none reaches into the next.
     first = np.searchsorted(at_peak, np.arange(inputs.count) * inputs.bars)

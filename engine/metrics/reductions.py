@@ -10,7 +10,7 @@ from strategies.base import Floats
 
 # Returns, and what is computed from them, are rounded to some 1e-16; vectorbt draws the same line
 # for the variance in beta.
-_ROUNDING = 1e-15
+ROUNDING = 1e-15
 
 
 def sample_deviation(values: Floats, mean: Floats) -> Floats:
@@ -31,7 +31,7 @@ def drop_noise(figure: Floats) -> Floats:
     Buying at a close and being worth that close a moment later is a return of 0, and may come
     out as 1e-16; a ratio to that would be a number, and none that means anything.
     """
-    return np.where(np.abs(figure) < _ROUNDING, 0.0, figure)
+    return np.where(np.abs(figure) < ROUNDING, 0.0, figure)
 
 
 def find_lowest(returns: Floats, count: int) -> Floats:

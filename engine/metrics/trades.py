@@ -59,6 +59,8 @@ def delayed_fills(inputs: MetricInputs) -> NDArray[Any]:
     waited, trades = inputs.simulation.orders.waited, inputs.trades
     if not waited.any():
         return np.zeros(inputs.count, dtype=np.int64)
+    if inputs.simulation.ledger is not None:
+        return inputs.sum_per_backtest(inputs.simulation.ledger.fills.waited).astype(np.int64)
     entered = waited[inputs.backtest, trades["entry_idx"]]
     left = waited[inputs.backtest, trades["exit_idx"]] & (trades["exit_reason"] == _SIGNAL)
     return inputs.count_per_backtest(entered) + inputs.count_per_backtest(left)
@@ -156,9 +158,13 @@ def turnover(inputs: MetricInputs) -> Floats:
     Both sides count, so buying and selling everything once per year is a turnover of about 2.
     Source: Grinold and Kahn (2000), "Active Portfolio Management", both sides summed.
     """
-    trades = inputs.trades
-    exit_price = np.where(inputs.closed, trades["exit_price"], 0.0)
-    traded = inputs.sum_per_backtest(trades["size"] * (trades["entry_price"] + exit_price))
+    trades, ledger = inputs.trades, inputs.simulation.ledger
+    if ledger is None:
+        exit_price = np.where(inputs.closed, trades["exit_price"], 0.0)
+        values = trades["size"] * (trades["entry_price"] + exit_price)
+    else:
+        values = ledger.fills.traded
+    traded = inputs.sum_per_backtest(values)
     return traded / inputs.equity.mean(axis=1) * (inputs.bars_per_year / inputs.bars)
 
 
@@ -173,7 +179,7 @@ def total_slippage(inputs: MetricInputs) -> Floats:
     """Return the sum of size * |price of the fill - price of the market| over all fills."""
     trades, ledger = inputs.trades, inputs.simulation.ledger
     if ledger is not None:
-        return inputs.sum_per_backtest(ledger.slippage)
+        return inputs.sum_per_backtest(ledger.fills.slippage)
     side = np.where(trades["direction"] == 0, 1, -1)
     trips = RoundTrips(side, trades["entry_price"], trades["exit_price"], inputs.closed)
     costs = PercentageCosts(inputs.settings.fees, inputs.settings.slippage)

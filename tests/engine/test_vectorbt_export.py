@@ -2,17 +2,18 @@
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import vectorbt as vbt
 
 from engine.backtest import VectorBTEngine
-from engine.errors import MissingPackageError, UnusableBarsError
+from engine.errors import MissingPackageError, UnlikeResultError, UnusableBarsError
 from engine.settings import BacktestSettings, Window
 from engine.vectorbt_export import export_portfolio
 from strategies.registry import registered_strategies
-from tests.bars import history, ohlc
+from tests.bars import build_bars, history, ohlc
 from tests.engine.cases import FREE, day, fills, run
 from tests.engine.oracle import assert_agrees, settings_of
 from tests.engine.planned import Planned
@@ -46,6 +47,36 @@ def test_several_trades_on_one_bar_are_exported_separately():
     portfolio = export_portfolio(result)
     np.testing.assert_allclose(portfolio.value().to_numpy(), result.equity, rtol=1e-12)
     assert len(portfolio.get_trades().values) == 3
+
+
+PRICES = build_bars(
+    [100, 100, 100, 110, 110, 100, 100, 100], [100, 100, 110, 110, 100, 100, 100, 100]
+)
+
+
+@pytest.mark.parametrize(
+    ("costs", "volume", "last", "told"),
+    [
+        ({"model": "cash_interest", "rate": 0.5}, 1e6, 7, "11,001.37 instead of 11,060.40"),
+        ({"model": "square_root_impact", "coefficient": 0}, 300.0, 5, "instead of"),
+        ({"model": "square_root_impact", "coefficient": 0}, 300.0, 7, "instead of"),
+    ],
+    ids=["interest", "unfinished exit", "exit over several bars"],
+)
+def test_what_a_portfolio_can_not_show_is_refused(
+    costs: dict[str, Any], volume: float, last: int, told: str
+):
+    bars = replace(PRICES, volume=np.array([1e6] * 4 + [volume] * 4))
+    settings = BacktestSettings(costs=[costs])
+    with pytest.raises(UnlikeResultError, match=told):
+        export_portfolio(run(bars, [0], [3], settings, last=last))
+
+
+def test_composed_costs_of_single_fills_are_exported():
+    costs = [{"model": "per_order", "amount": 10}, {"model": "half_spread", "basis_points": 20}]
+    result = run(PRICES, [0], [3], BacktestSettings(costs=[*costs, {"model": "lots"}]))
+    portfolio = export_portfolio(result)
+    np.testing.assert_allclose(portfolio.value().to_numpy(), result.equity, rtol=1e-12)
 
 
 def test_a_portfolio_without_trades_is_the_cash():

@@ -53,6 +53,15 @@ def test_fills_that_waited_are_counted():
     assert run(_bars([1, 0, 0, 1, 0, 1]), [0], [3], ignored).metrics["delayed_fills"] == 0
 
 
+def test_an_exit_over_several_bars_has_waited_once_or_not_at_all():
+    capped = BacktestSettings(costs=[{"model": "square_root_impact", "coefficient": 0}])
+    # 99 shares are bought, and 60 and 39 of them sold: after a bar without volume, or on time.
+    waited = run(_bars([1e5, 1e5, 1e5, 0, 600, 600]), [0], [2], capped)
+    on_time = run(_bars([1e5, 1e5, 600, 0, 600, 600]), [0], [1, 2], capped)
+    assert [one.trades["exit_idx"].tolist() for one in (waited, on_time)] == [[5], [4]]
+    assert [one.metrics["delayed_fills"] for one in (waited, on_time)] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("volume", "settings"),
     [([0] * 6, FREE), ([1, 0, 0, 1, 0, 1], replace(FREE, require_volume=False))],

@@ -26,12 +26,12 @@ def trade_by_dictionary(
     market = _Market(history, settings)
     account: Account = {
         "cash": settings["initial_capital"], "shares": 0.0, "leaving": "", "trades": [],
-        "interest": 0.0, "borrow_fees": 0.0, "unfilled": 0, "slippage": 0.0,
+        "interest": 0.0, "borrow_fees": 0.0, "unfilled": 0, "slippage": 0.0, "traded": 0.0,
     }  # fmt: skip
     at_open = settings["execution"] == "next_open"
     equity: list[float] = []
     for bar in range(len(market.close)):
-        account["filled"] = 0.0
+        account["filled"], account["was_leaving"] = 0.0, account["leaving"]
         if bar:
             _accrue(account, market, bar)
         told = bar - 1 if at_open else bar
@@ -146,7 +146,7 @@ def _accrue(account: Account, market: _Market, bar: int) -> None:
 
 
 def _follow(account: Account, market: _Market, bar: int, price: float, signal: bool | None) -> None:
-    if account["leaving"]:
+    if account["was_leaving"]:
         _leave(account, market, bar, price, account["leaving"])
     if signal is None:
         return
@@ -208,6 +208,7 @@ def _fill(
     account["shares"] += side * size
     account["filled"] += size
     account["slippage"] += size * abs(at - price)
+    account["traded"] += size * at
     return at
 
 

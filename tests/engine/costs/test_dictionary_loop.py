@@ -119,6 +119,9 @@ def test_random_costs_agree_with_the_dictionary(drawn: list, settings: BacktestS
     assert measured["total_borrow_fees"] == pytest.approx(account["borrow_fees"], **CLOSE)
     assert measured["total_slippage"] == pytest.approx(account["slippage"], **CLOSE)
     assert measured["unfilled_orders"] == account["unfilled"]
+    if measured["turnover"] is not None:
+        yearly = measured["turnover"] * len(equity) / 252 * np.mean(equity)
+        assert yearly == pytest.approx(account["traded"], **CLOSE)
     # Accounts balance, and no signal is lost that is not counted.
     assert measure_imbalance(result) == 0.0
     assert count_dropped_signals(result, bars) == 0

@@ -1,6 +1,7 @@
 """Metrics of the equity curve, computed by hand from ten returns."""
 
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,13 @@ def test_a_drawdown_at_the_end_lasts_until_the_last_bar():
     prices = [100.0, 100.0, 110.0, 105.0, 110.0, 100.0, 101.0, 102.0, 103.0]
     metrics = run(build_bars(prices, prices), [0], []).metrics
     assert metrics["max_drawdown_duration"] == 4
+
+
+def test_what_rounding_takes_of_the_peak_is_no_drawdown():
+    prices = [118.6, 142.2, 127.98, 142.2, 142.2, 142.2, 142.2]
+    result = run(build_bars(prices, prices), [0], [3], replace(FREE, execution="same_close"))
+    assert result.equity[1] > result.equity[-1] == pytest.approx(result.equity[1], rel=1e-15)
+    assert result.metrics["max_drawdown_duration"] == 1
 
 
 def test_the_longest_drawdown_may_differ_from_the_deepest():
