@@ -22,6 +22,7 @@ from assets.asset_keys import (
     SUMMARIES_KEY,
     VERDICTS_KEY,
     portfolios_key,
+    robustness_key,
 )
 from assets.doubled_costs import find_doubled_costs
 from assets.leaderboard_report import LeaderboardReport, name_folder
@@ -87,7 +88,7 @@ def build_leaderboard(
         group_name="results",
         kinds={"postgres", "csv"},
         owners=[RESEARCH],
-        code_version="6",
+        code_version="7",
         description="Strategies ranked by median Sharpe ratio (per year, over the symbols with "
         "enough closed trades): the newest result of each symbol of the universe, on the "
         "configured source, window and settings, each with its verdict. `trials` says of how many "
@@ -126,7 +127,8 @@ def build_leaderboard(
         verdicts = _find_verdicts(context, manager, scope)
         tested = ResearchFiles(backtest_files.root, ROBUSTNESS)
         versions = {name: robustness_version(one) for name, one in strategies.items()}
-        dear = find_doubled_costs(manager, tested, scope, versions, trace_lineage(context))
+        runs = _trace_any(context, [robustness_key(name) for name in strategies])
+        dear = find_doubled_costs(manager, tested, scope, versions, runs)
         accounts = _find_portfolios(context, manager, scope)
         ranking = rank_strategies(backtests, scope, verdicts, dear, accounts)
         shared = manager.save_leaderboard(run_id, scope, ranking, coverage)
@@ -165,10 +167,9 @@ def _find_verdicts(
     Where the verdicts of this run failed, or came later than the leaderboard, there are none: one
     that an earlier run reached would pass for this run's.
     """
-    if not is_part_of_this_run(context, VERDICTS_KEY):
-        return manager.find_verdicts(scope)
-    found = manager.find_verdicts(scope, trace_lineage(context))
-    if not found:
+    runs = _trace_any(context, [VERDICTS_KEY])
+    found = manager.find_verdicts(scope, runs)
+    if runs and not found:
         context.log.warning("no verdicts on the leaderboard: this run has reached none before it")
     return found
 
@@ -179,9 +180,16 @@ def _find_portfolios(
     scope: LeaderboardScope,
 ) -> "dict[str, Pair]":
     """Return what the portfolio of each strategy made: in this run, where it makes any."""
-    made = [portfolios_key(name) for name in scope.strategies]
-    here = any(is_part_of_this_run(context, key) for key in made)
-    return manager.find_portfolios(scope, trace_lineage(context) if here else None)
+    runs = _trace_any(context, [portfolios_key(name) for name in scope.strategies])
+    return manager.find_portfolios(scope, runs)
+
+
+def _trace_any(
+    context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]
+) -> list[str] | None:
+    """Return the runs whose results of the assets of one step count; None for those of any run."""
+    here = next((key for key in keys if is_part_of_this_run(context, key)), None)
+    return None if here is None else trace_lineage(context, here)
 
 
 def _load_universe(

@@ -49,7 +49,8 @@ def render_leaderboard_plot(
     ranking
         The leaderboard, best strategy first: columns strategy, rank, verdict.
     backtests
-        Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table.
+        Columns strategy, sharpe_ratio, ranked; only what is ranked is drawn, as in the table, and
+        of that only what has a Sharpe ratio: a result that lost its capital has none.
     growth
         As `research.universe_growth.compute_growth` returns it.
     caption
@@ -64,7 +65,7 @@ def render_leaderboard_plot(
     content = _draw_heading(len(order), len(colors), trials)
     content += _draw_legend(ranking, colors, universe)
     content += _draw_growth(growth, order, colors, universe)
-    content += _draw_spread(backtests.filter("ranked"), order)
+    content += _draw_spread(backtests.filter("ranked").drop_nulls("sharpe_ratio"), order)
     return draw_picture(_WIDTH, _HEIGHT, caption, content).encode()
 
 

@@ -3,6 +3,7 @@
 Frames in, frames out; where the results come from is for others.
 """
 
+import math
 from collections.abc import Collection, Mapping
 
 import polars as pl
@@ -15,6 +16,9 @@ MINIMUM_TRADES = 5
 One or two lucky trades give the best Sharpe ratios of any universe; with five, luck alone is
 right every time in 3 % of cases (0.5 ** 5).
 """
+
+IS_LOST = pl.col("max_drawdown") <= -1.0
+"""Whether the capital of a backtest was lost at some time: it has no ratios of returns then."""
 
 Pair = tuple[float | None, float | None]
 
@@ -115,9 +119,9 @@ def select_backtests(
     Returns
     -------
     pl.DataFrame
-        The columns of `candidates`, ``ranked``: whether it has a Sharpe ratio and at least
-        `MINIMUM_TRADES` closed trades, and ``stale``: whether another version of the strategy's
-        code than the scope's made it.
+        The columns of `candidates`, ``ranked``: whether it has at least `MINIMUM_TRADES` closed
+        trades, and a Sharpe ratio or lost its capital, and ``stale``: whether another version of
+        the strategy's code than the scope's made it.
     """
     newest = candidates.sort("saved_at", "backtest_id").unique(
         ["strategy", "symbol"], keep="last", maintain_order=True
@@ -129,7 +133,7 @@ def select_backtests(
     enough = pl.col("closed_trades").fill_null(0) >= MINIMUM_TRADES
     version = pl.col("strategy").replace_strict(current, default=None, return_dtype=pl.String)
     return counted.with_columns(
-        ranked=pl.col("sharpe_ratio").is_not_null() & enough,
+        ranked=(pl.col("sharpe_ratio").is_not_null() | IS_LOST.fill_null(value=False)) & enough,
         stale=pl.col("code_version").ne_missing(version),
     ).sort("strategy", "symbol")
 
@@ -190,6 +194,9 @@ def rank_strategies(
     the others, or hardly traded them, and the few on which a slow strategy traded often are those
     that suited it.
 
+    A result that lost its capital counts as the lowest of all where it has no number. A median that
+    falls on one is null, and the last of the ranks.
+
     Beside the rank stands a strategy's verdict, by name in `verdicts`: of many strategies one is
     best by luck as well. So do the Sharpe ratios beyond the market of `doubled_costs`, by name: as
     the costs are, and at twice the costs; and those of `portfolios`: return and Sharpe ratio of the
@@ -248,7 +255,10 @@ def _spread(first: str, second: str, pairs: Mapping[str, Pair] | None) -> dict[s
 
 def _compute_median(name: str) -> pl.Expr:
     """Return the median of the ranked; of two in the middle, the mean as PostgreSQL rounds it."""
-    return pl.col(name).filter("ranked").quantile(0.5, "linear").alias(f"median_{name}")
+    lowest = pl.when(pl.col(name).is_null() & IS_LOST).then(-math.inf).otherwise(pl.col(name))
+    median = lowest.filter("ranked").quantile(0.5, "linear")
+    # Of the mean with an infinite one comes no number.
+    return pl.when(median.is_finite()).then(median).alias(f"median_{name}")
 
 
 def _compute_mean(name: str) -> pl.Expr:

@@ -1,5 +1,7 @@
 """Comparisons of the newest results that can be compared: on one source, window and settings."""
 
+import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -46,10 +48,10 @@ def compare_strategies(
         newest.strategy,
         _agree(newest.verdict).label("verdict"),
         sa.func.count().label("symbols"),
-        median(newest.sharpe_ratio),
-        median(newest.total_return),
-        median(newest.annualized_return),
-        median(newest.max_drawdown),
+        *(
+            median(newest[name], newest.max_drawdown)
+            for name in ("sharpe_ratio", "total_return", "annualized_return", "max_drawdown")
+        ),
         sa.func.min(newest.max_drawdown).label("worst_max_drawdown"),
         sa.func.avg(newest.win_rate).label("mean_win_rate"),
         sa.func.sum(newest.total_trades).label("total_trades"),
@@ -115,9 +117,19 @@ def _agree(column: sa.ColumnElement) -> sa.ColumnElement:
     return sa.case(((sa.func.count() == sa.func.count(column)) & (low == high), high))
 
 
-def median(column: sa.ColumnElement) -> sa.ColumnElement:
-    """Return the median of a column, under its name."""
-    return sa.func.percentile_cont(0.5).within_group(column).label(f"median_{column.key}")
+def median(column: sa.ColumnElement, max_drawdown: sa.ColumnElement) -> sa.ColumnElement:
+    """Return the median of a column, under its name.
+
+    A result that lost its capital counts as the lowest of all where it has no number; NULL where
+    the median falls on one, as in `research.ranking`.
+    """
+    lowest = sa.case(
+        (sa.and_(column.is_(None), max_drawdown <= -1.0), sa.literal(-math.inf)), else_=column
+    )
+    middle = sa.func.percentile_cont(0.5).within_group(lowest)
+    # NaN, the mean with an infinite one, is the highest of all numbers to PostgreSQL.
+    is_number = middle.between(-sys.float_info.max, sys.float_info.max)
+    return sa.case((is_number, middle)).label(f"median_{column.key}")
 
 
 def _select_newest(purpose: Purpose) -> sa.Subquery:

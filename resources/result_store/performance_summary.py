@@ -44,13 +44,13 @@ def _select_by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
             column.strategy,
             sa.func.count().label("backtests"),
             sa.func.count(sa.distinct(column.symbol)).label("symbols"),
-            comparisons.median(column.sharpe_ratio),
-            comparisons.median(column.total_return),
+            comparisons.median(column.sharpe_ratio, column.max_drawdown),
+            comparisons.median(column.total_return, column.max_drawdown),
             sa.func.min(column.max_drawdown).label("worst_max_drawdown"),
             sa.func.avg(column.win_rate).label("mean_win_rate"),
             sa.func.sum(column.total_trades).label("total_trades"),
-            _select_first_symbol(column.sharpe_ratio.desc()).label("best_symbol"),
-            _select_first_symbol(column.sharpe_ratio.asc()).label("worst_symbol"),
+            _select_first_symbol(column.sharpe_ratio.desc().nulls_last()).label("best_symbol"),
+            _select_first_symbol(column.sharpe_ratio.asc().nulls_first()).label("worst_symbol"),
         )
         .where(saved)
         .group_by(column.strategy)
@@ -59,9 +59,13 @@ def _select_by_strategy(saved: sa.ColumnElement[bool]) -> sa.Select:
 
 
 def _select_first_symbol(order: sa.ColumnElement) -> sa.ColumnElement:
-    """Return the symbol that comes first, of the backtests that may be ranked."""
+    """Return the symbol that comes first, of the backtests that may be ranked.
+
+    Those without a Sharpe ratio lost their capital.
+    """
     column = BACKTESTS.c
-    ranked = sa.and_(column.sharpe_ratio.is_not(None), column.closed_trades >= MINIMUM_TRADES)
+    counts = sa.or_(column.sharpe_ratio.is_not(None), column.max_drawdown <= -1.0)
+    ranked = sa.and_(counts, column.closed_trades >= MINIMUM_TRADES)
     symbols = sa.func.array_agg(aggregate_order_by(
         column.symbol, order, column.symbol
     ))  # fmt: skip

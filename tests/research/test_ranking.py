@@ -88,6 +88,30 @@ def test_the_newest_result_of_each_strategy_and_symbol_counts() -> None:
     assert found == [("macd", "S0", 0.25), ("rsi", "S0", 1.0), ("rsi", "S1", 0.25)]
 
 
+def test_results_that_lost_the_capital_count_as_the_lowest() -> None:
+    def lost(strategy: str, symbol: str) -> dict[str, Any]:
+        ruined = {"total_return": -1.77, "max_drawdown": -1.7, "annualized_return": None}
+        return candidate(strategy, symbol, sharpe_ratio=None, **ruined)
+
+    steady = sharpes("steady", 0.5, 0.5, 0.5, 0.5)
+    # Of four, two are lost: the median is between a number and none.
+    half = [*sharpes("half", 3.0, 3.0), lost("half", "S2"), lost("half", "S3")]
+    third = [*sharpes("third", 3.0, 2.0, 1.0), lost("third", "S3")]
+    alone = [*sharpes("alone", 3.0), *(lost("alone", f"S{place}") for place in (1, 2, 3))]
+    found = board(*steady, *half, *third, *alone, of=scope("steady", "half", "third", "alone"))
+    columns = ["rank", "strategy", "ranked_symbols", "median_sharpe_ratio"]
+    assert found.select(columns).rows() == [
+        (1, "third", 4, 1.5),
+        (2, "steady", 4, 0.5),
+        (3, "alone", 4, None),
+        (4, "half", 4, None),
+    ]
+    assert found["median_total_return"].to_list() == [0.25, 0.25, -1.77, pytest.approx(-0.76)]
+    assert found["median_annualized_return"].to_list() == [0.25, 0.25, None, None]
+    few = [lost("rsi", "S0") | {"closed_trades": MINIMUM_TRADES - 1}, *sharpes("macd", 1.0)]
+    assert board(*few)["ranked_symbols"].to_list() == [1, 0]
+
+
 def test_of_results_saved_at_one_time_the_greatest_id_counts() -> None:
     rows = [candidate(backtest_id=one) for one in ("b", "c", "a")]
     assert selected(rows)["backtest_id"].to_list() == ["c"]

@@ -42,6 +42,29 @@ def test_a_period_is_summarized_per_strategy(manager: BacktestPersistenceManager
     assert (nothing["backtests"], nothing["trades"], nothing["strategies"]) == (0, 0, [])
 
 
+def test_a_lost_capital_is_the_worst(manager: BacktestPersistenceManager) -> None:
+    lost = {"sharpe_ratio": None, "total_return": -1.5, "max_drawdown": -1.5}
+    ruined = {"rsi": ["IBM"], "macd": ["IBM", "MSFT"], "momentum": ["IBM", "MSFT", "AAPL"]}
+    save(
+        manager,
+        *(
+            result(symbol=symbol, strategy=strategy, **(lost if symbol in symbols else {}))
+            for strategy, symbols in ruined.items()
+            for symbol in ("AAPL", "MSFT", "IBM")
+        ),
+    )
+    today = datetime.now(UTC).date()
+    found = manager.get_performance_summary(today - timedelta(days=1), today + timedelta(days=1))
+    by_name = {row["strategy"]: row for row in found["strategies"]}
+    medians = [by_name[name]["median_sharpe_ratio"] for name in ruined]
+    assert medians == [0.25, None, None]
+    assert [by_name[name]["median_total_return"] for name in ruined] == [0.25, -1.5, -1.5]
+    assert [by_name[name]["worst_symbol"] for name in ruined] == ["IBM", "IBM", "AAPL"]
+    assert by_name["rsi"]["best_symbol"] == "AAPL"
+    compared = {row["strategy"]: row for row in manager.compare_strategies()}
+    assert [compared[name]["median_sharpe_ratio"] for name in ruined] == medians
+
+
 def test_a_cached_result_counts_once_per_day(manager: BacktestPersistenceManager) -> None:
     saved = manager.save_backtest(result())
     empty = RESULTS_SCHEMA.to_frame(), NO_TRADES
