@@ -108,12 +108,24 @@ def create_engine_for(url: sa.URL) -> sa.Engine:
         connect_args=connect_args,
         hide_parameters=True,  # an error's text would have them
     )
+    event.listen(engine, "connect", _use_utc)
     if str(url.query.get("host", "")).startswith("/"):
         from resources.result_store.embedded import is_embedded
 
         if is_embedded(url):
             event.listen(engine, "do_connect", _connect_by_url_alone)
     return engine
+
+
+def _use_utc(connection: DBAPIConnection, _record: object) -> None:
+    """Have times in UTC: the server's time zone is that of the machine that it was made on.
+
+    By a statement: a pooler between may refuse options of a connection.
+    """
+    cursor = connection.cursor()
+    cursor.execute("SET TIME ZONE 'UTC'")
+    cursor.close()
+    connection.commit()
 
 
 def _connect_by_url_alone(

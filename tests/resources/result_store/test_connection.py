@@ -1,5 +1,6 @@
 """URLs of the database: accepted and refused ones, and no password in any message."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,20 @@ def test_connections_have_a_name_and_a_timeout(engine: sa.Engine) -> None:
         options = connection.connection.driver_connection.info.get_parameters()  # pyright: ignore[reportOptionalMemberAccess]
     assert name == "gauntlet"
     assert options["connect_timeout"] == "5"
+
+
+def test_times_are_in_utc_wherever_the_server_was_made(engine: sa.Engine) -> None:
+    elsewhere = sa.text(f"ALTER DATABASE {engine.url.database} SET timezone = 'Asia/Kolkata'")
+    with engine.begin() as connection:
+        connection.execute(elsewhere)
+    engine.dispose()
+    noon = {"noon": datetime(2024, 1, 1, 12, tzinfo=UTC)}
+    with engine.connect() as connection:
+        read = connection.execute(sa.text("SELECT CAST(:noon AS timestamptz)"), noon)
+        assert read.scalar_one().isoformat() == "2024-01-01T12:00:00+00:00"
+        assert connection.execute(sa.text("SHOW timezone")).scalar() == "UTC"
+        connection.rollback()
+        assert connection.execute(sa.text("SHOW timezone")).scalar() == "UTC"
 
 
 def test_options_of_the_url_are_kept(engine: sa.Engine) -> None:
