@@ -26,8 +26,9 @@ class PortfolioStore:
         portfolios.save_portfolios(self.engine, validation.require_text("run_id", run_id), rows)
 
     def get_portfolios(self, run_id: str | None = None) -> pl.DataFrame:
-        """Return the portfolios of a run, or the newest of each name, by name.
+        """Return the portfolios of a run, or the newest of each name of the pipeline, by name.
 
+        Those of a what-if are not of the pipeline: on other settings or prices.
         With `research.portfolio.row_frames.PORTFOLIOS_SCHEMA`; empty if there are none.
         """
         known = None if run_id is None else validation.require_text("run_id", run_id)

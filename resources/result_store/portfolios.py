@@ -14,6 +14,7 @@ from resources.result_store.connection import translate_connection_errors
 from resources.result_store.models import PortfolioRow
 from resources.result_store.queries import read_rows
 from resources.result_store.retry import retry_transient
+from resources.result_store.run_queries import is_of_pipeline
 
 _PORTFOLIOS = sa.inspect(PortfolioRow).local_table
 _JSON = ("definition", "parameters")
@@ -33,11 +34,12 @@ def save_portfolios(engine: sa.Engine, run_id: str, rows: Sequence[Mapping[str, 
 
 
 def read_portfolios(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
-    """Return the portfolios of a run, or the newest of each name, by name."""
+    """Return the portfolios of a run, or the newest of each name of the pipeline, by name."""
     statement = sa.select(_PORTFOLIOS)
     if run_id is None:
         order = (_PORTFOLIOS.c.name, _PORTFOLIOS.c.made_at.desc(), _PORTFOLIOS.c.run_id.desc())
-        statement = statement.ext(distinct_on(_PORTFOLIOS.c.name)).order_by(*order)
+        newest = statement.where(is_of_pipeline(_PORTFOLIOS.c.run_id)).order_by(*order)
+        statement = newest.ext(distinct_on(_PORTFOLIOS.c.name))
     else:
         statement = statement.where(_PORTFOLIOS.c.run_id == run_id).order_by(_PORTFOLIOS.c.name)
     rows = [_flatten(row) for row in read_rows(engine, statement)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from research.purpose import Purpose
 from resources.result_store.models import FailureRow, Run, UniverseMember
 from resources.result_store.queries import read_rows
 
@@ -15,6 +16,15 @@ def read_run(engine: sa.Engine, run_id: str) -> dict[str, Any] | None:
     table = sa.inspect(Run).local_table
     found = read_rows(engine, sa.select(table).where(table.c.run_id == run_id))
     return found[0] if found else None
+
+
+def is_of_pipeline(run_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Return whether what a run made is not that of a what-if, or of another purpose of its own."""
+    runs = sa.inspect(Run).local_table
+    other = sa.select(runs.c.run_id).where(
+        runs.c.run_id == run_id, runs.c.purpose != Purpose.PIPELINE.value
+    )
+    return ~other.exists()
 
 
 def read_stage_history(

@@ -37,8 +37,9 @@ class VerdictStore:
         verdicts.save_verdicts(self.engine, known, scope_id, reached, code_versions)
 
     def get_verdicts(self, run_id: str | None = None) -> pl.DataFrame:
-        """Return the verdicts of a run, or of the newest one that reached any, by strategy.
+        """Return the verdicts of a run, or of the newest of the pipeline that reached any.
 
+        By strategy. Those of a what-if are not of the pipeline: on other settings or prices.
         With `research.verdicts.rows.VERDICTS_SCHEMA`; empty if there are none.
         """
         known = None if run_id is None else validation.require_text("run_id", run_id)

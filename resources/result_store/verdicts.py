@@ -18,6 +18,7 @@ from resources.result_store.connection import translate_connection_errors
 from resources.result_store.models import TrialRecord, TrialScopeRow, VerdictRow
 from resources.result_store.queries import read_rows
 from resources.result_store.retry import retry_transient
+from resources.result_store.run_queries import is_of_pipeline
 
 _VERDICTS = sa.inspect(VerdictRow).local_table
 _TRIALS = sa.inspect(TrialRecord).local_table
@@ -54,9 +55,10 @@ def save_verdicts(
 
 
 def read_verdicts(engine: sa.Engine, run_id: str | None) -> pl.DataFrame:
-    """Return the verdicts of a run, or of the newest one that reached any, by strategy."""
+    """Return the verdicts of a run, or of the newest of the pipeline that reached any."""
     newest = (
         sa.select(VerdictRow.run_id)
+        .where(is_of_pipeline(_VERDICTS.c.run_id))
         .order_by(VerdictRow.made_at.desc(), VerdictRow.run_id.desc())
         .limit(1)
         .scalar_subquery()

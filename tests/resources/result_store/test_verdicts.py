@@ -22,7 +22,7 @@ from research.verdicts.strategy_verdict import BestPoint, StrategyVerdict
 from resources.result_store.manager import BacktestPersistenceManager
 from tests.research.verdicts.panels import grid, noise, panel, walked
 from tests.resources.result_store import leaderboards
-from tests.resources.result_store.rows import END, START, identifier, result, save
+from tests.resources.result_store.rows import END, START, identifier, record_run, result, save
 from tests.resources.result_store.trials.ledger import scope, trial
 
 BEST = BestPoint({"fast_period": 5}, 1.75, 0.999, 0.9375, math.inf, 2.5)
@@ -117,6 +117,16 @@ def test_verdicts_come_back_as_they_were_reached(manager: BacktestPersistenceMan
     undefined = ("grid_sharpe_ratio", "best_sharpe_ratio", "psr", "overfitting_share")
     assert [idle[name] for name in undefined] == [None] * 4
     assert (idle["verdict"], idle["best_parameters"]) == ("rejected", "{}")
+
+
+def test_verdicts_of_a_what_if_are_those_of_its_run_alone(manager: BacktestPersistenceManager):
+    judged(manager, "run-1", reached())
+    judged(manager, "run-2", reached(trials=13))
+    record_run(manager, run_id="run-1")
+    assert manager.get_verdicts()["run_id"].to_list() == ["run-2"], "nothing is known of its run"
+    record_run(manager, run_id="run-2", purpose=Purpose.WHAT_IF)
+    assert manager.get_verdicts()["run_id"].to_list() == ["run-1"]
+    assert manager.get_verdicts("run-2")["trials"].to_list() == [13]
 
 
 def test_a_run_has_the_verdicts_that_it_reached_last(manager: BacktestPersistenceManager):
