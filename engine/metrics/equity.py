@@ -106,7 +106,7 @@ def max_drawdown_duration(inputs: MetricInputs) -> Floats:
     Source: vectorbt drawdowns.max_duration, in bars.
     """
     # A position that is sold at the peak's close may leave 1e-16 less than it was worth.
-    at_peak = np.flatnonzero(inputs.share_of_peak > 1.0 - ROUNDING)
+    at_peak = np.flatnonzero(inputs.equity > inputs.peak * (1.0 - ROUNDING))
     below = np.diff(at_peak, append=inputs.equity.size) - 1
     # The first bar is always a peak: each backtest has a run, and none reaches into the next.
     first = np.searchsorted(at_peak, np.arange(inputs.count) * inputs.bars)

@@ -143,14 +143,9 @@ class MetricInputs:
         return np.maximum.accumulate(self.equity, axis=1)
 
     @cached_property
-    def share_of_peak(self) -> Floats:
-        """Equity / its highest so far, shape (N, T)."""
-        return self.equity / self.peak
-
-    @cached_property
     def max_drawdown(self) -> Floats:
         """Deepest fall of equity below its highest so far, 0 or negative, shape (N,)."""
-        return drop_noise(self.share_of_peak.min(axis=1) - 1.0)
+        return drop_noise((self.equity / self.peak).min(axis=1) - 1.0)
 
     @cached_property
     def worst_returns(self) -> Floats:
