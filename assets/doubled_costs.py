@@ -17,19 +17,20 @@ def find_doubled_costs(
     files: "ResearchFiles",
     scope: "LeaderboardScope",
     versions: Mapping[str, str],
-    run_ids: Sequence[str],
+    run_ids: Sequence[str] | None,
 ) -> dict[str, tuple[float | None, float | None]]:
     """Return the Sharpe ratios beyond the market by strategy: as costs are, and at twice as much.
 
-    Those of the run, or else of the newest run that tested robustness on the same universe, window
-    and settings; strategies with other parameters or by another version of the code are missing.
+    Those of some runs, or else of the newest run that tested robustness on the same universe,
+    window and settings; strategies with other parameters or by another version of the code are
+    missing.
 
     Parameters
     ----------
     versions
         Of the code of the tests, by strategy: `research.protocol_version.robustness_version`.
     run_ids
-        The run and those that it re-executes, newest first.
+        Only tests of these runs, the newest of them that has any; None for those of any.
     """
     tested = _find_tested(manager, scope, run_ids)
     found = {
@@ -47,13 +48,15 @@ def find_doubled_costs(
 
 
 def _find_tested(
-    manager: "BacktestPersistenceManager", scope: "LeaderboardScope", run_ids: Sequence[str]
+    manager: "BacktestPersistenceManager",
+    scope: "LeaderboardScope",
+    run_ids: Sequence[str] | None,
 ) -> Mapping[str, Any]:
     """Return the identity of the file of each strategy."""
-    for run_id in run_ids:
-        run = manager.get_run(run_id)
-        if run and (tested := run["profile"].get(ROBUSTNESS)):
-            return tested["files"]
+    if run_ids is not None:
+        runs = filter(None, map(manager.get_run, run_ids))
+        profiles = (run["profile"].get(ROBUSTNESS) for run in runs)
+        return next((one["files"] for one in profiles if one), {})
     alike = set(manager.find_trial_scopes(scope))
     history = [one["profile"] for one in manager.get_stage_history(ROBUSTNESS)]
     return next((one["files"] for one in history if one and one.get("scope") in alike), {})

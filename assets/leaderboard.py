@@ -184,9 +184,7 @@ def _find_portfolios(
     return manager.find_portfolios(scope, runs)
 
 
-def _trace_any(
-    context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]
-) -> list[str] | None:
+def _trace_any(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]) -> list[str] | None:
     """Return the runs whose results of the assets of one step count; None for those of any run."""
     here = next((key for key in keys if is_part_of_this_run(context, key)), None)
     return None if here is None else trace_lineage(context, here)

@@ -37,8 +37,9 @@ def find_sweep(
 ) -> FoundSweep:
     """Return the sweep of a strategy on a scope, by the code that there is now.
 
-    If `optimizations/<strategy>` is part of this run, only the sweep of this run (or of one that it
-    re-executes) counts; otherwise the newest on the same bars, window and settings.
+    If `optimizations/<strategy>` is part of this run, only the sweep of this run counts, or of the
+    run that it re-executes without that step; otherwise the newest on the same bars, window and
+    settings.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def find_sweep(
         When there is none.
     """
     key = optimizations_key(strategy)
-    allowed = trace_lineage(context) if is_part_of_this_run(context, key) else None
+    allowed = trace_lineage(context, key) if is_part_of_this_run(context, key) else None
     every = dg.AssetRecordsFilter(asset_key=key)
     for record in fetch_materializations(context.instance, every, page_size=_SWEEPS_AT_ONCE):
         made = record.asset_materialization

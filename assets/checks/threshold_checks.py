@@ -170,11 +170,11 @@ def _read_measurement(
 def _find_runs_to_judge(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> Iterator[str]:
     """Yield the runs that may have measured the stage, the one to judge first.
 
-    That is this run, or the run whose failed checks it re-executes; for a check executed alone,
-    and where this run has made something else than its asset (a leaderboard that is kept apart),
-    the run that materialized its asset last.
+    That is this run, or the run that it re-executes the failed checks of, without the asset; for a
+    check executed alone, and where this run has made something else than its asset (a leaderboard
+    that is kept apart), the run that materialized its asset last.
     """
     if is_part_of_this_run(context, key):
-        yield from trace_lineage(context)
+        yield from trace_lineage(context, key)
     if newest := context.instance.get_latest_materialization_event(key):
         yield newest.run_id

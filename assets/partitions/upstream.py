@@ -1,6 +1,6 @@
 """Which partitions of an asset are available to a step, read from Dagster's event log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,6 +9,9 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from resources.dagster_event_log.run_materializations import read_materializations
 from resources.dagster_event_log.versions import is_of_source
+
+_MADE = dg.DagsterEventType.ASSET_MATERIALIZATION
+_FAILED = dg.DagsterEventType.ASSET_FAILED_TO_MATERIALIZE
 
 _PAGE = 1000
 
@@ -35,12 +38,21 @@ def is_part_of_this_run(
     return key in context.job_def.asset_layer.selected_asset_keys
 
 
-def trace_lineage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[str]:
-    """Return this run and those that it re-executes, newest first."""
+def trace_lineage(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, key: dg.AssetKey
+) -> list[str]:
+    """Return the runs whose results of an asset of this run count as this run's, newest first.
+
+    They are this run and those that it re-executes, up to the first that executed the step of the
+    asset `key`: what failed there is not replaced by what a run before it made.
+    """
+    step = str(context.job_def.asset_layer.get_op_output_handle(key).node_handle)
     run: dg.DagsterRun | None = context.run
     runs: list[str] = []
     while run:
         runs.append(run.run_id)
+        if run.step_keys_to_execute is None or step in run.step_keys_to_execute:
+            break
         parent = run.parent_run_id
         run = context.instance.get_run_by_id(parent) if parent else None
     return runs
@@ -51,10 +63,10 @@ def find_upstream(
 ) -> dict[str, UpstreamPartition]:
     """Return the materialization of each of `partitions` that is available.
 
-    If the upstream asset `key` is part of this run, only what this run (or one that it
-    re-executes) materialized counts: a partition that failed today is not replaced by yesterday's.
-    Otherwise the newest materialization of each partition counts. One that was made from another
-    source of prices than `source` is not available, nor replaced by an older one.
+    If the upstream asset `key` is part of this run, only what this run materialized counts, or the
+    run that it re-executes without the step of `key`: a partition that failed today is not replaced
+    by yesterday's. Otherwise the newest materialization of each partition counts. One that was made
+    from another source of prices than `source` is not available, nor replaced by an older one.
     """
     found: dict[str, UpstreamPartition] = {}
     for partition, made in _list_upstream(context, key, partitions):
@@ -70,7 +82,7 @@ def _list_upstream(
     """Yield the materializations that may count, newest first."""
     if is_part_of_this_run(context, key):
         wanted = set(partitions)
-        made = read_materializations(context.instance, key, trace_lineage(context))
+        made = read_materializations(context.instance, key, trace_lineage(context, key))
         for partition, run_id, storage_id, data_version in made:
             if partition in wanted:
                 yield partition, UpstreamPartition(run_id, storage_id, data_version)
@@ -92,12 +104,31 @@ def fetch_newest_by_partition(
     instance: dg.DagsterInstance, key: dg.AssetKey
 ) -> Iterator[dg.EventLogRecord]:
     """Yield the newest materialization of each partition of an asset, whatever its history."""
-    event = dg.DagsterEventType.ASSET_MATERIALIZATION
-    newest = instance.event_log_storage.get_latest_storage_id_by_partition(key, event)
-    identifiers = iter(newest.values())
-    while some := list(islice(identifiers, _RECORDS_PER_QUERY)):
-        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
-        yield from instance.fetch_materializations(wanted, limit=len(some)).records
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(key, _MADE)
+    for wanted in _ask_for(key, newest.values()):
+        yield from instance.fetch_materializations(wanted, limit=_RECORDS_PER_QUERY).records
+
+
+def fetch_failed_partitions(
+    instance: dg.DagsterInstance, key: dg.AssetKey
+) -> Iterator[dg.EventLogRecord]:
+    """Yield the newest failure of each partition of an asset that was not materialized since.
+
+    Dagster's own storages keep no failures.
+    """
+    storage = instance.event_log_storage
+    made = storage.get_latest_storage_id_by_partition(key, _MADE)
+    failed = storage.get_latest_storage_id_by_partition(key, _FAILED)
+    newest = [number for one, number in failed.items() if number > made.get(one, 0)]
+    for wanted in _ask_for(key, newest):
+        yield from storage.fetch_failed_materializations(wanted, _RECORDS_PER_QUERY).records
+
+
+def _ask_for(key: dg.AssetKey, storage_ids: Iterable[int]) -> Iterator[dg.AssetRecordsFilter]:
+    """Yield filters that together match the events of an asset with some identifiers."""
+    left = iter(storage_ids)
+    while some := list(islice(left, _RECORDS_PER_QUERY)):
+        yield dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
 
 
 def fetch_materializations(

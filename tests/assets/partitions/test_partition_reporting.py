@@ -1,5 +1,6 @@
 """Partitions that a step reports, and those that the next step finds: toy assets, real runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -135,40 +136,62 @@ def test_downstream_alone_uses_the_newest_materializations(instance, tmp_path: P
     }
 
 
-def reexecuted_job() -> dg.JobDefinition:
-    return _definitions(str(_FOLDER[0])).resolve_job_def("everything")
-
-
 _FOLDER: list[Path] = []
 
 
-def _reexecute(instance: dg.DagsterInstance, run_id: str, succeeds: bool) -> str:
-    options = dg.ReexecutionOptions.from_failure(run_id, instance)
-    job = dg.reconstructable(reexecuted_job)
+def resumed_job() -> dg.JobDefinition:
+    return _definitions(str(_FOLDER[0])).resolve_job_def("everything")
+
+
+def repeated_job() -> dg.JobDefinition:
+    # A second one: Dagster keeps what each of these functions returned, with a test's folder.
+    return _definitions(str(_FOLDER[0])).resolve_job_def("everything")
+
+
+def _execute(
+    instance: dg.DagsterInstance,
+    job: Callable[[], dg.JobDefinition],
+    options: dg.ReexecutionOptions | None = None,
+    *,
+    succeeds: bool,
+) -> str:
     with dg.execute_job(
-        job,
+        dg.reconstructable(job),
         instance=instance,
         tags=RANGE,
         reexecution_options=options,
         raise_on_error=False,
-    ) as again:
-        assert again.success == succeeds
-    return again.run_id
+    ) as result:
+        assert result.success == succeeds
+    return result.run_id
 
 
 def test_a_reexecution_uses_partitions_of_the_runs_it_repeats(instance, tmp_path: Path):
     _FOLDER[:] = [tmp_path]
     _order(tmp_path, "fail_A", "fail_B", "fail_C", "break_upstream", "fail_downstream")
-    job = dg.reconstructable(reexecuted_job)
-    with dg.execute_job(job, instance=instance, tags=RANGE, raise_on_error=False) as first:
-        assert not first.success
+    first = _execute(instance, resumed_job, succeeds=False)
     for name in ("fail_A", "fail_C", "break_upstream"):
         (tmp_path / name).unlink()
-    made_it = _reexecute(instance, first.run_id, succeeds=False)
-    again = _reexecute(instance, made_it, succeeds=False)
+    from_failure = dg.ReexecutionOptions.from_failure
+    made_it = _execute(instance, resumed_job, from_failure(first, instance), succeeds=False)
+    again = _execute(instance, resumed_job, from_failure(made_it, instance), succeeds=False)
     (tmp_path / "fail_downstream").unlink()
-    _reexecute(instance, again, succeeds=True)
+    _execute(instance, resumed_job, from_failure(again, instance), succeeds=True)
+    assert _newest_seen(instance) == dict.fromkeys("AC", made_it)
+
+
+def test_a_reexecution_of_all_steps_uses_only_its_own(instance, tmp_path: Path):
+    _FOLDER[:] = [tmp_path]
+    first = _execute(instance, repeated_job, succeeds=True)
+    _order(tmp_path, "fail_B")
+    again = _execute(instance, repeated_job, dg.ReexecutionOptions(first), succeeds=True)
+    assert _newest_seen(instance) == dict.fromkeys("AC", again)
+    alone = dg.ReexecutionOptions(again, step_selection=["downstream"])
+    _execute(instance, repeated_job, alone, succeeds=True)
+    assert _newest_seen(instance) == dict.fromkeys("AC", again), "not of the first run"
+
+
+def _newest_seen(instance: dg.DagsterInstance) -> object:
     record = instance.fetch_materializations(dg.AssetKey("downstream"), limit=1).records[0]
     assert record.asset_materialization is not None
-    seen = record.asset_materialization.metadata["runs"].value
-    assert seen == dict.fromkeys("AC", made_it)
+    return record.asset_materialization.metadata["runs"].value
