@@ -2,7 +2,8 @@
 
 It is on from the beginning, because every run adds to Dagster's history: 42 kB per symbol.
 However old, a run stays in Dagster's history while it made the newest materialization of any
-partition or is the newest attempt at one: without it, a partition that failed would count as good.
+partition, is the newest attempt at one, or has the newest event that says of one that it failed:
+without it, a partition that failed would count as good.
 A run's files stay while a row of the result store names the run: they hold the row's equity curve.
 Of those that stay, what attempts of workers left uncommitted goes: a host may write after its run.
 Files of sweeps, walk-forwards, tests of robustness and portfolios go with their age, but for the
@@ -21,7 +22,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.asset_keys import ROBUSTNESS, WALK_FORWARD
-from assets.partitions.upstream import fetch_newest_by_partition
+from assets.partitions.upstream import fetch_failed_partitions, fetch_newest_by_partition
 from resources.config.environment import DEFAULT_KEEP_DAYS
 from resources.files.reports import Reports
 from resources.price_store.errors import CorruptBarsError
@@ -114,7 +115,8 @@ def remove_old_runs(
     context.log.info(
         f"{len(old)} runs are older than {config.keep_days} days; "
         f"{len(going)} {_were(config.dry_run)} removed, {len(old) - len(going)} are kept "
-        "because they made the newest materialization of a partition, or tried to. "
+        "because they made the newest materialization of a partition, or tried to, or reported "
+        "that it failed. "
         f"The files of {len(files)} runs and of {len(research)} results of research, "
         f"{len(sites)} reports, and the positions of {len(nights)} nights "
         f"{_were(config.dry_run)} removed, and {sum(late.values())} files of attempts that were "
@@ -147,11 +149,11 @@ def build_maintenance_job() -> dg.JobDefinition:
         name=MAINTENANCE,
         executor_def=dg.in_process_executor,
         description="Removes old runs from Dagster's history, with their events and logs, except "
-        "those that made the newest materialization of a partition or tried to; backtest files "
-        "that no row of the result store names; files of old sweeps, walk-forwards, tests of "
-        "robustness and portfolios; old reports; positions of tomorrow but for those of the last "
-        "nights; and, if keep_days is set for it, superseded prices. All other "
-        "rows are kept.",
+        "those that made the newest materialization of a partition, or tried to, or reported that "
+        "it failed; backtest files that no row of the result store names; files of old sweeps, "
+        "walk-forwards, tests of robustness and portfolios; old reports; positions of tomorrow but "
+        "for those of the last nights; and, if keep_days is set for it, superseded prices. All "
+        "other rows are kept.",
     )
     def maintenance() -> None:
         remove_old_runs()
@@ -181,15 +183,17 @@ def find_ended_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]
 def find_referenced_runs(instance: dg.DagsterInstance) -> set[str]:
     """Return the runs that made the newest materialization of any asset or partition.
 
-    So are those that failed at a partition since then: without them it would count as good.
+    So are those that tried to make a partition since then, and those that say that it failed, which
+    need not be the same: without them it would count as good.
     """
     found: set[str] = set()
-    find_failed = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations  # noqa: E501
+    find_tried = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations  # noqa: E501
     for key in instance.all_asset_keys():
         newest = instance.get_latest_materialization_event(key)
         found |= {newest.run_id} if newest else set()
         found |= {record.run_id for record in fetch_newest_by_partition(instance, key)}
-        found |= {run_id for run_id, _ in find_failed(key).values()}
+        found |= {run_id for run_id, _ in find_tried(key).values()}
+        found |= {record.run_id for record in fetch_failed_partitions(instance, key)}
     return found
 
 

@@ -113,6 +113,43 @@ def test_a_failed_partition_keeps_the_run_it_failed_in(project: Project, in_a_ye
     assert _exists(project, first, failed, *rest) == [False, False, True, True]
 
 
+def test_a_canceled_attempt_leaves_a_partition_failed(project: Project, in_a_year: None):
+    assert project.run(selection=["prices"]).success
+    project.spoil("S07")
+    failed = project.run(selection=["prices"])
+    project.fix("S07")
+    for ends in (("S00", "S06"), ("S08", "S19")):
+        assert project.run(ends, selection=["prices"]).success
+    _cancel(project, "S07", "prices")
+    _maintain(project)
+    assert _exists(project, failed) == [True]
+    assert project.status()["prices"].failed == {"S07"}
+
+
+def _cancel(project: Project, symbol: str, asset: str) -> None:
+    """Leave a run that was canceled before it began."""
+    job = dg.define_asset_job("canceled", dg.AssetSelection.assets(asset))
+    defs = dg.Definitions.merge(project.definitions(), dg.Definitions(jobs=[job]))
+    run = project.instance.create_run_for_job(
+        defs.resolve_job_def("canceled"), tags={"dagster/partition": symbol}
+    )
+    project.instance.report_run_canceled(run)
+
+
+def test_lost_results_stay_failed_without_an_attempt(project: Project, in_a_year: None):
+    few = ["prices", "backtests/rsi", "backtests/macd"]
+    made = project.run("S00", selection=few)
+    assert made.success
+    project.resource("backtest_files").delete(made.run_id)
+    lost = project.run("S00", selection=["backtest_summaries"])
+    again = project.run("S00", selection=["backtests/macd", "backtest_summaries"])
+    assert again.success, project.why(again)
+    _maintain(project)
+    assert _exists(project, lost) == [True]
+    failed = {name for name, one in project.status().items() if one.failed}
+    assert failed == {"backtests/rsi"}
+
+
 def test_a_removed_run_keeps_the_curves_of_its_rows(project: Project, in_a_year: None):
     saved = project.run()
     assert saved.success
