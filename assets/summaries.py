@@ -97,6 +97,8 @@ class _Stage:
     produced: Counter[str] = field(default_factory=Counter)
     saved: Counter[str] = field(default_factory=Counter)
     retrieved: Counter[str] = field(default_factory=Counter)
+    # The results, by identifier, that were in the files of their run.
+    found: set[str] = field(default_factory=set)
     # What is shown of each symbol, by its strategies, and from what its data version is made.
     rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     backtests: dict[dg.AssetKey, dict[str, UpstreamPartition]] = field(default_factory=dict)
@@ -166,6 +168,7 @@ class _Stage:
             self.context.log.error(str(error))
             return
         self.produced.update(saved.produced["symbol"])
+        self.found.update(saved.produced["id"])
         self.saved.update(saved.stored["symbol"])
         self.retrieved.update(saved.intact["symbol"])
         for row in saved.intact.select("symbol", "id", *SHOWN).iter_rows(named=True):
@@ -174,7 +177,11 @@ class _Stage:
     def _report_lost(self) -> None:
         """Count the backtests as failed whose results are not in the files of their run."""
         lost = {
-            key: [one for one in partitions if self.produced[one] < self.expected[one]]
+            key: [
+                symbol
+                for symbol, upstream in partitions.items()
+                if drop_source(upstream.data_version) not in self.found
+            ]
             for key, partitions in self.backtests.items()
         }
         why = " ".join(["Its results are not in the files of its run.", *self.damaged])

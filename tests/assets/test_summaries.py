@@ -164,6 +164,18 @@ def test_results_without_files_fail_the_check_of_saved_rows(project: Project):
     assert not result.asset_materializations_for_node("leaderboard")
 
 
+def test_only_results_that_are_lost_count_as_failed(project: Project):
+    made = project.run("S00", selection=["prices", "backtests/rsi", "backtests/macd"])
+    again = {"resources": {"run_settings": {"config": {"ignore_cache": True}}}}
+    newer = project.run("S00", selection=["backtests/rsi"], run_config=again)
+    assert made.success
+    assert newer.success
+    project.resource("backtest_files").delete(newer.run_id)
+    assert not project.run("S00", selection=SUMMARIES).success
+    failed = {name for name, one in project.status().items() if one.failed}
+    assert failed == {"backtests/rsi", "backtest_summaries"}
+
+
 def test_a_flipped_bit_between_steps_is_stored_nowhere(project: Project):
     four = {"resources": {"run_settings": {"config": {"batch_size": 5}}}}
     made = project.run(selection=["prices", "backtests/macd"], run_config=four)
