@@ -59,7 +59,8 @@ def draw_lines(
     show
         From a value of the axis to its text; None for the number itself.
     logarithmic
-        Whether equal ratios are equally far apart; values must be positive then.
+        Whether equal ratios are equally far apart, which the title says then. Not where a value is
+        0 or less: an account that is short can lose more than it has.
     level
         A value with a line of its own: 0, or 1 for what was invested.
     band
@@ -72,8 +73,9 @@ def draw_lines(
         return draw_figure(title, f"{description} There is no data.", (_WIDTH, 40), "")
     bottom = height - _BELOW
     every = np.concatenate([one.values[np.isfinite(one.values)] for one in (*known, *(band or ()))])
-    transform = np.log if logarithmic else np.asarray
     extremes = np.append(every, every[:0] if level is None else level)
+    logarithmic = logarithmic and bool((extremes > 0).all())
+    transform = np.log if logarithmic else np.asarray
     y = make_scale(transform(extremes), bottom, _TOP)
     x = _make_days(known)
     content = draw_grid(_LEFT, _RIGHT, _list_ticks(y, show, logarithmic=logarithmic))
@@ -96,7 +98,9 @@ def draw_lines(
     )
     content += "".join(drawn)
     named = [(float(at.y[-1]), one.name, at.color) for one, at in zip(known, placed, strict=True)]
-    return draw_figure(title, description, (_WIDTH, height), content + _draw_names(named, bottom))
+    content += _draw_names(named, bottom)
+    said = f"{title}, logarithmic" if logarithmic else title
+    return draw_figure(said, description, (_WIDTH, height), content)
 
 
 def _draw_band(

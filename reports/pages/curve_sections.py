@@ -83,7 +83,7 @@ def _show_equity(name: str, curve: UniverseCurve, csv_file: str) -> Markup:
     exposure = float(curve.exposure.mean())
     rows = [_summarize(name, own, curve.beta, exposure), _summarize(BENCHMARK, market, 1.0, 1.0)]
     chart = draw_lines(
-        "Value of 1 invested, logarithmic",
+        "Value of 1 invested",
         f"{name} ended at {curve.level[-1]:.3f}, the {BENCHMARK} at {curve.market_level[-1]:.3f}.",
         [
             Curve(name, curve.dates, curve.level),

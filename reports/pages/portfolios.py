@@ -116,14 +116,12 @@ def _draw(row: Mapping[str, Any], equity: pl.DataFrame) -> Markup:
         f"{show_change(row['total_return'])}; the {BENCHMARK} made "
         f"{show_change(row['universe_return'])}{_tell_benchmark(row)}."
     )
-    # An account that is short can lose more than it has: a logarithm of that there is none.
-    positive = bool((own > 0).all())
     return draw_lines(
-        f"Equity of {row['name']}{', logarithmic' if positive else ''}",
+        f"Equity of {row['name']}",
         told,
         [Curve(row["name"], days, own), Curve(BENCHMARK, days, universe, "var(--soft)")],
         show=lambda value: f"{value:,.0f}",
-        logarithmic=positive,
+        logarithmic=True,
         height=_HEIGHT,
         pieces=_PIECES,
     )

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from reports import numbers
 from reports.inputs.universe_curve import UniverseCurve, load_universe_curves
+from reports.pages.curve_sections import list_curve_sections
 from research.crises import find_crises
 from tests.reports.conftest import Reported
 from tests.reports.pages import PageFile, Shown
@@ -109,6 +111,15 @@ def test_the_curve_is_beside_the_page_day_by_day(reported: Reported, curve: Univ
     for name, expected in (("return", curve.returns), ("universe_return", curve.market),
                            ("exposure", curve.exposure)):  # fmt: skip
         assert [float(row[name]) for row in rows] == expected.tolist()
+
+
+@pytest.mark.parametrize(("worst", "axis"), [(-0.5, ", logarithmic"), (-1.0, ""), (-1.4, "")])
+def test_a_portfolio_that_lost_all_is_drawn(curve: UniverseCurve, worst: float, axis: str):
+    returns = curve.returns.copy()
+    returns[len(returns) // 2] = worst
+    sections = list_curve_sections(NAME, replace(curve, returns=returns), "curve.csv")
+    assert f"<figcaption>Value of 1 invested{axis}</figcaption>" in sections[0].html
+    assert not [one.name for one in sections if "nan" in one.html.lower()]
 
 
 def test_each_criterion_has_its_number_and_limit(reported: Reported, page: PageFile):

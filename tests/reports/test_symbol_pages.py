@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import gauntlet
 from gauntlet.store import Gauntlet
 from reports import numbers
 from reports.inputs.pairs import load_symbols
-from reports.pages.pair import tabulate_trades
+from reports.pages.pair import build_pairs, tabulate_trades
+from reports.pages.symbol import build_symbol
+from reports.paths import pair_path
 from tests.project import SYMBOLS, Project
 from tests.reports.conftest import FAILED, NAMES, Reported
 from tests.reports.pages import PageFile
@@ -75,7 +78,8 @@ def test_trades_are_those_of_the_store(reported: Reported, page: PageFile, store
     for trade, row in zip(trades, csv.DictReader(io.StringIO(text)), strict=True):
         for name, value in row.items():
             if isinstance(trade[name], float):
-                assert float(value) == pytest.approx(trade[name], rel=1e-9)
+                # Ten digits, as docs/report.md says.
+                assert value == f"{trade[name]:.10g}"
             else:
                 assert value == str(trade[name])
 
@@ -179,6 +183,19 @@ def test_a_symbol_has_all_strategies_beside_each_other(reported: Reported):
     assert exact["buy and hold"]["Return"] == repr(stored[0]["benchmark_return"])
     links = [str(one["href"]) for one in page.root.select("table a")]
     assert links == [f"../symbols/{SYMBOL}/{name}.html" for name in reported.data.strategies]
+
+
+def test_an_account_that_lost_all_is_drawn(reported: Reported):
+    symbol = next(iter(load_symbols(reported.data)))
+    ruined = symbol.pairs[0].equity.copy()
+    symbol.__dict__["pairs"] = [replace(symbol.pairs[0], equity=ruined), *symbol.pairs[1:]]
+    for last in (0.0, -5_000.0):
+        ruined[-1] = last
+        page = PageFile.of(build_symbol(symbol, {}).body)
+        (title,) = [one.text for one in page.root.select("figcaption")]
+        assert title == "Equity from the first close on: all of 2 strategies"
+        paths = [pair_path(symbol.symbol, one) for one in reported.data.strategies]
+        assert len([*build_pairs(symbol, paths)]) == 2
 
 
 def test_the_list_of_symbols_leads_to_each(reported: Reported):

@@ -3,10 +3,12 @@
 import re
 
 import numpy as np
+import pytest
 
 from reports.figures.coarse_curve import PlacedCurve, draw_coarse_curves
 from reports.figures.dendrogram import draw_dendrogram
 from reports.figures.histogram import draw_histogram, find_edges
+from reports.figures.line_chart import Curve, draw_lines
 from reports.figures.pair_chart import draw_pairs
 from reports.heat import shade
 from research.statistics.clustering import Cluster
@@ -103,3 +105,23 @@ def test_shades_grow_with_the_distance_from_zero():
     kinds = [shade(value, 1.0).kind for value in (-2.0, -0.5, 0.05, 0.3, 1.0)]
     assert kinds == ["heat down5", "heat down2", "heat", "heat up2", "heat up5"]
     assert [shade(value, 1.0).kind for value in (None, float("nan"))] == ["heat", "heat"]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "title"),
+    [(0.2, "Value, logarithmic"), (0.0, "Value"), (-0.3, "Value"), (np.nan, "Value, logarithmic")],
+)
+@pytest.mark.parametrize("pieces", [0, 3])
+def test_what_is_not_positive_has_a_linear_axis(lowest: float, title: str, pieces: int):
+    days = np.arange("2022-01-01", "2022-01-11", dtype="datetime64[D]")
+    curves = [
+        Curve("a", days, np.array([1.0, 0.5, lowest, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2])),
+        Curve("b", days, np.linspace(1.0, 1.5, 10)),
+    ]
+    drawn = str(draw_lines("Value", "W.", curves, logarithmic=True, level=1.0, pieces=pieces))
+    assert f"<figcaption>{title}</figcaption>" in drawn
+    assert "nan" not in drawn
+    # The places of ticks are equally far apart on a linear axis.
+    (rule,) = re.findall(r'class="rule" d="([^"]+)"', drawn)
+    steps = np.diff([float(one) for one in re.findall(r"M\d+ (\d+)H", rule)])
+    assert (np.ptp(steps) <= 1.0) == (title == "Value")
