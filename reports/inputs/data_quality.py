@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reports.inputs.price_checks import load_price_checks
 from reports.inputs.run_data import RunData
 from resources.price_store.errors import CorruptBarsError
 from resources.price_store.stored_file import StoredFile
@@ -39,7 +40,9 @@ class SymbolQuality:
     error
         Why its file can't be read; "" if it can.
     warnings
-        What the last run that fetched it found suspicious, by rule.
+        What the last run that fetched it found suspicious, by rule; None if none has checked it.
+    listed
+        Whether it was listed in the window; of others nothing is read.
     """
 
     symbol: str
@@ -53,7 +56,8 @@ class SymbolQuality:
     revised_at: date | None = None
     fetched_at: datetime | None = None
     error: str = ""
-    warnings: Mapping[str, str] = field(default_factory=dict)
+    warnings: Mapping[str, str] | None = None
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,35 +85,38 @@ class DataQualityInputs:
 
 def load_data_quality(data: RunData) -> DataQualityInputs:
     """Return what is stored of the universe of a run in its window."""
-    members = {row["symbol"]: row for row in data.stores.results.get_universe(data.run_id)}
-    offenders = data.run["profile"].get("prices", {}).get("quality", {}).get("offenders", {})
+    checks = load_price_checks(data)
     missing: Counter[date] = Counter()
     sessions: list[NDArray[np.datetime64]] = []
     symbols = []
     for symbol, stored in _read_files(data):
-        warnings = {rule: found[symbol] for rule, found in offenders.items() if symbol in found}
-        if isinstance(stored, Exception):
-            symbols.append(SymbolQuality(symbol, error=str(stored), warnings=warnings))
+        if stored is None:
+            symbols.append(SymbolQuality(symbol, listed=False))
             continue
-        one, gaps, expected = _inspect(data, symbol, stored, members.get(symbol, {}))
+        if isinstance(stored, Exception):
+            symbols.append(SymbolQuality(symbol, error=str(stored)))
+            continue
+        one, gaps, expected = _inspect(data, symbol, stored, data.members.get(symbol, {}))
         missing.update(gaps.tolist())
         sessions.append(expected)
+        warnings = checks.find_warnings(symbol, stored.label.fetched_at)
         symbols.append(replace(one, **_count_revisions(data, symbol), warnings=warnings))
     expected = _count_days(sessions, sorted(missing))
     scope = data.scope
-    return DataQualityInputs(
-        scope.start_date, scope.end_date, symbols, dict(sorted(missing.items())), expected
-    )
+    days = dict(sorted(missing.items()))
+    return DataQualityInputs(scope.start_date, scope.end_date, symbols, days, expected)
 
 
-def _read_files(data: RunData) -> Iterator[tuple[str, StoredFile | Exception]]:
-    """Yield the file of each symbol, verified, or why there is none."""
+def _read_files(data: RunData) -> Iterator[tuple[str, StoredFile | Exception | None]]:
+    """Yield the file of each symbol, verified, or why there is none; None if it was not listed."""
     source, universe = data.scope.source, list(data.scope.universe)
     for start in range(0, len(universe), _BATCH):
         batch = universe[start : start + _BATCH]
-        found = data.stores.prices.read_many(source, batch)
-        for symbol, one in zip(batch, found, strict=True):
-            if isinstance(one, Exception):
+        listed = [*filter(data.is_listed, batch)]
+        found = dict(zip(listed, data.stores.prices.read_many(source, listed), strict=True))
+        for symbol in batch:
+            one = found.get(symbol)
+            if not isinstance(one, StoredFile):
                 yield symbol, one
                 continue
             try:

@@ -19,7 +19,7 @@ class FailuresInputs:
     kinds
         How many there are by stage and class of error, most first.
     missing
-        The symbols of the universe that the leaderboard has no result of, each with how many
+        The symbols listed in the window that the leaderboard lacks a result of, each with how many
         strategies have none.
     """
 
@@ -41,6 +41,6 @@ def load_failures(data: RunData) -> FailuresInputs:
         missing=[
             (symbol, wanted - found[symbol])
             for symbol in data.scope.universe
-            if found[symbol] < wanted
+            if found[symbol] < wanted and data.is_listed(symbol)
         ],
     )

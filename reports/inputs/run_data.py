@@ -68,6 +68,18 @@ class RunData:
         """The run, as Dagster names it."""
         return self.run["run_id"]
 
+    @cached_property
+    def members(self) -> Mapping[str, Mapping[str, Any]]:
+        """The universe as the run had it by symbol, with listings; empty where it was not kept."""
+        return {row["symbol"]: row for row in self.stores.results.get_universe(self.run_id)}
+
+    def is_listed(self, symbol: str) -> bool:
+        """Return whether a symbol was listed on some day of the window, as the leaderboard asks."""
+        start, end = self.scope.start_date, self.scope.end_date
+        member = self.members.get(symbol, {})
+        first, last = member.get("listed_from") or start, member.get("listed_to") or end
+        return first <= end and last >= start
+
     @property
     def strategies(self) -> list[str]:
         """The strategies in the order of the leaderboard."""

@@ -49,19 +49,21 @@ def build_data_quality(inputs: DataQualityInputs) -> Page:
         (rule, one.symbol, Cell(text, kind="text"))
         for rule in PRICE_RULES
         for one in inputs.symbols
-        if (text := one.warnings.get(rule))
+        if (text := (one.warnings or {}).get(rule))
     ]
     body = render(
         "data_quality.html",
         inputs=inputs,
         newest=max((one.last for one in inputs.symbols if one.last), default=None),
         behind=sum(one.behind > 0 for one in inputs.symbols),
-        without=sum(one.bars == 0 for one in inputs.symbols),
+        without=sum(one.listed and one.bars == 0 for one in inputs.symbols),
         revised=sum(one.revisions > 0 for one in inputs.symbols),
         gaps=sum(one.missing for one in inputs.symbols),
         calendar=_draw(inputs),
         days=Table("Days with missing bars", _DAYS, days).render(),
         warned=len(found),
+        checked=sum(one.warnings is not None for one in inputs.symbols),
+        unchecked=sum(one.listed and one.warnings is None for one in inputs.symbols),
         warnings=Table("Warnings", _RULES, found).render(),
         rules=PRICE_RULES,
         symbols=table.render(),
@@ -83,7 +85,11 @@ def _draw(inputs: DataQualityInputs) -> Markup:
 
 
 def _build_row(one: SymbolQuality) -> list[Any]:
-    found = [one.error] if one.error else list(one.warnings)
+    if not one.listed:
+        unknown = [None] * (len(_COLUMNS) - 2)
+        return [one.symbol, *unknown, Cell("not listed in the window", kind="text")]
+    found = [one.error] if one.error else list(one.warnings or ())
+    nothing = "not checked" if one.warnings is None else "none"
     return [
         one.symbol,
         one.first,
@@ -95,5 +101,5 @@ def _build_row(one: SymbolQuality) -> list[Any]:
         one.revised_bars,
         Cell(one.revised_at, kind="times"),
         Cell(one.fetched_at, kind="times"),
-        Cell("; ".join(found) or "none", kind="text bad" if found else ""),
+        Cell("; ".join(found) or nothing, kind="text bad" if found else ""),
     ]

@@ -189,6 +189,8 @@ def test_data_quality_shows_gaps_revisions_and_last_bars(reported: Reported):
         revised = store.revisions("files", symbol)
         assert (cells["Revisions"].value == "1") == bool(revised) == (symbol == REVISED)
         assert cells["Revised bars"].value == str(sum(one.changed_bars for one in revised))
+    assert "The runs that fetched the prices of 19 symbols found nothing suspicious" in page.text
+    assert "1 symbol not checked" in page.text
     days = page.table("Days with missing bars")
     assert list(days) == [GAPS[0], GAPS[1], GAPS[3]]  # on the other one the exchange is closed
     assert all((one["Missing"].value, one["Share"].text) == ("1", "5.3%") for one in days.values())
