@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 UNDEFINED = "-"
@@ -15,17 +15,17 @@ def is_undefined(value: Any) -> bool:
 
 def show_percent(value: float | None) -> str:
     """Return a fraction in percent, one digit: ``12.3%``."""
-    return UNDEFINED if is_undefined(value) else _unsign(f"{value:.1%}")
+    return UNDEFINED if is_undefined(value) else unsign(f"{value:.1%}")
 
 
 def show_change(value: float | None) -> str:
     """Return a gain or loss, a fraction, in percent and with its sign: ``+12.3%``."""
-    return UNDEFINED if is_undefined(value) else _unsign(f"{value:+.1%}")
+    return UNDEFINED if is_undefined(value) else unsign(f"{value:+.1%}")
 
 
 def show_ratio(value: float | None) -> str:
     """Return a ratio, such as Sharpe's, with two digits."""
-    return UNDEFINED if is_undefined(value) else _unsign(f"{value:.2f}")
+    return UNDEFINED if is_undefined(value) else unsign(f"{value:.2f}")
 
 
 def show_p_value(value: float | None) -> str:
@@ -45,7 +45,7 @@ def show_money(value: float | None) -> str:
     """Return an amount or a price with two digits, thousands apart; small prices with four."""
     if value is None or is_undefined(value):
         return UNDEFINED
-    return _unsign(f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}")
+    return unsign(f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}")
 
 
 def show_seconds(value: float | None) -> str:
@@ -53,9 +53,11 @@ def show_seconds(value: float | None) -> str:
     if value is None or is_undefined(value):
         return UNDEFINED
     minute, ten = 60, 10
-    if value >= minute:
-        return f"{int(value // minute)} min {value % minute:.0f} s"
-    return f"{value:.1f} s" if value >= ten else f"{value:.2f} s"
+    # Rounded first: 119.6 s are 2 min 0 s.
+    if round(value, 1) >= minute:
+        minutes, seconds = divmod(round(value), minute)
+        return f"{minutes} min {seconds} s"
+    return f"{value:.1f} s" if round(value, 2) >= ten else f"{value:.2f} s"
 
 
 def show_text(value: Any) -> str:
@@ -63,7 +65,7 @@ def show_text(value: Any) -> str:
     if is_undefined(value):
         return UNDEFINED
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -94,6 +96,6 @@ _USUAL: Mapping[Callable[[Any], str], tuple[Callable[[Any], str], float]] = {
 """How numbers are shown that are neither undefined nor, as far as they show, 0; and the least."""
 
 
-def _unsign(text: str) -> str:
-    """Return a number without the sign of a rounded zero."""
+def unsign(text: str) -> str:
+    """Return a number without the sign of a rounded zero: ``0.0%`` of ``-0.0%``."""
     return text if text.strip("+-0.,%") else text.lstrip("+-")

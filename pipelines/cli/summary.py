@@ -13,6 +13,7 @@ from rich.table import Table
 from assets.leaderboard_report import name_folder
 from assets.stage_reporting import name_failed
 from pipelines.cli.terminal import print_as_it_is, print_wrapped
+from reports.numbers import unsign
 from research.leaderboard_caption import build_caption
 from resources.redaction import redact_address
 from resources.result_store.manager import BacktestPersistenceManager
@@ -217,4 +218,4 @@ def print_places(
 
 
 def _format_cell(value: float | str | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+    return "-" if value is None else unsign(form.format(value))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -53,6 +53,14 @@ def test_days_and_words_are_shown_as_each_of_them():
         (numbers.show_count, 3382, "3,382"),
         (numbers.show_p_value, 0.0004, "< 0.001"),
         (numbers.show_percent, math.inf, "-"),
+        (numbers.show_seconds, 0.424, "0.42 s"),
+        (numbers.show_seconds, 9.994, "9.99 s"),
+        (numbers.show_seconds, 9.996, "10.0 s"),
+        (numbers.show_seconds, 59.94, "59.9 s"),
+        (numbers.show_seconds, 59.97, "1 min 0 s"),
+        (numbers.show_seconds, 119.6, "2 min 0 s"),
+        (numbers.show_seconds, 200.4, "3 min 20 s"),
+        (numbers.show_seconds, 3599.7, "60 min 0 s"),
     ],
 )
 def test_numbers_are_rounded_as_people_read_them(
@@ -60,3 +68,9 @@ def test_numbers_are_rounded_as_people_read_them(
 ):
     assert show(value) == text
     assert numbers.show_all(show, [value, value]) == [text, text]
+
+
+@pytest.mark.parametrize("hours", [-5, 0, 2])
+def test_a_time_is_shown_in_utc(hours: int):
+    time = datetime(2024, 5, 6, 23, 30, tzinfo=UTC).astimezone(timezone(timedelta(hours=hours)))
+    assert numbers.show_text(time) == "2024-05-06 23:30 UTC"

@@ -114,3 +114,10 @@ def test_accounts_that_a_run_has_not_are_not_named():
     _, words = _print(80, RANKING.with_columns(pl.lit(None, pl.Float64).alias(n) for n in names))
     assert "Not shown" not in words
     assert "portfolio" not in words
+
+
+def test_a_rounded_zero_has_no_sign():
+    tiny = {"median_total_return": -0.0004, "worst_max_drawdown": -0.004}
+    tiny |= {"median_annualized_return": 0.0001, "median_sharpe_ratio": -0.001}
+    table, _ = _print(80, RANKING.with_columns(pl.lit(n).alias(name) for name, n in tiny.items()))
+    assert table[1].split()[4:8] == ["0.00", "0.0%", "0.0%", "0%"]
