@@ -102,9 +102,10 @@ class Gauntlet:
         return self._result_store.manager()
 
     def leaderboard(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
-        """Return the newest leaderboard of the pipeline, or that of a run, best first.
+        """Return the newest shared leaderboard, or that of a run, best first.
 
-        Each strategy with its verdict: of many, one is best by luck as well.
+        Each strategy with its verdict: of many, one is best by luck as well. That of a what-if, or
+        of less of the universe than the shared one, is found by its run alone.
         """
         return self._convert(self.store.get_leaderboard(run_id))
 
@@ -212,9 +213,8 @@ class Gauntlet:
         return repeat_backtest(stored, PriceStore(root=given or str(self.home / "prices")))
 
     def failures(self, run_id: str) -> "pl.DataFrame | pd.DataFrame":
-        """Return what failed in a run, one row per stage, symbol and strategy."""
-        found = self.store.get_failures(run_id)
-        return self._convert(pl.DataFrame(found, infer_schema_length=None))
+        """Return what failed in a run, one row per stage, symbol and strategy; times are in UTC."""
+        return self._convert(pl.DataFrame(self.store.get_failures(run_id), schema=_FAILURES))
 
     def trials(
         self,
@@ -344,6 +344,16 @@ class Gauntlet:
 
 
 _EQUITY = {"backtest_id": pl.String(), "date": pl.Date(), "equity": pl.Float64()}
+_FAILURES = {
+    "id": pl.Int64(),
+    **dict.fromkeys(
+        ("run_id", "stage", "symbol", "strategy", "error_class", "message", "source"), pl.String()
+    ),
+    **dict.fromkeys(("start_date", "end_date"), pl.Date()),
+    "transient": pl.Boolean(),
+    "failed_at": pl.Datetime("us", "UTC"),
+}
+"""The columns of failures, those of a run in which nothing failed too."""
 
 
 def _label(frame: pl.DataFrame, rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:

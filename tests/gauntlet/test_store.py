@@ -8,20 +8,24 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 import gauntlet
 from engine.backtest import VectorBTEngine
+from engine.failure import Failure
 from gauntlet.store import UnknownFramesError
 from research.purpose import Purpose
 from research.verdicts.judgement import reach_verdicts
 from research.verdicts.rows import VERDICTS_SCHEMA
 from resources.result_store.errors import InvalidArgumentError
+from resources.result_store.models import FailureRow
 from resources.result_store.resource import ResultStore
 from tests.bars import random_frame
 from tests.postgres import fresh_database
@@ -155,6 +159,30 @@ def test_frames_of_pandas_hold_the_same_and_are_written(stored: Stored, tmp_path
         assert read["total_return"].tolist() == pytest.approx(polars["total_return"].to_list())
     with pytest.raises(UnknownFramesError, match="frames is 'arrow'; allowed: polars, pandas"):
         stored.open(frames="arrow")
+
+
+def test_failures_have_their_columns_if_nothing_failed(stored: Stored):
+    manager = stored.project.manager
+    manager.record_failures(
+        "failed",
+        [Failure.of("S05", ValueError("no bars"))],
+        stage="prices",
+        source="files",
+        start_date=date(2022, 6, 1),
+        end_date=date(2022, 12, 31),
+    )
+    opened = stored.open()
+    none, some = opened.failures("nothing"), opened.failures("failed")
+    assert isinstance(none, pl.DataFrame)
+    assert isinstance(some, pl.DataFrame)
+    assert none.is_empty()
+    assert none.schema == some.schema
+    assert none.columns == [one.name for one in sa.inspect(FailureRow).local_table.columns]
+    (row,), (kept,) = some.to_dicts(), manager.get_failures("failed")
+    assert row == kept
+    assert str(row["failed_at"].tzinfo) == "UTC"
+    assert row["strategy"] is None
+    assert list(stored.open(frames="pandas").failures("nothing").columns) == none.columns
 
 
 def test_a_notebook_shows_what_is_stored(stored: Stored):
