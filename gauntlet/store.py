@@ -110,15 +110,16 @@ class Gauntlet:
         return self._convert(self.store.get_leaderboard(run_id))
 
     def verdicts(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
-        """Return the verdicts of the newest run that reached any, or of a run, by strategy.
+        """Return the verdicts of the pipeline's newest run that reached any, or of a run.
 
-        With the number that each criterion found, its limit, and how much was tried; what can't be
-        computed is null, as is the track record that a strategy without profit would need.
+        By strategy, with the number that each criterion found, its limit, and how much was tried;
+        what can't be computed is null, as is the track record that a strategy without profit would
+        need.
         """
         return self._convert(self.store.get_verdicts(run_id))
 
     def portfolios(self, run_id: str | None = None) -> "pl.DataFrame | pd.DataFrame":
-        """Return the newest portfolio of each name, or those of a run, by name.
+        """Return the pipeline's newest portfolio of each name, or those of a run, by name.
 
         That of each strategy has its name. What the luck of the priority could have made of one is
         in the columns `luck_*`; they are null where no entry was missed.
@@ -126,7 +127,7 @@ class Gauntlet:
         return self._convert(self.store.get_portfolios(run_id))
 
     def portfolio(self, name: str, run_id: str | None = None) -> "StoredPortfolio":
-        """Return a portfolio with its tables: the newest of that name, or that of a run.
+        """Return a portfolio with its tables: the pipeline's newest of that name, or a run's.
 
         Raises
         ------

@@ -22,7 +22,9 @@ _COLUMNS = (
     Column("Strategy"),
     Column("Rank", show_count, numeric=True),
     Column("Verdict"),
-    Column("Sharpe", show_ratio, "Median over the ranked symbols, per year.", numeric=True),
+    Column("Sharpe", show_ratio,
+           "Median over the ranked symbols, per year; one on which the capital was lost is the "
+           "lowest.", numeric=True),
     Column("Return", show_change, "Median total return over the ranked symbols.", numeric=True),
     Column("Per year", show_change, "Median annualized return.", numeric=True),
     Column("Worst drawdown", show_percent, "Deepest of all symbols.", numeric=True),
@@ -31,7 +33,8 @@ _COLUMNS = (
            numeric=True),
     Column("Sharpe beyond market", show_ratio,
            "Of the returns beyond beta times the equal-weight universe, per year, all symbols "
-           "together; with its 95% interval.", numeric=True),
+           "together; with its 95% interval. The beta of each day is of other days, so that it "
+           "differs from the one slope of the sweep.", numeric=True),
     Column("At twice the costs", show_ratio,
            "Sharpe ratio beyond the market, simulated again at twice the costs.", numeric=True),
     Column("Ranked", show_count, "Symbols with enough closed trades.", numeric=True),
