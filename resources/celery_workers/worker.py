@@ -47,23 +47,33 @@ class Worker:
         self._seen = edition.read_signature()
         self._on_disk = self._loaded
         self._was_ready = False
-        self.starts_again = False
+        self._wants_again = False
+        self._told_to_end = False
         self.exit_code = EX_OK
         app.task(name=TASK)(execute_run)
+
+    @property
+    def starts_again(self) -> bool:
+        """Whether runs wait for newer code, or Celery gave up what worked, and nobody ended it.
+
+        Celery gives up when it finds its broker again just after a process of its own ended.
+        """
+        return self._wants_again and not self._told_to_end
 
     def run(self, processes: int, preload: Callable[[], None]) -> None:
         """Execute runs until the process is told to end, and bring those that have begun to an end.
 
-        `starts_again` is then true if runs wait for newer code on disk, or if Celery gave up what
-        had worked: it does when it finds its broker again just after a process of its own ended.
-        `exit_code` is not 0 when it could not begin.
+        `starts_again` then says whether another is to take its place; `exit_code` is not 0 when it
+        could not begin.
         """
         # Dagster's storages would report each time that they look at a revision.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         preload()
         if self._edition.read_signature() != self._seen:  # edited while it was imported
-            self.starts_again = True
+            self._wants_again = True
             return
+        # It may be told to end while it brings its runs to an end so as to start again.
+        signals.worker_shutting_down.connect(self._note_told_to_end, weak=False)
         signals.worker_ready.connect(self._watch, weak=False)
         self._app.worker_main(
             [
@@ -75,8 +85,8 @@ class Worker:
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]
         )
-        if state.should_stop is None and state.should_terminate is None:  # not told to
-            self.starts_again = self._was_ready
+        if not _is_ending():  # Celery gave up
+            self._wants_again = self._was_ready
             self.exit_code = EX_FAILURE
 
     def _watch(self, sender: Any, **_: Any) -> None:
@@ -85,15 +95,20 @@ class Worker:
         self._look()
         sender.timer.call_repeatedly(_SECONDS_BETWEEN_LOOKS, self._look)
 
+    def _note_told_to_end(self, **_: Any) -> None:
+        self._told_to_end = True
+
     def _look(self) -> None:
         """Note that the broker is connected; end if runs wait for the edition on disk."""
         if self._alive:
             self._alive.touch()
+        if _is_ending():  # its runs are brought to their end, whatever is on disk
+            return
         if (signature := self._edition.read_signature()) != self._seen:
             self._seen, self._on_disk = signature, self._edition.compute()
         if self._on_disk != self._loaded and self._count_waiting(self._on_disk):
             _log.info("Runs wait for edition %s, which is on disk: starting again", self._on_disk)
-            self.starts_again = True
+            self._wants_again = True
             state.should_stop = EX_OK
 
     def _count_waiting(self, edition: str) -> int:
@@ -103,3 +118,8 @@ class Worker:
             except ChannelError:
                 return 0
             return queue.message_count
+
+
+def _is_ending() -> bool:
+    """Return whether Celery takes no more runs: it was told to end, or asked for it itself."""
+    return state.should_stop is not None or state.should_terminate is not None
