@@ -44,7 +44,9 @@ def print_outcome(
         print_error(errors, f"Failed: {reason} (log: {log})")
     if done.succeeded and manager and unread is None:
         try:
-            folder = print_leaderboard(console, manager, done.succeeded[-1])
+            # Of the last run that has one: the others print nothing.
+            shown = (print_leaderboard(console, manager, run) for run in reversed(done.succeeded))
+            folder = next(filter(None, shown), "")
         except ResultStoreError as error:
             unread = error
         else:

@@ -50,7 +50,7 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
     """Return the runs to make, and the symbols that they are for."""
     import dagster as dg
 
-    from assets.asset_keys import RESEARCH_GROUP
+    from assets.asset_keys import LEADERBOARD_KEY, RESEARCH_GROUP
     from pipelines.automation.staleness import get_leaderboard_config
     from pipelines.cli.materialize import report_dead_runs
     from pipelines.definitions import build_defs
@@ -77,8 +77,9 @@ def _plan(settings: EnvironmentSettings, console: Console) -> tuple[list[SymbolR
         research.update(assets - set(of_symbols))
         tags = {**build_partition_tags(*ends), **purpose}
         runs.append(SymbolRun(tuple(of_symbols), tags, name_range(*ends), run_config))
-    if research:  # once, when all symbols are there
-        runs.append(SymbolRun(tuple(sorted(research)), purpose, RESEARCH_GROUP, run_config))
+    if research:  # once, when all symbols are there, and with the leaderboard that shows it
+        last = tuple(sorted(research | {LEADERBOARD_KEY}))
+        runs.append(SymbolRun(last, purpose, RESEARCH_GROUP, run_config))
     every = frozenset[str]().union(*chosen.values())
     return runs, [symbol for symbol in universe if symbol in every]
 

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from pipelines.partitions import select_partition_tags
+from resources.result_store.resource import ResultStore
 from strategies.registry import registered_strategies
 from tests.pipelines.cli.command import SYMBOLS, environment, history, lay_out
 from tests.project import write_good, write_impossible
@@ -69,6 +70,20 @@ def _newest_runs(folder: Path, count: int) -> list[tuple[str, set[str]]]:
     ]
 
 
+def _sharpe_ratios_of_portfolios(
+    folder: Path, database: str
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """Return those that the leaderboard of the newest run shows, and those that it made itself."""
+    with history(folder) as instance:
+        (run_id,) = instance.get_run_ids(limit=1)
+    manager = ResultStore(database_url=database, home=str(folder)).manager()
+    board, scope = manager.get_leaderboard(run_id), manager.get_leaderboard_scope(run_id)
+    assert scope, "it has none"
+    made = manager.find_portfolios(scope, [run_id])
+    shown = dict(zip(board["strategy"], board["portfolio_sharpe"], strict=True))
+    return shown, {name: sharpe for name, (_, sharpe) in made.items()}
+
+
 def test_exactly_what_failed_or_is_missing_is_run(
     tmp_path: Path, database: str, files: dict[str, str]
 ):
@@ -106,8 +121,12 @@ def test_exactly_what_failed_or_is_missing_is_run(
         (SECOND, of_symbols),
         (f"{SYMBOLS[0]} to {SYMBOLS[3]}", few),
         (f"{SYMBOLS[5]} to {SYMBOLS[6]}", few),
-        ("", set(RESEARCH)),
+        ("", {"leaderboard", *RESEARCH}),
     ]
+    assert done.stdout.count("\nLeaderboard\n") == 1
+    assert f"{len(SYMBOLS)} of {len(SYMBOLS)} symbols;" in done.stdout
+    shown, made = _sharpe_ratios_of_portfolios(tmp_path, database)
+    assert shown == made, "by the research of the last run"
     done = _retry(tmp_path, database, **files)
     assert (done.returncode, done.stdout) == (0, "Nothing failed, and nothing is missing.\n")
 
