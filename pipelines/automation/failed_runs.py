@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from assets.partitions.upstream import fetch_materializations
 from resources.result_store.resource import ResultStore
@@ -29,7 +30,7 @@ class FailedRun:
     selected
         The assets that it was to materialize.
     failures
-        Rows of the result store's `failures`.
+        Rows of the result store's `failures`: of this run, and of those that it executed again.
     """
 
     run: dg.DagsterRun
@@ -57,7 +58,10 @@ def find_failed_runs(
     """Return the runs that ended within `look_back` with something to retry, newest first.
 
     Partitions that any run has materialized since are not retried. Neither is a run that has been
-    retried already: what failed again belongs to the run that retried it.
+    retried already: what failed again belongs to the run that retried it. In the same way a run
+    that failed is left to the one that executes it again, which Dagster starts when a process died:
+    until that has ended nothing is retried, and then what both have left. If it is canceled,
+    nothing is.
     """
     records = instance.get_run_records(
         dg.RunsFilter(
@@ -67,27 +71,59 @@ def find_failed_runs(
     )
     if not records:  # no need to start a database
         return []
-    run_ids = [record.dagster_run.run_id for record in records]
-    failures = result_store.manager().get_transient_failures(run_ids)
-    found = (_build_failed_run(instance, repository, record, failures) for record in records)
+    chains = [[*_find_executed_before(instance, record), record] for record in records]
+    run_ids = {record.dagster_run.run_id for chain in chains for record in chain}
+    failures = result_store.manager().get_transient_failures(sorted(run_ids))
+    found = (_build_failed_run(instance, repository, chain, failures) for chain in chains)
     return [one for one in found if one is not None]
+
+
+def _find_executed_before(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[dg.RunRecord]:
+    """Return the failed runs that are left to this one, which executes them again, oldest first."""
+    run = record.dagster_run
+    parent_id = run.get_parent_run_id()
+    before = instance.get_run_record_by_id(parent_id) if parent_id else None
+    if before is None or _find_next_attempt(instance, before.dagster_run) != run.run_id:
+        return []
+    return [*_find_executed_before(instance, before), before]
+
+
+def _find_next_attempt(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """Return the run that a run leaves what failed to: one that retries it, or executes it again.
+
+    A run that succeeded without some symbols leaves nothing to a run that executes it again.
+    """
+    failed = run.status == dg.DagsterRunStatus.FAILURE
+    for tag in (RETRY_OF_TAG, PARENT_RUN_ID_TAG) if failed else (RETRY_OF_TAG,):
+        if found := instance.get_run_ids(dg.RunsFilter(tags={tag: run.run_id}), limit=1):
+            return found[0]
+    return None
 
 
 def _build_failed_run(
     instance: dg.DagsterInstance,
     repository: dg.RepositoryDefinition,
-    record: dg.RunRecord,
+    chain: Sequence[dg.RunRecord],
     failures: Iterable[FailureRow],
 ) -> FailedRun | None:
-    """Return the run with the failures that remain; None if there are none."""
-    run, began = record.dagster_run, record.create_timestamp
-    selected = _find_selected_assets(repository, run)
-    of_run = (row for row in failures if row["run_id"] == run.run_id)
-    failed = [row for row in of_run if find_failed_assets(selected, row)]
-    if not failed or _is_retried(instance, run):
+    """Return a run with the failures that remain; None if there are none.
+
+    Parameters
+    ----------
+    chain
+        The runs that it executes again, oldest first, and the run itself.
+    """
+    record, run = chain[-1], chain[-1].dagster_run
+    # Of the first: what executes it again may select less.
+    selected = _find_selected_assets(repository, chain[0].dagster_run)
+    failed = [row for row in failures if find_failed_assets(selected, row)]
+    of_runs = [[row for row in failed if row["run_id"] == one.dagster_run.run_id] for one in chain]
+    if not any(of_runs) or _find_next_attempt(instance, run):
         return None
-    left = _drop_materialized(instance, selected, failed, began)
-    ended_at = datetime.fromtimestamp(record.end_time or began.timestamp(), UTC)
+    left: list[FailureRow] = []
+    for one, rows in zip(chain, of_runs, strict=True):
+        left += _drop_materialized(instance, selected, rows, one.create_timestamp)
+    ended_at = datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
     return FailedRun(run, ended_at, selected, left) if left else None
 
 
@@ -112,10 +148,6 @@ def _find_selected_assets(
     if repository.has_job(run.job_name):
         return frozenset(repository.get_job(run.job_name).asset_layer.selected_asset_keys)
     return frozenset(repository.asset_graph.get_all_asset_keys())
-
-
-def _is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    return bool(instance.get_run_ids(dg.RunsFilter(tags={RETRY_OF_TAG: run.run_id}), limit=1))
 
 
 def _drop_materialized(

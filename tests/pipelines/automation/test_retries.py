@@ -1,11 +1,12 @@
 """Only transient failures are retried: real runs, the real sensor."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from pipelines.automation import retries
 from pipelines.automation.retries import GAVE_UP_ON_TAG, RETRY_FAILED
@@ -54,6 +55,20 @@ class Harness:
         """Run a request, as the daemon does."""
         keys = dg.AssetSelection.assets(*(request.asset_selection or []))
         return self.run(None, selection=keys, tags=request.tags)
+
+    def run_killed(self) -> dg.DagsterRun:
+        """Run all symbols in a process that dies before it can say that it has ended."""
+        run = self.run().dagster_run
+        self.project.instance.report_run_failed(run, "Its process was killed")
+        return run
+
+    def start_again(self, run: dg.DagsterRun) -> dg.DagsterRun:
+        """Start a run in the place of one that was killed, as Dagster does."""
+        return self.project.instance.create_run_for_job(
+            self.definitions.resolve_job_def(RETRY_FAILED),
+            tags={**run.tags, PARENT_RUN_ID_TAG: run.run_id},
+            status=dg.DagsterRunStatus.STARTED,
+        )
 
 
 @pytest.fixture
@@ -164,6 +179,41 @@ def test_a_run_stopped_by_a_check_is_requested_as_a_whole(harness: Harness, no_d
     harness.reject()
     assert harness.launch(request).success
     assert harness.project.materialized("backtests", "rsi") == set(SYMBOLS)
+    assert not harness.requests()
+
+
+def test_a_killed_run_is_retried_after_it_was_started_again(harness: Harness, no_delay: None):
+    harness.reject("S03")
+    again = harness.start_again(harness.run_killed())
+    assert not harness.requests(), "it is being executed"
+    harness.project.instance.report_run_failed(again, "Its process was killed")
+    (request,) = harness.requests()
+    assert _names(request) == set(FEW_ASSETS)
+    assert request.tags["dagster/asset_partition_range_end"] == SYMBOLS[-1]
+    assert request.tags["gauntlet/retry_of"] == again.run_id
+    harness.reject()
+    assert harness.launch(request).success
+    assert not harness.requests()
+
+
+def test_a_killed_run_that_then_succeeds_leaves_its_symbols(
+    harness: Harness, no_delay: None, monkeypatch: pytest.MonkeyPatch
+):
+    harness.reject("S03")
+    killed, since = harness.run_killed(), datetime.now(UTC)
+    # From where it was killed: what failed before that is not tried again.
+    again = harness.run(None, selection=["leaderboard"], tags={PARENT_RUN_ID_TAG: killed.run_id})
+    assert again.success
+    monkeypatch.setattr(retries, "_LOOK_BACK", datetime.now(UTC) - since)
+    (request,) = harness.requests()
+    assert (_symbols([request]), _names(request)) == (["S03"], set(FEW_ASSETS))
+    assert request.tags["gauntlet/retry_of"] == again.run_id
+
+
+def test_a_killed_run_is_left_alone_once_canceled(harness: Harness, no_delay: None):
+    harness.reject("S03")
+    again = harness.start_again(harness.run_killed())
+    harness.project.instance.report_run_canceled(again)
     assert not harness.requests()
 
 
