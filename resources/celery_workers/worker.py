@@ -92,8 +92,9 @@ class Worker:
     def _watch(self, sender: Any, **_: Any) -> None:
         _log.info("Edition %s", self._loaded)
         self._was_ready = True
-        self._look()
+        # First: a look that fails, as at a file that is being edited, is not the last one.
         sender.timer.call_repeatedly(_SECONDS_BETWEEN_LOOKS, self._look)
+        self._look()
 
     def _note_told_to_end(self, **_: Any) -> None:
         self._told_to_end = True

@@ -1,6 +1,7 @@
 """`make run` in real processes and a new folder: output, exit codes and results."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,7 +118,8 @@ PRINTED = {
 
 
 def _cell(value: float | str | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    shown = "-" if value is None else format(value, form)
+    return shown[1:] if re.fullmatch(r"[+-]0(\.0+)?%", shown) else shown
 
 
 def _require_part_is_kept_apart(folder: Path, database: str) -> None:
