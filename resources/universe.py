@@ -53,6 +53,10 @@ class Listing:
     listed_to: date | None = None
     calendar: str | None = None
 
+    def is_listed_within(self, start: date, end: date) -> bool:
+        """Return whether it was listed on some day from `start` to `end`."""
+        return (self.listed_from or start) <= end and (self.listed_to or end) >= start
+
 
 @dataclass(frozen=True, slots=True)
 class Universe:
@@ -130,9 +134,7 @@ class Universe:
     def listed_within(self, start: date, end: date) -> tuple[str, ...]:
         """Return the symbols that were listed on some day from `start` to `end`, in their order."""
         return tuple(
-            listing.symbol
-            for listing in self.listings
-            if (listing.listed_from or start) <= end and (listing.listed_to or end) >= start
+            listing.symbol for listing in self.listings if listing.is_listed_within(start, end)
         )
 
     def listed(self, symbol: str, start: date, end: date) -> tuple[date, date]:

@@ -16,6 +16,7 @@ from resources.price_store.store import PriceStore
 from resources.result_store.manager import BacktestPersistenceManager
 from resources.run_artifacts.backtest_files import BacktestFiles
 from resources.run_artifacts.research_files import ResearchFiles
+from resources.universe import Listing
 from strategies.registry import registered_strategies
 
 OF_A_RUN = ("run_id", "part", "ranked", "stale")
@@ -75,10 +76,8 @@ class RunData:
 
     def is_listed(self, symbol: str) -> bool:
         """Return whether a symbol was listed on some day of the window, as the leaderboard asks."""
-        start, end = self.scope.start_date, self.scope.end_date
-        member = self.members.get(symbol, {})
-        first, last = member.get("listed_from") or start, member.get("listed_to") or end
-        return first <= end and last >= start
+        listing = Listing(**self.members.get(symbol, {"symbol": symbol}))
+        return listing.is_listed_within(self.scope.start_date, self.scope.end_date)
 
     @property
     def strategies(self) -> list[str]:
