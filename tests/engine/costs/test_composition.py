@@ -288,3 +288,15 @@ def test_a_ruined_account_opens_nothing_more():
     assert len(result.trades) == 1
     assert result.equity[-1] < 0
     assert result.undefined["sharpe_ratio"] == "the capital was lost"
+
+
+def test_without_any_volume_nothing_is_reserved_for_impact():
+    prices = [100.0, 103.0, 99.0, 104.0, 100.0, 101.0]
+    quiet = replace(build_bars(prices, prices), volume=np.zeros(6))
+    impact = {"model": "square_root_impact", "coefficient": 5}
+    sizes = [
+        run(bars, [3], [], BacktestSettings(costs=[impact])).trades["size"].tolist()
+        for bars in (quiet, replace(quiet, volume=np.full(6, 1e9)))
+    ]
+    assert sizes[0] == [10_000 / 100.0]
+    assert sizes[1][0] < 99.0, "with volume all cash would not pay for the most impact"
